@@ -1,0 +1,13 @@
+//! etl-orch finds the reports that are missing and makes them.
+//!
+//! The map of the crate, from the inside out (`ARCHITECTURE.md` has the reasons):
+//!
+//! - [`plan`] decides, without any I/O.
+//! - [`store`] is the database: a port and two adapters.
+//! - [`execute`] runs the ETLs' programs.
+//! - [`config`] turns files into checked values of `plan`.
+
+pub mod config;
+pub mod execute;
+pub mod plan;
+pub mod store;

@@ -1,0 +1,3 @@
+//! The `etl-orch` binary.
+
+fn main() {}

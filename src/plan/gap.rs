@@ -1,0 +1,48 @@
+//! What is missing, and its name.
+
+use std::fmt;
+
+use super::etl::{Etl, EtlIndex};
+use super::institution::{BankIndex, Institution};
+use super::period::Period;
+
+/// The canonical name of a gap, `RY-CA/2025Q2/call_summary`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GapKey(String);
+
+impl GapKey {
+    /// The key of a report gap.
+    #[must_use]
+    pub fn report(bank: &Institution, period: Period, etl: &Etl) -> Self {
+        Self(format!("{}/{}/{}", bank.key, period.compact(), etl.name))
+    }
+
+    /// A key as the database holds it.
+    #[must_use]
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The key's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for GapKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A report that a monitored bank has data for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Gap {
+    /// Whose report.
+    pub bank: BankIndex,
+    /// Of which period.
+    pub period: Period,
+    /// Made by which ETL.
+    pub etl: EtlIndex,
+}

@@ -1,0 +1,229 @@
+//! Jobs, their owners and their records, as values.
+
+use chrono::{DateTime, Utc};
+
+use super::gap::GapKey;
+use super::ids::{JobId, RunId};
+use super::outcome::Outcome;
+use super::period::Period;
+
+/// The process that works on a run: enough to tell later whether it is still alive (specification §6, step 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Host name.
+    pub host: String,
+    /// The kernel's boot id, new at every boot.
+    pub boot_id: String,
+    /// Process id.
+    pub pid: u32,
+    /// When that process started, in clock ticks since boot: a pid alone is used again.
+    pub pid_started: u64,
+}
+
+/// A run as it is recorded when it begins.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// Who works on it.
+    pub owner: Owner,
+    /// Version of etl-orch.
+    pub version: &'static str,
+    /// The options it was started with.
+    pub options: serde_json::Value,
+    /// Wall clock.
+    pub started_at: DateTime<Utc>,
+}
+
+/// A run's state in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// Its owner works on it.
+    Running,
+    /// It did what there was to do, and nothing failed.
+    Succeeded,
+    /// Jobs failed, or the orchestrator could not do its work.
+    Failed,
+    /// It was told to stop.
+    Cancelled,
+    /// Its owner died.
+    Lost,
+}
+
+impl RunState {
+    /// The name under which it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// A job's state: `queued -> running -> succeeded | failed | skipped | cancelled | lost`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobState {
+    /// Planned in a run, not started.
+    Queued,
+    /// An attempt is under way, or a retry is waited for.
+    Running,
+    /// Its report was seen to exist.
+    Succeeded,
+    /// Its attempts are used up, or another cannot help.
+    Failed,
+    /// Not run, or not to be counted: its input is not ready.
+    Skipped,
+    /// Stopped or never started because the run ended.
+    Cancelled,
+    /// Its owner died.
+    Lost,
+}
+
+impl JobState {
+    /// The name under which it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// A job as it is recorded when it is planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewJob {
+    /// Its id.
+    pub id: JobId,
+    /// What it fills.
+    pub gap: GapKey,
+    /// Name of its ETL.
+    pub etl: String,
+    /// The bank's full key.
+    pub bank_key: String,
+    /// The bank's number.
+    pub bank_id: i64,
+    /// The fiscal period.
+    pub period: Period,
+    /// Its place in the run's order, from 0.
+    pub position: usize,
+    /// Whether it was planned by `--force`.
+    pub forced: bool,
+}
+
+/// A report's identity in the reports table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportKey {
+    /// `bank_id`.
+    pub bank_id: i64,
+    /// `fiscal_year` and `quarter`.
+    pub period: Period,
+    /// `report_type`.
+    pub report_type: String,
+}
+
+/// The right to work on a job. Every later change of the job is guarded by the fence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// The claimed job.
+    pub job: JobId,
+    /// Grows with every claim of the gap.
+    pub fence: i64,
+}
+
+/// What became of the wish to claim a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// The job is running and ours; the first attempt is recorded.
+    Yes(Claim),
+    /// The report exists by now; the job is recorded as skipped.
+    AlreadyDone,
+    /// Another job of the same gap is running; the job is recorded as skipped.
+    Elsewhere {
+        /// Who runs it.
+        owner: Owner,
+    },
+    /// The job is not queued any more.
+    Gone,
+}
+
+/// A job that somebody runs, or ran when he died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningJob {
+    /// The claim on it.
+    pub claim: Claim,
+    /// The run it belongs to.
+    pub run: RunId,
+    /// What it fills.
+    pub gap: GapKey,
+    /// Who claimed it.
+    pub owner: Owner,
+    /// When it was claimed.
+    pub since: DateTime<Utc>,
+}
+
+/// How an attempt ended, for the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptEnd {
+    /// Number of the attempt, from 1.
+    pub attempt: u32,
+    /// Its end.
+    pub outcome: Outcome,
+    /// Wall clock.
+    pub ended_at: DateTime<Utc>,
+    /// Milliseconds, by the monotonic clock.
+    pub duration_ms: i64,
+    /// The last lines it printed.
+    pub tail: String,
+}
+
+/// The row of a report that etl-orch writes itself. Columns that the table lacks are left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportRow {
+    /// `bank_id`, `fiscal_year`, `quarter`, `report_type`.
+    pub key: ReportKey,
+    /// `report_name`.
+    pub report_name: String,
+    /// `report_description`.
+    pub report_description: String,
+    /// `bank_name`.
+    pub bank_name: String,
+    /// `bank_symbol`, as the availability row spells it.
+    pub bank_symbol: String,
+    /// `local_filepath`, absolute.
+    pub local_filepath: String,
+    /// `markdown_content`; `None` when the file is no text or is too large for a column.
+    pub markdown_content: Option<String>,
+    /// `generation_date`.
+    pub generation_date: DateTime<Utc>,
+    /// `generated_by`.
+    pub generated_by: String,
+    /// `execution_id`: the run.
+    pub execution_id: RunId,
+    /// `metadata`: job, attempt, sources used.
+    pub metadata: serde_json::Value,
+}
+
+/// What a run came to, for its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RunCounts {
+    /// Jobs that were planned.
+    pub planned: u64,
+    /// Jobs that succeeded.
+    pub succeeded: u64,
+    /// Jobs that failed.
+    pub failed: u64,
+    /// Jobs that were skipped.
+    pub skipped: u64,
+    /// Jobs that were cancelled.
+    pub cancelled: u64,
+}

@@ -1,0 +1,37 @@
+//! The names that a mistyped one may have meant.
+
+/// At most three of `names` that resemble `wanted`, the nearest first; empty when none does.
+#[must_use]
+pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let wanted = wanted.to_lowercase();
+    let mut scored: Vec<(f64, &str)> = names
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name))
+        .filter(|(score, _)| *score >= 0.7)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    scored.truncate(3);
+    scored.into_iter().map(|(_, name)| name).collect()
+}
+
+/// `; did you mean a, b?`, or nothing.
+#[must_use]
+pub fn did_you_mean<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    match nearest(wanted, names).as_slice() {
+        [] => String::new(),
+        close => format!("; did you mean {}?", close.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_likely_ones_and_only_those() {
+        let names = ["call_summary", "key_themes", "us_house"];
+        assert_eq!(nearest("call_sumary", names), ["call_summary"]);
+        assert_eq!(did_you_mean("Key_Theme", names), "; did you mean key_themes?");
+        assert_eq!(did_you_mean("zzz", names), "");
+    }
+}

@@ -1,0 +1,187 @@
+//! How an attempt can end, and what follows from each end (specification §2 and §7).
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// The end of one try of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Exit 0, and the report was seen to exist.
+    Succeeded,
+    /// The process exited with a code other than 0.
+    ExitCode(i32),
+    /// The process was ended by a signal that was not ours.
+    Signal(i32),
+    /// The process ran longer than its timeout and was ended.
+    TimedOut(Duration),
+    /// There is no process: the program could not be started.
+    SpawnFailed(String),
+    /// Exit 0, but the report is not there, or is the one that was there before.
+    NoOutput(String),
+    /// The process said that its input is not ready.
+    NotReady,
+    /// Ended because etl-orch was told to stop.
+    Interrupted,
+    /// Nobody saw how it ended.
+    Lost,
+}
+
+impl Outcome {
+    /// The name under which the outcome is stored.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::ExitCode(_) => "exit_code",
+            Self::Signal(_) => "signal",
+            Self::TimedOut(_) => "timed_out",
+            Self::SpawnFailed(_) => "spawn_failed",
+            Self::NoOutput(_) => "no_output",
+            Self::NotReady => "not_ready",
+            Self::Interrupted => "interrupted",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// The number that goes with `exit_code` and `signal`.
+    #[must_use]
+    pub fn number(&self) -> Option<i32> {
+        match self {
+            Self::ExitCode(number) | Self::Signal(number) => Some(*number),
+            Self::NotReady => Some(ExitCodes::NOT_READY),
+            Self::Succeeded | Self::TimedOut(_) | Self::SpawnFailed(_) | Self::NoOutput(_) | Self::Interrupted | Self::Lost => None,
+        }
+    }
+}
+
+/// What a person reads: `exit code 3`, `no output: ...`.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeded => write!(f, "succeeded"),
+            Self::ExitCode(code) => write!(f, "exit code {code}"),
+            Self::Signal(signal) => write!(f, "ended by signal {signal}"),
+            Self::TimedOut(limit) => write!(f, "timed out after {}", humantime::format_duration(*limit)),
+            Self::SpawnFailed(why) => write!(f, "could not be started: {why}"),
+            Self::NoOutput(why) => write!(f, "no output: {why}"),
+            Self::NotReady => write!(f, "not ready"),
+            Self::Interrupted => write!(f, "interrupted"),
+            Self::Lost => write!(f, "lost"),
+        }
+    }
+}
+
+/// What an outcome means for the job, its ETL and its budget of attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The job is done.
+    Success,
+    /// Trying again cannot help.
+    Permanent,
+    /// The ETL itself is set up wrongly: it stops for everyone in this run, and nobody's budget is charged.
+    Configuration,
+    /// Not a failure: the input is not there yet.
+    NotReady,
+    /// Worth another attempt.
+    Transient,
+    /// The process died; worth another attempt.
+    Crash,
+    /// We ended it; not counted as an attempt.
+    Interrupted,
+}
+
+/// Which exit codes of an ETL mean what. Codes in no set are transient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExitCodes {
+    /// Default 65 (`EX_DATAERR`).
+    pub permanent: BTreeSet<i32>,
+    /// Default 64, 77, 78 (`EX_USAGE`, `EX_NOPERM`, `EX_CONFIG`), 126 and 127 (the shell's "cannot run").
+    pub config: BTreeSet<i32>,
+    /// Default 66 (`EX_NOINPUT`).
+    pub not_ready: BTreeSet<i32>,
+    /// Default 69 and 75 (`EX_UNAVAILABLE`, `EX_TEMPFAIL`).
+    pub transient: BTreeSet<i32>,
+}
+
+impl ExitCodes {
+    /// The code that says "not ready" unless configured otherwise.
+    pub const NOT_READY: i32 = 66;
+}
+
+impl Default for ExitCodes {
+    fn default() -> Self {
+        Self {
+            permanent: BTreeSet::from([65]),
+            config: BTreeSet::from([64, 77, 78, 126, 127]),
+            not_ready: BTreeSet::from([Self::NOT_READY]),
+            transient: BTreeSet::from([69, 75]),
+        }
+    }
+}
+
+impl ExitCodes {
+    /// The outcome that an exit code other than 0 stands for.
+    #[must_use]
+    pub fn outcome(&self, code: i32) -> Outcome {
+        if self.not_ready.contains(&code) { Outcome::NotReady } else { Outcome::ExitCode(code) }
+    }
+
+    /// What an outcome means under these codes.
+    #[must_use]
+    pub fn classify(&self, outcome: &Outcome) -> Class {
+        match outcome {
+            Outcome::Succeeded => Class::Success,
+            Outcome::ExitCode(code) if self.permanent.contains(code) => Class::Permanent,
+            Outcome::ExitCode(code) if self.config.contains(code) => Class::Configuration,
+            Outcome::SpawnFailed(_) => Class::Configuration,
+            Outcome::NotReady => Class::NotReady,
+            Outcome::ExitCode(_) | Outcome::TimedOut(_) | Outcome::NoOutput(_) => Class::Transient,
+            Outcome::Signal(_) | Outcome::Lost => Class::Crash,
+            Outcome::Interrupted => Class::Interrupted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_code_has_its_class() {
+        let codes = ExitCodes::default();
+        for (code, class) in [
+            (1, Class::Transient),
+            (2, Class::Transient),
+            (64, Class::Configuration),
+            (65, Class::Permanent),
+            (66, Class::NotReady),
+            (69, Class::Transient),
+            (75, Class::Transient),
+            (77, Class::Configuration),
+            (78, Class::Configuration),
+            (126, Class::Configuration),
+            (127, Class::Configuration),
+        ] {
+            assert_eq!(codes.classify(&codes.outcome(code)), class, "{code}");
+        }
+    }
+
+    #[test]
+    fn codes_can_be_moved() {
+        let codes = ExitCodes { config: BTreeSet::from([2]), not_ready: BTreeSet::from([3]), ..ExitCodes::default() };
+        assert_eq!(codes.classify(&codes.outcome(2)), Class::Configuration);
+        assert_eq!(codes.outcome(3), Outcome::NotReady);
+        assert_eq!(codes.outcome(66), Outcome::ExitCode(66));
+    }
+
+    #[test]
+    fn ends_without_a_code() {
+        let codes = ExitCodes::default();
+        assert_eq!(codes.classify(&Outcome::Signal(9)), Class::Crash);
+        assert_eq!(codes.classify(&Outcome::SpawnFailed(String::new())), Class::Configuration);
+        assert_eq!(codes.classify(&Outcome::TimedOut(Duration::from_secs(1))), Class::Transient);
+        assert_eq!(codes.classify(&Outcome::NoOutput(String::new())), Class::Transient);
+        assert_eq!(codes.classify(&Outcome::Interrupted), Class::Interrupted);
+    }
+}

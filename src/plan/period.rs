@@ -1,0 +1,168 @@
+//! Fiscal periods: a year and a quarter.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+/// A fiscal quarter, `Q1` to `Q4`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Quarter {
+    /// First quarter.
+    Q1,
+    /// Second quarter.
+    Q2,
+    /// Third quarter.
+    Q3,
+    /// Fourth quarter.
+    Q4,
+}
+
+impl Quarter {
+    /// As the data tables write it: `Q1` to `Q4`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Q1 => "Q1",
+            Self::Q2 => "Q2",
+            Self::Q3 => "Q3",
+            Self::Q4 => "Q4",
+        }
+    }
+}
+
+impl FromStr for Quarter {
+    type Err = InvalidPeriod;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "Q1" => Ok(Self::Q1),
+            "Q2" => Ok(Self::Q2),
+            "Q3" => Ok(Self::Q3),
+            "Q4" => Ok(Self::Q4),
+            _ => Err(InvalidPeriod::Quarter(text.to_owned())),
+        }
+    }
+}
+
+/// A fiscal year and quarter. Orders by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Period {
+    year: u16,
+    quarter: Quarter,
+}
+
+/// Why a period cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPeriod {
+    /// The year is no number between [`Period::FIRST_YEAR`] and [`Period::LAST_YEAR`].
+    #[error("fiscal year {0:?} is not a year from 1900 to 2999")]
+    Year(String),
+    /// The quarter is none of `Q1` to `Q4`.
+    #[error("quarter {0:?} is not one of Q1, Q2, Q3, Q4")]
+    Quarter(String),
+    /// The text does not look like a period at all.
+    #[error("{0:?} is not a fiscal period; write it like 2025Q2")]
+    Shape(String),
+}
+
+impl Period {
+    /// The earliest fiscal year that is taken for one.
+    pub const FIRST_YEAR: u16 = 1900;
+    /// The latest fiscal year that is taken for one.
+    pub const LAST_YEAR: u16 = 2999;
+
+    /// A period from the two columns of a data table.
+    ///
+    /// # Errors
+    /// When either column holds something else than a year or a quarter.
+    pub fn from_columns(year: &str, quarter: &str) -> Result<Self, InvalidPeriod> {
+        let quarter = quarter.parse()?;
+        let year = year
+            .parse()
+            .ok()
+            .filter(|year| (Self::FIRST_YEAR..=Self::LAST_YEAR).contains(year))
+            .ok_or_else(|| InvalidPeriod::Year(year.to_owned()))?;
+        Ok(Self { year, quarter })
+    }
+
+    /// The fiscal year.
+    #[must_use]
+    pub fn year(self) -> u16 {
+        self.year
+    }
+
+    /// The fiscal quarter.
+    #[must_use]
+    pub fn quarter(self) -> Quarter {
+        self.quarter
+    }
+
+    /// `2025Q2`, as it stands in gap keys, paths and options.
+    #[must_use]
+    pub fn compact(self) -> String {
+        format!("{}{}", self.year, self.quarter.as_str())
+    }
+}
+
+/// `2025 Q2`, as people read it.
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.year, self.quarter.as_str())
+    }
+}
+
+/// Takes `2025Q2`, `2025q2`, `2025-Q2` and `2025 Q2`.
+impl FromStr for Period {
+    type Err = InvalidPeriod;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let upper = text.trim().to_ascii_uppercase();
+        let split = upper.find('Q').ok_or_else(|| InvalidPeriod::Shape(text.to_owned()))?;
+        let (year, quarter) = upper.split_at(split);
+        Self::from_columns(year.trim_end_matches([' ', '-']), quarter)
+    }
+}
+
+impl Serialize for Period {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.compact())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_the_columns_hold() {
+        let period = Period::from_columns("2025", "Q2").unwrap();
+        assert_eq!((period.year(), period.quarter()), (2025, Quarter::Q2));
+        assert_eq!(period.to_string(), "2025 Q2");
+        assert_eq!(period.compact(), "2025Q2");
+    }
+
+    #[test]
+    fn refuses_what_is_no_period() {
+        for (year, quarter) in [("2025", "Q5"), ("2025", "q2"), ("2025", ""), ("1899", "Q1"), ("3000", "Q1"), ("x", "Q1"), ("-1", "Q1")] {
+            assert!(Period::from_columns(year, quarter).is_err(), "{year} {quarter}");
+        }
+    }
+
+    #[test]
+    fn options_may_be_written_in_several_ways() {
+        for text in ["2025Q2", "2025q2", "2025-Q2", "2025 Q2", " 2025Q2 "] {
+            assert_eq!(text.parse::<Period>().unwrap().compact(), "2025Q2", "{text}");
+        }
+        for text in ["2025", "Q2", "2025Q5", "25Q2", "2025Q2Q3"] {
+            assert!(text.parse::<Period>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn orders_by_time() {
+        let mut periods: Vec<Period> = ["2025Q1", "2024Q4", "2025Q2"].iter().map(|p| p.parse().unwrap()).collect();
+        periods.sort();
+        assert_eq!(periods.iter().map(|p| p.compact()).collect::<Vec<_>>(), ["2024Q4", "2025Q1", "2025Q2"]);
+    }
+}

@@ -1,0 +1,168 @@
+//! The database: the port, and its two adapters.
+//!
+//! Only this room knows SQL. Both adapters pass one conformance suite (`tests/store.rs`) and behave the same. Every
+//! change of a job's state is one method named for the transition, guarded by the state it leaves and by the claim's
+//! fence, and says whether it happened.
+
+mod error;
+
+use chrono::{DateTime, Utc};
+
+pub use error::StoreError;
+
+use crate::plan::etl::EtlIndex;
+use crate::plan::facts::{Candidate, CensusGroup};
+use crate::plan::ids::{JobId, RunId};
+use crate::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob};
+use crate::plan::period::Period;
+
+/// Answer of every operation on the store.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// What an invocation may do with the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Look only: nothing is created, migrated or written. A SQLite file that is not there is an empty database in
+    /// memory; state tables that are not there are empty history.
+    ReadOnly,
+    /// Read and write. Our own tables are created or migrated forward; a SQLite file that is not there is made, with
+    /// the data tables. Data tables are not added to a database that exists.
+    ReadWrite,
+    /// Like `ReadWrite`, and on SQLite missing data tables are created too (`etl-orch init`).
+    Init,
+}
+
+/// What [`Store::scan`] is to look for.
+#[derive(Debug, Clone, Default)]
+pub struct ScanRequest {
+    /// The ETLs whose reports may be missing.
+    pub etls: Vec<EtlScan>,
+    /// Rows of these symbols are candidates, in exactly this spelling. The census counts all symbols.
+    pub symbols: Vec<String>,
+    /// Earlier fiscal years are neither candidates nor counted.
+    pub from_year: Option<u16>,
+    /// When not empty, only these periods are candidates or counted.
+    pub periods: Vec<Period>,
+    /// Whether rows whose report exists are candidates too (`--force`).
+    pub include_existing: bool,
+    /// Data that is available though the table does not say so yet: what a dry run learnt from files.
+    pub also_available: Vec<Available>,
+}
+
+/// One ETL in a scan.
+#[derive(Debug, Clone)]
+pub struct EtlScan {
+    /// Which ETL.
+    pub etl: EtlIndex,
+    /// Its report.
+    pub report_type: String,
+    /// Tags that must all be in `database_names`.
+    pub requires: Vec<String>,
+    /// Report types of the ETLs it needs, in the order of [`Candidate::needs_met`].
+    pub needs: Vec<String>,
+}
+
+/// Data that a bank has for a period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Available {
+    /// `bank_id`.
+    pub bank_id: i64,
+    /// `bank_name`.
+    pub bank_name: String,
+    /// `bank_symbol`, for a row that is new.
+    pub bank_symbol: String,
+    /// `fiscal_year` and `quarter`.
+    pub period: Period,
+    /// A tag of `database_names`.
+    pub tag: String,
+}
+
+/// One thing that a scan found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scanned {
+    /// A row whose report is missing.
+    Candidate(Candidate),
+    /// A group of rows that have the required tags. All groups come before the first candidate.
+    Group(CensusGroup),
+    /// Rows whose `database_names` is no array of text: how many, and up to ten of them as `symbol year quarter`.
+    NotAnArray {
+        /// Number of such rows.
+        rows: u64,
+        /// Some of them.
+        examples: Vec<String>,
+    },
+}
+
+/// The port.
+///
+/// Methods that change a job return whether they did: `false` means that the claim is not (or no longer) ours, and
+/// nothing was changed.
+#[async_trait::async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Checks that the data tables are there with the columns that are needed, and, when `writes_reports`, that a
+    /// row that etl-orch writes would satisfy their NOT NULL columns.
+    async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()>;
+
+    /// Looks at availability and reports in one snapshot: a census, then one anti-join per ETL, each streamed into
+    /// `sink` without being held.
+    async fn scan(&self, request: &ScanRequest, sink: &mut (dyn FnMut(Scanned) + Send)) -> Result<()>;
+
+    /// Which of `found` the availability table does not say yet.
+    async fn not_yet_available(&self, found: &[Available]) -> Result<Vec<Available>>;
+
+    /// Adds tags to availability rows, making rows where there are none. What is there already stays as it is.
+    /// Returns how many rows were added or changed.
+    async fn add_availability(&self, found: &[Available]) -> Result<u64>;
+
+    /// A text that changes when the report's row does; `None` when there is no such report.
+    async fn report_fingerprint(&self, report: &ReportKey) -> Result<Option<String>>;
+
+    /// Records that a run begins.
+    async fn begin_run(&self, run: &NewRun) -> Result<()>;
+
+    /// Records that a run has ended; its jobs that are still queued become cancelled.
+    async fn end_run(&self, run: RunId, state: RunState, counts: RunCounts, at: DateTime<Utc>) -> Result<()>;
+
+    /// Runs that are recorded as running, with their owners.
+    async fn running_runs(&self) -> Result<Vec<(RunId, crate::plan::job::Owner)>>;
+
+    /// Jobs that are recorded as running.
+    async fn running_jobs(&self) -> Result<Vec<RunningJob>>;
+
+    /// Records jobs as planned: nothing -> queued. All of them or, on an error, none.
+    async fn enqueue(&self, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> Result<()>;
+
+    /// queued -> running, with attempt 1, if the report is still missing (not asked when the job is forced) and
+    /// nobody else runs the gap; otherwise queued -> skipped.
+    async fn claim(&self, job: JobId, report: &ReportKey, log: &str, at: DateTime<Utc>) -> Result<Claimed>;
+
+    /// Records an attempt after the first.
+    async fn begin_attempt(&self, claim: Claim, attempt: u32, log: &str, at: DateTime<Utc>) -> Result<bool>;
+
+    /// Records the process of the attempt.
+    async fn attempt_spawned(&self, claim: Claim, attempt: u32, pid: u32) -> Result<bool>;
+
+    /// Records the end of an attempt; the job goes on running, for a retry.
+    async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;
+
+    /// running -> succeeded. With `report` its row is written, or replaced, in the same transaction.
+    async fn succeed(&self, claim: Claim, end: &AttemptEnd, report: Option<&ReportRow>) -> Result<bool>;
+
+    /// running -> failed. `error` says why, in a sentence.
+    async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str) -> Result<bool>;
+
+    /// running -> skipped.
+    async fn skip(&self, claim: Claim, end: &AttemptEnd, reason: &str) -> Result<bool>;
+
+    /// running -> cancelled. Without `end` no attempt was under way.
+    async fn cancel(&self, claim: Claim, end: Option<&AttemptEnd>, reason: &str, at: DateTime<Utc>) -> Result<bool>;
+
+    /// queued -> cancelled, for a job that this run will not start.
+    async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool>;
+
+    /// running -> lost, for a job whose owner died; so is its attempt that has no end.
+    async fn lose(&self, claim: Claim, at: DateTime<Utc>) -> Result<bool>;
+
+    /// Ends the connections. A SQLite database is left cleanly closed: one file.
+    async fn close(&self);
+}
