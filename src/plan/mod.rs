@@ -2,15 +2,24 @@
 //!
 //! Pure: no tokio, sqlx, clap, tracing, file system, environment or clock. Time, randomness and facts are arguments.
 
+pub mod census;
+pub mod decision;
 pub mod etl;
+pub mod event;
 pub mod facts;
 pub mod gap;
 pub mod ids;
 pub mod institution;
 pub mod job;
+pub mod liveness;
 pub mod nearest;
 pub mod outcome;
 pub mod period;
+pub mod planner;
+pub mod report;
 pub mod retry;
+pub mod row;
+pub mod schedule;
+pub mod selection;
 pub mod settings;
 pub mod template;

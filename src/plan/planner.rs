@@ -1,0 +1,263 @@
+//! From facts to a plan: folds what a scan streams into the jobs of one run, holding at most `max_jobs` of them.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+use super::census::{Census, Oddities};
+use super::decision::{Decision, Facts, Why, decide};
+use super::etl::{Etl, EtlIndex};
+use super::facts::{Candidate, CensusGroup};
+use super::gap::{Gap, GapKey};
+use super::institution::{BankIndex, Institutions};
+use super::job::Owner;
+use super::period::Period;
+use super::row;
+use super::selection::Selection;
+use super::settings::{ChainBy, Order, RunSettings};
+
+/// How many undone gaps are listed by name; the rest is only counted.
+const LISTED: usize = 100;
+
+/// What one run is to do, and what it found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The jobs in the order in which they would run one by one.
+    pub jobs: Vec<PlannedJob>,
+    /// Positions in `jobs`: each chain runs one after the other, chains start in this order.
+    pub chains: Vec<Vec<usize>>,
+    /// Gaps that wait for a report that they need.
+    pub waiting: Listed<(GapKey, EtlIndex)>,
+    /// Gaps that somebody else is filling.
+    pub claimed: Listed<(GapKey, Owner)>,
+    /// Gaps left for the next run by `max_jobs`.
+    pub capped: u64,
+    /// Reports that exist for the data that is available, in this selection.
+    pub existing: u64,
+    /// What is available.
+    pub census: Census,
+    /// Rows and banks that a person should look at.
+    pub oddities: Oddities,
+}
+
+impl Plan {
+    /// How many reports are missing (with `--force`: to be made), whether this run makes them or not.
+    pub fn gaps(&self) -> u64 {
+        self.jobs.len() as u64 + self.waiting.total + self.claimed.total + self.capped
+    }
+}
+
+/// One job of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedJob {
+    /// What it fills.
+    pub gap: Gap,
+    /// The gap's name.
+    pub key: GapKey,
+    /// The bank's symbol as the data spells it.
+    pub data_symbol: String,
+    /// Why it is made.
+    pub why: Why,
+}
+
+/// A list that names only its first entries and counts them all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// The first entries.
+    pub named: Vec<T>,
+    /// How many there are.
+    pub total: u64,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self { named: Vec::new(), total: 0 }
+    }
+}
+
+impl<T> Listed<T> {
+    /// Counts an entry, and names it while there is room.
+    pub fn push(&mut self, entry: T) {
+        self.total += 1;
+        if self.named.len() < LISTED {
+            self.named.push(entry);
+        }
+    }
+}
+
+/// A job's place among all: by priority, period, bank, then order of declaration. Within one chain this is the order of
+/// execution, so cutting off the tail never takes a job away from before another of its chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    priority: Reverse<i64>,
+    period: PeriodRank,
+    bank: BankIndex,
+    etl: EtlIndex,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum PeriodRank {
+    Newest(Reverse<Period>),
+    Oldest(Period),
+}
+
+#[derive(Debug)]
+struct Kept {
+    gap: Gap,
+    data_symbol: String,
+    why: Why,
+}
+
+/// Takes what a scan finds, one thing at a time.
+#[derive(Debug)]
+pub struct Planner<'a> {
+    institutions: &'a Institutions,
+    etls: &'a [Etl],
+    settings: &'a RunSettings,
+    selection: &'a Selection,
+    running: &'a HashMap<GapKey, Owner>,
+    kept: BTreeMap<Rank, Kept>,
+    waiting: Listed<(GapKey, EtlIndex)>,
+    claimed: Listed<(GapKey, Owner)>,
+    capped: u64,
+    missing: u64,
+    census: Census,
+    oddities: Oddities,
+}
+
+impl<'a> Planner<'a> {
+    /// A planner for one scan. `running` holds the gaps that living owners are filling.
+    pub fn new(
+        institutions: &'a Institutions,
+        etls: &'a [Etl],
+        settings: &'a RunSettings,
+        selection: &'a Selection,
+        running: &'a HashMap<GapKey, Owner>,
+    ) -> Self {
+        Self {
+            institutions,
+            etls,
+            settings,
+            selection,
+            running,
+            kept: BTreeMap::new(),
+            waiting: Listed::default(),
+            claimed: Listed::default(),
+            capped: 0,
+            missing: 0,
+            census: Census::default(),
+            oddities: Oddities::default(),
+        }
+    }
+
+    /// Counts a group of available rows.
+    pub fn group(&mut self, group: &CensusGroup) {
+        self.census.count(group, self.institutions, self.selection, &mut self.oddities);
+    }
+
+    /// Notes rows whose tags cannot be read.
+    pub fn not_an_array(&mut self, rows: u64, examples: Vec<String>) {
+        self.oddities.not_an_array(rows, examples);
+    }
+
+    /// Decides on a row whose report may have to be made. Bad rows were named by the census and are passed over.
+    pub fn candidate(&mut self, candidate: Candidate) {
+        let Ok((bank, period)) = row::check(&candidate.key, self.institutions) else { return };
+        let gap = Gap { bank, period, etl: candidate.etl };
+        let rank = self.rank(gap);
+        if self.kept.contains_key(&rank) {
+            return; // the data has the row twice, perhaps under both spellings of the symbol
+        }
+        let etl = &self.etls[gap.etl];
+        let key = GapKey::report(self.institutions.get(bank), period, etl);
+        let unmet = etl.needs.iter().zip(&candidate.needs_met).find(|(need, met)| !**met && !self.is_made_earlier(gap, **need));
+        let facts = Facts {
+            gap,
+            exists: candidate.exists,
+            claimed_by: self.running.get(&key),
+            unmet_need: if self.is_beyond_cap(rank) { None } else { unmet.map(|(need, _)| *need) },
+        };
+        let decision = decide(facts, self.selection);
+        if !candidate.exists && !matches!(decision, Decision::Filtered(_)) {
+            self.missing += 1;
+        }
+        match decision {
+            Decision::Filtered(_) | Decision::Done => {}
+            Decision::Claimed(owner) => self.claimed.push((key, owner)),
+            Decision::Waiting(need) => self.waiting.push((key, need)),
+            Decision::Run(why) => {
+                let data_symbol = candidate.key.bank_symbol.unwrap_or_default();
+                self.kept.insert(rank, Kept { gap, data_symbol, why });
+                if self.kept.len() > self.settings.max_jobs {
+                    self.kept.pop_last();
+                    self.capped += 1;
+                }
+            }
+        }
+    }
+
+    /// The plan, once everything was streamed.
+    pub fn finish(mut self) -> Plan {
+        let jobs: Vec<PlannedJob> = std::mem::take(&mut self.kept)
+            .into_values()
+            .map(|kept| PlannedJob {
+                key: GapKey::report(self.institutions.get(kept.gap.bank), kept.gap.period, &self.etls[kept.gap.etl]),
+                gap: kept.gap,
+                data_symbol: kept.data_symbol,
+                why: kept.why,
+            })
+            .collect();
+        let chains = chains(&jobs, self.settings.chain_by);
+        self.oddities.banks_without_data(self.institutions, self.selection, &self.census);
+        Plan {
+            chains,
+            jobs,
+            waiting: self.waiting,
+            claimed: self.claimed,
+            capped: self.capped,
+            existing: self.census.reports_possible(self.etls, self.selection).saturating_sub(self.missing),
+            census: self.census,
+            oddities: self.oddities,
+        }
+    }
+
+    fn rank(&self, gap: Gap) -> Rank {
+        Rank {
+            priority: Reverse(self.institutions.get(gap.bank).priority),
+            period: match self.settings.order {
+                Order::NewestFirst => PeriodRank::Newest(Reverse(gap.period)),
+                Order::OldestFirst => PeriodRank::Oldest(gap.period),
+            },
+            bank: gap.bank,
+            etl: gap.etl,
+        }
+    }
+
+    /// Whether this run makes the report of `need` before the one of `gap`. ETLs are scanned in order of declaration, and
+    /// needs are declared before what needs them, so its decision has been made.
+    fn is_made_earlier(&self, gap: Gap, need: EtlIndex) -> bool {
+        self.kept.contains_key(&self.rank(Gap { etl: need, ..gap }))
+    }
+
+    /// Whether the gap would be cut off by `max_jobs` anyway, as then its need may have been too.
+    fn is_beyond_cap(&self, rank: Rank) -> bool {
+        self.kept.len() >= self.settings.max_jobs && self.kept.last_key_value().is_none_or(|(last, _)| rank > *last)
+    }
+}
+
+/// Groups jobs that are in rank order into chains. A chain starts where its first job ranks.
+fn chains(jobs: &[PlannedJob], by: ChainBy) -> Vec<Vec<usize>> {
+    let mut chains: Vec<Vec<usize>> = Vec::new();
+    let mut of: HashMap<(BankIndex, Option<Period>), usize> = HashMap::new();
+    for (position, job) in jobs.iter().enumerate() {
+        let period = match by {
+            ChainBy::Bank => None,
+            ChainBy::BankPeriod => Some(job.gap.period),
+        };
+        let chain = *of.entry((job.gap.bank, period)).or_insert_with(|| {
+            chains.push(Vec::new());
+            chains.len() - 1
+        });
+        chains[chain].push(position);
+    }
+    chains
+}

@@ -1,0 +1,68 @@
+//! What a run came to: the facts that its summary shows.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::ids::{JobId, RunId};
+use super::job::{JobState, RunCounts};
+use super::planner::Plan;
+
+/// Everything that a summary shows, as text or JSON.
+#[derive(Debug, Clone)]
+pub struct RunReport {
+    /// `None` for a dry run, which is not recorded.
+    pub run: Option<RunId>,
+    /// Wall clock at the start.
+    pub started_at: DateTime<Utc>,
+    /// What was found and planned.
+    pub plan: Plan,
+    /// The jobs that were executed; `None` for a dry run.
+    pub results: Option<Results>,
+    /// How many (bank, period, tag) were learnt from files; in a dry run: would be.
+    pub synced: u64,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// What the jobs of a run came to.
+#[derive(Debug, Clone, Default)]
+pub struct Results {
+    /// One for each job of the plan, in the same order.
+    pub jobs: Vec<JobResult>,
+    /// From the first start to the last end.
+    pub duration: Duration,
+    /// The signal that ended the run early.
+    pub stopped_by: Option<i32>,
+    /// Why the orchestrator itself could not go on.
+    pub broken: Option<String>,
+}
+
+/// What a job came to.
+#[derive(Debug, Clone)]
+pub struct JobResult {
+    /// Its id.
+    pub id: JobId,
+    /// How it ended; still `Queued` if it never came to it.
+    pub state: JobState,
+    /// How many attempts it had.
+    pub attempts: u32,
+    /// From its first attempt to its end.
+    pub duration: Duration,
+    /// Why, unless it succeeded.
+    pub reason: Option<String>,
+}
+
+impl Results {
+    /// The counts by state.
+    pub fn counts(&self) -> RunCounts {
+        let count = |state: JobState| self.jobs.iter().filter(|job| job.state == state).count() as u64;
+        RunCounts {
+            planned: self.jobs.len() as u64,
+            succeeded: count(JobState::Succeeded),
+            failed: count(JobState::Failed),
+            skipped: count(JobState::Skipped),
+            cancelled: count(JobState::Cancelled) + count(JobState::Queued),
+        }
+    }
+}

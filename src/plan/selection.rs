@@ -1,0 +1,59 @@
+//! What one invocation was asked to look at.
+
+use std::collections::BTreeSet;
+
+use super::etl::EtlIndex;
+use super::gap::Gap;
+use super::institution::BankIndex;
+use super::period::Period;
+
+/// The part of all gaps that an invocation is about. Empty sets mean "all".
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// `--bank-symbol`.
+    pub banks: BTreeSet<BankIndex>,
+    /// `--etl-type`.
+    pub etls: BTreeSet<EtlIndex>,
+    /// `--period`.
+    pub periods: BTreeSet<Period>,
+    /// `--from-year`, or `run.from_year`.
+    pub from_year: Option<u16>,
+    /// `--force`: what exists is made again.
+    pub force: bool,
+}
+
+impl Selection {
+    /// Whether an option of the command line narrows this invocation down; `from_year` may come from configuration and
+    /// does not.
+    pub fn is_narrowed(&self) -> bool {
+        !self.banks.is_empty() || !self.etls.is_empty() || !self.periods.is_empty()
+    }
+
+    /// The first option that keeps a gap out, or `None` when the gap is in.
+    pub fn excludes(&self, gap: Gap) -> Option<Filter> {
+        if !self.banks.is_empty() && !self.banks.contains(&gap.bank) {
+            Some(Filter::Bank)
+        } else if !self.etls.is_empty() && !self.etls.contains(&gap.etl) {
+            Some(Filter::Etl)
+        } else if !self.periods.is_empty() && !self.periods.contains(&gap.period) {
+            Some(Filter::Period)
+        } else if self.from_year.is_some_and(|year| gap.period.year() < year) {
+            Some(Filter::FromYear)
+        } else {
+            None
+        }
+    }
+}
+
+/// The option that keeps a gap out of an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// `--bank-symbol`.
+    Bank,
+    /// `--etl-type`.
+    Etl,
+    /// `--period`.
+    Period,
+    /// `--from-year`, or `run.from_year`.
+    FromYear,
+}
