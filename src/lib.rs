@@ -5,9 +5,11 @@
 //! - [`plan`] decides, without any I/O.
 //! - [`store`] is the database: a port and two adapters.
 //! - [`execute`] runs the ETLs' programs.
+//! - [`run`] is one invocation: lock, recover, plan, dispatch, verify.
 //! - [`config`] turns files into checked values of `plan`.
 
 pub mod config;
 pub mod execute;
 pub mod plan;
+pub mod run;
 pub mod store;

@@ -117,6 +117,12 @@ impl Institutions {
         self.by_symbol.iter().map(|(symbol, index)| (symbol.as_str(), *index))
     }
 
+    /// How a new row of the data spells this bank: the short symbol, unless another bank shares it.
+    #[must_use]
+    pub fn data_symbol<'a>(&self, bank: &'a Institution) -> &'a str {
+        if self.by_symbol.contains_key(bank.symbol()) { bank.symbol() } else { &bank.key }
+    }
+
     /// The bank that a person means by `RY`, `ry` or `RY-CA`.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ pub mod job;
 pub mod liveness;
 pub mod nearest;
 pub mod outcome;
+pub mod pattern;
 pub mod period;
 pub mod planner;
 pub mod report;

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::etl::Etl;
+use super::gap::GapKey;
 use super::ids::{JobId, RunId};
+use super::institution::Institutions;
 use super::job::{JobState, RunCounts};
-use super::planner::Plan;
+use super::planner::{Plan, PlannedJob};
 
 /// Everything that a summary shows, as text or JSON.
 #[derive(Debug, Clone)]
@@ -21,6 +24,8 @@ pub struct RunReport {
     pub results: Option<Results>,
     /// How many (bank, period, tag) were learnt from files; in a dry run: would be.
     pub synced: u64,
+    /// Gaps whose owner died over them; they are planned again.
+    pub lost: Vec<GapKey>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -32,8 +37,8 @@ pub struct Results {
     pub jobs: Vec<JobResult>,
     /// From the first start to the last end.
     pub duration: Duration,
-    /// The signal that ended the run early.
-    pub stopped_by: Option<i32>,
+    /// Whether the run was told to stop before its end.
+    pub stopped: bool,
     /// Why the orchestrator itself could not go on.
     pub broken: Option<String>,
 }
@@ -65,4 +70,10 @@ impl Results {
             cancelled: count(JobState::Cancelled) + count(JobState::Queued),
         }
     }
+}
+
+/// What people call a job: `RY 2025 Q2 [call_summary]`.
+pub fn label(job: &PlannedJob, institutions: &Institutions, etls: &[Etl]) -> String {
+    let bank = institutions.get(job.gap.bank);
+    format!("{} {} [{}]", institutions.data_symbol(bank), job.gap.period, etls[job.gap.etl].name)
 }

@@ -67,6 +67,15 @@ enum Part {
     Value(Placeholder),
 }
 
+/// A part of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Text that stays as it is.
+    Text(&'a str),
+    /// A placeholder.
+    Value(Placeholder),
+}
+
 /// Why a text is no template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
@@ -135,6 +144,14 @@ impl Template {
         self.parts.iter().filter_map(|part| match part {
             Part::Value(placeholder) => Some(*placeholder),
             Part::Text(_) => None,
+        })
+    }
+
+    /// Text and placeholders, in order.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        self.parts.iter().map(|part| match part {
+            Part::Text(text) => Piece::Text(text),
+            Part::Value(placeholder) => Piece::Value(*placeholder),
         })
     }
 

@@ -1,0 +1,225 @@
+//! Drives the schedule: starts attempts, waits for their ends, and tells what happens. It owns all live state of the jobs.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use chrono::Utc;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::attempt::{Assignment, Held, Report};
+use super::workshop::Workshop;
+use crate::execute::Stop;
+use crate::plan::event::Event;
+use crate::plan::ids::JobId;
+use crate::plan::job::JobState;
+use crate::plan::planner::Plan;
+use crate::plan::report::{JobResult, Results};
+use crate::plan::schedule::{After, JobIndex, NotStarted, Schedule, Step};
+use crate::store::StoreError;
+
+type Attempt<'a> = Pin<Box<dyn Future<Output = (JobIndex, Result<Report, StoreError>)> + Send + 'a>>;
+
+/// The jobs of a run, being worked on.
+pub(super) struct Dispatch<'a> {
+    workshop: &'a Workshop,
+    plan: &'a Plan,
+    schedule: Schedule,
+    stop: watch::Receiver<Stop>,
+    /// What attempts see: the signals' stop, or ours when the database fails.
+    brake: watch::Sender<Stop>,
+    events: &'a (dyn Fn(Event) + Send + Sync),
+    jobs: Vec<Live>,
+    attempts: FuturesUnordered<Attempt<'a>>,
+    started: Instant,
+    broken: Option<String>,
+}
+
+#[derive(Debug)]
+struct Live {
+    result: JobResult,
+    held: Option<Held>,
+    since: Option<Instant>,
+}
+
+impl<'a> Dispatch<'a> {
+    /// Ready to work on `plan`, whose jobs are recorded under `ids`. `since` is when the lock was taken.
+    pub(super) fn new(
+        workshop: &'a Workshop,
+        plan: &'a Plan,
+        ids: &[JobId],
+        schedule: Schedule,
+        stop: watch::Receiver<Stop>,
+        events: &'a (dyn Fn(Event) + Send + Sync),
+        since: Instant,
+    ) -> Self {
+        let jobs = ids
+            .iter()
+            .map(|id| Live {
+                result: JobResult { id: *id, state: JobState::Queued, attempts: 0, duration: Duration::ZERO, reason: None },
+                held: None,
+                since: None,
+            })
+            .collect();
+        let (brake, _) = watch::channel(Stop::No);
+        Self { workshop, plan, schedule, stop, brake, events, jobs, attempts: FuturesUnordered::new(), started: since, broken: None }
+    }
+
+    /// Works until nothing is left to do or to wait for.
+    pub(super) async fn run(mut self) -> Results {
+        let began = Instant::now();
+        let mut asked = Stop::No;
+        loop {
+            let until = match self.schedule.step(self.plan, self.started.elapsed()) {
+                Step::Start { job, attempt } => {
+                    self.start(job, attempt);
+                    continue;
+                }
+                Step::Drop { job, reason } => {
+                    self.leave(job, reason).await;
+                    continue;
+                }
+                Step::GiveUp { job, reason } => {
+                    self.give_up(job, reason).await;
+                    continue;
+                }
+                Step::Finished => break,
+                Step::Wait { until } => until.map(|until| self.started + until),
+            };
+            tokio::select! {
+                Some((job, ended)) = self.attempts.next(), if !self.attempts.is_empty() => match ended {
+                    Ok(report) => self.ended(report),
+                    Err(error) => self.unrecorded(job, &error),
+                },
+                () = sleep_until(until) => {}
+                more = more_than(&mut self.stop, asked) => {
+                    asked = more;
+                    self.brake.send_replace(more);
+                    self.schedule.halt(NotStarted::Stopped);
+                }
+            }
+        }
+        Results {
+            jobs: self.jobs.into_iter().map(|job| job.result).collect(),
+            duration: began.elapsed(),
+            stopped: asked != Stop::No,
+            broken: self.broken,
+        }
+    }
+
+    fn start(&mut self, index: JobIndex, attempt: u32) {
+        let live = &mut self.jobs[index];
+        live.since.get_or_insert_with(Instant::now);
+        live.result.state = JobState::Running;
+        live.result.attempts = attempt;
+        let assignment =
+            Assignment { index, job: &self.plan.jobs[index], id: live.result.id, attempt, held: live.held.take(), random: random() };
+        let (workshop, events, stop) = (self.workshop, self.events, self.brake.subscribe());
+        self.attempts.push(Box::pin(async move { (index, workshop.attempt(assignment, stop, events).await) }));
+    }
+
+    fn ended(&mut self, report: Report) {
+        let Report { job, attempt, after, class, reason, held } = report;
+        self.jobs[job].held = held;
+        if let After::Retry(delay) = after {
+            (self.events)(Event::Retrying { job, attempt, error: reason.unwrap_or_default(), delay });
+        } else {
+            let state = match after {
+                After::Succeed if class.is_none() => JobState::Skipped,
+                After::Succeed => JobState::Succeeded,
+                After::Fail => JobState::Failed,
+                After::Skip => JobState::Skipped,
+                After::Cancel | After::Retry(_) => JobState::Cancelled,
+            };
+            self.finish(job, state, reason);
+        }
+        self.schedule.ended(self.plan, job, class, after, attempt, self.started.elapsed());
+    }
+
+    /// The database failed during an attempt: how it ended is not on record.
+    fn unrecorded(&mut self, job: JobIndex, error: &StoreError) {
+        self.broke(error);
+        self.finish(job, JobState::Failed, Some(format!("its end could not be recorded: {error}")));
+        self.schedule.ended(self.plan, job, None, After::Cancel, 1, self.started.elapsed());
+    }
+
+    /// A job that will not be started. When the run is stopping its end closes the records of all of them at once.
+    async fn leave(&mut self, job: JobIndex, reason: NotStarted) {
+        let words = self.words(reason);
+        if reason != NotStarted::Stopped
+            && let Err(error) = self.workshop.store.drop_queued(self.jobs[job].result.id, &words, Utc::now()).await
+        {
+            self.broke(&error);
+        }
+        self.finish(job, JobState::Cancelled, Some(words));
+    }
+
+    /// A job whose retry will not come: what failed before is not undone by that.
+    async fn give_up(&mut self, job: JobIndex, reason: NotStarted) {
+        let words = self.words(reason);
+        if let Some(held) = self.jobs[job].held.take()
+            && let Err(error) = self.workshop.store.cancel(held.claim, None, &words, Utc::now()).await
+        {
+            self.broke(&error);
+        }
+        self.finish(job, JobState::Cancelled, Some(words));
+    }
+
+    fn finish(&mut self, job: JobIndex, state: JobState, reason: Option<String>) {
+        let live = &mut self.jobs[job];
+        live.result.state = state;
+        live.result.duration = live.since.map(|since| since.elapsed()).unwrap_or_default();
+        live.result.reason.clone_from(&reason);
+        (self.events)(Event::Ended { job, state, duration: live.result.duration, reason });
+    }
+
+    /// The database failed: what cannot be recorded is not started, and what runs is stopped.
+    fn broke(&mut self, error: &StoreError) {
+        self.broken.get_or_insert_with(|| error.to_string());
+        self.brake.send_if_modified(|stop| {
+            let more = *stop < Stop::Gracefully;
+            if more {
+                *stop = Stop::Gracefully;
+            }
+            more
+        });
+        self.schedule.halt(NotStarted::Stopped);
+    }
+
+    fn words(&self, reason: NotStarted) -> String {
+        let name = |etl: usize| &self.workshop.etls[etl].name;
+        match reason {
+            NotStarted::Stopped => "the run was stopped".to_owned(),
+            NotStarted::FailFast => "another job failed, and --fail-fast was given".to_owned(),
+            NotStarted::Deadline => "the run's deadline was past".to_owned(),
+            NotStarted::EtlStopped(etl) => format!("{} is set up wrongly, as another job showed", name(etl)),
+            NotStarted::NeedUnmet(need) => format!("it needs {}, which was not made", name(need)),
+        }
+    }
+}
+
+async fn sleep_until(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until more is asked for than `asked`.
+async fn more_than(stop: &mut watch::Receiver<Stop>, asked: Stop) -> Stop {
+    match stop.wait_for(|stop| *stop > asked).await {
+        Ok(stop) => *stop,
+        // Nobody can ask any more.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Uniform in `0.0..1.0`, from the generator that makes the ids.
+fn random() -> f64 {
+    let (bits, _) = Uuid::new_v4().as_u64_pair();
+    f64::from(u32::try_from(bits >> 32).unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
+}

@@ -1,0 +1,126 @@
+//! Takes a report file from the ETL's hands to its place (`reports.by: orchestrator`, specification §4).
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// A larger file is not copied into `markdown_content`; bytes.
+pub(super) const MAX_CONTENT: u64 = 16 * 1024 * 1024;
+
+/// A report that is in its place, durably.
+#[derive(Debug)]
+pub(super) struct Published {
+    /// Its text, when it is text and not larger than [`MAX_CONTENT`].
+    pub(super) content: Option<String>,
+}
+
+/// Why a report was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    /// The ETL made no file, or an empty one, or something that is no file.
+    #[error("exit 0, but {0}")]
+    NotThere(&'static str),
+    /// The file could not be read or put in its place.
+    #[error("exit 0, but the report cannot be put at {0}: {1}")]
+    NotPlaced(PathBuf, io::Error),
+}
+
+/// Checks the file that an attempt wrote and renames it into its place, replacing what was there. On disk before it is
+/// visible, so that no crash leaves an empty report.
+///
+/// # Errors
+/// When there is no usable file, or it cannot be put in its place; the place is then untouched.
+pub(super) fn publish(written: &Path, place: &Path) -> Result<Published, Unusable> {
+    let not_placed = |error| Unusable::NotPlaced(place.to_owned(), error);
+    match fs::symlink_metadata(written) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unusable::NotThere("no file at {output}")),
+        Err(error) => return Err(not_placed(error)),
+        Ok(metadata) if !metadata.is_file() => return Err(Unusable::NotThere("{output} is no regular file")),
+        Ok(metadata) if metadata.len() == 0 => return Err(Unusable::NotThere("the file at {output} is empty")),
+        Ok(_) => {}
+    }
+    let mut file = File::open(written).map_err(not_placed)?;
+    let bytes = file.metadata().map_err(not_placed)?.len();
+    let content = if bytes <= MAX_CONTENT { read_text(&mut file).map_err(not_placed)? } else { None };
+    file.sync_all().map_err(not_placed)?;
+    let directory = place.parent().unwrap_or(Path::new("/"));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(not_placed)?;
+    match fs::rename(written, place) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_then_rename(&mut file, written, place),
+        renamed => renamed,
+    }
+    .map_err(not_placed)?;
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(not_placed)?;
+    Ok(Published { content })
+}
+
+fn read_text(file: &mut File) -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    file.take(MAX_CONTENT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')))
+}
+
+/// The place is on another file system than the workspace.
+fn copy_then_rename(file: &mut File, written: &Path, place: &Path) -> io::Result<()> {
+    use std::io::Seek;
+    let beside = beside(place);
+    let result = (|| {
+        file.rewind()?;
+        let mut copy = File::create(&beside)?;
+        io::copy(file, &mut copy)?;
+        copy.sync_all()?;
+        fs::rename(&beside, place)
+    })();
+    if result.is_err() {
+        // The copy is incomplete, and the error that is reported says why.
+        let _ = fs::remove_file(&beside);
+    }
+    result.and_then(|()| fs::remove_file(written))
+}
+
+/// A hidden name in the same directory, the same for every attempt: a leftover is overwritten, not collected.
+fn beside(place: &Path) -> PathBuf {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    place.with_file_name(format!(".{name}.part"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_good_file_takes_the_place_of_the_old_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (written, place) = (dir.path().join("out.md"), dir.path().join("reports/2025Q2/RY.md"));
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(&place, "old").unwrap();
+        fs::write(&written, "new").unwrap();
+        let published = publish(&written, &place).unwrap();
+        assert_eq!(published.content.as_deref(), Some("new"));
+        assert_eq!(fs::read_to_string(&place).unwrap(), "new");
+        assert!(!written.exists());
+    }
+
+    #[test]
+    fn what_is_no_report_leaves_the_old_one_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (written, place) = (dir.path().join("out.md"), dir.path().join("RY.md"));
+        fs::write(&place, "old").unwrap();
+        assert_eq!(publish(&written, &place).unwrap_err().to_string(), "exit 0, but no file at {output}");
+        fs::write(&written, "").unwrap();
+        assert_eq!(publish(&written, &place).unwrap_err().to_string(), "exit 0, but the file at {output} is empty");
+        fs::remove_file(&written).unwrap();
+        std::os::unix::fs::symlink(&place, &written).unwrap();
+        assert_eq!(publish(&written, &place).unwrap_err().to_string(), "exit 0, but {output} is no regular file");
+        assert_eq!(fs::read_to_string(&place).unwrap(), "old");
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_has_no_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let (written, place) = (dir.path().join("out"), dir.path().join("place"));
+        fs::write(&written, [0xff, 0xfe]).unwrap();
+        assert_eq!(publish(&written, &place).unwrap().content, None);
+    }
+}
