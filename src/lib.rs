@@ -6,10 +6,12 @@
 //! - [`store`] is the database: a port and two adapters.
 //! - [`execute`] runs the ETLs' programs.
 //! - [`run`] is one invocation: lock, recover, plan, dispatch, verify.
+//! - [`show`] is what people read.
 //! - [`config`] turns files into checked values of `plan`.
 
 pub mod config;
 pub mod execute;
 pub mod plan;
 pub mod run;
+pub mod show;
 pub mod store;

@@ -1,0 +1,202 @@
+//! The summary of a run or dry run as one JSON object.
+
+use serde::Serialize;
+
+use super::escape::escaped;
+use super::summary::warnings;
+use crate::plan::decision::Why;
+use crate::plan::etl::Etl;
+use crate::plan::institution::Institutions;
+use crate::plan::report::RunReport;
+
+/// Version of the object's shape. It rises when a field changes its meaning or goes; new fields may appear without.
+const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    schema_version: u32,
+    kind: &'static str,
+    run_id: Option<String>,
+    timestamp: String,
+    exit_code: u8,
+    institutions: usize,
+    availability: Vec<Availability>,
+    learnt_from_files: u64,
+    existing_reports: u64,
+    gaps: Gaps,
+    jobs: Vec<Job<'a>>,
+    waiting: Vec<Waiting<'a>>,
+    claimed: Vec<Claimed<'a>>,
+    results: Option<Totals<'a>>,
+    invalid_rows: u64,
+    invalid: Vec<Invalid<'a>>,
+    unmonitored_symbols: Vec<&'a str>,
+    institutions_without_data: &'a [String],
+    lost: Vec<&'a str>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Availability {
+    tags: Vec<String>,
+    combinations: u64,
+}
+
+#[derive(Serialize)]
+struct Gaps {
+    total: u64,
+    planned: usize,
+    waiting: u64,
+    claimed: u64,
+    deferred: u64,
+}
+
+#[derive(Serialize)]
+struct Job<'a> {
+    gap: &'a str,
+    bank: &'a str,
+    bank_id: i64,
+    bank_name: &'a str,
+    period: String,
+    etl: &'a str,
+    report_type: &'a str,
+    why: &'static str,
+    #[serde(flatten)]
+    result: Option<Outcome>,
+}
+
+#[derive(Serialize)]
+struct Outcome {
+    id: String,
+    state: &'static str,
+    attempts: u32,
+    duration_seconds: f64,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Waiting<'a> {
+    gap: &'a str,
+    needs: &'a str,
+}
+
+#[derive(Serialize)]
+struct Claimed<'a> {
+    gap: &'a str,
+    host: &'a str,
+    pid: u32,
+}
+
+#[derive(Serialize)]
+struct Totals<'a> {
+    total: u64,
+    succeeded: u64,
+    failed: u64,
+    skipped: u64,
+    not_run: u64,
+    duration_seconds: f64,
+    stopped: bool,
+    error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Invalid<'a> {
+    which: &'a str,
+    problem: &'a str,
+    rows: u64,
+}
+
+/// One object with the facts of the text summary, ending in a newline.
+///
+/// # Errors
+/// Never in practice: every value has a JSON form.
+pub fn run_as_json(report: &RunReport, institutions: &Institutions, etls: &[Etl], exit_code: u8) -> serde_json::Result<String> {
+    let plan = &report.plan;
+    let results = report.results.as_ref();
+    let summary = Summary {
+        schema_version: SCHEMA_VERSION,
+        kind: if results.is_some() { "run" } else { "dry_run" },
+        run_id: report.run.map(|run| run.to_string()),
+        timestamp: report.started_at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+        exit_code,
+        institutions: institutions.len(),
+        availability: availability(report, etls),
+        learnt_from_files: report.synced,
+        existing_reports: plan.existing,
+        gaps: Gaps {
+            total: plan.gaps(),
+            planned: plan.jobs.len(),
+            waiting: plan.waiting.total,
+            claimed: plan.claimed.total,
+            deferred: plan.capped,
+        },
+        jobs: jobs(report, institutions, etls),
+        waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap: gap.as_str(), needs: &etls[*need].name }).collect(),
+        claimed: plan.claimed.named.iter().map(|(gap, owner)| Claimed { gap: gap.as_str(), host: &owner.host, pid: owner.pid }).collect(),
+        results: results.map(|results| {
+            let counts = results.counts();
+            Totals {
+                total: counts.planned,
+                succeeded: counts.succeeded,
+                failed: counts.failed,
+                skipped: counts.skipped,
+                not_run: counts.cancelled,
+                duration_seconds: results.duration.as_secs_f64(),
+                stopped: results.stopped,
+                error: results.broken.as_deref(),
+            }
+        }),
+        invalid_rows: plan.oddities.invalid_rows,
+        invalid: plan
+            .oddities
+            .invalid
+            .named
+            .iter()
+            .map(|rows| Invalid { which: &rows.which, problem: &rows.problem, rows: rows.rows })
+            .collect(),
+        unmonitored_symbols: plan.oddities.unmonitored.iter().map(String::as_str).collect(),
+        institutions_without_data: &plan.oddities.without_data,
+        lost: report.lost.iter().map(crate::plan::gap::GapKey::as_str).collect(),
+        warnings: warnings(report),
+    };
+    serde_json::to_string_pretty(&summary).map(|text| text + "\n")
+}
+
+fn availability(report: &RunReport, etls: &[Etl]) -> Vec<Availability> {
+    let mut seen: Vec<Availability> = Vec::new();
+    for (index, etl) in etls.iter().enumerate() {
+        if !seen.iter().any(|known| known.tags == etl.requires) {
+            seen.push(Availability { tags: etl.requires.clone(), combinations: report.plan.census.available_for(index) });
+        }
+    }
+    seen
+}
+
+fn jobs<'a>(report: &'a RunReport, institutions: &'a Institutions, etls: &'a [Etl]) -> Vec<Job<'a>> {
+    let job = |(position, job): (usize, &'a crate::plan::planner::PlannedJob)| {
+        let bank = institutions.get(job.gap.bank);
+        let etl = &etls[job.gap.etl];
+        let result = report.results.as_ref().and_then(|results| results.jobs.get(position));
+        Job {
+            gap: job.key.as_str(),
+            bank: &bank.key,
+            bank_id: bank.id,
+            bank_name: &bank.name,
+            period: job.gap.period.compact(),
+            etl: &etl.name,
+            report_type: &etl.report_type,
+            why: match job.why {
+                Why::Missing => "missing",
+                Why::Forced => "forced",
+            },
+            result: result.map(|result| Outcome {
+                id: result.id.to_string(),
+                state: result.state.name(),
+                attempts: result.attempts,
+                duration_seconds: result.duration.as_secs_f64(),
+                reason: result.reason.as_deref().map(|reason| escaped(reason).into_owned()),
+            }),
+        }
+    };
+    report.plan.jobs.iter().enumerate().map(job).collect()
+}

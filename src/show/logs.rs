@@ -1,0 +1,104 @@
+//! Diagnostics on stderr: `tracing` as text or JSON, kept apart from a live display.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+
+use indicatif::MultiProgress;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `[INFO] Executing ...`, with the time where stderr is no terminal.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The live display that log lines must not tear apart, while there is one.
+static LIVE: OnceLock<MultiProgress> = OnceLock::new();
+
+/// Starts logging. Called once.
+pub fn start(format: LogFormat, level: LevelFilter, color: bool) {
+    let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("etl_orch", level);
+    let registry = tracing_subscriber::registry().with(filter);
+    // A second start is a bug of ours that must not take a run down: the first one stays.
+    let _ = match format {
+        LogFormat::Text => {
+            let layout = Layout { time: !io::stderr().is_terminal() };
+            registry.with(tracing_subscriber::fmt::layer().event_format(layout).with_ansi(color).with_writer(Stderr)).try_init()
+        }
+        LogFormat::Json => registry.with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(Stderr)).try_init(),
+    };
+}
+
+/// From now on log lines are written above this display.
+pub(super) fn write_above(display: MultiProgress) {
+    // There is one display in a process.
+    let _ = LIVE.set(display);
+}
+
+/// stderr, above the live display.
+pub(super) struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let write = || io::stderr().lock().write_all(bytes).map(|()| bytes.len());
+        match LIVE.get() {
+            Some(display) => display.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+impl MakeWriter<'_> for Stderr {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        Self
+    }
+}
+
+struct Layout {
+    time: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for Layout
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if self.time {
+            write!(writer, "{} ", chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ"))?;
+        }
+        let level = *event.metadata().level();
+        if writer.has_ansi_escapes() {
+            write!(writer, "\x1b[{}m[{level}]\x1b[0m ", color_of(level))?;
+        } else {
+            write!(writer, "[{level}] ")?;
+        }
+        context.field_format().format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}
+
+fn color_of(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 31,
+        Level::WARN => 33,
+        Level::INFO => 32,
+        Level::DEBUG | Level::TRACE => 34,
+    }
+}

@@ -1,0 +1,12 @@
+//! What people read. Only this room prints.
+
+pub mod escape;
+mod json;
+pub mod logs;
+pub mod progress;
+mod stream;
+mod summary;
+
+pub use json::run_as_json;
+pub use stream::{diagnose, out};
+pub use summary::run_as_text;

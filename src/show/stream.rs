@@ -1,0 +1,21 @@
+//! stdout is data, stderr is diagnostics.
+
+use std::io::{self, Write};
+
+/// Writes data to stdout. A reader that went away is no error.
+///
+/// # Errors
+/// When stdout cannot be written for another reason, such as a full disk.
+pub fn out(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Says on stderr what went wrong: each line of `text` as it is.
+pub fn diagnose(text: &str) {
+    // There is nowhere left to say that stderr is gone.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}

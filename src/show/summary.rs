@@ -1,0 +1,266 @@
+//! The summary of a run or dry run as text, in the layout that its users know.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::escape::escaped;
+use crate::plan::census::MOST_UNMONITORED;
+use crate::plan::decision::Why;
+use crate::plan::etl::Etl;
+use crate::plan::institution::Institutions;
+use crate::plan::job::JobState;
+use crate::plan::planner::PlannedJob;
+use crate::plan::report::{JobResult, Results, RunReport, label};
+
+const WIDTH: usize = 80;
+/// Names in a list before it is cut to "and n more".
+const NAMED: usize = 10;
+
+/// The whole summary, ending in a newline.
+pub fn run_as_text(report: &RunReport, institutions: &Institutions, etls: &[Etl]) -> String {
+    let mut page = Page { text: String::new(), report, institutions, etls };
+    page.head();
+    page.gaps();
+    page.left_alone();
+    if let Some(results) = &report.results {
+        page.results(results);
+    }
+    page.warnings();
+    page.rule('=');
+    page.text
+}
+
+struct Page<'a> {
+    text: String,
+    report: &'a RunReport,
+    institutions: &'a Institutions,
+    etls: &'a [Etl],
+}
+
+impl Page<'_> {
+    fn line(&mut self, text: impl AsRef<str>) {
+        self.text.push_str(text.as_ref());
+        self.text.push('\n');
+    }
+
+    fn rule(&mut self, character: char) {
+        let rule: String = std::iter::repeat_n(character, WIDTH).collect();
+        self.line(rule);
+    }
+
+    fn head(&mut self) {
+        self.rule('=');
+        self.line("ETL ORCHESTRATOR EXECUTION SUMMARY");
+        self.rule('=');
+        let at = self.report.started_at.format("%Y-%m-%dT%H:%M:%S%.6fZ");
+        self.line(format!("Timestamp: {at}"));
+        if let Some(run) = self.report.run {
+            self.line(format!("Run: {}", run.short()));
+        }
+        self.line(format!("Monitored Institutions: {}", count(self.institutions.len() as u64, "bank")));
+        for (tags, combinations) in availability(self.report, self.etls) {
+            self.line(format!("Data Availability: {} with {tags}", count(combinations, "bank-period combination")));
+        }
+        if self.report.synced > 0 {
+            let verb = if self.report.run.is_some() { "learnt" } else { "to be learnt" };
+            self.line(format!("New Data: {} {verb} from files", count(self.report.synced, "bank-period combination")));
+        }
+        self.line(format!("Existing Reports: {}", count(self.report.plan.existing, "report")));
+        self.line("");
+    }
+
+    fn gaps(&mut self) {
+        let plan = &self.report.plan;
+        let gaps = plan.gaps();
+        if gaps == 0 {
+            self.line("✅ NO GAPS: every report that the data allows for exists");
+            return;
+        }
+        let forced = plan.jobs.iter().any(|job| job.why == Why::Forced);
+        let what = if forced { "report to be made" } else { "missing report" };
+        let what = if gaps == 1 { format!("1 {what}") } else { format!("{gaps} {}", what.replacen("report", "reports", 1)) };
+        self.line(format!("📋 GAPS IDENTIFIED: {what}"));
+        self.rule('-');
+        let mut by_bank: Vec<(usize, Vec<&PlannedJob>)> = Vec::new();
+        for job in &plan.jobs {
+            match by_bank.iter_mut().find(|(bank, _)| *bank == job.gap.bank) {
+                Some((_, jobs)) => jobs.push(job),
+                None => by_bank.push((job.gap.bank, vec![job])),
+            }
+        }
+        for (bank, jobs) in by_bank {
+            let bank = self.institutions.get(bank);
+            self.line("");
+            self.line(format!("{} ({}):", escaped(&bank.name), self.institutions.data_symbol(bank)));
+            for job in jobs {
+                let again = if job.why == Why::Forced { " (exists; forced)" } else { "" };
+                self.line(format!("  • {}: {}{again}", job.gap.period, self.etls[job.gap.etl].name));
+            }
+        }
+        self.line("");
+    }
+
+    /// Gaps that are not among this run's jobs, and why.
+    fn left_alone(&mut self) {
+        let plan = &self.report.plan;
+        let mut lines = Vec::new();
+        if plan.capped > 0 {
+            lines.push(format!("Deferred: {} left for the next run by max_jobs", plan.capped));
+        }
+        if plan.waiting.total > 0 {
+            lines.push(format!("Waiting: {}", plan.waiting.total));
+            lines.extend(plan.waiting.named.iter().map(|(gap, need)| format!("  • {gap}: needs {}", self.etls[*need].name)));
+            lines.extend(more(plan.waiting.named.len(), plan.waiting.total));
+        }
+        if plan.claimed.total > 0 {
+            lines.push(format!("Running elsewhere: {}", plan.claimed.total));
+            let named = plan.claimed.named.iter();
+            lines.extend(named.map(|(gap, owner)| format!("  • {gap}: pid {} on {}", owner.pid, escaped(&owner.host))));
+            lines.extend(more(plan.claimed.named.len(), plan.claimed.total));
+        }
+        if !lines.is_empty() {
+            for line in lines {
+                self.line(line);
+            }
+            self.line("");
+        }
+    }
+
+    fn results(&mut self, results: &Results) {
+        if results.jobs.is_empty() && results.broken.is_none() {
+            return;
+        }
+        let counts = results.counts();
+        self.rule('-');
+        self.line("EXECUTION RESULTS");
+        self.rule('-');
+        self.line(format!("Total Jobs: {}", counts.planned));
+        self.line(format!("Successful: {} ✅", counts.succeeded));
+        self.line(format!("Failed: {} ❌", counts.failed));
+        if counts.skipped > 0 {
+            self.line(format!("Skipped: {}", counts.skipped));
+        }
+        if counts.cancelled > 0 {
+            self.line(format!("Not run: {}", counts.cancelled));
+        }
+        self.line(format!("Duration: {:.1}s", results.duration.as_secs_f64()));
+        if results.stopped {
+            self.line("Stopped by a signal; what was not done is planned again by the next run");
+        }
+        if let Some(error) = &results.broken {
+            self.line(format!("Stopped: {}", escaped(error)));
+        }
+        self.listed(results, "Failed Jobs:", JobState::Failed, "❌");
+        self.listed(results, "Skipped Jobs:", JobState::Skipped, "•");
+        self.not_run(results);
+    }
+
+    fn listed(&mut self, results: &Results, title: &str, state: JobState, mark: &str) {
+        let jobs = self.report.plan.jobs.iter().zip(&results.jobs).filter(|(_, result)| result.state == state);
+        let lines: Vec<String> = jobs
+            .map(|(job, result)| format!("  {mark} {}: {}", label(job, self.institutions, self.etls), escaped(&reason(result))))
+            .collect();
+        if !lines.is_empty() {
+            self.line("");
+            self.line(title);
+            for line in lines {
+                self.line(line);
+            }
+        }
+    }
+
+    /// Jobs that were cancelled or never started, counted by reason: after Ctrl-C that may be hundreds.
+    fn not_run(&mut self, results: &Results) {
+        let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+        for result in results.jobs.iter().filter(|result| matches!(result.state, JobState::Cancelled | JobState::Queued)) {
+            *reasons.entry(result.reason.as_deref().unwrap_or("the run ended")).or_default() += 1;
+        }
+        if !reasons.is_empty() {
+            self.line("");
+            self.line("Not Run:");
+            for (reason, jobs) in reasons {
+                self.line(format!("  • {}: {}", count(jobs, "job"), escaped(reason)));
+            }
+        }
+    }
+
+    fn warnings(&mut self) {
+        let lines = warnings(self.report);
+        if !lines.is_empty() {
+            self.line("");
+            self.line("Warnings:");
+            for line in lines {
+                self.line(format!("  ⚠ {line}"));
+            }
+        }
+    }
+}
+
+/// What a person should look at, each in a line that is safe to show.
+pub(super) fn warnings(report: &RunReport) -> Vec<String> {
+    let odd = &report.plan.oddities;
+    let mut lines: Vec<String> = report.warnings.iter().map(|warning| escaped(warning).into_owned()).collect();
+    lines.extend(report.lost.iter().map(|gap| format!("{gap}: the run that was filling it died; it is planned again")));
+    for rows in odd.invalid.named.iter().take(NAMED) {
+        let which = escaped(&rows.which);
+        lines.push(format!("invalid {}: {which}: {}", count(rows.rows, "row"), escaped(&rows.problem)));
+    }
+    if odd.invalid.total > NAMED as u64 {
+        lines.push(format!("invalid rows: {} in all", odd.invalid_rows));
+    }
+    if !odd.unmonitored.is_empty() {
+        let symbols = odd.unmonitored.len();
+        let at_least = if symbols >= MOST_UNMONITORED { "at least " } else { "" };
+        lines.push(format!(
+            "{at_least}{} in the data that nobody monitors: {}",
+            count(symbols as u64, "symbol"),
+            names(odd.unmonitored.iter().map(String::as_str), symbols)
+        ));
+    }
+    if !odd.without_data.is_empty() {
+        let banks = odd.without_data.len();
+        lines.push(format!(
+            "{} without any data: {}",
+            count(banks as u64, "monitored bank"),
+            names(odd.without_data.iter().map(String::as_str), banks)
+        ));
+    }
+    lines
+}
+
+/// Why a job did not succeed, in the words that its users know where its attempts were used up.
+pub(super) fn reason(result: &JobResult) -> String {
+    let why = result.reason.as_deref().unwrap_or("no reason was recorded");
+    if result.state == JobState::Failed && result.attempts > 1 { format!("Max retries exceeded - {why}") } else { why.to_owned() }
+}
+
+/// Counts of available combinations, by the tags that ETLs require.
+pub(super) fn availability(report: &RunReport, etls: &[Etl]) -> Vec<(String, u64)> {
+    let mut seen: Vec<(String, u64)> = Vec::new();
+    for (index, etl) in etls.iter().enumerate() {
+        let tags = etl.requires.join(", ");
+        if !seen.iter().any(|(known, _)| *known == tags) {
+            seen.push((tags, report.plan.census.available_for(index)));
+        }
+    }
+    seen
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a str>, total: usize) -> String {
+    let mut text = names.take(NAMED).map(escaped).collect::<Vec<_>>().join(", ");
+    if total > NAMED {
+        // Writing to a String cannot fail.
+        let _ = write!(text, " and {} more", total - NAMED);
+    }
+    text
+}
+
+fn more(named: usize, total: u64) -> Option<String> {
+    let rest = total - named as u64;
+    (rest > 0).then(|| format!("  and {rest} more"))
+}
+
+/// `1 bank`, `2 banks`.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
