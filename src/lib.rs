@@ -8,7 +8,9 @@
 //! - [`run`] is one invocation: lock, recover, plan, dispatch, verify.
 //! - [`show`] is what people read.
 //! - [`config`] turns files into checked values of `plan`.
+//! - [`cli`] is the command line, which wires the rooms together.
 
+pub mod cli;
 pub mod config;
 pub mod execute;
 pub mod plan;

@@ -1,3 +1,5 @@
 //! The `etl-orch` binary.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    etl_orch::cli::main()
+}

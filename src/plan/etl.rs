@@ -47,6 +47,11 @@ pub enum ReportsBy {
     },
 }
 
+/// Whether etl-orch writes any row of the reports table itself.
+pub fn writes_reports(etls: &[Etl]) -> bool {
+    etls.iter().any(|etl| matches!(etl.reports, ReportsBy::Orchestrator { .. }))
+}
+
 /// A program, its arguments and surroundings. No shell is ever involved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandSpec {

@@ -8,13 +8,6 @@ use super::schedule::JobIndex;
 /// Something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Another invocation holds the lock; this one waits. `holder` says who and since when.
-    LockHeld {
-        /// In words.
-        holder: String,
-    },
-    /// Something that a person should know, now and in the summary.
-    Warning(String),
     /// The plan stands; jobs start.
     Started {
         /// `RY 2025 Q2 [call_summary]`, by job.
@@ -64,8 +57,6 @@ pub enum Event {
     },
     /// A signal arrived: nothing more starts, children are being stopped.
     Stopping {
-        /// Its number.
-        signal: i32,
         /// Whether it is the second, so that children are killed at once.
         at_once: bool,
     },

@@ -24,3 +24,5 @@ pub mod schedule;
 pub mod selection;
 pub mod settings;
 pub mod template;
+#[cfg(test)]
+mod test_support;

@@ -30,6 +30,14 @@ pub struct RunReport {
     pub warnings: Vec<String>,
 }
 
+impl RunReport {
+    /// Whether something was done, failed or changed; a standing warning alone is none of these.
+    pub fn is_noteworthy(&self) -> bool {
+        let results = self.results.as_ref();
+        self.synced > 0 || !self.lost.is_empty() || results.is_some_and(|results| !results.jobs.is_empty() || results.broken.is_some())
+    }
+}
+
 /// What the jobs of a run came to.
 #[derive(Debug, Clone, Default)]
 pub struct Results {

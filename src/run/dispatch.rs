@@ -74,6 +74,11 @@ impl<'a> Dispatch<'a> {
         let began = Instant::now();
         let mut asked = Stop::No;
         loop {
+            let more = *self.stop.borrow();
+            if more > asked {
+                asked = more;
+                self.stop_as_asked(asked);
+            }
             let until = match self.schedule.step(self.plan, self.started.elapsed()) {
                 Step::Start { job, attempt } => {
                     self.start(job, attempt);
@@ -96,11 +101,7 @@ impl<'a> Dispatch<'a> {
                     Err(error) => self.unrecorded(job, &error),
                 },
                 () = sleep_until(until) => {}
-                more = more_than(&mut self.stop, asked) => {
-                    asked = more;
-                    self.brake.send_replace(more);
-                    self.schedule.halt(NotStarted::Stopped);
-                }
+                () = more_than(&mut self.stop, asked) => {}
             }
         }
         Results {
@@ -109,6 +110,12 @@ impl<'a> Dispatch<'a> {
             stopped: asked != Stop::No,
             broken: self.broken,
         }
+    }
+
+    fn stop_as_asked(&mut self, asked: Stop) {
+        self.brake.send_replace(asked);
+        self.schedule.halt(NotStarted::Stopped);
+        (self.events)(Event::Stopping { at_once: asked == Stop::AtOnce });
     }
 
     fn start(&mut self, index: JobIndex, attempt: u32) {
@@ -210,11 +217,9 @@ async fn sleep_until(until: Option<Instant>) {
 }
 
 /// Waits until more is asked for than `asked`.
-async fn more_than(stop: &mut watch::Receiver<Stop>, asked: Stop) -> Stop {
-    match stop.wait_for(|stop| *stop > asked).await {
-        Ok(stop) => *stop,
-        // Nobody can ask any more.
-        Err(_) => std::future::pending().await,
+async fn more_than(stop: &mut watch::Receiver<Stop>, asked: Stop) {
+    if stop.wait_for(|stop| *stop > asked).await.is_err() {
+        std::future::pending().await // nobody can ask any more
     }
 }
 

@@ -25,7 +25,7 @@ pub use host::this_process;
 
 use crate::execute::{Executor, Stop};
 use crate::plan::decision::Why;
-use crate::plan::etl::{Etl, ReportsBy};
+use crate::plan::etl::{Etl, writes_reports};
 use crate::plan::event::Event;
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::institution::Institutions;
@@ -169,8 +169,7 @@ impl Invocation {
     }
 
     async fn check_tables(&self) -> Result<(), StoreError> {
-        let writes_reports = self.etls.iter().any(|etl| matches!(etl.reports, ReportsBy::Orchestrator { .. }));
-        self.store.check_data_tables(writes_reports, !self.sync.is_empty()).await
+        self.store.check_data_tables(writes_reports(&self.etls), !self.sync.is_empty()).await
     }
 
     fn subject(&self) -> Subject<'_> {

@@ -103,8 +103,6 @@ impl Screen {
 
     fn event(&mut self, event: Event) {
         match event {
-            Event::LockHeld { holder } => tracing::info!("Waiting for the lock, held by {}", escaped(&holder)),
-            Event::Warning(text) => tracing::warn!("{}", escaped(&text)),
             Event::Started { labels, chains, max_parallel } => self.started(labels, chains, max_parallel),
             Event::AttemptStarted { job, attempt, of } => {
                 tracing::info!("Executing {} (attempt {attempt}/{of})", self.label(job));
@@ -117,10 +115,8 @@ impl Screen {
                 self.stopped_running(job);
             }
             Event::Ended { job, state, duration, reason } => self.ended(job, state, duration, reason.as_deref()),
-            Event::Stopping { signal, at_once } => {
-                let how = if at_once { "killing what runs" } else { "stopping what runs; once more to kill it" };
-                tracing::warn!("Received signal {signal}: {how}");
-            }
+            Event::Stopping { at_once: false } => tracing::warn!("Told to stop: stopping what runs; tell it again to kill it"),
+            Event::Stopping { at_once: true } => tracing::warn!("Told to stop again: killing what runs"),
         }
     }
 

@@ -1,0 +1,122 @@
+//! The exit codes (specification §3): the one table.
+
+use crate::config::ConfigErrors;
+use crate::run::RunError;
+use crate::run::lock::LockError;
+use crate::store::StoreError;
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Success, nothing to do, or a dry run.
+    Success,
+    /// Some jobs failed after their retries.
+    JobsFailed {
+        /// `--detailed-exit-code`.
+        detailed: bool,
+    },
+    /// The orchestrator could not do its work.
+    Orchestrator,
+    /// Usage or configuration error; nothing was started.
+    Usage,
+    /// `--detailed-exit-code`: a dry run found gaps.
+    GapsFound,
+    /// The lock is held and `--lock-wait` ran out.
+    LockHeld,
+    /// Ended by this signal, after stopping its children.
+    Signal(i32),
+}
+
+impl Exit {
+    /// The number.
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Orchestrator | Self::JobsFailed { detailed: false } => 1,
+            Self::Usage => 2,
+            Self::JobsFailed { detailed: true } => 3,
+            Self::GapsFound => 4,
+            Self::LockHeld => 75,
+            Self::Signal(signal) => 128_u8.saturating_add(u8::try_from(signal).unwrap_or_default()),
+        }
+    }
+}
+
+/// Why a command came to nothing: what is said, and how the process ends.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// Options that make no sense together, or name what is not there.
+    #[error("error: {0}")]
+    Usage(String),
+    /// The configuration is wrong; each error on its own line.
+    #[error("{0}")]
+    Config(#[from] ConfigErrors),
+    /// What is in the database is not what is needed.
+    #[error("error: {0}")]
+    Schema(String),
+    /// The orchestrator could not do its work.
+    #[error("error: {0}")]
+    Orchestrator(String),
+}
+
+impl Failure {
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Config(_) | Self::Schema(_) => Exit::Usage,
+            Self::Orchestrator(_) => Exit::Orchestrator,
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Schema(_) => Self::Schema(error.to_string()),
+            StoreError::Unreachable { .. } | StoreError::Query { .. } => Self::Orchestrator(error.to_string()),
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Store(error) => error.into(),
+            RunError::Sync(_) => Self::Orchestrator(error.to_string()),
+        }
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        Self::Orchestrator(error.to_string())
+    }
+}
+
+/// stdout could not be written.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Orchestrator(format!("cannot write to stdout: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_has_the_code_that_is_promised() {
+        for (exit, code) in [
+            (Exit::Success, 0),
+            (Exit::JobsFailed { detailed: false }, 1),
+            (Exit::Orchestrator, 1),
+            (Exit::Usage, 2),
+            (Exit::JobsFailed { detailed: true }, 3),
+            (Exit::GapsFound, 4),
+            (Exit::LockHeld, 75),
+            (Exit::Signal(2), 130),
+            (Exit::Signal(15), 143),
+        ] {
+            assert_eq!(exit.code(), code, "{exit:?}");
+        }
+    }
+}

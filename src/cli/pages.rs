@@ -1,0 +1,34 @@
+//! Pages that describe the program itself: completions, the manual, the configuration's schema.
+
+use clap::CommandFactory;
+
+use super::args::Cli;
+use super::exit::{Exit, Failure};
+use crate::{config, show};
+
+/// `etl-orch completions SHELL`.
+pub(super) fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "etl-orch", &mut script);
+    show::out(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Success)
+}
+
+/// `etl-orch man`: the page of the program and, after it, those of its commands.
+pub(super) fn man() -> Result<Exit, Failure> {
+    let mut page = Vec::new();
+    let mut command = Cli::command();
+    command.build();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+        clap_mangen::Man::new(subcommand.clone()).render(&mut page)?;
+    }
+    show::out(&String::from_utf8_lossy(&page))?;
+    Ok(Exit::Success)
+}
+
+/// `etl-orch config schema`.
+pub(super) fn schema() -> Result<Exit, Failure> {
+    show::out(&format!("{:#}\n", config::schema()))?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,232 @@
+//! `etl-orch run`: one invocation, from the options to the exit code.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use chrono::{SecondsFormat, Utc};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::args::{Format, Global, MaxParallel, RunArgs};
+use super::exit::{Exit, Failure};
+use crate::config::{self, Config};
+use crate::execute::command::CommandExecutor;
+use crate::plan::event::Event;
+use crate::plan::ids::RunId;
+use crate::plan::nearest::did_you_mean;
+use crate::plan::report::RunReport;
+use crate::plan::selection::Selection;
+use crate::plan::settings::Variables;
+use crate::run::lock::{self, Acquired, Lock};
+use crate::run::signals::Signals;
+use crate::run::{Invocation, this_process};
+use crate::show;
+use crate::show::progress::{Detail, Progress};
+use crate::store::{self, Access, Store};
+
+pub(super) async fn command(global: &Global, args: &RunArgs, environment: &Variables) -> Result<Exit, Failure> {
+    let mut request = Request::load(global, args, environment)?;
+    if args.dry_run {
+        return dry_run(global, args, &request).await;
+    }
+    let signals = Signals::listen().map_err(|error| Failure::Orchestrator(format!("cannot listen for signals: {error}")))?;
+    let lock = if args.no_lock {
+        None
+    } else {
+        match take_lock(args, &mut request, global, environment, &signals).await? {
+            Ok(lock) => Some(lock),
+            Err(exit) => return Ok(exit),
+        }
+    };
+    run(global, args, &request, lock.as_ref(), &signals).await
+}
+
+/// What the options and the configuration ask for, checked together.
+struct Request {
+    config: Config,
+    env_files: Vec<Variables>,
+    selection: Selection,
+}
+
+impl Request {
+    fn load(global: &Global, args: &RunArgs, environment: &Variables) -> Result<Self, Failure> {
+        let path = config::find(global.config.as_deref(), environment)?;
+        let mut config = config::load(&path, environment)?;
+        let env_files = config.env_files()?;
+        let selection = select(&config, args)?;
+        if let Some(max_parallel) = args.max_parallel {
+            config.run.max_parallel = match max_parallel {
+                MaxParallel::Auto => config::auto_parallel(),
+                MaxParallel::Chains(chains) => chains,
+            };
+        }
+        if let Some(max_jobs) = args.max_jobs {
+            config.run.max_jobs = usize::try_from(max_jobs).unwrap_or(usize::MAX);
+        }
+        Ok(Self { config, env_files, selection })
+    }
+}
+
+fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
+    let mut problems = Vec::new();
+    let mut banks = BTreeSet::new();
+    for symbol in &args.bank_symbol {
+        match config.institutions.select(symbol) {
+            Ok(bank) => drop(banks.insert(bank)),
+            Err(problem) => problems.push(format!("--bank-symbol: {problem}")),
+        }
+    }
+    let mut etls = BTreeSet::new();
+    for name in &args.etl_type {
+        match config.etls.iter().position(|etl| etl.name == *name) {
+            Some(etl) => drop(etls.insert(etl)),
+            None => {
+                let hint = did_you_mean(name, config.etls.iter().map(|etl| etl.name.as_str()));
+                problems.push(format!("--etl-type: unknown ETL {name:?}{hint}"));
+            }
+        }
+    }
+    let selection = Selection {
+        banks,
+        etls,
+        periods: args.period.iter().copied().collect(),
+        from_year: args.from_year.or(config.run.from_year),
+        force: args.force,
+    };
+    if problems.is_empty() && args.force && !selection.is_narrowed() {
+        problems.push("--force would make every report again; say which with --bank-symbol, --etl-type or --period".to_owned());
+    }
+    if problems.is_empty() { Ok(selection) } else { Err(Failure::Usage(problems.join("\nerror: "))) }
+}
+
+/// The lock, or how the process ends without it. After a wait the configuration is read anew: it may have changed.
+async fn take_lock(
+    args: &RunArgs,
+    request: &mut Request,
+    global: &Global,
+    environment: &Variables,
+    signals: &Signals,
+) -> Result<Result<Lock, Exit>, Failure> {
+    let has_selection = request.selection.is_narrowed() || args.force || args.from_year.is_some();
+    let path = request.config.lock_file.clone();
+    let acquired = lock::acquire(&path, args.lock_wait, has_selection, signals.stop(), |holder| {
+        tracing::info!("Waiting for the lock {}, held by {}", path.display(), show::escape::escaped(holder));
+    })
+    .await?;
+    match acquired {
+        Acquired::Yes { lock, waited } => {
+            if waited {
+                *request = Request::load(global, args, environment)?;
+            }
+            Ok(Ok(lock))
+        }
+        Acquired::NotNeeded { holder } => {
+            let holder = show::escape::escaped(&holder);
+            tracing::info!("A run is active ({holder}) and another waits for it; this one has nothing to add");
+            Ok(Err(Exit::Success))
+        }
+        Acquired::TimedOut { holder } => {
+            show::diagnose(&format!("error: the lock {} is held by {}", path.display(), show::escape::escaped(&holder)));
+            Ok(Err(Exit::LockHeld))
+        }
+        Acquired::Stopped => Ok(Err(Exit::Signal(signals.number().unwrap_or_default()))),
+    }
+}
+
+async fn dry_run(global: &Global, args: &RunArgs, request: &Request) -> Result<Exit, Failure> {
+    let store = store::open(&request.config.database, Access::ReadOnly).await?;
+    let invocation = invocation(args, request, store.clone(), RunId::new(Uuid::new_v4()), Arc::new(|_| {}));
+    let report = invocation.dry_run().await;
+    store.close().await;
+    let report = report?;
+    let exit = if args.detailed_exit_code && report.plan.gaps() > 0 { Exit::GapsFound } else { Exit::Success };
+    print(global, request, &report, exit)?;
+    Ok(exit)
+}
+
+async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&Lock>, signals: &Signals) -> Result<Exit, Failure> {
+    let since = Instant::now();
+    let id = RunId::new(Uuid::new_v4());
+    if let Some(lock) = lock {
+        let me = this_process();
+        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+        let text = format!("pid {} on {} since {now}, run {}\n", me.pid, me.host, id.short());
+        lock.announce(&text)
+            .map_err(|error| Failure::Orchestrator(format!("cannot write {}: {error}", request.config.lock_file.display())))?;
+    }
+    let store = store::open(&request.config.database, Access::ReadWrite).await?;
+    let progress = Progress::start(detail(global, args));
+    let invocation = invocation(args, request, store.clone(), id, progress.sender());
+    let report = invocation.run(signals.stop(), since).await;
+    drop(invocation);
+    progress.finish();
+    store.close().await;
+    let report = report?;
+    let exit = exit_of(&report, args, signals);
+    if !args.quiet || report.is_noteworthy() {
+        print(global, request, &report, exit)?;
+    }
+    Ok(exit)
+}
+
+fn exit_of(report: &RunReport, args: &RunArgs, signals: &Signals) -> Exit {
+    let results = report.results.as_ref();
+    if let Some(signal) = signals.number() {
+        Exit::Signal(signal)
+    } else if results.is_some_and(|results| results.broken.is_some()) {
+        Exit::Orchestrator
+    } else if results.is_some_and(|results| results.counts().failed > 0) {
+        Exit::JobsFailed { detailed: args.detailed_exit_code }
+    } else {
+        Exit::Success
+    }
+}
+
+fn detail(global: &Global, args: &RunArgs) -> Detail {
+    let for_people = global.log_format == Format::Text && !args.quiet && std::io::stderr().is_terminal();
+    Detail { live: for_people && std::env::var_os("TERM").is_none_or(|term| term != "dumb"), child_output: args.verbose }
+}
+
+fn invocation(args: &RunArgs, request: &Request, store: Arc<dyn Store>, id: RunId, events: Arc<dyn Fn(Event) + Send + Sync>) -> Invocation {
+    let config = &request.config;
+    Invocation {
+        id,
+        institutions: config.institutions.clone(),
+        etls: config.etls.clone(),
+        env_files: request.env_files.clone(),
+        settings: config.run.clone(),
+        selection: request.selection.clone(),
+        fail_fast: args.fail_fast,
+        sync: config.sync.clone(),
+        state_dir: config.state_dir.clone(),
+        options: options(args),
+        store,
+        executor: Arc::new(CommandExecutor),
+        events,
+    }
+}
+
+/// The options that change what a run does, for its record.
+fn options(args: &RunArgs) -> serde_json::Value {
+    serde_json::json!({
+        "bank_symbol": args.bank_symbol,
+        "etl_type": args.etl_type,
+        "period": args.period,
+        "from_year": args.from_year,
+        "force": args.force,
+        "max_jobs": args.max_jobs,
+        "no_lock": args.no_lock,
+        "fail_fast": args.fail_fast,
+    })
+}
+
+fn print(global: &Global, request: &Request, report: &RunReport, exit: Exit) -> Result<(), Failure> {
+    let (institutions, etls) = (&request.config.institutions, &request.config.etls);
+    let page = match global.format {
+        Format::Text => show::run_as_text(report, institutions, etls),
+        Format::Json => show::run_as_json(report, institutions, etls, exit.code())
+            .map_err(|error| Failure::Orchestrator(format!("cannot write the summary: {error}")))?,
+    };
+    Ok(show::out(&page)?)
+}

@@ -1,0 +1,39 @@
+//! Small values for the tests of this room.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::etl::{CommandSpec, Etl, EtlIndex, ReportsBy};
+use super::institution::Institution;
+use super::outcome::ExitCodes;
+use super::retry::RetryPolicy;
+
+pub(super) fn bank(key: &str, id: i64) -> Institution {
+    Institution { key: key.to_owned(), id, name: format!("Bank {key}"), kind: None, priority: 0 }
+}
+
+pub(super) fn etl(name: &str, report_type: &str) -> Etl {
+    Etl {
+        name: name.to_owned(),
+        report_type: report_type.to_owned(),
+        description: None,
+        requires: vec!["transcripts".to_owned()],
+        needs: Vec::new(),
+        command: CommandSpec {
+            argv: Vec::new(),
+            cwd: PathBuf::from("/"),
+            env: Vec::new(),
+            env_file: None,
+            timeout: Duration::from_secs(60),
+            grace: Duration::from_secs(10),
+        },
+        reports: ReportsBy::Etl,
+        exit_codes: ExitCodes::default(),
+        retry: RetryPolicy::default(),
+        warn_after: None,
+    }
+}
+
+pub(super) fn etl_needing(name: &str, report_type: &str, need: EtlIndex) -> Etl {
+    Etl { needs: vec![need], ..etl(name, report_type) }
+}
