@@ -23,7 +23,8 @@ pub struct Task {
     pub timeout: Duration,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
-    /// Everything that the child prints goes into this file (mode 0600); its directories are made.
+    /// Everything that the child prints goes into this file, up to `command::MAX_LOG_BYTES` (mode 0600; its directories are
+    /// made with 0700). It must not exist; it is made with the first byte, so an attempt that prints nothing has none.
     pub log: PathBuf,
 }
 
@@ -44,7 +45,8 @@ pub enum Stop {
 pub enum Said {
     /// The process exists, under this pid.
     Spawned(u32),
-    /// It printed a line; invalid UTF-8 replaced, at most `command::MAX_LINE` bytes, control characters still in it.
+    /// It printed a line: cut after `command::MAX_LINE` bytes of what it printed, invalid UTF-8 and NUL replaced, other
+    /// control characters still in it.
     Line(String),
 }
 
@@ -59,8 +61,10 @@ pub enum End {
     TimedOut,
     /// It was ended because of [`Stop`].
     Stopped,
-    /// It could not be started; why, naming the program.
+    /// It could not be started; why, naming the program and what to do.
     SpawnFailed(String),
+    /// It is over, but how it ended could not be learnt; why. It may or may not have done its work.
+    Unseen(String),
 }
 
 /// The end of an attempt and what is known of it.
@@ -68,9 +72,10 @@ pub enum End {
 pub struct Ended {
     /// How it ended.
     pub end: End,
-    /// Wall time from spawn to the end, by the monotonic clock.
+    /// Time from the spawn until nothing of it was left, by the monotonic clock.
     pub duration: Duration,
-    /// The last lines it printed, at most `command::TAIL_BYTES`.
+    /// The last lines it printed, at most `command::TAIL_BYTES` and `command::TAIL_LINES`. Where the log is not complete the
+    /// last line says so.
     pub tail: String,
     /// Its pid, where there was a process.
     pub pid: Option<u32>,
@@ -80,6 +85,8 @@ pub struct Ended {
 #[async_trait::async_trait]
 pub trait Executor: Send + Sync {
     /// Runs the task to its end. When it returns no process of the attempt's group is left, whatever `stop` said.
-    /// `said` is never waited for: what it cannot take is dropped from it, not from the log.
+    /// `said` is never waited for: what it cannot take is dropped from it, not from the log. [`Said::Spawned`] comes first.
+    ///
+    /// Dropping the future ends the group by SIGKILL.
     async fn run(&self, task: Task, stop: watch::Receiver<Stop>, said: mpsc::Sender<Said>) -> Ended;
 }

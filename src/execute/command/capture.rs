@@ -1,0 +1,134 @@
+//! Reads what a child prints, and hands it on: bytes to the log, lines to the tail and to whoever listens.
+//!
+//! The two streams keep their lines apart; in the log their bytes stand as they came. Nothing here makes the child
+//! wait: a log that cannot be written and a listener that does not keep up lose output, the child does not notice.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use tokio::net::unix::pipe::Receiver;
+use tokio::sync::mpsc;
+
+use super::super::Said;
+use super::lines::{Lines, text};
+use super::log::AttemptLog;
+use super::tail::Tail;
+
+/// As much as a pipe holds by default, so that one read empties it.
+const CHUNK: usize = 64 * 1024;
+
+/// Our end of one stream of the child.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pipe: Option<Receiver>,
+    lines: Lines,
+}
+
+impl Stream {
+    /// Takes the reading end of a pipe.
+    pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&pipe, true)?;
+        Ok(Self { pipe: Some(Receiver::from_owned_fd_unchecked(pipe)?), lines: Lines::default() })
+    }
+
+    async fn readable(&self) {
+        match &self.pipe {
+            // An error shows itself again in the read that follows.
+            Some(pipe) => drop(pipe.readable().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn read(&mut self, chunk: &mut [u8], sinks: &mut Sinks) {
+        let Some(pipe) = &self.pipe else { return };
+        match pipe.try_read(chunk) {
+            Ok(0) => self.close(sinks),
+            Ok(length) => self.take(&chunk[..length], sinks),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(error) => {
+                tracing::warn!(%error, "reading the output of an attempt failed; the rest of it is lost");
+                self.close(sinks);
+            }
+        }
+    }
+
+    /// Takes what is in the pipe at this moment and closes it. What a process that holds the other end writes later, and
+    /// be it without end, is not waited for.
+    fn read_rest(&mut self, chunk: &mut Vec<u8>, sinks: &mut Sinks) {
+        let Some(pipe) = &self.pipe else { return };
+        let present = rustix::io::ioctl_fionread(pipe).ok().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+        chunk.resize(present, 0);
+        let length = if present == 0 { 0 } else { rustix::io::read(pipe, chunk.as_mut_slice()).unwrap_or(0) };
+        self.take(&chunk[..length], sinks);
+        self.close(sinks);
+    }
+
+    fn take(&mut self, bytes: &[u8], sinks: &mut Sinks) {
+        sinks.log.append(bytes);
+        self.lines.push(bytes, |line| sinks.line(line));
+    }
+
+    fn close(&mut self, sinks: &mut Sinks) {
+        self.pipe = None;
+        self.lines.finish(|line| sinks.line(line));
+    }
+}
+
+/// Where output goes.
+#[derive(Debug)]
+struct Sinks {
+    log: AttemptLog,
+    tail: Tail,
+    said: mpsc::Sender<Said>,
+}
+
+impl Sinks {
+    fn line(&mut self, line: &[u8]) {
+        self.tail.push(line);
+        if let Ok(place) = self.said.try_reserve() {
+            place.send(Said::Line(text(line)));
+        }
+    }
+}
+
+/// All output of one attempt.
+#[derive(Debug)]
+pub(super) struct Capture {
+    out: Stream,
+    err: Stream,
+    chunk: Vec<u8>,
+    sinks: Sinks,
+}
+
+impl Capture {
+    /// Captures both streams.
+    pub(super) fn new(out: Stream, err: Stream, log: AttemptLog, said: mpsc::Sender<Said>) -> Self {
+        Self { out, err, chunk: Vec::new(), sinks: Sinks { log, tail: Tail::default(), said } }
+    }
+
+    /// Whether anybody may still print.
+    pub(super) fn is_open(&self) -> bool {
+        self.out.pipe.is_some() || self.err.pipe.is_some()
+    }
+
+    /// Waits for output and takes one chunk of it; for ever when both streams have ended. Loses nothing when dropped.
+    pub(super) async fn read(&mut self) {
+        let Self { out, err, chunk, sinks } = self;
+        let stream = tokio::select! {
+            () = out.readable() => out,
+            () = err.readable() => err,
+        };
+        chunk.resize(CHUNK, 0);
+        stream.read(chunk, sinks);
+        // A child that floods must not keep the other chains from their turn.
+        tokio::task::consume_budget().await;
+    }
+
+    /// Takes what is left, and returns the tail.
+    pub(super) fn finish(mut self) -> String {
+        self.out.read_rest(&mut self.chunk, &mut self.sinks);
+        self.err.read_rest(&mut self.chunk, &mut self.sinks);
+        let notes = self.sinks.log.finish();
+        self.sinks.tail.into_text(&notes)
+    }
+}

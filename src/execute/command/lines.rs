@@ -1,0 +1,118 @@
+//! Cuts a stream of bytes into lines. Knows nothing of where the bytes come from or where the lines go.
+
+/// Longest line, in bytes as the child printed it; a longer one is cut into several.
+pub const MAX_LINE: usize = 16 * 1024;
+
+/// The lines of one stream, with the unfinished one held back.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    held: Vec<u8>,
+}
+
+impl Lines {
+    /// Takes the next bytes of the stream; every line that is complete now goes to `each`, without its line end.
+    pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            match piece.strip_suffix(b"\n") {
+                Some(line) if self.held.is_empty() && line.len() <= MAX_LINE => each(without_cr(line)),
+                Some(end_of_line) => {
+                    self.hold(end_of_line, &mut each);
+                    each(without_cr(&self.held));
+                    self.held.clear();
+                }
+                None => self.hold(piece, &mut each),
+            }
+        }
+    }
+
+    /// The stream has ended: what was held back is a line too.
+    pub(super) fn finish(&mut self, each: impl FnOnce(&[u8])) {
+        if !self.held.is_empty() {
+            each(&self.held);
+            self.held = Vec::new();
+        }
+    }
+
+    /// Keeps between 1 and `MAX_LINE` bytes of an unfinished line; what is before them is let go in pieces.
+    fn hold(&mut self, bytes: &[u8], each: &mut impl FnMut(&[u8])) {
+        self.held.extend_from_slice(bytes);
+        let mut from = 0;
+        while self.held.len() - from > MAX_LINE {
+            let to = from + char_boundary(&self.held[from..], MAX_LINE);
+            each(&self.held[from..to]);
+            from = to;
+        }
+        self.held.drain(..from);
+    }
+}
+
+/// A carriage return before the newline belongs to the line end; elsewhere it is the child's own.
+fn without_cr(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// The largest index up to `limit` that does not cut a UTF-8 character in two; `limit` where there is no such near it.
+fn char_boundary(bytes: &[u8], limit: usize) -> usize {
+    (limit.saturating_sub(3)..=limit).rev().find(|&at| at > 0 && bytes[at] & 0xC0 != 0x80).unwrap_or(limit)
+}
+
+/// Bytes as text that every database takes: what is not UTF-8, and NUL, become U+FFFD.
+pub(super) fn text(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text.into_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn lines_of(chunks: &[&[u8]]) -> Vec<Vec<u8>> {
+        let (mut lines, mut seen) = (Lines::default(), Vec::new());
+        for chunk in chunks {
+            lines.push(chunk, |line| seen.push(line.to_vec()));
+        }
+        lines.finish(|line| seen.push(line.to_vec()));
+        seen
+    }
+
+    #[test]
+    fn a_line_may_come_in_pieces() {
+        assert_eq!(lines_of(&[b"on", b"e\ntwo\r\n", b"\nthr", b"ee"]), [&b"one"[..], b"two", b"", b"three"]);
+    }
+
+    #[test]
+    fn a_line_that_is_just_long_enough_is_one_line() {
+        let line = vec![b'x'; MAX_LINE];
+        assert_eq!(lines_of(&[&line, b"\n"]), [line.as_slice()]);
+        assert_eq!(lines_of(&[&[&line[..], b"\n"].concat()]), [line.as_slice()]);
+    }
+
+    #[test]
+    fn a_longer_line_is_cut_between_characters() {
+        let line = "é".repeat(MAX_LINE);
+        let long = format!("x{line}\nnext\n");
+        let seen = lines_of(&[long.as_bytes()]);
+        assert!(seen.iter().all(|line| line.len() <= MAX_LINE && std::str::from_utf8(line).is_ok()));
+        assert_eq!(seen.len(), 4);
+        assert_eq!(seen.last().unwrap(), b"next");
+    }
+
+    #[test]
+    fn text_has_no_nul_and_is_utf8() {
+        assert_eq!(text(b"a\0b\xffc"), "a\u{FFFD}b\u{FFFD}c");
+    }
+
+    proptest! {
+        #[test]
+        fn no_byte_is_lost_whatever_the_chunks(stream in prop::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..400), step in 1_usize..50) {
+            let chunks: Vec<&[u8]> = stream.chunks(step).collect();
+            let whole = lines_of(&[&stream]);
+            prop_assert_eq!(&lines_of(&chunks), &whole);
+            let kept: usize = whole.iter().map(Vec::len).sum();
+            let ends = whole.len() - usize::from(!stream.is_empty() && !stream.ends_with(b"\n"));
+            let returns = stream.windows(2).filter(|pair| pair == b"\r\n").count();
+            prop_assert_eq!(kept + ends + returns, stream.len());
+        }
+    }
+}

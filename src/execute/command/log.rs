@@ -1,0 +1,182 @@
+//! The log file of one attempt: everything the child printed, in order of arrival.
+//!
+//! It is written inline, one `write` per chunk read from the child, so a reader that follows the file sees it at once;
+//! a local file takes such a write into the page cache in microseconds. The file is made with the first byte: an
+//! attempt that prints nothing has none. It is never allowed to hurt the attempt: when it cannot be written the rest is
+//! dropped, and said once.
+//!
+//! At most [`MAX_LOG_BYTES`] reach the disk: the beginning up to 1 MiB below that at once, and when the child has ended
+//! a line that says how many bytes were left out, followed by the last 64 KiB.
+
+use std::collections::VecDeque;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// No log grows beyond this, whatever the child prints.
+pub const MAX_LOG_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How much of the beginning and of the end is kept.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    head: u64,
+    end: usize,
+}
+
+const LIMITS: Limits = Limits { head: MAX_LOG_BYTES - 1024 * 1024, end: 64 * 1024 };
+
+#[derive(Debug)]
+enum Sink {
+    NotYet,
+    Open(File),
+    Broken,
+}
+
+/// The log of one attempt.
+#[derive(Debug)]
+pub(super) struct AttemptLog {
+    path: PathBuf,
+    sink: Sink,
+    limits: Limits,
+    written: u64,
+    /// The last bytes that came after the head was full.
+    end: VecDeque<u8>,
+    /// Bytes between head and end that are gone.
+    left_out: u64,
+    notes: Vec<String>,
+}
+
+impl AttemptLog {
+    /// A log that will be at `path`.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, sink: Sink::NotYet, limits: LIMITS, written: 0, end: VecDeque::new(), left_out: 0, notes: Vec::new() }
+    }
+
+    /// Adds what the child printed.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        let room = usize::try_from(self.limits.head.saturating_sub(self.written)).unwrap_or(usize::MAX);
+        let (head, rest) = bytes.split_at(room.min(bytes.len()));
+        if !head.is_empty() {
+            self.write(head);
+            self.written += head.len() as u64;
+        }
+        self.keep_end(rest);
+    }
+
+    /// Writes what was kept of the end, and returns what must be told about this log.
+    pub(super) fn finish(mut self) -> Vec<String> {
+        if self.left_out > 0 {
+            self.write(format!("\n[etl-orch: {} bytes left out here, the log is limited]\n", self.left_out).as_bytes());
+        }
+        let end = std::mem::take(&mut self.end);
+        let (first, second) = end.as_slices();
+        self.write(first);
+        self.write(second);
+        self.notes
+    }
+
+    fn keep_end(&mut self, bytes: &[u8]) {
+        let kept = &bytes[bytes.len().saturating_sub(self.limits.end)..];
+        let surplus = (self.end.len() + kept.len()).saturating_sub(self.limits.end);
+        self.end.drain(..surplus);
+        self.end.extend(kept);
+        self.left_out += (surplus + bytes.len() - kept.len()) as u64;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        if let Sink::NotYet = self.sink {
+            match create(&self.path) {
+                Ok(file) => self.sink = Sink::Open(file),
+                Err(error) => self.give_up(&error),
+            }
+        }
+        if let Sink::Open(file) = &mut self.sink
+            && let Err(error) = file.write_all(bytes)
+        {
+            self.give_up(&error);
+        }
+    }
+
+    fn give_up(&mut self, error: &io::Error) {
+        self.sink = Sink::Broken;
+        let path = self.path.display();
+        tracing::warn!(%path, %error, "the log of an attempt cannot be written; the attempt goes on");
+        self.notes.push(format!("[etl-orch: the log {path} could not be written, output is missing there: {error}]"));
+    }
+}
+
+/// Makes the file and its directories. It must not exist: nothing is overwritten, and no symbolic link is followed.
+fn create(path: &Path) -> io::Result<File> {
+    let open = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match open() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(directory) = path.parent() {
+                DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+            }
+            open()
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn limited(path: PathBuf) -> AttemptLog {
+        AttemptLog { limits: Limits { head: 10, end: 4 }, ..AttemptLog::new(path) }
+    }
+
+    #[test]
+    fn the_file_and_its_directories_are_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/1.log");
+        let mut log = AttemptLog::new(path.clone());
+        log.append(b"x\n");
+        assert!(log.finish().is_empty());
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        assert_eq!(mode(path.parent().unwrap().parent().unwrap()), 0o700);
+    }
+
+    #[test]
+    fn beginning_and_end_of_a_long_log_are_kept_and_the_gap_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("1.log");
+        let mut log = limited(path.clone());
+        for chunk in ["0123", "456789abcdefg", "h", "ijklmn", "op"] {
+            log.append(chunk.as_bytes());
+        }
+        assert!(log.finish().is_empty());
+        let expected = "0123456789\n[etl-orch: 12 bytes left out here, the log is limited]\nmnop";
+        assert_eq!(std::fs::read_to_string(path).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_log_that_just_fits_has_no_gap() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("1.log");
+        let mut log = limited(path.clone());
+        log.append(b"0123456789abcd");
+        assert!(log.finish().is_empty());
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "0123456789abcd");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_is_told_once() {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut log = AttemptLog { sink: Sink::Open(full), ..AttemptLog::new("the.log".into()) };
+        log.append(b"x");
+        log.append(b"y");
+        let notes = log.finish();
+        assert_eq!(notes.len(), 1);
+        assert!(notes[0].contains("the.log") && notes[0].contains("No space left"), "{notes:?}");
+    }
+}
