@@ -1,0 +1,43 @@
+#!/bin/sh
+# Checks everything: format, lints, tests, documentation. Installs on Debian and Ubuntu what the tests need beyond Rust;
+# elsewhere it names what is missing. Real parts: a PostgreSQL server, a cron daemon, systemd's own checkers.
+set -eu
+cd "$(dirname "$0")/.."
+
+# A program that the tests start, and the package that has it.
+needs() {
+    [ -n "$(find_program "$1")" ] || missing="$missing $2"
+}
+
+find_program() {
+    command -v "$1" || for directory in /usr/sbin /sbin /usr/lib/postgresql/*/bin; do
+        [ -x "$directory/$1" ] && echo "$directory/$1" && break
+    done
+}
+
+missing=
+needs cc gcc
+needs initdb postgresql
+needs psql postgresql-client
+needs cron cron
+needs systemd-analyze systemd
+needs script bsdutils
+needs sqlite3 sqlite3
+if [ -n "$missing" ]; then
+    command -v apt-get >/dev/null || { echo "scripts/test.sh: install these first:$missing" >&2; exit 1; }
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get update -q
+    # shellcheck disable=SC2086 # a list of packages
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -q -y --no-install-recommends $missing
+fi
+
+step() {
+    echo "== $*" >&2
+    "$@"
+}
+
+step cargo fmt --check
+step cargo clippy --locked --all-targets -- --deny warnings
+step cargo test --locked
+RUSTDOCFLAGS="--deny warnings" step cargo doc --locked --no-deps --document-private-items
