@@ -1,0 +1,94 @@
+//! The invariants of `ARCHITECTURE.md` that source text can show.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(room: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room)];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+    assert!(!found.is_empty(), "no sources in src/{room}");
+    found
+}
+
+/// The lines of a room, without comments and strings' worth of prose, that have one of these words.
+fn lines_with(room: &str, words: &[&str]) -> Vec<String> {
+    let mut hits = Vec::new();
+    for (path, text) in sources(room) {
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if words.iter().any(|word| code.contains(word)) {
+                hits.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+            }
+        }
+    }
+    hits
+}
+
+#[test]
+fn plan_is_pure() {
+    let impure = [
+        "tokio",
+        "sqlx",
+        "clap::",
+        "tracing",
+        "std::fs",
+        "fs::",
+        "std::env",
+        "env::",
+        "Utc::now",
+        "Local::now",
+        "Instant::now",
+        "SystemTime",
+        "std::process",
+        "std::net",
+        "Uuid::new_v4",
+        "crate::store",
+        "crate::run",
+        "crate::cli",
+        "crate::config",
+        "crate::show",
+        "crate::execute",
+    ];
+    assert_eq!(lines_with("plan", &impure), [""; 0]);
+}
+
+#[test]
+fn arrows_point_one_way() {
+    for (room, forbidden) in [
+        ("store", &["crate::run", "crate::cli", "crate::config", "crate::show", "crate::execute"][..]),
+        ("execute", &["crate::run", "crate::cli", "crate::config", "crate::show", "crate::store"]),
+        ("run", &["crate::cli", "crate::config", "crate::show"]),
+        ("show", &["crate::cli", "crate::config", "crate::run", "crate::store", "crate::execute"]),
+        ("config", &["crate::cli", "crate::run", "crate::show", "crate::store", "crate::execute"]),
+    ] {
+        assert_eq!(lines_with(room, forbidden), [""; 0], "in {room}");
+    }
+}
+
+#[test]
+fn only_the_store_knows_sql_and_only_execute_starts_processes() {
+    for room in ["cli", "config", "plan", "run", "show", "execute"] {
+        assert_eq!(lines_with(room, &["sqlx"]), [""; 0], "in {room}");
+    }
+    for room in ["cli", "config", "plan", "show", "store"] {
+        assert_eq!(lines_with(room, &["process::Command", "Command::new("]), [""; 0], "in {room}");
+    }
+}
+
+#[test]
+fn files_stay_small_enough_to_read() {
+    for room in ["cli", "config", "execute", "plan", "run", "show", "store"] {
+        for (path, text) in sources(room) {
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default().lines().count();
+            assert!(code <= 600, "{} has {code} lines", path.display());
+        }
+    }
+}
