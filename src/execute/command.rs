@@ -1,7 +1,7 @@
 //! Runs an attempt as a child process.
 //!
-//! One attempt is one future: it starts the child ([`spawn`]), reads what it prints ([`capture`]), ends it when it must
-//! ([`group`]), and always reaps it. There is no thread and no timer beyond the attempt's own. It needs a tokio runtime
+//! One attempt is one future: it starts the child (`spawn`), reads what it prints (`capture`), ends it when it must
+//! (`ending`, `group`), and always reaps it. There is no thread and no timer beyond the attempt's own. It needs a tokio runtime
 //! with I/O and time; a current-thread one is enough.
 //!
 //! A process that leaves the group (`setsid`) is out of reach here. It cannot hold the attempt up; ending it is the

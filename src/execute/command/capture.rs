@@ -14,8 +14,10 @@ use super::lines::{Lines, text};
 use super::log::AttemptLog;
 use super::tail::Tail;
 
+/// The first read asks for this much; most children say little.
+const FIRST_CHUNK: usize = 1024;
 /// As much as a pipe holds by default, so that one read empties it.
-const CHUNK: usize = 64 * 1024;
+const MAX_CHUNK: usize = 64 * 1024;
 
 /// Our end of one stream of the child.
 #[derive(Debug)]
@@ -39,11 +41,16 @@ impl Stream {
         }
     }
 
-    fn read(&mut self, chunk: &mut [u8], sinks: &mut Sinks) {
+    fn read(&mut self, chunk: &mut Vec<u8>, sinks: &mut Sinks) {
         let Some(pipe) = &self.pipe else { return };
         match pipe.try_read(chunk) {
             Ok(0) => self.close(sinks),
-            Ok(length) => self.take(&chunk[..length], sinks),
+            Ok(length) => {
+                self.take(&chunk[..length], sinks);
+                if length == chunk.len() {
+                    chunk.resize((length * 4).min(MAX_CHUNK), 0);
+                }
+            }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Err(error) => {
                 tracing::warn!(%error, "reading the output of an attempt failed; the rest of it is lost");
@@ -103,7 +110,7 @@ pub(super) struct Capture {
 impl Capture {
     /// Captures both streams.
     pub(super) fn new(out: Stream, err: Stream, log: AttemptLog, said: mpsc::Sender<Said>) -> Self {
-        Self { out, err, chunk: Vec::new(), sinks: Sinks { log, tail: Tail::default(), said } }
+        Self { out, err, chunk: vec![0; FIRST_CHUNK], sinks: Sinks { log, tail: Tail::default(), said } }
     }
 
     /// Whether anybody may still print.
@@ -118,7 +125,6 @@ impl Capture {
             () = out.readable() => out,
             () = err.readable() => err,
         };
-        chunk.resize(CHUNK, 0);
         stream.read(chunk, sinks);
         // A child that floods must not keep the other chains from their turn.
         tokio::task::consume_budget().await;

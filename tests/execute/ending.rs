@@ -1,0 +1,191 @@
+//! How attempts end, by themselves and by us, and what they leave behind.
+
+use std::fs;
+use std::time::Duration;
+
+use etl_orch::execute::command::CommandExecutor;
+use etl_orch::execute::{End, Ended, Executor, Stop, Task};
+use rustix::process::{Pid, Signal};
+use tokio::sync::{mpsc, watch};
+
+use crate::bench::{Bench, Running, is_alive, run, until, within};
+
+#[tokio::test]
+async fn exit_codes_are_told() {
+    let bench = Bench::new();
+    for code in [0, 1, 65, 255] {
+        let ended = run(bench.sh(&format!("exit {code}"))).await;
+        assert_eq!(ended.end, End::Exited(code));
+        assert!(ended.pid.is_some());
+    }
+    assert!(!bench.path("logs").exists(), "a child that prints nothing leaves no log");
+}
+
+#[tokio::test]
+async fn a_signal_that_is_not_ours_is_told() {
+    let bench = Bench::new();
+    for signal in [Signal::KILL, Signal::TERM, Signal::SEGV] {
+        let ended = run(bench.sh(&format!("kill -{} $$", signal.as_raw()))).await;
+        assert_eq!(ended.end, End::Signalled(signal.as_raw()));
+    }
+}
+
+/// Lets time run out after the child has said something; a machine so slow that it had not gets more time.
+async fn run_out_of_time(mut task: Task) -> Ended {
+    task.timeout = Duration::from_millis(100);
+    loop {
+        let ended = run(task.clone()).await;
+        assert_eq!(ended.end, End::TimedOut);
+        if !ended.tail.is_empty() {
+            return ended;
+        }
+        task.timeout *= 2;
+    }
+}
+
+#[tokio::test]
+async fn time_up_ends_even_a_group_that_ignores_sigterm() {
+    let bench = Bench::new();
+    let mut task = bench.sh("trap '' TERM; sh -c 'echo $$; while :; do sleep 1000; done' & while :; do sleep 1000; done");
+    task.grace = Duration::from_millis(100);
+    let ended = run_out_of_time(task).await;
+    assert!(!is_alive(ended.tail.parse().unwrap()));
+    assert!(!is_alive(i32::try_from(ended.pid.unwrap()).unwrap()));
+}
+
+#[tokio::test]
+async fn time_up_asks_first() {
+    let bench = Bench::new();
+    let ended = run_out_of_time(bench.sh("trap 'echo tidied up; exit 0' TERM; echo ready; while :; do sleep 0.01; done")).await;
+    assert!(ended.tail.contains("tidied up"), "{}", ended.tail);
+}
+
+#[tokio::test]
+async fn a_stopped_child_can_be_asked_too() {
+    let bench = Bench::new();
+    let mut running = Running::start(bench.sh("trap 'echo tidied up; exit 0' TERM; echo $$; kill -STOP $$; sleep 1000"));
+    let pid = running.pid().await;
+    until(|| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") T ")).await;
+    running.stop.send_replace(Stop::Gracefully);
+    let ended = running.end().await;
+    assert_eq!((ended.end, ended.tail.contains("tidied up")), (End::Stopped, true));
+}
+
+#[tokio::test]
+async fn what_the_child_leaves_in_its_group_is_ended() {
+    let bench = Bench::new();
+    let mut running = Running::start(bench.sh("sleep 1000 & echo $!; exit 3"));
+    let left = running.pid().await;
+    let ended = running.end().await;
+    assert_eq!(ended.end, End::Exited(3), "its own end stays its end");
+    assert!(!is_alive(left));
+}
+
+#[tokio::test]
+async fn what_is_left_and_ignores_sigterm_is_killed_after_the_grace_period() {
+    let bench = Bench::new();
+    let mut task = bench.sh("sh -c 'trap \"\" TERM; echo $$; exec >/dev/null 2>&1; while :; do sleep 1000; done' & read x < fifo; exit 0");
+    rustix::fs::mknodat(rustix::fs::CWD, bench.path("fifo"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    task.grace = Duration::from_millis(100);
+    let mut running = Running::start(task);
+    let left = running.pid().await;
+    fs::write(bench.path("fifo"), "go\n").unwrap();
+    let ended = running.end().await;
+    assert_eq!(ended.end, End::Exited(0));
+    assert!(!is_alive(left));
+}
+
+#[tokio::test]
+async fn stop_at_once_cuts_the_grace_of_what_is_left() {
+    let bench = Bench::new();
+    let mut running = Running::start(bench.sh("sh -c 'trap \"echo asked\" TERM; echo $$; while :; do sleep 0.01; done' & exit 0"));
+    let left = running.pid().await;
+    running.hear("asked").await; // SIGTERM came although nobody asked to stop
+    running.stop.send_replace(Stop::AtOnce);
+    let ended = running.end().await;
+    assert_eq!(ended.end, End::Exited(0));
+    assert!(!is_alive(left));
+}
+
+#[tokio::test]
+async fn a_daemon_that_holds_the_output_does_not_hold_us() {
+    let bench = Bench::new();
+    let mut running = Running::start(bench.sh("setsid sh -c 'echo $$; exec sleep 1000' & read x < fifo; echo done; exit 0"));
+    rustix::fs::mknodat(rustix::fs::CWD, bench.path("fifo"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    let daemon = running.pid().await;
+    fs::write(bench.path("fifo"), "go\n").unwrap();
+    let ended = running.end().await;
+    assert_eq!(ended.end, End::Exited(0));
+    assert!(ended.tail.ends_with("done"), "what was printed before is kept");
+    assert!(is_alive(daemon), "it has left the group and is the guard's");
+    rustix::process::kill_process(Pid::from_raw(daemon).unwrap(), Signal::KILL).unwrap();
+}
+
+#[tokio::test]
+async fn a_daemon_that_floods_the_output_does_not_hold_us() {
+    let bench = Bench::new();
+    let mut running = Running::start(bench.sh("setsid sh -c 'echo $$; exec yes' & read x < fifo; exit 0"));
+    rustix::fs::mknodat(rustix::fs::CWD, bench.path("fifo"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    let daemon = running.pid().await;
+    fs::write(bench.path("fifo"), "go\n").unwrap();
+    assert_eq!(running.end().await.end, End::Exited(0));
+    until(|| !is_alive(daemon)).await; // by SIGPIPE, as nobody reads it any more
+}
+
+#[tokio::test]
+async fn a_stop_asks_and_waits() {
+    let bench = Bench::new();
+    let mut running = Running::start(bench.sh("trap 'echo tidied up; exit 5' TERM; echo ready; while :; do sleep 0.01; done"));
+    running.line().await;
+    running.stop.send_replace(Stop::Gracefully);
+    let ended = running.end().await;
+    assert_eq!((ended.end, ended.tail.contains("tidied up")), (End::Stopped, true));
+}
+
+#[tokio::test]
+async fn a_stop_at_once_does_not_ask() {
+    let bench = Bench::new();
+    let mut running = Running::start(bench.sh("trap 'echo asked' TERM; echo ready; while :; do sleep 0.01; done"));
+    running.line().await;
+    running.stop.send_replace(Stop::AtOnce);
+    let ended = running.end().await;
+    assert_eq!((ended.end, ended.tail.as_str()), (End::Stopped, "ready"));
+}
+
+#[tokio::test]
+async fn a_stop_at_once_cuts_the_grace_period() {
+    let bench = Bench::new();
+    let mut running = Running::start(bench.sh("trap 'echo asked' TERM; echo ready; while :; do sleep 0.01; done"));
+    running.line().await;
+    running.stop.send_replace(Stop::Gracefully);
+    running.hear("asked").await;
+    running.stop.send_replace(Stop::AtOnce);
+    assert_eq!(running.end().await.end, End::Stopped);
+}
+
+#[tokio::test]
+async fn an_attempt_goes_on_without_its_asker() {
+    let bench = Bench::new();
+    let (asker, stop) = watch::channel(Stop::No);
+    drop(asker);
+    let (say, _said) = mpsc::channel(8);
+    assert_eq!(within(CommandExecutor.run(bench.sh("exit 6"), stop, say)).await.end, End::Exited(6));
+}
+
+#[tokio::test]
+async fn a_child_that_had_ended_before_time_was_up_keeps_its_end() {
+    let bench = Bench::new();
+    let mut task = bench.sh("exit 9");
+    task.timeout = Duration::ZERO;
+    let ended = run(task).await;
+    assert!(matches!(ended.end, End::Exited(9) | End::TimedOut), "{:?}", ended.end);
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_dropped_leaves_nothing() {
+    let bench = Bench::new();
+    let mut running = Running::start(bench.sh("sh -c 'echo $$; sleep 1000' & sleep 1000"));
+    let grandchild = running.pid().await;
+    running.ended.abort();
+    until(|| !is_alive(grandchild)).await;
+}
