@@ -76,6 +76,10 @@ impl Check<'_> {
     pub(super) fn path(&mut self, path: &[&str], given: Option<String>) -> Option<PathBuf> {
         let given = given?;
         self.text(path, &given);
+        if let Some(placeholder) = Placeholder::ALL.iter().find(|placeholder| given.contains(&format!("{{{}}}", placeholder.name()))) {
+            let name = self.document.named(path);
+            self.wrong(path, format!("{name} is one path for all jobs; {{{}}} is not filled in here", placeholder.name()));
+        }
         Some(resolve(self.base, Path::new(&given)))
     }
 

@@ -94,6 +94,9 @@ fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults
         Some(report_type) => check.text(&at("report_type"), report_type),
         None => check.missing(&at("report_type"), format!("{name} has no report_type; name the type of its reports in the reports table")),
     }
+    if let Some(description) = &written.description {
+        check.text(&at("description"), description);
+    }
     let requires = written.requires.unwrap_or_default();
     if requires.is_empty() {
         check.missing(

@@ -42,7 +42,7 @@ pub fn load(path: &Path, environment: &Variables) -> Result<Config, ConfigErrors
     let written_path = written.institutions.clone().unwrap_or_else(|| INSTITUTIONS.to_owned());
     let institutions_file = resolve(&base, Path::new(&written_path));
     let shown = path.parent().unwrap_or(Path::new("")).join(&written_path);
-    let mut of_institutions = Findings::of(if document.variable(&["institutions"]).is_some() { &institutions_file } else { &shown });
+    let mut of_institutions = Findings::of(&shown);
     let institutions = if document.is_broken(&["institutions"]) {
         Institutions::default()
     } else {

@@ -1,7 +1,5 @@
 //! `run:` and `retry:`.
 
-use std::time::Duration;
-
 use super::check::Check;
 use super::parallel::automatic_parallelism;
 use super::written;
@@ -58,18 +56,8 @@ pub(super) fn retry(check: &mut Check, path: &[&str], written: written::Retry, d
     };
     if policy.max_delay < policy.initial_delay && (written.max_delay.is_some() || written.initial_delay.is_some()) {
         let key = if written.max_delay.is_some() { "max_delay" } else { "initial_delay" };
-        let message = format!(
-            "{}: max_delay {} is shorter than initial_delay {}; no wait would be as written",
-            check.document.named(path),
-            humantime::format_duration(shown(policy.max_delay)),
-            humantime::format_duration(shown(policy.initial_delay))
-        );
+        let message = format!("{}: max_delay is shorter than initial_delay; no wait would be as written", check.document.named(path));
         check.wrong(&at(key), message);
     }
     policy
-}
-
-/// Durations in messages are in milliseconds at finest.
-fn shown(duration: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

@@ -55,6 +55,7 @@ etls:
     needs: [last, last]
     command: [x]
     cwd: ""
+    env_file: "/srv/{bank_key}/.env"
     warn_after: 0s
     reports: {by: orchestrator}
     retry: {max_attempts: 1.5}
@@ -147,7 +148,7 @@ fn a_file_full_of_mistakes() {
     etl-orch.yaml:11:23: retry.max_attempts must be from 1 to 1000
     etl-orch.yaml:11:38: retry.multiplier must be from 1 to 1000
     etl-orch.yaml:11:51: retry.jitter must be from 0 to 1
-    etl-orch.yaml:11:85: retry: max_delay 5m is shorter than initial_delay 10m; no wait would be as written
+    etl-orch.yaml:11:85: retry: max_delay is shorter than initial_delay; no wait would be as written
     etl-orch.yaml:13:10: "data availability" is no table; write table or schema.table, of letters, digits and underscores
     etl-orch.yaml:15:13: availability.sync.tag is empty
     etl-orch.yaml:15:24: a file must say of which period it is; add {period}, or {fiscal_year} and {quarter}
@@ -181,10 +182,11 @@ fn a_file_full_of_mistakes() {
     etl-orch.yaml:40:13: orchestrated needs last, which is declared later; ETLs run in the order of declaration, so move last before orchestrated
     etl-orch.yaml:40:19: last stands twice in needs of orchestrated; keep one
     etl-orch.yaml:42:10: etls.orchestrated.cwd is empty
-    etl-orch.yaml:43:17: etls.orchestrated.warn_after must be longer than nothing
-    etl-orch.yaml:45:27: etls.orchestrated.retry.max_attempts: expected a whole number, found a number with a fraction
-    etl-orch.yaml:50:33: unknown key "table" in etls.last.reports; valid keys here are by
-    etl-orch.yaml:51:13: placeholder {job_id} can be used only in command and env
+    etl-orch.yaml:43:15: etls.orchestrated.env_file is one path for all jobs; {bank_key} is not filled in here
+    etl-orch.yaml:44:17: etls.orchestrated.warn_after must be longer than nothing
+    etl-orch.yaml:46:27: etls.orchestrated.retry.max_attempts: expected a whole number, found a number with a fraction
+    etl-orch.yaml:51:33: unknown key "table" in etls.last.reports; valid keys here are by
+    etl-orch.yaml:52:13: placeholder {job_id} can be used only in command and env
     "#);
 }
 

@@ -259,6 +259,9 @@ impl JsonSchema for MaxParallel {
     }
 }
 
+/// 100 years: a point in time this far away can still be computed with.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+
 /// A duration as people write it: `15m`, `1h 30m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span(pub(super) Duration);
@@ -275,7 +278,11 @@ impl<'de> Deserialize<'de> for Span {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
-                humantime::parse_duration(text).map(Span).map_err(|_| E::custom("not a duration; write it like 15m or 1h 30m"))
+                let duration = humantime::parse_duration(text).map_err(|_| E::custom("not a duration; write it like 15m or 1h 30m"))?;
+                if duration > LONGEST {
+                    return Err(E::custom("longer than 100 years; write a duration like 15m or 1h 30m"));
+                }
+                Ok(Span(duration))
             }
         }
 
@@ -325,7 +332,7 @@ mod tests {
         assert_eq!(span("15m"), Some(900));
         assert_eq!(span("1h 30m"), Some(5400));
         assert_eq!(span("0s"), Some(0));
-        for bad in ["", "15", "-5m", "5 bananas", "99999999999999999999y"] {
+        for bad in ["", "15", "-5m", "5 bananas", "99999999999999999999y", "1000y"] {
             assert_eq!(span(bad), None, "{bad}");
         }
     }
