@@ -100,7 +100,7 @@ impl Check<'_> {
             Ok(template) => Some(template),
             Err(errors) => {
                 for error in errors {
-                    let message = self.template_error(path, error);
+                    let message = self.template_error(path, error, allowed);
                     self.wrong(path, message);
                 }
                 None
@@ -119,13 +119,15 @@ impl Check<'_> {
         Template::parse(&absolute, allowed).ok()
     }
 
-    fn template_error(&self, path: &[&str], error: TemplateError) -> String {
+    fn template_error(&self, path: &[&str], error: TemplateError, allowed: &[Placeholder]) -> String {
         let is_secret = self.document.variable(path).is_some();
         match error {
             TemplateError::Unknown { name, .. } if Placeholder::ALL.iter().any(|known| known.name() == name) => {
-                let why =
-                    if name == Placeholder::Output.name() { "only where reports.by is orchestrator" } else { "only in command and env" };
-                format!("placeholder {{{name}}} can be used {why}")
+                if name == Placeholder::Output.name() {
+                    return "placeholder {output} has a value only where reports.by is orchestrator".to_owned();
+                }
+                let names: Vec<&str> = allowed.iter().map(|placeholder| placeholder.name()).collect();
+                format!("placeholder {{{name}}} has no value here; those that have are {}", names.join(", "))
             }
             TemplateError::Unknown { .. } if is_secret => "unknown placeholder".to_owned(),
             TemplateError::Unbalanced(brace, _) => format!("unbalanced {brace:?}; write {{{{ or }}}} for a brace itself"),

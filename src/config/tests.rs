@@ -153,7 +153,7 @@ fn a_file_full_of_mistakes() {
     etl-orch.yaml:15:13: availability.sync.tag is empty
     etl-orch.yaml:15:24: a file must say of which period it is; add {period}, or {fiscal_year} and {quarter}
     etl-orch.yaml:16:7: availability.sync has no tag here; name the tag that such files stand for
-    etl-orch.yaml:16:15: placeholder {etl} can be used only in command and env
+    etl-orch.yaml:16:15: placeholder {etl} has no value here; those that have are bank_symbol, bank_key, bank_id, bank_name, fiscal_year, quarter, period
     etl-orch.yaml:17:7: availability.sync has no files here; write a path like transcripts/{bank_symbol}_{fiscal_year}_{quarter}.txt
     etl-orch.yaml:18:18: "a.b.c" is no table; write table or schema.table, of letters, digits and underscores
     etl-orch.yaml:20:3: "Call Summary" cannot name an ETL; write small letters, digits, "_" and "-", the first a letter or digit
@@ -162,7 +162,7 @@ fn a_file_full_of_mistakes() {
     etl-orch.yaml:25:18: report type "Call Summary" is that of Call Summary at 21:18 already; two ETLs never make one type
     etl-orch.yaml:27:25: call_summary needs "cal_sumary", which is no ETL here; did you mean call_summary, Call Summary?
     etl-orch.yaml:28:18: unknown placeholder {bank_symbl}; did you mean bank_symbol, bank_key, bank_name?
-    etl-orch.yaml:28:34: placeholder {output} can be used only where reports.by is orchestrator
+    etl-orch.yaml:28:34: placeholder {output} has a value only where reports.by is orchestrator
     etl-orch.yaml:28:46: unbalanced '{'; write {{ or }} for a brace itself
     etl-orch.yaml:29:14: etls.call_summary.timeout: not a duration; write it like 15m or 1h 30m
     etl-orch.yaml:30:5: duplicate key "timeout", first given at 29:5; keep one of the two
@@ -186,7 +186,7 @@ fn a_file_full_of_mistakes() {
     etl-orch.yaml:44:17: etls.orchestrated.warn_after must be longer than nothing
     etl-orch.yaml:46:27: etls.orchestrated.retry.max_attempts: expected a whole number, found a number with a fraction
     etl-orch.yaml:51:33: unknown key "table" in etls.last.reports; valid keys here are by
-    etl-orch.yaml:52:13: placeholder {job_id} can be used only in command and env
+    etl-orch.yaml:52:13: placeholder {job_id} has no value here; those that have are bank_symbol, bank_key, bank_id, bank_name, fiscal_year, quarter, period, etl, report_type
     "#);
 }
 
