@@ -123,7 +123,7 @@ impl Check<'_> {
         let is_secret = self.document.variable(path).is_some();
         match error {
             TemplateError::Unknown { name, .. } if Placeholder::ALL.iter().any(|known| known.name() == name) => {
-                if name == Placeholder::Output.name() {
+                if name == Placeholder::Output.name() && allowed.contains(&Placeholder::JobId) {
                     return "placeholder {output} has a value only where reports.by is orchestrator".to_owned();
                 }
                 let names: Vec<&str> = allowed.iter().map(|placeholder| placeholder.name()).collect();
