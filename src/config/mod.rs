@@ -1,4 +1,33 @@
-//! Configuration: from the file as written to checked values of `plan`, with every error located.
+//! Configuration: from the files as written to checked values of `plan`, with every error located.
+//!
+//! [`find`] says which file, [`load`] reads it together with the institutions that it names and reports every mistake in
+//! both at once. A value that came from a variable may be a secret: no message and no `Debug` here shows one. Nothing but
+//! these files and a `.env` beside them is looked at; whether commands, directories and databases exist is seen by those
+//! who use them.
+//!
+//! The way of a file: `tree` (text to places and values) -> `expand` (variables) -> `decode` (to `written`, the shapes) ->
+//! the checks of the single sections.
+
+mod check;
+mod database;
+mod decode;
+mod document;
+mod dotenv;
+mod error;
+mod etls;
+mod expand;
+mod find;
+mod institutions;
+mod load;
+mod needs;
+mod outputs;
+mod parallel;
+mod paths;
+mod run;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod written;
 
 use std::path::PathBuf;
 
@@ -6,11 +35,21 @@ use crate::plan::etl::Etl;
 use crate::plan::institution::Institutions;
 use crate::plan::settings::{Database, RunSettings, SyncRule};
 
+pub use error::{ConfigError, ConfigErrors, Position};
+pub use find::find;
+pub use load::load;
+pub use parallel::automatic_parallelism;
+pub use written::schema;
+
 /// Everything that configuration says, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The file it came from; absolute.
     pub path: PathBuf,
+    /// The `.env` file whose variables were used, where there is one; absolute.
+    pub dotenv: Option<PathBuf>,
+    /// The file that the institutions came from; absolute.
+    pub institutions_file: PathBuf,
     /// The database and its data tables.
     pub database: Database,
     /// Lock, attempt logs, workspaces; absolute.

@@ -1,5 +1,6 @@
 //! What configuration says of an ETL, checked.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub fn writes_reports(etls: &[Etl]) -> bool {
 }
 
 /// A program, its arguments and surroundings. No shell is ever involved.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CommandSpec {
     /// Program and arguments; never empty.
     pub argv: Vec<Template>,
@@ -67,4 +68,18 @@ pub struct CommandSpec {
     pub timeout: Duration,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
+}
+
+/// Without the values of arguments and variables: configuration may have put secrets into them.
+impl fmt::Debug for CommandSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandSpec")
+            .field("arguments", &self.argv.len().saturating_sub(1))
+            .field("cwd", &self.cwd)
+            .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("env_file", &self.env_file)
+            .field("timeout", &self.timeout)
+            .field("grace", &self.grace)
+            .finish()
+    }
 }

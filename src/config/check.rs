@@ -1,0 +1,137 @@
+//! What the checks of single settings have in common.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::document::Document;
+use super::error::Findings;
+use super::paths::{resolve, resolve_template};
+use super::written::Span;
+use crate::plan::settings::TableName;
+use crate::plan::template::{Placeholder, Template, TemplateError};
+
+/// A document under check. Methods take the path of a setting and what was written there, and note what is wrong with it.
+pub(super) struct Check<'a> {
+    pub(super) document: &'a Document,
+    /// Directory of the file; absolute.
+    pub(super) base: &'a Path,
+    pub(super) findings: &'a mut Findings,
+}
+
+impl Check<'_> {
+    /// Notes a mistake in the value at a path.
+    pub(super) fn wrong(&mut self, path: &[&str], message: impl Into<String>) {
+        self.findings.at(self.document.at(path), message);
+    }
+
+    /// Notes a mistake of the key at a path.
+    pub(super) fn wrong_key(&mut self, path: &[&str], message: impl Into<String>) {
+        self.findings.at(self.document.key_at(path), message);
+    }
+
+    /// Notes that something is missing, unless it was there and broken.
+    pub(super) fn missing(&mut self, path: &[&str], message: impl Into<String>) {
+        if !self.document.is_broken(path) {
+            self.wrong_key(path.split_last().map_or(path, |(_, parent)| parent), message);
+        }
+    }
+
+    /// A number within bounds.
+    pub(super) fn within<N: PartialOrd + Display + Copy>(
+        &mut self,
+        path: &[&str],
+        given: Option<N>,
+        bounds: RangeInclusive<N>,
+        default: N,
+    ) -> N {
+        let Some(number) = given else { return default };
+        if bounds.contains(&number) {
+            return number;
+        }
+        self.wrong(path, format!("{} must be from {} to {}", self.document.named(path), bounds.start(), bounds.end()));
+        default
+    }
+
+    /// A duration that is not zero.
+    pub(super) fn not_zero(&mut self, path: &[&str], given: Option<Span>) -> Option<Duration> {
+        let Span(duration) = given?;
+        if duration.is_zero() {
+            self.wrong(path, format!("{} must be longer than nothing", self.document.named(path)));
+        }
+        Some(duration)
+    }
+
+    /// Text that is not blank and has no control characters.
+    pub(super) fn text(&mut self, path: &[&str], text: &str) {
+        if text.trim().is_empty() {
+            self.wrong(path, format!("{} is empty", self.document.named(path)));
+        } else if text.chars().any(char::is_control) {
+            self.wrong(path, format!("{} holds a control character; remove it", self.document.named(path)));
+        }
+    }
+
+    /// An absolute path.
+    pub(super) fn path(&mut self, path: &[&str], given: Option<String>) -> Option<PathBuf> {
+        let given = given?;
+        self.text(path, &given);
+        if let Some(placeholder) = Placeholder::ALL.iter().find(|placeholder| given.contains(&format!("{{{}}}", placeholder.name()))) {
+            let name = self.document.named(path);
+            self.wrong(path, format!("{name} is one path for all jobs; {{{}}} is not filled in here", placeholder.name()));
+        }
+        Some(resolve(self.base, Path::new(&given)))
+    }
+
+    /// A table's name.
+    pub(super) fn table(&mut self, path: &[&str], given: Option<String>, default: &str) -> Option<TableName> {
+        let name = given.unwrap_or_else(|| default.to_owned());
+        let table = TableName::parse(&name);
+        if table.is_none() {
+            let shown = self.document.shown(path, &name);
+            self.wrong(path, format!("{shown} is no table; write table or schema.table, of letters, digits and underscores"));
+        }
+        table
+    }
+
+    /// A template, as written.
+    pub(super) fn template(&mut self, path: &[&str], source: &str, allowed: &[Placeholder]) -> Option<Template> {
+        match Template::parse(source, allowed) {
+            Ok(template) => Some(template),
+            Err(errors) => {
+                for error in errors {
+                    let message = self.template_error(path, error, allowed);
+                    self.wrong(path, message);
+                }
+                None
+            }
+        }
+    }
+
+    /// A template of a path, made absolute.
+    pub(super) fn path_template(&mut self, path: &[&str], source: &str, allowed: &[Placeholder]) -> Option<Template> {
+        self.text(path, source);
+        self.template(path, source, allowed)?;
+        let Some(absolute) = resolve_template(self.base, source) else {
+            self.wrong(path, "the directory of this file has a name that is not UTF-8; move the file, or write an absolute path");
+            return None;
+        };
+        Template::parse(&absolute, allowed).ok()
+    }
+
+    fn template_error(&self, path: &[&str], error: TemplateError, allowed: &[Placeholder]) -> String {
+        let is_secret = self.document.variable(path).is_some();
+        match error {
+            TemplateError::Unknown { name, .. } if Placeholder::ALL.iter().any(|known| known.name() == name) => {
+                if name == Placeholder::Output.name() && allowed.contains(&Placeholder::JobId) {
+                    return "placeholder {output} has a value only where reports.by is orchestrator".to_owned();
+                }
+                let names: Vec<&str> = allowed.iter().map(|placeholder| placeholder.name()).collect();
+                format!("placeholder {{{name}}} has no value here; those that have are {}", names.join(", "))
+            }
+            TemplateError::Unknown { .. } if is_secret => "unknown placeholder".to_owned(),
+            TemplateError::Unbalanced(brace, _) => format!("unbalanced {brace:?}; write {{{{ or }}}} for a brace itself"),
+            TemplateError::Unknown { .. } => error.to_string(),
+        }
+    }
+}

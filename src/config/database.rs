@@ -1,0 +1,196 @@
+//! Where the database is: `database.url`, or the variables `POSTGRES_*`.
+
+use std::path::Path;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::paths::resolve;
+use crate::plan::settings::{DatabaseTarget, Variables};
+
+/// Parameters of a PostgreSQL URL that have an effect. Those that hold no secret are shown to people.
+const PARAMETERS: &[(&str, bool)] = &[
+    ("host", true),
+    ("hostaddr", true),
+    ("port", true),
+    ("dbname", true),
+    ("user", true),
+    ("password", false),
+    ("sslmode", true),
+    ("sslrootcert", true),
+    ("sslcert", true),
+    ("sslkey", false),
+    ("application_name", true),
+    ("options", false),
+    ("statement-cache-capacity", true),
+];
+
+/// Reads a URL as written. Messages never hold the URL or parts of its values.
+pub(super) fn from_url(url: &str, base: &Path) -> Result<DatabaseTarget, String> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        return sqlite(path.strip_prefix("//").unwrap_or(path), base);
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let url = Url::parse(url).map_err(|error| {
+            format!("database.url cannot be read: {error}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, other characters as %XX")
+        })?;
+        if !url.query_pairs().all(|(key, _)| PARAMETERS.iter().any(|(name, _)| *name == key)) {
+            let names: Vec<&str> = PARAMETERS.iter().map(|(name, _)| *name).collect();
+            return Err(format!("database.url has an unknown parameter; known are {}", names.join(", ")));
+        }
+        return Ok(postgres(&url));
+    }
+    Err("database.url must begin with sqlite:// or postgres://".to_owned())
+}
+
+fn sqlite(path: &str, base: &Path) -> Result<DatabaseTarget, String> {
+    if path.is_empty() || path.ends_with('/') {
+        return Err("database.url names no file; write sqlite://PATH".to_owned());
+    }
+    if path == ":memory:" {
+        return Err("database.url: a database in memory would forget what was done; name a file, sqlite://PATH".to_owned());
+    }
+    if path.contains('?') {
+        return Err("database.url: a SQLite URL takes no parameters; write sqlite://PATH".to_owned());
+    }
+    Ok(DatabaseTarget::Sqlite(resolve(base, Path::new(path))))
+}
+
+/// The server that `POSTGRES_*` name. `Ok(None)` when none of them is set.
+pub(super) fn from_variables(variables: &Variables) -> Result<Option<DatabaseTarget>, String> {
+    let get = |name: &str| variables.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    let names = ["POSTGRES_HOST", "POSTGRES_DATABASE", "POSTGRES_USER"];
+    if names.iter().all(|name| get(name).is_none()) {
+        return Ok(None);
+    }
+    let [Some(host), Some(database), Some(user)] = names.map(get) else {
+        let missing: Vec<&str> = names.into_iter().filter(|name| get(name).is_none()).collect();
+        return Err(format!(
+            "no database.url, and of the variables that serve instead {} is not set; set it, or database.url",
+            missing.join(" and ")
+        ));
+    };
+    let port: u16 = match get("POSTGRES_PORT") {
+        Some(port) => {
+            port.parse().ok().filter(|port| *port > 0).ok_or("variable POSTGRES_PORT is not a port; set it to a number like 5432")?
+        }
+        None => 5432,
+    };
+    let password = get("POSTGRES_PASSWORD").map(|password| format!(":{}", encode(password))).unwrap_or_default();
+    let (server, parameters) = if host.starts_with('/') {
+        ("localhost".to_owned(), format!("?host={}", encode(host)))
+    } else if host.contains(':') {
+        (format!("[{}]", host.trim_matches(['[', ']'])), String::new())
+    } else {
+        (host.to_owned(), String::new())
+    };
+    let url = format!("postgres://{}{password}@{server}:{port}/{}{parameters}", encode(user), encode(database));
+    let unusual = || "variable POSTGRES_HOST is no host name, address or socket directory".to_owned();
+    let url = Url::parse(&url).map_err(|_| unusual())?;
+    // A host with a `/`, `?` or `@` in it would have become something else.
+    if url.port() != Some(port) || url.username() != encode(user) {
+        return Err(unusual());
+    }
+    Ok(Some(postgres(&url)))
+}
+
+fn postgres(url: &Url) -> DatabaseTarget {
+    let user = if url.username().is_empty() { String::new() } else { format!("{}@", url.username()) };
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let host = url.host_str().unwrap_or_default();
+    let parameters: Vec<String> = url
+        .query_pairs()
+        .filter(|(key, _)| PARAMETERS.contains(&(key.as_ref(), true)))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let parameters = if parameters.is_empty() { String::new() } else { format!("?{}", parameters.join("&")) };
+    let shown = format!("{}://{user}{host}{port}{}{parameters}", url.scheme(), url.path());
+    DatabaseTarget::Postgres { url: SecretString::from(url.as_str()), shown }
+}
+
+/// Every byte that could mean something in a URL as `%XX`.
+fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> Variables {
+        pairs.iter().map(|(k, v)| (format!("POSTGRES_{k}"), (*v).to_owned())).collect()
+    }
+
+    fn both(target: DatabaseTarget) -> (String, String) {
+        match target {
+            DatabaseTarget::Sqlite(path) => (path.display().to_string(), String::new()),
+            DatabaseTarget::Postgres { url, shown } => (url.expose_secret().to_owned(), shown),
+        }
+    }
+
+    #[test]
+    fn sqlite_files_are_relative_to_the_configuration() {
+        for (url, path) in [
+            ("sqlite://../var/x.db", "/srv/var/x.db"),
+            ("sqlite:x.db", "/srv/config/x.db"),
+            ("sqlite:///abs/x.db", "/abs/x.db"),
+            ("sqlite:/abs/x.db", "/abs/x.db"),
+        ] {
+            assert_eq!(both(from_url(url, Path::new("/srv/config")).unwrap()).0, path, "{url}");
+        }
+        for url in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite://x.db?mode=ro", "sqlite://dir/", "mysql://x", "x.db", ""] {
+            assert!(from_url(url, Path::new("/srv")).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let url = "postgres://u:s3cret@h:5433/db?sslmode=require&password=s3cret&options=-c%20x%3Ds3cret&host=/run/pg";
+        let (whole, shown) = both(from_url(url, Path::new("/")).unwrap());
+        assert_eq!(whole, url);
+        assert_eq!(shown, "postgres://u@h:5433/db?sslmode=require&host=/run/pg");
+        for bad in ["postgres://u:s3cret@h:notaport/db", "postgres://u:s3cret@h/db?s3cret", "pg://u:s3cret@h/db"] {
+            let error = from_url(bad, Path::new("/")).unwrap_err();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn variables_serve_and_every_character_survives() {
+        let password = "p@ss/w:o#r?d%41 é{}";
+        let target =
+            from_variables(&variables(&[("HOST", "localhost"), ("DATABASE", "finance-dev"), ("USER", "me"), ("PASSWORD", password)]));
+        let (url, shown) = both(target.unwrap().unwrap());
+        assert_eq!(shown, "postgres://me@localhost:5432/finance-dev");
+        assert_eq!(url, "postgres://me:p%40ss%2Fw%3Ao%23r%3Fd%2541%20%C3%A9%7B%7D@localhost:5432/finance-dev");
+    }
+
+    #[test]
+    fn a_socket_directory_is_a_host_too() {
+        let target = from_variables(&variables(&[("HOST", "/run/postgresql"), ("PORT", "5433"), ("DATABASE", "d"), ("USER", "u")]));
+        let (url, shown) = both(target.unwrap().unwrap());
+        assert_eq!(url, "postgres://u@localhost:5433/d?host=%2Frun%2Fpostgresql");
+        assert_eq!(shown, "postgres://u@localhost:5433/d?host=/run/postgresql");
+        let target = from_variables(&variables(&[("HOST", "::1"), ("DATABASE", "d"), ("USER", "u")]));
+        assert_eq!(both(target.unwrap().unwrap()).1, "postgres://u@[::1]:5432/d");
+    }
+
+    #[test]
+    fn what_is_not_enough() {
+        assert!(from_variables(&Variables::new()).unwrap().is_none());
+        assert!(from_variables(&variables(&[("HOST", ""), ("PASSWORD", "x")])).unwrap().is_none());
+        let error = from_variables(&variables(&[("HOST", "h")])).unwrap_err();
+        assert!(error.contains("POSTGRES_DATABASE and POSTGRES_USER is not set"), "{error}");
+        for (port, host) in [("0", "h"), ("x", "h"), ("5432", "h/x"), ("5432", "a@h"), ("5432", "h h")] {
+            let error = from_variables(&variables(&[("HOST", host), ("PORT", port), ("DATABASE", "d"), ("USER", "u")]));
+            assert!(error.is_err(), "{port} {host}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What is wrong with the files, and where.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A place in a file; both numbers count from 1, columns in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Line.
+    pub line: usize,
+    /// Column.
+    pub column: usize,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// One mistake in a file. Its message never holds a value that came from a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file, as the user would write its path; `None` when no file was found at all.
+    pub file: Option<PathBuf>,
+    /// Where in the file; `None` when the mistake is the whole file's.
+    pub at: Option<Position>,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+/// `path:line:column: message`, on one line and without control characters.
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.as_ref().map(|file| format!("{}:", file.display())).unwrap_or_default();
+        let at = self.at.map(|at| format!("{at}:")).unwrap_or_default();
+        let line = format!("{file}{at} {}", self.message);
+        for c in line.trim_start().chars() {
+            if c.is_control() { write!(f, "{}", c.escape_debug())? } else { write!(f, "{c}")? }
+        }
+        Ok(())
+    }
+}
+
+/// Every mistake that was found; at least one. Displays one line for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// The mistakes, by file and place.
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
+        self.0.iter()
+    }
+
+    /// A single mistake that is no file's.
+    pub(super) fn without_file(message: String) -> Self {
+        Self(vec![ConfigError { file: None, at: None, message }])
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, error) in self.0.iter().enumerate() {
+            if n > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// Collects the mistakes of one file.
+#[derive(Debug)]
+pub(super) struct Findings {
+    file: PathBuf,
+    found: Vec<ConfigError>,
+}
+
+impl Findings {
+    pub(super) fn of(file: &Path) -> Self {
+        Self { file: file.to_owned(), found: Vec::new() }
+    }
+
+    /// Notes a mistake at a place.
+    pub(super) fn at(&mut self, at: Position, message: impl Into<String>) {
+        self.push(Some(at), message.into());
+    }
+
+    /// Notes a mistake of the whole file.
+    pub(super) fn whole(&mut self, message: impl Into<String>) {
+        self.push(None, message.into());
+    }
+
+    fn push(&mut self, at: Option<Position>, message: String) {
+        self.found.push(ConfigError { file: Some(self.file.clone()), at, message });
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// The mistakes of several files, each file's by place; `Ok` when there is none.
+    pub(super) fn check(files: impl IntoIterator<Item = Self>) -> Result<(), ConfigErrors> {
+        let mut all = Vec::new();
+        for mut file in files {
+            file.found.sort_by_key(|error| error.at);
+            file.found.dedup();
+            all.append(&mut file.found);
+        }
+        if all.is_empty() { Ok(()) } else { Err(ConfigErrors(all)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_each_by_place() {
+        let mut findings = Findings::of(Path::new("etl-orch.yaml"));
+        findings.at(Position { line: 9, column: 1 }, "later");
+        findings.at(Position { line: 2, column: 3 }, "control \u{1b}[31m character");
+        findings.whole("everything");
+        let errors = Findings::check([findings]).unwrap_err();
+        insta::assert_snapshot!(errors, @r"
+        etl-orch.yaml: everything
+        etl-orch.yaml:2:3: control \u{1b}[31m character
+        etl-orch.yaml:9:1: later
+        ");
+    }
+}

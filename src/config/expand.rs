@@ -1,0 +1,214 @@
+//! `${NAME}` and `${NAME:-default}` inside of scalars, and which scalars are templates.
+
+use super::error::{Findings, Position};
+use super::tree::{Node, Scalar, Value};
+use crate::plan::settings::Variables;
+
+/// What a scalar is read as, by its path in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// What its spelling says.
+    Plain,
+    /// Always text, exactly as written: `8080` in an argument list is no number. A template besides: braces that come
+    /// from a variable are doubled there, so that a value is never read as a placeholder.
+    Template,
+}
+
+/// Whether the configuration has a template at this path; `*` in the path stands for any item of a list.
+pub(super) fn place(path: &[&str]) -> Place {
+    match path {
+        ["etls", _, "command", "*"] | ["etls", _, "env", _] | ["etls", _, "output"] | ["availability", "sync", "*", "files"] => {
+            Place::Template
+        }
+        _ => Place::Plain,
+    }
+}
+
+/// Puts variables into every scalar of a tree. Returns the paths of the scalars where that failed; why is in
+/// `findings`.
+pub(super) fn expand(root: &mut Node, variables: &Variables, findings: &mut Findings) -> Vec<Vec<String>> {
+    let mut walk = Walk { variables, findings, failed: Vec::new() };
+    walk.node(root, &mut Vec::new());
+    walk.failed
+}
+
+struct Walk<'a> {
+    variables: &'a Variables,
+    findings: &'a mut Findings,
+    failed: Vec<Vec<String>>,
+}
+
+impl Walk<'_> {
+    /// `path` has the step to look places up by, and the step of the real path.
+    fn node(&mut self, node: &mut Node, path: &mut Vec<(String, String)>) {
+        let at = node.at;
+        match &mut node.value {
+            Value::Scalar(scalar) => {
+                let steps: Vec<&str> = path.iter().map(|(step, _)| step.as_str()).collect();
+                if !self.scalar(scalar, at, place(&steps)) {
+                    self.failed.push(path.iter().map(|(_, step)| step.clone()).collect());
+                }
+            }
+            Value::List(items) => {
+                for (n, item) in items.iter_mut().enumerate() {
+                    path.push(("*".to_owned(), n.to_string()));
+                    self.node(item, path);
+                    path.pop();
+                }
+            }
+            Value::Map(entries) => {
+                for entry in entries {
+                    path.push((entry.key.clone(), entry.key.clone()));
+                    self.node(&mut entry.value, path);
+                    path.pop();
+                }
+            }
+        }
+    }
+
+    fn scalar(&mut self, scalar: &mut Scalar, at: Position, place: Place) -> bool {
+        let mut good = true;
+        match substitute(&scalar.text, self.variables, place) {
+            Ok(None) => {}
+            Ok(Some((text, name))) => {
+                scalar.text = text;
+                scalar.from = Some(name);
+            }
+            Err(problems) => {
+                good = false;
+                for problem in problems {
+                    self.findings.at(at, problem);
+                }
+            }
+        }
+        if scalar.text.contains('\0') {
+            good = false;
+            self.findings.at(at, "holds a NUL character; remove it");
+        }
+        if place == Place::Template && !scalar.json().is_null() {
+            scalar.is_text = true;
+        }
+        good
+    }
+}
+
+/// The text with its variables filled in and the first one's name; `None` when it has none.
+fn substitute(text: &str, variables: &Variables, place: Place) -> Result<Option<(String, String)>, Vec<String>> {
+    let mut filled = String::new();
+    let mut first = None;
+    let mut problems = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        filled.push_str(&rest[..start]);
+        let tail = &rest[start + 2..];
+        let Some(end) = tail.find('}') else {
+            problems.push("\"${\" has no \"}\" after it; write ${NAME} or ${NAME:-default}".to_owned());
+            rest = "";
+            break;
+        };
+        let inner = &tail[..end];
+        rest = &tail[end + 1..];
+        let (name, default) = match inner.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (inner, None),
+        };
+        if !is_name(name) || default.is_some_and(|default| default.contains('{')) {
+            problems.push(format!(
+                "\"${{{inner}}}\" names no variable; write ${{NAME}} or ${{NAME:-default}}, with letters, digits and underscores in the \
+                 name and no braces in the default"
+            ));
+            continue;
+        }
+        let set = variables.get(name).map(String::as_str);
+        // As in a shell, the default serves also where the variable is set and empty.
+        let value = match (set, default) {
+            (Some(value), None) => value,
+            (Some(value), Some(_)) if !value.is_empty() => value,
+            (_, Some(default)) => default,
+            (None, None) => {
+                problems.push(format!(
+                    "variable {name} is not set; set it in the environment or in .env beside the configuration, or write ${{{name}:-default}}"
+                ));
+                continue;
+            }
+        };
+        match place {
+            Place::Plain => filled.push_str(value),
+            Place::Template => filled.push_str(&value.replace('{', "{{").replace('}', "}}")),
+        }
+        first.get_or_insert_with(|| name.to_owned());
+    }
+    filled.push_str(rest);
+    if problems.is_empty() { Ok(first.map(|name| (filled, name))) } else { Err(problems) }
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::tree::parse;
+    use super::*;
+
+    fn variables() -> Variables {
+        [("HOST", "db"), ("N", "7"), ("EMPTY", ""), ("SECRET", "a{b}c${HOST}")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+    }
+
+    fn expanded(text: &str) -> Result<serde_json::Value, String> {
+        let mut findings = Findings::of(Path::new("f"));
+        let mut node = parse(text, &mut findings).unwrap();
+        expand(&mut node, &variables(), &mut findings);
+        Findings::check([findings]).map(|()| node.json()).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn plain_scalars_are_resolved_again_and_quoted_ones_stay_text() {
+        for (text, json) in [
+            ("${N}", serde_json::json!(7)),
+            ("'${N}'", serde_json::json!("7")),
+            ("${HOST}:${N}", serde_json::json!("db:7")),
+            ("${NONE:-3}", serde_json::json!(3)),
+            ("${NONE:-}", serde_json::json!(null)),
+            ("${EMPTY:-x}", serde_json::json!("x")),
+            ("'${EMPTY}'", serde_json::json!("")),
+            ("$HOST $5", serde_json::json!("$HOST $5")),
+            // What a variable holds is not expanded again.
+            ("${SECRET}", serde_json::json!("a{b}c${HOST}")),
+        ] {
+            assert_eq!(expanded(text).unwrap(), json, "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_are_not_expanded() {
+        assert_eq!(expanded("'${N}': 1").unwrap(), serde_json::json!({"${N}": 1}));
+    }
+
+    #[test]
+    fn in_templates_everything_is_text_and_values_bring_no_placeholders() {
+        let json = expanded("etls: {a: {command: [x, 5, 1.50, '${SECRET}', '{etl}', true], timeout: 5}}").unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"etls": {"a": {"command": ["x", "5", "1.50", "a{{b}}c${{HOST}}", "{etl}", "true"], "timeout": 5}}})
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_expanded_is_named_at_its_place() {
+        for (text, expected) in [
+            (
+                "a: ${NONE}",
+                "f:1:4: variable NONE is not set; set it in the environment or in .env beside the configuration, or write ${NONE:-default}",
+            ),
+            ("a: ${HOST", "f:1:4: \"${\" has no \"}\" after it; write ${NAME} or ${NAME:-default}"),
+        ] {
+            assert_eq!(expanded(text).unwrap_err(), expected, "{text}");
+        }
+        for text in ["${}", "${1A}", "${A B}", "${N:-{etl}}", "\"a\\0b\""] {
+            assert!(expanded(&format!("a: {text}")).is_err(), "{text}");
+        }
+    }
+}

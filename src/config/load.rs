@@ -1,0 +1,204 @@
+//! From the path of a file to a checked [`Config`].
+
+use std::path::{Path, PathBuf};
+
+use super::check::Check;
+use super::document::Document;
+use super::error::{ConfigErrors, Findings, Position};
+use super::etls::{Defaults, etls};
+use super::outputs::{BANK_AND_PERIOD, PathTemplate, paths};
+use super::written::{self, Written};
+use super::{Config, database, decode, dotenv, expand, institutions, paths::directory_of, paths::resolve, run, tree};
+use crate::plan::institution::Institutions;
+use crate::plan::retry::RetryPolicy;
+use crate::plan::settings::{Database, DatabaseTarget, SyncRule, Variables};
+use crate::plan::template::Placeholder;
+
+/// State is kept in this directory beside the configuration, unless the file says otherwise.
+const STATE_DIR: &str = "var";
+/// The lock in the state directory, unless the file says otherwise.
+const LOCK_FILE: &str = "etl-orch.lock";
+/// The institutions beside the configuration, unless the file says otherwise.
+const INSTITUTIONS: &str = "monitored_institutions.yaml";
+
+/// Reads and checks the configuration at `path`, the institutions that it names, and the `.env` beside it.
+///
+/// `environment` goes before `.env`. The error has every mistake in these files.
+pub fn load(path: &Path, environment: &Variables) -> Result<Config, ConfigErrors> {
+    let mut of_config = Findings::of(path);
+    let mut of_dotenv = Findings::of(&path.with_file_name(".env"));
+    let Some((base, text)) = open(path, &mut of_config) else {
+        Findings::check([of_config])?;
+        unreachable!("a file that cannot be read is a finding");
+    };
+    let dotenv = base.join(".env");
+    let mut variables = dotenv::read(&dotenv, &mut of_dotenv);
+    variables.extend(environment.iter().map(|(name, value)| (name.clone(), value.clone())));
+
+    let Some((document, written)) = read(&text, &variables, &mut of_config) else {
+        Findings::check([of_config, of_dotenv])?;
+        unreachable!("a file without a usable tree has findings");
+    };
+    let written_path = written.institutions.clone().unwrap_or_else(|| INSTITUTIONS.to_owned());
+    let institutions_file = resolve(&base, Path::new(&written_path));
+    let shown = path.parent().unwrap_or(Path::new("")).join(&written_path);
+    let mut of_institutions = Findings::of(&shown);
+    let institutions = if document.is_broken(&["institutions"]) {
+        Institutions::default()
+    } else {
+        match std::fs::read(&institutions_file) {
+            Ok(bytes) => match utf8(bytes, &mut of_institutions) {
+                Some(text) => institutions::read(&text, &mut of_institutions),
+                None => Institutions::default(),
+            },
+            Err(error) => {
+                let shown = document.shown(&["institutions"], &written_path);
+                of_config.at(document.at(&["institutions"]), format!("institutions: {shown} cannot be read: {error}"));
+                Institutions::default()
+            }
+        }
+    };
+    let mut check = Check { document: &document, base: &base, findings: &mut of_config };
+    let checked = checked(&mut check, written, &variables, institutions);
+    Findings::check([of_config, of_institutions, of_dotenv])?;
+    let Some(parts) = checked else { unreachable!("what is missing in a configuration is a finding") };
+    Ok(Config {
+        path: path.file_name().map_or_else(|| path.to_owned(), |name| base.join(name)),
+        dotenv: dotenv.exists().then_some(dotenv),
+        institutions_file,
+        ..parts
+    })
+}
+
+/// The file's directory and text.
+fn open(path: &Path, findings: &mut Findings) -> Option<(PathBuf, String)> {
+    let opened = directory_of(path).and_then(|base| Ok((base, std::fs::read(path)?)));
+    match opened {
+        Ok((base, bytes)) => Some((base, utf8(bytes, findings)?)),
+        Err(error) => {
+            findings.whole(format!("cannot be read: {error}"));
+            None
+        }
+    }
+}
+
+fn utf8(bytes: Vec<u8>, findings: &mut Findings) -> Option<String> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let good = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+            let line = good.matches('\n').count() + 1;
+            let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            findings.at(Position { line, column }, "not UTF-8; save the file as UTF-8");
+            None
+        }
+    }
+}
+
+/// The document with its variables filled in and its broken parts taken out, and what it says.
+fn read(text: &str, variables: &Variables, findings: &mut Findings) -> Option<(Document, Written)> {
+    let Some(mut root) = tree::parse(text, findings).filter(|root| !root.json().is_null()) else {
+        if findings.is_empty() {
+            findings.whole("the file is empty; it needs at least etls");
+        }
+        return None;
+    };
+    let failed = expand::expand(&mut root, variables, findings);
+    let mut document = Document::new(root);
+    // From the back, so that the numbers of list items stay right.
+    for path in failed.iter().rev() {
+        let steps: Vec<&str> = path.iter().map(String::as_str).collect();
+        document.take_out(&steps);
+    }
+    let written = decode::decode(&mut document, findings)?;
+    Some((document, written))
+}
+
+/// All sections; complete when nothing was found wrong.
+fn checked(check: &mut Check, written: Written, variables: &Variables, institutions: Institutions) -> Option<Config> {
+    let availability = written.availability.unwrap_or_default();
+    let reports = written.reports.unwrap_or_default();
+    let connections = written.database.unwrap_or_default();
+    let target = target(check, connections.url.as_deref(), variables);
+    let max_connections = check.within(&["database", "max_connections"], connections.max_connections, 1..=10_000, 10);
+    let database = (
+        check.table(&["availability", "table"], availability.table, "aegis_data_availability"),
+        check.table(&["reports", "table"], reports.table, "aegis_reports"),
+    );
+    let state_dir = check.path(&["state_dir"], written.state_dir).unwrap_or_else(|| check.base.join(STATE_DIR));
+    let lock_file = check.path(&["lock_file"], written.lock_file).unwrap_or_else(|| state_dir.join(LOCK_FILE));
+    let run = run::run(check, written.run.unwrap_or_default());
+    let retry = run::retry(check, &["retry"], written.retry.unwrap_or_default(), &RetryPolicy::default());
+    let sync = sync(check, availability.sync.unwrap_or_default(), &institutions);
+    let defaults = Defaults { retry, by: reports.by.unwrap_or(written::By::Etl) };
+    let etls = etls(check, written.etls.unwrap_or_default(), &defaults, &institutions);
+    let (Some(availability), Some(reports)) = database else { return None };
+    Some(Config {
+        path: PathBuf::new(),
+        dotenv: None,
+        institutions_file: PathBuf::new(),
+        database: Database { target: target?, max_connections: u32::try_from(max_connections).ok()?, availability, reports },
+        state_dir,
+        lock_file,
+        institutions,
+        run,
+        sync,
+        etls,
+    })
+}
+
+fn target(check: &mut Check, url: Option<&str>, variables: &Variables) -> Option<DatabaseTarget> {
+    let path = ["database", "url"];
+    if check.document.is_broken(&path) {
+        return None;
+    }
+    let target = match url {
+        Some(url) => database::from_url(url, check.base).map(Some),
+        None => database::from_variables(variables),
+    };
+    match target {
+        Ok(Some(target)) => return Some(target),
+        Ok(None) => check.wrong_key(
+            &["database"],
+            "no database: set database.url to sqlite://PATH or postgres://..., or set the variables POSTGRES_HOST, POSTGRES_DATABASE, \
+             POSTGRES_USER and POSTGRES_PASSWORD",
+        ),
+        Err(message) => check.wrong(&path, message),
+    }
+    None
+}
+
+fn sync(check: &mut Check, written: Vec<written::Sync>, institutions: &Institutions) -> Vec<SyncRule> {
+    let mut rules = Vec::new();
+    for (n, rule) in written.into_iter().enumerate() {
+        let n = n.to_string();
+        let at = |key| ["availability", "sync", n.as_str(), key];
+        match &rule.tag {
+            Some(tag) => check.text(&at("tag"), tag),
+            None => check.missing(&at("tag"), "availability.sync has no tag here; name the tag that such files stand for"),
+        }
+        let Some(source) = rule.files else {
+            check.missing(
+                &at("files"),
+                "availability.sync has no files here; write a path like transcripts/{bank_symbol}_{fiscal_year}_{quarter}.txt",
+            );
+            continue;
+        };
+        let Some(files) = check.path_template(&at("files"), &source, BANK_AND_PERIOD) else { continue };
+        let names = |wanted: Placeholder| files.placeholders().any(|placeholder| placeholder == wanted);
+        let banks = [Placeholder::BankSymbol, Placeholder::BankKey, Placeholder::BankId, Placeholder::BankName];
+        let names_bank = banks.into_iter().any(names);
+        let names_period = names(Placeholder::Period) || names(Placeholder::FiscalYear) && names(Placeholder::Quarter);
+        if !names_bank {
+            check.wrong(&at("files"), "a file must say whose it is; add {bank_symbol} or {bank_key}");
+        }
+        if !names_period {
+            check.wrong(&at("files"), "a file must say of which period it is; add {period}, or {fiscal_year} and {quarter}");
+        }
+        if names_bank && names_period {
+            paths(check, &[PathTemplate { at: at("files").to_vec(), template: &files, etl: ("", "") }], institutions);
+        }
+        rules.push(SyncRule { tag: rule.tag.unwrap_or_default(), files });
+    }
+    rules
+}

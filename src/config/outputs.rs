@@ -1,0 +1,140 @@
+//! Templates of paths, tried out with every bank: no two gaps may share a path, and no value may lead out of it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::check::Check;
+use crate::plan::institution::{Institution, Institutions};
+use crate::plan::period::Period;
+use crate::plan::template::{Placeholder, Template};
+
+/// Placeholders for what a bank and a period are, which a path in `availability.sync` may name.
+pub(super) const BANK_AND_PERIOD: &[Placeholder] = &[
+    Placeholder::BankSymbol,
+    Placeholder::BankKey,
+    Placeholder::BankId,
+    Placeholder::BankName,
+    Placeholder::FiscalYear,
+    Placeholder::Quarter,
+    Placeholder::Period,
+];
+
+/// Placeholders for what a gap is, which the place of a report may name. It never names a job or a run: the report of a
+/// gap has one place.
+pub(super) const GAP: &[Placeholder] = &[
+    Placeholder::BankSymbol,
+    Placeholder::BankKey,
+    Placeholder::BankId,
+    Placeholder::BankName,
+    Placeholder::FiscalYear,
+    Placeholder::Quarter,
+    Placeholder::Period,
+    Placeholder::Etl,
+    Placeholder::ReportType,
+];
+
+/// A template of a path, and where it stands.
+pub(super) struct PathTemplate<'a> {
+    /// Path of the setting.
+    pub(super) at: Vec<&'a str>,
+    /// The template, absolute.
+    pub(super) template: &'a Template,
+    /// The ETL's name and report type.
+    pub(super) etl: (&'a str, &'a str),
+}
+
+/// What two gaps with one path differ in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Shared {
+    Period,
+    Bank,
+    Etl,
+}
+
+/// Checks templates that must not share a path with each other.
+pub(super) fn paths(check: &mut Check, templates: &[PathTemplate], institutions: &Institutions) {
+    let stand_ins = [stand_in("AA-CA", 1), stand_in("BB-US", 2)];
+    let banks: Vec<&Institution> =
+        if institutions.is_empty() { stand_ins.iter().collect() } else { institutions.iter().map(|(_, bank)| bank).collect() };
+    let periods: Vec<Period> =
+        ["2024Q1", "2024Q2", "2025Q1", "2025Q2"].iter().filter_map(|text| Period::from_columns(&text[..4], &text[4..]).ok()).collect();
+    let mut taken: HashMap<String, (usize, usize, Period)> = HashMap::new();
+    for (this, path) in templates.iter().enumerate() {
+        if leaves_its_place(check, path, &banks) {
+            continue;
+        }
+        let mut told = BTreeSet::new();
+        for (bank, institution) in banks.iter().enumerate() {
+            for period in &periods {
+                let rendered = path.template.render(|placeholder| value(placeholder, institution, *period, path.etl));
+                let Some((other, other_bank, other_period)) = taken.get(&normal(&rendered)) else {
+                    taken.insert(normal(&rendered), (this, bank, *period));
+                    continue;
+                };
+                let (shared, advice) = if *other != this {
+                    (Shared::Etl, "add {etl}")
+                } else if *other_bank != bank {
+                    (Shared::Bank, "add {bank_key}")
+                } else {
+                    (Shared::Period, "add {period}")
+                };
+                if told.insert(shared) {
+                    let gap = |template: usize, bank: usize, period: &Period| match templates[template].etl.0 {
+                        "" => format!("{} {period}", banks[bank].key),
+                        etl => format!("{} {period} [{etl}]", banks[bank].key),
+                    };
+                    let message =
+                        format!("one path for {} and for {}; {advice}", gap(*other, *other_bank, other_period), gap(this, bank, period));
+                    check.wrong(&path.at, message);
+                }
+            }
+        }
+    }
+}
+
+/// Reports the first value that would lead the path elsewhere.
+fn leaves_its_place(check: &mut Check, path: &PathTemplate, banks: &[&Institution]) -> bool {
+    let Ok(period) = Period::from_columns("2025", "Q1") else { return false };
+    if path.template.render(|_| "x".to_owned()).ends_with('/') {
+        check.wrong(&path.at, "ends with \"/\"; it must name a file");
+        return true;
+    }
+    for bank in banks {
+        let unusable = path.template.placeholders().find(|placeholder| value(*placeholder, bank, period, path.etl).contains(['/', '\0']));
+        let rendered = path.template.render(|placeholder| value(placeholder, bank, period, path.etl));
+        let harmless = path.template.render(|_| "x".to_owned());
+        let is_dots = |part: &str| part == "." || part == "..";
+        let dots = unusable.is_none() && rendered.split('/').zip(harmless.split('/')).any(|(part, plain)| is_dots(part) && !is_dots(plain));
+        if unusable.is_some() || dots {
+            let what = unusable.map_or_else(|| "a value".to_owned(), |placeholder| format!("{{{}}}", placeholder.name()));
+            let why = if dots { "is \".\" or \"..\"" } else { "holds a \"/\"" };
+            check.wrong(&path.at, format!("{what} of {} {why}, which would lead out of this path; use {{bank_key}} or {{etl}}", bank.key));
+            return true;
+        }
+    }
+    false
+}
+
+fn value(placeholder: Placeholder, bank: &Institution, period: Period, (etl, report_type): (&str, &str)) -> String {
+    match placeholder {
+        Placeholder::BankSymbol => bank.symbol().to_owned(),
+        Placeholder::BankKey => bank.key.clone(),
+        Placeholder::BankId => bank.id.to_string(),
+        Placeholder::BankName => bank.name.clone(),
+        Placeholder::FiscalYear => period.year().to_string(),
+        Placeholder::Quarter => period.quarter().as_str().to_owned(),
+        Placeholder::Period => period.compact(),
+        Placeholder::Etl => etl.to_owned(),
+        Placeholder::ReportType => report_type.to_owned(),
+        Placeholder::Output | Placeholder::JobId | Placeholder::RunId | Placeholder::Attempt | Placeholder::WorkDir => String::new(),
+    }
+}
+
+/// `a//b` and `a/./b` are one path.
+fn normal(path: &str) -> String {
+    path.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/")
+}
+
+/// A bank to try templates with where the file has none.
+fn stand_in(key: &str, id: i64) -> Institution {
+    Institution { key: key.to_owned(), id, name: format!("Bank {id}"), kind: None, priority: 0 }
+}

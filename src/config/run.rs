@@ -1,0 +1,63 @@
+//! `run:` and `retry:`.
+
+use super::check::Check;
+use super::parallel::automatic_parallelism;
+use super::written;
+use crate::plan::period::Period;
+use crate::plan::retry::RetryPolicy;
+use crate::plan::settings::{ChainBy, Order, RunSettings};
+
+/// Chains at once, unless the file says otherwise.
+const MAX_PARALLEL: i64 = 4;
+/// Jobs in one run, unless the file says otherwise.
+const MAX_JOBS: i64 = 500;
+
+/// Checks `run:`.
+pub(super) fn run(check: &mut Check, written: written::Run) -> RunSettings {
+    let max_parallel = match written.max_parallel {
+        Some(written::MaxParallel::Auto) => automatic_parallelism(),
+        Some(written::MaxParallel::Count(count)) => size(check.within(&["run", "max_parallel"], Some(count), 1..=10_000, MAX_PARALLEL)),
+        None => size(MAX_PARALLEL),
+    };
+    let years = i64::from(Period::FIRST_YEAR)..=i64::from(Period::LAST_YEAR);
+    RunSettings {
+        max_parallel,
+        chain_by: match written.chain_by {
+            Some(written::ChainBy::Bank) | None => ChainBy::Bank,
+            Some(written::ChainBy::BankPeriod) => ChainBy::BankPeriod,
+        },
+        order: match written.order {
+            Some(written::Order::NewestFirst) | None => Order::NewestFirst,
+            Some(written::Order::OldestFirst) => Order::OldestFirst,
+        },
+        max_jobs: size(check.within(&["run", "max_jobs"], written.max_jobs, 1..=1_000_000_000, MAX_JOBS)),
+        from_year: written
+            .from_year
+            .and_then(|year| u16::try_from(check.within(&["run", "from_year"], Some(year), years, i64::from(Period::FIRST_YEAR))).ok()),
+        deadline: check.not_zero(&["run", "deadline"], written.deadline),
+    }
+}
+
+/// A number that was checked to be small and not negative.
+fn size(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// Checks a `retry:` at `path`; what it leaves out is as in `default`.
+pub(super) fn retry(check: &mut Check, path: &[&str], written: written::Retry, default: &RetryPolicy) -> RetryPolicy {
+    let at = |key| [path, &[key]].concat();
+    let attempts = check.within(&at("max_attempts"), written.max_attempts, 1..=1000, i64::from(default.max_attempts));
+    let policy = RetryPolicy {
+        max_attempts: u32::try_from(attempts).unwrap_or(default.max_attempts),
+        initial_delay: written.initial_delay.map_or(default.initial_delay, |span| span.0),
+        multiplier: check.within(&at("multiplier"), written.multiplier, 1.0..=1000.0, default.multiplier),
+        max_delay: written.max_delay.map_or(default.max_delay, |span| span.0),
+        jitter: check.within(&at("jitter"), written.jitter, 0.0..=1.0, default.jitter),
+    };
+    if policy.max_delay < policy.initial_delay && (written.max_delay.is_some() || written.initial_delay.is_some()) {
+        let key = if written.max_delay.is_some() { "max_delay" } else { "initial_delay" };
+        let message = format!("{}: max_delay is shorter than initial_delay; no wait would be as written", check.document.named(path));
+        check.wrong(&at(key), message);
+    }
+    policy
+}

@@ -1,0 +1,474 @@
+//! Whole files: what a good one says, and what is said of a bad one.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use secrecy::ExposeSecret;
+
+use super::*;
+use crate::plan::etl::ReportsBy;
+use crate::plan::settings::{ChainBy, DatabaseTarget, Order, Variables};
+
+const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank of Canada}\nBMO-CA: {id: 2, name: Bank of Montreal}\n";
+
+/// One of every mistake.
+const MISTAKES: &str = r#"
+database: {url: "mysql://u:s3cret@h/db", max_connections: 0}
+state_dir: ""
+instituions: banks.yaml
+run:
+  max_parallel: 0
+  max_jobs: -1
+  from_year: 24
+  deadline: 0s
+  order: newest
+retry: {max_attempts: 0, multiplier: 0.5, jitter: 2, initial_delay: 10m, max_delay: 5m}
+availability:
+  table: data availability
+  sync:
+    - {tag: "", files: "transcripts/{bank_symbol}.txt"}
+    - {files: "transcripts/{etl}_{period}.txt"}
+    - {tag: x}
+reports: {table: "a.b.c"}
+etls:
+  Call Summary:
+    report_type: Call Summary
+    requires: []
+    command: []
+  call_summary:
+    report_type: Call Summary
+    requires: [transcripts]
+    needs: [key_themes, cal_sumary]
+    command: [x, "{bank_symbl}", "{output}", "{"]
+    timeout: 1 fortnight
+    timeout: 5m
+    exit_codes: {config: [2, 0], permanent: [2, 300]}
+    output: x.md
+  key_themes:
+    requires: [" "]
+    needs: [call_summary]
+    env: {"A B": 1, ETL_ORCH_RUN_ID: x, OK: "{nonsense}"}
+  orchestrated:
+    report_type: "O\u0007"
+    requires: [t]
+    needs: [last, last]
+    command: [x]
+    cwd: ""
+    env_file: "/srv/{bank_key}/.env"
+    warn_after: 0s
+    reports: {by: orchestrator}
+    retry: {max_attempts: 1.5}
+  last:
+    report_type: L
+    requires: [t]
+    command: [x, 5, true]
+    reports: {by: orchestrator, table: x}
+    output: "reports/{bank_symbol}/{job_id}"
+"#;
+
+/// A directory with these files.
+fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    directory
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Variables {
+    pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}
+
+fn load_in(directory: &Path, environment: &[(&str, &str)]) -> Result<Config, String> {
+    load(&directory.join("etl-orch.yaml"), &variables(environment))
+        .map_err(|errors| errors.to_string().replace(&format!("{}/", directory.display()), ""))
+}
+
+fn load_text(text: &str) -> Result<Config, String> {
+    let directory = directory(&[("etl-orch.yaml", text), ("monitored_institutions.yaml", BANKS)]);
+    load_in(directory.path(), &[])
+}
+
+fn errors(text: &str) -> String {
+    load_text(text).unwrap_err()
+}
+
+/// A good file with these further lines.
+fn with(further: &str) -> String {
+    format!("database: {{url: 'sqlite://x.db'}}\n{further}")
+}
+
+/// A good file with one ETL that has these further lines.
+fn etl_with(further: &str) -> String {
+    with(&format!("etls:\n  a:\n    report_type: A\n    requires: [t]\n    command: [x]\n{further}"))
+}
+
+fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name)
+}
+
+#[test]
+fn defaults_are_those_of_the_specification() {
+    let directory = directory(&[("etl-orch.yaml", &etl_with("")), ("monitored_institutions.yaml", BANKS)]);
+    let config = load_in(directory.path(), &[]).unwrap();
+    let base = directory.path().canonicalize().unwrap();
+    assert_eq!(config.path, base.join("etl-orch.yaml"));
+    assert_eq!(config.dotenv, None);
+    assert_eq!(config.institutions_file, base.join("monitored_institutions.yaml"));
+    assert_eq!((config.state_dir, config.lock_file), (base.join("var"), base.join("var/etl-orch.lock")));
+    assert_eq!(config.institutions.len(), 2);
+    assert_eq!(config.database.target.to_string(), format!("sqlite://{}/x.db", base.display()));
+    assert_eq!(config.database.max_connections, 10);
+    assert_eq!(config.database.availability.to_string(), "aegis_data_availability");
+    assert_eq!(config.database.reports.to_string(), "aegis_reports");
+    let run =
+        RunSettings { max_parallel: 4, chain_by: ChainBy::Bank, order: Order::NewestFirst, max_jobs: 500, from_year: None, deadline: None };
+    assert_eq!(config.run, run);
+    let etl = &config.etls[0];
+    assert_eq!(etl.command.cwd, base);
+    assert_eq!((etl.command.timeout, etl.command.grace), (Duration::from_secs(3600), Duration::from_secs(10)));
+    assert_eq!((&etl.reports, etl.warn_after), (&ReportsBy::Etl, None));
+    assert_eq!(etl.retry, crate::plan::retry::RetryPolicy::default());
+    assert_eq!(etl.exit_codes, crate::plan::outcome::ExitCodes::default());
+}
+
+#[test]
+fn a_file_full_of_mistakes() {
+    insta::assert_snapshot!(errors(MISTAKES), @r#"
+    etl-orch.yaml:2:17: database.url must begin with sqlite:// or postgres://
+    etl-orch.yaml:2:59: database.max_connections must be from 1 to 10000
+    etl-orch.yaml:3:12: state_dir is empty
+    etl-orch.yaml:4:1: unknown key "instituions"; did you mean institutions?
+    etl-orch.yaml:6:17: run.max_parallel must be from 1 to 10000
+    etl-orch.yaml:7:13: run.max_jobs must be from 1 to 1000000000
+    etl-orch.yaml:8:14: run.from_year must be from 1900 to 2999
+    etl-orch.yaml:9:13: run.deadline must be longer than nothing
+    etl-orch.yaml:10:10: run.order: must be one of newest_first, oldest_first
+    etl-orch.yaml:11:23: retry.max_attempts must be from 1 to 1000
+    etl-orch.yaml:11:38: retry.multiplier must be from 1 to 1000
+    etl-orch.yaml:11:51: retry.jitter must be from 0 to 1
+    etl-orch.yaml:11:85: retry: max_delay is shorter than initial_delay; no wait would be as written
+    etl-orch.yaml:13:10: "data availability" is no table; write table or schema.table, of letters, digits and underscores
+    etl-orch.yaml:15:13: availability.sync.tag is empty
+    etl-orch.yaml:15:24: a file must say of which period it is; add {period}, or {fiscal_year} and {quarter}
+    etl-orch.yaml:16:7: availability.sync has no tag here; name the tag that such files stand for
+    etl-orch.yaml:16:15: placeholder {etl} has no value here; those that have are bank_symbol, bank_key, bank_id, bank_name, fiscal_year, quarter, period
+    etl-orch.yaml:17:7: availability.sync has no files here; write a path like transcripts/{bank_symbol}_{fiscal_year}_{quarter}.txt
+    etl-orch.yaml:18:18: "a.b.c" is no table; write table or schema.table, of letters, digits and underscores
+    etl-orch.yaml:20:3: "Call Summary" cannot name an ETL; write small letters, digits, "_" and "-", the first a letter or digit
+    etl-orch.yaml:20:3: Call Summary requires nothing; list the tags of database_names that it needs, requires: [transcripts]
+    etl-orch.yaml:20:3: Call Summary has no command; write it as a list, [program, argument, ...]
+    etl-orch.yaml:25:18: report type "Call Summary" is that of Call Summary at 21:18 already; two ETLs never make one type
+    etl-orch.yaml:27:25: call_summary needs "cal_sumary", which is no ETL here; did you mean call_summary, Call Summary?
+    etl-orch.yaml:28:18: unknown placeholder {bank_symbl}; did you mean bank_symbol, bank_key, bank_name?
+    etl-orch.yaml:28:34: placeholder {output} has a value only where reports.by is orchestrator
+    etl-orch.yaml:28:46: unbalanced '{'; write {{ or }} for a brace itself
+    etl-orch.yaml:29:14: etls.call_summary.timeout: not a duration; write it like 15m or 1h 30m
+    etl-orch.yaml:30:5: duplicate key "timeout", first given at 29:5; keep one of the two
+    etl-orch.yaml:31:27: exit code 2 is in permanent and in config; keep one
+    etl-orch.yaml:31:30: an exit code in a class must be from 1 to 255; 0 is success
+    etl-orch.yaml:31:49: an exit code in a class must be from 1 to 255; 0 is success
+    etl-orch.yaml:32:5: output has an effect only where reports.by is orchestrator; set that, or remove it
+    etl-orch.yaml:33:3: key_themes has no report_type; name the type of its reports in the reports table
+    etl-orch.yaml:33:3: key_themes has no command; write it as a list, [program, argument, ...]
+    etl-orch.yaml:34:16: etls.key_themes.requires is empty
+    etl-orch.yaml:35:13: needs form a cycle: call_summary -> key_themes -> call_summary; none of these could ever run
+    etl-orch.yaml:36:11: "A B" cannot name a variable
+    etl-orch.yaml:36:21: ETL_ORCH_RUN_ID is set by etl-orch itself; choose a name without ETL_ORCH_
+    etl-orch.yaml:36:45: unknown placeholder {nonsense}
+    etl-orch.yaml:37:3: orchestrated has no output, which reports.by: orchestrator needs; write one like reports/{period}/{bank_symbol}_{etl}.md
+    etl-orch.yaml:38:18: etls.orchestrated.report_type holds a control character; remove it
+    etl-orch.yaml:40:13: orchestrated needs last, which is declared later; ETLs run in the order of declaration, so move last before orchestrated
+    etl-orch.yaml:40:19: last stands twice in needs of orchestrated; keep one
+    etl-orch.yaml:42:10: etls.orchestrated.cwd is empty
+    etl-orch.yaml:43:15: etls.orchestrated.env_file is one path for all jobs; {bank_key} is not filled in here
+    etl-orch.yaml:44:17: etls.orchestrated.warn_after must be longer than nothing
+    etl-orch.yaml:46:27: etls.orchestrated.retry.max_attempts: expected a whole number, found a number with a fraction
+    etl-orch.yaml:51:33: unknown key "table" in etls.last.reports; valid keys here are by
+    etl-orch.yaml:52:13: placeholder {job_id} has no value here; those that have are bank_symbol, bank_key, bank_id, bank_name, fiscal_year, quarter, period, etl, report_type
+    "#);
+}
+
+#[test]
+fn mistakes_of_all_files_at_once() {
+    let directory = directory(&[
+        ("etl-orch.yaml", &format!("{}nonsense: 1\n", etl_with(""))),
+        ("monitored_institutions.yaml", "RY-CA: {id: 1}\n"),
+        (".env", "GOOD=1\nSECRET = s3cret and more\n"),
+    ]);
+    insta::assert_snapshot!(load_in(directory.path(), &[]).unwrap_err(), @r#"
+    etl-orch.yaml:7:1: unknown key "nonsense"; valid keys here are database, state_dir, lock_file, institutions, run, retry, availability, reports, etls
+    monitored_institutions.yaml:1:1: "RY-CA" has no name; give it one
+    .env:2:1: not a NAME=value line; quote values that hold spaces, $ or # (single quotes keep them as they are)
+    "#);
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let directory = directory(&[("etl-orch.yaml", &etl_with("")), ("bad.yaml", "")]);
+    insta::assert_snapshot!(load_in(directory.path(), &[]).unwrap_err(), @r#"etl-orch.yaml:1:1: institutions: "monitored_institutions.yaml" cannot be read: No such file or directory (os error 2)"#);
+    let missing = load(&directory.path().join("none.yaml"), &Variables::new()).unwrap_err().to_string();
+    assert!(missing.ends_with("none.yaml: cannot be read: No such file or directory (os error 2)"), "{missing}");
+    std::fs::write(directory.path().join("bad.yaml"), b"a: 1\nb: \xff\n").unwrap();
+    let bad = load(&directory.path().join("bad.yaml"), &Variables::new()).unwrap_err().to_string();
+    assert!(bad.ends_with("bad.yaml:2:4: not UTF-8; save the file as UTF-8"), "{bad}");
+    insta::assert_snapshot!(errors(""), @r"etl-orch.yaml: the file is empty; it needs at least etls");
+    insta::assert_snapshot!(errors("etls: [\n"), @r"etl-orch.yaml:2:1: not valid YAML: while parsing a node, did not find expected node content");
+    insta::assert_snapshot!(errors("etls: {}\n"), @r"
+    etl-orch.yaml:1:1: no database: set database.url to sqlite://PATH or postgres://..., or set the variables POSTGRES_HOST, POSTGRES_DATABASE, POSTGRES_USER and POSTGRES_PASSWORD
+    etl-orch.yaml:1:1: no ETL is configured; add one under etls
+    ");
+}
+
+#[test]
+fn the_environment_goes_before_dotenv_and_nothing_secret_is_shown() {
+    let text = "
+database: {url: '${DATABASE_URL}'}
+run:
+  max_jobs: ${N}
+  from_year: ${YEAR:-2024}
+etls:
+  a:
+    report_type: A
+    requires: [t]
+    command: [x, '--key=${KEY}']
+    env: {API_KEY: '${KEY}'}
+";
+    let directory = directory(&[
+        ("etl-orch.yaml", text),
+        ("monitored_institutions.yaml", BANKS),
+        (".env", "N=7\nKEY='s3cret{etl}'\nDATABASE_URL=postgres://from:dotenv@h/db\n"),
+    ]);
+    let environment = [("DATABASE_URL", "postgres://me:s3cret@h/db?password=s3cret")];
+    let config = load_in(directory.path(), &environment).unwrap();
+    assert_eq!((config.run.max_jobs, config.run.from_year), (7, Some(2024)));
+    assert_eq!(config.dotenv, Some(directory.path().canonicalize().unwrap().join(".env")));
+    let DatabaseTarget::Postgres { url, shown } = &config.database.target else { panic!("a server") };
+    assert_eq!(url.expose_secret(), environment[0].1);
+    assert_eq!(shown, "postgres://me@h/db");
+    assert_eq!(config.etls[0].command.env[0].1.render(|_| "?".to_owned()), "s3cret{etl}");
+    assert_eq!(config.etls[0].command.argv[1].render(|_| "?".to_owned()), "--key=s3cret{etl}");
+    assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
+}
+
+#[test]
+fn a_value_from_a_variable_is_in_no_message() {
+    let text = "
+database: {url: '${S}'}
+state_dir: ${S}
+institutions: ${S}
+run:
+  max_jobs: ${S}
+  order: ${S}
+  deadline: ${S}
+  max_parallel: ${S}
+availability: {table: '${S}', sync: [{tag: t, files: '${S}'}]}
+etls:
+  a: {report_type: '${S}', requires: ['${S}'], command: ['${S}', '{${S}}', '${UNSET}']}
+  b: {report_type: '${S}', requires: [t], needs: ['${S}'], command: [x], timeout: '${S}', exit_codes: {config: ['${S}']}}
+  c: ${S}
+";
+    let directory = directory(&[("etl-orch.yaml", text)]);
+    insta::assert_snapshot!(load_in(directory.path(), &[("S", "s3cret'/{x")]).unwrap_err(), @r"
+    etl-orch.yaml:2:17: database.url must begin with sqlite:// or postgres://
+    etl-orch.yaml:4:15: institutions: (from ${S}) cannot be read: No such file or directory (os error 2)
+    etl-orch.yaml:6:13: run.max_jobs: expected a whole number, found text (from ${S})
+    etl-orch.yaml:7:10: run.order: must be one of newest_first, oldest_first
+    etl-orch.yaml:8:13: run.deadline: not a duration; write it like 15m or 1h 30m
+    etl-orch.yaml:9:17: run.max_parallel: expected a whole number or auto
+    etl-orch.yaml:10:23: (from ${S}) is no table; write table or schema.table, of letters, digits and underscores
+    etl-orch.yaml:10:54: a file must say whose it is; add {bank_symbol} or {bank_key}
+    etl-orch.yaml:10:54: a file must say of which period it is; add {period}, or {fiscal_year} and {quarter}
+    etl-orch.yaml:12:66: unbalanced '{'; write {{ or }} for a brace itself
+    etl-orch.yaml:12:66: unbalanced '}'; write {{ or }} for a brace itself
+    etl-orch.yaml:12:76: variable UNSET is not set; set it in the environment or in .env beside the configuration, or write ${UNSET:-default}
+    etl-orch.yaml:13:20: report type (from ${S}) is that of a at 12:20 already; two ETLs never make one type
+    etl-orch.yaml:13:51: b needs (from ${S}), which is no ETL here
+    etl-orch.yaml:13:83: etls.b.timeout: not a duration; write it like 15m or 1h 30m
+    etl-orch.yaml:13:113: etls.b.exit_codes.config: expected a whole number, found text (from ${S})
+    etl-orch.yaml:14:6: etls.c: expected a mapping, found text (from ${S})
+    ");
+}
+
+#[test]
+fn needs_are_known_declared_before_and_without_a_cycle() {
+    let etls = |needs: &[(&str, &str)]| {
+        let lines: Vec<String> = needs
+            .iter()
+            .map(|(name, needs)| format!("  {name}: {{report_type: {name}, requires: [t], needs: [{needs}], command: [x]}}"))
+            .collect();
+        load_text(&with(&format!("etls:\n{}\n", lines.join("\n"))))
+    };
+    let config = etls(&[("a", ""), ("b", "a"), ("c", "b, a")]).unwrap();
+    assert_eq!(config.etls.iter().map(|etl| etl.needs.clone()).collect::<Vec<_>>(), [vec![], vec![0], vec![1, 0]]);
+    insta::assert_snapshot!(etls(&[("a", "b"), ("b", "")]).unwrap_err(), @r"etl-orch.yaml:3:46: a needs b, which is declared later; ETLs run in the order of declaration, so move b before a");
+    insta::assert_snapshot!(etls(&[("a", "c, z"), ("b", "a"), ("c", "b"), ("d", "d"), ("e", "f"), ("f", "")]).unwrap_err(), @r#"
+    etl-orch.yaml:3:49: a needs "z", which is no ETL here
+    etl-orch.yaml:4:46: needs form a cycle: a -> c -> b -> a; none of these could ever run
+    etl-orch.yaml:6:46: needs form a cycle: d -> d; none of these could ever run
+    etl-orch.yaml:7:46: e needs f, which is declared later; ETLs run in the order of declaration, so move f before e
+    "#);
+}
+
+#[test]
+fn a_broken_etl_is_known_to_those_that_need_it() {
+    let text = with("etls:\n  a: 5\n  b: {report_type: B, requires: [t], needs: [a], command: [x]}\n");
+    insta::assert_snapshot!(errors(&text), @r"etl-orch.yaml:3:6: etls.a: expected a mapping, found a number");
+}
+
+#[test]
+fn two_gaps_never_share_an_output() {
+    let output = |output: &str| load_text(&etl_with(&format!("    reports: {{by: orchestrator}}\n    output: \"{output}\"\n")));
+    for good in ["{period}/{bank_symbol}", "{bank_id}-{fiscal_year}-{quarter}", "{bank_name}/{period}"] {
+        output(good).unwrap();
+    }
+    let bad = ["{bank_key}.md", "{bank_key}/{quarter}", "{bank_key}/{fiscal_year}", "{period}.md", "{bank_key}/{period}/"];
+    let said: Vec<String> = bad.iter().map(|bad| output(bad).unwrap_err()).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q2 [a]; add {period}
+    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for RY-CA 2025 Q1 [a]; add {period}
+    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q2 [a]; add {period}
+    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for BMO-CA 2024 Q1 [a]; add {bank_key}
+    etl-orch.yaml:8:13: ends with "/"; it must name a file
+    "#);
+    let two = with(
+        "reports: {by: orchestrator}\netls:\n  a: {report_type: A, requires: [t], command: [x], output: \"{period}/{bank_key}\"}\n  \
+         b: {report_type: B, requires: [t], command: [x], output: \"./{period}//{bank_key}\"}\n",
+    );
+    insta::assert_snapshot!(errors(&two), @r"etl-orch.yaml:5:60: one path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q1 [b]; add {etl}");
+}
+
+#[test]
+fn no_value_leads_out_of_its_place() {
+    let said = |name: &str, output: &str| {
+        let text = etl_with(&format!("    reports: {{by: orchestrator}}\n    output: \"{output}/{{bank_key}}/{{period}}\"\n"));
+        let banks = format!("A-CA: {{id: 1, name: \"{name}\"}}\n");
+        load_in(directory(&[("etl-orch.yaml", &text), ("monitored_institutions.yaml", &banks)]).path(), &[]).map(|_| ())
+    };
+    assert_eq!(said("..", "x-{bank_name}"), Ok(()));
+    insta::assert_snapshot!(said("..", "{bank_name}").unwrap_err(), @r#"etl-orch.yaml:8:13: a value of A-CA is "." or "..", which would lead out of this path; use {bank_key} or {etl}"#);
+    insta::assert_snapshot!(said("A/S", "x-{bank_name}").unwrap_err(), @r#"etl-orch.yaml:8:13: {bank_name} of A-CA holds a "/", which would lead out of this path; use {bank_key} or {etl}"#);
+}
+
+#[test]
+fn exit_codes_replace_their_class_and_leave_the_others() {
+    let config = load_text(&etl_with("    exit_codes: {config: [2, 65], transient: []}\n")).unwrap();
+    let codes = &config.etls[0].exit_codes;
+    assert_eq!(codes.config, [2, 65].into());
+    assert_eq!(codes.permanent, [].into());
+    assert_eq!(codes.not_ready, [66].into());
+    assert_eq!(codes.transient, [].into());
+}
+
+#[test]
+fn an_etl_overrides_retry_in_part() {
+    let config = load_text(&etl_with("    retry: {max_attempts: 1}\nretry: {max_attempts: 5, jitter: 0.5}\n")).unwrap();
+    let retry = &config.etls[0].retry;
+    assert_eq!((retry.max_attempts, retry.initial_delay), (1, Duration::from_secs(5)));
+    assert!((retry.jitter - 0.5).abs() < f64::EPSILON);
+}
+
+#[test]
+fn later_keys_are_unknown_until_they_have_an_effect() {
+    for key in ["cooldown", "breaker", "pools", "lease", "retention", "sources"] {
+        assert!(errors(&format!("{}{key}: {{}}\n", etl_with(""))).contains("unknown key"), "{key}");
+    }
+}
+
+#[test]
+fn without_a_database_both_ways_are_named() {
+    insta::assert_snapshot!(errors("etls: {a: {report_type: A, requires: [t], command: [x]}}\n"), @r"etl-orch.yaml:1:1: no database: set database.url to sqlite://PATH or postgres://..., or set the variables POSTGRES_HOST, POSTGRES_DATABASE, POSTGRES_USER and POSTGRES_PASSWORD");
+}
+
+#[test]
+fn the_quick_start_loads() {
+    let config = load(&shipped("etl-orch.yaml"), &Variables::new()).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize().unwrap();
+    assert_eq!(config.state_dir, root.join("var"));
+    assert_eq!(config.database.target.to_string(), format!("sqlite://{}/var/etl-orch.db", root.display()));
+    assert_eq!(config.institutions.len(), 14);
+    assert_eq!(config.etls.iter().map(|etl| etl.name.as_str()).collect::<Vec<_>>(), ["call_summary", "key_themes"]);
+    let ReportsBy::Orchestrator { output } = &config.etls[0].reports else { panic!("by orchestrator") };
+    assert_eq!(output.to_string(), format!("{}/var/reports/{{period}}/{{bank_symbol}}_{{etl}}.md", root.display()));
+    assert!(config.sync[0].files.to_string().starts_with(&format!("{}/examples/quickstart/transcripts/", root.display())));
+}
+
+#[test]
+fn the_production_example_loads() {
+    let environment =
+        [("POSTGRES_HOST", "db"), ("POSTGRES_DATABASE", "finance"), ("POSTGRES_USER", "aegis"), ("POSTGRES_PASSWORD", "s3cret")];
+    let config = load(&shipped("production.example.yaml"), &variables(&environment)).unwrap();
+    assert_eq!(config.database.target.to_string(), "postgres://aegis@db:5432/finance");
+    assert_eq!(config.lock_file, Path::new("/tmp/aegis_etl_orchestrator.lock"));
+    assert_eq!(config.state_dir, Path::new("/var/lib/etl-orch"));
+    assert!(config.etls.iter().all(|etl| etl.exit_codes.config.contains(&2)));
+    assert!(!format!("{config:?}").contains("s3cret"));
+}
+
+/// Texts made of pieces that mean something to YAML and to us.
+fn pieces() -> impl Strategy<Value = String> {
+    let pieces = [
+        "etls:",
+        "run: ",
+        "a: ",
+        "\n",
+        "  ",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        ": ",
+        "&x ",
+        "*x",
+        "!t ",
+        "|\n",
+        "\"",
+        "'",
+        "# ",
+        "---\n",
+        "...\n",
+        "${N}",
+        "${",
+        "{period}",
+        "5",
+        "1e9",
+        "~",
+        "command: ",
+        "needs: ",
+        "retry: ",
+        "%YAML 1.2\n",
+        "? ",
+        "<<: ",
+        "\t",
+        "\u{feff}",
+        "é",
+        "\0",
+        "\\x",
+        "15m",
+        "id: ",
+        "name: ",
+    ];
+    proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..40).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_panics_the_loader(config in prop_oneof![any::<String>(), pieces()], banks in prop_oneof![any::<String>(), pieces()], dotenv in any::<String>()) {
+        let directory = directory(&[("etl-orch.yaml", &config), ("monitored_institutions.yaml", &banks), (".env", &dotenv)]);
+        let _ = load_in(directory.path(), &[("N", "{1")]);
+    }
+
+    #[test]
+    fn no_damage_to_a_good_file_panics_the_loader(at in 0_usize..3000, cut in 0_usize..20, piece in pieces()) {
+        let good = std::fs::read_to_string(shipped("etl-orch.yaml")).unwrap();
+        let chars: Vec<char> = good.chars().collect();
+        let at = at.min(chars.len());
+        let bad: String = chars[..at].iter().chain(piece.chars().collect::<Vec<_>>().iter()).chain(chars[(at + cut).min(chars.len())..].iter()).collect();
+        let _ = load_text(&bad);
+    }
+}

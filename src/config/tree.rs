@@ -1,0 +1,392 @@
+//! A YAML file as a tree in which every key and value knows its place.
+//!
+//! One document; text keys only; anchors and aliases are followed, tags and merge keys are refused. What goes beyond
+//! sensible bounds (depth, number of values) is refused too, so that no file can exhaust the machine.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
+
+use super::error::{Findings, Position};
+
+/// Lists and mappings may be nested this deep.
+const MAX_DEPTH: usize = 32;
+/// A file may hold this many values, aliases followed.
+const MAX_NODES: usize = 50_000;
+
+/// A value and its place.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) at: Position,
+    pub(super) value: Value,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Scalar(Scalar),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// A text in the file. What it means (number, text, nothing) follows from how it is written.
+#[derive(Debug, Clone)]
+pub(super) struct Scalar {
+    pub(super) text: String,
+    /// Quoted and block scalars are text, whatever they look like.
+    pub(super) is_text: bool,
+    /// The first variable that was put into it: such a value must not be shown.
+    pub(super) from: Option<String>,
+}
+
+/// A key of a mapping with its value.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) key_at: Position,
+    pub(super) value: Node,
+}
+
+impl Node {
+    /// Entries, when it is a mapping.
+    pub(super) fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            Value::Scalar(_) | Value::List(_) => &[],
+        }
+    }
+
+    /// The value under a key of a mapping.
+    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+        self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+    }
+
+    /// The value as JSON, plain scalars resolved by YAML's core schema.
+    pub(super) fn json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Scalar(scalar) => scalar.json(),
+            Value::List(items) => items.iter().map(Node::json).collect(),
+            Value::Map(entries) => serde_json::Value::Object(entries.iter().map(|entry| (entry.key.clone(), entry.value.json())).collect()),
+        }
+    }
+
+    /// What a person would call this kind of value.
+    pub(super) fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+            Value::Scalar(scalar) => match scalar.json() {
+                serde_json::Value::Null => "nothing",
+                serde_json::Value::Bool(_) => "true or false",
+                serde_json::Value::Number(number) if number.is_f64() => "a number with a fraction",
+                serde_json::Value::Number(_) => "a number",
+                serde_json::Value::String(_) | serde_json::Value::Array(_) | serde_json::Value::Object(_) => "text",
+            },
+        }
+    }
+}
+
+impl Scalar {
+    /// Resolves the scalar by YAML 1.2's core schema.
+    pub(super) fn json(&self) -> serde_json::Value {
+        if self.is_text {
+            return serde_json::Value::String(self.text.clone());
+        }
+        match self.text.as_str() {
+            "" | "~" | "null" | "Null" | "NULL" => serde_json::Value::Null,
+            "true" | "True" | "TRUE" => serde_json::Value::Bool(true),
+            "false" | "False" | "FALSE" => serde_json::Value::Bool(false),
+            text => number(text).map_or_else(|| serde_json::Value::String(text.to_owned()), serde_json::Value::Number),
+        }
+    }
+}
+
+/// A number of the core schema. Infinity and "not a number" are text here: no setting can use them.
+fn number(text: &str) -> Option<serde_json::Number> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let all = |digits: &str, radix: u32| !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
+    if let Some(octal) = text.strip_prefix("0o").filter(|octal| all(octal, 8)) {
+        return u64::from_str_radix(octal, 8).ok().map(Into::into);
+    }
+    if let Some(hex) = text.strip_prefix("0x").filter(|hex| all(hex, 16)) {
+        return u64::from_str_radix(hex, 16).ok().map(Into::into);
+    }
+    if all(digits, 10) {
+        if let Ok(signed) = text.parse::<i64>() {
+            return Some(signed.into());
+        }
+        if let Ok(unsigned) = text.parse::<u64>() {
+            return Some(unsigned.into());
+        }
+    }
+    let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let plain = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let is_float = mantissa.bytes().any(|b| b.is_ascii_digit()) && plain(whole) && plain(fraction) && all(exponent, 10);
+    if is_float { text.parse().ok().and_then(serde_json::Number::from_f64) } else { None }
+}
+
+/// Reads a file's text. `None` when it has no usable tree; why is in `findings` then.
+pub(super) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut builder = Builder { text, parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, findings };
+    builder.document().ok()?
+}
+
+/// Reading cannot go on; the reason is in the findings.
+struct Stop;
+
+struct Builder<'a, 'f> {
+    text: &'a str,
+    parser: Parser<'a, StrInput<'a>>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    findings: &'f mut Findings,
+}
+
+impl<'a> Builder<'a, '_> {
+    fn next(&mut self) -> Result<(Event<'a>, Position), Stop> {
+        match self.parser.next_event() {
+            Some(Ok((event, span))) => Ok((event, position(span))),
+            Some(Err(error)) => {
+                let at = Position { line: error.marker().line().max(1), column: error.marker().col() + 1 };
+                let in_braces = self.text.lines().nth(at.line - 1).is_some_and(|line| line.contains("${"));
+                let hint = if in_braces { "; inside of { } and [ ] quote what has ${...}, or write one key per line" } else { "" };
+                self.findings.at(at, format!("not valid YAML: {}{hint}", error.info()));
+                Err(Stop)
+            }
+            None => Ok((Event::StreamEnd, Position { line: 1, column: 1 })),
+        }
+    }
+
+    fn stop<T>(&mut self, at: Position, message: impl Into<String>) -> Result<T, Stop> {
+        self.findings.at(at, message);
+        Err(Stop)
+    }
+
+    fn document(&mut self) -> Result<Option<Node>, Stop> {
+        let mut root = None;
+        loop {
+            let (event, at) = self.next()?;
+            match event {
+                Event::StreamEnd => return Ok(root),
+                Event::DocumentStart(_) if root.is_some() => {
+                    return self.stop(at, "a second document begins here; keep one document in the file");
+                }
+                Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
+                Event::Alias(_)
+                | Event::Scalar(..)
+                | Event::SequenceStart(..)
+                | Event::SequenceEnd
+                | Event::MappingStart(..)
+                | Event::MappingEnd => {
+                    root = Some(self.node(event, at, 0)?);
+                }
+            }
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, at: Position, depth: usize) -> Result<Node, Stop> {
+        if depth > MAX_DEPTH {
+            return self.stop(at, format!("nested more than {MAX_DEPTH} deep"));
+        }
+        self.count(1, at)?;
+        let (anchor, tagged, value) = match event {
+            Event::Alias(id) => return self.alias(id, at),
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_text = style != ScalarStyle::Plain;
+                (anchor, tag.is_some(), Value::Scalar(Scalar { text: text.into_owned(), is_text, from: None }))
+            }
+            Event::SequenceStart(anchor, tag) => (anchor, tag.is_some(), Value::List(self.list(depth)?)),
+            Event::MappingStart(anchor, tag) => (anchor, tag.is_some(), Value::Map(self.map(depth)?)),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd
+            | Event::SequenceEnd
+            | Event::MappingEnd => return self.stop(at, "not valid YAML: a value is missing here"),
+        };
+        if tagged {
+            self.findings.at(at, "tags (\"!...\") are not supported; remove it, and quote the value to make it text");
+        }
+        let node = Node { at, value };
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    /// A copy of what the anchor names; its places stay those of the text that was written.
+    fn alias(&mut self, id: usize, at: Position) -> Result<Node, Stop> {
+        let Some(node) = self.anchors.get(&id).cloned() else {
+            return self.stop(at, "this alias is inside of what it stands for");
+        };
+        self.count(size(&node), at)?;
+        Ok(node)
+    }
+
+    fn count(&mut self, more: usize, at: Position) -> Result<(), Stop> {
+        self.nodes += more;
+        if self.nodes > MAX_NODES {
+            return self.stop(at, format!("more than {MAX_NODES} values, aliases followed"));
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Vec<Node>, Stop> {
+        let mut items = Vec::new();
+        loop {
+            let (event, at) = self.next()?;
+            if event == Event::SequenceEnd {
+                return Ok(items);
+            }
+            items.push(self.node(event, at, depth + 1)?);
+        }
+    }
+
+    fn map(&mut self, depth: usize) -> Result<Vec<Entry>, Stop> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut places: HashMap<String, Position> = HashMap::new();
+        loop {
+            let (event, key_at) = self.next()?;
+            if event == Event::MappingEnd {
+                return Ok(entries);
+            }
+            let key = self.node(event, key_at, depth + 1)?;
+            let (event, at) = self.next()?;
+            let value = self.node(event, at, depth + 1)?;
+            let Value::Scalar(Scalar { text: key, is_text, .. }) = key.value else {
+                self.findings.at(key_at, "a key must be text, not a list or a mapping");
+                continue;
+            };
+            if key == "<<" && !is_text {
+                self.findings.at(key_at, "merge keys (<<) are not supported; write the keys out, or alias single values");
+                continue;
+            }
+            if let Some(first) = places.get(&key) {
+                self.findings.at(key_at, format!("duplicate key {key:?}, first given at {first}; keep one of the two"));
+                continue;
+            }
+            places.insert(key.clone(), key_at);
+            entries.push(Entry { key, key_at, value });
+        }
+    }
+}
+
+fn position(span: Span) -> Position {
+    Position { line: span.start.line().max(1), column: span.start.col() + 1 }
+}
+
+fn size(node: &Node) -> usize {
+    1 + match &node.value {
+        Value::Scalar(_) => 0,
+        Value::List(items) => items.iter().map(size).sum(),
+        Value::Map(entries) => entries.iter().map(|entry| 1 + size(&entry.value)).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn read(text: &str) -> (Option<Node>, String) {
+        let mut findings = Findings::of(Path::new("f"));
+        let node = parse(text, &mut findings);
+        (node, Findings::check([findings]).err().map(|errors| errors.to_string()).unwrap_or_default())
+    }
+
+    #[test]
+    fn every_key_and_value_has_its_place() {
+        let (node, errors) = read("a: 1\nb:\n  - x\n  - {c: y}\n");
+        assert_eq!(errors, "");
+        let node = node.unwrap();
+        assert_eq!(node.json(), serde_json::json!({"a": 1, "b": ["x", {"c": "y"}]}));
+        let b = &node.entries()[1];
+        assert_eq!(b.key_at, Position { line: 2, column: 1 });
+        let Value::List(items) = &b.value.value else { panic!("a list") };
+        assert_eq!(items[0].at, Position { line: 3, column: 5 });
+        assert_eq!(items[1].get("c").unwrap().at, Position { line: 4, column: 9 });
+    }
+
+    #[test]
+    fn plain_scalars_follow_the_core_schema() {
+        for (text, json) in [
+            ("12", serde_json::json!(12)),
+            ("-3", serde_json::json!(-3)),
+            ("+3", serde_json::json!(3)),
+            ("010", serde_json::json!(10)),
+            ("0x1f", serde_json::json!(31)),
+            ("0o17", serde_json::json!(15)),
+            ("18446744073709551615", serde_json::json!(18_446_744_073_709_551_615_u64)),
+            ("1.5", serde_json::json!(1.5)),
+            ("1.", serde_json::json!(1.0)),
+            (".5", serde_json::json!(0.5)),
+            ("-1e3", serde_json::json!(-1000.0)),
+            (".", serde_json::json!(".")),
+            ("e5", serde_json::json!("e5")),
+            ("1e", serde_json::json!("1e")),
+            ("1_000", serde_json::json!("1_000")),
+            (".inf", serde_json::json!(".inf")),
+            ("1e999", serde_json::json!("1e999")),
+            ("yes", serde_json::json!("yes")),
+            ("NO", serde_json::json!("NO")),
+            ("true", serde_json::json!(true)),
+            ("~", serde_json::json!(null)),
+            ("\"12\"", serde_json::json!("12")),
+            ("'null'", serde_json::json!("null")),
+            ("15m", serde_json::json!("15m")),
+        ] {
+            assert_eq!(read(text).0.unwrap().json(), json, "{text}");
+        }
+    }
+
+    #[test]
+    fn aliases_are_followed() {
+        let (node, errors) = read("a: &x {k: [1, 2]}\nb: *x\n");
+        assert_eq!(errors, "");
+        assert_eq!(node.unwrap().json(), serde_json::json!({"a": {"k": [1, 2]}, "b": {"k": [1, 2]}}));
+    }
+
+    #[test]
+    fn what_is_refused_says_where() {
+        for (text, expected) in [
+            ("a: 1\na: 2\n", "f:2:1: duplicate key \"a\", first given at 1:1; keep one of the two"),
+            ("a: 1\n---\nb: 2\n", "f:2:1: a second document begins here; keep one document in the file"),
+            ("a: !secret x\n", "f:1:4: tags (\"!...\") are not supported; remove it, and quote the value to make it text"),
+            ("[a]: 1\n", "f:1:1: a key must be text, not a list or a mapping"),
+            ("a: &x {b: *x}\n", "f:1:11: this alias is inside of what it stands for"),
+            (
+                "a: {b: ${N}}\n",
+                "f:1:9: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'; \
+                 inside of { } and [ ] quote what has ${...}, or write one key per line",
+            ),
+            ("a: *nobody\n", "f:1:4: not valid YAML: while parsing node, found unknown anchor"),
+            ("x: &x {}\na:\n  <<: *x\n", "f:3:3: merge keys (<<) are not supported; write the keys out, or alias single values"),
+        ] {
+            assert_eq!(read(text).1, expected, "{text}");
+        }
+        assert!(read("a: [1, 2\nb: 3").1.starts_with("f:2:2: not valid YAML: "), "{}", read("a: [1, 2\nb: 3").1);
+    }
+
+    #[test]
+    fn bounds_hold() {
+        let deep = "[".repeat(40);
+        assert!(read(&deep).1.contains("deep"), "{}", read(&deep).1);
+        let mut laughs = vec!["a: &a [x, x, x, x, x, x, x, x, x, x]".to_owned()];
+        for (last, next) in "abcdefgh".chars().zip("bcdefghi".chars()) {
+            laughs.push(format!("{next}: &{next} [{}]", vec![format!("*{last}"); 10].join(", ")));
+        }
+        let laughs = laughs.join("\n");
+        assert!(read(&laughs).1.contains("more than 50000 values"));
+    }
+
+    #[test]
+    fn an_empty_file_has_no_tree() {
+        for text in ["", "# only a comment\n", "\u{feff}"] {
+            assert!(read(text).0.is_none_or(|node| node.json().is_null()), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The configuration file as it is written: shapes and types only. What the values must be is checked elsewhere.
+//!
+//! The doc comments are the descriptions in the JSON Schema that `etl-orch config schema` prints.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// Configuration of etl-orch. `${NAME}` and `${NAME:-default}` expand from the environment and from a `.env` file
+/// beside this one; relative paths are relative to this file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "etl-orch configuration")]
+pub(super) struct Written {
+    /// The database; without `url` the variables `POSTGRES_HOST`, `POSTGRES_PORT`, `POSTGRES_DATABASE`,
+    /// `POSTGRES_USER` and `POSTGRES_PASSWORD` serve.
+    pub(super) database: Option<Database>,
+    /// Directory for the lock, attempt logs and workspaces; not on a network filesystem. Default: `var`.
+    pub(super) state_dir: Option<String>,
+    /// The lock that allows one run at a time. Default: `etl-orch.lock` in `state_dir`.
+    pub(super) lock_file: Option<String>,
+    /// The file of monitored institutions. Default: `monitored_institutions.yaml`.
+    pub(super) institutions: Option<String>,
+    /// How a run goes about its work.
+    pub(super) run: Option<Run>,
+    /// How often a job is tried in one run, and how long it waits between.
+    pub(super) retry: Option<Retry>,
+    /// Where the data that reports are made from is recorded.
+    pub(super) availability: Option<Availability>,
+    /// Where reports are recorded.
+    pub(super) reports: Option<Reports>,
+    /// The ETLs by name; the order of declaration is the order in which they run for a bank.
+    #[schemars(extend("propertyNames" = {"pattern": "^[a-z0-9][a-z0-9_-]*$"}, "minProperties" = 1))]
+    pub(super) etls: Option<BTreeMap<String, Etl>>,
+}
+
+/// The database.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Database {
+    /// `sqlite://PATH`, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
+    pub(super) url: Option<String>,
+    /// Upper bound of the connection pool. Default: 10.
+    #[schemars(range(min = 1))]
+    pub(super) max_connections: Option<i64>,
+}
+
+/// How a run goes about its work.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Run {
+    /// Chains that run at once, or `auto`: one for each core, but at least 4 GiB of memory for each. Default: 4.
+    pub(super) max_parallel: Option<MaxParallel>,
+    /// What runs one after the other: all jobs of a bank, or those of a bank and a period. Default: `bank`.
+    pub(super) chain_by: Option<ChainBy>,
+    /// Which periods come first. Default: `newest_first`.
+    pub(super) order: Option<Order>,
+    /// Most jobs that one run starts; what it leaves is reported. Default: 500.
+    #[schemars(range(min = 1))]
+    pub(super) max_jobs: Option<i64>,
+    /// Earlier fiscal years are not looked at. Default: none.
+    #[schemars(range(min = 1900, max = 2999))]
+    pub(super) from_year: Option<i64>,
+    /// No job starts later than this after the run took its lock. Default: none.
+    pub(super) deadline: Option<Span>,
+}
+
+/// How often a job is tried in one run, and how long it waits between.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Retry {
+    /// Attempts, the first included. Default: 3.
+    #[schemars(range(min = 1))]
+    pub(super) max_attempts: Option<i64>,
+    /// Wait after the first failed attempt. Default: 5s.
+    pub(super) initial_delay: Option<Span>,
+    /// Each further wait is this many times the one before. Default: 2.
+    #[schemars(range(min = 1))]
+    pub(super) multiplier: Option<f64>,
+    /// No wait is longer. Default: 5m.
+    pub(super) max_delay: Option<Span>,
+    /// Share of the wait that is random. Default: 0.
+    #[schemars(range(min = 0, max = 1))]
+    pub(super) jitter: Option<f64>,
+}
+
+/// Where the data that reports are made from is recorded.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Availability {
+    /// `table` or `schema.table`. Default: `aegis_data_availability`.
+    pub(super) table: Option<String>,
+    /// Files from which availability is learnt before planning. Default: none.
+    pub(super) sync: Option<Vec<Sync>>,
+}
+
+/// A file of this shape means that its bank has data under `tag` for its period.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sync {
+    /// The tag that is put into `database_names`.
+    pub(super) tag: Option<String>,
+    /// A path that names bank and period, `transcripts/{bank_symbol}_{fiscal_year}_{quarter}.txt`.
+    pub(super) files: Option<String>,
+}
+
+/// Where reports are recorded.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reports {
+    /// `table` or `schema.table`. Default: `aegis_reports`.
+    pub(super) table: Option<String>,
+    /// Who writes a report's row. Default: `etl`.
+    pub(super) by: Option<By>,
+}
+
+/// Who writes a report's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum By {
+    /// The ETL writes it; etl-orch looks whether it is there.
+    Etl,
+    /// The ETL writes the file `{output}`; etl-orch checks it, puts it at `output` and writes the row.
+    Orchestrator,
+}
+
+/// What an ETL says of its reports.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EtlReports {
+    /// Who writes a report's row. Default: `reports.by` of the whole file.
+    pub(super) by: Option<By>,
+}
+
+/// A program that makes one type of report.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Etl {
+    /// The report's type in the reports table, `Call Summary`. Required; two ETLs never share one.
+    pub(super) report_type: Option<String>,
+    /// What the report is, in words.
+    pub(super) description: Option<String>,
+    /// Tags that must all be in `database_names` before the report can be made. Required.
+    pub(super) requires: Option<Vec<String>>,
+    /// ETLs, declared earlier, whose reports for the same bank and period must exist before. Default: none.
+    pub(super) needs: Option<Vec<String>>,
+    /// The program and its arguments, with `{placeholders}`; no shell is involved. Required.
+    pub(super) command: Option<Vec<String>>,
+    /// Directory in which the program runs. Default: that of this file.
+    pub(super) cwd: Option<String>,
+    /// Variables for the program's environment, with `{placeholders}`.
+    pub(super) env: Option<BTreeMap<String, String>>,
+    /// A `.env` file whose variables are put into the program's environment.
+    pub(super) env_file: Option<String>,
+    /// The program is ended when it runs longer. Default: 1h.
+    pub(super) timeout: Option<Span>,
+    /// Time between asking the program to end and killing it. Default: 10s.
+    pub(super) grace: Option<Span>,
+    /// A job that runs longer is named in the warnings. Default: none.
+    pub(super) warn_after: Option<Span>,
+    /// What its exit codes mean; codes that are not listed are transient.
+    pub(super) exit_codes: Option<ExitCodes>,
+    /// What differs from `retry` of the whole file.
+    pub(super) retry: Option<Retry>,
+    /// Who writes its reports' rows.
+    pub(super) reports: Option<EtlReports>,
+    /// Where its reports belong, `reports/{period}/{bank_symbol}_{etl}.md`. Required with, and only with,
+    /// `reports.by: orchestrator`.
+    pub(super) output: Option<String>,
+}
+
+/// What exit codes mean. A list replaces the default of its class; a code in it leaves every other class.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExitCodes {
+    /// Trying again cannot help. Default: 65.
+    pub(super) permanent: Option<Vec<i64>>,
+    /// The ETL is set up wrongly: it stops for every bank in this run. Default: 64, 77, 78, 126, 127.
+    pub(super) config: Option<Vec<i64>>,
+    /// Its input is not there yet, which is no failure. Default: 66.
+    pub(super) not_ready: Option<Vec<i64>>,
+    /// Worth another attempt. Default: 69, 75, and every code that is in no class.
+    pub(super) transient: Option<Vec<i64>>,
+}
+
+/// What runs one after the other.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ChainBy {
+    /// All jobs of a bank.
+    Bank,
+    /// The jobs of a bank and a period.
+    BankPeriod,
+}
+
+/// Which periods come first.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Order {
+    /// The latest period first.
+    NewestFirst,
+    /// The earliest period first.
+    OldestFirst,
+}
+
+/// A number of chains, or `auto`.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum MaxParallel {
+    /// By the machine.
+    Auto,
+    /// As written.
+    Count(i64),
+}
+
+impl<'de> Deserialize<'de> for MaxParallel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl Visitor<'_> for Either {
+            type Value = MaxParallel;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number or auto")
+            }
+
+            fn visit_i64<E: de::Error>(self, count: i64) -> Result<MaxParallel, E> {
+                Ok(MaxParallel::Count(count))
+            }
+
+            fn visit_u64<E: de::Error>(self, count: u64) -> Result<MaxParallel, E> {
+                Ok(MaxParallel::Count(i64::try_from(count).unwrap_or(i64::MAX)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<MaxParallel, E> {
+                if text == "auto" { Ok(MaxParallel::Auto) } else { Err(E::custom("expected a whole number or auto")) }
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for MaxParallel {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "MaxParallel".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]})
+    }
+}
+
+/// 100 years: a point in time this far away can still be computed with.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+
+/// A duration as people write it: `15m`, `1h 30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Span;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration like 15m or 1h 30m")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
+                let duration = humantime::parse_duration(text).map_err(|_| E::custom("not a duration; write it like 15m or 1h 30m"))?;
+                if duration > LONGEST {
+                    return Err(E::custom("longer than 100 years; write a duration like 15m or 1h 30m"));
+                }
+                Ok(Span(duration))
+            }
+        }
+
+        deserializer.deserialize_any(Text)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A duration such as 15m, 1h 30m or 10s.",
+            "pattern": "^\\s*(0|([0-9]+\\s*[a-zA-Zµ]+\\s*)+)$"
+        })
+    }
+}
+
+/// The JSON Schema of the configuration file.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Written).to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_names_every_key_and_refuses_others() {
+        let schema = schema();
+        assert_eq!(schema["title"], "etl-orch configuration");
+        assert_eq!(schema["additionalProperties"], false);
+        let keys: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["database", "state_dir", "lock_file", "institutions", "run", "retry", "availability", "reports", "etls"]);
+        let etl = &schema["$defs"]["Etl"];
+        assert_eq!(etl["properties"]["timeout"]["description"], "The program is ended when it runs longer. Default: 1h.");
+        assert_eq!(schema["$defs"]["Retry"]["properties"]["max_attempts"]["minimum"], 1);
+    }
+
+    #[test]
+    fn durations_are_humantime() {
+        let span = |text: &str| serde_json::from_value::<Span>(serde_json::json!(text)).map(|span| span.0.as_secs()).ok();
+        assert_eq!(span("15m"), Some(900));
+        assert_eq!(span("1h 30m"), Some(5400));
+        assert_eq!(span("0s"), Some(0));
+        for bad in ["", "15", "-5m", "5 bananas", "99999999999999999999y", "1000y"] {
+            assert_eq!(span(bad), None, "{bad}");
+        }
+    }
+}
