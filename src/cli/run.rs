@@ -57,7 +57,7 @@ impl Request {
         let selection = select(&config, args)?;
         if let Some(max_parallel) = args.max_parallel {
             config.run.max_parallel = match max_parallel {
-                MaxParallel::Auto => config::auto_parallel(),
+                MaxParallel::Auto => config::automatic_parallelism(),
                 MaxParallel::Chains(chains) => chains,
             };
         }

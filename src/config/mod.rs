@@ -13,6 +13,7 @@ mod database;
 mod decode;
 mod document;
 mod dotenv;
+mod env_files;
 mod error;
 mod etls;
 mod expand;

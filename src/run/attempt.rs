@@ -190,6 +190,7 @@ impl Workshop {
             End::TimedOut => Outcome::TimedOut(etl.command.timeout),
             End::Stopped => Outcome::Interrupted,
             End::SpawnFailed(why) => Outcome::SpawnFailed(why.clone()),
+            End::Unseen(_) => Outcome::Lost,
         };
         Ok((outcome, None))
     }
