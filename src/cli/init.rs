@@ -4,14 +4,18 @@ use super::args::{Global, InitArgs};
 use super::exit::{Exit, Failure};
 use crate::plan::etl::writes_reports;
 use crate::plan::settings::{DatabaseTarget, Variables};
-use crate::store::{self, Access};
+use crate::store::{self, Access, DatabaseKind};
 use crate::{config, show};
 
 pub(super) async fn command(global: &Global, args: &InitArgs, environment: &Variables) -> Result<Exit, Failure> {
     let path = config::find(global.config.as_deref(), environment)?;
     let config = config::load(&path, environment)?;
     if args.print_sql {
-        show::out(&store::schema_sql(&config.database))?;
+        let kind = match config.database.target {
+            DatabaseTarget::Sqlite(_) => DatabaseKind::Sqlite,
+            DatabaseTarget::Postgres { .. } => DatabaseKind::Postgres,
+        };
+        show::out(&store::schema_sql(kind))?;
         return Ok(Exit::Success);
     }
     let store = store::open(&config.database, Access::Init).await?;
