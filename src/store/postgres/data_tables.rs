@@ -96,8 +96,7 @@ impl Postgres {
         .await;
         let rows = lease.settle("looking at the columns of the data tables", rows)?;
         let (reports, availability): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_reports);
-        let [availability, reports] =
-            [availability, reports].map(|rows| rows.into_iter().map(CatalogueRow::described).collect::<Vec<_>>());
+        let [availability, reports] = [availability, reports].map(|rows| rows.into_iter().map(CatalogueRow::described).collect::<Vec<_>>());
         Ok(DataColumns {
             written: reports.iter().map(|one| one.column.clone()).collect(),
             availability: Some(availability).filter(|columns| !columns.is_empty()),

@@ -260,14 +260,13 @@ impl Postgres {
 
     pub(super) async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool> {
         let mut lease = self.connections.lease().await?;
-        let done = sqlx::query(
-            "UPDATE etl_orch.etl_jobs SET state = 'cancelled', error = $2, ended_at = $3 WHERE id = $1 AND state = 'queued'",
-        )
-        .bind(job.to_string())
-        .bind(storable(reason))
-        .bind(at)
-        .execute(&mut *lease)
-        .await;
+        let done =
+            sqlx::query("UPDATE etl_orch.etl_jobs SET state = 'cancelled', error = $2, ended_at = $3 WHERE id = $1 AND state = 'queued'")
+                .bind(job.to_string())
+                .bind(storable(reason))
+                .bind(at)
+                .execute(&mut *lease)
+                .await;
         lease.settle("recording that a job will not start", done.map(|done| done.rows_affected() > 0))
     }
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use sqlx::Row;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgConnection;
-use sqlx::Row;
 
 use super::connections::Connections;
 use crate::store::record::{failed, migration_failed, must_migrate, newest};

@@ -73,7 +73,13 @@ impl Postgres {
         Ok(())
     }
 
-    async fn candidates(&self, connection: &mut PgConnection, request: &ScanRequest, etl: &EtlScan, sink: &mut Sink<'_>) -> sqlx::Result<()> {
+    async fn candidates(
+        &self,
+        connection: &mut PgConnection,
+        request: &ScanRequest,
+        etl: &EtlScan,
+        sink: &mut Sink<'_>,
+    ) -> sqlx::Result<()> {
         let reports = self.reports.quoted();
         let mut query = QueryBuilder::new("");
         self.push_extra(&mut query, request);

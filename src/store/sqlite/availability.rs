@@ -3,8 +3,8 @@
 //! What counts is the bank and the period: a tag is there when any row of theirs has it. A row whose
 //! `database_names` is no array is left alone, and nothing is put beside it.
 
-use sqlx::sqlite::SqliteConnection;
 use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteConnection;
 
 use super::scan::{FOUND, SAME_KEY, TAGS, as_json};
 use super::{Sqlite, begin_write};

@@ -118,11 +118,7 @@ impl Sqlite {
 }
 
 fn base() -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .create_if_missing(false)
-        .busy_timeout(BUSY_TIMEOUT)
-        .foreign_keys(true)
-        .disable_statement_logging()
+    SqliteConnectOptions::new().create_if_missing(false).busy_timeout(BUSY_TIMEOUT).foreign_keys(true).disable_statement_logging()
 }
 
 fn in_memory() -> SqliteConnectOptions {

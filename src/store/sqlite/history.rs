@@ -43,11 +43,10 @@ impl Sqlite {
         if !self.has_history {
             return Ok(Vec::new());
         }
-        let rows: sqlx::Result<Vec<RunningRunColumns>> = sqlx::query_as(
-            "SELECT id, host, boot_id, pid, pid_started FROM etl_runs WHERE state = 'running' ORDER BY started_at, id",
-        )
-        .fetch_all(&mut *self.connection().await?)
-        .await;
+        let rows: sqlx::Result<Vec<RunningRunColumns>> =
+            sqlx::query_as("SELECT id, host, boot_id, pid, pid_started FROM etl_runs WHERE state = 'running' ORDER BY started_at, id")
+                .fetch_all(&mut *self.connection().await?)
+                .await;
         rows.and_then(|rows| rows.into_iter().map(RunningRunColumns::run).collect()).map_err(failed("listing the running runs"))
     }
 
@@ -239,14 +238,13 @@ impl Sqlite {
     }
 
     pub(super) async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool> {
-        let done =
-            sqlx::query("UPDATE etl_jobs SET state = 'cancelled', error = ?2, ended_at = ?3 WHERE id = ?1 AND state = 'queued'")
-                .bind(job.to_string())
-                .bind(storable(reason))
-                .bind(rfc3339(at))
-                .execute(&mut *self.connection().await?)
-                .await
-                .map_err(failed("recording that a job will not start"))?;
+        let done = sqlx::query("UPDATE etl_jobs SET state = 'cancelled', error = ?2, ended_at = ?3 WHERE id = ?1 AND state = 'queued'")
+            .bind(job.to_string())
+            .bind(storable(reason))
+            .bind(rfc3339(at))
+            .execute(&mut *self.connection().await?)
+            .await
+            .map_err(failed("recording that a job will not start"))?;
         Ok(done.rows_affected() > 0)
     }
 
@@ -256,13 +254,7 @@ impl Sqlite {
     }
 }
 
-async fn end_run(
-    connection: &mut SqliteConnection,
-    run: RunId,
-    state: RunState,
-    counts: RunCounts,
-    at: DateTime<Utc>,
-) -> sqlx::Result<()> {
+async fn end_run(connection: &mut SqliteConnection, run: RunId, state: RunState, counts: RunCounts, at: DateTime<Utc>) -> sqlx::Result<()> {
     let (id, at) = (run.to_string(), rfc3339(at));
     let mut transaction = begin_write(connection).await?;
     sqlx::query(
@@ -279,13 +271,11 @@ async fn end_run(
     .bind(signed(counts.cancelled))
     .execute(&mut *transaction)
     .await?;
-    sqlx::query(
-        "UPDATE etl_jobs SET state = 'cancelled', error = 'its run ended', ended_at = ?2 WHERE run_id = ?1 AND state = 'queued'",
-    )
-    .bind(&id)
-    .bind(&at)
-    .execute(&mut *transaction)
-    .await?;
+    sqlx::query("UPDATE etl_jobs SET state = 'cancelled', error = 'its run ended', ended_at = ?2 WHERE run_id = ?1 AND state = 'queued'")
+        .bind(&id)
+        .bind(&at)
+        .execute(&mut *transaction)
+        .await?;
     transaction.commit().await
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::store::record::{migration_failed, must_migrate, newest};
 use crate::store::Result;
+use crate::store::record::{migration_failed, must_migrate, newest};
 
 /// A name of our own: the application whose data this is may use the same library for its migrations.
 const TABLE: &str = "etl_migrations";
@@ -21,11 +21,8 @@ fn migrator() -> Migrator {
 pub(super) async fn state(connection: &mut SqliteConnection) -> sqlx::Result<(bool, Option<i64>)> {
     let (objects, migrated): (i64, bool) =
         sqlx::query_as("SELECT count(*), coalesce(max(name = 'etl_migrations'), 0) FROM sqlite_master").fetch_one(&mut *connection).await?;
-    let version = if migrated {
-        sqlx::query_scalar("SELECT max(version) FROM etl_migrations").fetch_one(&mut *connection).await?
-    } else {
-        None
-    };
+    let version =
+        if migrated { sqlx::query_scalar("SELECT max(version) FROM etl_migrations").fetch_one(&mut *connection).await? } else { None };
     Ok((objects == 0, version))
 }
 

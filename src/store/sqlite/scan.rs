@@ -31,14 +31,7 @@ pub(super) fn as_json(found: &[Available]) -> String {
     let rows: Vec<_> = found
         .iter()
         .map(|one| {
-            serde_json::json!([
-                one.bank_id,
-                one.bank_name,
-                one.bank_symbol,
-                one.period.year(),
-                one.period.quarter().as_str(),
-                one.tag
-            ])
+            serde_json::json!([one.bank_id, one.bank_name, one.bank_symbol, one.period.year(), one.period.quarter().as_str(), one.tag])
         })
         .collect();
     serde_json::Value::Array(rows).to_string()
@@ -117,9 +110,7 @@ impl Sqlite {
         let reports = self.reports.quoted();
         let mut query = QueryBuilder::new("");
         self.push_extra(&mut query, request);
-        query.push(
-            "SELECT CAST(bank_id AS TEXT), CAST(bank_symbol AS TEXT), CAST(fiscal_year AS TEXT), CAST(quarter AS TEXT), done",
-        );
+        query.push("SELECT CAST(bank_id AS TEXT), CAST(bank_symbol AS TEXT), CAST(fiscal_year AS TEXT), CAST(quarter AS TEXT), done");
         for need in &etl.needs {
             query.push(format!(
                 ", EXISTS (SELECT 1 FROM {reports} n WHERE n.bank_id = c.bank_id AND n.fiscal_year = c.fiscal_year \
@@ -128,9 +119,7 @@ impl Sqlite {
             query.push_bind(need.clone()).push(")");
         }
         // A join and no NOT EXISTS: only for a join does SQLite make the index that a plain table may lack.
-        query.push(
-            " FROM (SELECT DISTINCT s.bank_id, s.bank_symbol, s.fiscal_year, s.quarter, r.bank_id IS NOT NULL AS done FROM (",
-        );
+        query.push(" FROM (SELECT DISTINCT s.bank_id, s.bank_symbol, s.fiscal_year, s.quarter, r.bank_id IS NOT NULL AS done FROM (");
         self.push_source(&mut query, request, &tags(&etl.requires));
         query.push(format!(
             ") s LEFT JOIN {reports} r ON r.bank_id = s.bank_id AND r.fiscal_year = s.fiscal_year \
