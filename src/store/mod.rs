@@ -4,7 +4,14 @@
 //! change of a job's state is one method named for the transition, guarded by the state it leaves and by the claim's
 //! fence, and says whether it happened.
 
+mod columns;
+mod delegate;
 mod error;
+mod postgres;
+mod record;
+mod sqlite;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -15,6 +22,7 @@ use crate::plan::facts::{Candidate, CensusGroup};
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob};
 use crate::plan::period::Period;
+use crate::plan::settings::{Database, DatabaseTarget};
 
 /// Answer of every operation on the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -30,6 +38,36 @@ pub enum Access {
     ReadWrite,
     /// Like `ReadWrite`, and on SQLite missing data tables are created too (`etl-orch init`).
     Init,
+}
+
+/// Connects to the database and makes sure that our own tables are of the version that this program knows.
+///
+/// # Errors
+/// [`StoreError::Unreachable`] when there is no database to talk to, at once where that is known at once;
+/// [`StoreError::Schema`] when our tables are newer than this program, or older and `access` forbids to migrate them.
+pub async fn open(database: &Database, access: Access) -> Result<Arc<dyn Store>> {
+    Ok(match &database.target {
+        DatabaseTarget::Sqlite(path) => Arc::new(sqlite::Sqlite::open(database, path, access).await?),
+        DatabaseTarget::Postgres { url, .. } => Arc::new(postgres::Postgres::open(database, url, access).await?),
+    })
+}
+
+/// The two kinds of database, where nothing else of a [`DatabaseTarget`] matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseKind {
+    /// The embedded default.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// The statements that make our own tables on an empty database, for whoever applies them by hand. They also record
+/// which migrations they are, so that a later run finds nothing left to do.
+pub fn schema_sql(kind: DatabaseKind) -> String {
+    match kind {
+        DatabaseKind::Sqlite => sqlite::schema_sql(),
+        DatabaseKind::Postgres => postgres::schema_sql(),
+    }
 }
 
 /// What [`Store::scan`] is to look for.

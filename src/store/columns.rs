@@ -1,0 +1,110 @@
+//! Which columns the data tables must have, and what to say when they have not (specification §5).
+
+use super::{Result, StoreError};
+use crate::plan::settings::TableName;
+
+/// A column of a data table, as the catalogue describes it.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    /// Its name.
+    pub(super) name: String,
+    /// Its type, in a form that can stand in a cast.
+    pub(super) kind: String,
+    /// Whether it refuses NULL.
+    pub(super) not_null: bool,
+    /// Whether a row may leave it out.
+    pub(super) has_default: bool,
+}
+
+/// Which of the two data tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DataTable {
+    /// What is available.
+    Availability,
+    /// The reports.
+    Reports,
+}
+
+const AVAILABILITY: [&str; 5] = ["bank_id", "bank_symbol", "fiscal_year", "quarter", "database_names"];
+const AVAILABILITY_WRITTEN: [&str; 6] = ["bank_id", "bank_name", "bank_symbol", "fiscal_year", "quarter", "database_names"];
+const REPORTS: [&str; 4] = ["bank_id", "fiscal_year", "quarter", "report_type"];
+const REPORTS_WRITTEN: [&str; 14] = [
+    "bank_id",
+    "fiscal_year",
+    "quarter",
+    "report_type",
+    "report_name",
+    "report_description",
+    "bank_name",
+    "bank_symbol",
+    "local_filepath",
+    "markdown_content",
+    "generation_date",
+    "generated_by",
+    "execution_id",
+    "metadata",
+];
+
+impl DataTable {
+    /// The configuration key that names it.
+    pub(super) fn setting(self) -> &'static str {
+        match self {
+            Self::Availability => "availability.table",
+            Self::Reports => "reports.table",
+        }
+    }
+
+    fn needed(self, writes: bool) -> &'static [&'static str] {
+        match (self, writes) {
+            (Self::Availability, false) => &AVAILABILITY,
+            (Self::Availability, true) => &AVAILABILITY_WRITTEN,
+            (Self::Reports, _) => &REPORTS,
+        }
+    }
+
+    fn written(self) -> &'static [&'static str] {
+        match self {
+            Self::Availability => &AVAILABILITY_WRITTEN,
+            Self::Reports => &REPORTS_WRITTEN,
+        }
+    }
+
+    fn instead_of_writing(self) -> &'static str {
+        match self {
+            Self::Availability => "leave `availability.sync` out",
+            Self::Reports => "set `reports.by: etl`",
+        }
+    }
+
+    /// Checks the columns that were found against those that are needed.
+    pub(super) fn check(self, table: &TableName, target: &str, found: &[Column], writes: bool) -> Result<()> {
+        let has = |name: &&str| found.iter().any(|column| column.name == *name);
+        let missing: Vec<&str> = self.needed(writes).iter().filter(|name| !has(name)).copied().collect();
+        if !missing.is_empty() {
+            return Err(StoreError::Schema(format!(
+                "table {table} in {target} lacks the {}: add what is missing, or let `{}` name another table",
+                named("column", &missing),
+                self.setting()
+            )));
+        }
+        let unfilled: Vec<&str> = found
+            .iter()
+            .filter(|column| writes && column.not_null && !column.has_default)
+            .map(|column| column.name.as_str())
+            .filter(|name| !self.written().contains(name))
+            .collect();
+        if unfilled.is_empty() {
+            return Ok(());
+        }
+        Err(StoreError::Schema(format!(
+            "etl-orch cannot write rows of {table} in {target}: it has no value for the NOT NULL {}; \
+             give a default, or {}",
+            named("column", &unfilled),
+            self.instead_of_writing()
+        )))
+    }
+}
+
+fn named(noun: &str, names: &[&str]) -> String {
+    format!("{noun}{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
+}

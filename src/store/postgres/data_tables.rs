@@ -1,0 +1,113 @@
+//! The data tables, as the catalogue describes them. Views and foreign tables will do for reading.
+
+use super::Postgres;
+use crate::plan::settings::TableName;
+use crate::store::columns::{Column, DataTable};
+use crate::store::{Result, StoreError};
+
+/// The columns of the two data tables; `None` for a table that is not there.
+#[derive(Debug)]
+pub(super) struct DataColumns {
+    availability: Option<Vec<Described>>,
+    reports: Option<Vec<Described>>,
+    /// Those of the reports table, as both adapters see them.
+    pub(super) written: Vec<Column>,
+}
+
+/// A column with what its type is good for: `N` a number, `S` a text, `A` an array (then with that of its elements).
+#[derive(Debug)]
+struct Described {
+    column: Column,
+    category: String,
+    of: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct CatalogueRow {
+    is_reports: bool,
+    name: String,
+    kind: String,
+    not_null: bool,
+    has_default: bool,
+    category: String,
+    of: Option<String>,
+}
+
+impl Postgres {
+    pub(super) async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()> {
+        let columns = self.columns().await?;
+        let tables = [
+            (DataTable::Availability, &self.availability, &columns.availability, writes_availability),
+            (DataTable::Reports, &self.reports, &columns.reports, writes_reports),
+        ];
+        for (which, name, found, writes) in tables {
+            let Some(found) = found else {
+                return Err(StoreError::Schema(format!(
+                    "table {name} is missing from {}: create it, or set `{}`",
+                    self.target,
+                    which.setting()
+                )));
+            };
+            let plain: Vec<Column> = found.iter().map(|one| one.column.clone()).collect();
+            which.check(name, &self.target, &plain, writes)?;
+            for one in found {
+                self.check_type(name, one)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_type(&self, table: &TableName, found: &Described) -> Result<()> {
+        let (fits, needed) = match found.column.name.as_str() {
+            "bank_id" | "fiscal_year" => (found.category == "N", "a whole number"),
+            "bank_symbol" | "quarter" | "report_type" => (found.category == "S", "a text"),
+            "database_names" => (found.category == "A" && found.of.as_deref() == Some("S"), "an array of text (TEXT[])"),
+            _ => return Ok(()),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(StoreError::Schema(format!(
+            "column {} of {table} in {} is of type {}, and must be {needed}",
+            found.column.name, self.target, found.column.kind
+        )))
+    }
+
+    /// The data tables' columns, asked for once.
+    pub(super) async fn columns(&self) -> Result<&DataColumns> {
+        self.columns.get_or_try_init(|| self.describe()).await
+    }
+
+    async fn describe(&self) -> Result<DataColumns> {
+        let mut lease = self.connections.lease().await?;
+        // A type modifier of -1 names CHAR(2) as bpchar, to which a cast does not cut anything off.
+        let rows: sqlx::Result<Vec<CatalogueRow>> = sqlx::query_as(
+            "SELECT t.is_reports, a.attname::text AS name, format_type(a.atttypid, -1) AS kind, a.attnotnull AS not_null,
+                    (a.atthasdef OR a.attidentity <> '') AS has_default, k.typcategory::text AS category,
+                    (SELECT e.typcategory::text FROM pg_catalog.pg_type e WHERE e.oid = k.typelem) AS of
+             FROM (VALUES (FALSE, to_regclass($1)), (TRUE, to_regclass($2))) AS t (is_reports, id)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = t.id AND a.attnum > 0 AND NOT a.attisdropped
+             JOIN pg_catalog.pg_type k ON k.oid = a.atttypid
+             ORDER BY a.attnum",
+        )
+        .bind(self.availability.quoted())
+        .bind(self.reports.quoted())
+        .fetch_all(&mut *lease)
+        .await;
+        let rows = lease.settle("looking at the columns of the data tables", rows)?;
+        let (reports, availability): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_reports);
+        let [availability, reports] = [availability, reports].map(|rows| rows.into_iter().map(CatalogueRow::described).collect::<Vec<_>>());
+        Ok(DataColumns {
+            written: reports.iter().map(|one| one.column.clone()).collect(),
+            availability: Some(availability).filter(|columns| !columns.is_empty()),
+            reports: Some(reports).filter(|columns| !columns.is_empty()),
+        })
+    }
+}
+
+impl CatalogueRow {
+    fn described(self) -> Described {
+        let Self { is_reports: _, name, kind, not_null, has_default, category, of } = self;
+        Described { column: Column { name, kind, not_null, has_default }, category, of }
+    }
+}

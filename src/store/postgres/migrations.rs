@@ -1,0 +1,92 @@
+//! Our own tables and their versions.
+
+use std::fmt::Write as _;
+
+use sqlx::Row;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::PgConnection;
+
+use super::connections::Connections;
+use crate::store::record::{failed, migration_failed, must_migrate, newest};
+use crate::store::{Access, Result, StoreError};
+
+const SCHEMA: &str = "etl_orch";
+const TABLE: &str = "etl_orch._sqlx_migrations";
+
+fn migrator() -> Migrator {
+    let mut migrator = sqlx::migrate!("migrations/postgres");
+    migrator.dangerous_set_table_name(TABLE);
+    migrator
+}
+
+/// Looks at the version of our own tables, migrates where that is needed and allowed, and says whether they are there.
+pub(super) async fn bring_up(connections: &Connections, target: &str, access: Access) -> Result<bool> {
+    let mut lease = connections.lease().await?;
+    let found = version(&mut lease).await;
+    let found = lease.settle("looking at the state tables", found)?;
+    let may_migrate = access != Access::ReadOnly;
+    let migrator = migrator();
+    if must_migrate(found, newest(&migrator), target, may_migrate)? {
+        // Not given back on an error: the migrator's lock would stay with it.
+        let mut lease = connections.lease().await?;
+        migrate(&mut lease, migrator, target).await?;
+        lease.settle("migrating the state tables", Ok(()))?;
+    }
+    Ok(may_migrate || found.is_some())
+}
+
+/// The newest migration in the database. One round trip, since every invocation asks.
+async fn version(connection: &mut PgConnection) -> sqlx::Result<Option<i64>> {
+    match sqlx::raw_sql("SELECT max(version) FROM etl_orch._sqlx_migrations").fetch_one(connection).await {
+        Ok(row) => row.try_get(0),
+        // No such table, no such schema.
+        Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("42P01" | "3F000")) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn migrate(connection: &mut PgConnection, mut migrator: Migrator, target: &str) -> Result<()> {
+    let has_schema: bool = sqlx::query_scalar("SELECT to_regnamespace('etl_orch') IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed("looking at the state tables"))?;
+    if !has_schema {
+        // Asking for a schema that is there takes rights which a DBA who made it need not have given.
+        migrator.create_schema(SCHEMA);
+    }
+    migrator.run_direct(None, connection, false).await.map_err(|error| match &error {
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) if is_refused(cause) => StoreError::Schema(format!(
+            "{target} does not let us make the state tables ({cause}): have a DBA apply `etl-orch init --print-sql`"
+        )),
+        _ => migration_failed(error, target),
+    })
+}
+
+fn is_refused(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42501")
+}
+
+/// All migrations as text, with the record that they were made.
+pub(in crate::store) fn schema_sql() -> String {
+    let mut text = format!(
+        "CREATE SCHEMA IF NOT EXISTS {SCHEMA};\n\nCREATE TABLE IF NOT EXISTS {TABLE} (\n    version bigint PRIMARY KEY,\n    \
+         description text NOT NULL,\n    installed_on timestamptz NOT NULL DEFAULT now(),\n    success boolean NOT NULL,\n    \
+         checksum bytea NOT NULL,\n    execution_time bigint NOT NULL\n);\n"
+    );
+    for migration in migrator().iter() {
+        let checksum: String = migration.checksum.iter().fold(String::new(), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        let _ = write!(
+            text,
+            "\n{}\nINSERT INTO {TABLE} (version, description, success, checksum, execution_time)\n    \
+             VALUES ({}, '{}', TRUE, '\\x{checksum}', 0);\n",
+            migration.sql.as_str(),
+            migration.version,
+            migration.description,
+        );
+    }
+    text
+}

@@ -1,0 +1,67 @@
+//! The production database.
+//!
+//! Our own tables are in the schema `etl_orch`, always named with it, so that nobody's `search_path` matters. A
+//! session commits without waiting for the disk; what must be there after a power cut begins with [`DURABLE`].
+
+mod availability;
+mod connections;
+mod data_tables;
+mod history;
+mod migrations;
+mod reports;
+mod scan;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use tokio::sync::OnceCell;
+
+pub(super) use migrations::schema_sql;
+
+use self::connections::Connections;
+use self::data_tables::DataColumns;
+use super::delegate::{Ending, implement_store};
+use super::{Access, Available, Result, ScanRequest, Scanned};
+use crate::plan::ids::{JobId, RunId};
+use crate::plan::job::{
+    AttemptEnd, Claim, Claimed, JobState, NewJob, NewRun, Owner, ReportKey, ReportRow, RunCounts, RunState, RunningJob,
+};
+use crate::plan::settings::{Database, TableName};
+
+/// Begins a transaction whose commit has reached the disk before it returns.
+const DURABLE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on";
+
+/// The adapter.
+#[derive(Debug)]
+pub(super) struct Postgres {
+    connections: Connections,
+    /// The database as messages name it.
+    target: String,
+    availability: TableName,
+    reports: TableName,
+    /// Whether our own tables are there; without them history is empty.
+    has_history: bool,
+    columns: OnceCell<DataColumns>,
+}
+
+implement_store!(Postgres);
+
+impl Postgres {
+    /// Connects, and migrates our own tables where [`Access`] allows it.
+    pub(super) async fn open(database: &Database, url: &SecretString, access: Access) -> Result<Self> {
+        let target = database.target.to_string();
+        let connections = Connections::new(url, target.clone(), access, database.max_connections)?;
+        let has_history = migrations::bring_up(&connections, &target, access).await?;
+        Ok(Self {
+            connections,
+            target,
+            availability: database.availability.clone(),
+            reports: database.reports.clone(),
+            has_history,
+            columns: OnceCell::new(),
+        })
+    }
+
+    async fn close(&self) {
+        self.connections.close().await;
+    }
+}

@@ -1,0 +1,174 @@
+//! The scan: what is available, and which of it lacks its report, in one snapshot.
+
+use futures::TryStreamExt;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Postgres as Driver, QueryBuilder};
+
+use super::Postgres;
+use crate::plan::etl::EtlIndex;
+use crate::store::record::{candidate, group, storable, tag_sets, tags};
+use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
+
+type Sink<'a> = dyn FnMut(Scanned) + Send + 'a;
+
+/// Availability row `a` is of the bank and period of `f`.
+pub(super) const SAME_KEY: &str = "a.bank_id = f.bank_id AND a.fiscal_year = f.fiscal_year AND a.quarter = f.quarter";
+
+/// Pushes `found` as a table expression with the columns `place`, `bank_id`, `bank_name`, `bank_symbol`,
+/// `fiscal_year`, `quarter` and `tag`, to be given a name.
+pub(super) fn push_found(query: &mut QueryBuilder<Driver>, found: &[Available]) {
+    fn texts<'a>(found: &'a [Available], text: impl Fn(&'a Available) -> &'a str) -> Vec<String> {
+        found.iter().map(|one| storable(text(one)).into_owned()).collect()
+    }
+    query.push("(SELECT place - 1 AS place, bank_id, bank_name, bank_symbol, fiscal_year, quarter, tag FROM unnest(");
+    query.push_bind(found.iter().map(|one| one.bank_id).collect::<Vec<i64>>());
+    query.push(", ").push_bind(texts(found, |one| &one.bank_name));
+    query.push(", ").push_bind(texts(found, |one| &one.bank_symbol));
+    query.push(", ").push_bind(found.iter().map(|one| i32::from(one.period.year())).collect::<Vec<i32>>());
+    query.push(", ").push_bind(texts(found, |one| one.period.quarter().as_str()));
+    query.push(", ").push_bind(texts(found, |one| &one.tag));
+    query.push(") WITH ORDINALITY AS u (bank_id, bank_name, bank_symbol, fiscal_year, quarter, tag, place))");
+}
+
+impl Postgres {
+    pub(super) async fn scan(&self, request: &ScanRequest, sink: &mut Sink<'_>) -> Result<()> {
+        let mut lease = self.connections.lease().await?;
+        let done = self.scan_on(&mut lease, request, sink).await;
+        lease.settle("looking for gaps", done)
+    }
+
+    async fn scan_on(&self, connection: &mut PgConnection, request: &ScanRequest, sink: &mut Sink<'_>) -> sqlx::Result<()> {
+        let mut snapshot = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        for (tags, etls) in tag_sets(request) {
+            self.census(&mut snapshot, request, &tags, &etls, sink).await?;
+        }
+        if !request.symbols.is_empty() {
+            for etl in &request.etls {
+                self.candidates(&mut snapshot, request, etl, sink).await?;
+            }
+        }
+        snapshot.commit().await
+    }
+
+    async fn census(
+        &self,
+        connection: &mut PgConnection,
+        request: &ScanRequest,
+        tags: &[&str],
+        etls: &[EtlIndex],
+        sink: &mut Sink<'_>,
+    ) -> sqlx::Result<()> {
+        let mut query = QueryBuilder::new("");
+        self.push_extra(&mut query, request);
+        query.push(
+            "SELECT s.bank_id::text, s.bank_symbol::text, s.quarter::text, min(s.fiscal_year)::text, max(s.fiscal_year)::text, \
+             count(DISTINCT s.fiscal_year) + (count(*) > count(s.fiscal_year))::int FROM (",
+        );
+        self.push_source(&mut query, request, tags);
+        query.push(") s GROUP BY s.bank_id, s.bank_symbol, s.quarter");
+        let mut rows = query.build().fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            sink(group(&row, etls)?);
+        }
+        Ok(())
+    }
+
+    async fn candidates(
+        &self,
+        connection: &mut PgConnection,
+        request: &ScanRequest,
+        etl: &EtlScan,
+        sink: &mut Sink<'_>,
+    ) -> sqlx::Result<()> {
+        let reports = self.reports.quoted();
+        let mut query = QueryBuilder::new("");
+        self.push_extra(&mut query, request);
+        query.push("SELECT c.bank_id::text, c.bank_symbol::text, c.fiscal_year::text, c.quarter::text, c.done");
+        for need in &etl.needs {
+            query.push(format!(
+                ", EXISTS (SELECT 1 FROM {reports} n WHERE n.bank_id = c.bank_id AND n.fiscal_year = c.fiscal_year \
+                 AND n.quarter = c.quarter AND n.report_type = "
+            ));
+            query.push_bind(need.clone()).push(")");
+        }
+        let push_report = |query: &mut QueryBuilder<Driver>| {
+            query.push(format!(
+                "EXISTS (SELECT 1 FROM {reports} r WHERE r.bank_id = s.bank_id AND r.fiscal_year = s.fiscal_year \
+                 AND r.quarter = s.quarter AND r.report_type = "
+            ));
+            query.push_bind(etl.report_type.clone()).push(")");
+        };
+        query.push(" FROM (SELECT DISTINCT s.bank_id, s.bank_symbol, s.fiscal_year, s.quarter, ");
+        if request.include_existing {
+            push_report(&mut query);
+        } else {
+            query.push("FALSE");
+        }
+        query.push(" AS done FROM (");
+        self.push_source(&mut query, request, &tags(&etl.requires));
+        query.push(") s WHERE s.bank_symbol = ANY(").push_bind(request.symbols.clone()).push(")");
+        if !request.include_existing {
+            query.push(" AND NOT ");
+            push_report(&mut query);
+        }
+        query.push(") c");
+        let mut rows = query.build().fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            sink(candidate(&row, etl)?);
+        }
+        Ok(())
+    }
+
+    /// `extra`: the tags found in files that no availability row of that bank and period has.
+    fn push_extra(&self, query: &mut QueryBuilder<Driver>, request: &ScanRequest) {
+        if request.also_available.is_empty() {
+            return;
+        }
+        query.push("WITH extra AS MATERIALIZED (SELECT DISTINCT bank_id, bank_symbol, fiscal_year, quarter, tag FROM ");
+        push_found(query, &request.also_available);
+        query.push(format!(
+            " f WHERE NOT EXISTS (SELECT 1 FROM {} a WHERE {SAME_KEY} AND f.tag = ANY(a.database_names))) ",
+            self.availability.quoted()
+        ));
+    }
+
+    /// The rows that have all the tags: those of the table, and those that would be made of `extra`.
+    fn push_source(&self, query: &mut QueryBuilder<Driver>, request: &ScanRequest, tags: &[&str]) {
+        let table = self.availability.quoted();
+        let extra = !request.also_available.is_empty();
+        query.push(format!("SELECT a.bank_id, a.bank_symbol, a.fiscal_year, a.quarter FROM {table} a WHERE TRUE"));
+        for &tag in tags {
+            query.push(" AND (").push_bind(tag.to_owned()).push(" = ANY(a.database_names)");
+            if extra {
+                query.push(format!(" OR EXISTS (SELECT 1 FROM extra f WHERE {SAME_KEY} AND f.tag = ")).push_bind(tag.to_owned()).push(")");
+            }
+            query.push(")");
+        }
+        push_period_filter(query, request, "a");
+        if extra {
+            query.push(format!(
+                " UNION ALL SELECT f.bank_id, min(f.bank_symbol), f.fiscal_year, f.quarter FROM extra f \
+                 WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE {SAME_KEY})"
+            ));
+            push_period_filter(query, request, "f");
+            query.push(" GROUP BY f.bank_id, f.fiscal_year, f.quarter HAVING TRUE");
+            for &tag in tags {
+                query.push(" AND bool_or(f.tag = ").push_bind(tag.to_owned()).push(")");
+            }
+        }
+    }
+}
+
+fn push_period_filter(query: &mut QueryBuilder<Driver>, request: &ScanRequest, row: &str) {
+    if let Some(year) = request.from_year {
+        query.push(format!(" AND ({row}.fiscal_year IS NULL OR {row}.fiscal_year >= ")).push_bind(i32::from(year)).push(")");
+    }
+    if !request.periods.is_empty() {
+        query.push(" AND (FALSE");
+        for period in &request.periods {
+            query.push(format!(" OR ({row}.fiscal_year = ")).push_bind(i32::from(period.year()));
+            query.push(format!(" AND {row}.quarter = ")).push_bind(period.quarter().as_str()).push(")");
+        }
+        query.push(")");
+    }
+}

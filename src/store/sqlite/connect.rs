@@ -1,0 +1,156 @@
+//! Opening the file: with which rights, and what is made where nothing is.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{Access as Right, AtFlags, CWD, accessat};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use tokio::sync::{Mutex, OnceCell};
+
+use super::{Sqlite, data_tables, migrations};
+use crate::plan::settings::Database;
+use crate::store::record::failed;
+use crate::store::{Access, Result, StoreError};
+
+/// How long a statement waits for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often opening is tried while another process switches the file to its journal mode.
+const OPENING_TRIES: u32 = 50;
+
+impl Sqlite {
+    /// Opens the file at `path` as [`Access`] says, and makes or migrates what is to be made.
+    pub(in crate::store) async fn open(database: &Database, path: &Path, access: Access) -> Result<Self> {
+        let target = database.target.to_string();
+        let mut store = Self {
+            connection: Mutex::new(None),
+            target,
+            availability: database.availability.clone(),
+            reports: database.reports.clone(),
+            has_history: true,
+            report_columns: OnceCell::new(),
+        };
+        let mut connection = match access {
+            Access::ReadOnly => store.connect_read_only(path).await?,
+            Access::ReadWrite | Access::Init => store.connect_read_write(path).await?,
+        };
+        let (empty, version) = migrations::state(&mut connection).await.map_err(|error| store.unreachable(error))?;
+        if access == Access::ReadOnly {
+            if empty {
+                connection = store.connect(&in_memory()).await?;
+                store.prepare(&mut connection, true).await?;
+            } else {
+                migrations::compare(version, &store.target, false)?;
+                store.has_history = version.is_some();
+            }
+        } else if empty || access == Access::Init || migrations::compare(version, &store.target, true)? {
+            store.prepare(&mut connection, access == Access::Init).await?;
+        }
+        store.connection = Mutex::new(Some(connection));
+        Ok(store)
+    }
+
+    /// Makes the data tables (when told to, or when the database holds nothing at all) and migrates our own, in one
+    /// transaction: of two processes, the second finds the work of the first.
+    async fn prepare(&self, connection: &mut SqliteConnection, data_tables: bool) -> Result<()> {
+        let doing = "making tables";
+        let mut transaction = super::begin_write(connection).await.map_err(failed(doing))?;
+        let (empty, _) = migrations::state(&mut transaction).await.map_err(failed(doing))?;
+        if empty || data_tables {
+            data_tables::create(&mut transaction, &self.availability, &self.reports).await.map_err(failed(doing))?;
+        }
+        migrations::run(&mut transaction, &self.target).await?;
+        transaction.commit().await.map_err(failed(doing))
+    }
+
+    async fn connect_read_write(&self, path: &Path) -> Result<SqliteConnection> {
+        make_file(path).map_err(|error| self.unreachable(error))?;
+        if !permits(path, Right::WRITE_OK) {
+            return Err(self.unreachable("the file is not writable"));
+        }
+        let options = base()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A power cut may cost the last moments of history, never correctness (specification §9).
+            .synchronous(SqliteSynchronous::Normal);
+        self.connect(&options).await
+    }
+
+    /// A connection that reads. It opens the file for writing where it may, since only such a connection takes its
+    /// side files away when it closes; `query_only` keeps it from using that right.
+    async fn connect_read_only(&self, path: &Path) -> Result<SqliteConnection> {
+        match std::fs::metadata(path) {
+            Ok(file) if file.len() > 0 => {}
+            Ok(_) => return self.connect(&in_memory()).await,
+            Err(error) if error.kind() == ErrorKind::NotFound => return self.connect(&in_memory()).await,
+            Err(error) => return Err(self.unreachable(error)),
+        }
+        let directory_permits = path.parent().is_some_and(|directory| permits(directory, Right::WRITE_OK));
+        let options = if directory_permits && permits(path, Right::WRITE_OK) {
+            base().filename(path).pragma("query_only", "ON")
+        } else {
+            // Where no side files can be made, a file without them can only be read as one that nobody changes.
+            base().filename(path).read_only(true).immutable(!side_file(path, "-wal").exists())
+        };
+        self.connect(&options).await
+    }
+
+    async fn connect(&self, options: &SqliteConnectOptions) -> Result<SqliteConnection> {
+        let mut tries = 1;
+        loop {
+            match options.connect().await {
+                // Changing the journal mode does not wait for others as every other statement does.
+                Err(error) if tries < OPENING_TRIES && is_busy(&error) => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                result => return result.map_err(|error| self.unreachable(error)),
+            }
+        }
+    }
+
+    fn unreachable(&self, reason: impl std::fmt::Display) -> StoreError {
+        StoreError::Unreachable { target: self.target.clone(), reason: reason.to_string() }
+    }
+}
+
+fn base() -> SqliteConnectOptions {
+    SqliteConnectOptions::new().create_if_missing(false).busy_timeout(BUSY_TIMEOUT).foreign_keys(true).disable_statement_logging()
+}
+
+fn in_memory() -> SqliteConnectOptions {
+    base().in_memory(true)
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    // The primary result code is the last byte of an extended one: 5 is SQLITE_BUSY.
+    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
+}
+
+/// Makes an empty file, and its directory, for nobody else to read (specification §12).
+fn make_file(path: &Path) -> std::io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(directory) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn permits(path: &Path, right: Right) -> bool {
+    accessat(CWD, path, right, AtFlags::EACCESS).is_ok()
+}
+
+fn side_file(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

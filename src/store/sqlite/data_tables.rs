@@ -1,0 +1,88 @@
+//! The data tables: made in the shape of the production ones (specification §5), and checked.
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Executor};
+
+use super::Sqlite;
+use crate::plan::settings::TableName;
+use crate::store::columns::{Column, DataTable};
+use crate::store::record::failed;
+use crate::store::{Result, StoreError};
+
+/// Makes the data tables that are not there.
+pub(super) async fn create(connection: &mut SqliteConnection, availability: &TableName, reports: &TableName) -> sqlx::Result<()> {
+    let statements = format!(
+        "CREATE TABLE IF NOT EXISTS {availability} (
+            id             INTEGER PRIMARY KEY,
+            bank_id        INTEGER NOT NULL,
+            bank_name      TEXT NOT NULL,
+            bank_symbol    TEXT NOT NULL,
+            fiscal_year    INTEGER NOT NULL,
+            quarter        TEXT NOT NULL,
+            database_names TEXT,
+            last_updated   TEXT DEFAULT CURRENT_TIMESTAMP,
+            UNIQUE (bank_id, fiscal_year, quarter)
+        );
+        CREATE TABLE IF NOT EXISTS {reports} (
+            id                 INTEGER PRIMARY KEY,
+            report_name        TEXT NOT NULL,
+            report_description TEXT NOT NULL,
+            report_type        TEXT NOT NULL,
+            bank_id            INTEGER,
+            bank_name          TEXT NOT NULL,
+            bank_symbol        TEXT NOT NULL,
+            fiscal_year        INTEGER NOT NULL,
+            quarter            TEXT NOT NULL,
+            local_filepath     TEXT,
+            markdown_content   TEXT,
+            generation_date    TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+            generated_by       TEXT,
+            execution_id       TEXT,
+            metadata           TEXT,
+            UNIQUE (bank_id, fiscal_year, quarter, report_type)
+        );",
+        availability = availability.quoted(),
+        reports = reports.quoted(),
+    );
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(statements))).await?;
+    Ok(())
+}
+
+impl Sqlite {
+    pub(super) async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()> {
+        for (which, name, writes) in
+            [(DataTable::Availability, &self.availability, writes_availability), (DataTable::Reports, &self.reports, writes_reports)]
+        {
+            let columns = self.columns_of(name).await?;
+            if columns.is_empty() {
+                return Err(StoreError::Schema(format!(
+                    "table {name} is missing from {}: run `etl-orch init` to make it, or set `{}`",
+                    self.target,
+                    which.setting()
+                )));
+            }
+            which.check(name, &self.target, &columns, writes)?;
+        }
+        Ok(())
+    }
+
+    /// The columns of the reports table, asked for once.
+    pub(super) async fn report_columns(&self) -> Result<&[Column]> {
+        self.report_columns.get_or_try_init(|| self.columns_of(&self.reports)).await.map(Vec::as_slice)
+    }
+
+    async fn columns_of(&self, table: &TableName) -> Result<Vec<Column>> {
+        let mut connection = self.connection().await?;
+        // A column that is the rowid fills itself.
+        let rows: Vec<(String, String, bool, bool)> = sqlx::query_as(
+            "SELECT lower(name), type, \"notnull\" <> 0, dflt_value IS NOT NULL OR (pk = 1 AND upper(type) = 'INTEGER')
+             FROM pragma_table_info(?1, ?2)",
+        )
+        .bind(table.table())
+        .bind(table.schema())
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(failed("looking at the columns of the data tables"))?;
+        Ok(rows.into_iter().map(|(name, kind, not_null, has_default)| Column { name, kind, not_null, has_default }).collect())
+    }
+}

@@ -1,0 +1,62 @@
+//! Our own tables and their versions.
+
+use std::fmt::Write as _;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnection;
+
+use crate::store::Result;
+use crate::store::record::{migration_failed, must_migrate, newest};
+
+/// A name of our own: the application whose data this is may use the same library for its migrations.
+const TABLE: &str = "etl_migrations";
+
+fn migrator() -> Migrator {
+    let mut migrator = sqlx::migrate!("migrations/sqlite");
+    migrator.dangerous_set_table_name(TABLE);
+    migrator
+}
+
+/// Whether the database holds nothing at all, and the newest migration in it.
+pub(super) async fn state(connection: &mut SqliteConnection) -> sqlx::Result<(bool, Option<i64>)> {
+    let (objects, migrated): (i64, bool) =
+        sqlx::query_as("SELECT count(*), coalesce(max(name = 'etl_migrations'), 0) FROM sqlite_master").fetch_one(&mut *connection).await?;
+    let version =
+        if migrated { sqlx::query_scalar("SELECT max(version) FROM etl_migrations").fetch_one(&mut *connection).await? } else { None };
+    Ok((objects == 0, version))
+}
+
+/// Whether migrations are to be run, given the newest one in the database.
+pub(super) fn compare(found: Option<i64>, target: &str, may_migrate: bool) -> Result<bool> {
+    must_migrate(found, newest(&migrator()), target, may_migrate)
+}
+
+/// Migrates forward, in the caller's transaction.
+pub(super) async fn run(connection: &mut SqliteConnection, target: &str) -> Result<()> {
+    migrator().run_direct(None, connection, false).await.map_err(|error| migration_failed(error, target))
+}
+
+/// All migrations as text, with the record that they were made.
+pub(in crate::store) fn schema_sql() -> String {
+    let mut text = format!(
+        "CREATE TABLE IF NOT EXISTS {TABLE} (\n    version BIGINT PRIMARY KEY,\n    description TEXT NOT NULL,\n    \
+         installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,\n    success BOOLEAN NOT NULL,\n    \
+         checksum BLOB NOT NULL,\n    execution_time BIGINT NOT NULL\n);\n"
+    );
+    for migration in migrator().iter() {
+        let checksum: String = migration.checksum.iter().fold(String::new(), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        let _ = write!(
+            text,
+            "\n{}\nINSERT INTO {TABLE} (version, description, success, checksum, execution_time)\n    \
+             VALUES ({}, '{}', TRUE, X'{checksum}', 0);\n",
+            migration.sql.as_str(),
+            migration.version,
+            migration.description,
+        );
+    }
+    text
+}

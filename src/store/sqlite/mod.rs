@@ -1,0 +1,65 @@
+//! The embedded database: one file, one connection.
+//!
+//! Our own tables stand beside the data. Everything that writes is a transaction that takes the write lock at its
+//! beginning, since one that reads first and then writes would be refused when another process wrote in between.
+
+mod availability;
+mod connect;
+mod data_tables;
+mod history;
+mod migrations;
+mod reports;
+mod scan;
+
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection, Sqlite as Driver, Transaction};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OnceCell};
+
+pub(super) use migrations::schema_sql;
+
+use super::columns::Column;
+use super::delegate::{Ending, implement_store};
+use super::{Available, Result, ScanRequest, Scanned, StoreError};
+use crate::plan::ids::{JobId, RunId};
+use crate::plan::job::{
+    AttemptEnd, Claim, Claimed, JobState, NewJob, NewRun, Owner, ReportKey, ReportRow, RunCounts, RunState, RunningJob,
+};
+use crate::plan::settings::TableName;
+
+/// The adapter.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    /// Gone once the store is closed.
+    connection: Mutex<Option<SqliteConnection>>,
+    /// The database as messages name it.
+    target: String,
+    availability: TableName,
+    reports: TableName,
+    /// Whether our own tables are there; without them history is empty.
+    has_history: bool,
+    report_columns: OnceCell<Vec<Column>>,
+}
+
+implement_store!(Sqlite);
+
+impl Sqlite {
+    async fn connection(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>> {
+        MutexGuard::try_map(self.connection.lock().await, Option::as_mut)
+            .map_err(|_| StoreError::Query { doing: "using a database that was closed", source: sqlx::Error::PoolClosed })
+    }
+
+    async fn close(&self) {
+        if let Some(connection) = self.connection.lock().await.take()
+            && let Err(error) = connection.close().await
+        {
+            // Everything is committed by now; what is left behind is a log that the next connection folds in.
+            tracing::warn!(database = %self.target, %error, "the database was not closed cleanly");
+        }
+    }
+}
+
+/// A transaction that is going to write.
+async fn begin_write(connection: &mut SqliteConnection) -> sqlx::Result<Transaction<'_, Driver>> {
+    connection.begin_with("BEGIN IMMEDIATE").await
+}

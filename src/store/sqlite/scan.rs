@@ -1,0 +1,195 @@
+//! The scan: what is available, and which of it lacks its report, in one snapshot.
+
+use futures::TryStreamExt;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Connection, QueryBuilder};
+
+use super::{Driver, Sqlite};
+use crate::plan::etl::EtlIndex;
+use crate::store::record::{candidate, failed, group, signed, tag_sets, tags, text};
+use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
+
+type Sink<'a> = dyn FnMut(Scanned) + Send + 'a;
+
+/// The tags of row `a` as a JSON array of texts; no tags where there is NULL; NULL where there is anything else.
+/// `CASE` keeps the JSON functions from values at which they would fail.
+pub(super) const TAGS: &str = "CASE WHEN a.database_names IS NULL THEN '[]' \
+     WHEN NOT json_valid(a.database_names) THEN NULL \
+     WHEN json_type(a.database_names) <> 'array' THEN NULL \
+     WHEN EXISTS (SELECT 1 FROM json_each(a.database_names) j WHERE j.type <> 'text') THEN NULL \
+     ELSE a.database_names END";
+
+/// What was found in files, from one parameter (see [`as_json`]).
+pub(super) const FOUND: &str = "SELECT DISTINCT value ->> 0 AS bank_id, value ->> 1 AS bank_name, value ->> 2 AS bank_symbol, \
+     value ->> 3 AS fiscal_year, value ->> 4 AS quarter, value ->> 5 AS tag FROM json_each(";
+
+/// Availability row `a` is of the bank and period of `f`.
+pub(super) const SAME_KEY: &str = "a.bank_id = f.bank_id AND a.fiscal_year = f.fiscal_year AND a.quarter = f.quarter";
+
+/// Availability as the parameter for [`FOUND`].
+pub(super) fn as_json(found: &[Available]) -> String {
+    let rows: Vec<_> = found
+        .iter()
+        .map(|one| {
+            serde_json::json!([one.bank_id, one.bank_name, one.bank_symbol, one.period.year(), one.period.quarter().as_str(), one.tag])
+        })
+        .collect();
+    serde_json::Value::Array(rows).to_string()
+}
+
+impl Sqlite {
+    pub(super) async fn scan(&self, request: &ScanRequest, sink: &mut Sink<'_>) -> Result<()> {
+        let mut connection = self.connection().await?;
+        self.scan_on(&mut connection, request, sink).await.map_err(failed("looking for gaps"))
+    }
+
+    async fn scan_on(&self, connection: &mut SqliteConnection, request: &ScanRequest, sink: &mut Sink<'_>) -> sqlx::Result<()> {
+        let mut snapshot = connection.begin().await?;
+        self.scan_malformed(&mut snapshot, sink).await?;
+        for (tags, etls) in tag_sets(request) {
+            self.census(&mut snapshot, request, &tags, &etls, sink).await?;
+        }
+        if !request.symbols.is_empty() {
+            for etl in &request.etls {
+                self.candidates(&mut snapshot, request, etl, sink).await?;
+            }
+        }
+        snapshot.commit().await
+    }
+
+    async fn scan_malformed(&self, connection: &mut SqliteConnection, sink: &mut Sink<'_>) -> sqlx::Result<()> {
+        let table = self.availability.quoted();
+        let rows: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table} a WHERE {TAGS} IS NULL")))
+            .fetch_one(&mut *connection)
+            .await?;
+        if rows == 0 {
+            return Ok(());
+        }
+        let examples = sqlx::query(AssertSqlSafe(format!(
+            "SELECT coalesce(bank_symbol, '?') || ' ' || coalesce(fiscal_year, '?') || ' ' || coalesce(quarter, '?')
+             FROM {table} a WHERE {TAGS} IS NULL ORDER BY 1 LIMIT 10"
+        )))
+        .fetch_all(&mut *connection)
+        .await?;
+        let examples = examples.iter().map(|row| text(row, 0)).collect::<sqlx::Result<Vec<_>>>()?;
+        sink(Scanned::NotAnArray { rows: u64::try_from(rows).unwrap_or(0), examples: examples.into_iter().flatten().collect() });
+        Ok(())
+    }
+
+    async fn census(
+        &self,
+        connection: &mut SqliteConnection,
+        request: &ScanRequest,
+        tags: &[&str],
+        etls: &[EtlIndex],
+        sink: &mut Sink<'_>,
+    ) -> sqlx::Result<()> {
+        let mut query = QueryBuilder::new("");
+        self.push_extra(&mut query, request);
+        query.push(
+            "SELECT CAST(bank_id AS TEXT), CAST(bank_symbol AS TEXT), CAST(quarter AS TEXT), \
+             CAST(min(fiscal_year) AS TEXT), CAST(max(fiscal_year) AS TEXT), \
+             count(DISTINCT fiscal_year) + max(fiscal_year IS NULL) FROM (",
+        );
+        self.push_source(&mut query, request, tags);
+        query.push(") s GROUP BY bank_id, bank_symbol, quarter");
+        let mut rows = query.build().fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            sink(group(&row, etls)?);
+        }
+        Ok(())
+    }
+
+    async fn candidates(
+        &self,
+        connection: &mut SqliteConnection,
+        request: &ScanRequest,
+        etl: &EtlScan,
+        sink: &mut Sink<'_>,
+    ) -> sqlx::Result<()> {
+        let reports = self.reports.quoted();
+        let mut query = QueryBuilder::new("");
+        self.push_extra(&mut query, request);
+        query.push("SELECT CAST(bank_id AS TEXT), CAST(bank_symbol AS TEXT), CAST(fiscal_year AS TEXT), CAST(quarter AS TEXT), done");
+        for need in &etl.needs {
+            query.push(format!(
+                ", EXISTS (SELECT 1 FROM {reports} n WHERE n.bank_id = c.bank_id AND n.fiscal_year = c.fiscal_year \
+                 AND n.quarter = c.quarter AND n.report_type = "
+            ));
+            query.push_bind(need.clone()).push(")");
+        }
+        // A join and no NOT EXISTS: only for a join does SQLite make the index that a plain table may lack.
+        query.push(" FROM (SELECT DISTINCT s.bank_id, s.bank_symbol, s.fiscal_year, s.quarter, r.bank_id IS NOT NULL AS done FROM (");
+        self.push_source(&mut query, request, &tags(&etl.requires));
+        query.push(format!(
+            ") s LEFT JOIN {reports} r ON r.bank_id = s.bank_id AND r.fiscal_year = s.fiscal_year \
+             AND r.quarter = s.quarter AND r.report_type = "
+        ));
+        query.push_bind(etl.report_type.clone());
+        query.push(" WHERE s.bank_symbol IN (SELECT value FROM json_each(");
+        query.push_bind(serde_json::Value::from(request.symbols.clone()).to_string()).push("))");
+        if !request.include_existing {
+            query.push(" AND r.bank_id IS NULL");
+        }
+        query.push(") c");
+        let mut rows = query.build().fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            sink(candidate(&row, etl)?);
+        }
+        Ok(())
+    }
+
+    /// `extra`: the tags found in files that no availability row of that bank and period has.
+    fn push_extra(&self, query: &mut QueryBuilder<Driver>, request: &ScanRequest) {
+        if request.also_available.is_empty() {
+            return;
+        }
+        query.push("WITH extra AS MATERIALIZED (SELECT * FROM (").push(FOUND).push_bind(as_json(&request.also_available));
+        query.push(format!(
+            ")) f WHERE NOT EXISTS (SELECT 1 FROM {} a WHERE {SAME_KEY} AND EXISTS \
+             (SELECT 1 FROM json_each({TAGS}) t WHERE t.value = f.tag))) ",
+            self.availability.quoted()
+        ));
+    }
+
+    /// The rows that have all the tags: those of the table, and those that would be made of `extra`.
+    fn push_source(&self, query: &mut QueryBuilder<Driver>, request: &ScanRequest, tags: &[&str]) {
+        let table = self.availability.quoted();
+        let extra = !request.also_available.is_empty();
+        query.push(format!("SELECT a.bank_id, a.bank_symbol, a.fiscal_year, a.quarter FROM {table} a WHERE {TAGS} IS NOT NULL"));
+        for &tag in tags {
+            query.push(format!(" AND (EXISTS (SELECT 1 FROM json_each({TAGS}) t WHERE t.value = ")).push_bind(tag.to_owned()).push(")");
+            if extra {
+                query.push(format!(" OR EXISTS (SELECT 1 FROM extra f WHERE {SAME_KEY} AND f.tag = ")).push_bind(tag.to_owned()).push(")");
+            }
+            query.push(")");
+        }
+        push_period_filter(query, request, "a");
+        if extra {
+            query.push(format!(
+                " UNION ALL SELECT f.bank_id, min(f.bank_symbol), f.fiscal_year, f.quarter FROM extra f \
+                 WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE {SAME_KEY})"
+            ));
+            push_period_filter(query, request, "f");
+            query.push(" GROUP BY f.bank_id, f.fiscal_year, f.quarter HAVING 1");
+            for &tag in tags {
+                query.push(" AND max(f.tag = ").push_bind(tag.to_owned()).push(")");
+            }
+        }
+    }
+}
+
+/// What is no year at all stays in, to be named: SQLite holds any text in a number's column, and sorts it after numbers.
+fn push_period_filter(query: &mut QueryBuilder<Driver>, request: &ScanRequest, row: &str) {
+    if let Some(year) = request.from_year {
+        query.push(format!(" AND ({row}.fiscal_year IS NULL OR {row}.fiscal_year >= ")).push_bind(signed(year)).push(")");
+    }
+    if !request.periods.is_empty() {
+        query.push(" AND (0");
+        for period in &request.periods {
+            query.push(format!(" OR ({row}.fiscal_year = ")).push_bind(signed(period.year()));
+            query.push(format!(" AND {row}.quarter = ")).push_bind(period.quarter().as_str()).push(")");
+        }
+        query.push(")");
+    }
+}

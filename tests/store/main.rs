@@ -1,0 +1,32 @@
+//! The conformance suite of the store: every test runs on SQLite and on a real PostgreSQL.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by panicking")]
+
+mod availability;
+mod claims;
+mod fixture;
+mod history;
+#[path = "../support/postgres.rs"]
+mod postgres_server;
+mod reports;
+mod scan;
+mod schema;
+mod sqlite_files;
+
+/// Makes of each `async fn name(fixture: Fixture)` a test for either database.
+macro_rules! on_both_databases {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::fixture::Fixture::sqlite().await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::fixture::Fixture::postgres().await).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both_databases;
