@@ -1,0 +1,33 @@
+//! What the tests of the real binary share: a world of its own for each test, on either database.
+
+#![allow(clippy::allow_attributes, dead_code, reason = "each test file uses its part")]
+
+pub(crate) mod postgres;
+pub(crate) mod world;
+
+pub(crate) use world::{Kind, World, until};
+
+/// Makes each `fn name(world: &World) { ... }` a test on SQLite and one on PostgreSQL, in a module of each name.
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($(#[$meta:meta])* fn $name:ident($world:ident: &World) $body:block)*) => {
+        $(
+            $(#[$meta])*
+            mod $name {
+                use super::*;
+
+                fn check($world: &World) $body
+
+                #[test]
+                fn on_sqlite() {
+                    check(&World::new(Kind::Sqlite));
+                }
+
+                #[test]
+                fn on_postgres() {
+                    check(&World::new(Kind::Postgres));
+                }
+            }
+        )*
+    };
+}
