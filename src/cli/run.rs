@@ -79,12 +79,11 @@ fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
     }
     let mut etls = BTreeSet::new();
     for name in &args.etl_type {
-        match config.etls.iter().position(|etl| etl.name == *name) {
-            Some(etl) => drop(etls.insert(etl)),
-            None => {
-                let hint = did_you_mean(name, config.etls.iter().map(|etl| etl.name.as_str()));
-                problems.push(format!("--etl-type: unknown ETL {name:?}{hint}"));
-            }
+        if let Some(etl) = config.etls.iter().position(|etl| etl.name == *name) {
+            etls.insert(etl);
+        } else {
+            let hint = did_you_mean(name, config.etls.iter().map(|etl| etl.name.as_str()));
+            problems.push(format!("--etl-type: unknown ETL {name:?}{hint}"));
         }
     }
     let selection = Selection {

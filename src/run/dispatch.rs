@@ -219,7 +219,8 @@ async fn sleep_until(until: Option<Instant>) {
 /// Waits until more is asked for than `asked`.
 async fn more_than(stop: &mut watch::Receiver<Stop>, asked: Stop) {
     if stop.wait_for(|stop| *stop > asked).await.is_err() {
-        std::future::pending().await // nobody can ask any more
+        // Nobody can ask any more.
+        std::future::pending::<()>().await;
     }
 }
 
