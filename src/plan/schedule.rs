@@ -259,8 +259,8 @@ mod tests {
     use super::*;
     use crate::plan::decision::Why;
     use crate::plan::gap::{Gap, GapKey};
-    use crate::plan::planner::{Listed, PlannedJob};
-    use crate::plan::test_support::{etl, etl_needing};
+    use crate::plan::planner::PlannedJob;
+    use crate::plan::test_support::{etl, etl_needing, plan_of};
 
     const ZERO: Duration = Duration::ZERO;
 
@@ -277,16 +277,7 @@ mod tests {
                 why: Why::Missing,
             }));
         }
-        Plan {
-            jobs,
-            chains: positions,
-            waiting: Listed::default(),
-            claimed: Listed::default(),
-            capped: 0,
-            existing: 0,
-            census: crate::plan::census::Census::default(),
-            oddities: crate::plan::census::Oddities::default(),
-        }
+        plan_of(jobs, positions)
     }
 
     fn etls() -> Vec<Etl> {

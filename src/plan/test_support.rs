@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::census::{Census, Oddities};
 use super::etl::{CommandSpec, Etl, EtlIndex, ReportsBy};
 use super::institution::Institution;
 use super::outcome::ExitCodes;
+use super::planner::{Listed, Plan, PlannedJob};
 use super::retry::RetryPolicy;
 
 pub(super) fn bank(key: &str, id: i64) -> Institution {
@@ -36,4 +38,18 @@ pub(super) fn etl(name: &str, report_type: &str) -> Etl {
 
 pub(super) fn etl_needing(name: &str, report_type: &str, need: EtlIndex) -> Etl {
     Etl { needs: vec![need], ..etl(name, report_type) }
+}
+
+/// A plan of these jobs and nothing else.
+pub(super) fn plan_of(jobs: Vec<PlannedJob>, chains: Vec<Vec<usize>>) -> Plan {
+    Plan {
+        jobs,
+        chains,
+        waiting: Listed::default(),
+        claimed: Listed::default(),
+        capped: 0,
+        existing: 0,
+        census: Census::default(),
+        oddities: Oddities::default(),
+    }
 }

@@ -114,10 +114,12 @@ impl Invocation {
         };
         let ended = self.store.end_run(self.id, state, counts, Utc::now()).await;
         let (synced, plan, mut results) = worked?;
+        let mut warnings = learnt.warnings;
+        warnings.extend(report::slow_jobs(&plan, &results, &self.institutions, &self.etls));
         if let Err(error) = ended {
             results.broken.get_or_insert_with(|| error.to_string());
         }
-        Ok(RunReport { run: Some(self.id), started_at, plan, results: Some(results), synced, lost: found.lost, warnings: learnt.warnings })
+        Ok(RunReport { run: Some(self.id), started_at, plan, results: Some(results), synced, lost: found.lost, warnings })
     }
 
     async fn work(

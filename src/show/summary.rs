@@ -97,7 +97,6 @@ impl Page<'_> {
                 self.line(format!("  • {}: {}{again}", job.gap.period, self.etls[job.gap.etl].name));
             }
         }
-        self.line("");
     }
 
     /// Gaps that are not among this run's jobs, and why.
@@ -119,10 +118,10 @@ impl Page<'_> {
             lines.extend(more(plan.claimed.named.len(), plan.claimed.total));
         }
         if !lines.is_empty() {
+            self.line("");
             for line in lines {
                 self.line(line);
             }
-            self.line("");
         }
     }
 
@@ -131,6 +130,7 @@ impl Page<'_> {
             return;
         }
         let counts = results.counts();
+        self.line("");
         self.rule('-');
         self.line("EXECUTION RESULTS");
         self.rule('-');
