@@ -25,6 +25,8 @@ pub(super) enum Exit {
     LockHeld,
     /// Ended by this signal, after stopping its children.
     Signal(i32),
+    /// As the orchestrator said, which this process stood guard for.
+    Said(u8),
 }
 
 impl Exit {
@@ -37,6 +39,7 @@ impl Exit {
             Self::JobsFailed { detailed: true } => 3,
             Self::GapsFound => 4,
             Self::LockHeld => 75,
+            Self::Said(code) => code,
             Self::Signal(signal) => 128_u8.saturating_add(u8::try_from(signal).unwrap_or_default()),
         }
     }
@@ -81,7 +84,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Store(error) => error.into(),
-            RunError::Sync(_) => Self::Orchestrator(error.to_string()),
+            RunError::Sync(_) | RunError::Survivors(_) => Self::Orchestrator(error.to_string()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use chrono::{SecondsFormat, Utc};
@@ -12,12 +13,14 @@ use super::args::{Format, Global, MaxParallel, RunArgs};
 use super::exit::{Exit, Failure};
 use crate::config::{self, Config};
 use crate::execute::command::CommandExecutor;
+use crate::execute::survivors;
 use crate::plan::event::Event;
 use crate::plan::ids::RunId;
 use crate::plan::nearest::did_you_mean;
 use crate::plan::report::RunReport;
 use crate::plan::selection::Selection;
 use crate::plan::settings::Variables;
+use crate::run::guard::{self, Fate, Link};
 use crate::run::lock::{self, Acquired, Lock};
 use crate::run::signals::Signals;
 use crate::run::{Invocation, this_process};
@@ -30,16 +33,38 @@ pub(super) async fn command(global: &Global, args: &RunArgs, environment: &Varia
     if args.dry_run {
         return dry_run(global, args, &request).await;
     }
-    let signals = Signals::listen().map_err(|error| Failure::Orchestrator(format!("cannot listen for signals: {error}")))?;
+    let Some(link) = Link::to_guard().map_err(cannot("use the link to the guard"))? else {
+        return stand_guard().await;
+    };
+    let guard_gone = link.watch().map_err(cannot("watch the guard"))?;
+    let signals = Signals::listen(guard_gone).map_err(cannot("listen for signals"))?;
     let lock = if args.no_lock {
         None
     } else {
         match take_lock(args, &mut request, global, environment, &signals).await? {
-            Ok(lock) => Some(lock),
+            Ok(lock) => {
+                link.share(lock.as_fd()).map_err(cannot("share the lock with the guard"))?;
+                Some(lock)
+            }
             Err(exit) => return Ok(exit),
         }
     };
     run(global, args, &request, lock.as_ref(), &signals).await
+}
+
+/// This process is the one that cron started: it starts the orchestrator and outlives everything below it.
+async fn stand_guard() -> Result<Exit, Failure> {
+    Ok(match guard::stand().await.map_err(cannot("start the orchestrator"))? {
+        Fate::Exited(code) => Exit::Said(code),
+        Fate::Signalled(signal) => {
+            show::diagnose(&format!("error: the orchestrator was ended by signal {signal}; its ETLs were ended with it"));
+            Exit::Signal(signal)
+        }
+    })
+}
+
+fn cannot(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
+    move |error| Failure::Orchestrator(format!("cannot {what}: {error}"))
 }
 
 /// What the options and the configuration ask for, checked together.
@@ -161,6 +186,10 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
     drop(invocation);
     progress.finish();
     store.close().await;
+    if signals.guard_is_gone() {
+        // What left its group is out of the executor's reach, and nobody stands guard over it any more.
+        survivors::end(&id.to_string()).await.map_err(cannot("end what the ETLs left behind"))?;
+    }
     let report = report?;
     let exit = exit_of(&report, args, signals);
     if !args.quiet || report.is_noteworthy() {

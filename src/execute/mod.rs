@@ -4,6 +4,7 @@
 //! takes a [`Task`], and answers with an [`Ended`].
 
 pub mod command;
+pub mod survivors;
 
 use std::path::PathBuf;
 use std::time::Duration;

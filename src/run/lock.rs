@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -105,6 +106,13 @@ pub async fn acquire(
         },
         () = limit => Ok(Acquired::TimedOut { holder }),
         _ = stop.wait_for(|stop| *stop != Stop::No) => Ok(Acquired::Stopped),
+    }
+}
+
+/// For the guard, which holds the lock with us.
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

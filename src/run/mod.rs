@@ -4,6 +4,7 @@
 
 mod attempt;
 mod dispatch;
+pub mod guard;
 mod host;
 pub mod lock;
 mod output;
@@ -76,6 +77,9 @@ pub enum RunError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A process that a dead run left cannot be ended, so its gap must not be started again.
+    #[error(transparent)]
+    Survivors(std::io::Error),
     /// The files that availability is learnt from cannot be read.
     #[error("cannot look for files of availability.sync: {0}")]
     Sync(std::io::Error),

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use chrono::Utc;
 
-use super::host;
+use super::{RunError, host};
+use crate::execute::survivors;
 use crate::plan::gap::GapKey;
 use crate::plan::job::{Owner, RunCounts, RunState};
 use crate::plan::liveness::Liveness;
@@ -36,13 +37,24 @@ pub(super) async fn look(store: &dyn Store) -> store::Result<Found> {
     Ok(found)
 }
 
-/// Closes the records of dead owners: their running jobs and runs become lost, their queued jobs cancelled.
+/// Closes what dead owners have left: their processes that survived them are ended first, then their running jobs and
+/// runs become lost, their queued jobs cancelled.
 ///
 /// # Errors
-/// When the database fails.
-pub(super) async fn recover(store: &dyn Store) -> store::Result<Found> {
+/// When the database fails, or a process that survived cannot be ended.
+pub(super) async fn recover(store: &dyn Store) -> Result<Found, RunError> {
     let mut found = Found::default();
     let now = Utc::now();
+    let mut dead = Vec::new();
+    for (run, owner) in store.running_runs().await? {
+        if host::is_alive(&owner) == Liveness::Dead {
+            let ended = survivors::end(&run.to_string()).await.map_err(RunError::Survivors)?;
+            if ended > 0 {
+                tracing::warn!("Ended {ended} processes that outlived run {}", run.short());
+            }
+            dead.push(run);
+        }
+    }
     for job in store.running_jobs().await? {
         match host::is_alive(&job.owner) {
             Liveness::Dead => {
@@ -55,10 +67,8 @@ pub(super) async fn recover(store: &dyn Store) -> store::Result<Found> {
             }
         }
     }
-    for (run, owner) in store.running_runs().await? {
-        if host::is_alive(&owner) == Liveness::Dead {
-            store.end_run(run, RunState::Lost, RunCounts::default(), now).await?;
-        }
+    for run in dead {
+        store.end_run(run, RunState::Lost, RunCounts::default(), now).await?;
     }
     Ok(found)
 }

@@ -1,42 +1,79 @@
 //! The signals that end a run.
 
+use std::io;
+use std::sync::{Arc, OnceLock};
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::execute::Stop;
 
+/// SIGTERM, SIGINT and SIGHUP, as they come. A SIGHUP that is ignored (`nohup`) stays ignored.
+#[derive(Debug)]
+pub(super) struct Endings {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Option<Signal>,
+}
+
+impl Endings {
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: if is_ignored(SignalKind::hangup()) { None } else { Some(signal(SignalKind::hangup())?) },
+        })
+    }
+
+    pub(super) async fn recv(&mut self) -> SignalKind {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = hangup => SignalKind::hangup(),
+        }
+    }
+}
+
 /// Which signals came, and what they ask for.
 #[derive(Debug, Clone)]
 pub struct Signals {
     stop: watch::Receiver<Stop>,
-    number: watch::Receiver<Option<i32>>,
+    number: Arc<OnceLock<i32>>,
 }
 
 impl Signals {
-    /// Listens from now on: SIGTERM, SIGINT and SIGHUP ask to stop; the second one, of whichever kind, to stop at once.
-    /// A SIGHUP that is ignored (`nohup`) stays ignored.
+    /// Listens from now on: the first signal asks to stop, the second to stop at once. So does the end of the guard, as if
+    /// SIGKILL had reached us with it.
     ///
     /// # Errors
     /// When handlers cannot be installed.
-    pub fn listen() -> std::io::Result<Self> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut hangup = if is_ignored(SignalKind::hangup()) { None } else { Some(signal(SignalKind::hangup())?) };
+    pub fn listen(guard_gone: impl Future<Output = ()> + Send + 'static) -> io::Result<Self> {
+        let mut endings = Endings::listen()?;
         let (stop_sender, stop) = watch::channel(Stop::No);
-        let (number_sender, number) = watch::channel(None);
+        let number = Arc::new(OnceLock::new());
+        let first = number.clone();
         tokio::spawn(async move {
-            for asked in [Stop::Gracefully, Stop::AtOnce] {
-                let came = tokio::select! {
-                    _ = terminate.recv() => SignalKind::terminate(),
-                    _ = interrupt.recv() => SignalKind::interrupt(),
-                    () = recv_if(hangup.as_mut()) => SignalKind::hangup(),
+            let mut guard_gone = std::pin::pin!(guard_gone);
+            loop {
+                let (came, least) = tokio::select! {
+                    kind = endings.recv() => (kind.as_raw_value(), Stop::Gracefully),
+                    () = &mut guard_gone => (SIGKILL, Stop::AtOnce),
                 };
-                number_sender.send_if_modified(|first| first.is_none().then(|| *first = Some(came.as_raw_value())).is_some());
-                stop_sender.send_replace(asked);
+                let before = *stop_sender.borrow();
+                let more = if before == Stop::No { least } else { Stop::AtOnce };
+                first.get_or_init(|| came);
+                stop_sender.send_replace(more);
+                if more == Stop::AtOnce {
+                    // Nothing more can be asked for. Keeps the sender: receivers wait for what will not come.
+                    return std::future::pending().await;
+                }
             }
-            // Keeps the senders: those who wait for a third signal wait for ever.
-            std::future::pending::<()>().await;
-            drop((stop_sender, number_sender));
         });
         Ok(Self { stop, number })
     }
@@ -46,20 +83,19 @@ impl Signals {
         self.stop.clone()
     }
 
+    /// Whether the guard has ended before us.
+    pub fn guard_is_gone(&self) -> bool {
+        self.number() == Some(SIGKILL)
+    }
+
     /// The first signal that came.
     pub fn number(&self) -> Option<i32> {
-        *self.number.borrow()
+        self.number.get().copied()
     }
 }
 
-async fn recv_if(signal: Option<&mut Signal>) {
-    match signal {
-        Some(signal) => {
-            signal.recv().await;
-        }
-        None => std::future::pending().await,
-    }
-}
+/// The number of the signal that cannot be caught.
+const SIGKILL: i32 = 9;
 
 /// Whether the signal was ignored when this process started.
 fn is_ignored(kind: SignalKind) -> bool {

@@ -98,7 +98,7 @@ impl World {
     /// NAME BANK PERIOD OUTPUT. `more` are further keys of the ETL, a line each.
     pub(crate) fn single_etl(&self, script: &str, more: &[&str]) {
         self.write("etl.sh", script);
-        let more: String = more.iter().map(|line| format!("    {line}\n")).collect();
+        let more = more.iter().fold(String::new(), |text, line| text + "    " + line + "\n");
         let etl = format!(
             "etls:\n  call_summary:\n    report_type: Call Summary\n    requires: [transcripts]\n    \
              command: [sh, etl.sh, \"{{etl}}\", \"{{bank_symbol}}\", \"{{period}}\", \"{{output}}\"]\n    \
@@ -167,18 +167,14 @@ impl World {
     /// Runs SQL and returns its rows, columns joined by `|`. `etl_runs`, `etl_jobs` and `etl_attempts` may be named
     /// without their schema.
     pub(crate) fn sql(&self, sql: &str) -> Vec<String> {
-        let text = match &self.server {
-            Some(server) => server.sql(&format!("SET search_path = public, etl_orch; {sql}")),
-            None => {
-                let output = Command::new("sqlite3")
-                    .args(["-cmd", ".timeout 10000"])
-                    .arg(self.path("var/etl-orch.db"))
-                    .arg(sql)
-                    .output()
-                    .expect("sqlite3 is installed; scripts/test.sh does it");
-                assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
-                String::from_utf8_lossy(&output.stdout).into_owned()
-            }
+        let text = if let Some(server) = &self.server {
+            server.sql(&format!("SET search_path = public, etl_orch; {sql}"))
+        } else {
+            let mut sqlite = Command::new("sqlite3");
+            sqlite.args(["-cmd", ".timeout 10000"]).arg(self.path("var/etl-orch.db")).arg(sql);
+            let output = sqlite.output().expect("sqlite3 is installed; scripts/test.sh does it");
+            assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8_lossy(&output.stdout).into_owned()
         };
         text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
@@ -303,10 +299,21 @@ impl Running {
         self.child.as_ref().expect("running").id()
     }
 
+    /// Pid of the orchestrator, which the process that was started stands guard over.
+    pub(crate) fn orchestrator(&self) -> u32 {
+        let children = PathBuf::from(format!("/proc/{0}/task/{0}/children", self.pid()));
+        let mut pid = None;
+        until("the orchestrator is there", || {
+            let text = fs::read_to_string(&children).unwrap_or_default();
+            pid = text.split_whitespace().next().and_then(|pid| pid.parse().ok());
+            pid.is_some()
+        });
+        pid.expect("found")
+    }
+
     /// Sends it a signal, by name: `TERM`, `INT`, `KILL`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().expect("kill");
-        assert!(sent.success(), "kill -s {name}");
+        kill(name, self.pid());
     }
 
     /// Whether it has not ended yet.
@@ -353,6 +360,12 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "waited a minute until {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Sends a signal by name.
+pub(crate) fn kill(name: &str, pid: u32) {
+    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status().expect("kill");
+    assert!(sent.success(), "kill -s {name} {pid}");
 }
 
 /// Whether a process of this pid exists and is no zombie.
