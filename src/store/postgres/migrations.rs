@@ -63,7 +63,7 @@ async fn migrate(connection: &mut PgConnection, mut migrator: Migrator, target: 
 }
 
 fn is_refused(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42501")
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "42501")
 }
 
 /// All migrations as text, with the record that they were made.

@@ -127,7 +127,7 @@ fn in_memory() -> SqliteConnectOptions {
 
 fn is_busy(error: &sqlx::Error) -> bool {
     // The primary result code is the last byte of an extended one: 5 is SQLITE_BUSY.
-    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).and_then(|code| code.parse::<u32>().ok());
     code.is_some_and(|code| code & 0xff == 5)
 }
 
