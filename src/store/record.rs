@@ -44,14 +44,12 @@ pub(super) fn signed(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-/// A group of the census: `bank_id`, `bank_symbol`, `quarter`, smallest and largest `fiscal_year`, and the count.
-pub(super) fn group<'r, R: Row>(row: &'r R, etls: &[EtlIndex]) -> sqlx::Result<Scanned>
+/// A group of the census: the columns `bank_id`, `bank_symbol`, `quarter`, smallest and largest `fiscal_year`.
+pub(super) fn group<'r, R: Row>(row: &'r R, etls: &[EtlIndex], rows: i64) -> sqlx::Result<Scanned>
 where
     usize: ColumnIndex<R>,
     Vec<u8>: Decode<'r, R::Database>,
-    i64: Decode<'r, R::Database> + Type<R::Database>,
 {
-    let count: i64 = row.try_get(5)?;
     Ok(Scanned::Group(CensusGroup {
         etls: etls.to_vec(),
         bank_id: text(row, 0)?,
@@ -59,7 +57,7 @@ where
         quarter: text(row, 2)?,
         min_year: text(row, 3)?,
         max_year: text(row, 4)?,
-        rows: u64::try_from(count).unwrap_or(0),
+        rows: u64::try_from(rows).unwrap_or(0),
     }))
 }
 

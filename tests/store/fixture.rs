@@ -297,7 +297,7 @@ pub(crate) async fn scan(store: &dyn Store, request: &ScanRequest) -> Seen {
                     line.push_str(" exists");
                 }
                 if !one.needs_met.is_empty() {
-                    line.push_str(&format!(" {:?}", one.needs_met));
+                    line = format!("{line} {:?}", one.needs_met);
                 }
                 seen.candidates.push(line);
             }

@@ -1,5 +1,5 @@
 //! The conformance suite of the store: every test runs on SQLite and on a real PostgreSQL.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod availability;
 mod claims;

@@ -2,6 +2,7 @@
 //!
 //! The cluster is started and ended by a small shell script that reads a pipe from the test process: when that process
 //! is gone, in whatever way, the pipe ends, and the script stops the server and removes its directory.
+#![expect(clippy::expect_used, reason = "a test says what went wrong by panicking")]
 
 use std::fs;
 use std::io::Read as _;
@@ -9,7 +10,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -71,8 +72,8 @@ struct Server {
     bin: PathBuf,
     dir: PathBuf,
     port: u16,
-    /// Held open for as long as this process lives.
-    _pipe: ChildStdin,
+    /// Holds the pipe for as long as this process lives.
+    _supervisor: Child,
 }
 
 impl Server {
@@ -98,7 +99,7 @@ impl Server {
         if let Some((uid, gid)) = user {
             supervisor.uid(uid).gid(gid);
         }
-        let mut child = supervisor
+        let child = supervisor
             .current_dir(&dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -106,8 +107,7 @@ impl Server {
             .process_group(0)
             .spawn()
             .expect("starting sh");
-        let pipe = child.stdin.take().expect("the pipe that was asked for");
-        let server = Self { bin: bin.to_owned(), dir, port, _pipe: pipe };
+        let server = Self { bin: bin.to_owned(), dir, port, _supervisor: child };
 
         let deadline = Instant::now() + START_DEADLINE;
         loop {

@@ -14,6 +14,16 @@ pub(super) struct DataColumns {
     pub(super) written: Vec<Column>,
 }
 
+impl DataColumns {
+    /// Whether `fiscal_year` is of a type that bits can be taken of.
+    pub(super) fn has_integer_years(&self) -> bool {
+        let columns = self.availability.iter().flatten().map(|one| &one.column);
+        columns
+            .filter(|column| column.name == "fiscal_year")
+            .any(|column| matches!(column.kind.as_str(), "integer" | "smallint" | "bigint"))
+    }
+}
+
 /// A column with what its type is good for: `N` a number, `S` a text, `A` an array (then with that of its elements).
 #[derive(Debug)]
 struct Described {

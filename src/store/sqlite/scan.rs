@@ -2,7 +2,7 @@
 
 use futures::TryStreamExt;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Connection, QueryBuilder};
+use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row};
 
 use super::{Driver, Sqlite};
 use crate::plan::etl::EtlIndex;
@@ -95,7 +95,7 @@ impl Sqlite {
         query.push(") s GROUP BY bank_id, bank_symbol, quarter");
         let mut rows = query.build().fetch(connection);
         while let Some(row) = rows.try_next().await? {
-            sink(group(&row, etls)?);
+            sink(group(&row, etls, row.try_get(5)?)?);
         }
         Ok(())
     }
