@@ -12,10 +12,10 @@ use super::output::{self, Published};
 use super::workshop::{Paths, Workshop};
 use crate::execute::{End, Ended, Said, Stop};
 use crate::plan::decision::Why;
-use crate::plan::etl::ReportsBy;
+use crate::plan::etl::{Etl, ReportsBy};
 use crate::plan::event::Event;
 use crate::plan::ids::JobId;
-use crate::plan::job::{AttemptEnd, Claim, Claimed};
+use crate::plan::job::{AttemptEnd, Claim, Claimed, ReportRow};
 use crate::plan::outcome::{Class, Outcome};
 use crate::plan::planner::PlannedJob;
 use crate::plan::schedule::{After, JobIndex, after};
@@ -98,28 +98,17 @@ impl Workshop {
             },
         };
         let (outcome, published) = self.outcome(job, &held, &ended, &paths).await?;
-        let class = etl.exit_codes.classify(&outcome);
-        let after = after(class, attempt, &etl.retry, random);
-        let reason = (outcome != Outcome::Succeeded).then(|| explain(&outcome, &ended.tail));
-        let now = Utc::now();
-        let end = AttemptEnd {
-            attempt,
-            outcome,
-            ended_at: now,
-            duration_ms: i64::try_from(ended.duration.as_millis()).unwrap_or(i64::MAX),
-            tail: ended.tail,
-        };
-        let why = reason.as_deref().unwrap_or_default();
-        let recorded = match after {
-            After::Succeed => {
-                let row = published.map(|published| self.report_row(job, id, attempt, published.content, now));
-                self.store.succeed(held.claim, &end, row.as_ref()).await?
+        let judge = |outcome| Judgement::new(etl, outcome, attempt, random, &ended);
+        let mut judgement = judge(outcome);
+        let row = published.map(|published| self.report_row(job, id, attempt, published.content, judgement.end.ended_at));
+        let recorded = match self.record(held.claim, &judgement, row.as_ref()).await {
+            Err(error) if row.is_some() && error.is_about_values() => {
+                judgement = judge(Outcome::NoOutput(format!("exit 0, but the report's row cannot be written: {error}")));
+                self.record(held.claim, &judgement, None).await?
             }
-            After::Retry(_) => self.store.end_attempt(held.claim, &end).await?,
-            After::Fail => self.store.fail(held.claim, &end, why).await?,
-            After::Skip => self.store.skip(held.claim, &end, why).await?,
-            After::Cancel => self.store.cancel(held.claim, Some(&end), why, now).await?,
+            recorded => recorded?,
         };
+        let Judgement { class, after, reason, .. } = judgement;
         if !recorded {
             let lost = "its claim was taken by another invocation; nothing was recorded".to_owned();
             return Ok(report(After::Fail, Some(class), Some(lost), None));
@@ -128,6 +117,19 @@ impl Workshop {
             tidy(&paths.work_dir);
         }
         Ok(report(after, Some(class), reason, Some(held)))
+    }
+
+    /// Records the end of an attempt and what follows; whether the claim was still ours.
+    async fn record(&self, claim: Claim, judgement: &Judgement, row: Option<&ReportRow>) -> store::Result<bool> {
+        let Judgement { after, end, .. } = judgement;
+        let why = judgement.reason.as_deref().unwrap_or_default();
+        match after {
+            After::Succeed => self.store.succeed(claim, end, row).await,
+            After::Retry(_) => self.store.end_attempt(claim, end).await,
+            After::Fail => self.store.fail(claim, end, why).await,
+            After::Skip => self.store.skip(claim, end, why).await,
+            After::Cancel => self.store.cancel(claim, Some(end), why, end.ended_at).await,
+        }
     }
 
     /// Claims the job for its first attempt, or records a further one.
@@ -214,6 +216,32 @@ impl Workshop {
             Some(_) => Outcome::Succeeded,
         };
         Ok((outcome, None))
+    }
+}
+
+/// What the end of an attempt means, and what follows.
+struct Judgement {
+    class: Class,
+    after: After,
+    reason: Option<String>,
+    end: AttemptEnd,
+}
+
+impl Judgement {
+    fn new(etl: &Etl, outcome: Outcome, attempt: u32, random: f64, ended: &Ended) -> Self {
+        let class = etl.exit_codes.classify(&outcome);
+        Self {
+            class,
+            after: after(class, attempt, &etl.retry, random),
+            reason: (outcome != Outcome::Succeeded).then(|| explain(&outcome, &ended.tail)),
+            end: AttemptEnd {
+                attempt,
+                outcome,
+                ended_at: Utc::now(),
+                duration_ms: i64::try_from(ended.duration.as_millis()).unwrap_or(i64::MAX),
+                tail: ended.tail.clone(),
+            },
+        }
     }
 }
 
