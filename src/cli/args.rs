@@ -1,10 +1,12 @@
 //! The options, as clap reads them.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::plan::period::Period;
@@ -16,7 +18,7 @@ use crate::show::logs::{self, LogFormat};
 ///
 /// Started by cron or a systemd timer every 15 minutes. Without a command it does one run.
 #[derive(Debug, Parser)]
-#[command(name = "etl-orch", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+#[command(name = "etl-orch", version, after_help = EXIT_CODES)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: Global,
@@ -95,7 +97,7 @@ pub(super) enum ConfigCommand {
 }
 
 /// Options of `run`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(super) struct RunArgs {
     /// Show what a run would do; takes no lock and changes nothing
     #[arg(long)]
@@ -198,6 +200,25 @@ impl Global {
 }
 
 impl Cli {
+    /// The command line, read; options of a run stand behind `run` or without any command.
+    ///
+    /// # Errors
+    /// When it cannot be read; also the help and the version, which are asked for.
+    pub(super) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(args)?;
+        if let Some(command) = &cli.command
+            && cli.run != Self::try_parse_from(["etl-orch"])?.run
+        {
+            let words = if matches!(command, Command::Run(_)) {
+                "options of a run belong behind `run`"
+            } else {
+                "options of a run make no sense with this command"
+            };
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
+        }
+        Ok(cli)
+    }
+
     /// The options of the run that is asked for, if one is.
     pub(super) fn run_args(&self) -> Option<&RunArgs> {
         match &self.command {
@@ -210,9 +231,11 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
+
+    fn read(args: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::read(std::iter::once("etl-orch").chain(args.iter().copied()).map(OsString::from))
+    }
 
     #[test]
     fn the_options_do_not_contradict_each_other() {
@@ -230,11 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn common_options_stand_anywhere_and_those_of_a_run_only_with_a_run() {
+        for good in [&["--config", "x", "config", "check"][..], &["config", "check", "--config", "x"], &["run", "--dry-run"]] {
+            assert!(read(good).is_ok(), "{good:?}");
+        }
+        for bad in [&["--dry-run", "init"][..], &["--force", "run"], &["config", "check", "--dry-run"]] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn options_are_read_strictly() {
         for bad in [["--max-parallel", "0"], ["--max-jobs", "0"], ["--period", "2025"], ["--lock-wait", "soon"], ["--from-year", "25"]] {
-            assert!(Cli::try_parse_from(["etl-orch", bad[0], bad[1]]).is_err(), "{bad:?}");
+            assert!(read(&bad).is_err(), "{bad:?}");
         }
-        assert!(Cli::try_parse_from(["etl-orch", "-q", "-v"]).is_err());
+        assert!(read(&["-q", "-v"]).is_err());
     }
 
     #[test]

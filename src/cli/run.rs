@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::args::{Format, Global, MaxParallel, RunArgs};
 use super::exit::{Exit, Failure};
 use crate::config::{self, Config};
+use crate::execute::Stop;
 use crate::execute::command::CommandExecutor;
 use crate::execute::survivors;
 use crate::plan::event::Event;
@@ -23,7 +26,7 @@ use crate::plan::settings::Variables;
 use crate::run::guard::{self, Fate, Link};
 use crate::run::lock::{self, Acquired, Lock};
 use crate::run::signals::Signals;
-use crate::run::{Invocation, this_process};
+use crate::run::{Invocation, RunError, this_process, told_to};
 use crate::show;
 use crate::show::progress::{Detail, Progress};
 use crate::store::{self, Access, Store};
@@ -151,7 +154,7 @@ async fn take_lock(
             Ok(Err(Exit::Success))
         }
         Acquired::TimedOut { holder } => {
-            show::diagnose(&format!("error: the lock {} is held by {}", path.display(), show::escape::escaped(&holder)));
+            show::diagnose(&format!("error: the lock {} is held by {holder}", path.display()));
             Ok(Err(Exit::LockHeld))
         }
         Acquired::Stopped => Ok(Err(Exit::Signal(signals.number().unwrap_or_default()))),
@@ -182,7 +185,13 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
     let store = store::open(&request.config.database, Access::ReadWrite).await?;
     let progress = Progress::start(detail(global, args));
     let invocation = invocation(args, request, store.clone(), id, progress.sender());
-    let report = invocation.run(signals.stop(), since).await;
+    let report = tokio::select! {
+        report = invocation.run(signals.stop(), since) => report,
+        () = hangs_after(signals.stop()) => {
+            show::diagnose("error: told to stop at once, and something does not answer; what was not recorded is found by the next run");
+            return Ok(Exit::Signal(signals.number().unwrap_or_default()));
+        }
+    };
     drop(invocation);
     progress.finish();
     store.close().await;
@@ -190,12 +199,21 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
         // What left its group is out of the executor's reach, and nobody stands guard over it any more.
         survivors::end(&id.to_string()).await.map_err(cannot("end what the ETLs left behind"))?;
     }
-    let report = report?;
+    let report = match report {
+        Err(RunError::Stopped) => return Ok(Exit::Signal(signals.number().unwrap_or_default())),
+        report => report?,
+    };
     let exit = exit_of(&report, args, signals);
     if !args.quiet || report.is_noteworthy() {
         print(global, request, &report, exit)?;
     }
     Ok(exit)
+}
+
+/// Ends some time after it was asked to stop at once: what takes longer hangs.
+async fn hangs_after(stop: watch::Receiver<Stop>) {
+    told_to(stop, Stop::AtOnce).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
 }
 
 fn exit_of(report: &RunReport, args: &RunArgs, signals: &Signals) -> Exit {

@@ -186,8 +186,7 @@ fn sync(check: &mut Check, written: Vec<written::Sync>, institutions: &Instituti
         };
         let Some(files) = check.path_template(&at("files"), &source, BANK_AND_PERIOD) else { continue };
         let names = |wanted: Placeholder| files.placeholders().any(|placeholder| placeholder == wanted);
-        let banks = [Placeholder::BankSymbol, Placeholder::BankKey, Placeholder::BankId, Placeholder::BankName];
-        let names_bank = banks.into_iter().any(names);
+        let names_bank = [Placeholder::BankSymbol, Placeholder::BankKey].into_iter().any(names);
         let names_period = names(Placeholder::Period) || names(Placeholder::FiscalYear) && names(Placeholder::Quarter);
         if !names_bank {
             check.wrong(&at("files"), "a file must say whose it is; add {bank_symbol} or {bank_key}");

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-/// One attempt, ready to be started.
-#[derive(Debug, Clone)]
+/// One attempt, ready to be started. It has no `Debug`: arguments and environment may hold secrets.
+#[derive(Clone)]
 pub struct Task {
     /// Program and arguments, rendered; never empty.
     pub argv: Vec<String>,

@@ -16,7 +16,7 @@ pub const MOST_UNMONITORED: usize = 1000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
     per_etl: BTreeMap<EtlIndex, u64>,
-    banks: BTreeSet<BankIndex>,
+    banks: BTreeMap<BankIndex, String>,
 }
 
 /// Rows and banks that a person should look at.
@@ -30,6 +30,8 @@ pub struct Oddities {
     pub unmonitored: BTreeSet<String>,
     /// Monitored banks without any data, by key.
     pub without_data: Vec<String>,
+    /// Monitored banks that the data spells in two ways, by key: where both have a period it is counted twice.
+    pub spelled_twice: BTreeSet<String>,
 }
 
 /// Rows that are wrong in the same way.
@@ -67,7 +69,10 @@ impl Census {
         match row::check(&last, institutions).and_then(|_| row::check(&first, institutions)) {
             Ok((bank, _)) => {
                 if selection.banks.is_empty() || selection.banks.contains(&bank) {
-                    self.banks.insert(bank);
+                    let symbol = group.bank_symbol.clone().unwrap_or_default();
+                    if *self.banks.entry(bank).or_insert_with(|| symbol.clone()) != symbol {
+                        oddities.spelled_twice.insert(institutions.get(bank).key.clone());
+                    }
                     for etl in &group.etls {
                         *self.per_etl.entry(*etl).or_default() += group.rows;
                     }
@@ -91,7 +96,7 @@ impl Oddities {
         self.without_data = institutions
             .iter()
             .filter(|(index, _)| selection.banks.is_empty() || selection.banks.contains(index))
-            .filter(|(index, _)| !census.banks.contains(index))
+            .filter(|(index, _)| !census.banks.contains_key(index))
             .map(|(_, bank)| bank.key.clone())
             .collect();
     }

@@ -120,7 +120,8 @@ impl Institutions {
     /// How a new row of the data spells this bank: the short symbol, unless another bank shares it.
     #[must_use]
     pub fn data_symbol<'a>(&self, bank: &'a Institution) -> &'a str {
-        if self.by_symbol.contains_key(bank.symbol()) { bank.symbol() } else { &bank.key }
+        let is_its_own = self.by_data_symbol(bank.symbol()).is_some_and(|index| self.banks[index].key == bank.key);
+        if is_its_own { bank.symbol() } else { &bank.key }
     }
 
     /// The bank that a person means by `RY`, `ry` or `RY-CA`.
@@ -183,6 +184,13 @@ mod tests {
         assert_eq!(banks.by_data_symbol("C-US"), Some(1));
         assert_eq!(banks.select("c-us"), Ok(1));
         assert_eq!(banks.select("c").unwrap_err().to_string(), "bank \"c\" is ambiguous; write one of C-CA, C-US");
+    }
+
+    #[test]
+    fn a_new_row_is_spelled_so_that_it_is_found_again() {
+        let banks = banks(&["RY-CA", "C", "C-US"]);
+        let spelled: Vec<&str> = banks.iter().map(|(_, bank)| banks.data_symbol(bank)).collect();
+        assert_eq!(spelled, ["RY", "C", "C-US"]);
     }
 
     #[test]

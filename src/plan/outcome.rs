@@ -16,11 +16,16 @@ pub enum Outcome {
     /// The process ran longer than its timeout and was ended.
     TimedOut(Duration),
     /// There is no process: the program could not be started.
-    SpawnFailed(String),
+    SpawnFailed {
+        /// In words.
+        why: String,
+        /// Whether another attempt may go better: what is lacking is room, not a program.
+        may_pass: bool,
+    },
     /// Exit 0, but the report is not there, or is the one that was there before.
     NoOutput(String),
-    /// The process said that its input is not ready.
-    NotReady,
+    /// The process said that its input is not ready, by this exit code.
+    NotReady(i32),
     /// Ended because etl-orch was told to stop.
     Interrupted,
     /// Nobody saw how it ended.
@@ -36,9 +41,9 @@ impl Outcome {
             Self::ExitCode(_) => "exit_code",
             Self::Signal(_) => "signal",
             Self::TimedOut(_) => "timed_out",
-            Self::SpawnFailed(_) => "spawn_failed",
+            Self::SpawnFailed { .. } => "spawn_failed",
             Self::NoOutput(_) => "no_output",
-            Self::NotReady => "not_ready",
+            Self::NotReady(_) => "not_ready",
             Self::Interrupted => "interrupted",
             Self::Lost => "lost",
         }
@@ -48,9 +53,8 @@ impl Outcome {
     #[must_use]
     pub fn number(&self) -> Option<i32> {
         match self {
-            Self::ExitCode(number) | Self::Signal(number) => Some(*number),
-            Self::NotReady => Some(ExitCodes::NOT_READY),
-            Self::Succeeded | Self::TimedOut(_) | Self::SpawnFailed(_) | Self::NoOutput(_) | Self::Interrupted | Self::Lost => None,
+            Self::ExitCode(number) | Self::Signal(number) | Self::NotReady(number) => Some(*number),
+            Self::Succeeded | Self::TimedOut(_) | Self::SpawnFailed { .. } | Self::NoOutput(_) | Self::Interrupted | Self::Lost => None,
         }
     }
 }
@@ -63,9 +67,9 @@ impl fmt::Display for Outcome {
             Self::ExitCode(code) => write!(f, "exit code {code}"),
             Self::Signal(signal) => write!(f, "ended by signal {signal}"),
             Self::TimedOut(limit) => write!(f, "timed out after {}", humantime::format_duration(*limit)),
-            Self::SpawnFailed(why) => write!(f, "could not be started: {why}"),
+            Self::SpawnFailed { why, .. } => write!(f, "could not be started: {why}"),
             Self::NoOutput(why) => write!(f, "no output: {why}"),
-            Self::NotReady => write!(f, "not ready"),
+            Self::NotReady(_) => write!(f, "not ready"),
             Self::Interrupted => write!(f, "interrupted"),
             Self::Lost => write!(f, "lost"),
         }
@@ -104,17 +108,12 @@ pub struct ExitCodes {
     pub transient: BTreeSet<i32>,
 }
 
-impl ExitCodes {
-    /// The code that says "not ready" unless configured otherwise.
-    pub const NOT_READY: i32 = 66;
-}
-
 impl Default for ExitCodes {
     fn default() -> Self {
         Self {
             permanent: BTreeSet::from([65]),
             config: BTreeSet::from([64, 77, 78, 126, 127]),
-            not_ready: BTreeSet::from([Self::NOT_READY]),
+            not_ready: BTreeSet::from([66]),
             transient: BTreeSet::from([69, 75]),
         }
     }
@@ -124,7 +123,7 @@ impl ExitCodes {
     /// The outcome that an exit code other than 0 stands for.
     #[must_use]
     pub fn outcome(&self, code: i32) -> Outcome {
-        if self.not_ready.contains(&code) { Outcome::NotReady } else { Outcome::ExitCode(code) }
+        if self.not_ready.contains(&code) { Outcome::NotReady(code) } else { Outcome::ExitCode(code) }
     }
 
     /// What an outcome means under these codes.
@@ -134,9 +133,11 @@ impl ExitCodes {
             Outcome::Succeeded => Class::Success,
             Outcome::ExitCode(code) if self.permanent.contains(code) => Class::Permanent,
             Outcome::ExitCode(code) if self.config.contains(code) => Class::Configuration,
-            Outcome::SpawnFailed(_) => Class::Configuration,
-            Outcome::NotReady => Class::NotReady,
-            Outcome::ExitCode(_) | Outcome::TimedOut(_) | Outcome::NoOutput(_) => Class::Transient,
+            Outcome::SpawnFailed { may_pass: false, .. } => Class::Configuration,
+            Outcome::NotReady(_) => Class::NotReady,
+            Outcome::ExitCode(_) | Outcome::SpawnFailed { may_pass: true, .. } | Outcome::TimedOut(_) | Outcome::NoOutput(_) => {
+                Class::Transient
+            }
             Outcome::Signal(_) | Outcome::Lost => Class::Crash,
             Outcome::Interrupted => Class::Interrupted,
         }
@@ -171,7 +172,7 @@ mod tests {
     fn codes_can_be_moved() {
         let codes = ExitCodes { config: BTreeSet::from([2]), not_ready: BTreeSet::from([3]), ..ExitCodes::default() };
         assert_eq!(codes.classify(&codes.outcome(2)), Class::Configuration);
-        assert_eq!(codes.outcome(3), Outcome::NotReady);
+        assert_eq!(codes.outcome(3), Outcome::NotReady(3));
         assert_eq!(codes.outcome(66), Outcome::ExitCode(66));
     }
 
@@ -179,7 +180,9 @@ mod tests {
     fn ends_without_a_code() {
         let codes = ExitCodes::default();
         assert_eq!(codes.classify(&Outcome::Signal(9)), Class::Crash);
-        assert_eq!(codes.classify(&Outcome::SpawnFailed(String::new())), Class::Configuration);
+        for (may_pass, class) in [(false, Class::Configuration), (true, Class::Transient)] {
+            assert_eq!(codes.classify(&Outcome::SpawnFailed { why: String::new(), may_pass }), class);
+        }
         assert_eq!(codes.classify(&Outcome::TimedOut(Duration::from_secs(1))), Class::Transient);
         assert_eq!(codes.classify(&Outcome::NoOutput(String::new())), Class::Transient);
         assert_eq!(codes.classify(&Outcome::Interrupted), Class::Interrupted);

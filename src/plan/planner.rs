@@ -25,6 +25,8 @@ pub struct Plan {
     pub jobs: Vec<PlannedJob>,
     /// Positions in `jobs`: each chain runs one after the other, chains start in this order.
     pub chains: Vec<Vec<usize>>,
+    /// The ETLs in the selection, in order of declaration.
+    pub etls: Vec<EtlIndex>,
     /// Gaps that wait for a report that they need.
     pub waiting: Listed<(GapKey, EtlIndex)>,
     /// Gaps that somebody else is filling.
@@ -208,7 +210,9 @@ impl<'a> Planner<'a> {
             .collect();
         let chains = chains(&jobs, self.settings.chain_by);
         self.oddities.banks_without_data(self.institutions, self.selection, &self.census);
+        let selected = |etl: &EtlIndex| self.selection.etls.is_empty() || self.selection.etls.contains(etl);
         Plan {
+            etls: (0..self.etls.len()).filter(selected).collect(),
             chains,
             jobs,
             waiting: self.waiting,

@@ -45,6 +45,7 @@ pub(super) fn plan_of(jobs: Vec<PlannedJob>, chains: Vec<Vec<usize>>) -> Plan {
     Plan {
         jobs,
         chains,
+        etls: Vec::new(),
         waiting: Listed::default(),
         claimed: Listed::default(),
         capped: 0,

@@ -88,16 +88,18 @@ impl Workshop {
         let etl = self.etl(job);
         events(Event::AttemptStarted { job: index, attempt, of: etl.retry.max_attempts });
 
-        let ended = match prepare(&paths) {
-            Ok(()) => self.execute(index, job, id, &held, attempt, &paths, stop, events).await?,
-            Err(error) => Ended {
-                end: End::SpawnFailed(format!("cannot prepare {}: {error}", paths.work_dir.display())),
-                duration: Duration::ZERO,
-                tail: String::new(),
-                pid: None,
-            },
+        let (ended, (outcome, published)) = match prepare(&paths) {
+            Ok(()) => {
+                let ended = self.execute(index, job, id, &held, attempt, &paths, stop, events).await;
+                let outcome = self.outcome(job, &held, &ended, &paths).await?;
+                (ended, outcome)
+            }
+            Err(error) => {
+                let why = format!("cannot prepare {}: {error}", paths.work_dir.display());
+                let ended = Ended { end: End::SpawnFailed(why.clone()), duration: Duration::ZERO, tail: String::new(), pid: None };
+                (ended, (Outcome::SpawnFailed { why, may_pass: true }, None))
+            }
         };
-        let (outcome, published) = self.outcome(job, &held, &ended, &paths).await?;
         let judge = |outcome| Judgement::new(etl, outcome, attempt, random, &ended);
         let mut judgement = judge(outcome);
         let row = published.map(|published| self.report_row(job, id, attempt, published.content, judgement.end.ended_at));
@@ -148,7 +150,7 @@ impl Workshop {
             Claimed::Yes(claim) => Taken::Ours(Held { claim, before }),
             Claimed::AlreadyDone => Taken::NotOurs(After::Succeed, "its report was made elsewhere meanwhile".to_owned()),
             Claimed::Elsewhere { owner } => {
-                Taken::NotOurs(After::Skip, format!("pid {} on {} is making its report", owner.pid, owner.host))
+                Taken::NotOurs(After::Skip, format!("process {} on {} is making its report", owner.pid, owner.host))
             }
             Claimed::Gone => Taken::lost(),
         })
@@ -165,21 +167,23 @@ impl Workshop {
         paths: &Paths,
         stop: watch::Receiver<Stop>,
         events: &(dyn Fn(Event) + Send + Sync),
-    ) -> store::Result<Ended> {
+    ) -> Ended {
         let task = self.task(job, id, attempt, held.claim, paths);
         let (said, mut hear) = mpsc::channel(LINES_WAITING);
         let listen = async {
-            let mut recorded = Ok(true);
             while let Some(said) = hear.recv().await {
                 match said {
-                    Said::Spawned(pid) => recorded = self.store.attempt_spawned(held.claim, attempt, pid).await,
+                    Said::Spawned(pid) => {
+                        // The pid is for people; the attempt itself is on record, and its end will be.
+                        if let Err(error) = self.store.attempt_spawned(held.claim, attempt, pid).await {
+                            tracing::warn!("{error}");
+                        }
+                    }
                     Said::Line(text) => events(Event::Line { job: index, text }),
                 }
             }
-            recorded
         };
-        let (ended, recorded) = tokio::join!(self.executor.run(task, stop, said), listen);
-        recorded.map(|_| ended)
+        tokio::join!(self.executor.run(task, stop, said), listen).0
     }
 
     /// What the end of the process means: exit 0 is a success only when the report is there.
@@ -191,7 +195,7 @@ impl Workshop {
             End::Signalled(signal) => Outcome::Signal(*signal),
             End::TimedOut => Outcome::TimedOut(etl.command.timeout),
             End::Stopped => Outcome::Interrupted,
-            End::SpawnFailed(why) => Outcome::SpawnFailed(why.clone()),
+            End::SpawnFailed(why) => Outcome::SpawnFailed { why: why.clone(), may_pass: false },
             End::Unseen(_) => Outcome::Lost,
         };
         Ok((outcome, None))
@@ -252,7 +256,7 @@ enum Taken {
 
 impl Taken {
     fn lost() -> Self {
-        Self::NotOurs(After::Skip, "its record was changed by another invocation".to_owned())
+        Self::NotOurs(After::Fail, "its record was changed by another invocation".to_owned())
     }
 }
 
@@ -261,7 +265,12 @@ fn prepare(paths: &Paths) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&paths.work_dir)?;
     for entry in std::fs::read_dir(&paths.work_dir)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("output-") {
+        if !entry.file_name().to_string_lossy().starts_with("output-") {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
             std::fs::remove_file(entry.path())?;
         }
     }
@@ -282,7 +291,7 @@ fn tidy(work_dir: &Path) {
 
 /// The outcome, and the last line that the process printed: usually what went wrong.
 fn explain(outcome: &Outcome, tail: &str) -> String {
-    let speaks = matches!(outcome, Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady | Outcome::TimedOut(_));
+    let speaks = matches!(outcome, Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady(_) | Outcome::TimedOut(_));
     match tail.lines().rev().find(|line| !line.trim().is_empty()) {
         Some(last) if speaks => format!("{outcome} - {}", last.trim()),
         _ => outcome.to_string(),

@@ -22,7 +22,14 @@ use crate::plan::report::{JobResult, Results};
 use crate::plan::schedule::{After, JobIndex, NotStarted, Schedule, Step};
 use crate::store::StoreError;
 
-type Attempt<'a> = Pin<Box<dyn Future<Output = (JobIndex, Result<Report, StoreError>)> + Send + 'a>>;
+/// Something under way: an attempt, or the record of a job that will not be started (again). Nothing is awaited outside of
+/// these, so that a slow database never keeps a child from being stopped.
+type Work<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
+
+enum Done {
+    Attempt(JobIndex, Result<Report, StoreError>),
+    Record(Result<(), StoreError>),
+}
 
 /// The jobs of a run, being worked on.
 pub(super) struct Dispatch<'a> {
@@ -34,7 +41,7 @@ pub(super) struct Dispatch<'a> {
     brake: watch::Sender<Stop>,
     events: &'a (dyn Fn(Event) + Send + Sync),
     jobs: Vec<Live>,
-    attempts: FuturesUnordered<Attempt<'a>>,
+    work: FuturesUnordered<Work<'a>>,
     started: Instant,
     broken: Option<String>,
 }
@@ -66,7 +73,7 @@ impl<'a> Dispatch<'a> {
             })
             .collect();
         let (brake, _) = watch::channel(Stop::No);
-        Self { workshop, plan, schedule, stop, brake, events, jobs, attempts: FuturesUnordered::new(), started: since, broken: None }
+        Self { workshop, plan, schedule, stop, brake, events, jobs, work: FuturesUnordered::new(), started: since, broken: None }
     }
 
     /// Works until nothing is left to do or to wait for.
@@ -85,21 +92,19 @@ impl<'a> Dispatch<'a> {
                     continue;
                 }
                 Step::Drop { job, reason } => {
-                    self.leave(job, reason).await;
+                    self.leave(job, reason);
                     continue;
                 }
                 Step::GiveUp { job, reason } => {
-                    self.give_up(job, reason).await;
+                    self.give_up(job, reason);
                     continue;
                 }
-                Step::Finished => break,
+                Step::Finished if self.work.is_empty() => break,
+                Step::Finished => None,
                 Step::Wait { until } => until.map(|until| self.started + until),
             };
             tokio::select! {
-                Some((job, ended)) = self.attempts.next(), if !self.attempts.is_empty() => match ended {
-                    Ok(report) => self.ended(report),
-                    Err(error) => self.unrecorded(job, &error),
-                },
+                Some(done) = self.work.next(), if !self.work.is_empty() => self.done(done),
                 () = sleep_until(until) => {}
                 () = more_than(&mut self.stop, asked) => {}
             }
@@ -126,7 +131,16 @@ impl<'a> Dispatch<'a> {
         let assignment =
             Assignment { index, job: &self.plan.jobs[index], id: live.result.id, attempt, held: live.held.take(), random: random() };
         let (workshop, events, stop) = (self.workshop, self.events, self.brake.subscribe());
-        self.attempts.push(Box::pin(async move { (index, workshop.attempt(assignment, stop, events).await) }));
+        self.work.push(Box::pin(async move { Done::Attempt(index, workshop.attempt(assignment, stop, events).await) }));
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Attempt(_, Ok(report)) => self.ended(report),
+            Done::Attempt(job, Err(error)) => self.unrecorded(job, &error),
+            Done::Record(Ok(())) => {}
+            Done::Record(Err(error)) => self.broke(&error),
+        }
     }
 
     fn ended(&mut self, report: Report) {
@@ -155,23 +169,21 @@ impl<'a> Dispatch<'a> {
     }
 
     /// A job that will not be started. When the run is stopping its end closes the records of all of them at once.
-    async fn leave(&mut self, job: JobIndex, reason: NotStarted) {
+    fn leave(&mut self, job: JobIndex, reason: NotStarted) {
         let words = self.words(reason);
-        if reason != NotStarted::Stopped
-            && let Err(error) = self.workshop.store.drop_queued(self.jobs[job].result.id, &words, Utc::now()).await
-        {
-            self.broke(&error);
+        if reason != NotStarted::Stopped {
+            let (store, id, words) = (&self.workshop.store, self.jobs[job].result.id, words.clone());
+            self.work.push(Box::pin(async move { Done::Record(store.drop_queued(id, &words, Utc::now()).await.map(drop)) }));
         }
         self.finish(job, JobState::Cancelled, Some(words));
     }
 
     /// A job whose retry will not come: what failed before is not undone by that.
-    async fn give_up(&mut self, job: JobIndex, reason: NotStarted) {
+    fn give_up(&mut self, job: JobIndex, reason: NotStarted) {
         let words = self.words(reason);
-        if let Some(held) = self.jobs[job].held.take()
-            && let Err(error) = self.workshop.store.cancel(held.claim, None, &words, Utc::now()).await
-        {
-            self.broke(&error);
+        if let Some(held) = self.jobs[job].held.take() {
+            let (store, words) = (&self.workshop.store, words.clone());
+            self.work.push(Box::pin(async move { Done::Record(store.cancel(held.claim, None, &words, Utc::now()).await.map(drop)) }));
         }
         self.finish(job, JobState::Cancelled, Some(words));
     }

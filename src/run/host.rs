@@ -14,9 +14,18 @@ pub(super) fn is_alive(owner: &Owner) -> Liveness {
     liveness(owner, &HostFacts { host: host_name(), boot_id: boot_id(), pid_started: pid_started(owner.pid) })
 }
 
+/// The host's name; with the pid namespace, where that is not the host's own: containers may share name and boot, and
+/// the same pid is another process in each.
 fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    match std::fs::read_link("/proc/self/ns/pid") {
+        Ok(namespace) if namespace.as_os_str() != INITIAL_NAMESPACE => format!("{name} ({})", namespace.display()),
+        Ok(_) | Err(_) => name,
+    }
 }
+
+/// The pid namespace of the host itself; its number is fixed in the kernel.
+const INITIAL_NAMESPACE: &str = "pid:[4026531836]";
 
 /// The kernel's id of this boot; empty where there is none (macOS), which makes the check one of pids alone.
 fn boot_id() -> String {

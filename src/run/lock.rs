@@ -89,7 +89,8 @@ pub async fn acquire(
     }
     let waiting_path = waiting_path(path);
     let waiting = open(&waiting_path)?;
-    if !try_lock(&waiting_path, &waiting)? && !has_selection {
+    // Who asks for something of his own waits beside the one that waits for everything.
+    if !has_selection && !try_lock(&waiting_path, &waiting)? {
         return Ok(Acquired::NotNeeded { holder });
     }
     on_wait(&holder);

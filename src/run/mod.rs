@@ -77,6 +77,9 @@ pub enum RunError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It was told to stop before it had a plan.
+    #[error("stopped before anything was started")]
+    Stopped,
     /// A process that a dead run left cannot be ended, so its gap must not be started again.
     #[error(transparent)]
     Survivors(std::io::Error),
@@ -114,6 +117,7 @@ impl Invocation {
         let worked = self.work(&learnt.available, &found, stop, since, started_at).await;
         let (state, counts) = match &worked {
             Ok((_, _, results)) => (state(results), results.counts()),
+            Err(RunError::Stopped) => (RunState::Cancelled, RunCounts::default()),
             Err(_) => (RunState::Failed, RunCounts::default()),
         };
         let ended = self.store.end_run(self.id, state, counts, Utc::now()).await;
@@ -138,7 +142,11 @@ impl Invocation {
         if !news.is_empty() {
             self.store.add_availability(&news).await?;
         }
-        let plan = planning::plan(&*self.store, self.subject(), &found.running, Vec::new()).await?;
+        let planning = planning::plan(&*self.store, self.subject(), &found.running, Vec::new());
+        let plan = tokio::select! {
+            plan = planning => plan?,
+            () = told_to(stop.clone(), Stop::Gracefully) => return Err(RunError::Stopped),
+        };
         let results = self.execute(&plan, stop, since, started_at).await?;
         Ok((news.len() as u64, plan, results))
     }
@@ -151,7 +159,7 @@ impl Invocation {
         started_at: DateTime<Utc>,
     ) -> Result<Results, StoreError> {
         if plan.jobs.is_empty() {
-            return Ok(Results::default());
+            return Ok(Results { stopped: *stop.borrow() != Stop::No, ..Results::default() });
         }
         let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();
         self.store.enqueue(self.id, &self.new_jobs(plan, &ids), started_at).await?;
@@ -207,6 +215,14 @@ impl Invocation {
     /// `RY 2025 Q2 [call_summary]`.
     fn label(&self, job: &PlannedJob) -> String {
         report::label(job, &self.institutions, &self.etls)
+    }
+}
+
+/// Waits until at least this much is asked for.
+pub async fn told_to(mut stop: watch::Receiver<Stop>, least: Stop) {
+    if stop.wait_for(|stop| *stop >= least).await.is_err() {
+        // Nobody can ask any more.
+        std::future::pending::<()>().await;
     }
 }
 

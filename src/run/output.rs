@@ -67,7 +67,13 @@ fn copy_then_rename(file: &mut File, written: &Path, place: &Path) -> io::Result
     let beside = beside(place);
     let result = (|| {
         file.rewind()?;
-        let mut copy = File::create(&beside)?;
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        // Nothing that somebody put there is written through.
+        let mut copy = File::create_new(&beside)?;
+        copy.set_permissions(file.metadata()?.permissions())?;
         io::copy(file, &mut copy)?;
         copy.sync_all()?;
         fs::rename(&beside, place)

@@ -1,7 +1,7 @@
 //! Learns from files what data is available (`availability.sync`).
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::plan::institution::Institutions;
 use crate::plan::pattern::{Component, Found, PathPattern};
@@ -17,69 +17,120 @@ pub(super) struct Learnt {
     pub(super) warnings: Vec<String>,
 }
 
-/// Looks for files of every rule's shape. Files of another shape are passed over.
+/// Looks for files of every rule's shape. Files of another shape are passed over, and single paths that cannot be read
+/// are warnings.
 ///
 /// # Errors
-/// When a directory that exists cannot be read. One that does not exist holds nothing.
+/// When the directory that all files of a rule are below cannot be read: then nothing is known. One that does not exist
+/// holds nothing, and is a warning.
 pub(super) fn learn(rules: &[SyncRule], institutions: &Institutions) -> io::Result<Learnt> {
     let mut learnt = Learnt::default();
     for rule in rules {
         let pattern = PathPattern::new(&rule.files);
-        walk(Path::new("/"), pattern.components(), &Found::default(), &mut |path, found| {
-            take(&mut learnt, rule, institutions, path, found)
-        })
-        .map_err(|(path, error)| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        let (fixed, varying) = pattern.split();
+        match std::fs::read_dir(&fixed) {
+            Ok(_) => Search { rule, institutions, learnt: &mut learnt }.descend(&fixed, varying, &Found::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                learnt.warnings.push(format!("{} does not exist, so nothing is learnt from it", fixed.display()));
+            }
+            Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", fixed.display()))),
+        }
     }
     Ok(learnt)
 }
 
-type WalkResult = Result<(), (PathBuf, io::Error)>;
+/// The search for the files of one rule.
+struct Search<'a> {
+    rule: &'a SyncRule,
+    institutions: &'a Institutions,
+    learnt: &'a mut Learnt,
+}
 
-fn walk(directory: &Path, components: &[Component], found: &Found, file: &mut impl FnMut(PathBuf, &Found) -> WalkResult) -> WalkResult {
-    let Some((component, rest)) = components.split_first() else {
-        return file(directory.to_owned(), found);
-    };
-    match component {
-        Component::Literal(name) => walk(&directory.join(name), rest, found, file),
-        Component::Shape(shape) => {
-            let entries = match std::fs::read_dir(directory) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
-                entries => entries.map_err(|error| (directory.to_owned(), error))?,
-            };
-            for entry in entries {
-                let name = entry.map_err(|error| (directory.to_owned(), error))?.file_name();
-                if let Some(found) = name.to_str().and_then(|name| shape.read(name, found)) {
-                    walk(&directory.join(&name), rest, &found, file)?;
-                }
+impl Search<'_> {
+    fn descend(&mut self, path: &Path, components: &[Component], found: &Found) {
+        let done = match components.split_first() {
+            None => self.take(path, found),
+            Some((Component::Literal(name), rest)) => {
+                self.descend(&path.join(name), rest, found);
+                Ok(())
             }
-            Ok(())
+            Some((Component::Shape(shape), rest)) => std::fs::read_dir(path).and_then(|entries| {
+                for entry in entries {
+                    let name = entry?.file_name();
+                    if let Some(found) = name.to_str().and_then(|name| shape.read(name, found)) {
+                        self.descend(&path.join(&name), rest, &found);
+                    }
+                }
+                Ok(())
+            }),
+        };
+        match done {
+            // A file where a directory might be, or something that went away while we looked: no data.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) => self.learnt.warnings.push(format!("{}: {error}; it is passed over", path.display())),
+            Ok(()) => {}
         }
+    }
+
+    fn take(&mut self, path: &Path, found: &Found) -> io::Result<()> {
+        let Some(bank) = found.bank().and_then(|symbol| self.institutions.by_data_symbol(symbol)) else { return Ok(()) };
+        let bank = self.institutions.get(bank);
+        let period = match found.period() {
+            Ok(period) => period,
+            Err(problem) => {
+                self.learnt.warnings.push(format!("{}: {problem}; the file is passed over", path.display()));
+                return Ok(());
+            }
+        };
+        let metadata = std::fs::metadata(path)?;
+        if metadata.is_file() && metadata.len() > 0 {
+            self.learnt.available.push(Available {
+                bank_id: bank.id,
+                bank_name: bank.name.clone(),
+                bank_symbol: self.institutions.data_symbol(bank).to_owned(),
+                period,
+                tag: self.rule.tag.clone(),
+            });
+        } else if metadata.is_file() {
+            self.learnt.warnings.push(format!("{} is empty; the file is passed over", path.display()));
+        }
+        Ok(())
     }
 }
 
-fn take(learnt: &mut Learnt, rule: &SyncRule, institutions: &Institutions, path: PathBuf, found: &Found) -> WalkResult {
-    let Some(bank) = found.bank().and_then(|symbol| institutions.by_data_symbol(symbol)) else { return Ok(()) };
-    let bank = institutions.get(bank);
-    let period = match found.period() {
-        Ok(period) => period,
-        Err(problem) => {
-            learnt.warnings.push(format!("{}: {problem}; the file is passed over", path.display()));
-            return Ok(());
-        }
-    };
-    match std::fs::metadata(&path) {
-        Ok(metadata) if metadata.is_file() && metadata.len() > 0 => learnt.available.push(Available {
-            bank_id: bank.id,
-            bank_name: bank.name.clone(),
-            bank_symbol: institutions.data_symbol(bank).to_owned(),
-            period,
-            tag: rule.tag.clone(),
-        }),
-        Ok(metadata) if metadata.is_file() => learnt.warnings.push(format!("{} is empty; the file is passed over", path.display())),
-        Ok(_) => {}
-        // It went away while we looked, or is a dangling link: not there.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err((path, error)),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::institution::Institution;
+    use crate::plan::template::{Placeholder, Template};
+
+    fn learn_from(files: &str) -> io::Result<Learnt> {
+        let bank = Institution { key: "RY-CA".to_owned(), id: 1, name: "Royal Bank".to_owned(), kind: None, priority: 0 };
+        let files = Template::parse(files, Placeholder::ALL).unwrap();
+        learn(&[SyncRule { tag: "transcripts".to_owned(), files }], &Institutions::new(vec![bank]))
     }
-    Ok(())
+
+    #[test]
+    fn odd_paths_are_passed_over_and_stop_nobody_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        std::fs::create_dir_all(root.join("RY/2025Q1")).unwrap();
+        std::fs::write(root.join("RY/2025Q1/call.txt"), "text").unwrap();
+        std::fs::create_dir_all(root.join("RY/2025Q2")).unwrap();
+        std::os::unix::fs::symlink("call.txt", root.join("RY/2025Q2/call.txt")).unwrap();
+        std::fs::write(root.join("RY/2025Q3"), "a file where a directory might be").unwrap();
+        std::fs::create_dir_all(root.join("RY/2025Q5")).unwrap();
+        std::fs::write(root.join("RY/2025Q5/call.txt"), "text").unwrap();
+        let learnt = learn_from(&format!("{}/{{bank_symbol}}/{{period}}/call.txt", root.display())).unwrap();
+        let periods: Vec<String> = learnt.available.iter().map(|one| one.period.compact()).collect();
+        assert_eq!(periods, ["2025Q1"]);
+        assert_eq!(learnt.warnings.len(), 2, "the link to itself and Q5: {:?}", learnt.warnings);
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_said() {
+        let learnt = learn_from("/nowhere/at/all/{bank_symbol}_{period}.txt").unwrap();
+        assert_eq!(learnt.warnings, ["/nowhere/at/all does not exist, so nothing is learnt from it"]);
+        assert!(learn_from("/dev/null/{bank_symbol}_{period}.txt").is_err());
+    }
 }

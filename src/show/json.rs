@@ -164,9 +164,11 @@ pub fn run_as_json(report: &RunReport, institutions: &Institutions, etls: &[Etl]
 
 fn availability(report: &RunReport, etls: &[Etl]) -> Vec<Availability> {
     let mut seen: Vec<Availability> = Vec::new();
-    for (index, etl) in etls.iter().enumerate() {
-        if !seen.iter().any(|known| known.tags == etl.requires) {
-            seen.push(Availability { tags: etl.requires.clone(), combinations: report.plan.census.available_for(index) });
+    for (index, etl) in report.plan.etls.iter().map(|index| (*index, &etls[*index])) {
+        let mut tags = etl.requires.clone();
+        tags.sort();
+        if !seen.iter().any(|known| known.tags == tags) {
+            seen.push(Availability { tags, combinations: report.plan.census.available_for(index) });
         }
     }
     seen

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -19,6 +18,9 @@ use crate::plan::schedule::JobIndex;
 
 /// Child lines that wait to be shown; when more wait they are dropped from the display (never from the log file).
 const LINES_WAITING: usize = 4096;
+
+/// How long the end of a run waits for a display that shows nothing more.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +36,8 @@ pub struct Detail {
 pub struct Progress {
     sender: Sender<Event>,
     waiting: Arc<AtomicUsize>,
-    thread: JoinHandle<()>,
+    /// Closed when the display has ended.
+    ended: Receiver<()>,
 }
 
 impl Progress {
@@ -42,11 +45,15 @@ impl Progress {
     pub fn start(detail: Detail) -> Self {
         let (sender, receiver) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let thread = std::thread::spawn({
+        let (end, ended) = channel();
+        std::thread::spawn({
             let waiting = waiting.clone();
-            move || Screen::new(detail).show(receiver, &waiting)
+            move || {
+                Screen::new(detail).show(receiver, &waiting);
+                drop(end);
+            }
         });
-        Self { sender, waiting, thread }
+        Self { sender, waiting, ended }
     }
 
     /// Takes events, without ever waiting.
@@ -63,11 +70,17 @@ impl Progress {
         })
     }
 
-    /// Waits until everything was shown and takes a live display off the screen. All senders must be gone.
+    /// Waits until everything was shown and a live display is off the screen, for as long as that makes headway. All senders
+    /// must be gone.
     pub fn finish(self) {
         drop(self.sender);
-        // A display that panicked has printed so; the run goes on.
-        let _ = self.thread.join();
+        let mut waiting = usize::MAX;
+        while let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(PATIENCE) {
+            let before = std::mem::replace(&mut waiting, self.waiting.load(Ordering::Relaxed));
+            if waiting >= before {
+                return; // the terminal stands still; its thread ends with the process
+            }
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use super::escape::escaped;
+
 /// Writes data to stdout. A reader that went away is no error.
 ///
 /// # Errors
@@ -14,8 +16,10 @@ pub fn out(text: &str) -> io::Result<()> {
     }
 }
 
-/// Says on stderr what went wrong: each line of `text` as it is.
+/// Says on stderr what went wrong, line by line; a name in it cannot control the terminal.
 pub fn diagnose(text: &str) {
-    // There is nowhere left to say that stderr is gone.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    for line in text.lines() {
+        // There is nowhere left to say that stderr is gone.
+        let _ = writeln!(io::stderr().lock(), "{}", escaped(line));
+    }
 }

@@ -63,7 +63,7 @@ impl Page<'_> {
         }
         if self.report.synced > 0 {
             let verb = if self.report.run.is_some() { "learnt" } else { "to be learnt" };
-            self.line(format!("New Data: {} {verb} from files", count(self.report.synced, "bank-period combination")));
+            self.line(format!("New Data: {} {verb} from files", count(self.report.synced, "fact")));
         }
         self.line(format!("Existing Reports: {}", count(self.report.plan.existing, "report")));
         self.line("");
@@ -73,7 +73,7 @@ impl Page<'_> {
         let plan = &self.report.plan;
         let gaps = plan.gaps();
         if gaps == 0 {
-            self.line("✅ NO GAPS: every report that the data allows for exists");
+            self.line(no_gaps(self.report));
             return;
         }
         let forced = plan.jobs.iter().any(|job| job.why == Why::Forced);
@@ -196,6 +196,20 @@ impl Page<'_> {
     }
 }
 
+/// What no gaps mean. Nothing is called fine because it could not be looked at.
+fn no_gaps(report: &RunReport) -> String {
+    let plan = &report.plan;
+    if plan.existing > 0 && plan.oddities.invalid_rows == 0 {
+        format!("✅ NO GAPS: all {} that the data allows for exist", count(plan.existing, "report"))
+    } else if plan.existing > 0 {
+        format!("NO GAPS in the rows that could be read; {} could not", count(plan.oddities.invalid_rows, "row"))
+    } else if plan.oddities.invalid_rows > 0 {
+        format!("NOTHING TO GO BY: no row could be read; {} could not", count(plan.oddities.invalid_rows, "row"))
+    } else {
+        "NOTHING TO GO BY: no monitored bank has data that was asked for".to_owned()
+    }
+}
+
 /// What a person should look at, each in a line that is safe to show.
 pub(super) fn warnings(report: &RunReport) -> Vec<String> {
     let odd = &report.plan.oddities;
@@ -215,6 +229,14 @@ pub(super) fn warnings(report: &RunReport) -> Vec<String> {
             "{at_least}{} in the data that nobody monitors: {}",
             count(symbols as u64, "symbol"),
             names(odd.unmonitored.iter().map(String::as_str), symbols)
+        ));
+    }
+    if !odd.spelled_twice.is_empty() {
+        let banks = odd.spelled_twice.len();
+        lines.push(format!(
+            "{} under two symbols in the data, so that counts may have a period twice: {}",
+            count(banks as u64, "bank"),
+            names(odd.spelled_twice.iter().map(String::as_str), banks)
         ));
     }
     if !odd.without_data.is_empty() {
@@ -237,8 +259,10 @@ pub(super) fn reason(result: &JobResult) -> String {
 /// Counts of available combinations, by the tags that ETLs require.
 pub(super) fn availability(report: &RunReport, etls: &[Etl]) -> Vec<(String, u64)> {
     let mut seen: Vec<(String, u64)> = Vec::new();
-    for (index, etl) in etls.iter().enumerate() {
-        let tags = etl.requires.join(", ");
+    for (index, etl) in report.plan.etls.iter().map(|index| (*index, &etls[*index])) {
+        let mut tags = etl.requires.clone();
+        tags.sort();
+        let tags = tags.join(", ");
         if !seen.iter().any(|(known, _)| *known == tags) {
             seen.push((tags, report.plan.census.available_for(index)));
         }

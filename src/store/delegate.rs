@@ -1,5 +1,5 @@
 //! One implementation of the port for both adapters: each has its operations as methods of its own, spread over
-//! small files, and they are put together here.
+//! small files, and they are put together here. `answered` of the adapter bounds how long each is waited for.
 
 use chrono::{DateTime, Utc};
 
@@ -34,7 +34,7 @@ macro_rules! implement_store {
         #[async_trait::async_trait]
         impl $crate::store::Store for $adapter {
             async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()> {
-                <$adapter>::check_data_tables(self, writes_reports, writes_availability).await
+                self.answered(<$adapter>::check_data_tables(self, writes_reports, writes_availability)).await
             }
 
             async fn scan(&self, request: &ScanRequest, sink: &mut (dyn FnMut(Scanned) + Send)) -> Result<()> {
@@ -42,79 +42,79 @@ macro_rules! implement_store {
             }
 
             async fn not_yet_available(&self, found: &[Available]) -> Result<Vec<Available>> {
-                <$adapter>::not_yet_available(self, found).await
+                self.answered(<$adapter>::not_yet_available(self, found)).await
             }
 
             async fn add_availability(&self, found: &[Available]) -> Result<u64> {
-                <$adapter>::add_availability(self, found).await
+                self.answered(<$adapter>::add_availability(self, found)).await
             }
 
             async fn report_fingerprint(&self, report: &ReportKey) -> Result<Option<String>> {
-                <$adapter>::report_fingerprint(self, report).await
+                self.answered(<$adapter>::report_fingerprint(self, report)).await
             }
 
             async fn begin_run(&self, run: &NewRun) -> Result<()> {
-                <$adapter>::begin_run(self, run).await
+                self.answered(<$adapter>::begin_run(self, run)).await
             }
 
             async fn end_run(&self, run: RunId, state: RunState, counts: RunCounts, at: DateTime<Utc>) -> Result<()> {
-                <$adapter>::end_run(self, run, state, counts, at).await
+                self.answered(<$adapter>::end_run(self, run, state, counts, at)).await
             }
 
             async fn running_runs(&self) -> Result<Vec<(RunId, Owner)>> {
-                <$adapter>::running_runs(self).await
+                self.answered(<$adapter>::running_runs(self)).await
             }
 
             async fn running_jobs(&self) -> Result<Vec<RunningJob>> {
-                <$adapter>::running_jobs(self).await
+                self.answered(<$adapter>::running_jobs(self)).await
             }
 
             async fn enqueue(&self, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> Result<()> {
-                <$adapter>::enqueue(self, run, jobs, at).await
+                self.answered(<$adapter>::enqueue(self, run, jobs, at)).await
             }
 
             async fn claim(&self, job: JobId, report: &ReportKey, log: &str, at: DateTime<Utc>) -> Result<Claimed> {
-                <$adapter>::claim(self, job, report, log, at).await
+                self.answered(<$adapter>::claim(self, job, report, log, at)).await
             }
 
             async fn begin_attempt(&self, claim: Claim, attempt: u32, log: &str, at: DateTime<Utc>) -> Result<bool> {
-                <$adapter>::begin_attempt(self, claim, attempt, log, at).await
+                self.answered(<$adapter>::begin_attempt(self, claim, attempt, log, at)).await
             }
 
             async fn attempt_spawned(&self, claim: Claim, attempt: u32, pid: u32) -> Result<bool> {
-                <$adapter>::attempt_spawned(self, claim, attempt, pid).await
+                self.answered(<$adapter>::attempt_spawned(self, claim, attempt, pid)).await
             }
 
             async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool> {
-                <$adapter>::end_attempt(self, claim, end).await
+                self.answered(<$adapter>::end_attempt(self, claim, end)).await
             }
 
             async fn succeed(&self, claim: Claim, end: &AttemptEnd, report: Option<&ReportRow>) -> Result<bool> {
                 let ending = Ending { report, ..Ending::with(JobState::Succeeded, end) };
-                self.finish(claim, ending).await
+                self.answered(self.finish(claim, ending)).await
             }
 
             async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str) -> Result<bool> {
                 let ending = Ending { error: Some(error), ..Ending::with(JobState::Failed, end) };
-                self.finish(claim, ending).await
+                self.answered(self.finish(claim, ending)).await
             }
 
             async fn skip(&self, claim: Claim, end: &AttemptEnd, reason: &str) -> Result<bool> {
                 let ending = Ending { error: Some(reason), ..Ending::with(JobState::Skipped, end) };
-                self.finish(claim, ending).await
+                self.answered(self.finish(claim, ending)).await
             }
 
             async fn cancel(&self, claim: Claim, end: Option<&AttemptEnd>, reason: &str, at: DateTime<Utc>) -> Result<bool> {
                 let ending = Ending { state: JobState::Cancelled, attempt: end, error: Some(reason), report: None, at };
-                self.finish(claim, ending).await
+                self.answered(self.finish(claim, ending)).await
             }
 
             async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool> {
-                <$adapter>::drop_queued(self, job, reason, at).await
+                self.answered(<$adapter>::drop_queued(self, job, reason, at)).await
             }
 
             async fn lose(&self, claim: Claim, at: DateTime<Utc>) -> Result<bool> {
-                <$adapter>::lose(self, claim, at).await
+                self.answered(<$adapter>::lose(self, claim, at)).await
             }
 
             async fn close(&self) {

@@ -1,6 +1,6 @@
 //! The database: the port, and its two adapters.
 //!
-//! Only this room knows SQL. Both adapters pass one conformance suite (`tests/store.rs`) and behave the same. Every
+//! Only this room knows SQL. Both adapters pass one conformance suite (`tests/store`) and behave the same. Every
 //! change of a job's state is one method named for the transition, guarded by the state it leaves and by the claim's
 //! fence, and says whether it happened.
 

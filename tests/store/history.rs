@@ -101,7 +101,7 @@ async fn a_job_fails(fixture: Fixture) {
 async fn a_job_is_skipped(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.skip(claim, &end(1, Outcome::NotReady), "its input is not ready").await.unwrap());
+    assert!(store.skip(claim, &end(1, Outcome::NotReady(66)), "its input is not ready").await.unwrap());
     assert_eq!(fixture.jobs().await, ["skipped|its input is not ready"]);
     assert_eq!(fixture.attempts().await, ["1|not_ready|66|not ready"]);
 }
@@ -174,7 +174,7 @@ async fn nothing_changes(fixture: &Fixture, store: &dyn etl_orch::store::Store, 
 async fn texts_with_nul_characters_are_kept_readable(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    let mut end = end(1, Outcome::SpawnFailed("no\0program".into()));
+    let mut end = end(1, Outcome::SpawnFailed { why: "no\0program".into(), may_pass: false });
     end.tail = "bin\0ary \u{1b}[31m \u{ffff}".into();
     assert!(store.fail(claim, &end, "a\0b").await.unwrap());
     assert_eq!(fixture.jobs().await, ["failed|a\u{fffd}b"]);

@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A statement that takes longer is ended by the server, so that nothing waits for ever.
 const STATEMENT_TIMEOUT: &str = "10min";
 /// A connection that was idle for longer is asked whether it still works: a firewall may have forgotten it.
-const STALE: Duration = Duration::from_secs(30);
+const STALE: Duration = Duration::from_secs(1);
 
 /// The connections of one store.
 #[derive(Debug)]

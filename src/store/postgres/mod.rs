@@ -11,6 +11,8 @@ mod migrations;
 mod reports;
 mod scan;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
@@ -20,7 +22,7 @@ pub(super) use migrations::schema_sql;
 use self::connections::Connections;
 use self::data_tables::DataColumns;
 use super::delegate::{Ending, implement_store};
-use super::{Access, Available, Result, ScanRequest, Scanned};
+use super::{Access, Available, Result, ScanRequest, Scanned, StoreError};
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::job::{
     AttemptEnd, Claim, Claimed, JobState, NewJob, NewRun, Owner, ReportKey, ReportRow, RunCounts, RunState, RunningJob,
@@ -29,6 +31,9 @@ use crate::plan::settings::{Database, TableName};
 
 /// Begins a transaction whose commit has reached the disk before it returns.
 const DURABLE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on";
+
+/// How long a small statement may take before the server counts as gone. Giving up drops the connection with it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The adapter.
 #[derive(Debug)]
@@ -58,6 +63,15 @@ impl Postgres {
             reports: database.reports.clone(),
             has_history,
             columns: OnceCell::new(),
+        })
+    }
+
+    /// The answer, unless the server keeps silent. The scan is not bounded so: the server itself ends it by its
+    /// `statement_timeout`.
+    async fn answered<T>(&self, operation: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        tokio::time::timeout(PATIENCE, operation).await.unwrap_or_else(|_| {
+            let reason = format!("no answer within {} s", PATIENCE.as_secs());
+            Err(StoreError::Unreachable { target: self.target.clone(), reason })
         })
     }
 

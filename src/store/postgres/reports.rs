@@ -16,7 +16,7 @@ pub(super) const BY_KEY: &str = "r.bank_id = $1 AND r.fiscal_year = $2 AND r.qua
 impl Postgres {
     pub(super) async fn report_fingerprint(&self, report: &ReportKey) -> Result<Option<String>> {
         let query = format!(
-            "SELECT md5(string_agg(row, ',' ORDER BY row)) FROM (SELECT to_jsonb(r)::text AS row FROM {} r WHERE {BY_KEY}) f",
+            "SELECT encode(sha256(convert_to(string_agg(row, ',' ORDER BY row), 'UTF8')), 'hex') FROM (SELECT to_jsonb(r)::text AS row FROM {} r WHERE {BY_KEY}) f",
             self.reports.quoted()
         );
         let mut lease = self.connections.lease().await?;

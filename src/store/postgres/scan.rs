@@ -33,6 +33,9 @@ pub(super) fn push_found(query: &mut QueryBuilder<Driver>, found: &[Available]) 
     query.push(") WITH ORDINALITY AS u (bank_id, bank_name, bank_symbol, fiscal_year, quarter, tag, place))");
 }
 
+/// Keeps rows whose year is none apart from the good ones of their bank and quarter.
+const PLAUSIBLE_YEAR: &str = "s.fiscal_year BETWEEN 1900 AND 2999";
+
 /// The years of a group as bits, one for each of 64 years that follow each other. Counting them so takes half as long
 /// as `count(DISTINCT ...)`, which sorts all rows and cannot be done in parallel.
 const YEARS_AS_BITS: &str = "bit_or(1::int8 << (s.fiscal_year & 63)::int)";
@@ -81,7 +84,7 @@ impl Postgres {
         let years = if integer_years { YEARS_AS_BITS } else { "count(DISTINCT s.fiscal_year)" };
         query.push(years).push(" FROM (");
         self.push_source(&mut query, request, tags);
-        query.push(") s GROUP BY s.bank_id, s.bank_symbol, s.quarter");
+        query.push(") s GROUP BY s.bank_id, s.bank_symbol, s.quarter, ").push(PLAUSIBLE_YEAR);
         let as_bits = years == YEARS_AS_BITS;
         let mut rows = query.build().persistent(false).fetch(connection);
         while let Some(row) = rows.try_next().await? {

@@ -49,6 +49,11 @@ impl Sqlite {
             .map_err(|_| StoreError::Query { doing: "using a database that was closed", source: sqlx::Error::PoolClosed })
     }
 
+    /// The answer. A file always gives one, at the latest after its busy timeout.
+    async fn answered<T>(&self, operation: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        operation.await
+    }
+
     async fn close(&self) {
         if let Some(connection) = self.connection.lock().await.take()
             && let Err(error) = connection.close().await

@@ -19,6 +19,9 @@ pub(super) const TAGS: &str = "CASE WHEN a.database_names IS NULL THEN '[]' \
      WHEN EXISTS (SELECT 1 FROM json_each(a.database_names) j WHERE j.type <> 'text') THEN NULL \
      ELSE a.database_names END";
 
+/// Keeps rows whose year is none apart from the good ones of their bank and quarter.
+const PLAUSIBLE_YEAR: &str = "typeof(fiscal_year) = 'integer' AND fiscal_year BETWEEN 1900 AND 2999";
+
 /// What was found in files, from one parameter (see [`as_json`]).
 pub(super) const FOUND: &str = "SELECT DISTINCT value ->> 0 AS bank_id, value ->> 1 AS bank_name, value ->> 2 AS bank_symbol, \
      value ->> 3 AS fiscal_year, value ->> 4 AS quarter, value ->> 5 AS tag FROM json_each(";
@@ -92,7 +95,7 @@ impl Sqlite {
              count(DISTINCT fiscal_year) + max(fiscal_year IS NULL) FROM (",
         );
         self.push_source(&mut query, request, tags);
-        query.push(") s GROUP BY bank_id, bank_symbol, quarter");
+        query.push(") s GROUP BY bank_id, bank_symbol, quarter, ").push(PLAUSIBLE_YEAR);
         let mut rows = query.build().fetch(connection);
         while let Some(row) = rows.try_next().await? {
             sink(group(&row, etls, row.try_get(5)?)?);
