@@ -1,4 +1,5 @@
 -- Runs, their jobs and the jobs' attempts; and per gap the fence, which grows with every claim.
+-- A run's claims are good until its lease ends, by the database's clock.
 
 CREATE TABLE etl_orch.etl_runs (
     id          text PRIMARY KEY,
@@ -11,6 +12,7 @@ CREATE TABLE etl_orch.etl_runs (
     state       text NOT NULL CHECK (state IN ('running', 'succeeded', 'failed', 'cancelled', 'lost')),
     started_at  timestamptz NOT NULL,
     ended_at    timestamptz,
+    lease_until timestamptz NOT NULL,
     planned     bigint,
     succeeded   bigint,
     failed      bigint,

@@ -1,4 +1,5 @@
 -- Runs, their jobs and the jobs' attempts; and per gap the fence, which grows with every claim.
+-- A run's claims are good until its lease ends, by the database's clock.
 -- Times are RFC 3339 in UTC, of one length, so that they sort as text.
 
 CREATE TABLE etl_runs (
@@ -12,6 +13,7 @@ CREATE TABLE etl_runs (
     state       TEXT NOT NULL CHECK (state IN ('running', 'succeeded', 'failed', 'cancelled', 'lost')),
     started_at  TEXT NOT NULL,
     ended_at    TEXT,
+    lease_until TEXT NOT NULL,
     planned     INTEGER,
     succeeded   INTEGER,
     failed      INTEGER,

@@ -127,7 +127,7 @@ fn checked(check: &mut Check, written: Written, variables: &Variables, instituti
     );
     let state_dir = check.path(&["state_dir"], written.state_dir).unwrap_or_else(|| check.base.join(STATE_DIR));
     let lock_file = check.path(&["lock_file"], written.lock_file).unwrap_or_else(|| state_dir.join(LOCK_FILE));
-    let run = run::run(check, written.run.unwrap_or_default());
+    let run = run::run(check, written.run.unwrap_or_default(), written.lease);
     let retry = run::retry(check, &["retry"], written.retry.unwrap_or_default(), &RetryPolicy::default());
     let sync = sync(check, availability.sync.unwrap_or_default(), &institutions);
     let defaults = Defaults { retry, by: reports.by.unwrap_or(written::By::Etl) };

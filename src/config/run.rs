@@ -1,5 +1,7 @@
 //! `run:` and `retry:`.
 
+use std::time::Duration;
+
 use super::check::Check;
 use super::parallel::automatic_parallelism;
 use super::written;
@@ -12,8 +14,12 @@ const MAX_PARALLEL: i64 = 4;
 /// Jobs in one run, unless the file says otherwise.
 const MAX_JOBS: i64 = 500;
 
+/// How long claims are good without being renewed, unless the file says otherwise.
+const LEASE: Duration = Duration::from_secs(600);
+const SHORTEST_LEASE: Duration = Duration::from_secs(60);
+
 /// Checks `run:`.
-pub(super) fn run(check: &mut Check, written: written::Run) -> RunSettings {
+pub(super) fn run(check: &mut Check, written: written::Run, lease: Option<written::Span>) -> RunSettings {
     let max_parallel = match written.max_parallel {
         Some(written::MaxParallel::Auto) => automatic_parallelism(),
         Some(written::MaxParallel::Count(count)) => size(check.within(&["run", "max_parallel"], Some(count), 1..=10_000, MAX_PARALLEL)),
@@ -35,6 +41,20 @@ pub(super) fn run(check: &mut Check, written: written::Run) -> RunSettings {
             .from_year
             .and_then(|year| u16::try_from(check.within(&["run", "from_year"], Some(year), years, i64::from(Period::FIRST_YEAR))).ok()),
         deadline: check.not_zero(&["run", "deadline"], written.deadline),
+        lease: self::lease(check, lease),
+    }
+}
+
+/// Checks `lease:`.
+fn lease(check: &mut Check, written: Option<written::Span>) -> Duration {
+    match written {
+        None => LEASE,
+        Some(written::Span(lease)) if lease >= SHORTEST_LEASE => lease,
+        Some(_) => {
+            let least = humantime::format_duration(SHORTEST_LEASE);
+            check.wrong(&["lease"], format!("lease must be at least {least}: children are stopped before it ends, with their grace"));
+            LEASE
+        }
     }
 }
 

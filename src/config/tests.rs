@@ -122,8 +122,15 @@ fn defaults_are_those_of_the_specification() {
     assert_eq!(config.database.max_connections, 10);
     assert_eq!(config.database.availability.to_string(), "aegis_data_availability");
     assert_eq!(config.database.reports.to_string(), "aegis_reports");
-    let run =
-        RunSettings { max_parallel: 4, chain_by: ChainBy::Bank, order: Order::NewestFirst, max_jobs: 500, from_year: None, deadline: None };
+    let run = RunSettings {
+        max_parallel: 4,
+        chain_by: ChainBy::Bank,
+        order: Order::NewestFirst,
+        max_jobs: 500,
+        from_year: None,
+        deadline: None,
+        lease: Duration::from_secs(600),
+    };
     assert_eq!(config.run, run);
     let etl = &config.etls[0];
     assert_eq!(etl.command.cwd, base);

@@ -30,6 +30,9 @@ pub(super) struct Written {
     pub(super) run: Option<Run>,
     /// How often a job is tried in one run, and how long it waits between.
     pub(super) retry: Option<Retry>,
+    /// How long a run's claims are good without being renewed. A run on another host that renews them no longer is taken for
+    /// dead. Default: `10m`.
+    pub(super) lease: Option<Span>,
     /// Where the data that reports are made from is recorded.
     pub(super) availability: Option<Availability>,
     /// Where reports are recorded.

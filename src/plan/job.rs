@@ -1,5 +1,7 @@
 //! Jobs, their owners and their records, as values.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use super::gap::GapKey;
@@ -31,8 +33,21 @@ pub struct NewRun {
     pub version: &'static str,
     /// The options it was started with.
     pub options: serde_json::Value,
+    /// How long its claims are good without being renewed.
+    pub lease: Duration,
     /// Wall clock.
     pub started_at: DateTime<Utc>,
+}
+
+/// A run that is recorded as running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningRun {
+    /// Its id.
+    pub id: RunId,
+    /// Who works on it.
+    pub owner: Owner,
+    /// Whether its lease has ended, by the database's clock.
+    pub expired: bool,
 }
 
 /// A run's state in the database.

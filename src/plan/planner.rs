@@ -292,6 +292,7 @@ mod tests {
                     max_jobs: 500,
                     from_year: None,
                     deadline: None,
+                    lease: std::time::Duration::from_secs(600),
                 },
                 selection: Selection::default(),
                 running: HashMap::new(),

@@ -115,6 +115,8 @@ pub struct RunSettings {
     pub from_year: Option<u16>,
     /// No job starts later than this after the lock was taken.
     pub deadline: Option<Duration>,
+    /// How long a run's claims are good without being renewed.
+    pub lease: Duration,
 }
 
 /// What makes a chain: the jobs that run one after the other.

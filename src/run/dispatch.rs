@@ -29,6 +29,7 @@ type Work<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
 enum Done {
     Attempt(JobIndex, Result<Report, StoreError>),
     Record(Result<(), StoreError>),
+    Renewal(Result<bool, StoreError>),
 }
 
 /// The jobs of a run, being worked on.
@@ -43,6 +44,10 @@ pub(super) struct Dispatch<'a> {
     jobs: Vec<Live>,
     work: FuturesUnordered<Work<'a>>,
     started: Instant,
+    /// When the lease was last known to be renewed.
+    leased_since: Instant,
+    renew_at: Instant,
+    renewing: bool,
     broken: Option<String>,
 }
 
@@ -73,7 +78,22 @@ impl<'a> Dispatch<'a> {
             })
             .collect();
         let (brake, _) = watch::channel(Stop::No);
-        Self { workshop, plan, schedule, stop, brake, events, jobs, work: FuturesUnordered::new(), started: since, broken: None }
+        let now = Instant::now();
+        Self {
+            workshop,
+            plan,
+            schedule,
+            stop,
+            brake,
+            events,
+            jobs,
+            work: FuturesUnordered::new(),
+            started: since,
+            leased_since: now,
+            renew_at: now + workshop.lease / 3,
+            renewing: false,
+            broken: None,
+        }
     }
 
     /// Works until nothing is left to do or to wait for.
@@ -106,6 +126,7 @@ impl<'a> Dispatch<'a> {
             tokio::select! {
                 Some(done) = self.work.next(), if !self.work.is_empty() => self.done(done),
                 () = sleep_until(until) => {}
+                () = tokio::time::sleep_until(self.renew_at), if !self.renewing => self.renew(),
                 () = more_than(&mut self.stop, asked) => {}
             }
         }
@@ -139,7 +160,8 @@ impl<'a> Dispatch<'a> {
             Done::Attempt(_, Ok(report)) => self.ended(report),
             Done::Attempt(job, Err(error)) => self.unrecorded(job, &error),
             Done::Record(Ok(())) => {}
-            Done::Record(Err(error)) => self.broke(&error),
+            Done::Record(Err(error)) => self.broke(&error.to_string()),
+            Done::Renewal(renewed) => self.renewed(renewed),
         }
     }
 
@@ -161,9 +183,31 @@ impl<'a> Dispatch<'a> {
         self.schedule.ended(self.plan, job, class, after, attempt, self.started.elapsed());
     }
 
+    /// Renews the lease when a third of it has passed, one renewal at a time.
+    fn renew(&mut self) {
+        self.renewing = true;
+        let (store, run, lease) = (&self.workshop.store, self.workshop.run, self.workshop.lease);
+        self.work.push(Box::pin(async move { Done::Renewal(store.renew(run, lease).await) }));
+    }
+
+    fn renewed(&mut self, renewed: Result<bool, StoreError>) {
+        self.renewing = false;
+        self.renew_at = Instant::now() + self.workshop.lease / 3;
+        match renewed {
+            Ok(true) => self.leased_since = Instant::now(),
+            Ok(false) => self.broke("another host took this run for dead; its claims are gone"),
+            // Children are stopped while the claims on them are still good.
+            Err(error) if self.leased_since.elapsed() * 2 >= self.workshop.lease => self.broke(&error.to_string()),
+            Err(error) => {
+                tracing::warn!("{error}; trying again");
+                self.renew_at = Instant::now() + self.workshop.lease / 30;
+            }
+        }
+    }
+
     /// The database failed during an attempt: how it ended is not on record.
     fn unrecorded(&mut self, job: JobIndex, error: &StoreError) {
-        self.broke(error);
+        self.broke(&error.to_string());
         self.finish(job, JobState::Failed, Some(format!("its end could not be recorded: {error}")));
         self.schedule.ended(self.plan, job, None, After::Cancel, 1, self.started.elapsed());
     }
@@ -197,8 +241,8 @@ impl<'a> Dispatch<'a> {
     }
 
     /// The database failed: what cannot be recorded is not started, and what runs is stopped.
-    fn broke(&mut self, error: &StoreError) {
-        self.broken.get_or_insert_with(|| error.to_string());
+    fn broke(&mut self, error: &str) {
+        self.broken.get_or_insert_with(|| error.to_owned());
         self.brake.send_if_modified(|stop| {
             let more = *stop < Stop::Gracefully;
             if more {

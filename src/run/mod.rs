@@ -170,6 +170,7 @@ impl Invocation {
         });
         let workshop = Workshop {
             run: self.id,
+            lease: self.settings.lease,
             store: self.store.clone(),
             executor: self.executor.clone(),
             institutions: self.institutions.clone(),
@@ -191,7 +192,14 @@ impl Invocation {
     }
 
     fn record(&self, started_at: DateTime<Utc>) -> NewRun {
-        NewRun { id: self.id, owner: this_process(), version: env!("CARGO_PKG_VERSION"), options: self.options.clone(), started_at }
+        NewRun {
+            id: self.id,
+            owner: this_process(),
+            version: env!("CARGO_PKG_VERSION"),
+            options: self.options.clone(),
+            lease: self.settings.lease,
+            started_at,
+        }
     }
 
     fn new_jobs(&self, plan: &Plan, ids: &[JobId]) -> Vec<NewJob> {

@@ -1,13 +1,14 @@
 //! Finds out what runs that died have left, and closes their records (specification §6, step 3).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::Utc;
 
 use super::{RunError, host};
 use crate::execute::survivors;
 use crate::plan::gap::GapKey;
-use crate::plan::job::{Owner, RunCounts, RunState};
+use crate::plan::ids::RunId;
+use crate::plan::job::{Owner, RunCounts, RunState, RunningRun};
 use crate::plan::liveness::Liveness;
 use crate::store::{self, Store};
 
@@ -25,13 +26,13 @@ pub(super) struct Found {
 /// # Errors
 /// When the database fails.
 pub(super) async fn look(store: &dyn Store) -> store::Result<Found> {
+    let dead = dead_runs(store).await?;
     let mut found = Found::default();
     for job in store.running_jobs().await? {
-        match host::is_alive(&job.owner) {
-            Liveness::Dead => found.lost.push(job.gap),
-            Liveness::Alive | Liveness::Elsewhere => {
-                found.running.insert(job.gap, job.owner);
-            }
+        if dead.contains(&job.run) {
+            found.lost.push(job.gap);
+        } else {
+            found.running.insert(job.gap, job.owner);
         }
     }
     Ok(found)
@@ -43,32 +44,35 @@ pub(super) async fn look(store: &dyn Store) -> store::Result<Found> {
 /// # Errors
 /// When the database fails, or a process that survived cannot be ended.
 pub(super) async fn recover(store: &dyn Store) -> Result<Found, RunError> {
-    let mut found = Found::default();
-    let now = Utc::now();
-    let mut dead = Vec::new();
-    for (run, owner) in store.running_runs().await? {
-        if host::is_alive(&owner) == Liveness::Dead {
-            let ended = survivors::end(&run.to_string()).await.map_err(RunError::Survivors)?;
-            if ended > 0 {
-                tracing::warn!("Ended {ended} processes that outlived run {}", run.short());
-            }
-            dead.push(run);
+    let dead = dead_runs(store).await?;
+    for run in &dead {
+        let ended = survivors::end(&run.to_string()).await.map_err(RunError::Survivors)?;
+        if ended > 0 {
+            tracing::warn!("Ended {ended} processes that outlived run {}", run.short());
         }
     }
+    let mut found = Found::default();
+    let now = Utc::now();
     for job in store.running_jobs().await? {
-        match host::is_alive(&job.owner) {
-            Liveness::Dead => {
-                if store.lose(job.claim, now).await? {
-                    found.lost.push(job.gap);
-                }
-            }
-            Liveness::Alive | Liveness::Elsewhere => {
-                found.running.insert(job.gap, job.owner);
-            }
+        if !dead.contains(&job.run) {
+            found.running.insert(job.gap, job.owner);
+        } else if store.lose(job.claim, now).await? {
+            found.lost.push(job.gap);
         }
     }
     for run in dead {
         store.end_run(run, RunState::Lost, RunCounts::default(), now).await?;
     }
     Ok(found)
+}
+
+/// Runs whose owner is dead: at once where this host can tell, whatever the clock says; elsewhere when the lease has ended.
+async fn dead_runs(store: &dyn Store) -> store::Result<BTreeSet<RunId>> {
+    let runs = store.running_runs().await?;
+    let is_dead = |run: &RunningRun| match host::is_alive(&run.owner) {
+        Liveness::Dead => true,
+        Liveness::Alive => false,
+        Liveness::Elsewhere => run.expired,
+    };
+    Ok(runs.into_iter().filter(is_dead).map(|run| run.id).collect())
 }

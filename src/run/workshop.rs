@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -21,6 +22,8 @@ use crate::store::Store;
 pub(super) struct Workshop {
     /// The run.
     pub(super) run: RunId,
+    /// How long its claims are good without being renewed.
+    pub(super) lease: Duration,
     /// Where everything is recorded.
     pub(super) store: Arc<dyn Store>,
     /// What starts the programs.

@@ -61,7 +61,11 @@ macro_rules! implement_store {
                 self.answered(<$adapter>::end_run(self, run, state, counts, at)).await
             }
 
-            async fn running_runs(&self) -> Result<Vec<(RunId, Owner)>> {
+            async fn renew(&self, run: RunId, span: std::time::Duration) -> Result<bool> {
+                self.answered(<$adapter>::renew(self, run, span)).await
+            }
+
+            async fn running_runs(&self) -> Result<Vec<RunningRun>> {
                 self.answered(<$adapter>::running_runs(self)).await
             }
 

@@ -12,6 +12,7 @@ mod record;
 mod sqlite;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -20,7 +21,7 @@ pub use error::StoreError;
 use crate::plan::etl::EtlIndex;
 use crate::plan::facts::{Candidate, CensusGroup};
 use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob};
+use crate::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob, RunningRun};
 use crate::plan::period::Period;
 use crate::plan::settings::{Database, DatabaseTarget};
 
@@ -161,8 +162,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Records that a run has ended; its jobs that are still queued become cancelled.
     async fn end_run(&self, run: RunId, state: RunState, counts: RunCounts, at: DateTime<Utc>) -> Result<()>;
 
-    /// Runs that are recorded as running, with their owners.
-    async fn running_runs(&self) -> Result<Vec<(RunId, crate::plan::job::Owner)>>;
+    /// Makes the run's lease last `span` from now on, by the database's clock. `false` when the run is not running any more:
+    /// another host took it for dead, and its claims with it.
+    async fn renew(&self, run: RunId, span: Duration) -> Result<bool>;
+
+    /// Runs that are recorded as running.
+    async fn running_runs(&self) -> Result<Vec<RunningRun>>;
 
     /// Jobs that are recorded as running.
     async fn running_jobs(&self) -> Result<Vec<RunningJob>>;

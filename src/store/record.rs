@@ -13,7 +13,7 @@ use crate::plan::etl::EtlIndex;
 use crate::plan::facts::{AvailabilityKey, Candidate, CensusGroup};
 use crate::plan::gap::GapKey;
 use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{AttemptEnd, Claim, Owner, ReportRow, RunningJob};
+use crate::plan::job::{AttemptEnd, Claim, Owner, ReportRow, RunningJob, RunningRun};
 use crate::plan::outcome::Outcome;
 
 /// Says what was being done when the driver failed.
@@ -138,13 +138,14 @@ impl OwnerColumns {
 #[derive(sqlx::FromRow)]
 pub(super) struct RunningRunColumns {
     id: String,
+    expired: bool,
     #[sqlx(flatten)]
     owner: OwnerColumns,
 }
 
 impl RunningRunColumns {
-    pub(super) fn run(self) -> sqlx::Result<(RunId, Owner)> {
-        Ok((RunId::parse(&self.id).map_err(undecodable)?, self.owner.owner()?))
+    pub(super) fn run(self) -> sqlx::Result<RunningRun> {
+        Ok(RunningRun { id: RunId::parse(&self.id).map_err(undecodable)?, owner: self.owner.owner()?, expired: self.expired })
     }
 }
 

@@ -6,4 +6,5 @@
 mod support;
 
 mod jobs;
+mod lease;
 mod orphans;

@@ -198,7 +198,14 @@ pub(crate) fn owner() -> Owner {
 /// Records a run as begun.
 pub(crate) async fn begin_run(store: &dyn Store) -> RunId {
     let id = RunId::new(Uuid::new_v4());
-    let run = NewRun { id, owner: owner(), version: "1.2.3", options: serde_json::json!({"force": false}), started_at: at(0) };
+    let run = NewRun {
+        id,
+        owner: owner(),
+        version: "1.2.3",
+        options: serde_json::json!({"force": false}),
+        lease: std::time::Duration::from_secs(600),
+        started_at: at(0),
+    };
     store.begin_run(&run).await.unwrap();
     id
 }

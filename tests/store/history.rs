@@ -1,6 +1,8 @@
 //! Every transition, and what guards it.
 
-use etl_orch::plan::job::{Claim, RunCounts, RunState};
+use std::time::Duration;
+
+use etl_orch::plan::job::{Claim, RunCounts, RunState, RunningRun};
 use etl_orch::plan::outcome::Outcome;
 
 use crate::fixture::{Fixture, at, begin_run, claim, claimed, end, new_job, owner};
@@ -12,6 +14,7 @@ crate::on_both_databases![
     attempts_follow_each_other_within_a_job,
     a_job_succeeds,
     a_job_fails,
+    a_lease_ends_by_the_databases_clock_unless_it_is_renewed,
     a_job_is_skipped,
     a_job_is_cancelled_with_and_without_an_attempt,
     a_lost_job_loses_its_open_attempt,
@@ -24,7 +27,7 @@ crate::on_both_databases![
 async fn a_run_is_recorded_from_beginning_to_end(fixture: Fixture) {
     let store = fixture.open().await;
     let run = begin_run(&*store).await;
-    assert_eq!(store.running_runs().await.unwrap(), [(run, owner())]);
+    assert_eq!(store.running_runs().await.unwrap(), [RunningRun { id: run, owner: owner(), expired: false }]);
     let counts = RunCounts { planned: 5, succeeded: 1, failed: 2, skipped: 1, cancelled: 1 };
     store.end_run(run, RunState::Failed, counts, at(60)).await.unwrap();
     store.end_run(run, RunState::Succeeded, RunCounts::default(), at(70)).await.unwrap();
@@ -34,6 +37,19 @@ async fn a_run_is_recorded_from_beginning_to_end(fixture: Fixture) {
     assert_eq!(fixture.rows(&row).await, ["here|1.2.3|failed|5|1|2|1|1"]);
     let time = if fixture.is_sqlite() { "ended_at" } else { "to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')" };
     assert_eq!(fixture.rows(&format!("SELECT {time} FROM {table}")).await, ["2025-06-01T12:01:00.000000Z"]);
+}
+
+async fn a_lease_ends_by_the_databases_clock_unless_it_is_renewed(fixture: Fixture) {
+    let store = fixture.open().await;
+    let run = begin_run(&*store).await;
+    let expired = async || store.running_runs().await.unwrap()[0].expired;
+    assert!(!expired().await);
+    assert!(store.renew(run, Duration::ZERO).await.unwrap());
+    while !expired().await {} // the clock has only to move on
+    assert!(store.renew(run, Duration::from_secs(600)).await.unwrap());
+    assert!(!expired().await);
+    store.end_run(run, RunState::Lost, RunCounts::default(), at(60)).await.unwrap();
+    assert!(!store.renew(run, Duration::from_secs(600)).await.unwrap(), "a run that was taken for dead has no lease");
 }
 
 async fn the_end_of_a_run_cancels_what_it_did_not_start(fixture: Fixture) {

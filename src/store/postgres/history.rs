@@ -1,13 +1,15 @@
 //! Runs, jobs and attempts: every transition guarded by the state it leaves and by the claim's fence, and where that
 //! can be, one statement.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, FromRow, Row};
 
 use super::{DURABLE, Postgres, reports};
 use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, Owner, ReportKey, RunCounts, RunState, RunningJob};
+use crate::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun};
 use crate::store::Result;
 use crate::store::columns::Column;
 use crate::store::delegate::Ending;
@@ -17,8 +19,8 @@ impl Postgres {
     pub(super) async fn begin_run(&self, run: &NewRun) -> Result<()> {
         let mut lease = self.connections.lease().await?;
         let done = sqlx::query(
-            "INSERT INTO etl_orch.etl_runs (id, host, boot_id, pid, pid_started, version, options, state, started_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, 'running', $8)",
+            "INSERT INTO etl_orch.etl_runs (id, host, boot_id, pid, pid_started, version, options, state, started_at, lease_until)
+             VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, 'running', $8, clock_timestamp() + make_interval(secs => $9))",
         )
         .bind(run.id.to_string())
         .bind(storable(&run.owner.host))
@@ -28,6 +30,7 @@ impl Postgres {
         .bind(run.version)
         .bind(storable_json(&run.options))
         .bind(run.started_at)
+        .bind(run.lease.as_secs_f64())
         .execute(&mut *lease)
         .await;
         lease.settle("recording the start of the run", done.map(drop))
@@ -54,13 +57,26 @@ impl Postgres {
         lease.settle("recording the end of the run", done.map(drop))
     }
 
-    pub(super) async fn running_runs(&self) -> Result<Vec<(RunId, Owner)>> {
+    pub(super) async fn renew(&self, run: RunId, span: Duration) -> Result<bool> {
+        let mut lease = self.connections.lease().await?;
+        let done = sqlx::query(
+            "UPDATE etl_orch.etl_runs SET lease_until = clock_timestamp() + make_interval(secs => $2)
+             WHERE id = $1 AND state = 'running'",
+        )
+        .bind(run.to_string())
+        .bind(span.as_secs_f64())
+        .execute(&mut *lease)
+        .await;
+        lease.settle("renewing the run's lease", done.map(|done| done.rows_affected() > 0))
+    }
+
+    pub(super) async fn running_runs(&self) -> Result<Vec<RunningRun>> {
         if !self.has_history {
             return Ok(Vec::new());
         }
         let mut lease = self.connections.lease().await?;
         let rows: sqlx::Result<Vec<RunningRunColumns>> = sqlx::query_as(
-            "SELECT id, host, boot_id, pid, pid_started FROM etl_orch.etl_runs WHERE state = 'running' ORDER BY started_at, id",
+            "SELECT id, host, boot_id, pid, pid_started, lease_until < clock_timestamp() AS expired FROM etl_orch.etl_runs WHERE state = 'running' ORDER BY started_at, id",
         )
         .fetch_all(&mut *lease)
         .await;

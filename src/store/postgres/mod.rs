@@ -25,7 +25,7 @@ use super::delegate::{Ending, implement_store};
 use super::{Access, Available, Result, ScanRequest, Scanned, StoreError};
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::job::{
-    AttemptEnd, Claim, Claimed, JobState, NewJob, NewRun, Owner, ReportKey, ReportRow, RunCounts, RunState, RunningJob,
+    AttemptEnd, Claim, Claimed, JobState, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob, RunningRun,
 };
 use crate::plan::settings::{Database, TableName};
 

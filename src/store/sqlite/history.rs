@@ -1,12 +1,14 @@
 //! Runs, jobs and attempts: every transition guarded by the state it leaves and by the claim's fence.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Sqlite, begin_write, reports};
 use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, Owner, ReportKey, RunCounts, RunState, RunningJob};
+use crate::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun};
 use crate::store::Result;
 use crate::store::columns::Column;
 use crate::store::delegate::Ending;
@@ -17,8 +19,8 @@ use crate::store::record::{
 impl Sqlite {
     pub(super) async fn begin_run(&self, run: &NewRun) -> Result<()> {
         sqlx::query(
-            "INSERT INTO etl_runs (id, host, boot_id, pid, pid_started, version, options, state, started_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'running', ?8)",
+            "INSERT INTO etl_runs (id, host, boot_id, pid, pid_started, version, options, state, started_at, lease_until)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'running', ?8, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?9))",
         )
         .bind(run.id.to_string())
         .bind(storable(&run.owner.host))
@@ -28,6 +30,7 @@ impl Sqlite {
         .bind(run.version)
         .bind(storable_json(&run.options))
         .bind(rfc3339(run.started_at))
+        .bind(modifier(run.lease))
         .execute(&mut *self.connection().await?)
         .await
         .map_err(failed("recording the start of the run"))?;
@@ -39,12 +42,22 @@ impl Sqlite {
         end_run(&mut connection, run, state, counts, at).await.map_err(failed("recording the end of the run"))
     }
 
-    pub(super) async fn running_runs(&self) -> Result<Vec<(RunId, Owner)>> {
+    pub(super) async fn renew(&self, run: RunId, span: Duration) -> Result<bool> {
+        let done =
+            sqlx::query("UPDATE etl_runs SET lease_until = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?2) WHERE id = ?1 AND state = 'running'")
+                .bind(run.to_string())
+                .bind(modifier(span))
+                .execute(&mut *self.connection().await?)
+                .await;
+        done.map(|done| done.rows_affected() > 0).map_err(failed("renewing the run's lease"))
+    }
+
+    pub(super) async fn running_runs(&self) -> Result<Vec<RunningRun>> {
         if !self.has_history {
             return Ok(Vec::new());
         }
         let rows: sqlx::Result<Vec<RunningRunColumns>> =
-            sqlx::query_as("SELECT id, host, boot_id, pid, pid_started FROM etl_runs WHERE state = 'running' ORDER BY started_at, id")
+            sqlx::query_as("SELECT id, host, boot_id, pid, pid_started, lease_until < strftime('%Y-%m-%dT%H:%M:%fZ', 'now') AS expired FROM etl_runs WHERE state = 'running' ORDER BY started_at, id")
                 .fetch_all(&mut *self.connection().await?)
                 .await;
         rows.and_then(|rows| rows.into_iter().map(RunningRunColumns::run).collect()).map_err(failed("listing the running runs"))
@@ -332,4 +345,9 @@ async fn lose(connection: &mut SqliteConnection, claim: Claim, at: DateTime<Utc>
         .await?;
     transaction.commit().await?;
     Ok(true)
+}
+
+/// A span as SQLite's date functions add it.
+fn modifier(span: Duration) -> String {
+    format!("+{:.3} seconds", span.as_secs_f64())
 }
