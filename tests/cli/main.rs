@@ -5,4 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
+mod exit_codes;
 mod jobs;
+mod limits;
+mod lock;
+mod recovery;
+mod stop;
