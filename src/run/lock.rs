@@ -1,7 +1,7 @@
 //! The lock that lets one invocation work at a time (specification §6, step 2).
 //!
 //! `flock` on a file that is never removed: the kernel frees it when its holder dies, so there is no stale lock. A second
-//! file, `<lock>.wait`, is held by the one invocation that waits, so that a third need not.
+//! file, `<lock>.wait`, is held by the one invocation that waits to do everything, so that a third need not.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -86,11 +86,17 @@ pub async fn acquire(
     if wait == LockWait::None {
         return Ok(Acquired::TimedOut { holder });
     }
-    let waiting_path = waiting_path(path);
-    let waiting = open(&waiting_path)?;
-    if !try_lock(&waiting_path, &waiting)? && !has_selection {
-        return Ok(Acquired::NotNeeded { holder });
-    }
+    // One that asks for something of its own does not wait in the place of those that ask for everything.
+    let _place = if has_selection {
+        None
+    } else {
+        let place = waiting_path(path);
+        let file = open(&place)?;
+        if !try_lock(&place, &file)? {
+            return Ok(Acquired::NotNeeded { holder });
+        }
+        Some(file)
+    };
     on_wait(&holder);
     let limit = async {
         match wait {

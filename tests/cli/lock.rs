@@ -123,6 +123,21 @@ fn a_third_has_nothing_to_add_unless_it_asks_for_something() {
 }
 
 #[test]
+fn one_that_waits_with_a_selection_of_its_own_does_not_stand_in_for_the_rest() {
+    let world = World::new(Kind::Sqlite);
+    world.available("RY", 1, 2025, "Q2");
+    world.available("TD", 6, 2025, "Q2");
+    let lock = hold(&world, "");
+    let selective = world.spawn(&["--bank-symbol", "TD"]);
+    selective.until_it_says("Waiting for the lock");
+    let whole = world.spawn(&[]);
+    whole.until_it_says("Waiting for the lock");
+    drop(lock);
+    assert_eq!((selective.wait().code, whole.wait().code), (0, 0));
+    assert_eq!(world.reports().len(), 4);
+}
+
+#[test]
 fn who_does_not_want_to_wait_is_told_who_holds_the_lock() {
     let world = World::new(Kind::Sqlite);
     let _lock = hold(&world, "pid 4242 on elsewhere\u{1b}[31m since yesterday\n");
@@ -232,3 +247,4 @@ fn it_and_flock_exclude_each_other() {
     world.write("go", "");
     assert_eq!(running.wait().code, 0);
 }
+
