@@ -126,6 +126,14 @@ impl Lock {
     }
 }
 
+/// The next holder may not say who it is, and must not be taken for us.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The lock is freed all the same.
+        let _ = self.file.set_len(0);
+    }
+}
+
 /// Waits for the lock in a thread of its own, as `flock` blocks. A thread whose wait was given up ends with the process,
 /// which then has nothing left to do.
 async fn lock_in_thread(file: File) -> io::Result<File> {

@@ -248,3 +248,14 @@ fn it_and_flock_exclude_each_other() {
     assert_eq!(running.wait().code, 0);
 }
 
+#[test]
+fn nobody_is_named_who_does_not_hold_the_lock() {
+    let world = World::new(Kind::Sqlite);
+    assert_eq!(world.run(&[]).code, 0);
+    // This holder writes nothing; what stands in the file must not be the run that ended.
+    let file = File::open(world.path(LOCK)).expect("the lock file");
+    flock(&file, FlockOperation::NonBlockingLockExclusive).expect("free");
+    let done = world.run(&["--lock-wait", "none"]);
+    assert_eq!(done.code, 75, "{done:?}");
+    assert!(done.stderr.contains("held by a process that did not say who it is"), "{done:?}");
+}
