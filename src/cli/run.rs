@@ -108,28 +108,32 @@ async fn take_lock(
     signals: &Signals,
 ) -> Result<Result<Lock, Exit>, Failure> {
     let has_selection = request.selection.is_narrowed() || args.force || args.from_year.is_some();
-    let path = request.config.lock_file.clone();
-    let acquired = lock::acquire(&path, args.lock_wait, has_selection, signals.stop(), |holder| {
-        tracing::info!("Waiting for the lock {}, held by {}", path.display(), show::escape::escaped(holder));
-    })
-    .await?;
-    match acquired {
-        Acquired::Yes { lock, waited } => {
-            if waited {
+    loop {
+        let path = request.config.lock_file.clone();
+        let acquired = lock::acquire(&path, args.lock_wait, has_selection, signals.stop(), |holder| {
+            tracing::info!("Waiting for the lock {}, held by {}", path.display(), show::escape::escaped(holder));
+        })
+        .await?;
+        return Ok(match acquired {
+            Acquired::Yes { lock, waited: false } => Ok(lock),
+            Acquired::Yes { lock, waited: true } => {
                 *request = Request::load(global, args, environment)?;
+                if request.config.lock_file != path {
+                    continue; // the configuration names another lock by now
+                }
+                Ok(lock)
             }
-            Ok(Ok(lock))
-        }
-        Acquired::NotNeeded { holder } => {
-            let holder = show::escape::escaped(&holder);
-            tracing::info!("A run is active ({holder}) and another waits for it; this one has nothing to add");
-            Ok(Err(Exit::Success))
-        }
-        Acquired::TimedOut { holder } => {
-            show::diagnose(&format!("error: the lock {} is held by {}", path.display(), show::escape::escaped(&holder)));
-            Ok(Err(Exit::LockHeld))
-        }
-        Acquired::Stopped => Ok(Err(Exit::Signal(signals.number().unwrap_or_default()))),
+            Acquired::NotNeeded { holder } => {
+                let holder = show::escape::escaped(&holder);
+                tracing::info!("A run is active ({holder}) and another waits for it; this one has nothing to add");
+                Err(Exit::Success)
+            }
+            Acquired::TimedOut { holder } => {
+                show::diagnose(&format!("error: the lock {} is held by {}", path.display(), show::escape::escaped(&holder)));
+                Err(Exit::LockHeld)
+            }
+            Acquired::Stopped => Err(Exit::Signal(signals.number().unwrap_or_default())),
+        });
     }
 }
 

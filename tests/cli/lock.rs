@@ -180,6 +180,21 @@ fn a_configuration_that_went_bad_meanwhile_is_an_error_after_the_wait() {
 }
 
 #[test]
+fn a_configuration_that_names_another_lock_meanwhile_is_heeded() {
+    let world = World::new(Kind::Sqlite);
+    let lock = hold(&world, "");
+    let waiting = world.spawn(&[]);
+    waiting.until_it_says("Waiting for the lock");
+    let other = File::create(world.path("other.lock")).expect("a file");
+    flock(&other, FlockOperation::NonBlockingLockExclusive).expect("free");
+    world.settings("lock_file: other.lock\n");
+    drop(lock);
+    waiting.until_it_says("other.lock, held by");
+    drop(other);
+    assert_eq!(waiting.wait().code, 0);
+}
+
+#[test]
 fn what_is_no_file_is_refused_as_a_lock() {
     for (what, words) in [
         ("a link", "a symbolic link"),
