@@ -22,7 +22,7 @@ use crate::run::lock::{self, Acquired, Lock};
 use crate::run::signals::Signals;
 use crate::run::{Invocation, this_process};
 use crate::show;
-use crate::show::progress::{Detail, Progress};
+use crate::show::progress::{ChildOutput, Detail, Progress};
 use crate::store::{self, Access, Store};
 
 pub(super) async fn command(global: &Global, args: &RunArgs, environment: &Variables) -> Result<Exit, Failure> {
@@ -188,7 +188,12 @@ fn exit_of(report: &RunReport, args: &RunArgs, signals: &Signals) -> Exit {
 
 fn detail(global: &Global, args: &RunArgs) -> Detail {
     let for_people = global.log_format == Format::Text && !args.quiet && std::io::stderr().is_terminal();
-    Detail { live: for_people && std::env::var_os("TERM").is_none_or(|term| term != "dumb"), child_output: args.verbose }
+    let child_output = match global.log_format {
+        _ if !args.verbose => ChildOutput::Hidden,
+        Format::Text => ChildOutput::Lines,
+        Format::Json => ChildOutput::Diagnostics,
+    };
+    Detail { live: for_people && std::env::var_os("TERM").is_none_or(|term| term != "dumb"), child_output }
 }
 
 fn invocation(args: &RunArgs, request: &Request, store: Arc<dyn Store>, id: RunId, events: Arc<dyn Fn(Event) + Send + Sync>) -> Invocation {

@@ -129,6 +129,16 @@ fn verbose_shows_every_line_with_whose_it_is() {
 }
 
 #[test]
+fn verbose_keeps_json_diagnostics_json() {
+    let world = one_gap(Kind::Sqlite, "echo one; echo report > \"$4\"", &[]);
+    let done = world.run(&["-v", "--log-format", "json"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let lines: Vec<serde_json::Value> =
+        done.stderr.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    assert!(lines.iter().any(|line| line.to_string().contains("one")), "{lines:?}");
+}
+
+#[test]
 fn a_reader_that_went_away_is_no_error() {
     let world = one_gap(Kind::Sqlite, "echo report > \"$4\"", &[]);
     let mut command = std::process::Command::new("sh");
