@@ -20,7 +20,7 @@ use crate::plan::selection::Selection;
 use crate::plan::settings::Variables;
 use crate::run::lock::{self, Acquired, Lock};
 use crate::run::signals::Signals;
-use crate::run::{Invocation, this_process};
+use crate::run::{Invocation, RunError, this_process};
 use crate::show;
 use crate::show::progress::{ChildOutput, Detail, Progress};
 use crate::store::{self, Access, Store};
@@ -132,7 +132,7 @@ async fn take_lock(
                 show::diagnose(&format!("error: the lock {} is held by {}", path.display(), show::escape::escaped(&holder)));
                 Err(Exit::LockHeld)
             }
-            Acquired::Stopped => Err(Exit::Signal(signals.number().unwrap_or_default())),
+            Acquired::Stopped => Err(stopped(signals)),
         });
     }
 }
@@ -158,12 +158,19 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
         lock.announce(&text)
             .map_err(|error| Failure::Orchestrator(format!("cannot write {}: {error}", request.config.lock_file.display())))?;
     }
-    let store = store::open(&request.config.database, Access::ReadWrite).await?;
+    let store = tokio::select! {
+        store = store::open(&request.config.database, Access::ReadWrite) => store?,
+        () = signals.came() => return Ok(stopped(signals)),
+    };
     let progress = Progress::start(detail(global, args));
     let invocation = invocation(args, request, store.clone(), id, progress.sender());
     let report = invocation.run(signals.stop(), since).await;
     drop(invocation);
     progress.finish();
+    if let Err(RunError::Stopped) = report {
+        // The database may be what stands still: it is not closed in order.
+        return Ok(stopped(signals));
+    }
     store.close().await;
     let report = report?;
     let exit = exit_of(&report, args, signals);
@@ -171,6 +178,12 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
         print(global, request, &report, exit)?;
     }
     Ok(exit)
+}
+
+/// A signal came while there was nothing to stop yet.
+fn stopped(signals: &Signals) -> Exit {
+    show::diagnose(&RunError::Stopped.to_string());
+    Exit::Signal(signals.number().unwrap_or_default())
 }
 
 fn exit_of(report: &RunReport, args: &RunArgs, signals: &Signals) -> Exit {

@@ -79,6 +79,9 @@ pub enum RunError {
     /// The files that availability is learnt from cannot be read.
     #[error("cannot look for files of availability.sync: {0}")]
     Sync(std::io::Error),
+    /// A stop was asked for while the run found out what there is to do.
+    #[error("stopped before anything was started")]
+    Stopped,
 }
 
 impl Invocation {
@@ -104,15 +107,16 @@ impl Invocation {
     pub async fn run(&self, stop: watch::Receiver<Stop>, since: Instant) -> Result<RunReport, RunError> {
         let started_at = Utc::now();
         let learnt = sync::learn(&self.sync, &self.institutions).map_err(RunError::Sync)?;
-        self.check_tables().await?;
-        let found = recover::recover(&*self.store).await?;
-        self.store.begin_run(&self.record(started_at)).await?;
-        let worked = self.work(&learnt.available, &found, stop, since, started_at).await;
+        let found = unless_stopped(Stop::Gracefully, &stop, self.begin(started_at)).await?;
+        let worked = self.work(&learnt.available, &found, &stop, since, started_at).await;
         let (state, counts) = match &worked {
             Ok((_, _, results)) => (state(results), results.counts()),
-            Err(_) => (RunState::Failed, RunCounts::default()),
+            Err(RunError::Stopped) => (RunState::Cancelled, RunCounts::default()),
+            Err(RunError::Store(_) | RunError::Sync(_)) => (RunState::Failed, RunCounts::default()),
         };
-        let ended = self.store.end_run(self.id, state, counts, Utc::now()).await;
+        let end = async { Ok(self.store.end_run(self.id, state, counts, Utc::now()).await?) };
+        // A database that stands still must not keep us when nothing depends on it: the next run closes the record.
+        let ended = if matches!(worked, Err(RunError::Stopped)) { unless_stopped(Stop::AtOnce, &stop, end).await } else { end.await };
         let (synced, plan, mut results) = worked?;
         if let Err(error) = ended {
             results.broken.get_or_insert_with(|| error.to_string());
@@ -120,35 +124,50 @@ impl Invocation {
         Ok(RunReport { run: Some(self.id), started_at, plan, results: Some(results), synced, lost: found.lost, warnings: learnt.warnings })
     }
 
+    /// Checks what is there, closes what dead runs left, and records this one.
+    async fn begin(&self, started_at: DateTime<Utc>) -> Result<recover::Found, RunError> {
+        self.check_tables().await?;
+        let found = recover::recover(&*self.store).await?;
+        self.store.begin_run(&self.record(started_at)).await?;
+        Ok(found)
+    }
+
     async fn work(
         &self,
         available: &[Available],
         found: &recover::Found,
-        stop: watch::Receiver<Stop>,
+        stop: &watch::Receiver<Stop>,
         since: Instant,
         started_at: DateTime<Utc>,
     ) -> Result<(u64, Plan, Results), RunError> {
+        let (synced, plan, ids) = unless_stopped(Stop::Gracefully, stop, self.prepare(available, found, started_at)).await?;
+        let results = self.execute(&plan, &ids, stop.clone(), since, started_at).await;
+        Ok((synced, plan, results))
+    }
+
+    /// Finds out what there is to do, and records it as planned.
+    async fn prepare(
+        &self,
+        available: &[Available],
+        found: &recover::Found,
+        started_at: DateTime<Utc>,
+    ) -> Result<(u64, Plan, Vec<JobId>), RunError> {
         let news = self.store.not_yet_available(available).await?;
         if !news.is_empty() {
             self.store.add_availability(&news).await?;
         }
         let plan = planning::plan(&*self.store, self.subject(), &found.running, Vec::new()).await?;
-        let results = self.execute(&plan, stop, since, started_at).await?;
-        Ok((news.len() as u64, plan, results))
+        let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();
+        if !ids.is_empty() {
+            self.store.enqueue(self.id, &self.new_jobs(&plan, &ids), started_at).await?;
+        }
+        Ok((news.len() as u64, plan, ids))
     }
 
-    async fn execute(
-        &self,
-        plan: &Plan,
-        stop: watch::Receiver<Stop>,
-        since: Instant,
-        started_at: DateTime<Utc>,
-    ) -> Result<Results, StoreError> {
+    async fn execute(&self, plan: &Plan, ids: &[JobId], stop: watch::Receiver<Stop>, since: Instant, started_at: DateTime<Utc>) -> Results {
         if plan.jobs.is_empty() {
-            return Ok(Results::default());
+            return Results::default();
         }
-        let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();
-        self.store.enqueue(self.id, &self.new_jobs(plan, &ids), started_at).await?;
         (self.events)(Event::Started {
             labels: plan.jobs.iter().map(|job| self.label(job)).collect(),
             chains: plan.chains.len(),
@@ -165,7 +184,7 @@ impl Invocation {
             started_at,
         };
         let schedule = Schedule::new(plan, &self.etls, self.settings.max_parallel, self.settings.deadline, self.fail_fast);
-        Ok(Dispatch::new(&workshop, plan, &ids, schedule, stop, &*self.events, since).run().await)
+        Dispatch::new(&workshop, plan, ids, schedule, stop, &*self.events, since).run().await
     }
 
     async fn check_tables(&self) -> Result<(), StoreError> {
@@ -201,6 +220,21 @@ impl Invocation {
     /// `RY 2025 Q2 [call_summary]`.
     fn label(&self, job: &PlannedJob) -> String {
         report::label(job, &self.institutions, &self.etls)
+    }
+}
+
+/// What `work` comes to, unless this much is asked for first: then `work` is dropped where it stands.
+async fn unless_stopped<T>(
+    asked: Stop,
+    stop: &watch::Receiver<Stop>,
+    work: impl Future<Output = Result<T, RunError>>,
+) -> Result<T, RunError> {
+    let mut stop = stop.clone();
+    tokio::select! {
+        biased;
+        done = work => done,
+        // Ends without an answer when nobody is left who could ask; then only the work counts.
+        Ok(_) = stop.wait_for(|stop| *stop >= asked) => Err(RunError::Stopped),
     }
 }
 

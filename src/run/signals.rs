@@ -46,6 +46,14 @@ impl Signals {
         self.stop.clone()
     }
 
+    /// Waits for the first signal.
+    pub async fn came(&self) {
+        if self.stop().wait_for(|stop| *stop != Stop::No).await.is_err() {
+            // Nobody listens any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// The first signal that came.
     pub fn number(&self) -> Option<i32> {
         *self.number.borrow()

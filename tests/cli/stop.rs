@@ -1,5 +1,6 @@
 //! Told to stop, it stops what it started, records it, and says so.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::on_both_databases;
@@ -141,6 +142,23 @@ on_both_databases! {
         assert_eq!(world.value("SELECT state, succeeded, cancelled FROM etl_runs"), "cancelled|1|1");
     }
 
+    fn a_signal_before_anything_was_started_is_heard_although_the_database_stands_still(world: &World) {
+        world.single_etl("echo > started", &[]);
+        world.available("RY", 1, 2025, "Q2");
+        let mut blocker = Blocker::of(world);
+        for (signal, code) in [("TERM", 143), ("INT", 130)] {
+            let running = world.spawn(&[]);
+            blocker.until_it_blocks(world, &running);
+            running.signal(signal);
+            let done = running.wait();
+            assert_eq!(done.code, code, "{done:?}");
+        }
+        blocker.end();
+        assert!(!world.path("started").exists());
+        the_next_run_fills(world, 1);
+        assert_eq!(world.value("SELECT count(*) FROM etl_runs WHERE state = 'running'"), "0");
+    }
+
     fn a_hangup_ends_it_unless_it_is_ignored_as_by_nohup(world: &World) {
         world.single_etl("echo $$ > pid; until [ -e go ]; do sleep 0.01; done; echo report > \"$4\"", &[]);
         world.available("RY", 1, 2025, "Q2");
@@ -155,5 +173,60 @@ on_both_databases! {
         let done = running.wait();
         assert_eq!(done.code, 0, "{done:?}");
         assert_eq!(world.reports().len(), 1);
+    }
+}
+
+/// Somebody else's transaction, for which whoever reads the reports (PostgreSQL) or writes (SQLite) has to wait.
+struct Blocker {
+    client: std::process::Child,
+}
+
+impl Blocker {
+    fn of(world: &World) -> Self {
+        let (mut client, begin) = match world.kind() {
+            Kind::Sqlite => {
+                // What changes the journal mode is no writer for our purpose.
+                world.sql("PRAGMA journal_mode = WAL");
+                let mut client = Command::new("sqlite3");
+                client.arg(world.path("var/etl-orch.db"));
+                (client, "BEGIN IMMEDIATE;\nSELECT 'held';\n")
+            }
+            Kind::Postgres => (world.psql(), "BEGIN; LOCK TABLE aegis_reports;\nSELECT 'held';\n"),
+        };
+        let mut client = client.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the database's client");
+        client.stdin.as_mut().expect("piped").write_all(begin.as_bytes()).expect("a statement");
+        let mut line = String::new();
+        let stdout = client.stdout.as_mut().expect("piped");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("an answer");
+        assert_eq!(line.trim(), "held");
+        Self { client }
+    }
+
+    /// Waits until the invocation has got to where it has to wait.
+    fn until_it_blocks(&self, world: &World, running: &Running) {
+        match world.kind() {
+            Kind::Sqlite => {
+                let (directory, file) = (format!("/proc/{}/fd", running.pid()), world.path("var/etl-orch.db"));
+                until("it has the database open", || {
+                    let links = std::fs::read_dir(&directory).into_iter().flatten().flatten();
+                    links.filter_map(|link| std::fs::read_link(link.path()).ok()).any(|target| target == file)
+                });
+            }
+            Kind::Postgres => until("it waits for the table", || {
+                world.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") != "0"
+            }),
+        }
+    }
+
+    fn end(&mut self) {
+        drop(self.client.stdin.take());
+        self.client.wait().expect("the client ends");
+    }
+}
+
+impl Drop for Blocker {
+    fn drop(&mut self) {
+        let _ = self.client.kill();
+        let _ = self.client.wait();
     }
 }
