@@ -81,7 +81,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Store(error) => error.into(),
-            RunError::Sync(_) | RunError::Stopped => Self::Orchestrator(error.to_string()),
+            RunError::Sync(_) | RunError::StateDir(..) | RunError::Stopped => Self::Orchestrator(error.to_string()),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::plan::selection::Selection;
 use crate::plan::settings::Variables;
 use crate::run::lock::{self, Acquired, Lock};
 use crate::run::signals::Signals;
-use crate::run::{Invocation, RunError, this_process};
+use crate::run::{Invocation, RunError, prepare_state_dir, this_process};
 use crate::show;
 use crate::show::progress::{ChildOutput, Detail, Progress};
 use crate::store::{self, Access, Store};
@@ -158,6 +158,7 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
         lock.announce(&text)
             .map_err(|error| Failure::Orchestrator(format!("cannot write {}: {error}", request.config.lock_file.display())))?;
     }
+    prepare_state_dir(&request.config.state_dir)?;
     let store = tokio::select! {
         store = store::open(&request.config.database, Access::ReadWrite) => store?,
         () = signals.came() => return Ok(stopped(signals)),

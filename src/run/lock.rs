@@ -62,7 +62,7 @@ pub enum LockError {
     #[error("lock file {0} is {1}; remove it, or name another file as lock_file")]
     NotAFile(PathBuf, &'static str),
     /// It cannot be opened, made or locked.
-    #[error("cannot use lock file {0}: {1}")]
+    #[error("cannot use lock file {0}: {1}; name another as lock_file")]
     Io(PathBuf, io::Error),
 }
 

@@ -13,10 +13,12 @@ pub mod signals;
 mod sync;
 mod workshop;
 
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use rustix::fs::{Access, AtFlags, CWD};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -79,9 +81,25 @@ pub enum RunError {
     /// The files that availability is learnt from cannot be read.
     #[error("cannot look for files of availability.sync: {0}")]
     Sync(std::io::Error),
+    /// Logs and workspaces have no place.
+    #[error("cannot write to {0}: {1}; make it writable, or name another directory as state_dir")]
+    StateDir(PathBuf, std::io::Error),
     /// A stop was asked for while the run found out what there is to do.
     #[error("stopped before anything was started")]
     Stopped,
+}
+
+/// Makes the directories for logs and workspaces, and sees that they can be written to: better now than for every job.
+///
+/// # Errors
+/// When they cannot.
+pub fn prepare_state_dir(state_dir: &Path) -> Result<(), RunError> {
+    for directory in ["logs", "work"].map(|name| state_dir.join(name)) {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+        let writable = made.and_then(|()| Ok(rustix::fs::accessat(CWD, &directory, Access::WRITE_OK, AtFlags::EACCESS)?));
+        writable.map_err(|error| RunError::StateDir(directory, error))?;
+    }
+    Ok(())
 }
 
 impl Invocation {
@@ -112,7 +130,7 @@ impl Invocation {
         let (state, counts) = match &worked {
             Ok((_, _, results)) => (state(results), results.counts()),
             Err(RunError::Stopped) => (RunState::Cancelled, RunCounts::default()),
-            Err(RunError::Store(_) | RunError::Sync(_)) => (RunState::Failed, RunCounts::default()),
+            Err(RunError::Store(_) | RunError::Sync(_) | RunError::StateDir(..)) => (RunState::Failed, RunCounts::default()),
         };
         let end = async { Ok(self.store.end_run(self.id, state, counts, Utc::now()).await?) };
         // A database that stands still must not keep us when nothing depends on it: the next run closes the record.

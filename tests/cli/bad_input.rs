@@ -226,7 +226,33 @@ fn data_tables_that_are_missing_are_named_with_the_way_out() {
     nothing_was_started(&world);
 }
 
+/// A directory that nobody can write to, root included.
+const UNWRITABLE: &str = "/sys/kernel/etl-orch";
+
 on_both_databases! {
+    fn a_state_dir_that_cannot_be_written_stops_the_run_before_it_starts(world: &World) {
+        prepare(world);
+        world.run(&["init"]);
+        world.write("file", "");
+        let url = match world.kind() {
+            Kind::Sqlite => format!("sqlite://{}", world.path("var/etl-orch.db").display()),
+            Kind::Postgres => world.url().to_owned(),
+        };
+        for state_dir in ["file/below", "file", UNWRITABLE, "/sys/kernel"] {
+            // With a lock elsewhere too: it is the directory that matters, not the lock in it.
+            for lock in ["", "lock_file: elsewhere.lock\n"] {
+                world.write("etl-orch.yaml", &format!("database: {{url: \"{url}\"}}\nstate_dir: {state_dir}\n{lock}{ETL}"));
+                for args in [&["run"][..], &["run", "--no-lock"]] {
+                    let done = world.run(args);
+                    assert_eq!(done.code, 1, "{state_dir}: {done:?}");
+                    says(&done, &[state_dir]);
+                    nothing_was_started(world);
+                }
+            }
+            assert_eq!(world.run(&["run", "--dry-run"]).code, 0, "a dry run writes nothing");
+        }
+    }
+
     fn state_tables_of_a_later_version_are_refused_with_words(world: &World) {
         prepare(world);
         world.run(&["init"]);
