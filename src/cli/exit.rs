@@ -84,7 +84,9 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Store(error) => error.into(),
-            RunError::Sync(_) | RunError::Survivors(_) | RunError::Stopped => Self::Orchestrator(error.to_string()),
+            RunError::Sync(_) | RunError::StateDir(..) | RunError::Survivors(_) | RunError::Stopped => {
+                Self::Orchestrator(error.to_string())
+            }
         }
     }
 }

@@ -26,9 +26,9 @@ use crate::plan::settings::Variables;
 use crate::run::guard::{self, Fate, Link};
 use crate::run::lock::{self, Acquired, Lock};
 use crate::run::signals::Signals;
-use crate::run::{Invocation, RunError, this_process, told_to};
+use crate::run::{Invocation, RunError, prepare_state_dir, this_process, told_to};
 use crate::show;
-use crate::show::progress::{Detail, Progress};
+use crate::show::progress::{ChildOutput, Detail, Progress};
 use crate::store::{self, Access, Store};
 
 pub(super) async fn command(global: &Global, args: &RunArgs, environment: &Variables) -> Result<Exit, Failure> {
@@ -136,28 +136,32 @@ async fn take_lock(
     signals: &Signals,
 ) -> Result<Result<Lock, Exit>, Failure> {
     let has_selection = request.selection.is_narrowed() || args.force || args.from_year.is_some();
-    let path = request.config.lock_file.clone();
-    let acquired = lock::acquire(&path, args.lock_wait, has_selection, signals.stop(), |holder| {
-        tracing::info!("Waiting for the lock {}, held by {}", path.display(), show::escape::escaped(holder));
-    })
-    .await?;
-    match acquired {
-        Acquired::Yes { lock, waited } => {
-            if waited {
+    loop {
+        let path = request.config.lock_file.clone();
+        let acquired = lock::acquire(&path, args.lock_wait, has_selection, signals.stop(), |holder| {
+            tracing::info!("Waiting for the lock {}, held by {}", path.display(), show::escape::escaped(holder));
+        })
+        .await?;
+        return Ok(match acquired {
+            Acquired::Yes { lock, waited: false } => Ok(lock),
+            Acquired::Yes { lock, waited: true } => {
                 *request = Request::load(global, args, environment)?;
+                if request.config.lock_file != path {
+                    continue; // the configuration names another lock by now
+                }
+                Ok(lock)
             }
-            Ok(Ok(lock))
-        }
-        Acquired::NotNeeded { holder } => {
-            let holder = show::escape::escaped(&holder);
-            tracing::info!("A run is active ({holder}) and another waits for it; this one has nothing to add");
-            Ok(Err(Exit::Success))
-        }
-        Acquired::TimedOut { holder } => {
-            show::diagnose(&format!("error: the lock {} is held by {holder}", path.display()));
-            Ok(Err(Exit::LockHeld))
-        }
-        Acquired::Stopped => Ok(Err(Exit::Signal(signals.number().unwrap_or_default()))),
+            Acquired::NotNeeded { holder } => {
+                let holder = show::escape::escaped(&holder);
+                tracing::info!("A run is active ({holder}) and another waits for it; this one has nothing to add");
+                Err(Exit::Success)
+            }
+            Acquired::TimedOut { holder } => {
+                show::diagnose(&format!("error: the lock {} is held by {}", path.display(), show::escape::escaped(&holder)));
+                Err(Exit::LockHeld)
+            }
+            Acquired::Stopped => Err(stopped(signals)),
+        });
     }
 }
 
@@ -182,7 +186,11 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
         lock.announce(&text)
             .map_err(|error| Failure::Orchestrator(format!("cannot write {}: {error}", request.config.lock_file.display())))?;
     }
-    let store = store::open(&request.config.database, Access::ReadWrite).await?;
+    prepare_state_dir(&request.config.state_dir)?;
+    let store = tokio::select! {
+        store = store::open(&request.config.database, Access::ReadWrite) => store?,
+        () = signals.came() => return Ok(stopped(signals)),
+    };
     let progress = Progress::start(detail(global, args));
     let invocation = invocation(args, request, store.clone(), id, progress.sender());
     let report = tokio::select! {
@@ -194,15 +202,16 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
     };
     drop(invocation);
     progress.finish();
+    if let Err(RunError::Stopped) = report {
+        // The database may be what stands still: it is not closed in order.
+        return Ok(stopped(signals));
+    }
     store.close().await;
     if signals.guard_is_gone() {
         // What left its group is out of the executor's reach, and nobody stands guard over it any more.
         survivors::end(&id.to_string()).await.map_err(cannot("end what the ETLs left behind"))?;
     }
-    let report = match report {
-        Err(RunError::Stopped) => return Ok(Exit::Signal(signals.number().unwrap_or_default())),
-        report => report?,
-    };
+    let report = report?;
     let exit = exit_of(&report, args, signals);
     if !args.quiet || report.is_noteworthy() {
         print(global, request, &report, exit)?;
@@ -214,6 +223,12 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
 async fn hangs_after(stop: watch::Receiver<Stop>) {
     told_to(stop, Stop::AtOnce).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
+}
+
+/// A signal came while there was nothing to stop yet.
+fn stopped(signals: &Signals) -> Exit {
+    show::diagnose(&RunError::Stopped.to_string());
+    Exit::Signal(signals.number().unwrap_or_default())
 }
 
 fn exit_of(report: &RunReport, args: &RunArgs, signals: &Signals) -> Exit {
@@ -231,7 +246,12 @@ fn exit_of(report: &RunReport, args: &RunArgs, signals: &Signals) -> Exit {
 
 fn detail(global: &Global, args: &RunArgs) -> Detail {
     let for_people = global.log_format == Format::Text && !args.quiet && std::io::stderr().is_terminal();
-    Detail { live: for_people && std::env::var_os("TERM").is_none_or(|term| term != "dumb"), child_output: args.verbose }
+    let child_output = match global.log_format {
+        _ if !args.verbose => ChildOutput::Hidden,
+        Format::Text => ChildOutput::Lines,
+        Format::Json => ChildOutput::Diagnostics,
+    };
+    Detail { live: for_people && std::env::var_os("TERM").is_none_or(|term| term != "dumb"), child_output }
 }
 
 fn invocation(args: &RunArgs, request: &Request, store: Arc<dyn Store>, id: RunId, events: Arc<dyn Fn(Event) + Send + Sync>) -> Invocation {

@@ -205,7 +205,7 @@ fn mistakes_of_all_files_at_once() {
         (".env", "GOOD=1\nSECRET = s3cret and more\n"),
     ]);
     insta::assert_snapshot!(load_in(directory.path(), &[]).unwrap_err(), @r#"
-    etl-orch.yaml:7:1: unknown key "nonsense"; valid keys here are database, state_dir, lock_file, institutions, run, retry, availability, reports, etls
+    etl-orch.yaml:7:1: unknown key "nonsense"; valid keys here are database, state_dir, lock_file, institutions, run, retry, lease, availability, reports, etls
     monitored_institutions.yaml:1:1: "RY-CA" has no name; give it one
     .env:2:1: not a NAME=value line; quote values that hold spaces, $ or # (single quotes keep them as they are)
     "#);
@@ -378,7 +378,7 @@ fn an_etl_overrides_retry_in_part() {
 
 #[test]
 fn later_keys_are_unknown_until_they_have_an_effect() {
-    for key in ["cooldown", "breaker", "pools", "lease", "retention", "sources"] {
+    for key in ["cooldown", "breaker", "pools", "retention", "sources"] {
         assert!(errors(&format!("{}{key}: {{}}\n", etl_with(""))).contains("unknown key"), "{key}");
     }
 }

@@ -323,7 +323,10 @@ mod tests {
         assert_eq!(schema["title"], "etl-orch configuration");
         assert_eq!(schema["additionalProperties"], false);
         let keys: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, ["database", "state_dir", "lock_file", "institutions", "run", "retry", "availability", "reports", "etls"]);
+        assert_eq!(
+            keys,
+            ["database", "state_dir", "lock_file", "institutions", "run", "retry", "lease", "availability", "reports", "etls"]
+        );
         let etl = &schema["$defs"]["Etl"];
         assert_eq!(etl["properties"]["timeout"]["description"], "The program is ended when it runs longer. Default: 1h.");
         assert_eq!(schema["$defs"]["Retry"]["properties"]["max_attempts"]["minimum"], 1);

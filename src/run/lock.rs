@@ -1,7 +1,7 @@
 //! The lock that lets one invocation work at a time (specification §6, step 2).
 //!
 //! `flock` on a file that is never removed: the kernel frees it when its holder dies, so there is no stale lock. A second
-//! file, `<lock>.wait`, is held by the one invocation that waits, so that a third need not.
+//! file, `<lock>.wait`, is held by the one invocation that waits to do everything, so that a third need not.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -63,7 +63,7 @@ pub enum LockError {
     #[error("lock file {0} is {1}; remove it, or name another file as lock_file")]
     NotAFile(PathBuf, &'static str),
     /// It cannot be opened, made or locked.
-    #[error("cannot use lock file {0}: {1}")]
+    #[error("cannot use lock file {0}: {1}; name another as lock_file")]
     Io(PathBuf, io::Error),
 }
 
@@ -87,12 +87,17 @@ pub async fn acquire(
     if wait == LockWait::None {
         return Ok(Acquired::TimedOut { holder });
     }
-    let waiting_path = waiting_path(path);
-    let waiting = open(&waiting_path)?;
-    // Who asks for something of his own waits beside the one that waits for everything.
-    if !has_selection && !try_lock(&waiting_path, &waiting)? {
-        return Ok(Acquired::NotNeeded { holder });
-    }
+    // One that asks for something of its own does not wait in the place of those that ask for everything.
+    let _place = if has_selection {
+        None
+    } else {
+        let place = waiting_path(path);
+        let file = open(&place)?;
+        if !try_lock(&place, &file)? {
+            return Ok(Acquired::NotNeeded { holder });
+        }
+        Some(file)
+    };
     on_wait(&holder);
     let limit = async {
         match wait {
@@ -126,6 +131,14 @@ impl Lock {
     pub fn announce(&self, text: &str) -> io::Result<()> {
         self.file.write_all_at(text.as_bytes(), 0)?;
         self.file.set_len(text.len() as u64)
+    }
+}
+
+/// The next holder may not say who it is, and must not be taken for us.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The lock is freed all the same.
+        let _ = self.file.set_len(0);
     }
 }
 

@@ -14,10 +14,12 @@ pub mod signals;
 mod sync;
 mod workshop;
 
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use rustix::fs::{Access, AtFlags, CWD};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -77,15 +79,31 @@ pub enum RunError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It was told to stop before it had a plan.
-    #[error("stopped before anything was started")]
-    Stopped,
     /// A process that a dead run left cannot be ended, so its gap must not be started again.
     #[error(transparent)]
     Survivors(std::io::Error),
     /// The files that availability is learnt from cannot be read.
     #[error("cannot look for files of availability.sync: {0}")]
     Sync(std::io::Error),
+    /// Logs and workspaces have no place.
+    #[error("cannot write to {0}: {1}; make it writable, or name another directory as state_dir")]
+    StateDir(PathBuf, std::io::Error),
+    /// A stop was asked for while the run found out what there is to do.
+    #[error("stopped before anything was started")]
+    Stopped,
+}
+
+/// Makes the directories for logs and workspaces, and sees that they can be written to: better now than for every job.
+///
+/// # Errors
+/// When they cannot.
+pub fn prepare_state_dir(state_dir: &Path) -> Result<(), RunError> {
+    for directory in ["logs", "work"].map(|name| state_dir.join(name)) {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+        let writable = made.and_then(|()| Ok(rustix::fs::accessat(CWD, &directory, Access::WRITE_OK, AtFlags::EACCESS)?));
+        writable.map_err(|error| RunError::StateDir(directory, error))?;
+    }
+    Ok(())
 }
 
 impl Invocation {
@@ -111,16 +129,18 @@ impl Invocation {
     pub async fn run(&self, stop: watch::Receiver<Stop>, since: Instant) -> Result<RunReport, RunError> {
         let started_at = Utc::now();
         let learnt = sync::learn(&self.sync, &self.institutions).map_err(RunError::Sync)?;
-        self.check_tables().await?;
-        let found = recover::recover(&*self.store).await?;
-        self.store.begin_run(&self.record(started_at)).await?;
-        let worked = self.work(&learnt.available, &found, stop, since, started_at).await;
+        let found = unless_stopped(Stop::Gracefully, &stop, self.begin(started_at)).await?;
+        let worked = self.work(&learnt.available, &found, &stop, since, started_at).await;
         let (state, counts) = match &worked {
             Ok((_, _, results)) => (state(results), results.counts()),
             Err(RunError::Stopped) => (RunState::Cancelled, RunCounts::default()),
-            Err(_) => (RunState::Failed, RunCounts::default()),
+            Err(RunError::Store(_) | RunError::Sync(_) | RunError::StateDir(..) | RunError::Survivors(_)) => {
+                (RunState::Failed, RunCounts::default())
+            }
         };
-        let ended = self.store.end_run(self.id, state, counts, Utc::now()).await;
+        let end = async { Ok(self.store.end_run(self.id, state, counts, Utc::now()).await?) };
+        // A database that stands still must not keep us when nothing depends on it: the next run closes the record.
+        let ended = if matches!(worked, Err(RunError::Stopped)) { unless_stopped(Stop::AtOnce, &stop, end).await } else { end.await };
         let (synced, plan, mut results) = worked?;
         let mut warnings = learnt.warnings;
         warnings.extend(report::slow_jobs(&plan, &results, &self.institutions, &self.etls));
@@ -130,39 +150,50 @@ impl Invocation {
         Ok(RunReport { run: Some(self.id), started_at, plan, results: Some(results), synced, lost: found.lost, warnings })
     }
 
+    /// Checks what is there, closes what dead runs left, and records this one.
+    async fn begin(&self, started_at: DateTime<Utc>) -> Result<recover::Found, RunError> {
+        self.check_tables().await?;
+        let found = recover::recover(&*self.store).await?;
+        self.store.begin_run(&self.record(started_at)).await?;
+        Ok(found)
+    }
+
     async fn work(
         &self,
         available: &[Available],
         found: &recover::Found,
-        stop: watch::Receiver<Stop>,
+        stop: &watch::Receiver<Stop>,
         since: Instant,
         started_at: DateTime<Utc>,
     ) -> Result<(u64, Plan, Results), RunError> {
+        let (synced, plan, ids) = unless_stopped(Stop::Gracefully, stop, self.prepare(available, found, started_at)).await?;
+        let results = self.execute(&plan, &ids, stop.clone(), since, started_at).await;
+        Ok((synced, plan, results))
+    }
+
+    /// Finds out what there is to do, and records it as planned.
+    async fn prepare(
+        &self,
+        available: &[Available],
+        found: &recover::Found,
+        started_at: DateTime<Utc>,
+    ) -> Result<(u64, Plan, Vec<JobId>), RunError> {
         let news = self.store.not_yet_available(available).await?;
         if !news.is_empty() {
             self.store.add_availability(&news).await?;
         }
-        let planning = planning::plan(&*self.store, self.subject(), &found.running, Vec::new());
-        let plan = tokio::select! {
-            plan = planning => plan?,
-            () = told_to(stop.clone(), Stop::Gracefully) => return Err(RunError::Stopped),
-        };
-        let results = self.execute(&plan, stop, since, started_at).await?;
-        Ok((news.len() as u64, plan, results))
+        let plan = planning::plan(&*self.store, self.subject(), &found.running, Vec::new()).await?;
+        let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();
+        if !ids.is_empty() {
+            self.store.enqueue(self.id, &self.new_jobs(&plan, &ids), started_at).await?;
+        }
+        Ok((news.len() as u64, plan, ids))
     }
 
-    async fn execute(
-        &self,
-        plan: &Plan,
-        stop: watch::Receiver<Stop>,
-        since: Instant,
-        started_at: DateTime<Utc>,
-    ) -> Result<Results, StoreError> {
+    async fn execute(&self, plan: &Plan, ids: &[JobId], stop: watch::Receiver<Stop>, since: Instant, started_at: DateTime<Utc>) -> Results {
         if plan.jobs.is_empty() {
-            return Ok(Results { stopped: *stop.borrow() != Stop::No, ..Results::default() });
+            return Results { stopped: *stop.borrow() != Stop::No, ..Results::default() };
         }
-        let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();
-        self.store.enqueue(self.id, &self.new_jobs(plan, &ids), started_at).await?;
         (self.events)(Event::Started {
             labels: plan.jobs.iter().map(|job| self.label(job)).collect(),
             chains: plan.chains.len(),
@@ -180,7 +211,7 @@ impl Invocation {
             started_at,
         };
         let schedule = Schedule::new(plan, &self.etls, self.settings.max_parallel, self.settings.deadline, self.fail_fast);
-        Ok(Dispatch::new(&workshop, plan, &ids, schedule, stop, &*self.events, since).run().await)
+        Dispatch::new(&workshop, plan, ids, schedule, stop, &*self.events, since).run().await
     }
 
     async fn check_tables(&self) -> Result<(), StoreError> {
@@ -231,6 +262,19 @@ pub async fn told_to(mut stop: watch::Receiver<Stop>, least: Stop) {
     if stop.wait_for(|stop| *stop >= least).await.is_err() {
         // Nobody can ask any more.
         std::future::pending::<()>().await;
+    }
+}
+
+/// What `work` comes to, unless this much is asked for first: then `work` is dropped where it stands.
+async fn unless_stopped<T>(
+    asked: Stop,
+    stop: &watch::Receiver<Stop>,
+    work: impl Future<Output = Result<T, RunError>>,
+) -> Result<T, RunError> {
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = told_to(stop.clone(), asked) => Err(RunError::Stopped),
     }
 }
 

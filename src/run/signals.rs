@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::told_to;
 use crate::execute::Stop;
 
 /// SIGTERM, SIGINT and SIGHUP, as they come. A SIGHUP that is ignored (`nohup`) stays ignored.
@@ -86,6 +87,11 @@ impl Signals {
     /// Whether the guard has ended before us.
     pub fn guard_is_gone(&self) -> bool {
         self.number() == Some(SIGKILL)
+    }
+
+    /// Waits for the first signal.
+    pub async fn came(&self) {
+        told_to(self.stop(), Stop::Gracefully).await;
     }
 
     /// The first signal that came.

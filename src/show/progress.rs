@@ -28,7 +28,18 @@ pub struct Detail {
     /// One line per running chain and a bar for the whole.
     pub live: bool,
     /// Child output, line by line (`-v`).
-    pub child_output: bool,
+    pub child_output: ChildOutput,
+}
+
+/// What is shown of what children print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChildOutput {
+    /// Nothing.
+    Hidden,
+    /// Each line, with whose it is before it.
+    Lines,
+    /// Each line as a diagnostic of its own, where diagnostics are for programs.
+    Diagnostics,
 }
 
 /// The display. Events go in by [`Progress::sender`]; dropping every sender ends it.
@@ -169,9 +180,11 @@ impl Screen {
         if let Some(bar) = self.bars.as_ref().and_then(|bars| bars.running.get(&job)) {
             bar.set_message(text.chars().take(200).collect::<String>());
         }
-        if self.detail.child_output {
+        match self.detail.child_output {
+            ChildOutput::Hidden => {}
             // A terminal that went away ends the display, not the run.
-            let _ = writeln!(logs::Stderr, "{} | {text}", self.label(job));
+            ChildOutput::Lines => drop(writeln!(logs::Stderr, "{} | {text}", self.label(job))),
+            ChildOutput::Diagnostics => tracing::info!(job = self.label(job), "{text}"),
         }
     }
 

@@ -5,6 +5,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
+mod exit_codes;
 mod jobs;
 mod lease;
+mod limits;
+mod lock;
 mod orphans;
+mod recovery;
+mod stop;

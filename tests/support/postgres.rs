@@ -62,6 +62,13 @@ impl TestDatabase {
         format!("postgres://postgres@localhost:{}/{}?host={}", server.port, self.name, server.dir.display())
     }
 
+    /// A `psql` that reads statements and prints bare rows.
+    pub(crate) fn client(&self) -> Command {
+        let mut psql = Server::get().client("psql", &self.name);
+        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1"]);
+        psql
+    }
+
     /// Runs statements, and returns the rows, a line each with `|` between the columns.
     pub(crate) fn sql(&self, statements: &str) -> String {
         Server::get().psql(&self.name, statements)

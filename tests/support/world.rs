@@ -5,6 +5,8 @@ use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -154,6 +156,21 @@ impl World {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
+    /// What stands in the files of the world's directory whose names begin so, by name: how scripts tell of themselves.
+    pub(crate) fn notes(&self, prefix: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.root.path()).expect("a directory").map(|entry| entry.expect("an entry"));
+        let mut names: Vec<_> = entries.map(|entry| entry.file_name().into_string().expect("UTF-8")).collect();
+        names.sort();
+        names.iter().filter(|name| name.starts_with(prefix)).map(|name| self.read(name).trim().to_owned()).collect()
+    }
+
+    /// Waits until scripts have written that many notes, and reads them as pids.
+    pub(crate) fn pids(&self, prefix: &str, many: usize) -> Vec<u32> {
+        let pids = || -> Vec<u32> { self.notes(prefix).iter().filter_map(|note| note.parse().ok()).collect() };
+        until(&format!("{many} notes {prefix}* are written"), || pids().len() == many);
+        pids()
+    }
+
     /// Which database it has.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
@@ -177,6 +194,11 @@ impl World {
             String::from_utf8_lossy(&output.stdout).into_owned()
         };
         text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// A `psql` on the world's PostgreSQL.
+    pub(crate) fn psql(&self) -> Command {
+        self.server.as_ref().expect("a world on PostgreSQL").client()
     }
 
     /// The single value of a query.
@@ -284,19 +306,23 @@ impl Done {
 
 /// An invocation that runs. Killed when it is dropped before its end.
 pub(crate) struct Running {
-    child: Option<Child>,
+    child: Child,
+    stdout: Captured,
+    stderr: Captured,
 }
 
 impl Running {
     /// Starts a command with its output captured.
     pub(crate) fn start(mut command: Command) -> Self {
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-        Self { child: Some(child) }
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let stdout = Captured::of(child.stdout.take().expect("piped"));
+        let stderr = Captured::of(child.stderr.take().expect("piped"));
+        Self { child, stdout, stderr }
     }
 
     /// Its pid.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.as_ref().expect("running").id()
+        self.child.id()
     }
 
     /// Pid of the orchestrator, which the process that was started stands guard over.
@@ -318,39 +344,63 @@ impl Running {
 
     /// Whether it has not ended yet.
     pub(crate) fn is_running(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|child| child.try_wait().expect("a child").is_none())
+        self.child.try_wait().expect("a child").is_none()
+    }
+
+    /// Waits until this stands in its stderr.
+    pub(crate) fn until_it_says(&self, text: &str) {
+        until(&format!("it says {text:?}"), || self.stderr.text().contains(text));
     }
 
     /// Waits for its end, at most a minute.
     pub(crate) fn wait(mut self) -> Done {
-        let mut child = self.child.take().expect("running");
-        let stdout = read_all(child.stdout.take().expect("piped"));
-        let stderr = read_all(child.stderr.take().expect("piped"));
         let mut status = None;
         until("the invocation ends", || {
-            status = child.try_wait().expect("a child");
+            status = self.child.try_wait().expect("a child");
             status.is_some()
         });
-        let (stdout, stderr) = (stdout.join().expect("stdout"), stderr.join().expect("stderr"));
+        let (stdout, stderr) = (self.stdout.whole(), self.stderr.whole());
         Done::of(&Output { status: status.expect("ended"), stdout, stderr })
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
-fn read_all(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes).expect("readable");
-        bytes
-    })
+/// What a process printed so far.
+struct Captured {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Captured {
+    fn of(mut from: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let sink = bytes.clone();
+        let reader = std::thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(length @ 1..) = from.read(&mut chunk) {
+                sink.lock().expect("a reader does not panic").extend_from_slice(&chunk[..length]);
+            }
+        });
+        Self { bytes, reader: Some(reader) }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().expect("a reader does not panic")).into_owned()
+    }
+
+    /// Everything, once nobody can print any more.
+    fn whole(&mut self) -> Vec<u8> {
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("a reader does not panic");
+        }
+        self.bytes.lock().expect("a reader does not panic").clone()
+    }
 }
 
 /// Waits until something is so: a handshake with a deadline that only a broken program reaches.
