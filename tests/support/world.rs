@@ -214,7 +214,7 @@ impl World {
 
     /// A `psql` on the world's PostgreSQL.
     pub(crate) fn psql(&self) -> Command {
-        self.server.as_ref().expect("a world on PostgreSQL").client()
+        self.server.as_ref().expect("a world on PostgreSQL").psql()
     }
 
     /// The single value of a query.
