@@ -289,6 +289,19 @@ on_both_databases! {
 }
 
 #[test]
+fn a_state_dir_on_a_read_only_file_system_is_refused() {
+    let world = world(Kind::Postgres);
+    world.run(&["init"]);
+    for args in [&["run"][..], &["run", "--no-lock"]] {
+        let done = world.with_mounts("mkdir -p var/logs var/work; mount --bind var var; mount -o remount,bind,ro var; \"$@\"", args);
+        let Some(done) = done else { return };
+        assert_eq!(done.code, 1, "{done:?}");
+        says(&done, &["var/", "Read-only file system", "name another"]);
+        nothing_was_started(&world);
+    }
+}
+
+#[test]
 fn a_server_that_goes_away_ends_the_run_which_says_so() {
     let world = World::new(Kind::Postgres);
     let script =

@@ -149,3 +149,40 @@ fn a_reader_that_went_away_is_no_error() {
     assert_eq!(world.read("code"), "0\n");
     assert_eq!(world.reports().len(), 1);
 }
+
+#[test]
+fn a_full_disk_under_the_database_is_no_success_and_no_loss() {
+    let script = "echo report > \"$4\"; test -e second || cat /dev/zero > var/full 2> /dev/null; exit 0";
+    let world = one_gap(Kind::Sqlite, script, &[]);
+    let mounts = "cp -r var saved; mount -t tmpfs -o size=2m tmpfs var; cp saved/* var/
+        \"$@\" > first.out; echo $? > first
+        rm var/full; touch second
+        \"$@\" > second.out; echo $? > second
+        cp var/etl-orch.db* saved/";
+    let Some(done) = world.with_mounts(mounts, &["--format", "json"]) else { return };
+    let summary = |name: &str| -> serde_json::Value { serde_json::from_str(&world.read(name)).expect("a summary") };
+    assert_eq!(world.read("first"), "1\n", "{done:?}");
+    assert_eq!(summary("first.out")["results"]["succeeded"], 0, "{done:?}");
+    assert!(summary("first.out")["results"]["error"].as_str().is_some_and(|error| error.contains("disk is full")), "{done:?}");
+    assert_eq!(world.read("second"), "0\n", "{done:?}");
+    assert_eq!(summary("second.out")["results"]["succeeded"], 1, "{done:?}");
+    std::fs::remove_dir_all(world.path("var")).expect("removed");
+    std::fs::rename(world.path("saved"), world.path("var")).expect("the database as it was in the end");
+    assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary"]);
+    assert_eq!(world.value("SELECT count(*) FROM etl_jobs WHERE state IN ('queued', 'running')"), "0");
+}
+
+#[test]
+fn a_full_disk_under_logs_and_workspaces_is_told() {
+    let script = "yes | head -c 300000; echo report > \"$4\" || exit 1";
+    let world = one_gap(Kind::Postgres, script, &["retry: {max_attempts: 1}"]);
+    let done = world.with_mounts("mkdir -p var; mount -t tmpfs -o size=128k tmpfs var; \"$@\"", &[]);
+    let Some(done) = done else { return };
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stdout.contains("Failed: 1") && done.stderr.contains("No space left"), "{done:?}");
+    let tail = world.sql("SELECT tail FROM etl_attempts");
+    assert!(tail.last().is_some_and(|line| line.contains("could not be written, output is missing there")), "{tail:?}");
+    assert!(world.reports().is_empty());
+    assert_eq!(world.run(&[]).code, 0, "where there is room again");
+    assert_eq!(world.reports().len(), 1);
+}

@@ -148,7 +148,7 @@ on_both_databases! {
         let mut blocker = Blocker::of(world);
         for (signal, code) in [("TERM", 143), ("INT", 130)] {
             let running = world.spawn(&[]);
-            blocker.until_it_blocks(world, &running);
+            until_it_blocks(world, &running);
             running.signal(signal);
             let done = running.wait();
             assert_eq!(done.code, code, "{done:?}");
@@ -202,22 +202,6 @@ impl Blocker {
         Self { client }
     }
 
-    /// Waits until the invocation has got to where it has to wait.
-    fn until_it_blocks(&self, world: &World, running: &Running) {
-        match world.kind() {
-            Kind::Sqlite => {
-                let (directory, file) = (format!("/proc/{}/fd", running.pid()), world.path("var/etl-orch.db"));
-                until("it has the database open", || {
-                    let links = std::fs::read_dir(&directory).into_iter().flatten().flatten();
-                    links.filter_map(|link| std::fs::read_link(link.path()).ok()).any(|target| target == file)
-                });
-            }
-            Kind::Postgres => until("it waits for the table", || {
-                world.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") != "0"
-            }),
-        }
-    }
-
     fn end(&mut self) {
         drop(self.client.stdin.take());
         self.client.wait().expect("the client ends");
@@ -228,5 +212,21 @@ impl Drop for Blocker {
     fn drop(&mut self) {
         let _ = self.client.kill();
         let _ = self.client.wait();
+    }
+}
+
+/// Waits until the invocation has got to where it has to wait.
+fn until_it_blocks(world: &World, running: &Running) {
+    match world.kind() {
+        Kind::Sqlite => {
+            let (directory, file) = (format!("/proc/{}/fd", running.pid()), world.path("var/etl-orch.db"));
+            until("it has the database open", || {
+                let links = std::fs::read_dir(&directory).into_iter().flatten().flatten();
+                links.filter_map(|link| std::fs::read_link(link.path()).ok()).any(|target| target == file)
+            });
+        }
+        Kind::Postgres => until("it waits for the table", || {
+            world.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") != "0"
+        }),
     }
 }

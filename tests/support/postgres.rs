@@ -52,7 +52,7 @@ impl TestDatabase {
     /// Panics with the install line when there is no PostgreSQL.
     pub(crate) fn create() -> Self {
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-        Server::get().psql("postgres", &format!("CREATE DATABASE {name}"));
+        run(Server::get().psql("postgres"), &format!("CREATE DATABASE {name}"));
         Self { name }
     }
 
@@ -62,16 +62,14 @@ impl TestDatabase {
         format!("postgres://postgres@localhost:{}/{}?host={}", server.port, self.name, server.dir.display())
     }
 
-    /// A `psql` that reads statements and prints bare rows.
-    pub(crate) fn client(&self) -> Command {
-        let mut psql = Server::get().client("psql", &self.name);
-        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1"]);
-        psql
+    /// A `psql` that prints bare rows.
+    pub(crate) fn psql(&self) -> Command {
+        Server::get().psql(&self.name)
     }
 
     /// Runs statements, and returns the rows, a line each with `|` between the columns.
     pub(crate) fn sql(&self, statements: &str) -> String {
-        Server::get().psql(&self.name, statements)
+        run(self.psql(), statements)
     }
 }
 
@@ -139,13 +137,17 @@ impl Server {
         command
     }
 
-    fn psql(&self, database: &str, statements: &str) -> String {
+    fn psql(&self, database: &str) -> Command {
         let mut psql = self.client("psql", database);
-        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", statements]);
-        let Output { status, stdout, stderr } = psql.output().expect("starting psql");
-        assert!(status.success(), "{statements}\n{}", String::from_utf8_lossy(&stderr));
-        String::from_utf8_lossy(&stdout).trim_end().to_owned()
+        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1"]);
+        psql
     }
+}
+
+fn run(mut psql: Command, statements: &str) -> String {
+    let Output { status, stdout, stderr } = psql.args(["-c", statements]).output().expect("starting psql");
+    assert!(status.success(), "{statements}\n{}", String::from_utf8_lossy(&stderr));
+    String::from_utf8_lossy(&stdout).trim_end().to_owned()
 }
 
 /// The directory of the server's programs: that of `pg_config`, or the newest under Debian's.

@@ -139,6 +139,18 @@ impl World {
         Running::start(self.command(args))
     }
 
+    /// Runs an `sh` script in the world's directory, where it may mount what nobody else sees; `"$@"` is the binary.
+    /// `None` where mounting is not permitted.
+    pub(crate) fn with_mounts(&self, script: &str, args: &[&str]) -> Option<Done> {
+        let namespace: &[&str] = if rustix::process::geteuid().is_root() { &["-m"] } else { &["-r", "-m"] };
+        let unshare = |script: &str| {
+            let (mut unshare, run) = (Command::new("unshare"), self.command(args));
+            unshare.args(namespace).args(["sh", "-c", script, "sh"]).arg(run.get_program()).args(run.get_args());
+            Done::of(&unshare.current_dir(self.root.path()).stdin(Stdio::null()).output().expect("unshare is installed"))
+        };
+        (unshare("mount -t tmpfs tmpfs .").code == 0).then(|| unshare(script))
+    }
+
     /// Path of a file in the world's directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
@@ -198,7 +210,7 @@ impl World {
 
     /// A `psql` on the world's PostgreSQL.
     pub(crate) fn psql(&self) -> Command {
-        self.server.as_ref().expect("a world on PostgreSQL").client()
+        self.server.as_ref().expect("a world on PostgreSQL").psql()
     }
 
     /// The single value of a query.
