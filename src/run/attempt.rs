@@ -233,7 +233,12 @@ fn prepare(paths: &Paths) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&paths.work_dir)?;
     for entry in std::fs::read_dir(&paths.work_dir)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("output-") {
+        if !entry.file_name().to_string_lossy().starts_with("output-") {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
             std::fs::remove_file(entry.path())?;
         }
     }
