@@ -19,8 +19,8 @@ pub enum Outcome {
     SpawnFailed(String),
     /// Exit 0, but the report is not there, or is the one that was there before.
     NoOutput(String),
-    /// The process said that its input is not ready.
-    NotReady,
+    /// The process said, by this exit code, that its input is not ready.
+    NotReady(i32),
     /// Ended because etl-orch was told to stop.
     Interrupted,
     /// Nobody saw how it ended.
@@ -38,18 +38,17 @@ impl Outcome {
             Self::TimedOut(_) => "timed_out",
             Self::SpawnFailed(_) => "spawn_failed",
             Self::NoOutput(_) => "no_output",
-            Self::NotReady => "not_ready",
+            Self::NotReady(_) => "not_ready",
             Self::Interrupted => "interrupted",
             Self::Lost => "lost",
         }
     }
 
-    /// The number that goes with `exit_code` and `signal`.
+    /// The number that goes with `exit_code`, `signal` and `not_ready`.
     #[must_use]
     pub fn number(&self) -> Option<i32> {
         match self {
-            Self::ExitCode(number) | Self::Signal(number) => Some(*number),
-            Self::NotReady => Some(ExitCodes::NOT_READY),
+            Self::ExitCode(number) | Self::Signal(number) | Self::NotReady(number) => Some(*number),
             Self::Succeeded | Self::TimedOut(_) | Self::SpawnFailed(_) | Self::NoOutput(_) | Self::Interrupted | Self::Lost => None,
         }
     }
@@ -65,7 +64,7 @@ impl fmt::Display for Outcome {
             Self::TimedOut(limit) => write!(f, "timed out after {}", humantime::format_duration(*limit)),
             Self::SpawnFailed(why) => write!(f, "could not be started: {why}"),
             Self::NoOutput(why) => write!(f, "no output: {why}"),
-            Self::NotReady => write!(f, "not ready"),
+            Self::NotReady(_) => write!(f, "not ready"),
             Self::Interrupted => write!(f, "interrupted"),
             Self::Lost => write!(f, "lost"),
         }
@@ -104,17 +103,12 @@ pub struct ExitCodes {
     pub transient: BTreeSet<i32>,
 }
 
-impl ExitCodes {
-    /// The code that says "not ready" unless configured otherwise.
-    pub const NOT_READY: i32 = 66;
-}
-
 impl Default for ExitCodes {
     fn default() -> Self {
         Self {
             permanent: BTreeSet::from([65]),
             config: BTreeSet::from([64, 77, 78, 126, 127]),
-            not_ready: BTreeSet::from([Self::NOT_READY]),
+            not_ready: BTreeSet::from([66]),
             transient: BTreeSet::from([69, 75]),
         }
     }
@@ -124,7 +118,7 @@ impl ExitCodes {
     /// The outcome that an exit code other than 0 stands for.
     #[must_use]
     pub fn outcome(&self, code: i32) -> Outcome {
-        if self.not_ready.contains(&code) { Outcome::NotReady } else { Outcome::ExitCode(code) }
+        if self.not_ready.contains(&code) { Outcome::NotReady(code) } else { Outcome::ExitCode(code) }
     }
 
     /// What an outcome means under these codes.
@@ -135,7 +129,7 @@ impl ExitCodes {
             Outcome::ExitCode(code) if self.permanent.contains(code) => Class::Permanent,
             Outcome::ExitCode(code) if self.config.contains(code) => Class::Configuration,
             Outcome::SpawnFailed(_) => Class::Configuration,
-            Outcome::NotReady => Class::NotReady,
+            Outcome::NotReady(_) => Class::NotReady,
             Outcome::ExitCode(_) | Outcome::TimedOut(_) | Outcome::NoOutput(_) => Class::Transient,
             Outcome::Signal(_) | Outcome::Lost => Class::Crash,
             Outcome::Interrupted => Class::Interrupted,
@@ -171,7 +165,7 @@ mod tests {
     fn codes_can_be_moved() {
         let codes = ExitCodes { config: BTreeSet::from([2]), not_ready: BTreeSet::from([3]), ..ExitCodes::default() };
         assert_eq!(codes.classify(&codes.outcome(2)), Class::Configuration);
-        assert_eq!(codes.outcome(3), Outcome::NotReady);
+        assert_eq!(codes.outcome(3), Outcome::NotReady(3));
         assert_eq!(codes.outcome(66), Outcome::ExitCode(66));
     }
 

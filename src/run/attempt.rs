@@ -259,7 +259,7 @@ fn tidy(work_dir: &Path) {
 
 /// The outcome, and the last line that the process printed: usually what went wrong.
 fn explain(outcome: &Outcome, tail: &str) -> String {
-    let speaks = matches!(outcome, Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady | Outcome::TimedOut(_));
+    let speaks = matches!(outcome, Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady(_) | Outcome::TimedOut(_));
     match tail.lines().rev().find(|line| !line.trim().is_empty()) {
         Some(last) if speaks => format!("{outcome} - {}", last.trim()),
         _ => outcome.to_string(),

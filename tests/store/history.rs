@@ -101,7 +101,7 @@ async fn a_job_fails(fixture: Fixture) {
 async fn a_job_is_skipped(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.skip(claim, &end(1, Outcome::NotReady), "its input is not ready").await.unwrap());
+    assert!(store.skip(claim, &end(1, Outcome::NotReady(66)), "its input is not ready").await.unwrap());
     assert_eq!(fixture.jobs().await, ["skipped|its input is not ready"]);
     assert_eq!(fixture.attempts().await, ["1|not_ready|66|not ready"]);
 }
