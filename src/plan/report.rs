@@ -60,6 +60,8 @@ pub struct JobResult {
     pub state: JobState,
     /// How many attempts it had.
     pub attempts: u32,
+    /// Whether it failed because no attempt was left, and not because another could not help.
+    pub exhausted: bool,
     /// From its first attempt to its end.
     pub duration: Duration,
     /// Why, unless it succeeded.
