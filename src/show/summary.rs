@@ -187,7 +187,9 @@ impl Page<'_> {
     fn warnings(&mut self) {
         let lines = warnings(self.report);
         if !lines.is_empty() {
-            self.line("");
+            if !self.text.ends_with("\n\n") {
+                self.line("");
+            }
             self.line("Warnings:");
             for line in lines {
                 self.line(format!("  ⚠ {line}"));
