@@ -159,8 +159,13 @@ impl Screen {
             bar.set_message(text.chars().take(200).collect::<String>());
         }
         if self.detail.child_output {
-            // A terminal that went away ends the display, not the run.
-            let _ = writeln!(logs::Stderr, "{} | {text}", self.label(job));
+            let label = self.label(job);
+            if logs::are_json() {
+                tracing::info!("{label} | {text}");
+            } else {
+                // A terminal that went away ends the display, not the run.
+                let _ = writeln!(logs::Stderr, "{label} | {text}");
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use super::logs;
+
 /// Writes data to stdout. A reader that went away is no error.
 ///
 /// # Errors
@@ -14,8 +16,12 @@ pub fn out(text: &str) -> io::Result<()> {
     }
 }
 
-/// Says on stderr what went wrong: each line of `text` as it is.
+/// Says on stderr what went wrong: each line of `text` as it is, or one JSON object where log lines are JSON.
 pub fn diagnose(text: &str) {
+    if logs::are_json() {
+        tracing::error!("{text}");
+        return;
+    }
     // There is nowhere left to say that stderr is gone.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
