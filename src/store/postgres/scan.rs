@@ -6,7 +6,7 @@ use sqlx::{Connection, Postgres as Driver, QueryBuilder};
 
 use super::Postgres;
 use crate::plan::etl::EtlIndex;
-use crate::store::record::{candidate, group, storable, tag_sets, tags};
+use crate::store::record::{POSSIBLE_YEARS, candidate, group, storable, tag_sets, tags};
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
 
 type Sink<'a> = dyn FnMut(Scanned) + Send + 'a;
@@ -65,7 +65,7 @@ impl Postgres {
              count(DISTINCT s.fiscal_year) + (count(*) > count(s.fiscal_year))::int FROM (",
         );
         self.push_source(&mut query, request, tags);
-        query.push(") s GROUP BY s.bank_id, s.bank_symbol, s.quarter");
+        query.push(format!(") s GROUP BY s.bank_id, s.bank_symbol, s.quarter, s.fiscal_year {POSSIBLE_YEARS}"));
         let mut rows = query.build().fetch(connection);
         while let Some(row) = rows.try_next().await? {
             sink(group(&row, etls)?);

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, QueryBuilder};
 
 use super::{Driver, Sqlite};
 use crate::plan::etl::EtlIndex;
-use crate::store::record::{candidate, failed, group, signed, tag_sets, tags, text};
+use crate::store::record::{POSSIBLE_YEARS, candidate, failed, group, signed, tag_sets, tags, text};
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
 
 type Sink<'a> = dyn FnMut(Scanned) + Send + 'a;
@@ -92,7 +92,7 @@ impl Sqlite {
              count(DISTINCT fiscal_year) + max(fiscal_year IS NULL) FROM (",
         );
         self.push_source(&mut query, request, tags);
-        query.push(") s GROUP BY bank_id, bank_symbol, quarter");
+        query.push(format!(") s GROUP BY bank_id, bank_symbol, quarter, fiscal_year {POSSIBLE_YEARS}"));
         let mut rows = query.build().fetch(connection);
         while let Some(row) = rows.try_next().await? {
             sink(group(&row, etls)?);
