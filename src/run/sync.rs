@@ -1,12 +1,17 @@
 //! Learns from files what data is available (`availability.sync`).
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::plan::institution::Institutions;
 use crate::plan::pattern::{Component, Found, PathPattern};
+use crate::plan::period::Period;
 use crate::plan::settings::SyncRule;
 use crate::store::Available;
+
+/// Symbols that nobody monitors are named up to this number, and counted.
+const NAMED: usize = 10;
 
 /// What the files tell.
 #[derive(Debug, Default)]
@@ -15,6 +20,8 @@ pub(super) struct Learnt {
     pub(super) available: Vec<Available>,
     /// Files that look like data and are not usable, each in a sentence.
     pub(super) warnings: Vec<String>,
+    /// Symbols in the names of files that nobody monitors.
+    unmonitored: BTreeSet<String>,
 }
 
 /// Looks for files of every rule's shape. Files of another shape are passed over.
@@ -30,7 +37,26 @@ pub(super) fn learn(rules: &[SyncRule], institutions: &Institutions) -> io::Resu
         })
         .map_err(|(path, error)| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     }
+    // Directories have no order of their own, and several files may tell the same.
+    learnt.available.sort_by(|one, other| key(one).cmp(&key(other)));
+    learnt.available.dedup();
+    learnt.warnings.sort_unstable();
+    learnt.warnings.extend(unmonitored(&learnt.unmonitored));
     Ok(learnt)
+}
+
+fn key(one: &Available) -> (i64, Period, &str) {
+    (one.bank_id, one.period, &one.tag)
+}
+
+fn unmonitored(symbols: &BTreeSet<String>) -> Option<String> {
+    let named = symbols.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match symbols.len() {
+        0 => None,
+        1 => Some(format!("1 symbol in file names that nobody monitors: {named}")),
+        all if all <= NAMED => Some(format!("{all} symbols in file names that nobody monitors: {named}")),
+        all => Some(format!("{all} symbols in file names that nobody monitors: {named} and {} more", all - NAMED)),
+    }
 }
 
 type WalkResult = Result<(), (PathBuf, io::Error)>;
@@ -58,7 +84,13 @@ fn walk(directory: &Path, components: &[Component], found: &Found, file: &mut im
 }
 
 fn take(learnt: &mut Learnt, rule: &SyncRule, institutions: &Institutions, path: PathBuf, found: &Found) -> WalkResult {
-    let Some(bank) = found.bank().and_then(|symbol| institutions.by_data_symbol(symbol)) else { return Ok(()) };
+    let Some(symbol) = found.bank() else { return Ok(()) };
+    let Some(bank) = institutions.by_data_symbol(symbol) else {
+        if !learnt.unmonitored.contains(symbol) {
+            learnt.unmonitored.insert(symbol.to_owned());
+        }
+        return Ok(());
+    };
     let bank = institutions.get(bank);
     let period = match found.period() {
         Ok(period) => period,
