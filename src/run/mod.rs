@@ -117,7 +117,9 @@ impl Invocation {
         if let Err(error) = ended {
             results.broken.get_or_insert_with(|| error.to_string());
         }
-        Ok(RunReport { run: Some(self.id), started_at, plan, results: Some(results), synced, lost: found.lost, warnings: learnt.warnings })
+        let mut warnings = learnt.warnings;
+        warnings.extend(self.slow(&plan, &results));
+        Ok(RunReport { run: Some(self.id), started_at, plan, results: Some(results), synced, lost: found.lost, warnings })
     }
 
     async fn work(
@@ -194,6 +196,17 @@ impl Invocation {
                 position,
                 forced: job.why == Why::Forced,
             }
+        })
+        .collect()
+    }
+
+    /// Jobs that took longer than their ETL's `warn_after`.
+    fn slow(&self, plan: &Plan, results: &Results) -> Vec<String> {
+        let jobs = plan.jobs.iter().zip(&results.jobs);
+        jobs.filter_map(|(job, result)| {
+            let limit = self.etls[job.gap.etl].warn_after.filter(|limit| result.duration > *limit)?;
+            let (label, seconds) = (self.label(job), result.duration.as_secs_f64());
+            Some(format!("{label} took {seconds:.1}s; warn_after is {}", humantime::format_duration(limit)))
         })
         .collect()
     }
