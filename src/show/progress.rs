@@ -123,8 +123,8 @@ impl Screen {
 
     fn started(&mut self, labels: Vec<String>, chains: usize, max_parallel: usize) {
         let jobs = labels.len();
-        let (these, those) = (count(jobs as u64, "ETL job"), count(chains as u64, "chain"));
-        tracing::info!("Starting parallel execution of {these} in {those} (max {max_parallel} parallel)");
+        let (work, lanes) = (count(jobs as u64, "ETL job"), count(chains as u64, "chain"));
+        tracing::info!("Starting parallel execution of {work} in {lanes} (max {max_parallel} parallel)");
         self.labels = labels;
         if self.detail.live {
             let all = MultiProgress::new();

@@ -71,7 +71,8 @@ on_both_databases! {
 
     fn the_slots_are_filled_and_never_exceeded(world: &World) {
         let banks: Vec<(String, i64)> = (1..=28).map(|id| (format!("B{id}"), id)).collect();
-        world.institutions(&banks.iter().map(|(symbol, id)| format!("{symbol}-US: {{id: {id}, name: Bank {id}}}\n")).collect::<String>());
+        let lines: Vec<String> = banks.iter().map(|(symbol, id)| format!("{symbol}-US: {{id: {id}, name: Bank {id}}}\n")).collect();
+        world.institutions(&lines.concat());
         for (symbol, id) in &banks {
             world.available(symbol, *id, 2025, "Q2");
         }

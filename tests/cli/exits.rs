@@ -104,10 +104,10 @@ on_both_databases! {
     fn a_program_that_takes_too_long_is_ended_and_tried_again(world: &World) {
         world.available("RY", 1, 2025, "Q2");
         let script = "[ -e for-ever ] && { echo report > \"$4\"; exit 0; }\nmkfifo for-ever\nread -r never < for-ever\n";
-        world.single_etl(script, &["timeout: 200ms"]);
+        world.single_etl(script, &["timeout: 1s"]);
 
         let done = world.run_to(0, &[]);
         assert_eq!(world.attempts()[0], "RY-CA/2025Q2/call_summary|1|timed_out");
-        assert!(done.stderr.contains("(attempt 1): timed out after 200ms"), "{}", done.stderr);
+        assert!(done.stderr.contains("(attempt 1): timed out after 1s"), "{}", done.stderr);
     }
 }

@@ -1,7 +1,5 @@
 //! What fails is tried again, as often as it is allowed to, and is on record.
 
-use std::path::Path;
-
 use crate::on_both_databases;
 use crate::support::World;
 
@@ -25,7 +23,7 @@ on_both_databases! {
         let tail = world.sql("SELECT tail FROM etl_attempts WHERE n = 1").join("\n");
         assert!(tail.contains("try 1") && tail.contains("no connection"), "{tail}");
         for log in world.sql("SELECT log FROM etl_attempts WHERE n IN (1, 3) ORDER BY n") {
-            assert!(Path::new(&log).is_absolute() && log.ends_with(".log"), "{log}");
+            assert!(log.starts_with('/') && (log.ends_with("/1.log") || log.ends_with("/3.log")), "{log}");
             assert!(std::fs::read_to_string(&log).expect("a log").contains("try "), "{log}");
         }
         assert_eq!(done.json()["jobs"][0]["attempts"], 3);

@@ -201,18 +201,17 @@ impl World {
     /// Runs SQL and returns its rows, columns joined by `|`. `etl_runs`, `etl_jobs` and `etl_attempts` may be named
     /// without their schema.
     pub(crate) fn sql(&self, sql: &str) -> Vec<String> {
-        let text = match &self.server {
-            Some(server) => server.sql(&format!("SET search_path = public, etl_orch; {sql}")),
-            None => {
-                let output = Command::new("sqlite3")
-                    .args(["-cmd", ".timeout 10000"])
-                    .arg(self.path("var/etl-orch.db"))
-                    .arg(sql)
-                    .output()
-                    .expect("sqlite3 is installed; scripts/test.sh does it");
-                assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
-                String::from_utf8_lossy(&output.stdout).into_owned()
-            }
+        let text = if let Some(server) = &self.server {
+            server.sql(&format!("SET search_path = public, etl_orch; {sql}"))
+        } else {
+            let output = Command::new("sqlite3")
+                .args(["-cmd", ".timeout 10000"])
+                .arg(self.path("var/etl-orch.db"))
+                .arg(sql)
+                .output()
+                .expect("sqlite3 is installed; scripts/test.sh does it");
+            assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8_lossy(&output.stdout).into_owned()
         };
         text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
@@ -287,17 +286,15 @@ pub(crate) fn etl_with_row(name: &str, report_type: &str, more: &[&str]) -> Stri
 
 fn section(name: &str, report_type: &str, last: &str, keys: &[&str]) -> String {
     let has = |key: &str| keys.iter().any(|line| line.starts_with(key));
-    let mut text = format!("  {name}:\n    report_type: {report_type}\n");
+    let mut lines = vec![format!("  {name}:"), format!("    report_type: {report_type}")];
     if !has("requires:") {
-        text += "    requires: [transcripts]\n";
+        lines.push("    requires: [transcripts]".to_owned());
     }
     if !has("command:") {
-        text += &format!("    command: [sh, etl.sh, \"{{etl}}\", \"{{bank_symbol}}\", \"{{period}}\", {last}]\n");
+        lines.push(format!("    command: [sh, etl.sh, \"{{etl}}\", \"{{bank_symbol}}\", \"{{period}}\", {last}]"));
     }
-    for key in keys {
-        text += &format!("    {key}\n");
-    }
-    text
+    lines.extend(keys.iter().map(|key| format!("    {key}")));
+    lines.join("\n") + "\n"
 }
 
 /// SQL that puts a report on record. The values may be variables of a script.
