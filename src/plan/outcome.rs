@@ -49,7 +49,7 @@ impl Outcome {
         }
     }
 
-    /// The number that goes with `exit_code` and `signal`.
+    /// The number that goes with `exit_code`, `signal` and `not_ready`.
     #[must_use]
     pub fn number(&self) -> Option<i32> {
         match self {

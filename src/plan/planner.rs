@@ -166,9 +166,6 @@ impl<'a> Planner<'a> {
         let Ok((bank, period)) = row::check(&candidate.key, self.institutions) else { return };
         let gap = Gap { bank, period, etl: candidate.etl };
         let rank = self.rank(gap);
-        if self.kept.contains_key(&rank) {
-            return; // the data has the row twice, perhaps under both spellings of the symbol
-        }
         let etl = &self.etls[gap.etl];
         let key = GapKey::report(self.institutions.get(bank), period, etl);
         let unmet = etl.needs.iter().zip(&candidate.needs_met).find(|(need, met)| !**met && !self.is_made_earlier(gap, **need));
@@ -186,6 +183,8 @@ impl<'a> Planner<'a> {
             Decision::Filtered(_) | Decision::Done => {}
             Decision::Claimed(owner) => self.claimed.push((key, owner)),
             Decision::Waiting(need) => self.waiting.push((key, need)),
+            // The data has the row twice, under both spellings of the symbol; the census counted both.
+            Decision::Run(_) if self.kept.contains_key(&rank) => {}
             Decision::Run(why) => {
                 let data_symbol = candidate.key.bank_symbol.unwrap_or_default();
                 self.kept.insert(rank, Kept { gap, data_symbol, why });

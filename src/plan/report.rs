@@ -66,6 +66,8 @@ pub struct JobResult {
     pub state: JobState,
     /// How many attempts it had.
     pub attempts: u32,
+    /// Whether it failed because no attempt was left, and not because another could not help.
+    pub exhausted: bool,
     /// From its first attempt to its end.
     pub duration: Duration,
     /// Why, unless it succeeded.
@@ -126,6 +128,7 @@ mod tests {
             id: JobId::new(Uuid::nil()),
             state: JobState::Succeeded,
             attempts: 1,
+            exhausted: false,
             duration: Duration::from_secs(seconds),
             reason: None,
         };

@@ -17,6 +17,7 @@ use crate::execute::Stop;
 use crate::plan::event::Event;
 use crate::plan::ids::JobId;
 use crate::plan::job::JobState;
+use crate::plan::outcome::Class;
 use crate::plan::planner::Plan;
 use crate::plan::report::{JobResult, Results};
 use crate::plan::schedule::{After, JobIndex, NotStarted, Schedule, Step};
@@ -72,7 +73,14 @@ impl<'a> Dispatch<'a> {
         let jobs = ids
             .iter()
             .map(|id| Live {
-                result: JobResult { id: *id, state: JobState::Queued, attempts: 0, duration: Duration::ZERO, reason: None },
+                result: JobResult {
+                    id: *id,
+                    state: JobState::Queued,
+                    attempts: 0,
+                    exhausted: false,
+                    duration: Duration::ZERO,
+                    reason: None,
+                },
                 held: None,
                 since: None,
             })
@@ -178,6 +186,7 @@ impl<'a> Dispatch<'a> {
                 After::Skip => JobState::Skipped,
                 After::Cancel | After::Retry(_) => JobState::Cancelled,
             };
+            self.jobs[job].result.exhausted = after == After::Fail && matches!(class, Some(Class::Transient | Class::Crash));
             self.finish(job, state, reason);
         }
         self.schedule.ended(self.plan, job, class, after, attempt, self.started.elapsed());

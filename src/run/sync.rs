@@ -1,12 +1,17 @@
 //! Learns from files what data is available (`availability.sync`).
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use crate::plan::institution::Institutions;
 use crate::plan::pattern::{Component, Found, PathPattern};
+use crate::plan::period::Period;
 use crate::plan::settings::SyncRule;
 use crate::store::Available;
+
+/// Symbols that nobody monitors are named up to this number, and counted.
+const NAMED: usize = 10;
 
 /// What the files tell.
 #[derive(Debug, Default)]
@@ -15,6 +20,8 @@ pub(super) struct Learnt {
     pub(super) available: Vec<Available>,
     /// Files that look like data and are not usable, each in a sentence.
     pub(super) warnings: Vec<String>,
+    /// Symbols in the names of files that nobody monitors.
+    unmonitored: BTreeSet<String>,
 }
 
 /// Looks for files of every rule's shape. Files of another shape are passed over, and single paths that cannot be read
@@ -36,6 +43,11 @@ pub(super) fn learn(rules: &[SyncRule], institutions: &Institutions) -> io::Resu
             Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", fixed.display()))),
         }
     }
+    // Directories have no order of their own, and several files may tell the same.
+    learnt.available.sort_by(|one, other| key(one).cmp(&key(other)));
+    learnt.available.dedup();
+    learnt.warnings.sort_unstable();
+    learnt.warnings.extend(unmonitored(&learnt.unmonitored));
     Ok(learnt)
 }
 
@@ -44,6 +56,20 @@ struct Search<'a> {
     rule: &'a SyncRule,
     institutions: &'a Institutions,
     learnt: &'a mut Learnt,
+}
+
+fn key(one: &Available) -> (i64, Period, &str) {
+    (one.bank_id, one.period, &one.tag)
+}
+
+fn unmonitored(symbols: &BTreeSet<String>) -> Option<String> {
+    let named = symbols.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match symbols.len() {
+        0 => None,
+        1 => Some(format!("1 symbol in file names that nobody monitors: {named}")),
+        all if all <= NAMED => Some(format!("{all} symbols in file names that nobody monitors: {named}")),
+        all => Some(format!("{all} symbols in file names that nobody monitors: {named} and {} more", all - NAMED)),
+    }
 }
 
 impl Search<'_> {
@@ -73,7 +99,11 @@ impl Search<'_> {
     }
 
     fn take(&mut self, path: &Path, found: &Found) -> io::Result<()> {
-        let Some(bank) = found.bank().and_then(|symbol| self.institutions.by_data_symbol(symbol)) else { return Ok(()) };
+        let Some(symbol) = found.bank() else { return Ok(()) };
+        let Some(bank) = self.institutions.by_data_symbol(symbol) else {
+            self.learnt.unmonitored.insert(symbol.to_owned());
+            return Ok(());
+        };
         let bank = self.institutions.get(bank);
         let period = match found.period() {
             Ok(period) => period,

@@ -25,8 +25,13 @@ pub enum LogFormat {
 /// The live display that log lines must not tear apart, while there is one.
 static LIVE: OnceLock<MultiProgress> = OnceLock::new();
 
+/// Whether log lines are JSON; then nothing else may stand between them.
+static JSON: OnceLock<bool> = OnceLock::new();
+
 /// Starts logging. Called once.
 pub fn start(format: LogFormat, level: LevelFilter, color: bool) {
+    // The first start stays here too.
+    let _ = JSON.set(format == LogFormat::Json);
     let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("etl_orch", level);
     let registry = tracing_subscriber::registry().with(filter);
     // A second start is a bug of ours that must not take a run down: the first one stays.
@@ -37,6 +42,11 @@ pub fn start(format: LogFormat, level: LevelFilter, color: bool) {
         }
         LogFormat::Json => registry.with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(Stderr)).try_init(),
     };
+}
+
+/// Whether stderr is a stream of JSON objects.
+pub(super) fn are_json() -> bool {
+    JSON.get().copied().unwrap_or_default()
 }
 
 /// From now on log lines are written above this display.

@@ -12,6 +12,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::escape::escaped;
 use super::logs;
+use super::summary::count;
 use crate::plan::event::Event;
 use crate::plan::job::JobState;
 use crate::plan::schedule::JobIndex;
@@ -146,7 +147,8 @@ impl Screen {
 
     fn started(&mut self, labels: Vec<String>, chains: usize, max_parallel: usize) {
         let jobs = labels.len();
-        tracing::info!("Starting parallel execution of {jobs} ETL jobs in {chains} chains (max {max_parallel} parallel)");
+        let (work, lanes) = (count(jobs as u64, "ETL job"), count(chains as u64, "chain"));
+        tracing::info!("Starting parallel execution of {work} in {lanes} (max {max_parallel} parallel)");
         self.labels = labels;
         if self.detail.live {
             let all = MultiProgress::new();

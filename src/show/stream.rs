@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::escape::escaped;
+use super::logs;
 
 /// Writes data to stdout. A reader that went away is no error.
 ///
@@ -16,8 +17,13 @@ pub fn out(text: &str) -> io::Result<()> {
     }
 }
 
-/// Says on stderr what went wrong, line by line; a name in it cannot control the terminal.
+/// Says on stderr what went wrong, line by line, or as one JSON object where log lines are JSON; a name in it cannot control the
+/// terminal.
 pub fn diagnose(text: &str) {
+    if logs::are_json() {
+        tracing::error!("{text}");
+        return;
+    }
     for line in text.lines() {
         // There is nowhere left to say that stderr is gone.
         let _ = writeln!(io::stderr().lock(), "{}", escaped(line));

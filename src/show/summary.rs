@@ -187,7 +187,9 @@ impl Page<'_> {
     fn warnings(&mut self) {
         let lines = warnings(self.report);
         if !lines.is_empty() {
-            self.line("");
+            if !self.text.ends_with("\n\n") {
+                self.line("");
+            }
             self.line("Warnings:");
             for line in lines {
                 self.line(format!("  ⚠ {line}"));
@@ -250,10 +252,10 @@ pub(super) fn warnings(report: &RunReport) -> Vec<String> {
     lines
 }
 
-/// Why a job did not succeed, in the words that its users know where its attempts were used up.
+/// Why a job did not succeed, in the words that its users know where its retries were used up.
 pub(super) fn reason(result: &JobResult) -> String {
     let why = result.reason.as_deref().unwrap_or("no reason was recorded");
-    if result.state == JobState::Failed && result.attempts > 1 { format!("Max retries exceeded - {why}") } else { why.to_owned() }
+    if result.exhausted && result.attempts > 1 { format!("Max retries exceeded - {why}") } else { why.to_owned() }
 }
 
 /// Counts of available combinations, by the tags that ETLs require.

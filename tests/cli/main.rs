@@ -6,11 +6,24 @@
 mod support;
 
 mod bad_input;
+mod bad_rows;
+mod chains;
+mod child;
+mod data;
+mod dry_run;
 mod exit_codes;
+mod exits;
+mod files;
 mod jobs;
 mod lease;
 mod limits;
 mod lock;
+mod needs;
 mod orphans;
+mod printed;
+mod records;
 mod recovery;
+mod retries;
+mod selection;
 mod stop;
+mod verify;

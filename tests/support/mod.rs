@@ -5,7 +5,7 @@
 pub(crate) mod postgres;
 pub(crate) mod world;
 
-pub(crate) use world::{Kind, World, until};
+pub(crate) use world::{Kind, WAITS, World, etl, etl_with_row, insert_report, until};
 
 /// Makes each `fn name(world: &World) { ... }` a test on SQLite and one on PostgreSQL, in a module of each name.
 #[macro_export]
@@ -20,12 +20,12 @@ macro_rules! on_both_databases {
 
                 #[test]
                 fn on_sqlite() {
-                    check(&World::new(Kind::Sqlite));
+                    check(&$crate::support::World::new($crate::support::Kind::Sqlite));
                 }
 
                 #[test]
                 fn on_postgres() {
-                    check(&World::new(Kind::Postgres));
+                    check(&$crate::support::World::new($crate::support::Kind::Postgres));
                 }
             }
         )*

@@ -67,6 +67,10 @@ const ETLS: &str = r#"etls:
 /// Retries at once, so that no test waits for a backoff.
 const RETRY: &str = "retry: {max_attempts: 3, initial_delay: 1ms, multiplier: 1, max_delay: 1ms}\n";
 
+/// Lines of a script that says by the file `waiting` that it was reached, and goes on once there is a file `go`.
+pub(crate) const WAITS: &str =
+    "touch waiting\nleft=1200\nuntil [ -e go ]; do left=$((left - 1)); [ $left -gt 0 ] || exit 65; sleep 0.05; done\n";
+
 impl World {
     /// A world with empty data tables.
     pub(crate) fn new(kind: Kind) -> Self {
@@ -99,14 +103,32 @@ impl World {
     /// One ETL, `call_summary`, of which etl-orch writes the row, that runs this POSIX sh script with the arguments
     /// NAME BANK PERIOD OUTPUT. `more` are further keys of the ETL, a line each.
     pub(crate) fn single_etl(&self, script: &str, more: &[&str]) {
+        self.etls(script, &[etl("call_summary", "Call Summary", more)]);
+    }
+
+    /// These ETLs (see [`etl`] and [`etl_with_row`]), running this script.
+    pub(crate) fn etls(&self, script: &str, etls: &[String]) {
         self.write("etl.sh", script);
-        let more = more.iter().fold(String::new(), |text, line| text + "    " + line + "\n");
-        let etl = format!(
-            "etls:\n  call_summary:\n    report_type: Call Summary\n    requires: [transcripts]\n    \
-             command: [sh, etl.sh, \"{{etl}}\", \"{{bank_symbol}}\", \"{{period}}\", \"{{output}}\"]\n    \
-             output: \"reports/{{period}}/{{bank_symbol}}_{{etl}}.md\"\n{more}"
-        );
-        self.configure("reports: {by: orchestrator}\n", &etl);
+        self.configure("", &format!("etls:\n{}", etls.concat()));
+    }
+
+    /// Adds top-level settings to the configuration.
+    pub(crate) fn also(&self, settings: &str) {
+        let config = self.read("etl-orch.yaml");
+        self.write("etl-orch.yaml", &format!("{config}{settings}\n"));
+    }
+
+    /// The function `sql STATEMENT` of a script, working on this world's database.
+    pub(crate) fn sql_function(&self) -> String {
+        match self.kind {
+            Kind::Sqlite => "sql() { sqlite3 -cmd '.timeout 20000' var/etl-orch.db \"$1\"; }\n".to_owned(),
+            Kind::Postgres => format!("sql() {{ psql -XqAt -v ON_ERROR_STOP=1 -d '{}' -c \"$1\"; }}\n", self.url),
+        }
+    }
+
+    /// Makes these the monitored banks: `KEY: {id: N, name: ...}`, a line each.
+    pub(crate) fn institutions(&self, lines: &str) {
+        self.write("monitored_institutions.yaml", lines);
     }
 
     /// Makes a row of available transcripts.
@@ -121,6 +143,11 @@ impl World {
         ));
     }
 
+    /// Puts a report on record, as an ETL would.
+    pub(crate) fn report(&self, symbol: &str, bank_id: i64, year: u16, quarter: &str, report_type: &str) {
+        self.sql(&insert_report(symbol, &bank_id.to_string(), &year.to_string(), quarter, report_type, "old"));
+    }
+
     /// The binary with this world's configuration, run in its directory.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_etl-orch"));
@@ -132,6 +159,13 @@ impl World {
     /// Runs the binary to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Done {
         Done::of(&self.command(args).output().expect("the binary starts"))
+    }
+
+    /// Runs the binary to its end, which must have this exit code.
+    pub(crate) fn run_to(&self, code: i32, args: &[&str]) -> Done {
+        let done = self.run(args);
+        assert_eq!(done.code, code, "{args:?}: {}\n{}", done.stdout, done.stderr);
+        done
     }
 
     /// Starts the binary, stdout and stderr captured.
@@ -268,6 +302,38 @@ impl World {
             }
         }
     }
+}
+
+/// The section of an ETL of which etl-orch writes the row: `sh etl.sh NAME BANK PERIOD OUTPUT`. `more` are further keys.
+pub(crate) fn etl(name: &str, report_type: &str, more: &[&str]) -> String {
+    let output = ["reports: {by: orchestrator}", "output: \"reports/{period}/{bank_symbol}_{etl}.md\""];
+    section(name, report_type, "\"{output}\"", &[&output[..], more].concat())
+}
+
+/// The section of an ETL that writes its row itself: `sh etl.sh NAME BANK PERIOD BANK_ID`. `more` are further keys.
+pub(crate) fn etl_with_row(name: &str, report_type: &str, more: &[&str]) -> String {
+    section(name, report_type, "\"{bank_id}\"", &[&["reports: {by: etl}"], more].concat())
+}
+
+fn section(name: &str, report_type: &str, last: &str, keys: &[&str]) -> String {
+    let has = |key: &str| keys.iter().any(|line| line.starts_with(key));
+    let mut lines = vec![format!("  {name}:"), format!("    report_type: {report_type}")];
+    if !has("requires:") {
+        lines.push("    requires: [transcripts]".to_owned());
+    }
+    if !has("command:") {
+        lines.push(format!("    command: [sh, etl.sh, \"{{etl}}\", \"{{bank_symbol}}\", \"{{period}}\", {last}]"));
+    }
+    lines.extend(keys.iter().map(|key| format!("    {key}")));
+    lines.join("\n") + "\n"
+}
+
+/// SQL that puts a report on record. The values may be variables of a script.
+pub(crate) fn insert_report(symbol: &str, bank_id: &str, year: &str, quarter: &str, report_type: &str, content: &str) -> String {
+    format!(
+        "INSERT INTO aegis_reports (report_name, report_description, report_type, bank_id, bank_name, bank_symbol, fiscal_year, quarter, \
+         markdown_content) VALUES ('Name', 'Description', '{report_type}', {bank_id}, 'Bank', '{symbol}', {year}, '{quarter}', '{content}')"
+    )
 }
 
 /// The users' tables, in their real shape.

@@ -9,7 +9,7 @@ use sqlx::{Connection, Postgres as Driver, QueryBuilder, Row};
 
 use super::Postgres;
 use crate::plan::etl::EtlIndex;
-use crate::store::record::{candidate, group, storable, tag_sets, tags};
+use crate::store::record::{POSSIBLE_YEARS, candidate, group, storable, tag_sets, tags};
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
 
 type Sink<'a> = dyn FnMut(Scanned) + Send + 'a;
@@ -32,9 +32,6 @@ pub(super) fn push_found(query: &mut QueryBuilder<Driver>, found: &[Available]) 
     query.push(", ").push_bind(texts(found, |one| &one.tag));
     query.push(") WITH ORDINALITY AS u (bank_id, bank_name, bank_symbol, fiscal_year, quarter, tag, place))");
 }
-
-/// Keeps rows whose year is none apart from the good ones of their bank and quarter.
-const PLAUSIBLE_YEAR: &str = "s.fiscal_year BETWEEN 1900 AND 2999";
 
 /// The years of a group as bits, one for each of 64 years that follow each other. Counting them so takes half as long
 /// as `count(DISTINCT ...)`, which sorts all rows and cannot be done in parallel.
@@ -84,7 +81,7 @@ impl Postgres {
         let years = if integer_years { YEARS_AS_BITS } else { "count(DISTINCT s.fiscal_year)" };
         query.push(years).push(" FROM (");
         self.push_source(&mut query, request, tags);
-        query.push(") s GROUP BY s.bank_id, s.bank_symbol, s.quarter, ").push(PLAUSIBLE_YEAR);
+        query.push(format!(") s GROUP BY s.bank_id, s.bank_symbol, s.quarter, s.fiscal_year {POSSIBLE_YEARS}"));
         let as_bits = years == YEARS_AS_BITS;
         let mut rows = query.build().persistent(false).fetch(connection);
         while let Some(row) = rows.try_next().await? {

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row};
 
 use super::{Driver, Sqlite};
 use crate::plan::etl::EtlIndex;
-use crate::store::record::{candidate, failed, group, signed, tag_sets, tags, text};
+use crate::store::record::{POSSIBLE_YEARS, candidate, failed, group, signed, tag_sets, tags, text};
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
 
 type Sink<'a> = dyn FnMut(Scanned) + Send + 'a;
@@ -18,9 +18,6 @@ pub(super) const TAGS: &str = "CASE WHEN a.database_names IS NULL THEN '[]' \
      WHEN json_type(a.database_names) <> 'array' THEN NULL \
      WHEN EXISTS (SELECT 1 FROM json_each(a.database_names) j WHERE j.type <> 'text') THEN NULL \
      ELSE a.database_names END";
-
-/// Keeps rows whose year is none apart from the good ones of their bank and quarter.
-const PLAUSIBLE_YEAR: &str = "typeof(fiscal_year) = 'integer' AND fiscal_year BETWEEN 1900 AND 2999";
 
 /// What was found in files, from one parameter (see [`as_json`]).
 pub(super) const FOUND: &str = "SELECT DISTINCT value ->> 0 AS bank_id, value ->> 1 AS bank_name, value ->> 2 AS bank_symbol, \
@@ -95,7 +92,8 @@ impl Sqlite {
              count(DISTINCT fiscal_year) + max(fiscal_year IS NULL) FROM (",
         );
         self.push_source(&mut query, request, tags);
-        query.push(") s GROUP BY bank_id, bank_symbol, quarter, ").push(PLAUSIBLE_YEAR);
+        // Texts sort after numbers, so that the typeof is needed to keep them out.
+        query.push(format!(") s GROUP BY bank_id, bank_symbol, quarter, typeof(fiscal_year) = 'integer' AND fiscal_year {POSSIBLE_YEARS}"));
         let mut rows = query.build().fetch(connection);
         while let Some(row) = rows.try_next().await? {
             sink(group(&row, etls, row.try_get(5)?)?);
