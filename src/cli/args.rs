@@ -4,7 +4,9 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::plan::period::Period;
@@ -16,7 +18,7 @@ use crate::show::logs::{self, LogFormat};
 ///
 /// Started by cron or a systemd timer every 15 minutes. Without a command it does one run.
 #[derive(Debug, Parser)]
-#[command(name = "etl-orch", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+#[command(name = "etl-orch", version, after_help = EXIT_CODES)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: Global,
@@ -26,7 +28,8 @@ pub(super) struct Cli {
     pub(super) run: RunArgs,
 }
 
-const EXIT_CODES: &str = "\
+/// The exit codes, as `--help` and the manual give them.
+pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0      success, nothing to do, or a dry run; also: another run is active and one already waits
   1      some jobs failed after their retries, or etl-orch could not do its work
@@ -198,6 +201,23 @@ impl Global {
 }
 
 impl Cli {
+    /// Reads the arguments. Options of every command may stand before the command as well as after it; those of `run`
+    /// only after it or without a command, so that none is silently left out.
+    pub(super) fn read(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(args)?;
+        if let Some((name, _)) = matches.subcommand() {
+            let run = RunArgs::augment_args(clap::Command::new("run"));
+            let given = |arg: &&clap::Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+            if let Some(misplaced) = run.get_arguments().find(given) {
+                let option = misplaced.get_long().unwrap_or_default();
+                let text = format!("--{option} is an option of `run`, and cannot stand before `{name}`");
+                return Err(command.error(ErrorKind::ArgumentConflict, text));
+            }
+        }
+        Self::from_arg_matches(&matches)
+    }
+
     /// The options of the run that is asked for, if one is.
     pub(super) fn run_args(&self) -> Option<&RunArgs> {
         match &self.command {
@@ -210,9 +230,26 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
+
+    fn read(args: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::read(["etl-orch"].iter().chain(args).map(std::ffi::OsString::from))
+    }
+
+    #[test]
+    fn options_of_every_command_stand_before_it_or_after_it() {
+        for args in [["--config", "x.yaml", "config", "check"], ["config", "check", "--config", "x.yaml"]] {
+            assert_eq!(read(&args).unwrap().global.config, Some("x.yaml".into()), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn options_of_run_do_not_stand_before_another_command() {
+        for args in [["--dry-run", "init"], ["--dry-run", "run"], ["-q", "man"]] {
+            assert_eq!(read(&args).unwrap_err().kind(), ErrorKind::ArgumentConflict, "{args:?}");
+        }
+        assert!(read(&["run", "--dry-run"]).unwrap().run_args().unwrap().dry_run);
+    }
 
     #[test]
     fn the_options_do_not_contradict_each_other() {

@@ -9,7 +9,6 @@ mod run;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::plan::settings::Variables;
@@ -19,7 +18,7 @@ use exit::{Exit, Failure};
 
 /// Does what the process was asked to, and says how that went.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
