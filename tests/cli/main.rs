@@ -6,4 +6,6 @@
 mod support;
 
 mod jobs;
+mod pages;
 mod quickstart;
+mod timers;

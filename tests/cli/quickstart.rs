@@ -72,6 +72,11 @@ impl QuickStart {
         found
     }
 
+    /// The tables of the database, which may still be empty.
+    pub(crate) fn tables(&self) -> Vec<String> {
+        self.sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+    }
+
     /// Rows of the database, columns joined by `|`.
     pub(crate) fn sql(&self, sql: &str) -> Vec<String> {
         let mut sqlite = Command::new("sqlite3");
