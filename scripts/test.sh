@@ -23,6 +23,11 @@ needs cron cron
 needs systemd-analyze systemd
 needs script bsdutils
 needs sqlite3 sqlite3
+needs man man-db
+needs bash bash
+needs dash dash
+needs mawk mawk
+needs busybox busybox
 if [ -n "$missing" ]; then
     command -v apt-get >/dev/null || { echo "scripts/test.sh: install these first:$missing" >&2; exit 1; }
     sudo=

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::plan::period::Period;
@@ -28,7 +29,8 @@ pub(super) struct Cli {
     pub(super) run: RunArgs,
 }
 
-const EXIT_CODES: &str = "\
+/// The exit codes, as `--help` and the manual give them.
+pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0      success, nothing to do, or a dry run; also: another run is active and one already waits
   1      some jobs failed after their retries, or etl-orch could not do its work
@@ -97,7 +99,7 @@ pub(super) enum ConfigCommand {
 }
 
 /// Options of `run`.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct RunArgs {
     /// Show what a run would do; takes no lock and changes nothing
     #[arg(long)]
@@ -200,23 +202,21 @@ impl Global {
 }
 
 impl Cli {
-    /// The command line, read; options of a run stand behind `run` or without any command.
-    ///
-    /// # Errors
-    /// When it cannot be read; also the help and the version, which are asked for.
+    /// Reads the arguments. Options of every command may stand before the command as well as after it; those of `run`
+    /// only after it or without a command, so that none is silently left out.
     pub(super) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let cli = Self::try_parse_from(args)?;
-        if let Some(command) = &cli.command
-            && cli.run != Self::try_parse_from(["etl-orch"])?.run
-        {
-            let words = if matches!(command, Command::Run(_)) {
-                "options of a run belong behind `run`"
-            } else {
-                "options of a run make no sense with this command"
-            };
-            return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(args)?;
+        if let Some((name, _)) = matches.subcommand() {
+            let run = RunArgs::augment_args(clap::Command::new("run"));
+            let given = |arg: &&clap::Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+            if let Some(misplaced) = run.get_arguments().find(given) {
+                let option = misplaced.get_long().unwrap_or_default();
+                let text = format!("--{option} is an option of `run`, and cannot stand before `{name}`");
+                return Err(command.error(ErrorKind::ArgumentConflict, text));
+            }
         }
-        Ok(cli)
+        Self::from_arg_matches(&matches)
     }
 
     /// The options of the run that is asked for, if one is.
@@ -234,7 +234,22 @@ mod tests {
     use super::*;
 
     fn read(args: &[&str]) -> Result<Cli, clap::Error> {
-        Cli::read(std::iter::once("etl-orch").chain(args.iter().copied()).map(OsString::from))
+        Cli::read(["etl-orch"].iter().chain(args).map(OsString::from))
+    }
+
+    #[test]
+    fn options_of_every_command_stand_before_it_or_after_it() {
+        for args in [["--config", "x.yaml", "config", "check"], ["config", "check", "--config", "x.yaml"]] {
+            assert_eq!(read(&args).unwrap().global.config, Some("x.yaml".into()), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn options_of_run_do_not_stand_before_another_command() {
+        for args in [["--dry-run", "init"], ["--dry-run", "run"], ["-q", "man"]] {
+            assert_eq!(read(&args).unwrap_err().kind(), ErrorKind::ArgumentConflict, "{args:?}");
+        }
+        assert!(read(&["run", "--dry-run"]).unwrap().run_args().unwrap().dry_run);
     }
 
     #[test]
@@ -250,16 +265,6 @@ mod tests {
         assert!(run.dry_run);
         assert_eq!(run.bank_symbol, ["RY", "td"]);
         assert_eq!(run.period[0].compact(), "2025Q2");
-    }
-
-    #[test]
-    fn common_options_stand_anywhere_and_those_of_a_run_only_with_a_run() {
-        for good in [&["--config", "x", "config", "check"][..], &["config", "check", "--config", "x"], &["run", "--dry-run"]] {
-            assert!(read(good).is_ok(), "{good:?}");
-        }
-        for bad in [&["--dry-run", "init"][..], &["--force", "run"], &["config", "check", "--dry-run"]] {
-            assert!(read(bad).is_err(), "{bad:?}");
-        }
     }
 
     #[test]

@@ -4,18 +4,14 @@ use super::args::{Global, InitArgs};
 use super::exit::{Exit, Failure};
 use crate::plan::etl::writes_reports;
 use crate::plan::settings::{DatabaseTarget, Variables};
-use crate::store::{self, Access, DatabaseKind};
+use crate::store::{self, Access};
 use crate::{config, show};
 
 pub(super) async fn command(global: &Global, args: &InitArgs, environment: &Variables) -> Result<Exit, Failure> {
     let path = config::find(global.config.as_deref(), environment)?;
     let config = config::load(&path, environment)?;
     if args.print_sql {
-        let kind = match config.database.target {
-            DatabaseTarget::Sqlite(_) => DatabaseKind::Sqlite,
-            DatabaseTarget::Postgres { .. } => DatabaseKind::Postgres,
-        };
-        show::out(&store::schema_sql(kind))?;
+        show::out(&store::schema_sql(&config.database))?;
         return Ok(Exit::Success);
     }
     let store = store::open(&config.database, Access::Init).await?;

@@ -1,8 +1,9 @@
 //! Pages that describe the program itself: completions, the manual, the configuration's schema.
 
 use clap::CommandFactory;
+use clap_mangen::roff::{Roff, roman};
 
-use super::args::Cli;
+use super::args::{Cli, EXIT_CODES};
 use super::exit::{Exit, Failure};
 use crate::{config, show};
 
@@ -19,12 +20,24 @@ pub(super) fn man() -> Result<Exit, Failure> {
     let mut page = Vec::new();
     let mut command = Cli::command();
     command.build();
-    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    clap_mangen::Man::new(command.clone().after_help("")).render(&mut page)?;
+    exit_status(&mut page)?;
     for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
         clap_mangen::Man::new(subcommand.clone()).render(&mut page)?;
     }
     show::out(&String::from_utf8_lossy(&page))?;
     Ok(Exit::Success)
+}
+
+/// The exit codes, their lines kept as they are.
+fn exit_status(page: &mut Vec<u8>) -> Result<(), Failure> {
+    let mut section = Roff::new();
+    section.control("SH", ["EXIT STATUS"]).control("nf", []);
+    for line in EXIT_CODES.lines() {
+        section.text([roman(line)]);
+    }
+    section.control("fi", []);
+    Ok(section.to_writer(page)?)
 }
 
 /// `etl-orch config schema`.

@@ -53,21 +53,12 @@ pub async fn open(database: &Database, access: Access) -> Result<Arc<dyn Store>>
     })
 }
 
-/// The two kinds of database, where nothing else of a [`DatabaseTarget`] matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DatabaseKind {
-    /// The embedded default.
-    Sqlite,
-    /// A server.
-    Postgres,
-}
-
-/// The statements that make our own tables on an empty database, for whoever applies them by hand. They also record
-/// which migrations they are, so that a later run finds nothing left to do.
-pub fn schema_sql(kind: DatabaseKind) -> String {
-    match kind {
-        DatabaseKind::Sqlite => sqlite::schema_sql(),
-        DatabaseKind::Postgres => postgres::schema_sql(),
+/// The statements of [`Access::Init`] for an empty database, for whoever applies them by hand. They also record which
+/// migrations they are, so that a later run finds nothing left to do.
+pub fn schema_sql(database: &Database) -> String {
+    match database.target {
+        DatabaseTarget::Sqlite(_) => sqlite::schema_sql(database),
+        DatabaseTarget::Postgres { .. } => postgres::schema_sql(),
     }
 }
 

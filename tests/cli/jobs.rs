@@ -1,7 +1,7 @@
 //! Gaps are found and filled.
 
 use crate::on_both_databases;
-use crate::support::World;
+use crate::support::{Kind, World};
 
 on_both_databases! {
     fn missing_reports_are_made_and_then_there_is_nothing_to_do(world: &World) {

@@ -2,7 +2,7 @@
 
 use crate::on_both_databases;
 use crate::support::world::{Running, is_alive};
-use crate::support::{Kind, World, until};
+use crate::support::{World, until};
 
 const HELD_UP: &str = "echo $$ > \"pid.$2\"; echo x >> \"ran.$2\"; until [ -e go ]; do sleep 0.01; done; echo report > \"$4\"\n";
 const GOOD: &str = "echo x >> \"ran.$2\"; echo report > \"$4\"\n";

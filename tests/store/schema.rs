@@ -1,7 +1,7 @@
 //! Our own tables and the data tables: made, checked, refused.
 
 use etl_orch::plan::settings::{DatabaseTarget, TableName};
-use etl_orch::store::{self, Access, DatabaseKind, StoreError};
+use etl_orch::store::{self, Access, StoreError};
 use secrecy::SecretString;
 
 use crate::fixture::{Fixture, begin_run, claimed, request, scan};
@@ -138,8 +138,7 @@ async fn views_will_do_for_reading(mut fixture: Fixture) {
 }
 
 async fn the_printed_schema_is_the_one_that_is_made(fixture: Fixture) {
-    let kind = if fixture.is_sqlite() { DatabaseKind::Sqlite } else { DatabaseKind::Postgres };
-    fixture.sql(&store::schema_sql(kind)).await;
+    fixture.sql(&store::schema_sql(&fixture.database)).await;
     let store = fixture.open().await;
     claimed(&*store).await;
     store.close().await;

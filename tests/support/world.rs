@@ -368,7 +368,7 @@ CREATE TABLE aegis_reports (
 );";
 
 impl Done {
-    fn of(output: &Output) -> Self {
+    pub(crate) fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default()),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -482,10 +482,15 @@ impl Captured {
 }
 
 /// Waits until something is so: a handshake with a deadline that only a broken program reaches.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
+    within(Duration::from_secs(60), what, is_so);
+}
+
+/// The same with a deadline of the caller's.
+pub(crate) fn within(deadline: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+    let since = Instant::now();
     while !is_so() {
-        assert!(Instant::now() < deadline, "waited a minute until {what}");
+        assert!(since.elapsed() < deadline, "waited {deadline:?} until {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

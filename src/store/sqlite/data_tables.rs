@@ -11,41 +11,47 @@ use crate::store::{Result, StoreError};
 
 /// Makes the data tables that are not there.
 pub(super) async fn create(connection: &mut SqliteConnection, availability: &TableName, reports: &TableName) -> sqlx::Result<()> {
-    let statements = format!(
-        "CREATE TABLE IF NOT EXISTS {availability} (
-            id             INTEGER PRIMARY KEY,
-            bank_id        INTEGER NOT NULL,
-            bank_name      TEXT NOT NULL,
-            bank_symbol    TEXT NOT NULL,
-            fiscal_year    INTEGER NOT NULL,
-            quarter        TEXT NOT NULL,
-            database_names TEXT,
-            last_updated   TEXT DEFAULT CURRENT_TIMESTAMP,
-            UNIQUE (bank_id, fiscal_year, quarter)
-        );
-        CREATE TABLE IF NOT EXISTS {reports} (
-            id                 INTEGER PRIMARY KEY,
-            report_name        TEXT NOT NULL,
-            report_description TEXT NOT NULL,
-            report_type        TEXT NOT NULL,
-            bank_id            INTEGER,
-            bank_name          TEXT NOT NULL,
-            bank_symbol        TEXT NOT NULL,
-            fiscal_year        INTEGER NOT NULL,
-            quarter            TEXT NOT NULL,
-            local_filepath     TEXT,
-            markdown_content   TEXT,
-            generation_date    TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
-            generated_by       TEXT,
-            execution_id       TEXT,
-            metadata           TEXT,
-            UNIQUE (bank_id, fiscal_year, quarter, report_type)
-        );",
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(statements(availability, reports)))).await?;
+    Ok(())
+}
+
+/// The statements that do so.
+pub(super) fn statements(availability: &TableName, reports: &TableName) -> String {
+    format!(
+        "\
+CREATE TABLE IF NOT EXISTS {availability} (
+    id             INTEGER PRIMARY KEY,
+    bank_id        INTEGER NOT NULL,
+    bank_name      TEXT NOT NULL,
+    bank_symbol    TEXT NOT NULL,
+    fiscal_year    INTEGER NOT NULL,
+    quarter        TEXT NOT NULL,
+    database_names TEXT,
+    last_updated   TEXT DEFAULT CURRENT_TIMESTAMP,
+    UNIQUE (bank_id, fiscal_year, quarter)
+);
+CREATE TABLE IF NOT EXISTS {reports} (
+    id                 INTEGER PRIMARY KEY,
+    report_name        TEXT NOT NULL,
+    report_description TEXT NOT NULL,
+    report_type        TEXT NOT NULL,
+    bank_id            INTEGER,
+    bank_name          TEXT NOT NULL,
+    bank_symbol        TEXT NOT NULL,
+    fiscal_year        INTEGER NOT NULL,
+    quarter            TEXT NOT NULL,
+    local_filepath     TEXT,
+    markdown_content   TEXT,
+    generation_date    TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    generated_by       TEXT,
+    execution_id       TEXT,
+    metadata           TEXT,
+    UNIQUE (bank_id, fiscal_year, quarter, report_type)
+);
+",
         availability = availability.quoted(),
         reports = reports.quoted(),
-    );
-    connection.execute(sqlx::raw_sql(AssertSqlSafe(statements))).await?;
-    Ok(())
+    )
 }
 
 impl Sqlite {

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnection;
 
+use super::data_tables;
+use crate::plan::settings::Database;
 use crate::store::Result;
 use crate::store::record::{migration_failed, must_migrate, newest};
 
@@ -36,10 +38,13 @@ pub(super) async fn run(connection: &mut SqliteConnection, target: &str) -> Resu
     migrator().run_direct(None, connection, false).await.map_err(|error| migration_failed(error, target))
 }
 
-/// All migrations as text, with the record that they were made.
-pub(in crate::store) fn schema_sql() -> String {
-    let mut text = format!(
-        "CREATE TABLE IF NOT EXISTS {TABLE} (\n    version BIGINT PRIMARY KEY,\n    description TEXT NOT NULL,\n    \
+/// The data tables and all migrations as text, with the record that they were made.
+pub(in crate::store) fn schema_sql(database: &Database) -> String {
+    let mut text = data_tables::statements(&database.availability, &database.reports);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "\nCREATE TABLE IF NOT EXISTS {TABLE} (\n    version BIGINT PRIMARY KEY,\n    description TEXT NOT NULL,\n    \
          installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,\n    success BOOLEAN NOT NULL,\n    \
          checksum BLOB NOT NULL,\n    execution_time BIGINT NOT NULL\n);\n"
     );

@@ -1,0 +1,254 @@
+//! What the program says about itself: manual, completions, help, schema; `config check` and `init`; and whether README is right.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::on_both_databases;
+use crate::support::world::Done;
+use crate::support::{Kind, World};
+
+/// The binary in the project's own directory, without a database of anybody's.
+fn etl_orch(args: &[&str], environment: &[(&str, &str)]) -> Done {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_etl-orch"));
+    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).env_clear();
+    command.envs(environment.iter().copied());
+    Done::of(&command.output().expect("the binary starts"))
+}
+
+fn page(args: &[&str]) -> String {
+    let done = etl_orch(args, &[]);
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{args:?}");
+    done.stdout
+}
+
+fn shipped(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a shipped file")
+}
+
+/// All matches of a pattern's group, in the order of the text.
+fn all(pattern: &str, text: &str) -> Vec<String> {
+    let pattern = Regex::new(pattern).expect("a pattern");
+    pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
+/// Runs a program on a text.
+fn filter(program: &str, args: &[&str], text: &str) -> Output {
+    let mut command = Command::new(program);
+    command.args(args).env("MANWIDTH", "120").env("LC_ALL", "C.UTF-8").env_remove("MANPAGER").env("PAGER", "cat");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program} ({error}) is needed by this test; scripts/test.sh installs it"));
+    let mut stdin = child.stdin.take().expect("piped");
+    let text = text.to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+    let output = child.wait_with_output().expect("a child");
+    writer.join().expect("a thread").expect("the text is read");
+    output
+}
+
+const EXIT_CODES: [&str; 6] = [
+    "0      success, nothing to do, or a dry run; also: another run is active and one already waits",
+    "1      some jobs failed after their retries, or etl-orch could not do its work",
+    "2      usage or configuration error; nothing was started",
+    "75     the lock is held and --lock-wait ran out",
+    "128+n  ended by signal n after stopping its children",
+    "With --detailed-exit-code: 3 some jobs failed, 4 a dry run found gaps",
+];
+
+#[test]
+fn help_tells_the_exit_codes() {
+    let help = page(&["--help"]);
+    for line in EXIT_CODES {
+        assert!(help.lines().any(|one| one.trim() == line), "{line}\n{help}");
+    }
+}
+
+#[test]
+fn the_manual_page_is_without_fault_and_has_every_command_and_option() {
+    let manual = filter("man", &["--warnings", "-l", "-"], &page(&["man"]));
+    assert_eq!(String::from_utf8_lossy(&manual.stderr), "");
+    let manual = String::from_utf8(manual.stdout).expect("text");
+    let commands = all(r"(?m)^  ([a-z]+)  ", &page(&["--help"]));
+    assert!(commands.len() >= 5, "{commands:?}");
+    for command in commands {
+        assert!(manual.contains(&format!("etl-orch-{command}(1)")), "{command}\n{manual}");
+    }
+    for option in all(r"(--[a-z-]+)", &page(&["run", "--help"])) {
+        assert!(manual.contains(&option), "{option}\n{manual}");
+    }
+    for line in EXIT_CODES {
+        assert!(manual.lines().any(|one| one.trim() == line), "{line}\n{manual}");
+    }
+}
+
+#[test]
+fn completions_are_there_for_the_usual_shells() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = page(&["completions", shell]);
+        assert!(script.contains("etl-orch") && script.contains("dry-run"), "{script}");
+    }
+    let checked = filter("bash", &["-n"], &page(&["completions", "bash"]));
+    assert!(checked.status.success() && checked.stderr.is_empty(), "{checked:?}");
+}
+
+/// What the schema says about the value at a path of keys; `NAME` stands for any.
+fn described<'a>(schema: &'a Value, node: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    if let Some(reference) = node["$ref"].as_str() {
+        return described(schema, schema.pointer(reference.trim_start_matches('#'))?, path);
+    }
+    let choices = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| node[key].as_array()).flatten();
+    if let Some(found) = choices.into_iter().find_map(|choice| described(schema, choice, path)) {
+        return Some(found);
+    }
+    let Some((key, rest)) = path.split_first() else { return Some(node) };
+    let below = node["properties"].get(key).or_else(|| node.get("additionalProperties").filter(|more| **more != Value::Bool(false)))?;
+    described(schema, below, rest)
+}
+
+fn schema() -> Value {
+    let schema: Value = serde_json::from_str(&page(&["config", "schema"])).expect("JSON");
+    assert!(schema["$schema"].as_str().is_some_and(|url| url.starts_with("https://json-schema.org/")), "{schema}");
+    schema
+}
+
+/// The paths of the keys in a file that is written as the shipped ones are: by indentation, with flow maps of one line.
+fn paths(yaml: &str) -> Vec<String> {
+    let key = Regex::new(r"^( *)([A-Za-z_]+):(?: (.*))?$").expect("a pattern");
+    let inner = Regex::new(r"[{,] ?([a-z_]+): ").expect("a pattern");
+    let (mut open, mut found) = (Vec::<(usize, String)>::new(), Vec::new());
+    for line in yaml.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        let Some(line) = key.captures(line) else { continue };
+        let indent = line[1].len();
+        open.retain(|(outer, _)| *outer < indent);
+        open.push((indent, line[2].to_owned()));
+        let path = open.iter().map(|(_, key)| key.as_str()).collect::<Vec<_>>().join(".");
+        let value = line.get(3).map_or("", |value| value.as_str());
+        if value.starts_with('{') || value.starts_with('&') {
+            found.extend(inner.captures_iter(value).map(|inner| format!("{path}.{}", &inner[1])));
+        }
+        found.push(path);
+    }
+    found
+}
+
+#[test]
+fn the_schema_knows_every_key_of_the_production_example() {
+    let schema = schema();
+    let paths = paths(&shipped("config/production.example.yaml"));
+    for expected in ["database.max_connections", "retry.jitter", "etls.key_themes.env.LOG_LEVEL", "etls.call_summary.exit_codes.config"] {
+        assert!(paths.iter().any(|path| path == expected), "{expected} is not read from {paths:?}");
+    }
+    for path in paths {
+        assert!(described(&schema, &schema, &path.split('.').collect::<Vec<_>>()).is_some(), "{path} is not in the schema");
+    }
+    assert!(described(&schema, &schema, &["database", "nothing"]).is_none());
+}
+
+#[test]
+fn the_schema_knows_every_key_that_readme_names() {
+    let (schema, readme) = (schema(), shipped("README.md"));
+    let table = readme.split("| key | default | |\n").nth(1).expect("the table of keys");
+    let mut names = 0;
+    for row in table.lines().take_while(|line| line.starts_with('|')) {
+        let mut parent = String::new();
+        for name in all(r"`([a-zA-Z_.]+)`", row.split('|').nth(1).expect("a cell")) {
+            // `etls.NAME.timeout`, `grace`: the second stands beside the first.
+            let path = if name.contains('.') || parent.is_empty() { name.clone() } else { format!("{parent}.{name}") };
+            assert!(described(&schema, &schema, &path.split('.').collect::<Vec<_>>()).is_some(), "{path} is not in the schema");
+            parent = path.rsplit_once('.').map(|(parent, _)| parent.to_owned()).unwrap_or_default();
+            names += 1;
+        }
+    }
+    assert!(names >= 25, "{names} names were read");
+}
+
+#[test]
+fn the_commands_that_are_documented_exist() {
+    let documents =
+        ["README.md", "ARCHITECTURE.md", "config/etl-orch.yaml", "systemd/etl-orch.service", "examples/crontab"].map(shipped).join("\n");
+    let blocks = all(r"(?s)\n```sh\n(.*?)\n```", &documents).join("\n");
+    let in_blocks = all(r"(?m)^etl-orch( ?[^#|>\n]*)", &blocks);
+    let in_text = all(r"`etl-orch( [^`|]*)`", &documents);
+    let in_units = all(r"(?m)(?:^ExecStart=/usr/bin/|&& \./)etl-orch( .*)$", &documents);
+    assert!(in_blocks.len() >= 12 && in_text.len() >= 2 && in_units.len() == 2, "{in_blocks:?} {in_text:?} {in_units:?}");
+    for line in in_blocks.iter().chain(&in_text).chain(&in_units) {
+        let words: Vec<&str> = line.split_whitespace().chain(["--help"]).collect();
+        let done = etl_orch(&words, &[]);
+        assert_eq!(done.code, 0, "etl-orch{line}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn the_shipped_configurations_are_valid_and_no_password_is_shown() {
+    let secret = "hunter2:s3cret/@";
+    let postgres = [
+        ("POSTGRES_HOST", "db.example.com"),
+        ("POSTGRES_PORT", "5432"),
+        ("POSTGRES_DATABASE", "aegis"),
+        ("POSTGRES_USER", "aegis"),
+        ("POSTGRES_PASSWORD", secret),
+    ];
+    // The example names a file of a machine that this one is not.
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let production = directory.path().join("etl-orch.yaml");
+    fs::write(&production, shipped("config/production.example.yaml").replace("/srv/aegis/.env", "aegis.env")).expect("a file");
+    fs::write(directory.path().join("aegis.env"), format!("TOKEN={secret}\n")).expect("a file");
+    fs::write(directory.path().join("monitored_institutions.yaml"), shipped("config/monitored_institutions.yaml")).expect("a file");
+
+    for (config, environment) in [("config/etl-orch.yaml", &[][..]), (production.to_str().expect("a name"), &postgres)] {
+        for format in ["text", "json"] {
+            let done = etl_orch(&["--config", config, "config", "check", "--format", format], environment);
+            assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{config}");
+            assert!(done.stdout.contains(config) && done.stdout.contains("call_summary"), "{done:?}");
+            assert!(!done.stdout.contains("hunter2") && !done.stdout.contains("s3cret"), "{done:?}");
+        }
+    }
+    let done = etl_orch(&["--config", production.to_str().expect("a name"), "config", "check"], &postgres[..2]);
+    assert_eq!(done.code, 2, "{done:?}");
+    assert!(done.stderr.contains("POSTGRES_DATABASE"), "{done:?}");
+}
+
+/// The record of migrations, by time and checksum.
+fn migrations(world: &World) -> Vec<String> {
+    world.sql(match world.kind() {
+        Kind::Sqlite => "SELECT * FROM etl_migrations",
+        Kind::Postgres => "SELECT * FROM etl_orch._sqlx_migrations",
+    })
+}
+
+on_both_databases! {
+    fn init_may_be_repeated(world: &World) {
+        let first = world.run(&["init"]);
+        let record = migrations(world);
+        let again = world.run(&["init"]);
+        assert_eq!((first.code, again.code), (0, 0), "{first:?} {again:?}");
+        assert_eq!(first.stdout, again.stdout);
+        assert!(!record.is_empty());
+        assert_eq!(migrations(world), record);
+    }
+
+    fn the_sql_of_init_applied_by_hand_leaves_a_run_nothing_to_migrate(world: &World) {
+        let printed = world.run(&["init", "--print-sql"]);
+        assert_eq!((printed.code, printed.stderr.as_str()), (0, ""));
+        if world.kind() == Kind::Sqlite {
+            fs::remove_file(world.path("var/etl-orch.db")).expect("made by the world");
+        }
+        world.sql(&printed.stdout);
+        let record = migrations(world);
+        assert!(!record.is_empty());
+
+        world.available("RY", 1, 2025, "Q2");
+        let done = world.run(&[]);
+        assert_eq!(done.code, 0, "{done:?}");
+        assert_eq!(world.reports().len(), 2);
+        assert_eq!(migrations(world), record);
+    }
+}
