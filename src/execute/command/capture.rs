@@ -121,11 +121,15 @@ impl Capture {
     /// Waits for output and takes one chunk of it; for ever when both streams have ended. Loses nothing when dropped.
     pub(super) async fn read(&mut self) {
         let Self { out, err, chunk, sinks } = self;
-        let stream = tokio::select! {
-            () = out.readable() => out,
-            () = err.readable() => err,
+        let errs = tokio::select! {
+            () = out.readable() => false,
+            () = err.readable() => true,
         };
-        stream.read(chunk, sinks);
+        // What was printed before an error stands before it: most print what they do, then what went wrong.
+        out.read(chunk, sinks);
+        if errs {
+            err.read(chunk, sinks);
+        }
         // A child that floods must not keep the other chains from their turn.
         tokio::task::consume_budget().await;
     }
