@@ -26,13 +26,13 @@ pub(super) struct Found {
 /// # Errors
 /// When the database fails.
 pub(super) async fn look(store: &dyn Store) -> store::Result<Found> {
-    let dead = dead_runs(store).await?;
+    let runs = Runs::of(store).await?;
     let mut found = Found::default();
     for job in store.running_jobs().await? {
-        if dead.contains(&job.run) {
-            found.lost.push(job.gap);
-        } else {
+        if runs.living.contains(&job.run) {
             found.running.insert(job.gap, job.owner);
+        } else {
+            found.lost.push(job.gap);
         }
     }
     Ok(found)
@@ -44,8 +44,8 @@ pub(super) async fn look(store: &dyn Store) -> store::Result<Found> {
 /// # Errors
 /// When the database fails, or a process that survived cannot be ended.
 pub(super) async fn recover(store: &dyn Store) -> Result<Found, RunError> {
-    let dead = dead_runs(store).await?;
-    for run in &dead {
+    let runs = Runs::of(store).await?;
+    for run in &runs.dead {
         let ended = survivors::end(&run.to_string()).await.map_err(RunError::Survivors)?;
         if ended > 0 {
             tracing::warn!("Ended {ended} processes that outlived run {}", run.short());
@@ -54,25 +54,35 @@ pub(super) async fn recover(store: &dyn Store) -> Result<Found, RunError> {
     let mut found = Found::default();
     let now = Utc::now();
     for job in store.running_jobs().await? {
-        if !dead.contains(&job.run) {
+        if runs.living.contains(&job.run) {
             found.running.insert(job.gap, job.owner);
         } else if store.lose(job.claim, now).await? {
             found.lost.push(job.gap);
         }
     }
-    for run in dead {
+    for run in runs.dead {
         store.end_run(run, RunState::Lost, RunCounts::default(), now).await?;
     }
     Ok(found)
 }
 
-/// Runs whose owner is dead: at once where this host can tell, whatever the clock says; elsewhere when the lease has ended.
-async fn dead_runs(store: &dyn Store) -> store::Result<BTreeSet<RunId>> {
-    let runs = store.running_runs().await?;
-    let is_dead = |run: &RunningRun| match host::is_alive(&run.owner) {
-        Liveness::Dead => true,
-        Liveness::Alive => false,
-        Liveness::Elsewhere => run.expired,
-    };
-    Ok(runs.into_iter().filter(is_dead).map(|run| run.id).collect())
+/// The runs that are recorded as running. A running job of any other run is lost: its run ended without being able to
+/// record the job's end.
+struct Runs {
+    living: BTreeSet<RunId>,
+    /// Their owner is dead: at once where this host can tell, whatever the clock says; elsewhere when the lease has ended.
+    dead: BTreeSet<RunId>,
+}
+
+impl Runs {
+    async fn of(store: &dyn Store) -> store::Result<Self> {
+        let is_dead = |run: &RunningRun| match host::is_alive(&run.owner) {
+            Liveness::Dead => true,
+            Liveness::Alive => false,
+            Liveness::Elsewhere => run.expired,
+        };
+        let (dead, living): (Vec<_>, Vec<_>) = store.running_runs().await?.into_iter().partition(is_dead);
+        let ids = |runs: Vec<RunningRun>| runs.into_iter().map(|run| run.id).collect();
+        Ok(Self { living: ids(living), dead: ids(dead) })
+    }
 }

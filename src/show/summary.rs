@@ -63,7 +63,8 @@ impl Page<'_> {
         }
         if self.report.synced > 0 {
             let verb = if self.report.run.is_some() { "learnt" } else { "to be learnt" };
-            self.line(format!("New Data: {} {verb} from files", count(self.report.synced, "fact")));
+            let entries = if self.report.synced == 1 { "1 entry".to_owned() } else { format!("{} entries", self.report.synced) };
+            self.line(format!("New Data: {entries} {verb} from files"));
         }
         self.line(format!("Existing Reports: {}", count(self.report.plan.existing, "report")));
         self.line("");

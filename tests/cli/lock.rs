@@ -44,7 +44,7 @@ on_both_databases! {
     fn the_second_says_for_whom_it_waits_and_then_finds_nothing_to_do(world: &World) {
         let first = at_work(world);
         let second = world.spawn(&["--format", "json"]);
-        second.until_it_says(&format!("held by pid {} on ", first.pid()));
+        second.until_it_says(&format!("held by pid {} on ", first.orchestrator()));
         second.until_it_says(" since 20");
         world.write("go", "");
         let (first, second) = (first.wait(), second.wait());
@@ -84,13 +84,14 @@ on_both_databases! {
     fn without_the_lock_no_gap_is_filled_twice(world: &World) {
         let first = at_work(world);
         world.available("TD", 6, 2025, "Q2");
+        let holder = first.orchestrator();
         let second = world.spawn(&["--no-lock", "--format", "json"]);
         pid_in(&world.path("pid.TD"));
         world.write("go", "");
         let second = second.wait();
         assert_eq!(second.code, 0, "{second:?}");
         assert_eq!(second.json()["claimed"][0]["gap"], "RY-CA/2025Q2/call_summary");
-        assert_eq!(second.json()["claimed"][0]["pid"], first.pid());
+        assert_eq!(second.json()["claimed"][0]["pid"], holder);
         assert_eq!(second.json()["results"]["succeeded"], 1);
         assert_eq!(first.wait().code, 0);
         assert_eq!(world.read("ran").lines().count(), 2);

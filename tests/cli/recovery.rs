@@ -1,7 +1,7 @@
 //! Killed anywhere, started again, it converges.
 
 use crate::on_both_databases;
-use crate::support::world::{Running, is_alive};
+use crate::support::world::{Running, is_alive, kill};
 use crate::support::{World, until};
 
 const HELD_UP: &str = "echo $$ > \"pid.$2\"; echo x >> \"ran.$2\"; until [ -e go ]; do sleep 0.01; done; echo report > \"$4\"\n";
@@ -9,7 +9,7 @@ const GOOD: &str = "echo x >> \"ran.$2\"; echo report > \"$4\"\n";
 
 /// Kills the invocation as the kernel would, and then what it leaves alone.
 fn killed(running: Running, orphans: &[u32]) {
-    running.signal("KILL");
+    kill("KILL", running.orchestrator());
     assert_eq!(running.wait().code, 137);
     for orphan in orphans {
         let group = rustix::process::Pid::from_raw(i32::try_from(*orphan).expect("a pid")).expect("a pid");

@@ -219,7 +219,7 @@ impl Drop for Blocker {
 fn until_it_blocks(world: &World, running: &Running) {
     match world.kind() {
         Kind::Sqlite => {
-            let (directory, file) = (format!("/proc/{}/fd", running.pid()), world.path("var/etl-orch.db"));
+            let (directory, file) = (format!("/proc/{}/fd", running.orchestrator()), world.path("var/etl-orch.db"));
             until("it has the database open", || {
                 let links = std::fs::read_dir(&directory).into_iter().flatten().flatten();
                 links.filter_map(|link| std::fs::read_link(link.path()).ok()).any(|target| target == file)
