@@ -199,6 +199,8 @@ pub struct AttemptEnd {
     pub duration_ms: i64,
     /// The last lines it printed.
     pub tail: String,
+    /// Its process, where there was one.
+    pub pid: Option<u32>,
 }
 
 /// The row of a report that etl-orch writes itself. Columns that the table lacks are left out.

@@ -2,11 +2,11 @@
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::Utc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::output::{self, Published};
 use super::workshop::{Paths, Workshop};
@@ -20,6 +20,9 @@ use crate::plan::outcome::{Class, Outcome};
 use crate::plan::planner::PlannedJob;
 use crate::plan::schedule::{After, JobIndex, after};
 use crate::store::{self, StoreError};
+
+/// An attempt that is over sooner has its pid recorded with its end only.
+const SHORT: Duration = Duration::from_secs(1);
 
 /// Lines of a child that wait to be shown; more are dropped from the display, not from the log.
 const LINES_WAITING: usize = 256;
@@ -116,7 +119,7 @@ impl Workshop {
             return Ok(report(After::Fail, Some(class), Some(lost), None));
         }
         if after == After::Succeed {
-            tidy(&paths.work_dir);
+            clear(&paths.work_dir);
         }
         Ok(report(after, Some(class), reason, Some(held)))
     }
@@ -170,20 +173,30 @@ impl Workshop {
     ) -> Ended {
         let task = self.task(job, id, attempt, held.claim, paths);
         let (said, mut hear) = mpsc::channel(LINES_WAITING);
+        let (started, mut has_started) = oneshot::channel();
         let listen = async {
+            let mut started = Some(started);
             while let Some(said) = hear.recv().await {
                 match said {
-                    Said::Spawned(pid) => {
-                        // The pid is for people; the attempt itself is on record, and its end will be.
-                        if let Err(error) = self.store.attempt_spawned(held.claim, attempt, pid).await {
-                            tracing::warn!("{error}");
-                        }
-                    }
+                    Said::Spawned(pid) => drop(started.take().map(|started| started.send(pid))),
                     Said::Line(text) => events(Event::Line { job: index, text }),
                 }
             }
         };
-        tokio::join!(self.executor.run(task, stop, said), listen).0
+        // The pid is for people who look while it runs; it is recorded with the end in any case.
+        let record = async {
+            let Ok(pid) = (&mut has_started).await else { return };
+            tokio::time::sleep(SHORT).await;
+            if let Err(error) = self.store.attempt_spawned(held.claim, attempt, pid).await {
+                tracing::warn!("{error}");
+            }
+        };
+        let run = async { tokio::join!(self.executor.run(task, stop, said), listen).0 };
+        tokio::pin!(run, record);
+        tokio::select! {
+            ended = &mut run => ended,
+            () = &mut record => run.await,
+        }
     }
 
     /// What the end of the process means: exit 0 is a success only when the report is there.
@@ -244,6 +257,7 @@ impl Judgement {
                 ended_at: Utc::now(),
                 duration_ms: i64::try_from(ended.duration.as_millis()).unwrap_or(i64::MAX),
                 tail: ended.tail.clone(),
+                pid: ended.pid,
             },
         }
     }
@@ -262,7 +276,12 @@ impl Taken {
 
 /// Makes the workspace, and clears it of outputs that earlier attempts left: what this attempt is taken for, it made.
 fn prepare(paths: &Paths) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&paths.work_dir)?;
+    let mut directory = std::fs::DirBuilder::new();
+    match directory.mode(0o700).create(&paths.work_dir) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(_) => directory.recursive(true).create(&paths.work_dir)?,
+    }
     for entry in std::fs::read_dir(&paths.work_dir)? {
         let entry = entry?;
         if !entry.file_name().to_string_lossy().starts_with("output-") {
@@ -277,15 +296,20 @@ fn prepare(paths: &Paths) -> io::Result<()> {
     Ok(())
 }
 
-/// The gap is filled: its workspace and the directories above it that became empty go.
-fn tidy(work_dir: &Path) {
-    if let Err(error) = std::fs::remove_dir_all(work_dir) {
+/// The gap is filled: what the ETL left in its workspace goes. The directory itself stays until the run is over
+/// ([`remove_workspaces`]), as file systems are slow at making what was removed a moment ago.
+fn clear(work_dir: &Path) {
+    let is_empty = std::fs::read_dir(work_dir).is_ok_and(|mut entries| entries.next().is_none());
+    if !is_empty && let Err(error) = std::fs::remove_dir_all(work_dir) {
         tracing::warn!("cannot remove the workspace {}: {error}", work_dir.display());
     }
-    for directory in work_dir.ancestors().skip(1).take(2) {
-        if std::fs::remove_dir(directory).is_err() {
-            break; // not empty: another gap of the same bank is at work
-        }
+}
+
+/// Removes the workspaces of filled gaps.
+pub(super) fn remove_workspaces(work_dirs: impl Iterator<Item = PathBuf>) {
+    for work_dir in work_dirs {
+        // Gone already, or not empty: then its removal has failed before, and was told.
+        let _ = std::fs::remove_dir(work_dir);
     }
 }
 

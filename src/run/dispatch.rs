@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::attempt::{Assignment, Held, Report};
+use super::attempt::{Assignment, Held, Report, remove_workspaces};
 use super::workshop::Workshop;
 use crate::execute::Stop;
 use crate::plan::event::Event;
@@ -138,6 +138,8 @@ impl<'a> Dispatch<'a> {
                 () = more_than(&mut self.stop, asked) => {}
             }
         }
+        let filled = self.plan.jobs.iter().zip(&self.jobs).filter(|(_, live)| live.result.state == JobState::Succeeded);
+        remove_workspaces(filled.map(|(job, live)| self.workshop.paths(job, live.result.id, 1).work_dir));
         Results {
             jobs: self.jobs.into_iter().map(|job| job.result).collect(),
             duration: began.elapsed(),

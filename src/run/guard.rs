@@ -104,7 +104,9 @@ pub async fn stand() -> io::Result<Fate> {
     let mut children = signal(SignalKind::child())?;
     let mut endings = Endings::listen()?;
     let (ours, theirs) = UnixStream::pair()?;
-    let mut command = Command::new("/proc/self/exe");
+    // By its path where it is still there, so that `ps` and `pgrep` know it by name; else the file that runs.
+    let program = std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "/proc/self/exe".into());
+    let mut command = Command::new(program);
     command.arg0(ORCHESTRATOR).args(std::env::args_os().skip(1)).stdin(Stdio::from(OwnedFd::from(theirs)));
     // A group of its own: Ctrl-C reaches the guard alone, which hands it on once.
     let orchestrator = command.process_group(0).spawn()?;

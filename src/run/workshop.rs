@@ -72,7 +72,8 @@ impl Workshop {
         let etl = self.etl(job);
         let day = self.started_at.format("%Y-%m-%d").to_string();
         let log = self.state_dir.join("logs").join(day).join(id.to_string()).join(format!("{attempt}.log"));
-        let work_dir = self.state_dir.join("work").join(&bank.key).join(job.gap.period.compact()).join(&etl.name);
+        // One level: a directory is the dearest thing that a small job makes. Neither periods nor ETLs have dots in their names.
+        let work_dir = self.state_dir.join("work").join(format!("{}.{}.{}", bank.key, job.gap.period.compact(), etl.name));
         let output = match &etl.reports {
             ReportsBy::Etl => None,
             ReportsBy::Orchestrator { .. } => {

@@ -102,6 +102,7 @@ pub(super) struct EndColumns<'a> {
     pub(super) tail: Cow<'a, str>,
     pub(super) ended_at: DateTime<Utc>,
     pub(super) duration_ms: i64,
+    pub(super) pid: Option<i64>,
 }
 
 impl<'a> From<&'a AttemptEnd> for EndColumns<'a> {
@@ -114,6 +115,7 @@ impl<'a> From<&'a AttemptEnd> for EndColumns<'a> {
             tail: storable(&end.tail),
             ended_at: end.ended_at,
             duration_ms: end.duration_ms,
+            pid: end.pid.map(i64::from),
         }
     }
 }

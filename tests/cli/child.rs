@@ -39,7 +39,7 @@ on_both_databases! {
             assert_eq!(told.get(&format!("ETL_ORCH_{name}")).map(String::as_str), Some(value), "{name}: {told:#?}");
         }
         let work_dir = &told["ETL_ORCH_WORK_DIR"];
-        assert!(work_dir.ends_with("/var/work/RY-CA/2025Q2/call_summary"), "{work_dir}");
+        assert!(work_dir.ends_with("/var/work/RY-CA.2025Q2.call_summary"), "{work_dir}");
         assert!(told["ETL_ORCH_OUTPUT"].starts_with(&format!("{work_dir}/output-")), "{told:#?}");
         assert!(!told.contains_key("ETL_ORCH_FORCE"));
         assert_eq!(told["PYTHONUNBUFFERED"], "1");
@@ -56,7 +56,7 @@ on_both_databases! {
         world.single_etl(script, &[]);
 
         world.run_to(1, &[]);
-        assert_eq!(world.read("var/work/RY-CA/2025Q2/call_summary/steps").lines().count(), 3, "three attempts, and it stays");
+        assert_eq!(world.read("var/work/RY-CA.2025Q2.call_summary/steps").lines().count(), 3, "three attempts, and it stays");
         world.run_to(0, &[]);
 
         let places = world.read("places");
@@ -69,7 +69,7 @@ on_both_databases! {
         outputs.sort_unstable();
         outputs.dedup();
         assert_eq!(outputs.len(), 5, "a fresh output for every attempt: {outputs:?}");
-        assert!(!world.path("var/work/RY-CA").exists(), "nothing is left of it");
+        assert!(!world.path("var/work/RY-CA.2025Q2.call_summary").exists(), "nothing is left of it");
     }
 }
 

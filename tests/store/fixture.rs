@@ -244,7 +244,7 @@ pub(crate) async fn claim(store: &dyn Store, job: JobId) -> Claim {
 }
 
 pub(crate) fn end(attempt: u32, outcome: Outcome) -> AttemptEnd {
-    AttemptEnd { attempt, outcome, ended_at: at(10), duration_ms: 1500, tail: "last line".into() }
+    AttemptEnd { attempt, outcome, ended_at: at(10), duration_ms: 1500, tail: "last line".into(), pid: None }
 }
 
 pub(crate) fn report_row() -> ReportRow {

@@ -227,7 +227,7 @@ impl Postgres {
         let mut lease = self.connections.lease().await?;
         let done = sqlx::query(
             "UPDATE etl_orch.etl_attempts
-             SET outcome = $4, outcome_number = $5, error = $6, tail = $7, ended_at = $8, duration_ms = $9
+             SET outcome = $4, outcome_number = $5, error = $6, tail = $7, ended_at = $8, duration_ms = $9, pid = coalesce($10, pid)
              WHERE job_id = $1 AND n = $3 AND outcome IS NULL
              AND EXISTS (SELECT 1 FROM etl_orch.etl_jobs WHERE id = $1 AND state = 'running' AND fence = $2)",
         )
@@ -240,6 +240,7 @@ impl Postgres {
         .bind(end.tail)
         .bind(end.ended_at)
         .bind(end.duration_ms)
+        .bind(end.pid)
         .execute(&mut *lease)
         .await;
         lease.settle("recording the end of an attempt", done.map(|done| done.rows_affected() > 0))
@@ -321,7 +322,8 @@ async fn finish(connection: &mut PgConnection, claim: Claim, ending: Ending<'_>)
         "WITH job AS (UPDATE etl_orch.etl_jobs SET state = $3, error = $4, ended_at = $5
                       WHERE id = $1 AND state = 'running' AND fence = $2 RETURNING id),
               attempt AS (UPDATE etl_orch.etl_attempts a
-                          SET outcome = $7, outcome_number = $8, error = $9, tail = $10, ended_at = $11, duration_ms = $12
+                          SET outcome = $7, outcome_number = $8, error = $9, tail = $10, ended_at = $11, duration_ms = $12,
+                              pid = coalesce($13, a.pid)
                           FROM job WHERE a.job_id = job.id AND a.n = $6 AND a.outcome IS NULL)
          SELECT EXISTS (SELECT 1 FROM job)",
     )
@@ -337,6 +339,7 @@ async fn finish(connection: &mut PgConnection, claim: Claim, ending: Ending<'_>)
     .bind(end.map(|end| end.tail.as_ref()))
     .bind(end.map(|end| end.ended_at))
     .bind(end.map(|end| end.duration_ms))
+    .bind(end.and_then(|end| end.pid))
     .fetch_one(connection)
     .await
 }

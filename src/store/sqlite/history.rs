@@ -123,9 +123,10 @@ impl Sqlite {
     ) -> sqlx::Result<Claimed> {
         let (id, at) = (job.to_string(), rfc3339(at));
         let mut transaction = begin_write(connection).await?;
-        let found: Option<(String, bool)> = sqlx::query_as(AssertSqlSafe(format!(
-            "SELECT gap_key, NOT forced AND EXISTS (SELECT 1 FROM {} WHERE {})
-             FROM etl_jobs WHERE id = ?5 AND state = 'queued'",
+        let found: Option<(String, bool, bool)> = sqlx::query_as(AssertSqlSafe(format!(
+            "SELECT gap_key, NOT forced AND EXISTS (SELECT 1 FROM {} WHERE {}),
+                    EXISTS (SELECT 1 FROM etl_jobs o WHERE o.gap_key = j.gap_key AND o.state = 'running')
+             FROM etl_jobs j WHERE id = ?5 AND state = 'queued'",
             self.reports.quoted(),
             reports::BY_KEY
         )))
@@ -136,44 +137,38 @@ impl Sqlite {
         .bind(&id)
         .fetch_optional(&mut *transaction)
         .await?;
-        let Some((gap, done)) = found else { return Ok(Claimed::Gone) };
+        let Some((gap, done, elsewhere)) = found else { return Ok(Claimed::Gone) };
         if done {
             skip_queued(&mut transaction, &id, "the report exists", &at).await?;
             transaction.commit().await?;
             return Ok(Claimed::AlreadyDone);
         }
-        let other: Option<OwnerColumns> = sqlx::query_as(
-            "SELECT r.host, r.boot_id, r.pid, r.pid_started FROM etl_jobs j JOIN etl_runs r ON r.id = j.run_id
-             WHERE j.gap_key = ?1 AND j.state = 'running'",
-        )
-        .bind(&gap)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        if let Some(other) = other {
+        if elsewhere {
+            let other: OwnerColumns = sqlx::query_as(
+                "SELECT r.host, r.boot_id, r.pid, r.pid_started FROM etl_jobs j JOIN etl_runs r ON r.id = j.run_id
+                 WHERE j.gap_key = ?1 AND j.state = 'running'",
+            )
+            .bind(&gap)
+            .fetch_one(&mut *transaction)
+            .await?;
             let owner = other.owner()?;
             skip_queued(&mut transaction, &id, &format!("process {} on {} runs it", owner.pid, owner.host), &at).await?;
             transaction.commit().await?;
             return Ok(Claimed::Elsewhere { owner });
         }
         let fence: i64 = sqlx::query_scalar(
-            "INSERT INTO gap_states (gap_key, fence) VALUES (?1, 1)
-             ON CONFLICT (gap_key) DO UPDATE SET fence = fence + 1 RETURNING fence",
+            "INSERT INTO gap_states (gap_key, fence) VALUES (?1, 1) ON CONFLICT (gap_key) DO UPDATE SET fence = fence + 1;
+             UPDATE etl_jobs SET state = 'running', fence = (SELECT fence FROM gap_states WHERE gap_key = ?1), started_at = ?3
+             WHERE id = ?2;
+             INSERT INTO etl_attempts (job_id, n, log, started_at) VALUES (?2, 1, ?4, ?3);
+             SELECT fence FROM gap_states WHERE gap_key = ?1",
         )
         .bind(&gap)
+        .bind(&id)
+        .bind(&at)
+        .bind(storable(log))
         .fetch_one(&mut *transaction)
         .await?;
-        sqlx::query("UPDATE etl_jobs SET state = 'running', fence = ?2, started_at = ?3 WHERE id = ?1")
-            .bind(&id)
-            .bind(fence)
-            .bind(&at)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("INSERT INTO etl_attempts (job_id, n, log, started_at) VALUES (?1, 1, ?2, ?3)")
-            .bind(&id)
-            .bind(storable(log))
-            .bind(&at)
-            .execute(&mut *transaction)
-            .await?;
         transaction.commit().await?;
         Ok(Claimed::Yes(Claim { job, fence }))
     }
@@ -228,19 +223,7 @@ impl Sqlite {
         columns: &[Column],
     ) -> sqlx::Result<bool> {
         let mut transaction = begin_write(connection).await?;
-        if let Some(end) = ending.attempt {
-            end_attempt(&mut transaction, claim, end).await?;
-        }
-        let done =
-            sqlx::query("UPDATE etl_jobs SET state = ?3, error = ?4, ended_at = ?5 WHERE id = ?1 AND state = 'running' AND fence = ?2")
-                .bind(claim.job.to_string())
-                .bind(claim.fence)
-                .bind(ending.state.name())
-                .bind(ending.error.map(storable))
-                .bind(rfc3339(ending.at))
-                .execute(&mut *transaction)
-                .await?;
-        if done.rows_affected() == 0 {
+        if !end_job(&mut transaction, claim, ending).await? {
             return Ok(false);
         }
         if let Some(row) = ending.report {
@@ -302,24 +285,54 @@ async fn skip_queued(connection: &mut SqliteConnection, id: &str, reason: &str, 
     Ok(())
 }
 
+/// Ends an attempt of the job that the claim is good for.
+const END_ATTEMPT: &str = "UPDATE etl_attempts SET outcome = ?4, outcome_number = ?5, error = ?6, tail = ?7, ended_at = ?8, \
+     duration_ms = ?9, pid = coalesce(?10, pid) WHERE job_id = ?1 AND n = ?3 AND outcome IS NULL \
+     AND EXISTS (SELECT 1 FROM etl_jobs WHERE id = ?1 AND state = 'running' AND fence = ?2)";
+
+/// Ends the job that the claim is good for, and its attempt with it: one turn for both statements.
+async fn end_job(connection: &mut SqliteConnection, claim: Claim, ending: Ending<'_>) -> sqlx::Result<bool> {
+    let end = ending.attempt.map(EndColumns::from);
+    let end = end.as_ref();
+    let statements = format!(
+        "{END_ATTEMPT};
+         UPDATE etl_jobs SET state = ?11, error = ?12, ended_at = ?13 WHERE id = ?1 AND state = 'running' AND fence = ?2"
+    );
+    let done = sqlx::query(AssertSqlSafe(statements))
+        .bind(claim.job.to_string())
+        .bind(claim.fence)
+        .bind(end.map(|end| end.n))
+        .bind(end.map(|end| end.outcome))
+        .bind(end.and_then(|end| end.number))
+        .bind(end.and_then(|end| end.error.as_deref()))
+        .bind(end.map(|end| end.tail.as_ref()))
+        .bind(end.map(|end| rfc3339(end.ended_at)))
+        .bind(end.map(|end| end.duration_ms))
+        .bind(end.and_then(|end| end.pid))
+        .bind(ending.state.name())
+        .bind(ending.error.map(storable))
+        .bind(rfc3339(ending.at))
+        .execute(connection)
+        .await?;
+    // Where the job is not the claim's neither statement finds a row.
+    Ok(done.rows_affected() > 0)
+}
+
 async fn end_attempt(connection: &mut SqliteConnection, claim: Claim, end: &AttemptEnd) -> sqlx::Result<bool> {
     let end = EndColumns::from(end);
-    let done = sqlx::query(
-        "UPDATE etl_attempts SET outcome = ?4, outcome_number = ?5, error = ?6, tail = ?7, ended_at = ?8, duration_ms = ?9
-         WHERE job_id = ?1 AND n = ?3 AND outcome IS NULL
-         AND EXISTS (SELECT 1 FROM etl_jobs WHERE id = ?1 AND state = 'running' AND fence = ?2)",
-    )
-    .bind(claim.job.to_string())
-    .bind(claim.fence)
-    .bind(end.n)
-    .bind(end.outcome)
-    .bind(end.number)
-    .bind(end.error)
-    .bind(end.tail)
-    .bind(rfc3339(end.ended_at))
-    .bind(end.duration_ms)
-    .execute(connection)
-    .await?;
+    let done = sqlx::query(END_ATTEMPT)
+        .bind(claim.job.to_string())
+        .bind(claim.fence)
+        .bind(end.n)
+        .bind(end.outcome)
+        .bind(end.number)
+        .bind(end.error)
+        .bind(end.tail)
+        .bind(rfc3339(end.ended_at))
+        .bind(end.duration_ms)
+        .bind(end.pid)
+        .execute(connection)
+        .await?;
     Ok(done.rows_affected() > 0)
 }
 
