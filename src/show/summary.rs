@@ -225,32 +225,19 @@ pub(super) fn warnings(report: &RunReport) -> Vec<String> {
     if odd.invalid.total > NAMED as u64 {
         lines.push(format!("invalid rows: {} in all", odd.invalid_rows));
     }
-    if !odd.unmonitored.is_empty() {
-        let symbols = odd.unmonitored.len();
-        let at_least = if symbols >= MOST_UNMONITORED { "at least " } else { "" };
-        lines.push(format!(
-            "{at_least}{} in the data that nobody monitors: {}",
-            count(symbols as u64, "symbol"),
-            names(odd.unmonitored.iter().map(String::as_str), symbols)
-        ));
-    }
-    if !odd.spelled_twice.is_empty() {
-        let banks = odd.spelled_twice.len();
-        lines.push(format!(
-            "{} under two symbols in the data, so that counts may have a period twice: {}",
-            count(banks as u64, "bank"),
-            names(odd.spelled_twice.iter().map(String::as_str), banks)
-        ));
-    }
-    if !odd.without_data.is_empty() {
-        let banks = odd.without_data.len();
-        lines.push(format!(
-            "{} without any data: {}",
-            count(banks as u64, "monitored bank"),
-            names(odd.without_data.iter().map(String::as_str), banks)
-        ));
-    }
+    let at_least = if odd.unmonitored.len() >= MOST_UNMONITORED { "at least " } else { "" };
+    let unmonitored = odd.unmonitored.iter().map(String::as_str).collect();
+    lines.extend(named(at_least, "symbol", "in the data that nobody monitors", unmonitored));
+    let spelled_twice = odd.spelled_twice.iter().map(String::as_str).collect();
+    lines.extend(named("", "bank", "under two symbols in the data, so that counts may have a period twice", spelled_twice));
+    let without_data = odd.without_data.iter().map(String::as_str).collect();
+    lines.extend(named("", "monitored bank", "without any data", without_data));
     lines
+}
+
+/// `2 banks without any data: RY-CA, TD-CA`; nothing where there are none.
+fn named(at_least: &str, noun: &str, what: &str, all: Vec<&str>) -> Option<String> {
+    (!all.is_empty()).then(|| format!("{at_least}{} {what}: {}", count(all.len() as u64, noun), names(&all)))
 }
 
 /// Why a job did not succeed, in the words that its users know where its retries were used up.
@@ -273,11 +260,11 @@ pub(super) fn availability(report: &RunReport, etls: &[Etl]) -> Vec<(String, u64
     seen
 }
 
-fn names<'a>(names: impl Iterator<Item = &'a str>, total: usize) -> String {
-    let mut text = names.take(NAMED).map(escaped).collect::<Vec<_>>().join(", ");
-    if total > NAMED {
+fn names(all: &[&str]) -> String {
+    let mut text = all.iter().take(NAMED).map(|name| escaped(name)).collect::<Vec<_>>().join(", ");
+    if all.len() > NAMED {
         // Writing to a String cannot fail.
-        let _ = write!(text, " and {} more", total - NAMED);
+        let _ = write!(text, " and {} more", all.len() - NAMED);
     }
     text
 }
