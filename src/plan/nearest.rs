@@ -4,10 +4,12 @@
 #[must_use]
 pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
+    // In a bank's symbol of two or three letters one wrong letter weighs much.
+    let likely = if wanted.len() <= 3 { 0.6 } else { 0.7 };
     let mut scored: Vec<(f64, &str)> = names
         .into_iter()
         .map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name))
-        .filter(|(score, _)| *score >= 0.7)
+        .filter(|(score, _)| *score >= likely)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     scored.truncate(3);
@@ -33,5 +35,6 @@ mod tests {
         assert_eq!(nearest("call_sumary", names), ["call_summary"]);
         assert_eq!(did_you_mean("Key_Theme", names), "; did you mean key_themes?");
         assert_eq!(did_you_mean("zzz", names), "");
+        assert_eq!(nearest("RX", ["RY", "TD", "BMO"]), ["RY"]);
     }
 }

@@ -117,7 +117,7 @@ pub async fn stand() -> io::Result<Fate> {
     let mut held = Vec::new();
     let mut linked = true;
     let status = loop {
-        if let Some(status) = reap().remove(&orchestrator) {
+        if let Some(status) = reap().ended.remove(&orchestrator) {
             break status;
         }
         tokio::select! {
@@ -158,9 +158,24 @@ fn receive(link: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
     descriptor.map(Some).ok_or_else(|| io::ErrorKind::WouldBlock.into())
 }
 
+/// What came of reaping.
+struct Reaped {
+    /// The children that have ended.
+    ended: HashMap<Pid, WaitStatus>,
+    /// Whether others are left.
+    others: bool,
+}
+
 /// Reaps every child that has ended.
-fn reap() -> HashMap<Pid, WaitStatus> {
-    std::iter::from_fn(|| rustix::process::wait(WaitOptions::NOHANG).ok().flatten()).collect()
+fn reap() -> Reaped {
+    let mut ended = HashMap::new();
+    loop {
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) => drop(ended.insert(pid, status)),
+            Ok(None) => return Reaped { ended, others: true },
+            Err(_) => return Reaped { ended, others: false },
+        }
+    }
 }
 
 /// Ends whatever is left below: each child is asked with SIGTERM and, `grace` later, killed; its own children become the
@@ -169,9 +184,8 @@ async fn end_descendants(grace: Duration) {
     let me = rustix::process::getpid();
     let deadline = Instant::now() + grace;
     let mut asked = BTreeSet::new();
-    loop {
-        reap();
-        let mut left = false;
+    while reap().others {
+        let (mut mortal, mut refused) = (false, false);
         for child in children_of(me) {
             let pid = child.as_raw_nonzero().get();
             let ended = if Instant::now() >= deadline {
@@ -181,10 +195,14 @@ async fn end_descendants(grace: Duration) {
             } else {
                 Ok(())
             };
-            // A setuid program may not be ended by us; waiting for it would be for ever.
-            left |= ended != Err(rustix::io::Errno::PERM);
+            match ended {
+                Err(rustix::io::Errno::PERM) => refused = true,
+                Ok(()) | Err(_) => mortal = true,
+            }
         }
-        if !left {
+        // A setuid program may not be ended by us; waiting for it would be for ever. Where nobody was seen at all, somebody
+        // ended while we looked, and left us his children.
+        if refused && !mortal {
             return;
         }
         tokio::time::sleep(LOOK).await;
