@@ -16,7 +16,6 @@ use super::exit::{Exit, Failure};
 use crate::config::{self, Config};
 use crate::execute::Stop;
 use crate::execute::command::CommandExecutor;
-use crate::execute::survivors;
 use crate::plan::event::Event;
 use crate::plan::ids::RunId;
 use crate::plan::nearest::did_you_mean;
@@ -207,10 +206,6 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
         return Ok(stopped(signals));
     }
     store.close().await;
-    if signals.guard_is_gone() {
-        // What left its group is out of the executor's reach, and nobody stands guard over it any more.
-        survivors::end(&id.to_string()).await.map_err(cannot("end what the ETLs left behind"))?;
-    }
     let report = report?;
     let exit = exit_of(&report, args, signals);
     if !args.quiet || report.is_noteworthy() {

@@ -198,7 +198,7 @@ mod tests {
         let banks = banks(&["RY-CA", "BMO-CA"]);
         assert_eq!(banks.select("ry"), Ok(0));
         assert_eq!(banks.select("Ry-Ca"), Ok(0));
-        assert_eq!(banks.select("BMQ").unwrap_err().to_string(), "unknown bank \"BMQ\"; did you mean BMO?");
+        assert_eq!(banks.select("BMQ").unwrap_err().to_string(), "unknown bank \"BMQ\"; did you mean BMO, BMO-CA?");
     }
 
     #[test]

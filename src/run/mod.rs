@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 pub use host::this_process;
 
-use crate::execute::{Executor, Stop};
+use crate::execute::{Executor, Stop, survivors};
 use crate::plan::decision::Why;
 use crate::plan::etl::{Etl, writes_reports};
 use crate::plan::event::Event;
@@ -138,6 +138,11 @@ impl Invocation {
                 (RunState::Failed, RunCounts::default())
             }
         };
+        if *stop.borrow() == Stop::AtOnce {
+            // Perhaps the guard is gone, and nobody else ends what left its group. It comes before the record of the run's end:
+            // who looks for survivors later looks only for those of runs that have none.
+            survivors::end(&self.id.to_string()).await.map_err(RunError::Survivors)?;
+        }
         let end = async { Ok(self.store.end_run(self.id, state, counts, Utc::now()).await?) };
         // A database that stands still must not keep us when nothing depends on it: the next run closes the record.
         let ended = if matches!(worked, Err(RunError::Stopped)) { unless_stopped(Stop::AtOnce, &stop, end).await } else { end.await };

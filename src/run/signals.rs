@@ -84,11 +84,6 @@ impl Signals {
         self.stop.clone()
     }
 
-    /// Whether the guard has ended before us.
-    pub fn guard_is_gone(&self) -> bool {
-        self.number() == Some(SIGKILL)
-    }
-
     /// Waits for the first signal.
     pub async fn came(&self) {
         told_to(self.stop(), Stop::Gracefully).await;

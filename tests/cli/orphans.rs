@@ -60,14 +60,15 @@ on_both_databases! {
         assert_eq!(world.jobs(), ["RY-CA/2025Q2/call_summary|cancelled", "RY-CA/2025Q2/call_summary|succeeded"]);
     }
 
+    /// A stopped orchestrator is woken by the guard's death, as its process group is orphaned by it: how far it gets before it
+    /// is killed too is anybody's guess.
     fn what_survives_the_loss_of_both_is_ended_by_the_next_run(world: &World) {
         let (running, family) = start_family(world);
         let orchestrator = running.orchestrator();
-        kill("STOP", orchestrator); // so that it cannot react to the guard's death
+        kill("STOP", orchestrator);
         running.signal("KILL");
         kill("KILL", orchestrator);
         until("the orchestrator is gone", || !is_alive(orchestrator));
-        assert!(is_alive(family[2]), "nobody was left to end the daemon");
         converges(world);
         gone(&family);
     }

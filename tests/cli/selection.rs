@@ -73,7 +73,7 @@ on_both_databases! {
         three_banks(world);
         world.also("run: {max_jobs: 1}");
         for (args, told) in [
-            (["--bank-symbol", "BMQ"], "error: --bank-symbol: unknown bank \"BMQ\"; did you mean BMO?"),
+            (["--bank-symbol", "BMQ"], "error: --bank-symbol: unknown bank \"BMQ\"; did you mean BMO, BMO-CA?"),
             (["--etl-type", "call_sumary"], "error: --etl-type: unknown ETL \"call_sumary\"; did you mean call_summary?"),
             (["--period", "2025Q5"], "quarter \"Q5\" is not one of Q1, Q2, Q3, Q4"),
         ] {
