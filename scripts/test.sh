@@ -44,5 +44,5 @@ step() {
 
 step cargo fmt --check
 step cargo clippy --locked --all-targets -- --deny warnings
-step cargo test --locked
 RUSTDOCFLAGS="--deny warnings" step cargo doc --locked --no-deps --document-private-items
+step cargo test --locked

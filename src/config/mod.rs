@@ -1,6 +1,6 @@
 //! Configuration: from the files as written to checked values of `plan`, with every error located.
 //!
-//! [`find`] says which file, [`load`] reads it together with the institutions that it names and reports every mistake in
+//! [`find()`] says which file, [`load()`] reads it together with the institutions that it names and reports every mistake in
 //! both at once. A value that came from a variable may be a secret: no message and no `Debug` here shows one. Nothing but
 //! these files and a `.env` beside them is looked at; whether commands, directories and databases exist is seen by those
 //! who use them.
