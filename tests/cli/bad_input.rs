@@ -294,7 +294,6 @@ fn a_state_dir_on_a_read_only_file_system_is_refused() {
     world.run(&["init"]);
     for args in [&["run"][..], &["run", "--no-lock"]] {
         let done = world.with_mounts("mkdir -p var/logs var/work; mount --bind var var; mount -o remount,bind,ro var; \"$@\"", args);
-        let Some(done) = done else { return };
         assert_eq!(done.code, 1, "{done:?}");
         says(&done, &["var/", "Read-only file system", "name another"]);
         nothing_was_started(&world);

@@ -174,15 +174,16 @@ impl World {
     }
 
     /// Runs an `sh` script in the world's directory, where it may mount what nobody else sees; `"$@"` is the binary.
-    /// `None` where mounting is not permitted.
-    pub(crate) fn with_mounts(&self, script: &str, args: &[&str]) -> Option<Done> {
+    pub(crate) fn with_mounts(&self, script: &str, args: &[&str]) -> Done {
         let namespace: &[&str] = if rustix::process::geteuid().is_root() { &["-m"] } else { &["-r", "-m"] };
         let unshare = |script: &str| {
             let (mut unshare, run) = (Command::new("unshare"), self.command(args));
             unshare.args(namespace).args(["sh", "-c", script, "sh"]).arg(run.get_program()).args(run.get_args());
             Done::of(&unshare.current_dir(self.root.path()).stdin(Stdio::null()).output().expect("unshare is installed"))
         };
-        (unshare("mount -t tmpfs tmpfs .").code == 0).then(|| unshare(script))
+        let permitted = unshare("mount -t tmpfs tmpfs .");
+        assert_eq!(permitted.code, 0, "mounting is not permitted; run as root, or allow user namespaces: {permitted:?}");
+        unshare(script)
     }
 
     /// Path of a file in the world's directory.
