@@ -25,7 +25,7 @@ fn chains_for(cores: usize, memory: Option<u64>) -> usize {
 #[cfg(target_os = "linux")]
 fn memory() -> u64 {
     let info = rustix::system::sysinfo();
-    #[allow(clippy::allow_attributes, clippy::useless_conversion, reason = "the field is narrower on 32-bit machines")]
+    #[expect(clippy::useless_conversion, reason = "the field is narrower on 32-bit machines")]
     let total = u64::from(info.totalram);
     total * u64::from(info.mem_unit)
 }

@@ -26,9 +26,9 @@ pub(super) struct Found {
 /// # Errors
 /// When the database fails.
 pub(super) async fn look(store: &dyn Store) -> store::Result<Found> {
-    let runs = Runs::of(store).await?;
+    let (jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
     let mut found = Found::default();
-    for job in store.running_jobs().await? {
+    for job in jobs {
         if runs.living.contains(&job.run) {
             found.running.insert(job.gap, job.owner);
         } else {
@@ -44,7 +44,8 @@ pub(super) async fn look(store: &dyn Store) -> store::Result<Found> {
 /// # Errors
 /// When the database fails, or a process that survived cannot be ended.
 pub(super) async fn recover(store: &dyn Store) -> Result<Found, RunError> {
-    let runs = Runs::of(store).await?;
+    // The jobs first: a run that begins meanwhile has its jobs in neither list, instead of jobs without a living run.
+    let (jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
     for run in &runs.dead {
         let ended = survivors::end(&run.to_string()).await.map_err(RunError::Survivors)?;
         if ended > 0 {
@@ -53,7 +54,7 @@ pub(super) async fn recover(store: &dyn Store) -> Result<Found, RunError> {
     }
     let mut found = Found::default();
     let now = Utc::now();
-    for job in store.running_jobs().await? {
+    for job in jobs {
         if runs.living.contains(&job.run) {
             found.running.insert(job.gap, job.owner);
         } else if store.lose(job.claim, now).await? {

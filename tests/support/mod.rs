@@ -1,7 +1,5 @@
 //! What the tests of the real binary share: a world of its own for each test, on either database.
 
-#![allow(clippy::allow_attributes, dead_code, reason = "each test file uses its part")]
-
 pub(crate) mod postgres;
 pub(crate) mod world;
 
