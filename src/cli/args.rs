@@ -140,7 +140,7 @@ pub(super) struct RunArgs {
     /// Show the output of the ETLs, line by line
     #[arg(short, long)]
     pub(super) verbose: bool,
-    /// Print only when something was done, failed or changed
+    /// Print only when something was done, failed, changed, or could not be read
     #[arg(short, long, conflicts_with = "verbose")]
     pub(super) quiet: bool,
 }
