@@ -131,6 +131,8 @@ fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults
         exit_codes,
         retry,
         warn_after,
+        pool: None,
+        version: None,
     })
 }
 

@@ -42,6 +42,8 @@ pub(super) fn run(check: &mut Check, written: written::Run, lease: Option<writte
             .and_then(|year| u16::try_from(check.within(&["run", "from_year"], Some(year), years, i64::from(Period::FIRST_YEAR))).ok()),
         deadline: check.not_zero(&["run", "deadline"], written.deadline),
         lease: self::lease(check, lease),
+        cooldown: crate::plan::memory::Cooldown::default(),
+        breaker_banks: 5,
     }
 }
 

@@ -130,6 +130,8 @@ fn defaults_are_those_of_the_specification() {
         from_year: None,
         deadline: None,
         lease: Duration::from_secs(600),
+        cooldown: crate::plan::memory::Cooldown::default(),
+        breaker_banks: 5,
     };
     assert_eq!(config.run, run);
     let etl = &config.etls[0];

@@ -5,6 +5,7 @@
 use super::etl::EtlIndex;
 use super::gap::Gap;
 use super::job::Owner;
+use super::memory::{Quarantine, Rest, SkipOrder};
 use super::selection::{Filter, Selection};
 
 /// What is known of a gap when it is decided on. The row it came from was checked before ([`super::row::check`]).
@@ -27,10 +28,18 @@ pub enum Decision {
     Filtered(Filter),
     /// The report exists.
     Done,
+    /// An operator wants it left alone.
+    Skipped(SkipOrder),
     /// Somebody else is making it now.
     Claimed(Owner),
     /// A report that it needs is missing, and is not made in this run.
     Waiting(EtlIndex),
+    /// It failed so that trying again helps only once something has changed.
+    Quarantined(Quarantine),
+    /// It failed, or was not ready, and is not tried for a while.
+    CoolingDown(Rest),
+    /// Its ETL is taken for broken: it waits for the probe.
+    Deferred,
     /// It is to be made.
     Run(Why),
 }

@@ -34,6 +34,19 @@ pub struct Etl {
     pub retry: RetryPolicy,
     /// A job that runs longer is named in the warnings.
     pub warn_after: Option<Duration>,
+    /// The external resource that each of its attempts uses.
+    pub pool: Option<Pool>,
+    /// Whatever its users call its version; a change of it releases its gaps from quarantine.
+    pub version: Option<String>,
+}
+
+/// An external resource of which so many attempts may use at once, over all invocations on one database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Its name.
+    pub name: String,
+    /// How many attempts at once; at least 1.
+    pub limit: u32,
 }
 
 /// Who makes the row in the reports table.

@@ -23,6 +23,14 @@ impl GapKey {
         Self(text)
     }
 
+    /// The bank's key, the period and the ETL's name; `None` for a key that is no report's.
+    #[must_use]
+    pub fn parts(&self) -> Option<(&str, Period, &str)> {
+        let mut parts = self.0.split('/');
+        let (bank, period, etl) = (parts.next()?, parts.next()?, parts.next()?);
+        Some((bank, period.parse().ok()?, etl)).filter(|_| parts.next().is_none())
+    }
+
     /// The key's text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::etl::Pool;
+use super::fingerprint::Fingerprint;
 use super::gap::GapKey;
 use super::ids::{JobId, RunId};
+use super::memory::{Memory, SkipOrder};
+use super::operator::CancelRequest;
 use super::outcome::Outcome;
 use super::period::Period;
 
@@ -99,6 +103,13 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// The state of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        use JobState::{Cancelled, Failed, Lost, Queued, Running, Skipped, Succeeded};
+        [Queued, Running, Succeeded, Failed, Skipped, Cancelled, Lost].into_iter().find(|state| state.name() == name)
+    }
+
     /// The name under which it is stored.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -131,8 +142,28 @@ pub struct NewJob {
     pub period: Period,
     /// Its place in the run's order, from 0.
     pub position: usize,
-    /// Whether it was planned by `--force`.
+    /// Whether it was planned by `--force`, now or by a run that could not finish it.
     pub forced: bool,
+    /// What it is made from and how, as it was planned.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// The wish to work on a job.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimRequest<'a> {
+    /// The job.
+    pub job: JobId,
+    /// The report that it makes.
+    pub report: &'a ReportKey,
+    /// The fence of the gap's latest claim when the job was planned, 0 if there was none. Where it is another by now, somebody
+    /// worked on the gap meanwhile, and its rest and quarantine are looked at again.
+    pub planned_fence: i64,
+    /// The external resource that its attempts use.
+    pub pool: Option<&'a Pool>,
+    /// Log of its first attempt.
+    pub log: &'a str,
+    /// Wall clock.
+    pub at: DateTime<Utc>,
 }
 
 /// A report's identity in the reports table.
@@ -159,7 +190,12 @@ pub struct Claim {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
     /// The job is running and ours; the first attempt is recorded.
-    Yes(Claim),
+    Yes {
+        /// The right to it.
+        claim: Claim,
+        /// What the gap's runs have come to.
+        memory: Memory,
+    },
     /// The report exists by now; the job is recorded as skipped.
     AlreadyDone,
     /// Another job of the same gap is running; the job is recorded as skipped.
@@ -167,8 +203,34 @@ pub enum Claimed {
         /// Who runs it.
         owner: Owner,
     },
+    /// An operator wants the gap left alone; the job is recorded as skipped.
+    Ordered(SkipOrder),
+    /// Another invocation failed at it since it was planned, and it rests or is quarantined; the job is recorded as skipped.
+    HeldBack,
+    /// As many attempts use the pool as may. The job is still queued.
+    PoolFull,
     /// The job is not queued any more.
     Gone,
+}
+
+/// What became of the wish to record another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// It is recorded.
+    Yes,
+    /// As many attempts use the pool as may.
+    PoolFull,
+    /// The claim is not ours any more.
+    ClaimLost,
+}
+
+/// A running job of this run, as the database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// The claim that is good.
+    pub claim: Claim,
+    /// Somebody wants it stopped.
+    pub cancel: Option<CancelRequest>,
 }
 
 /// A job that somebody runs, or ran when he died.
@@ -184,6 +246,12 @@ pub struct RunningJob {
     pub owner: Owner,
     /// When it was claimed.
     pub since: DateTime<Utc>,
+    /// What the gap's runs have come to.
+    pub memory: Memory,
+    /// What it is made from and how, as it was planned.
+    pub fingerprint: Option<Fingerprint>,
+    /// Somebody wanted it stopped.
+    pub cancel: Option<CancelRequest>,
 }
 
 /// How an attempt ended, for the record.

@@ -2,17 +2,22 @@
 //!
 //! Pure: no tokio, sqlx, clap, tracing, file system, environment or clock. Time, randomness and facts are arguments.
 
+pub mod breaker;
 pub mod census;
 pub mod decision;
 pub mod etl;
 pub mod event;
 pub mod facts;
+pub mod fingerprint;
 pub mod gap;
 pub mod ids;
 pub mod institution;
 pub mod job;
+pub mod known;
 pub mod liveness;
+pub mod memory;
 pub mod nearest;
+pub mod operator;
 pub mod outcome;
 pub mod pattern;
 pub mod period;

@@ -3,13 +3,18 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::{DateTime, Utc};
+
 use super::census::{Census, Oddities};
 use super::decision::{Decision, Facts, Why, decide};
 use super::etl::{Etl, EtlIndex};
 use super::facts::{Candidate, CensusGroup};
+use super::fingerprint::Fingerprint;
 use super::gap::{Gap, GapKey};
 use super::institution::{BankIndex, Institutions};
 use super::job::Owner;
+use super::known::Known;
+use super::memory::{Quarantine, Rest, SkipOrder};
 use super::period::Period;
 use super::row;
 use super::selection::Selection;
@@ -31,6 +36,14 @@ pub struct Plan {
     pub waiting: Listed<(GapKey, EtlIndex)>,
     /// Gaps that somebody else is filling.
     pub claimed: Listed<(GapKey, Owner)>,
+    /// Gaps that an operator wants left alone; they are not counted as missing.
+    pub skipped: Listed<(GapKey, SkipOrder)>,
+    /// Gaps in quarantine, with their last error.
+    pub quarantined: Listed<(GapKey, Quarantine, Option<String>)>,
+    /// Gaps that rest, with their last error.
+    pub cooling_down: Listed<(GapKey, Rest, Option<String>)>,
+    /// ETLs that are taken for broken. Their gaps are among the jobs: the probe, and those that wait for it.
+    pub breakers: Vec<BreakerPlan>,
     /// Gaps left for the next run by `max_jobs`.
     pub capped: u64,
     /// Reports that exist for the data that is available, in this selection.
@@ -44,8 +57,33 @@ pub struct Plan {
 impl Plan {
     /// How many reports are missing (with `--force`: to be made), whether this run makes them or not.
     pub fn gaps(&self) -> u64 {
-        self.jobs.len() as u64 + self.waiting.total + self.claimed.total + self.capped
+        self.jobs.len() as u64 + self.waiting.total + self.claimed.total + self.quarantined.total + self.cooling_down.total + self.capped
     }
+}
+
+/// What a run does about an ETL that is taken for broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerPlan {
+    /// Which ETL.
+    pub etl: EtlIndex,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// The job that tries it; `None` when none of its gaps may be tried now.
+    pub probe: Option<usize>,
+    /// How many jobs wait for the probe.
+    pub behind: u64,
+}
+
+/// Whether a job may start by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Gate {
+    /// It may.
+    #[default]
+    Open,
+    /// It may, and tries for others whether its ETL works again.
+    Probe,
+    /// Only after the probe of its ETL succeeded.
+    BehindProbe,
 }
 
 /// One job of a plan.
@@ -59,6 +97,12 @@ pub struct PlannedJob {
     pub data_symbol: String,
     /// Why it is made.
     pub why: Why,
+    /// Whether it may start by itself.
+    pub gate: Gate,
+    /// The fence of the gap's latest claim, 0 if there was none.
+    pub planned_fence: i64,
+    /// What it is made from and how, once that was looked up.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// A list that names only its first entries and counts them all.
@@ -116,7 +160,7 @@ pub struct Planner<'a> {
     etls: &'a [Etl],
     settings: &'a RunSettings,
     selection: &'a Selection,
-    running: &'a HashMap<GapKey, Owner>,
+    known: &'a Known,
     kept: BTreeMap<Rank, Kept>,
     waiting: Listed<(GapKey, EtlIndex)>,
     claimed: Listed<(GapKey, Owner)>,
@@ -127,20 +171,20 @@ pub struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    /// A planner for one scan. `running` holds the gaps that living owners are filling.
+    /// A planner for one scan.
     pub fn new(
         institutions: &'a Institutions,
         etls: &'a [Etl],
         settings: &'a RunSettings,
         selection: &'a Selection,
-        running: &'a HashMap<GapKey, Owner>,
+        known: &'a Known,
     ) -> Self {
         Self {
             institutions,
             etls,
             settings,
             selection,
-            running,
+            known,
             kept: BTreeMap::new(),
             waiting: Listed::default(),
             claimed: Listed::default(),
@@ -172,7 +216,7 @@ impl<'a> Planner<'a> {
         let facts = Facts {
             gap,
             exists: candidate.exists,
-            claimed_by: self.running.get(&key),
+            claimed_by: self.known.running.get(&key),
             unmet_need: if self.is_beyond_cap(rank) { None } else { unmet.map(|(need, _)| *need) },
         };
         let decision = decide(facts, self.selection);
@@ -181,6 +225,7 @@ impl<'a> Planner<'a> {
         }
         match decision {
             Decision::Filtered(_) | Decision::Done => {}
+            Decision::Skipped(_) | Decision::Quarantined(_) | Decision::CoolingDown(_) | Decision::Deferred => {}
             Decision::Claimed(owner) => self.claimed.push((key, owner)),
             Decision::Waiting(need) => self.waiting.push((key, need)),
             // The data has the row twice, under both spellings of the symbol; the census counted both.
@@ -205,6 +250,9 @@ impl<'a> Planner<'a> {
                 gap: kept.gap,
                 data_symbol: kept.data_symbol,
                 why: kept.why,
+                gate: Gate::Open,
+                planned_fence: 0,
+                fingerprint: None,
             })
             .collect();
         let chains = chains(&jobs, self.settings.chain_by);
@@ -216,6 +264,10 @@ impl<'a> Planner<'a> {
             jobs,
             waiting: self.waiting,
             claimed: self.claimed,
+            skipped: Listed::default(),
+            quarantined: Listed::default(),
+            cooling_down: Listed::default(),
+            breakers: Vec::new(),
             capped: self.capped,
             existing: self.census.reports_possible(self.etls, self.selection).saturating_sub(self.missing),
             census: self.census,
@@ -269,14 +321,14 @@ fn chains(jobs: &[PlannedJob], by: ChainBy) -> Vec<Vec<usize>> {
 mod tests {
     use super::*;
     use crate::plan::facts::AvailabilityKey;
-    use crate::plan::test_support::{bank, etl, etl_needing};
+    use crate::plan::test_support::{bank, etl, etl_needing, settings};
 
     struct World {
         institutions: Institutions,
         etls: Vec<Etl>,
         settings: RunSettings,
         selection: Selection,
-        running: HashMap<GapKey, Owner>,
+        known: Known,
     }
 
     impl World {
@@ -284,23 +336,15 @@ mod tests {
             Self {
                 institutions: Institutions::new(vec![bank("RY-CA", 1), bank("BMO-CA", 2), bank("TD-CA", 6)]),
                 etls: vec![etl("call_summary", "Call Summary"), etl("key_themes", "Key Themes")],
-                settings: RunSettings {
-                    max_parallel: 4,
-                    chain_by: ChainBy::Bank,
-                    order: Order::NewestFirst,
-                    max_jobs: 500,
-                    from_year: None,
-                    deadline: None,
-                    lease: std::time::Duration::from_secs(600),
-                },
+                settings: settings(4),
                 selection: Selection::default(),
-                running: HashMap::new(),
+                known: Known::default(),
             }
         }
 
         /// Rows as `symbol period etl`, with `needs_met` for an ETL that has a need.
         fn plan(&self, rows: &[(&str, &str, EtlIndex)]) -> Plan {
-            let mut planner = Planner::new(&self.institutions, &self.etls, &self.settings, &self.selection, &self.running);
+            let mut planner = Planner::new(&self.institutions, &self.etls, &self.settings, &self.selection, &self.known);
             for (symbol, period, etl) in rows {
                 planner.candidate(self.row(symbol, period, *etl, false));
             }
@@ -383,7 +427,7 @@ mod tests {
     fn a_need_is_met_by_a_report_or_by_an_earlier_job_of_the_chain() {
         let mut world = World::new();
         world.etls[1] = etl_needing("key_themes", "Key Themes", 0);
-        let mut planner = Planner::new(&world.institutions, &world.etls, &world.settings, &world.selection, &world.running);
+        let mut planner = Planner::new(&world.institutions, &world.etls, &world.settings, &world.selection, &world.known);
         planner.candidate(world.row("RY", "2025Q2", 0, false));
         planner.candidate(world.row("RY", "2025Q2", 1, false)); // its summary is made in this run
         planner.candidate(world.row("BMO", "2025Q2", 1, true)); // its summary exists
@@ -407,7 +451,7 @@ mod tests {
     fn a_gap_that_somebody_fills_is_not_planned() {
         let mut world = World::new();
         let owner = Owner { host: "other".to_owned(), boot_id: String::new(), pid: 7, pid_started: 0 };
-        world.running.insert(GapKey::stored("RY-CA/2025Q2/call_summary".to_owned()), owner);
+        world.known.running.insert(GapKey::stored("RY-CA/2025Q2/call_summary".to_owned()), owner);
         let plan = world.plan(&[("RY", "2025Q2", 0), ("RY", "2025Q2", 1)]);
         assert_eq!(keys(&plan), ["RY-CA/2025Q2/key_themes"]);
         assert_eq!(plan.claimed.total, 1);
@@ -425,7 +469,7 @@ mod tests {
             max_year: Some("2025".to_owned()),
             rows: 1,
         };
-        let mut planner = Planner::new(&world.institutions, &world.etls, &world.settings, &world.selection, &world.running);
+        let mut planner = Planner::new(&world.institutions, &world.etls, &world.settings, &world.selection, &world.known);
         for group in
             [group("RY", "1", "Q2"), group("RY", "1", "Q5"), group("--help", "1", "Q1"), group("XX", "99", "Q1"), group("TD", "1", "Q1")]
         {

@@ -26,6 +26,8 @@ pub struct RunReport {
     pub synced: u64,
     /// Gaps whose owner died over them; they are planned again.
     pub lost: Vec<GapKey>,
+    /// Ends of attempts that an earlier run could not record in the database, and that this one recorded (a dry run: would).
+    pub respooled: u64,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -123,6 +125,9 @@ mod tests {
             key: GapKey::stored(String::new()),
             data_symbol: String::new(),
             why: Why::Missing,
+            gate: crate::plan::planner::Gate::Open,
+            planned_fence: 0,
+            fingerprint: None,
         };
         let result = |seconds| JobResult {
             id: JobId::new(Uuid::nil()),

@@ -10,9 +10,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::etl::{Etl, EtlIndex};
+use super::institution::BankIndex;
 use super::outcome::Class;
 use super::planner::Plan;
 use super::retry::RetryPolicy;
+use super::settings::RunSettings;
 
 /// Position of a job in [`Plan::jobs`].
 pub type JobIndex = usize;
@@ -28,8 +30,10 @@ pub enum After {
     Fail,
     /// Its input is not ready: no failure, no further attempt in this run.
     Skip,
-    /// The run is stopping.
+    /// The run is stopping, or somebody wants this job stopped.
     Cancel,
+    /// The attempt could not begin; it may after this wait. It does not count.
+    Later(Duration),
 }
 
 /// What follows from an attempt's class, given how many attempts failed with this one. `random` is uniform in `0.0..1.0`.
@@ -89,6 +93,28 @@ pub enum NotStarted {
     EtlStopped(EtlIndex),
     /// A report that it needs was not made.
     NeedUnmet(EtlIndex),
+    /// Its ETL failed for one bank after the other.
+    Breaker(EtlIndex),
+    /// Its bank failed in so many periods in a row.
+    BankStopped,
+}
+
+/// What the end of a job says of an ETL's breaker, for the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// It opened. The failures of these jobs are not charged.
+    Opened {
+        /// Which ETL.
+        etl: EtlIndex,
+        /// The banks that failed in a row.
+        banks: Vec<BankIndex>,
+        /// The jobs of this run that did.
+        refund: Vec<JobIndex>,
+    },
+    /// It was open already when this job failed, which is not charged either.
+    Refund(JobIndex),
+    /// The ETL works again.
+    Closed(EtlIndex),
 }
 
 /// The state of all chains of a run.
@@ -129,7 +155,7 @@ struct Unmade {
 
 impl Schedule {
     /// A schedule for a plan. `slots` chains run at once (at least 1).
-    pub fn new(plan: &Plan, etls: &[Etl], slots: usize, deadline: Option<Duration>, fail_fast: bool) -> Self {
+    pub fn new(plan: &Plan, etls: &[Etl], settings: &RunSettings, fail_fast: bool) -> Self {
         Self {
             chains: plan
                 .chains
@@ -139,9 +165,9 @@ impl Schedule {
             etl_of: plan.jobs.iter().map(|job| job.gap.etl).collect(),
             unmade: Vec::new(),
             needs: etls.iter().map(|etl| etl.needs.clone()).collect(),
-            slots: slots.max(1),
+            slots: settings.max_parallel.max(1),
             running: 0,
-            deadline,
+            deadline: settings.deadline,
             fail_fast,
             halt: None,
             stopped_etls: BTreeSet::new(),
@@ -185,19 +211,23 @@ impl Schedule {
 
     /// An attempt of `job` is over and recorded. `class` is what it meant; `None` where there was no attempt, because
     /// the report is there already or is being made elsewhere (`after` says which of the two: succeeded or skipped).
-    pub fn ended(&mut self, plan: &Plan, job: JobIndex, class: Option<Class>, after: After, attempt: u32, now: Duration) {
+    pub fn ended(&mut self, plan: &Plan, job: JobIndex, class: Option<Class>, after: After, attempt: u32, now: Duration) -> Vec<Notice> {
         let Some(chain) = self.chains.iter_mut().find(|chain| chain.state == State::Running && chain.jobs.front() == Some(&job)) else {
-            return;
+            return Vec::new();
         };
         self.running -= 1;
         if let After::Retry(delay) = after {
             chain.state = State::Backoff { until: now + delay, attempt: attempt + 1 };
-            return;
+            return Vec::new();
+        }
+        if let After::Later(delay) = after {
+            chain.state = State::Backoff { until: now + delay, attempt };
+            return Vec::new();
         }
         chain.jobs.pop_front();
         chain.state = State::Ready { attempt: 1 };
         match after {
-            After::Succeed | After::Retry(_) => {}
+            After::Succeed | After::Retry(_) | After::Later(_) => {}
             After::Fail | After::Skip | After::Cancel => self.note_unmade(plan, job),
         }
         if class == Some(Class::Configuration) {
@@ -207,6 +237,7 @@ impl Schedule {
             self.halt(NotStarted::FailFast);
         }
         self.forget_finished();
+        Vec::new()
     }
 
     /// Takes out, one at a time, a job that must not be started (any more).
@@ -260,7 +291,7 @@ mod tests {
     use crate::plan::decision::Why;
     use crate::plan::gap::{Gap, GapKey};
     use crate::plan::planner::PlannedJob;
-    use crate::plan::test_support::{etl, etl_needing, plan_of};
+    use crate::plan::test_support::{etl, etl_needing, plan_of, settings};
 
     const ZERO: Duration = Duration::ZERO;
 
@@ -275,6 +306,9 @@ mod tests {
                 key: GapKey::stored(format!("{bank}/{etl}")),
                 data_symbol: String::new(),
                 why: Why::Missing,
+                gate: crate::plan::planner::Gate::Open,
+                planned_fence: 0,
+                fingerprint: None,
             }));
         }
         plan_of(jobs, positions)
@@ -291,7 +325,7 @@ mod tests {
     #[test]
     fn chains_run_in_bounded_parallel_and_each_one_in_order() {
         let plan = plan(&[&[0, 1], &[0], &[0]]);
-        let mut schedule = Schedule::new(&plan, &etls(), 2, None, false);
+        let mut schedule = Schedule::new(&plan, &etls(), &settings(2), false);
         assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
         assert_eq!(schedule.step(&plan, ZERO), start(2, 1));
         assert_eq!(schedule.step(&plan, ZERO), Step::Wait { until: None });
@@ -307,7 +341,7 @@ mod tests {
     #[test]
     fn a_chain_that_waits_for_its_retry_holds_no_slot() {
         let plan = plan(&[&[0], &[0]]);
-        let mut schedule = Schedule::new(&plan, &etls(), 1, None, false);
+        let mut schedule = Schedule::new(&plan, &etls(), &settings(1), false);
         assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
         let delay = Duration::from_secs(5);
         schedule.ended(&plan, 0, Some(Class::Transient), After::Retry(delay), 1, ZERO);
@@ -320,7 +354,7 @@ mod tests {
     #[test]
     fn a_failure_stops_no_other_chain_and_not_the_rest_of_its_own() {
         let plan = plan(&[&[0, 0], &[0]]);
-        let mut schedule = Schedule::new(&plan, &etls(), 1, None, false);
+        let mut schedule = Schedule::new(&plan, &etls(), &settings(1), false);
         assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
         schedule.ended(&plan, 0, Some(Class::Permanent), After::Fail, 1, ZERO);
         assert_eq!(schedule.step(&plan, ZERO), start(1, 1));
@@ -329,7 +363,7 @@ mod tests {
     #[test]
     fn what_needs_a_failed_job_is_dropped() {
         let plan = plan(&[&[0, 1], &[0, 1]]);
-        let mut schedule = Schedule::new(&plan, &etls(), 1, None, false);
+        let mut schedule = Schedule::new(&plan, &etls(), &settings(1), false);
         assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
         schedule.ended(&plan, 0, Some(Class::Permanent), After::Fail, 1, ZERO);
         assert_eq!(schedule.step(&plan, ZERO), Step::Drop { job: 1, reason: NotStarted::NeedUnmet(0) });
@@ -339,7 +373,7 @@ mod tests {
     #[test]
     fn a_configuration_error_stops_the_etl_for_everyone() {
         let plan = plan(&[&[0], &[0], &[1]]);
-        let mut schedule = Schedule::new(&plan, &etls(), 2, None, false);
+        let mut schedule = Schedule::new(&plan, &etls(), &settings(2), false);
         assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
         assert_eq!(schedule.step(&plan, ZERO), start(1, 1));
         schedule.ended(&plan, 1, Some(Class::Transient), After::Retry(ZERO), 1, ZERO);
@@ -351,7 +385,7 @@ mod tests {
     #[test]
     fn fail_fast_and_stop_start_nothing_more() {
         let plan = plan(&[&[0], &[0]]);
-        let mut schedule = Schedule::new(&plan, &etls(), 1, None, true);
+        let mut schedule = Schedule::new(&plan, &etls(), &settings(1), true);
         assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
         schedule.ended(&plan, 0, Some(Class::Transient), After::Fail, 3, ZERO);
         schedule.halt(NotStarted::Stopped);
@@ -363,7 +397,7 @@ mod tests {
     fn after_the_deadline_no_job_starts_but_a_started_one_may_be_tried_again() {
         let plan = plan(&[&[0], &[0]]);
         let deadline = Duration::from_secs(60);
-        let mut schedule = Schedule::new(&plan, &etls(), 1, Some(deadline), false);
+        let mut schedule = Schedule::new(&plan, &etls(), &RunSettings { deadline: Some(deadline), ..settings(1) }, false);
         assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
         schedule.ended(&plan, 0, Some(Class::Transient), After::Retry(ZERO), 1, deadline);
         assert_eq!(schedule.step(&plan, deadline), Step::Drop { job: 1, reason: NotStarted::Deadline });
@@ -397,7 +431,7 @@ mod tests {
         ) {
             let chains: Vec<Vec<EtlIndex>> = sizes.iter().map(|size| (0..*size).map(|etl| etl % 2).collect()).collect();
             let plan = plan(&chains.iter().map(Vec::as_slice).collect::<Vec<_>>());
-            let mut schedule = Schedule::new(&plan, &etls(), slots, None, false);
+            let mut schedule = Schedule::new(&plan, &etls(), &settings(slots), false);
             let policy = RetryPolicy::default();
             let mut ends = ends.into_iter();
             let mut running: Vec<(JobIndex, u32)> = Vec::new();

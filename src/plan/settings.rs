@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::memory::Cooldown;
 use super::template::Template;
 
 /// Which database, and which tables in it hold the data.
@@ -18,6 +19,8 @@ pub struct Database {
     pub max_connections: u32,
     /// Data table of what is available; read, and written only by `availability.sync`.
     pub availability: TableName,
+    /// Column of `availability` that changes when the data does.
+    pub version_column: Option<ColumnName>,
     /// Data table of the reports; read, and written only for `reports.by: orchestrator`.
     pub reports: TableName,
 }
@@ -57,16 +60,11 @@ impl TableName {
     /// Reads `table` or `schema.table`, each of letters, digits and underscores; `None` when it is neither.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let plain = |name: &str| {
-            name.len() <= 63
-                && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        };
         let (schema, table) = match text.split_once('.') {
             Some((schema, table)) => (Some(schema), table),
             None => (None, text),
         };
-        (plain(table) && schema.is_none_or(plain)).then(|| Self { schema: schema.map(str::to_owned), table: table.to_owned() })
+        (is_plain(table) && schema.is_none_or(is_plain)).then(|| Self { schema: schema.map(str::to_owned), table: table.to_owned() })
     }
 
     /// The schema, where one was given.
@@ -88,6 +86,31 @@ impl TableName {
             Some(schema) => format!("\"{schema}\".\"{}\"", self.table),
             None => format!("\"{}\"", self.table),
         }
+    }
+}
+
+/// Whether a name needs no thought in SQL once it is quoted: letters, digits and underscores, as long as PostgreSQL takes.
+fn is_plain(name: &str) -> bool {
+    name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// A column's name; safe to put into SQL when quoted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnName(String);
+
+impl ColumnName {
+    /// Reads a name of letters, digits and underscores; `None` when it is something else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        is_plain(text).then(|| Self(text.to_owned()))
+    }
+
+    /// The name itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -117,6 +140,10 @@ pub struct RunSettings {
     pub deadline: Option<Duration>,
     /// How long a run's claims are good without being renewed.
     pub lease: Duration,
+    /// How often a gap that fails is tried.
+    pub cooldown: Cooldown,
+    /// That many different banks must fail in a row before an ETL is taken for broken, fewer where fewer are planned; at least 2.
+    pub breaker_banks: u32,
 }
 
 /// What makes a chain: the jobs that run one after the other.

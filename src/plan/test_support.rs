@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::census::{Census, Oddities};
 use super::etl::{CommandSpec, Etl, EtlIndex, ReportsBy};
 use super::institution::Institution;
+use super::memory::Cooldown;
 use super::outcome::ExitCodes;
 use super::planner::{Listed, Plan, PlannedJob};
 use super::retry::RetryPolicy;
+use super::settings::{ChainBy, Order, RunSettings};
 
 pub(super) fn bank(key: &str, id: i64) -> Institution {
     Institution { key: key.to_owned(), id, name: format!("Bank {key}"), kind: None, priority: 0 }
@@ -33,11 +35,28 @@ pub(super) fn etl(name: &str, report_type: &str) -> Etl {
         exit_codes: ExitCodes::default(),
         retry: RetryPolicy::default(),
         warn_after: None,
+        pool: None,
+        version: None,
     }
 }
 
 pub(super) fn etl_needing(name: &str, report_type: &str, need: EtlIndex) -> Etl {
     Etl { needs: vec![need], ..etl(name, report_type) }
+}
+
+/// Settings with so many chains at once, and otherwise the defaults.
+pub(super) fn settings(max_parallel: usize) -> RunSettings {
+    RunSettings {
+        max_parallel,
+        chain_by: ChainBy::Bank,
+        order: Order::NewestFirst,
+        max_jobs: 500,
+        from_year: None,
+        deadline: None,
+        lease: Duration::from_secs(600),
+        cooldown: Cooldown::default(),
+        breaker_banks: 5,
+    }
 }
 
 /// A plan of these jobs and nothing else.
@@ -48,6 +67,10 @@ pub(super) fn plan_of(jobs: Vec<PlannedJob>, chains: Vec<Vec<usize>>) -> Plan {
         etls: Vec::new(),
         waiting: Listed::default(),
         claimed: Listed::default(),
+        skipped: Listed::default(),
+        quarantined: Listed::default(),
+        cooling_down: Listed::default(),
+        breakers: Vec::new(),
         capped: 0,
         existing: 0,
         census: Census::default(),

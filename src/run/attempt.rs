@@ -16,6 +16,7 @@ use crate::plan::etl::{Etl, ReportsBy};
 use crate::plan::event::Event;
 use crate::plan::ids::JobId;
 use crate::plan::job::{AttemptEnd, Claim, Claimed, ReportRow};
+use crate::plan::memory::Memory;
 use crate::plan::outcome::{Class, Outcome};
 use crate::plan::planner::PlannedJob;
 use crate::plan::schedule::{After, JobIndex, after};
@@ -130,9 +131,9 @@ impl Workshop {
         let why = judgement.reason.as_deref().unwrap_or_default();
         match after {
             After::Succeed => self.store.succeed(claim, end, row).await,
-            After::Retry(_) => self.store.end_attempt(claim, end).await,
-            After::Fail => self.store.fail(claim, end, why).await,
-            After::Skip => self.store.skip(claim, end, why).await,
+            After::Retry(_) | After::Later(_) => self.store.end_attempt(claim, end).await,
+            After::Fail => self.store.fail(claim, end, why, &Memory::default()).await,
+            After::Skip => self.store.skip(claim, end, why, &Memory::default()).await,
             After::Cancel => self.store.cancel(claim, Some(end), why, end.ended_at).await,
         }
     }
@@ -141,7 +142,7 @@ impl Workshop {
     async fn take(&self, job: &PlannedJob, id: JobId, attempt: u32, held: Option<Held>, paths: &Paths) -> store::Result<Taken> {
         let log = paths.log.to_string_lossy();
         if let Some(held) = held {
-            let recorded = self.store.begin_attempt(held.claim, attempt, &log, Utc::now()).await?;
+            let recorded = self.store.begin_attempt(held.claim, attempt, None, &log, Utc::now()).await? == crate::plan::job::Begun::Yes;
             return Ok(if recorded { Taken::Ours(held) } else { Taken::lost() });
         }
         let key = self.report_key(job);
@@ -149,14 +150,20 @@ impl Workshop {
             (ReportsBy::Etl, Why::Forced) => self.store.report_fingerprint(&key).await?,
             (ReportsBy::Etl, Why::Missing) | (ReportsBy::Orchestrator { .. }, _) => None,
         };
-        Ok(match self.store.claim(id, &key, &log, Utc::now()).await? {
-            Claimed::Yes(claim) => Taken::Ours(Held { claim, before }),
-            Claimed::AlreadyDone => Taken::NotOurs(After::Succeed, "its report was made elsewhere meanwhile".to_owned()),
-            Claimed::Elsewhere { owner } => {
-                Taken::NotOurs(After::Skip, format!("process {} on {} is making its report", owner.pid, owner.host))
-            }
-            Claimed::Gone => Taken::lost(),
-        })
+        Ok(
+            match self
+                .store
+                .claim(&crate::plan::job::ClaimRequest { job: id, report: &key, planned_fence: 0, pool: None, log: &log, at: Utc::now() })
+                .await?
+            {
+                Claimed::Yes { claim, .. } => Taken::Ours(Held { claim, before }),
+                Claimed::AlreadyDone => Taken::NotOurs(After::Succeed, "its report was made elsewhere meanwhile".to_owned()),
+                Claimed::Elsewhere { owner } => {
+                    Taken::NotOurs(After::Skip, format!("process {} on {} is making its report", owner.pid, owner.host))
+                }
+                Claimed::Gone | Claimed::HeldBack | Claimed::PoolFull | Claimed::Ordered(_) => Taken::lost(),
+            },
+        )
     }
 
     #[expect(clippy::too_many_arguments, reason = "an attempt has that many sides")]

@@ -186,7 +186,7 @@ impl<'a> Dispatch<'a> {
                 After::Succeed => JobState::Succeeded,
                 After::Fail => JobState::Failed,
                 After::Skip => JobState::Skipped,
-                After::Cancel | After::Retry(_) => JobState::Cancelled,
+                After::Cancel | After::Retry(_) | After::Later(_) => JobState::Cancelled,
             };
             self.jobs[job].result.exhausted = after == After::Fail && matches!(class, Some(Class::Transient | Class::Crash));
             self.finish(job, state, reason);
@@ -271,6 +271,8 @@ impl<'a> Dispatch<'a> {
             NotStarted::FailFast => "another job failed, and --fail-fast was given".to_owned(),
             NotStarted::Deadline => "the run's deadline was past".to_owned(),
             NotStarted::EtlStopped(etl) => format!("{} is set up wrongly, as another job showed", name(etl)),
+            NotStarted::Breaker(etl) => format!("{} fails for one bank after the other", name(etl)),
+            NotStarted::BankStopped => "its bank failed in several periods in a row".to_owned(),
             NotStarted::NeedUnmet(need) => format!("it needs {}, which was not made", name(need)),
         }
     }

@@ -118,8 +118,8 @@ impl Invocation {
         let found = recover::look(&*self.store).await?;
         let news = self.store.not_yet_available(&learnt.available).await?;
         let synced = news.len() as u64;
-        let plan = planning::plan(&*self.store, self.subject(), &found.running, news).await?;
-        Ok(RunReport { run: None, started_at, plan, results: None, synced, lost: found.lost, warnings: learnt.warnings })
+        let plan = planning::plan(&*self.store, self.subject(), &found.known(), news).await?;
+        Ok(RunReport { run: None, started_at, plan, results: None, synced, lost: found.lost, respooled: 0, warnings: learnt.warnings })
     }
 
     /// Does what there is to do. `since` is when the lock was taken, or the start without one.
@@ -152,7 +152,7 @@ impl Invocation {
         if let Err(error) = ended {
             results.broken.get_or_insert_with(|| error.to_string());
         }
-        Ok(RunReport { run: Some(self.id), started_at, plan, results: Some(results), synced, lost: found.lost, warnings })
+        Ok(RunReport { run: Some(self.id), started_at, plan, results: Some(results), synced, lost: found.lost, respooled: 0, warnings })
     }
 
     /// Checks what is there, closes what dead runs left, and records this one.
@@ -187,10 +187,10 @@ impl Invocation {
         if !news.is_empty() {
             self.store.add_availability(&news).await?;
         }
-        let plan = planning::plan(&*self.store, self.subject(), &found.running, Vec::new()).await?;
+        let plan = planning::plan(&*self.store, self.subject(), &found.known(), Vec::new()).await?;
         let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();
         if !ids.is_empty() {
-            self.store.enqueue(self.id, &self.new_jobs(&plan, &ids), started_at).await?;
+            self.store.enqueue(self.id, &self.new_jobs(&plan, &ids), "", started_at).await?;
         }
         Ok((news.len() as u64, plan, ids))
     }
@@ -215,7 +215,7 @@ impl Invocation {
             state_dir: self.state_dir.clone(),
             started_at,
         };
-        let schedule = Schedule::new(plan, &self.etls, self.settings.max_parallel, self.settings.deadline, self.fail_fast);
+        let schedule = Schedule::new(plan, &self.etls, &self.settings, self.fail_fast);
         Dispatch::new(&workshop, plan, ids, schedule, stop, &*self.events, since).run().await
     }
 
@@ -251,6 +251,7 @@ impl Invocation {
                 period: job.gap.period,
                 position,
                 forced: job.why == Why::Forced,
+                fingerprint: job.fingerprint.clone(),
             }
         })
         .collect()

@@ -1,11 +1,8 @@
 //! Gathers the facts for a plan and lets `plan` decide.
 
-use std::collections::HashMap;
-
 use crate::plan::etl::Etl;
-use crate::plan::gap::GapKey;
 use crate::plan::institution::Institutions;
-use crate::plan::job::Owner;
+use crate::plan::known::Known;
 use crate::plan::planner::{Plan, Planner};
 use crate::plan::selection::Selection;
 use crate::plan::settings::RunSettings;
@@ -24,18 +21,13 @@ pub(super) struct Subject<'a> {
     pub(super) selection: &'a Selection,
 }
 
-/// Scans the database and decides. `running` are the gaps that living owners fill; `also_available` is data that the
+/// Scans the database and decides. `known` is what is known before; `also_available` is data that the
 /// database does not know of.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn plan(
-    store: &dyn Store,
-    subject: Subject<'_>,
-    running: &HashMap<GapKey, Owner>,
-    also_available: Vec<Available>,
-) -> store::Result<Plan> {
-    let mut planner = Planner::new(subject.institutions, subject.etls, subject.settings, subject.selection, running);
+pub(super) async fn plan(store: &dyn Store, subject: Subject<'_>, known: &Known, also_available: Vec<Available>) -> store::Result<Plan> {
+    let mut planner = Planner::new(subject.institutions, subject.etls, subject.settings, subject.selection, known);
     let request = request(subject, also_available);
     store
         .scan(&request, &mut |scanned| match scanned {

@@ -9,6 +9,7 @@ use crate::execute::survivors;
 use crate::plan::gap::GapKey;
 use crate::plan::ids::RunId;
 use crate::plan::job::{Owner, RunCounts, RunState, RunningRun};
+use crate::plan::known::Known;
 use crate::plan::liveness::Liveness;
 use crate::store::{self, Store};
 
@@ -19,6 +20,12 @@ pub(super) struct Found {
     pub(super) running: HashMap<GapKey, Owner>,
     /// Gaps whose owner died over them.
     pub(super) lost: Vec<GapKey>,
+}
+
+impl Found {
+    pub(super) fn known(&self) -> Known {
+        Known { now: Utc::now(), running: self.running.clone(), ..Known::default() }
+    }
 }
 
 /// Looks at what is recorded as running, and changes nothing.
@@ -57,7 +64,7 @@ pub(super) async fn recover(store: &dyn Store) -> Result<Found, RunError> {
     for job in jobs {
         if runs.living.contains(&job.run) {
             found.running.insert(job.gap, job.owner);
-        } else if store.lose(job.claim, now).await? {
+        } else if store.lose(job.claim, &job.memory.lost(job.fingerprint.as_ref(), now), now).await? {
             found.lost.push(job.gap);
         }
     }

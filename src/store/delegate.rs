@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::plan::job::{AttemptEnd, JobState, ReportRow};
+use crate::plan::memory::Memory;
 
 /// How a running job leaves that state.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +17,8 @@ pub(super) struct Ending<'a> {
     pub(super) error: Option<&'a str>,
     /// A report's row to be written with it.
     pub(super) report: Option<&'a ReportRow>,
+    /// What is to be remembered of the gap; `None` leaves that as it is.
+    pub(super) memory: Option<&'a Memory>,
     /// Wall clock.
     pub(super) at: DateTime<Utc>,
 }
@@ -23,7 +26,7 @@ pub(super) struct Ending<'a> {
 impl<'a> Ending<'a> {
     /// An ending with the end of its last attempt.
     pub(super) fn with(state: JobState, attempt: &'a AttemptEnd) -> Self {
-        Self { state, attempt: Some(attempt), error: None, report: None, at: attempt.ended_at }
+        Self { state, attempt: Some(attempt), error: None, report: None, memory: None, at: attempt.ended_at }
     }
 }
 
@@ -73,16 +76,16 @@ macro_rules! implement_store {
                 self.answered(<$adapter>::running_jobs(self)).await
             }
 
-            async fn enqueue(&self, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> Result<()> {
-                self.answered(<$adapter>::enqueue(self, run, jobs, at)).await
+            async fn enqueue(&self, run: RunId, jobs: &[NewJob], by: &str, at: DateTime<Utc>) -> Result<()> {
+                self.answered(<$adapter>::enqueue(self, run, jobs, by, at)).await
             }
 
-            async fn claim(&self, job: JobId, report: &ReportKey, log: &str, at: DateTime<Utc>) -> Result<Claimed> {
-                self.answered(<$adapter>::claim(self, job, report, log, at)).await
+            async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
+                self.answered(<$adapter>::claim(self, request)).await
             }
 
-            async fn begin_attempt(&self, claim: Claim, attempt: u32, log: &str, at: DateTime<Utc>) -> Result<bool> {
-                self.answered(<$adapter>::begin_attempt(self, claim, attempt, log, at)).await
+            async fn begin_attempt(&self, claim: Claim, attempt: u32, pool: Option<&Pool>, log: &str, at: DateTime<Utc>) -> Result<Begun> {
+                self.answered(<$adapter>::begin_attempt(self, claim, attempt, pool, log, at)).await
             }
 
             async fn attempt_spawned(&self, claim: Claim, attempt: u32, pid: u32) -> Result<bool> {
@@ -94,22 +97,23 @@ macro_rules! implement_store {
             }
 
             async fn succeed(&self, claim: Claim, end: &AttemptEnd, report: Option<&ReportRow>) -> Result<bool> {
-                let ending = Ending { report, ..Ending::with(JobState::Succeeded, end) };
+                let nothing = Memory::default();
+                let ending = Ending { report, memory: Some(&nothing), ..Ending::with(JobState::Succeeded, end) };
                 self.answered(self.finish(claim, ending)).await
             }
 
-            async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str) -> Result<bool> {
-                let ending = Ending { error: Some(error), ..Ending::with(JobState::Failed, end) };
+            async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str, memory: &Memory) -> Result<bool> {
+                let ending = Ending { error: Some(error), memory: Some(memory), ..Ending::with(JobState::Failed, end) };
                 self.answered(self.finish(claim, ending)).await
             }
 
-            async fn skip(&self, claim: Claim, end: &AttemptEnd, reason: &str) -> Result<bool> {
-                let ending = Ending { error: Some(reason), ..Ending::with(JobState::Skipped, end) };
+            async fn skip(&self, claim: Claim, end: &AttemptEnd, reason: &str, memory: &Memory) -> Result<bool> {
+                let ending = Ending { error: Some(reason), memory: Some(memory), ..Ending::with(JobState::Skipped, end) };
                 self.answered(self.finish(claim, ending)).await
             }
 
             async fn cancel(&self, claim: Claim, end: Option<&AttemptEnd>, reason: &str, at: DateTime<Utc>) -> Result<bool> {
-                let ending = Ending { state: JobState::Cancelled, attempt: end, error: Some(reason), report: None, at };
+                let ending = Ending { state: JobState::Cancelled, attempt: end, error: Some(reason), report: None, memory: None, at };
                 self.answered(self.finish(claim, ending)).await
             }
 
@@ -117,8 +121,44 @@ macro_rules! implement_store {
                 self.answered(<$adapter>::drop_queued(self, job, reason, at)).await
             }
 
-            async fn lose(&self, claim: Claim, at: DateTime<Utc>) -> Result<bool> {
-                self.answered(<$adapter>::lose(self, claim, at)).await
+            async fn lose(&self, claim: Claim, memory: &Memory, at: DateTime<Utc>) -> Result<bool> {
+                self.answered(<$adapter>::lose(self, claim, memory, at)).await
+            }
+
+            async fn attach(&self, claim: Claim, end: &AttemptEnd) -> Result<bool> {
+                self.answered(<$adapter>::attach(self, claim, end)).await
+            }
+
+            async fn watch(&self, run: RunId) -> Result<Vec<Watched>> {
+                self.answered(<$adapter>::watch(self, run)).await
+            }
+
+            async fn gap_states(&self) -> Result<Vec<GapState>> {
+                self.answered(<$adapter>::gap_states(self)).await
+            }
+
+            async fn open_breakers(&self) -> Result<Vec<OpenBreaker>> {
+                self.answered(<$adapter>::open_breakers(self)).await
+            }
+
+            async fn set_breaker(&self, etl: &str, breaker: Option<&OpenBreaker>, refunds: &[(GapKey, i64, Memory)]) -> Result<()> {
+                self.answered(<$adapter>::set_breaker(self, etl, breaker, refunds)).await
+            }
+
+            async fn sources(&self, of: &[(i64, Period)]) -> Result<Vec<((i64, Period), String)>> {
+                self.answered(<$adapter>::sources(self, of)).await
+            }
+
+            async fn order(&self, order: &Order, gaps: &[GapKey]) -> Result<u64> {
+                self.answered(<$adapter>::order(self, order, gaps)).await
+            }
+
+            async fn order_cancel(&self, job: JobId, by: &str, reason: &str, at: DateTime<Utc>) -> Result<CancelAnswer> {
+                self.answered(<$adapter>::order_cancel(self, job, by, reason, at)).await
+            }
+
+            async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<FoundJob>> {
+                self.answered(<$adapter>::find_jobs(self, prefix, limit)).await
             }
 
             async fn close(&self) {

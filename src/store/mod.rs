@@ -18,10 +18,18 @@ use chrono::{DateTime, Utc};
 
 pub use error::StoreError;
 
+use crate::plan::breaker::OpenBreaker;
 use crate::plan::etl::EtlIndex;
+use crate::plan::etl::Pool;
 use crate::plan::facts::{Candidate, CensusGroup};
+use crate::plan::gap::GapKey;
 use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob, RunningRun};
+use crate::plan::job::{
+    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob, RunningRun,
+    Watched,
+};
+use crate::plan::memory::{GapState, Memory};
+use crate::plan::operator::{CancelAnswer, FoundJob, Order};
 use crate::plan::period::Period;
 use crate::plan::settings::{Database, DatabaseTarget};
 
@@ -126,7 +134,8 @@ pub enum Scanned {
 /// The port.
 ///
 /// Methods that change a job return whether they did: `false` means that the claim is not (or no longer) ours, and
-/// nothing was changed.
+/// nothing was changed. They can be repeated with the same arguments, times included, when it is not known whether they were
+/// carried out: what has happened already counts as done.
 #[async_trait::async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// Checks that the data tables are there with the columns that are needed, and, when `writes_reports`, that a
@@ -163,15 +172,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Jobs that are recorded as running.
     async fn running_jobs(&self) -> Result<Vec<RunningJob>>;
 
-    /// Records jobs as planned: nothing -> queued. All of them or, on an error, none.
-    async fn enqueue(&self, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> Result<()>;
+    /// Records jobs as planned: nothing -> queued. All of them or, on an error, none. A forced one is an order on its gap, by the
+    /// user `by`, until a success answers it.
+    async fn enqueue(&self, run: RunId, jobs: &[NewJob], by: &str, at: DateTime<Utc>) -> Result<()>;
 
-    /// queued -> running, with attempt 1, if the report is still missing (not asked when the job is forced) and
-    /// nobody else runs the gap; otherwise queued -> skipped.
-    async fn claim(&self, job: JobId, report: &ReportKey, log: &str, at: DateTime<Utc>) -> Result<Claimed>;
+    /// queued -> running, with attempt 1, if the report is still missing (not asked when the job is forced), nobody else runs
+    /// the gap, and neither an order nor a newer failure of the gap forbids it; otherwise queued -> skipped. With the pool full
+    /// the job stays queued.
+    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed>;
 
     /// Records an attempt after the first.
-    async fn begin_attempt(&self, claim: Claim, attempt: u32, log: &str, at: DateTime<Utc>) -> Result<bool>;
+    async fn begin_attempt(&self, claim: Claim, attempt: u32, pool: Option<&Pool>, log: &str, at: DateTime<Utc>) -> Result<Begun>;
 
     /// Records the process of the attempt.
     async fn attempt_spawned(&self, claim: Claim, attempt: u32, pid: u32) -> Result<bool>;
@@ -179,14 +190,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Records the end of an attempt; the job goes on running, for a retry.
     async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;
 
-    /// running -> succeeded. With `report` its row is written, or replaced, in the same transaction.
+    /// running -> succeeded. With `report` its row is written, or replaced, in the same transaction. The gap's past is
+    /// forgotten, and a pending `--force` answered.
     async fn succeed(&self, claim: Claim, end: &AttemptEnd, report: Option<&ReportRow>) -> Result<bool>;
 
-    /// running -> failed. `error` says why, in a sentence.
-    async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str) -> Result<bool>;
+    /// running -> failed. `error` says why, in a sentence; `memory` is what is to be remembered of the gap.
+    async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str, memory: &Memory) -> Result<bool>;
 
-    /// running -> skipped.
-    async fn skip(&self, claim: Claim, end: &AttemptEnd, reason: &str) -> Result<bool>;
+    /// running -> skipped, with what is to be remembered of the gap.
+    async fn skip(&self, claim: Claim, end: &AttemptEnd, reason: &str, memory: &Memory) -> Result<bool>;
 
     /// running -> cancelled. Without `end` no attempt was under way.
     async fn cancel(&self, claim: Claim, end: Option<&AttemptEnd>, reason: &str, at: DateTime<Utc>) -> Result<bool>;
@@ -194,8 +206,39 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// queued -> cancelled, for a job that this run will not start.
     async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool>;
 
-    /// running -> lost, for a job whose owner died; so is its attempt that has no end.
-    async fn lose(&self, claim: Claim, at: DateTime<Utc>) -> Result<bool>;
+    /// running -> lost, for a job whose owner died; so is its attempt that has no end. With what is to be remembered of the gap.
+    async fn lose(&self, claim: Claim, memory: &Memory, at: DateTime<Utc>) -> Result<bool>;
+
+    /// Gives a lost job's attempt the end that became known later. Nothing else of the job changes.
+    async fn attach(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;
+
+    /// The running jobs of a run, with what others want of them.
+    async fn watch(&self, run: RunId) -> Result<Vec<Watched>>;
+
+    /// Every gap that has a past: failures, rest, quarantine, losses, an order, a pending `--force`.
+    async fn gap_states(&self) -> Result<Vec<GapState>>;
+
+    /// The open breakers.
+    async fn open_breakers(&self) -> Result<Vec<OpenBreaker>>;
+
+    /// Opens or changes the breaker of an ETL (`Some`), or closes it (`None`), and writes what is to be remembered of gaps by
+    /// it; where a gap was claimed again since (another fence), or is running, its memory stays as it is.
+    async fn set_breaker(&self, etl: &str, breaker: Option<&OpenBreaker>, refunds: &[(GapKey, i64, Memory)]) -> Result<()>;
+
+    /// What the database says of the sources of these (`bank_id`, period): for each that it knows a text that changes when the
+    /// tags or the `version_column` of its availability rows do.
+    async fn sources(&self, of: &[(i64, Period)]) -> Result<Vec<((i64, Period), String)>>;
+
+    /// Gives an order on gaps, and records it. `Retry` on a gap that is running changes nothing of it. Returns how many gaps it
+    /// changed.
+    async fn order(&self, order: &Order, gaps: &[GapKey]) -> Result<u64>;
+
+    /// Asks for a job to be stopped and has its gap skipped, and records that.
+    async fn order_cancel(&self, job: JobId, by: &str, reason: &str, at: DateTime<Utc>) -> Result<CancelAnswer>;
+
+    /// Jobs whose id begins with this text (letters a to f, digits, hyphens), newest first, at most `limit`. An empty text finds
+    /// the latest jobs.
+    async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<FoundJob>>;
 
     /// Ends the connections. A SQLite database is left cleanly closed: one file.
     async fn close(&self);

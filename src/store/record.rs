@@ -175,6 +175,9 @@ impl RunningJobColumns {
             gap: GapKey::stored(self.gap_key),
             owner: self.owner.owner()?,
             since: self.started_at,
+            memory: crate::plan::memory::Memory::default(),
+            fingerprint: None,
+            cancel: None,
         })
     }
 }

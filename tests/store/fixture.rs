@@ -178,6 +178,7 @@ fn settings(target: DatabaseTarget) -> Database {
         target,
         max_connections: 4,
         availability: TableName::parse("aegis_data_availability").unwrap(),
+        version_column: None,
         reports: TableName::parse("aegis_reports").unwrap(),
     }
 }

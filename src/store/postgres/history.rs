@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, FromRow, Row};
 
 use super::{DURABLE, Postgres, reports};
 use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun};
+use crate::plan::job::{AttemptEnd, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun};
 use crate::store::Result;
 use crate::store::columns::Column;
 use crate::store::delegate::Ending;
@@ -100,7 +100,7 @@ impl Postgres {
         lease.settle("listing the running jobs", jobs)
     }
 
-    pub(super) async fn enqueue(&self, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> Result<()> {
+    pub(super) async fn enqueue(&self, run: RunId, jobs: &[NewJob], _by: &str, at: DateTime<Utc>) -> Result<()> {
         let texts = |text: fn(&NewJob) -> &str| jobs.iter().map(|job| storable(text(job)).into_owned()).collect::<Vec<_>>();
         let mut lease = self.connections.lease().await?;
         let done = sqlx::query(
@@ -124,7 +124,8 @@ impl Postgres {
         lease.settle("recording the planned jobs", done.map(drop))
     }
 
-    pub(super) async fn claim(&self, job: JobId, report: &ReportKey, log: &str, at: DateTime<Utc>) -> Result<Claimed> {
+    pub(super) async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
+        let ClaimRequest { job, report, log, at, .. } = *request;
         let mut lease = self.connections.lease().await?;
         let claimed = self.claim_on(&mut lease, job, report, log, at).await;
         lease.settle("claiming a job", claimed)
@@ -185,13 +186,20 @@ impl Postgres {
             skip_queued(&mut transaction, &id, &format!("process {} on {} runs it", owner.pid, owner.host), at).await?;
             Claimed::Elsewhere { owner }
         } else {
-            Claimed::Yes(Claim { job, fence })
+            Claimed::Yes { claim: Claim { job, fence }, memory: crate::plan::memory::Memory::default() }
         };
         transaction.commit().await?;
         Ok(claimed)
     }
 
-    pub(super) async fn begin_attempt(&self, claim: Claim, attempt: u32, log: &str, at: DateTime<Utc>) -> Result<bool> {
+    pub(super) async fn begin_attempt(
+        &self,
+        claim: Claim,
+        attempt: u32,
+        _pool: Option<&crate::plan::etl::Pool>,
+        log: &str,
+        at: DateTime<Utc>,
+    ) -> Result<crate::plan::job::Begun> {
         let mut lease = self.connections.lease().await?;
         let done = sqlx::query(
             "INSERT INTO etl_orch.etl_attempts (job_id, n, log, started_at)
@@ -204,7 +212,10 @@ impl Postgres {
         .bind(at)
         .execute(&mut *lease)
         .await;
-        lease.settle("recording the start of an attempt", done.map(|done| done.rows_affected() > 0))
+        lease.settle(
+            "recording the start of an attempt",
+            done.map(|done| if done.rows_affected() > 0 { crate::plan::job::Begun::Yes } else { crate::plan::job::Begun::ClaimLost }),
+        )
     }
 
     pub(super) async fn attempt_spawned(&self, claim: Claim, attempt: u32, pid: u32) -> Result<bool> {
@@ -287,7 +298,7 @@ impl Postgres {
         lease.settle("recording that a job will not start", done.map(|done| done.rows_affected() > 0))
     }
 
-    pub(super) async fn lose(&self, claim: Claim, at: DateTime<Utc>) -> Result<bool> {
+    pub(super) async fn lose(&self, claim: Claim, _memory: &crate::plan::memory::Memory, at: DateTime<Utc>) -> Result<bool> {
         let mut lease = self.connections.lease().await?;
         let done = sqlx::query_scalar(
             "WITH job AS (UPDATE etl_orch.etl_jobs SET state = 'lost', error = 'its owner died', ended_at = $3

@@ -5,6 +5,7 @@
 
 mod availability;
 mod connections;
+mod containment;
 mod data_tables;
 mod history;
 mod migrations;
@@ -23,10 +24,17 @@ use self::connections::Connections;
 use self::data_tables::DataColumns;
 use super::delegate::{Ending, implement_store};
 use super::{Access, Available, Result, ScanRequest, Scanned, StoreError};
+use crate::plan::breaker::OpenBreaker;
+use crate::plan::etl::Pool;
+use crate::plan::gap::GapKey;
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::job::{
-    AttemptEnd, Claim, Claimed, JobState, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob, RunningRun,
+    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, JobState, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob,
+    RunningRun, Watched,
 };
+use crate::plan::memory::{GapState, Memory};
+use crate::plan::operator::{CancelAnswer, FoundJob, Order};
+use crate::plan::period::Period;
 use crate::plan::settings::{Database, TableName};
 
 /// Begins a transaction whose commit has reached the disk before it returns.

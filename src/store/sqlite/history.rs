@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::{Sqlite, begin_write, reports};
 use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun};
+use crate::plan::job::{AttemptEnd, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun};
 use crate::store::Result;
 use crate::store::columns::Column;
 use crate::store::delegate::Ending;
@@ -76,7 +76,7 @@ impl Sqlite {
         rows.and_then(|rows| rows.into_iter().map(RunningJobColumns::job).collect()).map_err(failed("listing the running jobs"))
     }
 
-    pub(super) async fn enqueue(&self, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> Result<()> {
+    pub(super) async fn enqueue(&self, run: RunId, jobs: &[NewJob], _by: &str, at: DateTime<Utc>) -> Result<()> {
         let rows: Vec<_> = jobs
             .iter()
             .map(|job| {
@@ -108,7 +108,8 @@ impl Sqlite {
         Ok(())
     }
 
-    pub(super) async fn claim(&self, job: JobId, report: &ReportKey, log: &str, at: DateTime<Utc>) -> Result<Claimed> {
+    pub(super) async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
+        let ClaimRequest { job, report, log, at, .. } = *request;
         let mut connection = self.connection().await?;
         self.claim_on(&mut connection, job, report, log, at).await.map_err(failed("claiming a job"))
     }
@@ -170,10 +171,17 @@ impl Sqlite {
         .fetch_one(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(Claimed::Yes(Claim { job, fence }))
+        Ok(Claimed::Yes { claim: Claim { job, fence }, memory: crate::plan::memory::Memory::default() })
     }
 
-    pub(super) async fn begin_attempt(&self, claim: Claim, attempt: u32, log: &str, at: DateTime<Utc>) -> Result<bool> {
+    pub(super) async fn begin_attempt(
+        &self,
+        claim: Claim,
+        attempt: u32,
+        _pool: Option<&crate::plan::etl::Pool>,
+        log: &str,
+        at: DateTime<Utc>,
+    ) -> Result<crate::plan::job::Begun> {
         let done = sqlx::query(
             "INSERT INTO etl_attempts (job_id, n, log, started_at)
              SELECT id, ?3, ?4, ?5 FROM etl_jobs WHERE id = ?1 AND state = 'running' AND fence = ?2",
@@ -186,7 +194,7 @@ impl Sqlite {
         .execute(&mut *self.connection().await?)
         .await
         .map_err(failed("recording the start of an attempt"))?;
-        Ok(done.rows_affected() > 0)
+        Ok(if done.rows_affected() > 0 { crate::plan::job::Begun::Yes } else { crate::plan::job::Begun::ClaimLost })
     }
 
     pub(super) async fn attempt_spawned(&self, claim: Claim, attempt: u32, pid: u32) -> Result<bool> {
@@ -244,7 +252,7 @@ impl Sqlite {
         Ok(done.rows_affected() > 0)
     }
 
-    pub(super) async fn lose(&self, claim: Claim, at: DateTime<Utc>) -> Result<bool> {
+    pub(super) async fn lose(&self, claim: Claim, _memory: &crate::plan::memory::Memory, at: DateTime<Utc>) -> Result<bool> {
         let mut connection = self.connection().await?;
         lose(&mut connection, claim, at).await.map_err(failed("recording that a job was lost"))
     }

@@ -5,6 +5,7 @@
 
 mod availability;
 mod connect;
+mod containment;
 mod data_tables;
 mod history;
 mod migrations;
@@ -21,10 +22,17 @@ pub(super) use migrations::schema_sql;
 use super::columns::Column;
 use super::delegate::{Ending, implement_store};
 use super::{Available, Result, ScanRequest, Scanned, StoreError};
+use crate::plan::breaker::OpenBreaker;
+use crate::plan::etl::Pool;
+use crate::plan::gap::GapKey;
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::job::{
-    AttemptEnd, Claim, Claimed, JobState, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob, RunningRun,
+    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, JobState, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob,
+    RunningRun, Watched,
 };
+use crate::plan::memory::{GapState, Memory};
+use crate::plan::operator::{CancelAnswer, FoundJob, Order};
+use crate::plan::period::Period;
 use crate::plan::settings::TableName;
 
 /// The adapter.

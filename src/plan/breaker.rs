@@ -1,0 +1,63 @@
+//! When one ETL fails for one bank after the other it is the ETL that is broken, and not the banks (specification §9).
+//!
+//! ```text
+//! closed --as many different banks in a row failed--> open --a probe succeeded--> closed
+//! ```
+//!
+//! While it is open each run lets one job through first, the probe, each time of a different bank; the rest waits for it.
+
+use chrono::{DateTime, Utc};
+
+use super::institution::BankIndex;
+use super::job::JobState;
+
+/// The open breaker of an ETL, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenBreaker {
+    /// Name of the ETL.
+    pub etl: String,
+    /// When it opened.
+    pub since: DateTime<Utc>,
+    /// The full keys of the banks whose failures opened it.
+    pub banks: Vec<String>,
+    /// The digest of the ETL then ([`super::fingerprint::of_etl`]): another ETL is another breaker.
+    pub etl_digest: String,
+    /// The full key of the bank that was probed last.
+    pub probed: Option<String>,
+    /// When that was.
+    pub probed_at: Option<DateTime<Utc>>,
+}
+
+/// Counts the banks in a row for which an ETL failed finally and transiently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Streak {
+    needed: usize,
+    banks: Vec<BankIndex>,
+}
+
+impl Streak {
+    /// A streak for an ETL of which jobs of `banks` banks are planned. It is full after `most` different banks, or all that
+    /// are planned where those are fewer, but never after fewer than 2.
+    #[must_use]
+    pub fn new(most: u32, banks: usize) -> Self {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Self { needed: most.min(banks).max(2), banks: Vec::new() }
+    }
+
+    /// Counts the end of a job. `transient`: it failed because its attempts were used up. What was neither that nor a success
+    /// says nothing of the ETL. Returns whether the streak is full now.
+    pub fn ended(&mut self, bank: BankIndex, state: JobState, transient: bool) -> bool {
+        if state == JobState::Succeeded {
+            self.banks.clear();
+        } else if state == JobState::Failed && transient && !self.banks.contains(&bank) {
+            self.banks.push(bank);
+        }
+        self.banks.len() >= self.needed
+    }
+
+    /// The banks in it, in the order of their failures.
+    #[must_use]
+    pub fn banks(&self) -> &[BankIndex] {
+        &self.banks
+    }
+}

@@ -1,0 +1,81 @@
+//! What an operator can order: to try again, to leave alone, to stop (specification §9). Orders are kept for ever.
+
+use chrono::{DateTime, Utc};
+
+use super::gap::GapKey;
+use super::ids::{JobId, RunId};
+use super::job::{JobState, Owner};
+
+/// An order on gaps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// What is ordered.
+    pub kind: OrderKind,
+    /// Who orders it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Wall clock.
+    pub at: DateTime<Utc>,
+}
+
+/// What can be ordered on gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderKind {
+    /// Forget failures, rest, quarantine and `skip`.
+    Retry,
+    /// Leave alone.
+    Skip {
+        /// The order ends by itself.
+        until: Option<DateTime<Utc>>,
+    },
+    /// Take `skip` back.
+    Unskip,
+}
+
+impl OrderKind {
+    /// The name under which it is stored. The same column holds `cancel` and `force`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Skip { .. } => "skip",
+            Self::Unskip => "unskip",
+        }
+    }
+}
+
+/// Somebody asked for a running job to be stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelRequest {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What became of the wish to cancel a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CancelAnswer {
+    /// Its owner was asked to stop it, and its gap is skipped.
+    Asked(Owner),
+    /// It was queued: it is cancelled, and its gap is skipped.
+    Dropped,
+    /// It has ended; nothing was changed.
+    Ended(JobState),
+    /// There is no such job.
+    Unknown,
+}
+
+/// A job as a person finds it by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundJob {
+    /// Its id.
+    pub id: JobId,
+    /// Its run.
+    pub run: RunId,
+    /// What it fills.
+    pub gap: GapKey,
+    /// Its state.
+    pub state: JobState,
+}
