@@ -261,6 +261,7 @@ fn invocation(args: &RunArgs, request: &Request, store: Arc<dyn Store>, id: RunI
         fail_fast: args.fail_fast,
         sync: config.sync.clone(),
         state_dir: config.state_dir.clone(),
+        user: String::new(),
         options: options(args),
         store,
         executor: Arc::new(CommandExecutor),

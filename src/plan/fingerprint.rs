@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::etl::{Etl, ReportsBy};
 use super::settings::Variables;
 
 /// The sources of a gap and its ETL, as digests: configuration may hold secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// The tags, the `version_column` and the files that the report is made from.
     pub sources: String,

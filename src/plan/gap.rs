@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::etl::{Etl, EtlIndex};
 use super::institution::{BankIndex, Institution};
 use super::period::Period;
 
 /// The canonical name of a gap, `RY-CA/2025Q2/call_summary`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GapKey(String);
 
 impl GapKey {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::etl::Pool;
 use super::fingerprint::Fingerprint;
@@ -167,7 +168,7 @@ pub struct ClaimRequest<'a> {
 }
 
 /// A report's identity in the reports table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportKey {
     /// `bank_id`.
     pub bank_id: i64,
@@ -178,7 +179,7 @@ pub struct ReportKey {
 }
 
 /// The right to work on a job. Every later change of the job is guarded by the fence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// The claimed job.
     pub job: JobId,
@@ -255,7 +256,7 @@ pub struct RunningJob {
 }
 
 /// How an attempt ended, for the record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptEnd {
     /// Number of the attempt, from 1.
     pub attempt: u32,
@@ -272,7 +273,7 @@ pub struct AttemptEnd {
 }
 
 /// The row of a report that etl-orch writes itself. Columns that the table lacks are left out.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReportRow {
     /// `bank_id`, `fiscal_year`, `quarter`, `report_type`.
     pub key: ReportKey,

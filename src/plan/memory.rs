@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprint;
 use super::gap::GapKey;
@@ -64,7 +65,7 @@ pub struct GapState {
 }
 
 /// What a gap's runs have come to since its last success.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// Runs in a row that used up their attempts.
     pub failed_runs: u32,
@@ -90,7 +91,7 @@ pub struct Memory {
 }
 
 /// A time in which a gap is not tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rest {
     /// Its begin, by the clock of who recorded it.
     pub since: DateTime<Utc>,
@@ -101,7 +102,7 @@ pub struct Rest {
 }
 
 /// What a rest is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestReason {
     /// A run used up its attempts.
     Failed,
@@ -127,7 +128,7 @@ impl RestReason {
 }
 
 /// A gap is not tried until `retry`, or until its sources or its ETL change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
     /// Since when.
     pub since: DateTime<Utc>,
@@ -136,7 +137,7 @@ pub struct Quarantine {
 }
 
 /// Why a gap is in quarantine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum QuarantineReason {
     /// Too many failed runs in a row.
     Failures,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A fiscal quarter, `Q1` to `Q4`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -121,6 +121,12 @@ impl FromStr for Period {
         let split = upper.find('Q').ok_or_else(|| InvalidPeriod::Shape(text.to_owned()))?;
         let (year, quarter) = upper.split_at(split);
         Self::from_columns(year.trim_end_matches([' ', '-']), quarter)
+    }
+}
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -241,6 +241,8 @@ impl<'a> Planner<'a> {
         }
     }
 
+    pub fn forced_candidate(&mut self, _candidate: Candidate) {}
+
     /// The plan, once everything was streamed.
     pub fn finish(mut self) -> Plan {
         let jobs: Vec<PlannedJob> = std::mem::take(&mut self.kept)

@@ -55,6 +55,8 @@ pub struct Results {
     pub duration: Duration,
     /// Whether the run was told to stop before its end.
     pub stopped: bool,
+    /// Ends of attempts that the database could not take; they wait in the spool.
+    pub spooled: u64,
     /// Why the orchestrator itself could not go on.
     pub broken: Option<String>,
 }

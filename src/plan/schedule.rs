@@ -240,6 +240,17 @@ impl Schedule {
         Vec::new()
     }
 
+    /// Takes out a job that waits for its retry, which somebody does not want any more. Returns whether it did wait.
+    pub fn give_up(&mut self, plan: &Plan, job: JobIndex) -> bool {
+        let waits = |chain: &&mut Chain| chain.jobs.front() == Some(&job) && chain.state != State::Running;
+        let Some(chain) = self.chains.iter_mut().find(waits) else { return false };
+        chain.jobs.pop_front();
+        chain.state = State::Ready { attempt: 1 };
+        self.note_unmade(plan, job);
+        self.forget_finished();
+        true
+    }
+
     /// Takes out, one at a time, a job that must not be started (any more).
     fn weed_out(&mut self, plan: &Plan, now: Duration) -> Option<Step> {
         let past_deadline = self.deadline.is_some_and(|deadline| now >= deadline);

@@ -3,27 +3,33 @@
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::Utc;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::ledger::Recorded;
 use super::output::{self, Published};
+use super::spool::{Record, RecordKind};
 use super::workshop::{Paths, Workshop};
 use crate::execute::{End, Ended, Said, Stop};
 use crate::plan::decision::Why;
 use crate::plan::etl::{Etl, ReportsBy};
 use crate::plan::event::Event;
 use crate::plan::ids::JobId;
-use crate::plan::job::{AttemptEnd, Claim, Claimed, ReportRow};
-use crate::plan::memory::Memory;
+use crate::plan::job::{AttemptEnd, Begun, Claim, ClaimRequest, Claimed};
+use crate::plan::memory::{Failure, Memory};
 use crate::plan::outcome::{Class, Outcome};
-use crate::plan::planner::PlannedJob;
+use crate::plan::planner::{Gate, PlannedJob};
 use crate::plan::schedule::{After, JobIndex, after};
 use crate::store::{self, StoreError};
 
 /// An attempt that is over sooner has its pid recorded with its end only.
 const SHORT: Duration = Duration::from_secs(1);
+
+/// A job whose pool is full asks again after this long; who frees it may be another invocation.
+const POOL_FULL: Duration = Duration::from_secs(1);
 
 /// Lines of a child that wait to be shown; more are dropped from the display, not from the log.
 const LINES_WAITING: usize = 256;
@@ -33,6 +39,8 @@ const LINES_WAITING: usize = 256;
 pub(super) struct Held {
     /// The right to it.
     pub(super) claim: Claim,
+    /// What the gap's runs had come to before.
+    memory: Memory,
     /// The report that was there before, where one may be (`--force`).
     before: Option<String>,
 }
@@ -52,6 +60,10 @@ pub(super) struct Report {
     pub(super) reason: Option<String>,
     /// The job, where it is ours and goes on.
     pub(super) held: Option<Held>,
+    /// What is remembered of the gap now, and under which fence, where the job failed.
+    pub(super) remembered: Option<(i64, Memory)>,
+    /// Whether its end waits in the spool.
+    pub(super) spooled: bool,
 }
 
 /// Which attempt of which job.
@@ -69,101 +81,178 @@ pub(super) struct Assignment<'a> {
     pub(super) held: Option<Held>,
     /// Uniform in `0.0..1.0`, for the jitter of the wait that may follow.
     pub(super) random: f64,
+    /// Why it is being stopped, should somebody want that of this job alone.
+    pub(super) stopped_because: Arc<OnceLock<String>>,
 }
 
 impl Workshop {
     /// Carries out one attempt.
     ///
     /// # Errors
-    /// When the database fails: then nothing is known to be recorded.
+    /// When the database fails so that there is no use in waiting, and what the attempt came to is recorded nowhere.
     pub(super) async fn attempt(
         &self,
         assignment: Assignment<'_>,
         stop: watch::Receiver<Stop>,
         events: &(dyn Fn(Event) + Send + Sync),
     ) -> Result<Report, StoreError> {
-        let Assignment { index, job, id, attempt, held, random } = assignment;
+        let Assignment { index, job, id, attempt, held, random, stopped_because } = assignment;
         let paths = self.paths(job, id, attempt);
-        let report = |after, class, reason, held| Report { job: index, attempt, after, class, reason, held };
+        let report =
+            |after, reason| Report { job: index, attempt, after, class: None, reason, held: None, remembered: None, spooled: false };
         let held = match self.take(job, id, attempt, held, &paths).await? {
             Taken::Ours(held) => held,
-            Taken::NotOurs(after, why) => return Ok(report(after, None, Some(why), None)),
+            Taken::NotOurs(after, why) => return Ok(report(after, Some(why))),
+            Taken::Later(wait, held) => return Ok(Report { held, ..report(After::Later(wait), None) }),
         };
         let etl = self.etl(job);
         events(Event::AttemptStarted { job: index, attempt, of: etl.retry.max_attempts });
 
-        let (ended, (outcome, published)) = match prepare(&paths) {
+        let (ended, verdict) = match prepare(&paths) {
             Ok(()) => {
                 let ended = self.execute(index, job, id, &held, attempt, &paths, stop, events).await;
-                let outcome = self.outcome(job, &held, &ended, &paths).await?;
-                (ended, outcome)
+                let verdict = self.verdict(job, &held, &ended, &paths).await?;
+                (ended, verdict)
             }
             Err(error) => {
                 let why = format!("cannot prepare {}: {error}", paths.work_dir.display());
                 let ended = Ended { end: End::SpawnFailed(why.clone()), duration: Duration::ZERO, tail: String::new(), pid: None };
-                (ended, (Outcome::SpawnFailed { why, may_pass: true }, None))
+                (ended, Verdict::Outcome(Outcome::SpawnFailed { why, may_pass: true }))
             }
         };
-        let judge = |outcome| Judgement::new(etl, outcome, attempt, random, &ended);
-        let mut judgement = judge(outcome);
-        let row = published.map(|published| self.report_row(job, id, attempt, published.content, judgement.end.ended_at));
-        let recorded = match self.record(held.claim, &judgement, row.as_ref()).await {
-            Err(error) if row.is_some() && error.is_about_values() => {
-                judgement = judge(Outcome::NoOutput(format!("exit 0, but the report's row cannot be written: {error}")));
-                self.record(held.claim, &judgement, None).await?
+        let judge = |verdict: &Verdict| {
+            let mut judgement = Judgement::new(etl, verdict, attempt, random, &ended);
+            if let (After::Cancel, Some(because)) = (judgement.after, stopped_because.get()) {
+                judgement.reason = Some(because.clone());
+            }
+            judgement
+        };
+        let mut judgement = judge(&verdict);
+        let mut record = self.to_record(job, id, &held, &verdict, &judgement);
+        let recorded = match self.ledger.record(&record).await {
+            Err(error) if matches!(verdict, Verdict::Published(_)) && error.is_about_values() => {
+                let verdict = Verdict::Outcome(Outcome::NoOutput(format!("exit 0, but the report's row cannot be written: {error}")));
+                judgement = judge(&verdict);
+                record = self.to_record(job, id, &held, &verdict, &judgement);
+                self.ledger.record(&record).await?
             }
             recorded => recorded?,
         };
-        let Judgement { class, after, reason, .. } = judgement;
-        if !recorded {
-            let lost = "its claim was taken by another invocation; nothing was recorded".to_owned();
-            return Ok(report(After::Fail, Some(class), Some(lost), None));
+        let Judgement { class, mut after, reason, .. } = judgement;
+        let spooled = match recorded {
+            Recorded::Yes => false,
+            Recorded::Spooled => true,
+            Recorded::ClaimLost => {
+                let lost = "its claim was taken by another invocation; nothing was recorded".to_owned();
+                return Ok(Report { class: Some(class), ..report(After::Fail, Some(lost)) });
+            }
+        };
+        if spooled && matches!(after, After::Retry(_)) {
+            after = After::Cancel;
         }
         if after == After::Succeed {
             clear(&paths.work_dir);
         }
-        Ok(report(after, Some(class), reason, Some(held)))
+        let remembered = match record.kind {
+            RecordKind::Failed { memory, .. } => Some((held.claim.fence, memory)),
+            RecordKind::Succeeded(_)
+            | RecordKind::Unverified { .. }
+            | RecordKind::Retry
+            | RecordKind::Skipped { .. }
+            | RecordKind::Cancelled { .. } => None,
+        };
+        Ok(Report { class: Some(class), held: Some(held), remembered, spooled, ..report(after, reason) })
     }
 
-    /// Records the end of an attempt and what follows; whether the claim was still ours.
-    async fn record(&self, claim: Claim, judgement: &Judgement, row: Option<&ReportRow>) -> store::Result<bool> {
-        let Judgement { after, end, .. } = judgement;
-        let why = judgement.reason.as_deref().unwrap_or_default();
-        match after {
-            After::Succeed => self.store.succeed(claim, end, row).await,
-            After::Retry(_) | After::Later(_) => self.store.end_attempt(claim, end).await,
-            After::Fail => self.store.fail(claim, end, why, &Memory::default()).await,
-            After::Skip => self.store.skip(claim, end, why, &Memory::default()).await,
-            After::Cancel => self.store.cancel(claim, Some(end), why, end.ended_at).await,
-        }
+    /// What is to be recorded of an attempt's end.
+    fn to_record(&self, job: &PlannedJob, id: JobId, held: &Held, verdict: &Verdict, judgement: &Judgement) -> Record {
+        let Judgement { class, after, end, reason } = judgement;
+        let why = reason.clone().unwrap_or_default();
+        let kind = match (verdict, after) {
+            (Verdict::Unverified, _) => RecordKind::Unverified { report: self.report_key(job), before: held.before.clone() },
+            (Verdict::Published(published), After::Succeed) => {
+                let row = self.report_row(job, id, end.attempt, published.content.clone(), end.ended_at);
+                RecordKind::Succeeded(Some(Box::new(row)))
+            }
+            (_, After::Succeed) => RecordKind::Succeeded(None),
+            (_, After::Retry(_) | After::Later(_)) => RecordKind::Retry,
+            (_, After::Fail) => {
+                let memory = if is_our_own(&end.outcome) {
+                    held.memory.clone()
+                } else {
+                    let failure = Failure {
+                        class: *class,
+                        probe: job.gate == Gate::Probe,
+                        error: &why,
+                        fingerprint: job.fingerprint.as_ref(),
+                        at: end.ended_at,
+                    };
+                    held.memory.failed(failure, &self.cooldown)
+                };
+                RecordKind::Failed { error: why, memory }
+            }
+            (_, After::Skip) => {
+                let memory = held.memory.not_ready(&why, job.fingerprint.as_ref(), end.ended_at, &self.cooldown);
+                RecordKind::Skipped { reason: why, memory }
+            }
+            (_, After::Cancel) => RecordKind::Cancelled { reason: why },
+        };
+        Record { claim: held.claim, gap: job.key.clone(), end: Some(end.clone()), kind, at: end.ended_at }
     }
 
     /// Claims the job for its first attempt, or records a further one.
     async fn take(&self, job: &PlannedJob, id: JobId, attempt: u32, held: Option<Held>, paths: &Paths) -> store::Result<Taken> {
-        let log = paths.log.to_string_lossy();
-        if let Some(held) = held {
-            let recorded = self.store.begin_attempt(held.claim, attempt, None, &log, Utc::now()).await? == crate::plan::job::Begun::Yes;
-            return Ok(if recorded { Taken::Ours(held) } else { Taken::lost() });
+        let taken = match &held {
+            None => self.claim(job, id, paths).await,
+            Some(held) => self.begin(job, held, attempt, paths).await,
+        };
+        match taken {
+            Ok(taken) => {
+                self.ledger.is_back();
+                Ok(taken)
+            }
+            Err(error) => match self.ledger.wait_after(&error) {
+                Some(wait) => Ok(Taken::Later(wait, held)),
+                None => Err(error),
+            },
         }
+    }
+
+    async fn begin(&self, job: &PlannedJob, held: &Held, attempt: u32, paths: &Paths) -> store::Result<Taken> {
+        let log = paths.log.to_string_lossy();
+        let begun = self.store.begin_attempt(held.claim, attempt, self.etl(job).pool.as_ref(), &log, Utc::now()).await?;
+        Ok(match begun {
+            Begun::Yes => Taken::Ours(held.clone()),
+            Begun::PoolFull => Taken::Later(POOL_FULL, Some(held.clone())),
+            Begun::ClaimLost => Taken::lost(),
+        })
+    }
+
+    async fn claim(&self, job: &PlannedJob, id: JobId, paths: &Paths) -> store::Result<Taken> {
         let key = self.report_key(job);
         let before = match (&self.etl(job).reports, job.why) {
             (ReportsBy::Etl, Why::Forced) => self.store.report_fingerprint(&key).await?,
             (ReportsBy::Etl, Why::Missing) | (ReportsBy::Orchestrator { .. }, _) => None,
         };
-        Ok(
-            match self
-                .store
-                .claim(&crate::plan::job::ClaimRequest { job: id, report: &key, planned_fence: 0, pool: None, log: &log, at: Utc::now() })
-                .await?
-            {
-                Claimed::Yes { claim, .. } => Taken::Ours(Held { claim, before }),
-                Claimed::AlreadyDone => Taken::NotOurs(After::Succeed, "its report was made elsewhere meanwhile".to_owned()),
-                Claimed::Elsewhere { owner } => {
-                    Taken::NotOurs(After::Skip, format!("process {} on {} is making its report", owner.pid, owner.host))
-                }
-                Claimed::Gone | Claimed::HeldBack | Claimed::PoolFull | Claimed::Ordered(_) => Taken::lost(),
-            },
-        )
+        let request = ClaimRequest {
+            job: id,
+            report: &key,
+            planned_fence: job.planned_fence,
+            pool: self.etl(job).pool.as_ref(),
+            log: &paths.log.to_string_lossy(),
+            at: Utc::now(),
+        };
+        Ok(match self.store.claim(&request).await? {
+            Claimed::Yes { claim, memory } => Taken::Ours(Held { claim, memory, before }),
+            Claimed::AlreadyDone => Taken::NotOurs(After::Succeed, "its report was made elsewhere meanwhile".to_owned()),
+            Claimed::Elsewhere { owner } => {
+                Taken::NotOurs(After::Skip, format!("process {} on {} is making its report", owner.pid, owner.host))
+            }
+            Claimed::Ordered(skip) => Taken::NotOurs(After::Skip, format!("{} had it skipped: {}", skip.by, skip.reason)),
+            Claimed::HeldBack => Taken::NotOurs(After::Skip, "another invocation failed at it meanwhile".to_owned()),
+            Claimed::PoolFull => Taken::Later(POOL_FULL, None),
+            Claimed::Gone => Taken::lost(),
+        })
     }
 
     #[expect(clippy::too_many_arguments, reason = "an attempt has that many sides")]
@@ -207,9 +296,9 @@ impl Workshop {
     }
 
     /// What the end of the process means: exit 0 is a success only when the report is there.
-    async fn outcome(&self, job: &PlannedJob, held: &Held, ended: &Ended, paths: &Paths) -> store::Result<(Outcome, Option<Published>)> {
+    async fn verdict(&self, job: &PlannedJob, held: &Held, ended: &Ended, paths: &Paths) -> store::Result<Verdict> {
         let etl = self.etl(job);
-        let outcome = match &ended.end {
+        Ok(Verdict::Outcome(match &ended.end {
             End::Exited(0) => return self.verify(job, held, paths).await,
             End::Exited(code) => etl.exit_codes.outcome(*code),
             End::Signalled(signal) => Outcome::Signal(*signal),
@@ -217,30 +306,43 @@ impl Workshop {
             End::Stopped => Outcome::Interrupted,
             End::SpawnFailed(why) => Outcome::SpawnFailed { why: why.clone(), may_pass: false },
             End::Unseen(_) => Outcome::Lost,
-        };
-        Ok((outcome, None))
+        }))
     }
 
-    async fn verify(&self, job: &PlannedJob, held: &Held, paths: &Paths) -> store::Result<(Outcome, Option<Published>)> {
+    async fn verify(&self, job: &PlannedJob, held: &Held, paths: &Paths) -> store::Result<Verdict> {
         if let (Some(place), Some(written)) = (self.place(job), paths.output.clone()) {
             let published = tokio::task::spawn_blocking(move || output::publish(&written, &place)).await;
             return Ok(match published {
-                Ok(Ok(published)) => (Outcome::Succeeded, Some(published)),
-                Ok(Err(unusable)) => (Outcome::NoOutput(unusable.to_string()), None),
-                Err(panic) => (Outcome::NoOutput(panic.to_string()), None),
+                Ok(Ok(published)) => Verdict::Published(published),
+                Ok(Err(unusable)) => Verdict::Outcome(Outcome::NoOutput(unusable.to_string())),
+                Err(panic) => Verdict::Outcome(Outcome::NoOutput(panic.to_string())),
             });
         }
         let key = self.report_key(job);
-        let outcome = match self.store.report_fingerprint(&key).await? {
-            None => Outcome::NoOutput(format!(
+        let outcome = match self.ledger.insist(|| self.store.report_fingerprint(&key)).await {
+            Err(error) if error.may_pass() => return Ok(Verdict::Unverified),
+            Err(error) => return Err(error),
+            Ok(None) => Outcome::NoOutput(format!(
                 "exit 0, but the reports table has no {} for bank_id {}, {}",
                 key.report_type, key.bank_id, key.period
             )),
-            now if now == held.before => Outcome::NoOutput(format!("exit 0, but the {} is the one that was there before", key.report_type)),
-            Some(_) => Outcome::Succeeded,
+            Ok(now) if now == held.before => {
+                Outcome::NoOutput(format!("exit 0, but the {} is the one that was there before", key.report_type))
+            }
+            Ok(Some(_)) => Outcome::Succeeded,
         };
-        Ok((outcome, None))
+        Ok(Verdict::Outcome(outcome))
     }
+}
+
+/// What the end of an attempt's process was found to be.
+enum Verdict {
+    /// This, and nothing is left to be done.
+    Outcome(Outcome),
+    /// Exit 0, and the report is in its place; its row is to be written.
+    Published(Published),
+    /// Exit 0, but the database does not say whether the report is there.
+    Unverified,
 }
 
 /// What the end of an attempt means, and what follows.
@@ -252,12 +354,22 @@ struct Judgement {
 }
 
 impl Judgement {
-    fn new(etl: &Etl, outcome: Outcome, attempt: u32, random: f64, ended: &Ended) -> Self {
+    fn new(etl: &Etl, verdict: &Verdict, attempt: u32, random: f64, ended: &Ended) -> Self {
+        let outcome = match verdict {
+            Verdict::Outcome(outcome) => outcome.clone(),
+            Verdict::Published(_) | Verdict::Unverified => Outcome::Succeeded,
+        };
         let class = etl.exit_codes.classify(&outcome);
+        let (after, reason) = if let Verdict::Unverified = verdict {
+            (After::Cancel, Some("exit 0, but the database is away; the next run looks for the report".to_owned()))
+        } else {
+            let reason = (outcome != Outcome::Succeeded).then(|| explain(&outcome, &ended.tail));
+            (after(class, attempt, &etl.retry, random), reason)
+        };
         Self {
             class,
-            after: after(class, attempt, &etl.retry, random),
-            reason: (outcome != Outcome::Succeeded).then(|| explain(&outcome, &ended.tail)),
+            after,
+            reason,
             end: AttemptEnd {
                 attempt,
                 outcome,
@@ -270,9 +382,16 @@ impl Judgement {
     }
 }
 
+/// Whether it is this host that lacks room or rights, and not the gap that fails: such failures are not charged to it.
+fn is_our_own(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::SpawnFailed { .. })
+}
+
 enum Taken {
     Ours(Held),
     NotOurs(After, String),
+    /// Not now: the pool is full, or the database away.
+    Later(Duration, Option<Held>),
 }
 
 impl Taken {

@@ -1,7 +1,9 @@
 //! Drives the schedule: starts attempts, waits for their ends, and tells what happens. It owns all live state of the jobs.
 
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -12,13 +14,20 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::attempt::{Assignment, Held, Report, remove_workspaces};
+use super::breakers::{Breakers, Refund};
+use super::spool::{Record, RecordKind};
 use super::workshop::Workshop;
 use crate::execute::Stop;
+use crate::plan::etl::EtlIndex;
 use crate::plan::event::Event;
+use crate::plan::gap::GapKey;
 use crate::plan::ids::JobId;
-use crate::plan::job::JobState;
+use crate::plan::job::{JobState, Watched};
+use crate::plan::known::Known;
+use crate::plan::memory::Memory;
+use crate::plan::operator::CancelRequest;
 use crate::plan::outcome::Class;
-use crate::plan::planner::Plan;
+use crate::plan::planner::{Gate, Plan};
 use crate::plan::report::{JobResult, Results};
 use crate::plan::schedule::{After, JobIndex, NotStarted, Schedule, Step};
 use crate::store::StoreError;
@@ -31,7 +40,12 @@ enum Done {
     Attempt(JobIndex, Result<Report, StoreError>),
     Record(Result<(), StoreError>),
     Renewal(Result<bool, StoreError>),
+    Watch(Result<Vec<Watched>, StoreError>),
+    Told,
 }
+
+/// How often the database is asked what others want of our jobs.
+const WATCH: Duration = Duration::from_secs(1);
 
 /// The jobs of a run, being worked on.
 pub(super) struct Dispatch<'a> {
@@ -39,8 +53,10 @@ pub(super) struct Dispatch<'a> {
     plan: &'a Plan,
     schedule: Schedule,
     stop: watch::Receiver<Stop>,
-    /// What attempts see: the signals' stop, or ours when the database fails.
-    brake: watch::Sender<Stop>,
+    breakers: Breakers<'a>,
+    /// ETLs whose breaker changed since that was last recorded, and what is to be remembered of gaps by it.
+    untold: BTreeMap<EtlIndex, BTreeMap<GapKey, (i64, Memory)>>,
+    telling: bool,
     events: &'a (dyn Fn(Event) + Send + Sync),
     jobs: Vec<Live>,
     work: FuturesUnordered<Work<'a>>,
@@ -49,6 +65,9 @@ pub(super) struct Dispatch<'a> {
     leased_since: Instant,
     renew_at: Instant,
     renewing: bool,
+    watch_at: Instant,
+    watching: bool,
+    spooled: u64,
     broken: Option<String>,
 }
 
@@ -57,6 +76,14 @@ struct Live {
     result: JobResult,
     held: Option<Held>,
     since: Option<Instant>,
+    /// What its attempt sees: the signals' stop, ours when the database fails, or that of this job alone.
+    brake: watch::Sender<Stop>,
+    /// Why this job alone is to stop.
+    stopped_because: Arc<OnceLock<String>>,
+    /// Whether the database was seen to have it as ours and running.
+    was_seen: bool,
+    /// Whether an attempt is under way.
+    is_at_work: bool,
 }
 
 impl<'a> Dispatch<'a> {
@@ -69,6 +96,7 @@ impl<'a> Dispatch<'a> {
         stop: watch::Receiver<Stop>,
         events: &'a (dyn Fn(Event) + Send + Sync),
         since: Instant,
+        known: &'a Known,
     ) -> Self {
         let jobs = ids
             .iter()
@@ -83,16 +111,21 @@ impl<'a> Dispatch<'a> {
                 },
                 held: None,
                 since: None,
+                brake: watch::channel(Stop::No).0,
+                stopped_because: Arc::default(),
+                was_seen: false,
+                is_at_work: false,
             })
             .collect();
-        let (brake, _) = watch::channel(Stop::No);
         let now = Instant::now();
         Self {
             workshop,
             plan,
             schedule,
             stop,
-            brake,
+            breakers: Breakers::new(workshop, plan, known),
+            untold: BTreeMap::new(),
+            telling: false,
             events,
             jobs,
             work: FuturesUnordered::new(),
@@ -100,6 +133,9 @@ impl<'a> Dispatch<'a> {
             leased_since: now,
             renew_at: now + workshop.lease / 3,
             renewing: false,
+            watch_at: now + WATCH,
+            watching: false,
+            spooled: 0,
             broken: None,
         }
     }
@@ -135,6 +171,7 @@ impl<'a> Dispatch<'a> {
                 Some(done) = self.work.next(), if !self.work.is_empty() => self.done(done),
                 () = sleep_until(until) => {}
                 () = tokio::time::sleep_until(self.renew_at), if !self.renewing => self.renew(),
+                () = tokio::time::sleep_until(self.watch_at), if !self.watching => self.watch(),
                 () = more_than(&mut self.stop, asked) => {}
             }
         }
@@ -144,12 +181,13 @@ impl<'a> Dispatch<'a> {
             jobs: self.jobs.into_iter().map(|job| job.result).collect(),
             duration: began.elapsed(),
             stopped: asked != Stop::No,
+            spooled: self.spooled,
             broken: self.broken,
         }
     }
 
     fn stop_as_asked(&mut self, asked: Stop) {
-        self.brake.send_replace(asked);
+        self.brake(asked);
         self.schedule.halt(NotStarted::Stopped);
         (self.events)(Event::Stopping { at_once: asked == Stop::AtOnce });
     }
@@ -158,10 +196,22 @@ impl<'a> Dispatch<'a> {
         let live = &mut self.jobs[index];
         live.since.get_or_insert_with(Instant::now);
         live.result.state = JobState::Running;
-        live.result.attempts = attempt;
-        let assignment =
-            Assignment { index, job: &self.plan.jobs[index], id: live.result.id, attempt, held: live.held.take(), random: random() };
-        let (workshop, events, stop) = (self.workshop, self.events, self.brake.subscribe());
+        live.is_at_work = true;
+        let job = &self.plan.jobs[index];
+        let assignment = Assignment {
+            index,
+            job,
+            id: live.result.id,
+            attempt,
+            held: live.held.take(),
+            random: random(),
+            stopped_because: live.stopped_because.clone(),
+        };
+        let (workshop, events, stop) = (self.workshop, self.events, live.brake.subscribe());
+        if attempt == 1 && job.gate == Gate::Probe {
+            self.breakers.probes(job);
+            self.tell_breaker(job.gap.etl, Vec::new());
+        }
         self.work.push(Box::pin(async move { Done::Attempt(index, workshop.attempt(assignment, stop, events).await) }));
     }
 
@@ -172,26 +222,111 @@ impl<'a> Dispatch<'a> {
             Done::Record(Ok(())) => {}
             Done::Record(Err(error)) => self.broke(&error.to_string()),
             Done::Renewal(renewed) => self.renewed(renewed),
+            Done::Watch(watched) => self.watched(watched),
+            Done::Told => {
+                self.telling = false;
+                self.tell_next();
+            }
         }
     }
 
     fn ended(&mut self, report: Report) {
-        let Report { job, attempt, after, class, reason, held } = report;
-        self.jobs[job].held = held;
-        if let After::Retry(delay) = after {
-            (self.events)(Event::Retrying { job, attempt, error: reason.unwrap_or_default(), delay });
-        } else {
-            let state = match after {
-                After::Succeed if class.is_none() => JobState::Skipped,
-                After::Succeed => JobState::Succeeded,
-                After::Fail => JobState::Failed,
-                After::Skip => JobState::Skipped,
-                After::Cancel | After::Retry(_) | After::Later(_) => JobState::Cancelled,
-            };
-            self.jobs[job].result.exhausted = after == After::Fail && matches!(class, Some(Class::Transient | Class::Crash));
-            self.finish(job, state, reason);
+        let Report { job, attempt, after, class, reason, held, remembered, spooled } = report;
+        let live = &mut self.jobs[job];
+        live.held = held;
+        live.is_at_work = false;
+        if class.is_some() {
+            live.result.attempts = attempt;
         }
-        self.schedule.ended(self.plan, job, class, after, attempt, self.started.elapsed());
+        self.spooled += u64::from(spooled);
+        if let Some((fence, memory)) = remembered {
+            self.breakers.failed(job, fence, memory);
+        }
+        match after {
+            After::Retry(delay) => (self.events)(Event::Retrying { job, attempt, error: reason.unwrap_or_default(), delay }),
+            After::Later(_) => {}
+            After::Succeed | After::Fail | After::Skip | After::Cancel => {
+                let state = match after {
+                    After::Succeed if class.is_none() => JobState::Skipped,
+                    After::Succeed => JobState::Succeeded,
+                    After::Fail => JobState::Failed,
+                    After::Skip => JobState::Skipped,
+                    After::Cancel | After::Retry(_) | After::Later(_) => JobState::Cancelled,
+                };
+                self.jobs[job].result.exhausted = after == After::Fail && matches!(class, Some(Class::Transient | Class::Crash));
+                self.finish(job, state, reason);
+            }
+        }
+        for notice in self.schedule.ended(self.plan, job, class, after, attempt, self.started.elapsed()) {
+            let (etl, refunds) = self.breakers.heed(notice);
+            self.tell_breaker(etl, refunds);
+        }
+    }
+
+    /// Has recorded how the breaker of an ETL is now, and what that changes for gaps. Nothing depends on it but what is tried
+    /// when.
+    fn tell_breaker(&mut self, etl: EtlIndex, refunds: Vec<Refund>) {
+        let untold = self.untold.entry(etl).or_default();
+        untold.extend(refunds.into_iter().map(|(gap, fence, memory)| (gap, (fence, memory))));
+        self.tell_next();
+    }
+
+    /// One after the other, as a later word on a breaker replaces an earlier one.
+    fn tell_next(&mut self) {
+        if self.telling {
+            return;
+        }
+        let Some((etl, refunds)) = self.untold.pop_first() else { return };
+        self.telling = true;
+        let (workshop, breaker) = (self.workshop, self.breakers.of(etl).cloned());
+        let refunds: Vec<Refund> = refunds.into_iter().map(|(gap, (fence, memory))| (gap, fence, memory)).collect();
+        self.work.push(Box::pin(async move {
+            let name = &workshop.etls[etl].name;
+            let told = workshop.ledger.insist(|| workshop.store.set_breaker(name, breaker.as_ref(), &refunds)).await;
+            if let Err(error) = told {
+                tracing::warn!("the breaker of {name} could not be recorded: {error}");
+            }
+            Done::Told
+        }));
+    }
+
+    /// Asks what others want of our jobs, while there are any.
+    fn watch(&mut self) {
+        self.watch_at = Instant::now() + WATCH;
+        if self.jobs.iter().any(|live| live.is_at_work || live.held.is_some()) {
+            self.watching = true;
+            let (store, run) = (&self.workshop.store, self.workshop.run);
+            self.work.push(Box::pin(async move { Done::Watch(store.watch(run).await) }));
+        }
+    }
+
+    fn watched(&mut self, watched: Result<Vec<Watched>, StoreError>) {
+        self.watching = false;
+        self.watch_at = Instant::now() + WATCH;
+        let watched: HashMap<JobId, Option<CancelRequest>> = match watched {
+            Ok(watched) => watched.into_iter().map(|watched| (watched.claim.job, watched.cancel)).collect(),
+            // Asked again in a moment; the renewal of the lease sees to what follows from a database that stays away.
+            Err(error) => return tracing::debug!("{error}"),
+        };
+        for job in 0..self.jobs.len() {
+            let live = &mut self.jobs[job];
+            let because = match watched.get(&live.result.id) {
+                Some(None) => {
+                    live.was_seen = true;
+                    continue;
+                }
+                Some(Some(CancelRequest { by, reason })) => format!("cancelled by {by}: {reason}"),
+                // An attempt whose end was recorded a moment ago is not at work for much longer, and heeds no stop.
+                None if live.was_seen && live.is_at_work => "its claim was taken by another invocation".to_owned(),
+                None => continue,
+            };
+            let _ = live.stopped_because.set(because.clone());
+            if live.is_at_work {
+                live.brake.send_replace(Stop::Gracefully.max(*live.brake.borrow()));
+            } else if self.schedule.give_up(self.plan, job) {
+                self.cancel(job, because);
+            }
+        }
     }
 
     /// Renews the lease when a third of it has passed, one renewal at a time.
@@ -208,7 +343,7 @@ impl<'a> Dispatch<'a> {
             Ok(true) => self.leased_since = Instant::now(),
             Ok(false) => self.broke("another host took this run for dead; its claims are gone"),
             // Children are stopped while the claims on them are still good.
-            Err(error) if self.leased_since.elapsed() * 2 >= self.workshop.lease => self.broke(&error.to_string()),
+            Err(error) if self.leased_since.elapsed() * 3 >= self.workshop.lease * 2 => self.broke(&error.to_string()),
             Err(error) => {
                 tracing::warn!("{error}; trying again");
                 self.renew_at = Instant::now() + self.workshop.lease / 30;
@@ -219,6 +354,7 @@ impl<'a> Dispatch<'a> {
     /// The database failed during an attempt: how it ended is not on record.
     fn unrecorded(&mut self, job: JobIndex, error: &StoreError) {
         self.broke(&error.to_string());
+        self.jobs[job].is_at_work = false;
         self.finish(job, JobState::Failed, Some(format!("its end could not be recorded: {error}")));
         self.schedule.ended(self.plan, job, None, After::Cancel, 1, self.started.elapsed());
     }
@@ -227,20 +363,34 @@ impl<'a> Dispatch<'a> {
     fn leave(&mut self, job: JobIndex, reason: NotStarted) {
         let words = self.words(reason);
         if reason != NotStarted::Stopped {
-            let (store, id, words) = (&self.workshop.store, self.jobs[job].result.id, words.clone());
-            self.work.push(Box::pin(async move { Done::Record(store.drop_queued(id, &words, Utc::now()).await.map(drop)) }));
+            let (workshop, id, words, now) = (self.workshop, self.jobs[job].result.id, words.clone(), Utc::now());
+            self.work.push(Box::pin(async move {
+                // The end of the run closes what is still queued in any case.
+                let dropped = workshop.ledger.insist(|| workshop.store.drop_queued(id, &words, now)).await;
+                Done::Record(dropped.map(drop).or_else(|error| if error.may_pass() { Ok(()) } else { Err(error) }))
+            }));
         }
         self.finish(job, JobState::Cancelled, Some(words));
     }
 
     /// A job whose retry will not come: what failed before is not undone by that.
     fn give_up(&mut self, job: JobIndex, reason: NotStarted) {
-        let words = self.words(reason);
+        self.cancel(job, self.words(reason));
+    }
+
+    fn cancel(&mut self, job: JobIndex, because: String) {
         if let Some(held) = self.jobs[job].held.take() {
-            let (store, words) = (&self.workshop.store, words.clone());
-            self.work.push(Box::pin(async move { Done::Record(store.cancel(held.claim, None, &words, Utc::now()).await.map(drop)) }));
+            let record = Record {
+                claim: held.claim,
+                gap: self.plan.jobs[job].key.clone(),
+                end: None,
+                kind: RecordKind::Cancelled { reason: because.clone() },
+                at: Utc::now(),
+            };
+            let ledger = &self.workshop.ledger;
+            self.work.push(Box::pin(async move { Done::Record(ledger.record(&record).await.map(drop)) }));
         }
-        self.finish(job, JobState::Cancelled, Some(words));
+        self.finish(job, JobState::Cancelled, Some(because));
     }
 
     fn finish(&mut self, job: JobIndex, state: JobState, reason: Option<String>) {
@@ -254,14 +404,19 @@ impl<'a> Dispatch<'a> {
     /// The database failed: what cannot be recorded is not started, and what runs is stopped.
     fn broke(&mut self, error: &str) {
         self.broken.get_or_insert_with(|| error.to_owned());
-        self.brake.send_if_modified(|stop| {
-            let more = *stop < Stop::Gracefully;
-            if more {
-                *stop = Stop::Gracefully;
-            }
-            more
-        });
+        self.brake(Stop::Gracefully);
         self.schedule.halt(NotStarted::Stopped);
+    }
+
+    /// Stops all attempts, and those that begin yet, at least so.
+    fn brake(&self, stop: Stop) {
+        for live in &self.jobs {
+            live.brake.send_if_modified(|before| {
+                let more = *before < stop;
+                *before = stop.max(*before);
+                more
+            });
+        }
     }
 
     fn words(&self, reason: NotStarted) -> String {

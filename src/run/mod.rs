@@ -3,14 +3,17 @@
 //! Takes checked values and the ports; knows neither files of configuration nor what is printed.
 
 mod attempt;
+mod breakers;
 mod dispatch;
 pub mod guard;
 mod host;
+mod ledger;
 pub mod lock;
 mod output;
 mod planning;
 mod recover;
 pub mod signals;
+mod spool;
 mod sync;
 mod workshop;
 
@@ -33,14 +36,17 @@ use crate::plan::event::Event;
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::institution::Institutions;
 use crate::plan::job::{NewJob, NewRun, RunCounts, RunState};
+use crate::plan::known::Known;
 use crate::plan::planner::{Plan, PlannedJob};
 use crate::plan::report::{self, Results, RunReport};
 use crate::plan::schedule::Schedule;
 use crate::plan::selection::Selection;
 use crate::plan::settings::{RunSettings, SyncRule, Variables};
-use crate::store::{Available, Store, StoreError};
+use crate::store::{Store, StoreError};
 use dispatch::Dispatch;
+use ledger::Ledger;
 use planning::Subject;
+use spool::Spool;
 use workshop::Workshop;
 
 /// Everything that an invocation works with.
@@ -63,6 +69,8 @@ pub struct Invocation {
     pub sync: Vec<SyncRule>,
     /// Directory for logs and workspaces.
     pub state_dir: PathBuf,
+    /// Who started it.
+    pub user: String,
     /// The options, for the record.
     pub options: serde_json::Value,
     /// The database.
@@ -98,7 +106,7 @@ pub enum RunError {
 /// # Errors
 /// When they cannot.
 pub fn prepare_state_dir(state_dir: &Path) -> Result<(), RunError> {
-    for directory in ["logs", "work"].map(|name| state_dir.join(name)) {
+    for directory in ["logs", "work", "spool"].map(|name| state_dir.join(name)) {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
         let writable = made.and_then(|()| Ok(rustix::fs::accessat(CWD, &directory, Access::WRITE_OK, AtFlags::EACCESS)?));
         writable.map_err(|error| RunError::StateDir(directory, error))?;
@@ -115,11 +123,12 @@ impl Invocation {
         let started_at = Utc::now();
         let learnt = sync::learn(&self.sync, &self.institutions).map_err(RunError::Sync)?;
         self.check_tables().await?;
-        let found = recover::look(&*self.store).await?;
+        let found = recover::look(&*self.store, &self.state_dir).await?;
         let news = self.store.not_yet_available(&learnt.available).await?;
         let synced = news.len() as u64;
-        let plan = planning::plan(&*self.store, self.subject(), &found.known(), news).await?;
-        Ok(RunReport { run: None, started_at, plan, results: None, synced, lost: found.lost, respooled: 0, warnings: learnt.warnings })
+        let (plan, _) = planning::plan(&*self.store, self.subject(&learnt.stamps), &found, news).await?;
+        let warnings = [learnt.warnings, found.warnings].concat();
+        Ok(RunReport { run: None, started_at, plan, results: None, synced, lost: found.lost, respooled: found.respooled, warnings })
     }
 
     /// Does what there is to do. `since` is when the lock was taken, or the start without one.
@@ -130,7 +139,7 @@ impl Invocation {
         let started_at = Utc::now();
         let learnt = sync::learn(&self.sync, &self.institutions).map_err(RunError::Sync)?;
         let found = unless_stopped(Stop::Gracefully, &stop, self.begin(started_at)).await?;
-        let worked = self.work(&learnt.available, &found, &stop, since, started_at).await;
+        let worked = self.work(&learnt, &found, &stop, since, started_at).await;
         let (state, counts) = match &worked {
             Ok((_, _, results)) => (state(results), results.counts()),
             Err(RunError::Stopped) => (RunState::Cancelled, RunCounts::default()),
@@ -147,58 +156,73 @@ impl Invocation {
         // A database that stands still must not keep us when nothing depends on it: the next run closes the record.
         let ended = if matches!(worked, Err(RunError::Stopped)) { unless_stopped(Stop::AtOnce, &stop, end).await } else { end.await };
         let (synced, plan, mut results) = worked?;
-        let mut warnings = learnt.warnings;
+        let mut warnings = [learnt.warnings, found.warnings].concat();
         warnings.extend(report::slow_jobs(&plan, &results, &self.institutions, &self.etls));
         if let Err(error) = ended {
             results.broken.get_or_insert_with(|| error.to_string());
         }
-        Ok(RunReport { run: Some(self.id), started_at, plan, results: Some(results), synced, lost: found.lost, respooled: 0, warnings })
+        Ok(RunReport {
+            run: Some(self.id),
+            started_at,
+            plan,
+            results: Some(results),
+            synced,
+            lost: found.lost,
+            respooled: found.respooled,
+            warnings,
+        })
     }
 
     /// Checks what is there, closes what dead runs left, and records this one.
     async fn begin(&self, started_at: DateTime<Utc>) -> Result<recover::Found, RunError> {
         self.check_tables().await?;
-        let found = recover::recover(&*self.store).await?;
+        let found = recover::recover(&*self.store, &self.state_dir).await?;
         self.store.begin_run(&self.record(started_at)).await?;
         Ok(found)
     }
 
     async fn work(
         &self,
-        available: &[Available],
+        learnt: &sync::Learnt,
         found: &recover::Found,
         stop: &watch::Receiver<Stop>,
         since: Instant,
         started_at: DateTime<Utc>,
     ) -> Result<(u64, Plan, Results), RunError> {
-        let (synced, plan, ids) = unless_stopped(Stop::Gracefully, stop, self.prepare(available, found, started_at)).await?;
-        let results = self.execute(&plan, &ids, stop.clone(), since, started_at).await;
+        let Prepared { synced, plan, known, ids } = unless_stopped(Stop::Gracefully, stop, self.prepare(learnt, found, started_at)).await?;
+        let results = self.execute(&plan, &known, &ids, stop.clone(), since, started_at).await?;
         Ok((synced, plan, results))
     }
 
     /// Finds out what there is to do, and records it as planned.
-    async fn prepare(
-        &self,
-        available: &[Available],
-        found: &recover::Found,
-        started_at: DateTime<Utc>,
-    ) -> Result<(u64, Plan, Vec<JobId>), RunError> {
-        let news = self.store.not_yet_available(available).await?;
+    async fn prepare(&self, learnt: &sync::Learnt, found: &recover::Found, started_at: DateTime<Utc>) -> Result<Prepared, RunError> {
+        let news = self.store.not_yet_available(&learnt.available).await?;
         if !news.is_empty() {
             self.store.add_availability(&news).await?;
         }
-        let plan = planning::plan(&*self.store, self.subject(), &found.known(), Vec::new()).await?;
+        let (plan, known) = planning::plan(&*self.store, self.subject(&learnt.stamps), found, Vec::new()).await?;
         let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();
         if !ids.is_empty() {
-            self.store.enqueue(self.id, &self.new_jobs(&plan, &ids), "", started_at).await?;
+            self.store.enqueue(self.id, &self.new_jobs(&plan, &ids), &self.user, started_at).await?;
         }
-        Ok((news.len() as u64, plan, ids))
+        Ok(Prepared { synced: news.len() as u64, plan, known, ids })
     }
 
-    async fn execute(&self, plan: &Plan, ids: &[JobId], stop: watch::Receiver<Stop>, since: Instant, started_at: DateTime<Utc>) -> Results {
+    async fn execute(
+        &self,
+        plan: &Plan,
+        known: &Known,
+        ids: &[JobId],
+        stop: watch::Receiver<Stop>,
+        since: Instant,
+        started_at: DateTime<Utc>,
+    ) -> Result<Results, RunError> {
         if plan.jobs.is_empty() {
-            return Results { stopped: *stop.borrow() != Stop::No, ..Results::default() };
+            return Ok(Results { stopped: *stop.borrow() != Stop::No, ..Results::default() });
         }
+        let at_once = self.settings.max_parallel.min(plan.chains.len());
+        let spool = Spool::reserve(&self.state_dir, self.id, at_once)
+            .map_err(|error| RunError::StateDir(spool::directory(&self.state_dir), error))?;
         (self.events)(Event::Started {
             labels: plan.jobs.iter().map(|job| self.label(job)).collect(),
             chains: plan.chains.len(),
@@ -208,6 +232,8 @@ impl Invocation {
             run: self.id,
             lease: self.settings.lease,
             store: self.store.clone(),
+            ledger: Ledger::new(self.store.clone(), spool),
+            cooldown: self.settings.cooldown,
             executor: self.executor.clone(),
             institutions: self.institutions.clone(),
             etls: self.etls.clone(),
@@ -216,15 +242,31 @@ impl Invocation {
             started_at,
         };
         let schedule = Schedule::new(plan, &self.etls, &self.settings, self.fail_fast);
-        Dispatch::new(&workshop, plan, ids, schedule, stop, &*self.events, since).run().await
+        let mut results = Dispatch::new(&workshop, plan, ids, schedule, stop, &*self.events, since, known).run().await;
+        if results.spooled > 0 {
+            // The database may be back by now.
+            results.spooled -= recover::settle(&*self.store, &self.state_dir).await.min(results.spooled);
+        }
+        if results.spooled > 0 {
+            let waits = format!("the database was away; the next run records {} ends of attempts from the spool", results.spooled);
+            results.broken.get_or_insert(waits);
+        }
+        Ok(results)
     }
 
     async fn check_tables(&self) -> Result<(), StoreError> {
         self.store.check_data_tables(writes_reports(&self.etls), !self.sync.is_empty()).await
     }
 
-    fn subject(&self) -> Subject<'_> {
-        Subject { institutions: &self.institutions, etls: &self.etls, settings: &self.settings, selection: &self.selection }
+    fn subject<'a>(&'a self, stamps: &'a sync::Stamps) -> Subject<'a> {
+        Subject {
+            institutions: &self.institutions,
+            etls: &self.etls,
+            env_files: &self.env_files,
+            settings: &self.settings,
+            selection: &self.selection,
+            stamps,
+        }
     }
 
     fn record(&self, started_at: DateTime<Utc>) -> NewRun {
@@ -261,6 +303,14 @@ impl Invocation {
     fn label(&self, job: &PlannedJob) -> String {
         report::label(job, &self.institutions, &self.etls)
     }
+}
+
+/// What there is to do, and what was found out on the way.
+struct Prepared {
+    synced: u64,
+    plan: Plan,
+    known: Known,
+    ids: Vec<JobId>,
 }
 
 /// Waits until at least this much is asked for.

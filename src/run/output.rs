@@ -41,8 +41,7 @@ pub(super) fn publish(written: &Path, place: &Path) -> Result<Published, Unusabl
         Ok(_) => {}
     }
     let mut file = File::open(written).map_err(not_placed)?;
-    let bytes = file.metadata().map_err(not_placed)?.len();
-    let content = if bytes <= MAX_CONTENT { read_text(&mut file).map_err(not_placed)? } else { None };
+    let content = read_text(&mut file).map_err(not_placed)?;
     file.sync_all().map_err(not_placed)?;
     let directory = place.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(not_placed)?;
@@ -55,7 +54,15 @@ pub(super) fn publish(written: &Path, place: &Path) -> Result<Published, Unusabl
     Ok(Published { content })
 }
 
+/// The text of a report that is in its place, when it is text, not larger than [`MAX_CONTENT`], and can be read.
+pub(super) fn content(place: &Path) -> Option<String> {
+    File::open(place).and_then(|mut file| read_text(&mut file)).ok().flatten()
+}
+
 fn read_text(file: &mut File) -> io::Result<Option<String>> {
+    if file.metadata()?.len() > MAX_CONTENT {
+        return Ok(None);
+    }
     let mut bytes = Vec::new();
     file.take(MAX_CONTENT).read_to_end(&mut bytes)?;
     Ok(String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')))

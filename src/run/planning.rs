@@ -1,11 +1,22 @@
 //! Gathers the facts for a plan and lets `plan` decide.
 
-use crate::plan::etl::Etl;
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::Utc;
+
+use super::recover::Found;
+use super::sync::Stamps;
+use crate::plan::breaker::OpenBreaker;
+use crate::plan::etl::{Etl, EtlIndex};
+use crate::plan::fingerprint::{self, Fingerprint};
+use crate::plan::gap::GapKey;
 use crate::plan::institution::Institutions;
 use crate::plan::known::Known;
+use crate::plan::memory::GapState;
+use crate::plan::period::Period;
 use crate::plan::planner::{Plan, Planner};
 use crate::plan::selection::Selection;
-use crate::plan::settings::RunSettings;
+use crate::plan::settings::{RunSettings, Variables};
 use crate::store::{self, Available, EtlScan, ScanRequest, Scanned, Store};
 
 /// What is planned about.
@@ -15,19 +26,30 @@ pub(super) struct Subject<'a> {
     pub(super) institutions: &'a Institutions,
     /// The ETLs.
     pub(super) etls: &'a [Etl],
+    /// The variables of each ETL's `env_file`, in the order of `etls`.
+    pub(super) env_files: &'a [Variables],
     /// How the run goes about its work.
     pub(super) settings: &'a RunSettings,
     /// What the invocation was asked to look at.
     pub(super) selection: &'a Selection,
+    /// Files of `availability.sync`, by `bank_id` and period.
+    pub(super) stamps: &'a Stamps,
 }
 
-/// Scans the database and decides. `known` is what is known before; `also_available` is data that the
-/// database does not know of.
+/// Scans the database and decides. `also_available` is data that the database does not know of. Returns what was known before
+/// the scan as well.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn plan(store: &dyn Store, subject: Subject<'_>, known: &Known, also_available: Vec<Available>) -> store::Result<Plan> {
-    let mut planner = Planner::new(subject.institutions, subject.etls, subject.settings, subject.selection, known);
+pub(super) async fn plan(
+    store: &dyn Store,
+    subject: Subject<'_>,
+    found: &Found,
+    also_available: Vec<Available>,
+) -> store::Result<(Plan, Known)> {
+    let digests = EtlDigests::of(subject);
+    let known = know(store, subject, &digests, found).await?;
+    let mut planner = Planner::new(subject.institutions, subject.etls, subject.settings, subject.selection, &known);
     let request = request(subject, also_available);
     store
         .scan(&request, &mut |scanned| match scanned {
@@ -36,7 +58,96 @@ pub(super) async fn plan(store: &dyn Store, subject: Subject<'_>, known: &Known,
             Scanned::NotAnArray { rows, examples } => planner.not_an_array(rows, examples),
         })
         .await?;
-    Ok(planner.finish())
+    if let Some(request) = forced_request(subject, &known, request) {
+        store
+            .scan(&request, &mut |scanned| match scanned {
+                Scanned::Candidate(candidate) => planner.forced_candidate(candidate),
+                // Counted by the scan before.
+                Scanned::Group(_) | Scanned::NotAnArray { .. } => {}
+            })
+            .await?;
+    }
+    let mut plan = planner.finish();
+    let of: BTreeSet<(i64, Period)> = plan.jobs.iter().map(|job| (subject.institutions.get(job.gap.bank).id, job.gap.period)).collect();
+    let sources = Sources::look_up(store, subject, of).await?;
+    for job in &mut plan.jobs {
+        let source = (subject.institutions.get(job.gap.bank).id, job.gap.period);
+        job.fingerprint = Some(digests.with(job.gap.etl, sources.digest(source)));
+    }
+    Ok((plan, known))
+}
+
+/// What is known before the scan.
+async fn know(store: &dyn Store, subject: Subject<'_>, digests: &EtlDigests, found: &Found) -> store::Result<Known> {
+    let mut gaps: HashMap<GapKey, GapState> = store.gap_states().await?.into_iter().map(|state| (state.key.clone(), state)).collect();
+    for (key, memory) in &found.would_remember {
+        let state = gaps.entry(key.clone());
+        let state = state.or_insert_with(|| GapState { key: key.clone(), fence: 0, memory: memory.clone(), skip: None, forced: false });
+        state.memory = memory.clone();
+    }
+    let failed: Vec<(&GapKey, EtlIndex, (i64, Period))> = gaps
+        .values()
+        .filter(|state| state.memory.fingerprint.is_some())
+        .filter_map(|state| {
+            let (bank, period, etl) = state.key.parts()?;
+            let (_, bank) = subject.institutions.iter().find(|(_, known)| known.key == bank)?;
+            let etl = subject.etls.iter().position(|known| known.name == etl)?;
+            Some((&state.key, etl, (bank.id, period)))
+        })
+        .collect();
+    let sources = Sources::look_up(store, subject, failed.iter().map(|(_, _, source)| *source).collect()).await?;
+    let fingerprints = failed.iter().map(|(key, etl, source)| ((*key).clone(), digests.with(*etl, sources.digest(*source)))).collect();
+    Ok(Known {
+        now: Utc::now(),
+        running: found.running.clone(),
+        fingerprints,
+        breakers: digests.still_open(subject, store.open_breakers().await?),
+        settled: found.settled.clone(),
+        gaps,
+    })
+}
+
+/// The digest of each ETL.
+pub(super) struct EtlDigests(Vec<String>);
+
+impl EtlDigests {
+    pub(super) fn of(subject: Subject<'_>) -> Self {
+        let etls = subject.etls.iter().zip(subject.env_files);
+        Self(etls.map(|(etl, variables)| fingerprint::of_etl(etl, variables)).collect())
+    }
+
+    fn with(&self, etl: EtlIndex, sources: String) -> Fingerprint {
+        Fingerprint { sources, etl: self.0[etl].clone() }
+    }
+
+    /// The breakers of ETLs that are what they were when they broke.
+    fn still_open(&self, subject: Subject<'_>, breakers: Vec<OpenBreaker>) -> HashMap<EtlIndex, OpenBreaker> {
+        let of_etl = |breaker: OpenBreaker| {
+            let etl = subject.etls.iter().position(|etl| etl.name == breaker.etl)?;
+            (self.0[etl] == breaker.etl_digest).then_some((etl, breaker))
+        };
+        breakers.into_iter().filter_map(of_etl).collect()
+    }
+}
+
+/// What database and files say of sources.
+struct Sources<'a> {
+    rows: HashMap<(i64, Period), String>,
+    stamps: &'a Stamps,
+}
+
+impl<'a> Sources<'a> {
+    async fn look_up(store: &dyn Store, subject: Subject<'a>, of: BTreeSet<(i64, Period)>) -> store::Result<Self> {
+        let of: Vec<_> = of.into_iter().collect();
+        let rows = if of.is_empty() { HashMap::new() } else { store.sources(&of).await?.into_iter().collect() };
+        Ok(Self { rows, stamps: subject.stamps })
+    }
+
+    fn digest(&self, source: (i64, Period)) -> String {
+        let rows = self.rows.get(&source).map(String::as_str);
+        let stamps = self.stamps.get(&source).into_iter().flatten().map(String::as_str);
+        fingerprint::digest(rows.into_iter().chain(stamps))
+    }
 }
 
 fn request(subject: Subject<'_>, also_available: Vec<Available>) -> ScanRequest {
@@ -63,4 +174,20 @@ fn request(subject: Subject<'_>, also_available: Vec<Available>) -> ScanRequest 
         include_existing: selection.force,
         also_available,
     }
+}
+
+/// A second look, at the periods of gaps that `--force` asked for in a run that could not finish them: their reports may be
+/// there. `None` when there are none, or the first look included them.
+fn forced_request(subject: Subject<'_>, known: &Known, request: ScanRequest) -> Option<ScanRequest> {
+    if request.include_existing {
+        return None;
+    }
+    let selected = &request.periods;
+    let forced = known.gaps.values().filter(|state| state.forced).filter_map(|state| state.key.parts());
+    let periods: BTreeSet<Period> =
+        forced.map(|(_, period, _)| period).filter(|period| selected.is_empty() || selected.contains(period)).collect();
+    if periods.is_empty() || subject.etls.is_empty() {
+        return None;
+    }
+    Some(ScanRequest { periods: periods.into_iter().collect(), include_existing: true, ..request })
 }

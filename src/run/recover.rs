@@ -1,16 +1,20 @@
-//! Finds out what runs that died have left, and closes their records (specification §6, step 3).
+//! Finds out what runs that died have left, and closes their records (specification §6, step 3): first the ends of attempts
+//! that the database could not take then, after that the jobs whose end nobody saw.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::Path;
 
 use chrono::Utc;
 
+use super::ledger::hand_over;
+use super::spool::{self, Entry, Record, RecordKind};
 use super::{RunError, host};
 use crate::execute::survivors;
 use crate::plan::gap::GapKey;
-use crate::plan::ids::RunId;
-use crate::plan::job::{Owner, RunCounts, RunState, RunningRun};
-use crate::plan::known::Known;
+use crate::plan::ids::{JobId, RunId};
+use crate::plan::job::{Owner, RunCounts, RunState, RunningJob, RunningRun};
 use crate::plan::liveness::Liveness;
+use crate::plan::memory::Memory;
 use crate::store::{self, Store};
 
 /// What is running elsewhere, and what no longer is.
@@ -20,37 +24,56 @@ pub(super) struct Found {
     pub(super) running: HashMap<GapKey, Owner>,
     /// Gaps whose owner died over them.
     pub(super) lost: Vec<GapKey>,
+    /// Attempts whose end waited in the spool.
+    pub(super) respooled: u64,
+    /// What a person should know.
+    pub(super) warnings: Vec<String>,
+    /// In a dry run, what recovery would have recorded of gaps.
+    pub(super) would_remember: HashMap<GapKey, Memory>,
+    /// In a dry run, gaps of which the spool has a success.
+    pub(super) settled: HashSet<GapKey>,
 }
 
-impl Found {
-    pub(super) fn known(&self) -> Known {
-        Known { now: Utc::now(), running: self.running.clone(), ..Known::default() }
-    }
-}
-
-/// Looks at what is recorded as running, and changes nothing.
+/// Looks at what is recorded as running and at what waits in the spool, and changes nothing: what would be recorded is in the
+/// answer.
 ///
 /// # Errors
-/// When the database fails.
-pub(super) async fn look(store: &dyn Store) -> store::Result<Found> {
+/// When the database fails, or the spool cannot be read.
+pub(super) async fn look(store: &dyn Store, state_dir: &Path) -> Result<Found, RunError> {
+    let entries = read_spool(state_dir)?;
     let (jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
     let mut found = Found::default();
-    for job in jobs {
+    let mut ended: HashSet<JobId> = HashSet::new();
+    for entry in &entries {
+        match &entry.record {
+            Ok(record) => {
+                found.would_record(record);
+                ended.insert(record.claim.job);
+            }
+            Err(why) => found.warnings.push(unreadable(entry, why)),
+        }
+    }
+    for job in jobs.into_iter().filter(|job| !ended.contains(&job.claim.job)) {
         if runs.living.contains(&job.run) {
             found.running.insert(job.gap, job.owner);
         } else {
+            found.would_remember.insert(job.gap.clone(), lost(&job));
             found.lost.push(job.gap);
         }
     }
     Ok(found)
 }
 
-/// Closes what dead owners have left: their processes that survived them are ended first, then their running jobs and
-/// runs become lost, their queued jobs cancelled.
+/// Closes what dead owners have left: what waits in the spool is recorded; their processes that survived them are ended; then
+/// their running jobs and runs become lost, their queued jobs cancelled.
 ///
 /// # Errors
-/// When the database fails, or a process that survived cannot be ended.
-pub(super) async fn recover(store: &dyn Store) -> Result<Found, RunError> {
+/// When the database fails, the spool cannot be read, or a process that survived cannot be ended.
+pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Found, RunError> {
+    let mut found = Found::default();
+    for entry in read_spool(state_dir)? {
+        found.hand_over(store, &entry).await?;
+    }
     // The jobs first: a run that begins meanwhile has its jobs in neither list, instead of jobs without a living run.
     let (jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
     for run in &runs.dead {
@@ -59,19 +82,97 @@ pub(super) async fn recover(store: &dyn Store) -> Result<Found, RunError> {
             tracing::warn!("Ended {ended} processes that outlived run {}", run.short());
         }
     }
-    let mut found = Found::default();
     let now = Utc::now();
     for job in jobs {
         if runs.living.contains(&job.run) {
             found.running.insert(job.gap, job.owner);
-        } else if store.lose(job.claim, &job.memory.lost(job.fingerprint.as_ref(), now), now).await? {
+        } else if store.lose(job.claim, &lost(&job), now).await? {
             found.lost.push(job.gap);
         }
     }
+    spool::clear_reserves(state_dir, |run| !runs.living.contains(&run));
     for run in runs.dead {
         store.end_run(run, RunState::Lost, RunCounts::default(), now).await?;
     }
     Ok(found)
+}
+
+/// Hands over what waits in the spool, as far as the database takes it now. Returns how much that was.
+pub(super) async fn settle(store: &dyn Store, state_dir: &Path) -> u64 {
+    let mut found = Found::default();
+    for entry in spool::entries(state_dir).unwrap_or_default() {
+        if let Err(error) = found.hand_over(store, &entry).await {
+            tracing::debug!("{error}; the next run hands over what is left");
+            break;
+        }
+    }
+    found.respooled
+}
+
+fn read_spool(state_dir: &Path) -> Result<Vec<Entry>, RunError> {
+    spool::entries(state_dir).map_err(|error| RunError::StateDir(spool::directory(state_dir), error))
+}
+
+/// What is to be remembered of a gap whose owner died over it. Who was asked to stop it may have died of that.
+fn lost(job: &RunningJob) -> Memory {
+    if job.cancel.is_some() { job.memory.clone() } else { job.memory.lost(job.fingerprint.as_ref(), Utc::now()) }
+}
+
+fn unreadable(entry: &Entry, why: &str) -> String {
+    format!("{} cannot be read ({why}) and is left as it is; the job that it tells of is run again", entry.path.display())
+}
+
+impl Found {
+    /// Hands an entry of the spool over to the database, and takes it away.
+    async fn hand_over(&mut self, store: &dyn Store, entry: &Entry) -> Result<(), RunError> {
+        let record = match &entry.record {
+            Ok(record) => with_content(record),
+            Err(why) => {
+                self.warnings.push(unreadable(entry, why));
+                return Ok(());
+            }
+        };
+        match hand_over(store, &record).await {
+            Ok(true) => {}
+            // The job was taken for lost meanwhile: its attempt gets its end, and nothing else changes.
+            Ok(false) => {
+                if let Some(end) = &record.end {
+                    store.attach(record.claim, end).await?;
+                }
+            }
+            Err(error) if error.is_about_values() => {
+                let aside = spool::set_aside(entry).map_err(|error| RunError::StateDir(entry.path.clone(), error))?;
+                self.warnings.push(format!("the database refuses what {} says: {error}; its job is run again", aside.display()));
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.respooled += 1;
+        spool::remove(entry).map_err(|error| RunError::StateDir(entry.path.clone(), error))
+    }
+
+    fn would_record(&mut self, record: &Record) {
+        self.respooled += 1;
+        match &record.kind {
+            RecordKind::Succeeded(_) => {
+                self.would_remember.insert(record.gap.clone(), Memory::default());
+                self.settled.insert(record.gap.clone());
+            }
+            RecordKind::Failed { memory, .. } | RecordKind::Skipped { memory, .. } => {
+                self.would_remember.insert(record.gap.clone(), memory.clone());
+            }
+            RecordKind::Unverified { .. } | RecordKind::Retry | RecordKind::Cancelled { .. } => {}
+        }
+    }
+}
+
+/// A row's text was left in the report's file.
+fn with_content(record: &Record) -> Record {
+    let mut record = record.clone();
+    if let RecordKind::Succeeded(Some(row)) = &mut record.kind {
+        row.markdown_content = super::output::content(Path::new(&row.local_filepath));
+    }
+    record
 }
 
 /// The runs that are recorded as running. A running job of any other run is lost: its run ended without being able to

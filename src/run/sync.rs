@@ -1,7 +1,8 @@
 //! Learns from files what data is available (`availability.sync`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::plan::institution::Institutions;
@@ -13,11 +14,16 @@ use crate::store::Available;
 /// Symbols that nobody monitors are named up to this number, and counted.
 const NAMED: usize = 10;
 
+/// For each `bank_id` and period a text for each file, which changes when the file does.
+pub(super) type Stamps = HashMap<(i64, Period), Vec<String>>;
+
 /// What the files tell.
 #[derive(Debug, Default)]
 pub(super) struct Learnt {
     /// The data that is there.
     pub(super) available: Vec<Available>,
+    /// What the files are.
+    pub(super) stamps: Stamps,
     /// Files that look like data and are not usable, each in a sentence.
     pub(super) warnings: Vec<String>,
     /// Symbols in the names of files that nobody monitors.
@@ -46,6 +52,9 @@ pub(super) fn learn(rules: &[SyncRule], institutions: &Institutions) -> io::Resu
     // Directories have no order of their own, and several files may tell the same.
     learnt.available.sort_by(|one, other| key(one).cmp(&key(other)));
     learnt.available.dedup();
+    for stamps in learnt.stamps.values_mut() {
+        stamps.sort_unstable();
+    }
     learnt.warnings.sort_unstable();
     learnt.warnings.extend(unmonitored(&learnt.unmonitored));
     Ok(learnt)
@@ -114,6 +123,8 @@ impl Search<'_> {
         };
         let metadata = std::fs::metadata(path)?;
         if metadata.is_file() && metadata.len() > 0 {
+            let stamp = format!("{} {} {}.{:09}", self.rule.tag, metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+            self.learnt.stamps.entry((bank.id, period)).or_default().push(stamp);
             self.learnt.available.push(Available {
                 bank_id: bank.id,
                 bank_name: bank.name.clone(),

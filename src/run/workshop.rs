@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::ledger::Ledger;
 use crate::execute::{Executor, Task};
 use crate::plan::decision::Why;
 use crate::plan::etl::{Etl, ReportsBy};
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::institution::Institutions;
 use crate::plan::job::{Claim, ReportKey, ReportRow};
+use crate::plan::memory::Cooldown;
 use crate::plan::planner::PlannedJob;
 use crate::plan::settings::Variables;
 use crate::plan::template::Placeholder;
@@ -24,8 +26,12 @@ pub(super) struct Workshop {
     pub(super) run: RunId,
     /// How long its claims are good without being renewed.
     pub(super) lease: Duration,
-    /// Where everything is recorded.
+    /// The database.
     pub(super) store: Arc<dyn Store>,
+    /// Where the ends of attempts are recorded.
+    pub(super) ledger: Ledger,
+    /// How often a gap that fails is tried.
+    pub(super) cooldown: Cooldown,
     /// What starts the programs.
     pub(super) executor: Arc<dyn Executor>,
     /// The monitored banks.

@@ -1,0 +1,109 @@
+//! The breakers of a run's ETLs: what the schedule says of them, as it is to be recorded.
+
+use std::collections::HashMap;
+
+use chrono::Utc;
+
+use super::workshop::Workshop;
+use crate::plan::breaker::OpenBreaker;
+use crate::plan::etl::EtlIndex;
+use crate::plan::fingerprint;
+use crate::plan::gap::GapKey;
+use crate::plan::known::Known;
+use crate::plan::memory::{Cooldown, Memory};
+use crate::plan::planner::{Plan, PlannedJob};
+use crate::plan::schedule::{JobIndex, Notice};
+
+/// What is to be remembered of a gap from now on, if its latest claim is still of this fence.
+pub(super) type Refund = (GapKey, i64, Memory);
+
+pub(super) struct Breakers<'a> {
+    workshop: &'a Workshop,
+    plan: &'a Plan,
+    known: &'a Known,
+    open: HashMap<EtlIndex, OpenBreaker>,
+    /// The jobs of this run that failed, with what is remembered of their gaps.
+    failed: HashMap<JobIndex, (i64, Memory)>,
+}
+
+impl<'a> Breakers<'a> {
+    pub(super) fn new(workshop: &'a Workshop, plan: &'a Plan, known: &'a Known) -> Self {
+        Self { workshop, plan, known, open: known.breakers.clone(), failed: HashMap::new() }
+    }
+
+    /// The breaker of an ETL, if it is open.
+    pub(super) fn of(&self, etl: EtlIndex) -> Option<&OpenBreaker> {
+        self.open.get(&etl)
+    }
+
+    /// A job failed for good, and this is remembered of its gap.
+    pub(super) fn failed(&mut self, job: JobIndex, fence: i64, memory: Memory) {
+        self.failed.insert(job, (fence, memory));
+    }
+
+    /// A probe starts.
+    pub(super) fn probes(&mut self, job: &PlannedJob) {
+        if let Some(breaker) = self.open.get_mut(&job.gap.etl) {
+            breaker.probed = Some(self.workshop.institutions.get(job.gap.bank).key.clone());
+            breaker.probed_at = Some(Utc::now());
+        }
+    }
+
+    /// Does what the schedule says. Returns the ETL whose breaker changed, and what is to be given back.
+    pub(super) fn heed(&mut self, notice: Notice) -> (EtlIndex, Vec<Refund>) {
+        match notice {
+            Notice::Opened { etl, banks, refund } => {
+                let banks: Vec<String> = banks.iter().map(|bank| self.workshop.institutions.get(*bank).key.clone()).collect();
+                let name = &self.workshop.etls[etl].name;
+                tracing::warn!("{name} failed for {} in a row: the rest of it is deferred until it works again", banks.join(", "));
+                let opened = OpenBreaker {
+                    etl: name.clone(),
+                    since: Utc::now(),
+                    banks,
+                    etl_digest: fingerprint::of_etl(&self.workshop.etls[etl], &self.workshop.env_files[etl]),
+                    probed: None,
+                    probed_at: None,
+                };
+                self.open.insert(etl, opened);
+                (etl, refund.into_iter().filter_map(|job| self.refund(job, 1)).collect())
+            }
+            Notice::Refund(job) => (self.plan.jobs[job].gap.etl, self.refund(job, 1).into_iter().collect()),
+            Notice::Closed(etl) => {
+                self.open.remove(&etl);
+                tracing::info!("{} works again", self.workshop.etls[etl].name);
+                (etl, self.probes_given_back(etl))
+            }
+        }
+    }
+
+    fn refund(&mut self, job: JobIndex, runs: u32) -> Option<Refund> {
+        let (fence, memory) = self.failed.get_mut(&job)?;
+        *memory = memory.refunded(runs, &self.workshop.cooldown);
+        Some((self.plan.jobs[job].key.clone(), *fence, memory.clone()))
+    }
+
+    /// The ETL was broken, so that failed probes say nothing of their gaps.
+    fn probes_given_back(&mut self, etl: EtlIndex) -> Vec<Refund> {
+        let cooldown: &Cooldown = &self.workshop.cooldown;
+        let name = &self.workshop.etls[etl].name;
+        let of_this_run: Vec<JobIndex> = self
+            .failed
+            .iter()
+            .filter(|(job, (_, memory))| self.plan.jobs[**job].gap.etl == etl && memory.probes > 0)
+            .map(|(job, _)| *job)
+            .collect();
+        let mut refunds: Vec<Refund> = self
+            .known
+            .gaps
+            .values()
+            .filter(|state| state.memory.probes > 0 && state.key.parts().is_some_and(|(_, _, of)| of == *name))
+            .filter(|state| !of_this_run.iter().any(|job| self.plan.jobs[*job].key == state.key))
+            .map(|state| (state.key.clone(), state.fence, state.memory.refunded(state.memory.probes, cooldown)))
+            .collect();
+        for job in of_this_run {
+            let runs = self.failed.get(&job).map_or(0, |(_, memory)| memory.probes);
+            refunds.extend(self.refund(job, runs));
+        }
+        refunds
+    }
+}

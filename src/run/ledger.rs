@@ -1,0 +1,155 @@
+//! Records what jobs come to: in the database, or while that is away in the spool.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::spool::{Record, RecordKind, Spool};
+use crate::plan::job::{AttemptEnd, ReportKey};
+use crate::plan::outcome::Outcome;
+use crate::store::{self, Store, StoreError};
+
+/// For how long the database is asked again to take one record.
+const PATIENCE: Duration = Duration::from_secs(10);
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// For how long new jobs wait for a database that is away before the run gives up starting any.
+const GIVE_UP: Duration = Duration::from_secs(60);
+/// After this long a new job asks again whether the database is back.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recorded {
+    /// It is in the database.
+    Yes,
+    /// The claim was not ours any more: nothing was recorded.
+    ClaimLost,
+    /// It is in the spool: the next run records it.
+    Spooled,
+}
+
+/// Where a run records what its jobs come to.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    store: Arc<dyn Store>,
+    spool: Spool,
+    /// Since when the database has failed at everything.
+    away_since: Mutex<Option<Instant>>,
+}
+
+impl Ledger {
+    pub(super) fn new(store: Arc<dyn Store>, spool: Spool) -> Self {
+        Self { store, spool, away_since: Mutex::new(None) }
+    }
+
+    /// Records the end of an attempt, whatever it takes: asks the database again for a while, then the spool.
+    ///
+    /// # Errors
+    /// When neither takes it, or the database refuses what the record says. Then the next run finds a job whose end nobody saw.
+    pub(super) async fn record(&self, record: &Record) -> Result<Recorded, StoreError> {
+        match self.insist(|| hand_over(&*self.store, record)).await {
+            Ok(true) => Ok(Recorded::Yes),
+            Ok(false) => Ok(Recorded::ClaimLost),
+            Err(error) if error.is_about_values() => Err(error),
+            Err(error) => match self.spool.keep(&closed(record)) {
+                Ok(()) => {
+                    tracing::warn!("{error}; {} is kept in the spool for the next run", record.gap);
+                    Ok(Recorded::Spooled)
+                }
+                Err(full) => {
+                    tracing::error!("the spool does not take the end of {} either: {full}", record.gap);
+                    Err(error)
+                }
+            },
+        }
+    }
+
+    /// Does something that can be repeated, again and again for a while, when the database is in trouble that may pass. While it
+    /// is away anyway, once.
+    pub(super) async fn insist<T, F: Future<Output = store::Result<T>>>(&self, mut work: impl FnMut() -> F) -> store::Result<T> {
+        let began = Instant::now();
+        let mut wait = FIRST_WAIT;
+        loop {
+            let was_away = self.away_since().is_some();
+            match work().await {
+                Ok(done) => {
+                    *self.away_since() = None;
+                    return Ok(done);
+                }
+                Err(error) if !error.may_pass() => return Err(error),
+                Err(error) if was_away || began.elapsed() + wait > PATIENCE => {
+                    self.away_since().get_or_insert(began);
+                    return Err(error);
+                }
+                Err(error) => tracing::debug!("{error}; asking again"),
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(ASK_AGAIN);
+        }
+    }
+
+    /// How long a job that could not be started for this error is to wait; `None` when it is not worth waiting any longer.
+    pub(super) fn wait_after(&self, error: &StoreError) -> Option<Duration> {
+        if !error.may_pass() {
+            return None;
+        }
+        let since = *self.away_since().get_or_insert_with(Instant::now);
+        (since.elapsed() < GIVE_UP).then_some(ASK_AGAIN)
+    }
+
+    /// The database has answered.
+    pub(super) fn is_back(&self) {
+        *self.away_since() = None;
+    }
+
+    fn away_since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        // Nothing panics while it is held.
+        self.away_since.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Hands one record over to the database. `false` when the claim is not good any more.
+pub(super) async fn hand_over(store: &dyn Store, record: &Record) -> store::Result<bool> {
+    let Record { claim, end, kind, at, .. } = record;
+    let Some(end) = end else { return store.cancel(*claim, None, cancelled(kind), *at).await };
+    match kind {
+        RecordKind::Succeeded(row) => store.succeed(*claim, end, row.as_deref()).await,
+        RecordKind::Unverified { report, before } => {
+            if is_new(store, report, before.as_deref()).await? {
+                store.succeed(*claim, end, None).await
+            } else {
+                let outcome = Outcome::NoOutput("the report could not be looked at after exit 0, and is not there now".to_owned());
+                store.cancel(*claim, Some(&AttemptEnd { outcome, ..end.clone() }), cancelled(kind), *at).await
+            }
+        }
+        RecordKind::Retry => store.end_attempt(*claim, end).await,
+        RecordKind::Failed { error, memory } => store.fail(*claim, end, error, memory).await,
+        RecordKind::Skipped { reason, memory } => store.skip(*claim, end, reason, memory).await,
+        RecordKind::Cancelled { reason } => store.cancel(*claim, Some(end), reason, *at).await,
+    }
+}
+
+/// A job that cannot be tried again, because that could not be recorded, is over.
+fn closed(record: &Record) -> Record {
+    let mut record = record.clone();
+    if record.kind == RecordKind::Retry {
+        let reason = "the database was away, so that no further attempt could be recorded".to_owned();
+        record.kind = RecordKind::Cancelled { reason };
+    }
+    record
+}
+
+/// Whether the report is there, and is another than before.
+pub(super) async fn is_new(store: &dyn Store, report: &ReportKey, before: Option<&str>) -> store::Result<bool> {
+    let now = store.report_fingerprint(report).await?;
+    Ok(now.is_some() && now.as_deref() != before)
+}
+
+fn cancelled(kind: &RecordKind) -> &str {
+    match kind {
+        RecordKind::Cancelled { reason } => reason,
+        RecordKind::Unverified { .. } => "exit 0, but the report could not be looked at then, and is not there now",
+        RecordKind::Succeeded(_) | RecordKind::Retry | RecordKind::Failed { .. } | RecordKind::Skipped { .. } => "its run ended",
+    }
+}

@@ -1,0 +1,226 @@
+//! Ends of attempts that the database could not take: kept on disk, durably, until the next run hands them over.
+//!
+//! One file for each, in `state_dir/spool`, named by job and fence. Its space was reserved before the attempt began, as the
+//! disk may be full when the database goes. An entry is taken away only once the database has it, and handing one over twice
+//! changes nothing, so none is lost and none counts twice.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use chrono::{DateTime, Utc};
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::gap::GapKey;
+use crate::plan::ids::RunId;
+use crate::plan::job::{AttemptEnd, Claim, ReportKey, ReportRow};
+use crate::plan::memory::Memory;
+
+/// Bytes set aside for one entry: what a child printed last, an error, and names.
+const RESERVED: u64 = 64 * 1024;
+/// The form of the files that this program writes and reads.
+const VERSION: u32 = 1;
+
+const RESERVE: &str = "reserve-";
+const ENTRY: &str = ".json";
+
+/// What is to be recorded of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// The right to the job.
+    pub(super) claim: Claim,
+    /// Its gap.
+    pub(super) gap: GapKey,
+    /// The end of the attempt that was under way.
+    pub(super) end: Option<AttemptEnd>,
+    /// What follows.
+    pub(super) kind: RecordKind,
+    /// Wall clock.
+    pub(super) at: DateTime<Utc>,
+}
+
+/// What follows from the end of an attempt, for the record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum RecordKind {
+    /// The report was seen. With a row, that is to be written too.
+    Succeeded(Option<Box<ReportRow>>),
+    /// Exit 0, but the database did not say whether the report is there.
+    Unverified {
+        /// The report.
+        report: ReportKey,
+        /// What it was before, where it was there.
+        before: Option<String>,
+    },
+    /// Another attempt was to follow.
+    Retry,
+    /// Failed for good.
+    Failed {
+        /// Why.
+        error: String,
+        /// What is to be remembered of the gap.
+        memory: Memory,
+    },
+    /// Its input was not ready.
+    Skipped {
+        /// In words.
+        reason: String,
+        /// What is to be remembered of the gap.
+        memory: Memory,
+    },
+    /// It was stopped.
+    Cancelled {
+        /// Why.
+        reason: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    version: u32,
+    record: Record,
+}
+
+/// The spool of a state directory, as one run uses it.
+#[derive(Debug)]
+pub(super) struct Spool {
+    dir: PathBuf,
+    run: RunId,
+    reserves: Mutex<Vec<PathBuf>>,
+}
+
+/// An entry that waits.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Its file.
+    pub(super) path: PathBuf,
+    /// What it says; an error in words where it cannot be read.
+    pub(super) record: Result<Record, String>,
+}
+
+impl Spool {
+    /// Sets space aside for the ends of as many attempts as run at once.
+    ///
+    /// # Errors
+    /// When there is no such space: then nothing is to be started.
+    pub(super) fn reserve(state_dir: &Path, run: RunId, attempts: usize) -> io::Result<Self> {
+        let spool = Self { dir: directory(state_dir), run, reserves: Mutex::default() };
+        for n in 0..attempts {
+            let path = spool.dir.join(format!("{RESERVE}{run}-{n}"));
+            let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            spool.reserves().push(path);
+            match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, RESERVED) {
+                Err(Errno::OPNOTSUPP) => (&file).write_all(&vec![0; usize::try_from(RESERVED).unwrap_or_default()])?,
+                reserved => reserved?,
+            }
+        }
+        Ok(spool)
+    }
+
+    /// Keeps a record for the next run, durably.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(super) fn keep(&self, record: &Record) -> io::Result<()> {
+        let reserve = self.reserves().pop();
+        let path = reserve.unwrap_or_else(|| self.dir.join(format!("{RESERVE}{}-{}-{}", self.run, record.claim.job, record.claim.fence)));
+        let mut record = record.clone();
+        if let RecordKind::Succeeded(Some(row)) = &mut record.kind {
+            // It is in the file that the row names.
+            row.markdown_content = None;
+        }
+        let bytes = serde_json::to_vec(&Written { version: VERSION, record: record.clone() })?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        file.write_all(&bytes)?;
+        file.set_len(bytes.len() as u64)?;
+        file.sync_all()?;
+        let attempt = record.end.as_ref().map_or(0, |end| end.attempt);
+        fs::rename(&path, self.dir.join(format!("{}-{}-{attempt}{ENTRY}", record.claim.job, record.claim.fence)))?;
+        File::open(&self.dir)?.sync_all()
+    }
+
+    fn reserves(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
+        // Nothing panics while it is held.
+        self.reserves.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Gives back the space that was not needed.
+impl Drop for Spool {
+    fn drop(&mut self) {
+        for path in self.reserves().drain(..) {
+            // What stays is taken away by the next run.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Where the spool of a state directory is.
+pub(super) fn directory(state_dir: &Path) -> PathBuf {
+    state_dir.join("spool")
+}
+
+/// The entries that wait, in the order in which their attempts ended.
+///
+/// # Errors
+/// When the directory is there and cannot be read.
+pub(super) fn entries(state_dir: &Path) -> io::Result<Vec<Entry>> {
+    let listing = match fs::read_dir(directory(state_dir)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listing => listing?,
+    };
+    let mut entries = Vec::new();
+    for file in listing {
+        let path = file?.path();
+        if path.extension().is_some_and(|extension| ENTRY[1..] == *extension) {
+            let record = read(&path);
+            entries.push(Entry { path, record });
+        }
+    }
+    entries.sort_by_key(|entry| (entry.record.as_ref().ok().map(|record| (record.at, record.claim.fence)), entry.path.clone()));
+    Ok(entries)
+}
+
+fn read(path: &Path) -> Result<Record, String> {
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let written: Written = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+    if written.version == VERSION { Ok(written.record) } else { Err(format!("it is of version {}, not {VERSION}", written.version)) }
+}
+
+/// Takes away an entry that the database has by now.
+///
+/// # Errors
+/// When the disk refuses; handing the entry over again does no harm.
+pub(super) fn remove(entry: &Entry) -> io::Result<()> {
+    match fs::remove_file(&entry.path) {
+        // Another invocation handed it over too.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Puts an entry aside that can never be handed over, for a person to look at. Returns where it is now.
+///
+/// # Errors
+/// When the disk refuses.
+pub(super) fn set_aside(entry: &Entry) -> io::Result<PathBuf> {
+    let aside = entry.path.with_extension("refused");
+    fs::rename(&entry.path, &aside)?;
+    Ok(aside)
+}
+
+/// Takes away the space that dead runs had set aside.
+pub(super) fn clear_reserves(state_dir: &Path, is_dead: impl Fn(RunId) -> bool) {
+    let Ok(listing) = fs::read_dir(directory(state_dir)) else { return };
+    for file in listing.flatten() {
+        let name = file.file_name();
+        let run = name.to_str().and_then(|name| name.strip_prefix(RESERVE)).and_then(|rest| rest.get(..36));
+        if run.and_then(|run| RunId::parse(run).ok()).is_some_and(&is_dead) {
+            // Tried again by the next run.
+            let _ = fs::remove_file(file.path());
+        }
+    }
+}
