@@ -79,6 +79,9 @@ impl Ledger {
                 }
                 Err(error) if !error.may_pass() => return Err(error),
                 Err(error) if was_away || began.elapsed() + wait > PATIENCE => {
+                    if !was_away {
+                        tracing::warn!("{error}; waiting for the database");
+                    }
                     self.away_since().get_or_insert(began);
                     return Err(error);
                 }
@@ -94,7 +97,11 @@ impl Ledger {
         if !error.may_pass() {
             return None;
         }
-        let since = *self.away_since().get_or_insert_with(Instant::now);
+        let mut away_since = self.away_since();
+        if away_since.is_none() {
+            tracing::warn!("{error}; waiting for the database");
+        }
+        let since = *away_since.get_or_insert_with(Instant::now);
         (since.elapsed() < GIVE_UP).then_some(ASK_AGAIN)
     }
 

@@ -10,6 +10,7 @@ mod bad_rows;
 mod chains;
 mod child;
 mod data;
+mod database_away;
 mod dry_run;
 mod exit_codes;
 mod exits;

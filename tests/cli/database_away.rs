@@ -1,0 +1,136 @@
+//! The database goes while ETLs run: they run on, and what they come to is not lost.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::world::WAITS;
+use crate::support::{Kind, World, until};
+
+/// Writes a mark for each time it runs, says that it is there, and waits before it writes its report.
+fn etl_that_waits(world: &World) {
+    world.single_etl(&format!("echo run >> marks\n{WAITS}echo report > \"$4\"\n"), &[]);
+    world.available("RY", 1, 2025, "Q2");
+}
+
+fn spooled(world: &World) -> Vec<std::path::PathBuf> {
+    let files = fs::read_dir(world.path("var/spool")).unwrap().map(|file| file.unwrap().path());
+    files.filter(|file| file.extension().is_some_and(|extension| extension == "json")).collect()
+}
+
+#[test]
+fn connections_that_are_ended_are_made_anew() {
+    let world = World::new(Kind::Postgres);
+    etl_that_waits(&world);
+    let running = world.spawn(&[]);
+    until("the ETL runs", || world.path("waiting").exists());
+    world.server().terminate();
+    world.write("go", "");
+    let done = running.wait();
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary"]);
+    assert_eq!(world.attempts(), ["RY-CA/2025Q2/call_summary|1|succeeded"]);
+}
+
+#[test]
+fn what_a_server_that_is_gone_cannot_take_is_recorded_by_the_next_run() {
+    let world = World::new(Kind::Postgres);
+    etl_that_waits(&world);
+    let running = world.spawn(&[]);
+    until("the ETL runs", || world.path("waiting").exists());
+    world.server().shut();
+    world.write("go", "");
+    let done = running.wait();
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stdout.contains("Successful: 1"), "{done:?}");
+    assert!(done.stdout.contains("the next run records 1 ends of attempts from the spool"), "{done:?}");
+    let files = spooled(&world);
+    assert_eq!(files.len(), 1);
+    assert_eq!(fs::metadata(&files[0]).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let away = world.run(&[]);
+    assert_eq!(away.code, 1, "{away:?}");
+    assert!(away.stderr.contains("cannot reach the database"), "{away:?}");
+    assert_eq!(spooled(&world).len(), 1, "it waits for as long as it takes");
+
+    world.server().reopen();
+    let dry = world.run_to(0, &["--dry-run"]);
+    assert!(dry.stdout.contains("to be recorded"), "{dry:?}");
+    assert_eq!(spooled(&world).len(), 1, "a dry run changes nothing");
+    let next = world.run_to(0, &[]);
+    assert!(next.stdout.contains("Recorded from the spool: 1"), "{next:?}");
+    assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary"]);
+    assert_eq!(world.value("SELECT markdown_content FROM aegis_reports"), "report");
+    assert_eq!(world.attempts(), ["RY-CA/2025Q2/call_summary|1|succeeded"]);
+    assert_eq!(world.jobs(), ["RY-CA/2025Q2/call_summary|succeeded"]);
+    assert_eq!(world.read("marks"), "run\n", "it ran once");
+    assert!(spooled(&world).is_empty());
+    assert!(fs::read_dir(world.path("var/spool")).unwrap().next().is_none(), "no space stays set aside");
+}
+
+#[test]
+fn an_end_that_comes_after_its_job_was_lost_is_attached_and_changes_nothing_else() {
+    let world = World::new(Kind::Postgres);
+    etl_that_waits(&world);
+    let running = world.spawn(&[]);
+    until("the ETL runs", || world.path("waiting").exists());
+    world.server().shut();
+    world.write("go", "");
+    assert_eq!(running.wait().code, 1);
+    world.server().reopen();
+
+    // The spool is not to be seen for a while, as on a host whose disk was away.
+    fs::rename(world.path("var/spool"), world.path("var/hidden")).unwrap();
+    world.run_to(0, &[]);
+    assert_eq!(world.jobs(), ["RY-CA/2025Q2/call_summary|lost", "RY-CA/2025Q2/call_summary|succeeded"]);
+    fs::remove_dir_all(world.path("var/spool")).unwrap();
+    fs::rename(world.path("var/hidden"), world.path("var/spool")).unwrap();
+
+    world.run_to(0, &[]);
+    assert_eq!(world.jobs(), ["RY-CA/2025Q2/call_summary|lost", "RY-CA/2025Q2/call_summary|succeeded"]);
+    assert_eq!(world.attempts(), ["RY-CA/2025Q2/call_summary|1|succeeded", "RY-CA/2025Q2/call_summary|1|succeeded"]);
+    assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary"]);
+    assert!(spooled(&world).is_empty());
+}
+
+#[test]
+fn a_server_that_comes_back_in_time_costs_nothing() {
+    let world = World::new(Kind::Postgres);
+    world.single_etl(&format!("echo run >> marks\n[ \"$2\" = TD ] || {{ {WAITS}}}\necho report > \"$4\"\n"), &[]);
+    world.also("run: {max_parallel: 1}");
+    world.available("RY", 1, 2025, "Q2");
+    world.available("TD", 6, 2025, "Q2");
+    let running = world.spawn(&[]);
+    until("the ETL runs", || world.path("waiting").exists());
+    world.server().shut();
+    world.write("go", "");
+    // The job ends, and the other one cannot be claimed: that it is tried is to be seen in the diagnostics.
+    running.until_it_says("waiting for the database");
+    world.server().reopen();
+    let done = running.wait();
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary", "TD 2025 Q2 Call Summary"]);
+    assert_eq!(world.attempts().len(), 2);
+}
+
+#[test]
+fn on_a_full_disk_the_space_that_was_set_aside_takes_the_end() {
+    let world = World::new(Kind::Sqlite);
+    world.single_etl("echo run >> marks\necho report > \"$4\"\ndd if=/dev/zero of=var/filler bs=4096 2>/dev/null\ntrue\n", &[]);
+    world.available("RY", 1, 2025, "Q2");
+    let script = "mkdir keep && cp -a var/. keep/ && mount -t tmpfs -o size=4m tmpfs var && cp -a keep/. var/
+        \"$@\" > first.txt 2>&1; echo $? > first.code
+        ls var/spool > spooled
+        rm var/filler
+        \"$@\" > second.txt 2>&1; echo $? > second.code
+        ls var/spool > left
+        cp var/etl-orch.db* keep/ && umount var && cp keep/etl-orch.db* var/";
+    let done = world.with_mounts(script, &[]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(world.read("first.code"), "1\n", "{}", world.read("first.txt"));
+    assert!(world.read("spooled").contains(".json"), "{}", world.read("first.txt"));
+    assert_eq!(world.read("second.code"), "0\n", "{}", world.read("second.txt"));
+    assert_eq!(world.read("left"), "");
+    assert_eq!(world.read("marks"), "run\n", "it ran once");
+    assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary"]);
+    assert_eq!(world.attempts(), ["RY-CA/2025Q2/call_summary|1|succeeded"]);
+}
