@@ -1,27 +1,31 @@
 //! From facts to a plan: folds what a scan streams into the jobs of one run, holding at most `max_jobs` of them.
 
+mod listed;
+mod probe;
+mod rank;
+
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
+use self::listed::ByKey;
+pub use self::listed::Listed;
+use self::probe::{Prober, Probers, Turn};
+use self::rank::{Kept, PeriodRank, Place, Rank};
 use super::census::{Census, Oddities};
 use super::decision::{Decision, Facts, Why, decide};
 use super::etl::{Etl, EtlIndex};
 use super::facts::{Candidate, CensusGroup};
 use super::fingerprint::Fingerprint;
 use super::gap::{Gap, GapKey};
-use super::institution::{BankIndex, Institutions};
+use super::institution::Institutions;
 use super::job::Owner;
 use super::known::Known;
 use super::memory::{Quarantine, Rest, SkipOrder};
-use super::period::Period;
 use super::row;
 use super::selection::Selection;
-use super::settings::{ChainBy, Order, RunSettings};
-
-/// How many undone gaps are listed by name; the rest is only counted.
-const LISTED: usize = 100;
+use super::settings::RunSettings;
 
 /// What one run is to do, and what it found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,54 +109,6 @@ pub struct PlannedJob {
     pub fingerprint: Option<Fingerprint>,
 }
 
-/// A list that names only its first entries and counts them all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed<T> {
-    /// The first entries.
-    pub named: Vec<T>,
-    /// How many there are.
-    pub total: u64,
-}
-
-impl<T> Default for Listed<T> {
-    fn default() -> Self {
-        Self { named: Vec::new(), total: 0 }
-    }
-}
-
-impl<T> Listed<T> {
-    /// Counts an entry, and names it while there is room.
-    pub fn push(&mut self, entry: T) {
-        self.total += 1;
-        if self.named.len() < LISTED {
-            self.named.push(entry);
-        }
-    }
-}
-
-/// A job's place among all: by priority, period, bank, then order of declaration. Within one chain this is the order of
-/// execution, so cutting off the tail never takes a job away from before another of its chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    priority: Reverse<i64>,
-    period: PeriodRank,
-    bank: BankIndex,
-    etl: EtlIndex,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum PeriodRank {
-    Newest(Reverse<Period>),
-    Oldest(Period),
-}
-
-#[derive(Debug)]
-struct Kept {
-    gap: Gap,
-    data_symbol: String,
-    why: Why,
-}
-
 /// Takes what a scan finds, one thing at a time.
 #[derive(Debug)]
 pub struct Planner<'a> {
@@ -162,9 +118,18 @@ pub struct Planner<'a> {
     selection: &'a Selection,
     known: &'a Known,
     kept: BTreeMap<Rank, Kept>,
-    waiting: Listed<(GapKey, EtlIndex)>,
-    claimed: Listed<(GapKey, Owner)>,
-    capped: u64,
+    /// Where each kept gap is in `kept`.
+    ranks: HashMap<Gap, Rank>,
+    probers: Probers,
+    /// ETLs with candidates.
+    concerned: BTreeSet<EtlIndex>,
+    waiting: ByKey<EtlIndex>,
+    claimed: ByKey<Owner>,
+    skipped: ByKey<SkipOrder>,
+    quarantined: ByKey<Quarantine>,
+    cooling_down: ByKey<Rest>,
+    /// Gaps that would be filled if there were no `max_jobs`.
+    runnable: u64,
     missing: u64,
     census: Census,
     oddities: Oddities,
@@ -186,9 +151,15 @@ impl<'a> Planner<'a> {
             selection,
             known,
             kept: BTreeMap::new(),
-            waiting: Listed::default(),
-            claimed: Listed::default(),
-            capped: 0,
+            ranks: HashMap::new(),
+            probers: Probers::default(),
+            concerned: BTreeSet::new(),
+            waiting: ByKey::default(),
+            claimed: ByKey::default(),
+            skipped: ByKey::default(),
+            quarantined: ByKey::default(),
+            cooling_down: ByKey::default(),
+            runnable: 0,
             missing: 0,
             census: Census::default(),
             oddities: Oddities::default(),
@@ -205,94 +176,212 @@ impl<'a> Planner<'a> {
         self.oddities.not_an_array(rows, examples);
     }
 
-    /// Decides on a row whose report may have to be made. Bad rows were named by the census and are passed over.
+    /// Decides on a row whose report may have to be made. Bad rows were named by the census and are passed over. Rows come by
+    /// ETL in order of declaration.
     pub fn candidate(&mut self, candidate: Candidate) {
-        let Ok((bank, period)) = row::check(&candidate.key, self.institutions) else { return };
+        if let Some((gap, key)) = self.read(&candidate) {
+            self.consider(gap, key, candidate);
+        }
+    }
+
+    /// Decides on a row of a second scan, which includes existing reports: only those are looked at that an earlier `--force`
+    /// still asks for.
+    pub fn forced_candidate(&mut self, candidate: Candidate) {
+        if !candidate.exists {
+            return;
+        }
+        if let Some((gap, key)) = self.read(&candidate)
+            && self.known.gaps.get(&key).is_some_and(|state| state.forced)
+        {
+            self.consider(gap, key, candidate);
+        }
+    }
+
+    fn read(&self, candidate: &Candidate) -> Option<(Gap, GapKey)> {
+        let (bank, period) = row::check(&candidate.key, self.institutions).ok()?;
         let gap = Gap { bank, period, etl: candidate.etl };
-        let rank = self.rank(gap);
-        let etl = &self.etls[gap.etl];
-        let key = GapKey::report(self.institutions.get(bank), period, etl);
-        let unmet = etl.needs.iter().zip(&candidate.needs_met).find(|(need, met)| !**met && !self.is_made_earlier(gap, **need));
+        Some((gap, self.key(gap)))
+    }
+
+    fn key(&self, gap: Gap) -> GapKey {
+        GapKey::report(self.institutions.get(gap.bank), gap.period, &self.etls[gap.etl])
+    }
+
+    fn consider(&mut self, gap: Gap, key: GapKey, candidate: Candidate) {
+        let settled = self.known.settled.contains(&key);
+        let exists = candidate.exists || settled;
+        let unmet = self.unmet(gap, &candidate.needs_met);
+        let rank = self.rank(gap, &unmet);
+        let lacking = unmet.iter().copied().find(|need| !self.ranks.contains_key(&Gap { etl: *need, ..gap }));
+        let state = self.known.gaps.get(&key);
         let facts = Facts {
             gap,
-            exists: candidate.exists,
+            exists,
+            forced: !settled && state.is_some_and(|state| state.forced),
+            state,
+            fingerprint: self.known.fingerprints.get(&key),
+            breaker_open: self.known.breakers.contains_key(&gap.etl),
+            now: self.known.now,
             claimed_by: self.known.running.get(&key),
-            unmet_need: if self.is_beyond_cap(rank) { None } else { unmet.map(|(need, _)| *need) },
+            unmet_need: lacking.filter(|_| !self.is_beyond_cap(rank)),
         };
+        let why = facts.why();
         let decision = decide(facts, self.selection);
-        if !candidate.exists && !matches!(decision, Decision::Filtered(_)) {
+        if !exists && !matches!(decision, Decision::Filtered(_)) {
             self.missing += 1;
         }
+        if !matches!(decision, Decision::Filtered(_) | Decision::Done) {
+            self.concerned.insert(gap.etl);
+        }
+        let data_symbol = candidate.key.bank_symbol.unwrap_or_default();
+        let keep = |gate| Kept { gap, key: key.clone(), data_symbol: data_symbol.clone(), why, gate, first: false };
         match decision {
             Decision::Filtered(_) | Decision::Done => {}
-            Decision::Skipped(_) | Decision::Quarantined(_) | Decision::CoolingDown(_) | Decision::Deferred => {}
-            Decision::Claimed(owner) => self.claimed.push((key, owner)),
-            Decision::Waiting(need) => self.waiting.push((key, need)),
+            Decision::Skipped(order) => self.skipped.push(key, order),
+            Decision::Claimed(owner) => self.claimed.push(key, owner),
+            Decision::Waiting(need) => self.waiting.push(key, need),
+            Decision::Quarantined(quarantine) => self.quarantined.push(key, quarantine),
+            Decision::CoolingDown(rest) => self.cooling_down.push(key, rest),
             // The data has the row twice, under both spellings of the symbol; the census counted both.
-            Decision::Run(_) if self.kept.contains_key(&rank) => {}
-            Decision::Run(why) => {
-                let data_symbol = candidate.key.bank_symbol.unwrap_or_default();
-                self.kept.insert(rank, Kept { gap, data_symbol, why });
-                if self.kept.len() > self.settings.max_jobs {
-                    self.kept.pop_last();
-                    self.capped += 1;
+            Decision::Deferred | Decision::Run(_) if self.ranks.contains_key(&gap) => {}
+            Decision::Deferred => {
+                self.keep(rank, keep(Gate::BehindProbe));
+                if let Some(breaker) = self.known.breakers.get(&gap.etl).filter(|_| unmet.is_empty()) {
+                    let turn = Turn::new(gap, rank.period, breaker, self.institutions);
+                    self.probers.offer(Prober::new(turn, rank, keep(Gate::Probe)));
                 }
+            }
+            Decision::Run(_) => self.keep(rank, keep(Gate::Open)),
+        }
+    }
+
+    fn keep(&mut self, rank: Rank, job: Kept) {
+        self.runnable += 1;
+        self.ranks.insert(job.gap, rank);
+        self.kept.insert(rank, job);
+        self.cut();
+    }
+
+    fn cut(&mut self) {
+        while self.kept.len() > self.settings.max_jobs {
+            if let Some((_, cut)) = self.kept.pop_last() {
+                self.ranks.remove(&cut.gap);
             }
         }
     }
 
-    pub fn forced_candidate(&mut self, _candidate: Candidate) {}
-
     /// The plan, once everything was streamed.
     pub fn finish(mut self) -> Plan {
-        let jobs: Vec<PlannedJob> = std::mem::take(&mut self.kept)
-            .into_values()
-            .map(|kept| PlannedJob {
-                key: GapKey::report(self.institutions.get(kept.gap.bank), kept.gap.period, &self.etls[kept.gap.etl]),
-                gap: kept.gap,
-                data_symbol: kept.data_symbol,
-                why: kept.why,
-                gate: Gate::Open,
-                planned_fence: 0,
-                fingerprint: None,
-            })
-            .collect();
-        let chains = chains(&jobs, self.settings.chain_by);
+        self.choose_probes();
         self.oddities.banks_without_data(self.institutions, self.selection, &self.census);
+        let known = self.known;
+        let state = |key: &GapKey| known.gaps.get(key);
+        let error = |key: &GapKey| state(key).and_then(|state| state.memory.error.clone());
+        let chains = rank::chains(std::mem::take(&mut self.kept).into_iter().collect(), self.settings);
+        let (jobs, chains) = rank::numbered(chains, |kept| PlannedJob {
+            planned_fence: state(&kept.key).map_or(0, |state| state.fence),
+            fingerprint: known.fingerprints.get(&kept.key).cloned(),
+            gap: kept.gap,
+            key: kept.key,
+            data_symbol: kept.data_symbol,
+            why: kept.why,
+            gate: kept.gate,
+        });
         let selected = |etl: &EtlIndex| self.selection.etls.is_empty() || self.selection.etls.contains(etl);
         Plan {
             etls: (0..self.etls.len()).filter(selected).collect(),
+            breakers: breakers(known, &self.concerned, &jobs),
+            capped: self.runnable.saturating_sub(jobs.len() as u64),
             chains,
             jobs,
-            waiting: self.waiting,
-            claimed: self.claimed,
-            skipped: Listed::default(),
-            quarantined: Listed::default(),
-            cooling_down: Listed::default(),
-            breakers: Vec::new(),
-            capped: self.capped,
+            waiting: self.waiting.listed(|key, need| (key, need)),
+            claimed: self.claimed.listed(|key, owner| (key, owner)),
+            skipped: self.skipped.listed(|key, order| (key, order)),
+            quarantined: self.quarantined.listed(|key, quarantine| with_error(key, quarantine, error)),
+            cooling_down: self.cooling_down.listed(|key, rest| with_error(key, rest, error)),
             existing: self.census.reports_possible(self.etls, self.selection).saturating_sub(self.missing),
             census: self.census,
             oddities: self.oddities,
         }
     }
 
-    fn rank(&self, gap: Gap) -> Rank {
+    /// One job of each broken ETL becomes its probe. Its place is not cut off, but neither do probes take the last place from
+    /// other work.
+    fn choose_probes(&mut self) {
+        let known = self.known;
+        let probed_at = |etl: EtlIndex| known.breakers.get(&etl).and_then(|breaker| breaker.probed_at);
+        let mut probed = BTreeSet::new();
+        for prober in std::mem::take(&mut self.probers).chosen(self.settings.max_jobs.saturating_sub(1), probed_at) {
+            let (rank, mut job) = (Rank { place: Place::Probe, ..prober.rank }, prober.job);
+            job.first = !self.makes_a_need(job.gap);
+            probed.insert(job.gap.etl);
+            if let Some(rank) = self.ranks.insert(job.gap, rank) {
+                self.kept.remove(&rank);
+            }
+            self.kept.insert(rank, job);
+        }
+        self.cut();
+        for (etl, breaker) in &known.breakers {
+            if probed.contains(etl) {
+                continue;
+            }
+            let behind = self.kept.iter().filter(|(_, job)| job.gap.etl == *etl && job.gate == Gate::BehindProbe);
+            let turn = |rank: &Rank, gap| (self.makes_a_need(gap), Turn::new(gap, rank.period, breaker, self.institutions));
+            let next = behind.min_by_key(|(rank, job)| turn(rank, job.gap)).map(|(rank, job)| (*rank, !self.makes_a_need(job.gap)));
+            if let Some((rank, first)) = next
+                && let Some(job) = self.kept.get_mut(&rank)
+            {
+                job.gate = Gate::Probe;
+                job.first = first;
+            }
+        }
+    }
+
+    /// Whether this run makes a report that the gap needs.
+    fn makes_a_need(&self, gap: Gap) -> bool {
+        self.etls[gap.etl].needs.iter().any(|need| self.ranks.contains_key(&Gap { etl: *need, ..gap }))
+    }
+
+    /// The needs of a gap whose reports do not exist.
+    fn unmet(&self, gap: Gap, met: &[bool]) -> Vec<EtlIndex> {
+        let needs = self.etls[gap.etl].needs.iter().zip(met);
+        let is_settled =
+            |need: EtlIndex| !self.known.settled.is_empty() && self.known.settled.contains(&self.key(Gap { etl: need, ..gap }));
+        needs.filter(|(need, met)| !**met && !is_settled(**need)).map(|(need, _)| *need).collect()
+    }
+
+    /// The rank of a gap that lacks the reports `unmet`.
+    fn rank(&self, gap: Gap, unmet: &[EtlIndex]) -> Rank {
+        let (mut place, mut tried) = self.standing_of(gap);
+        for need in unmet {
+            let need = Gap { etl: *need, ..gap };
+            let (need_place, need_tried) = match self.ranks.get(&need) {
+                Some(rank) => (rank.place, rank.tried),
+                None => self.standing_with_needs(need),
+            };
+            place = place.max(need_place);
+            tried |= need_tried;
+        }
         Rank {
+            place,
             priority: Reverse(self.institutions.get(gap.bank).priority),
-            period: match self.settings.order {
-                Order::NewestFirst => PeriodRank::Newest(Reverse(gap.period)),
-                Order::OldestFirst => PeriodRank::Oldest(gap.period),
-            },
+            tried,
+            period: PeriodRank::new(gap.period, self.settings.order),
             bank: gap.bank,
             etl: gap.etl,
         }
     }
 
-    /// Whether this run makes the report of `need` before the one of `gap`. ETLs are scanned in order of declaration, and
-    /// needs are declared before what needs them, so its decision has been made.
-    fn is_made_earlier(&self, gap: Gap, need: EtlIndex) -> bool {
-        self.kept.contains_key(&self.rank(Gap { etl: need, ..gap }))
+    fn standing_of(&self, gap: Gap) -> (Place, bool) {
+        let deferred = !self.selection.force && self.known.breakers.contains_key(&gap.etl);
+        let tried = !self.known.gaps.is_empty() && self.known.gaps.get(&self.key(gap)).is_some_and(|state| state.memory.is_tried());
+        (if deferred { Place::Deferred } else { Place::Free }, tried)
+    }
+
+    /// The same for a gap that is not kept, with all that it may need: enough to tell whether it was cut off.
+    fn standing_with_needs(&self, gap: Gap) -> (Place, bool) {
+        let needs = self.etls[gap.etl].needs.iter().map(|need| self.standing_with_needs(Gap { etl: *need, ..gap }));
+        needs.fold(self.standing_of(gap), |(place, tried), need| (place.max(need.0), tried || need.1))
     }
 
     /// Whether the gap would be cut off by `max_jobs` anyway, as then its need may have been too.
@@ -301,190 +390,23 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Groups jobs that are in rank order into chains. A chain starts where its first job ranks.
-fn chains(jobs: &[PlannedJob], by: ChainBy) -> Vec<Vec<usize>> {
-    let mut chains: Vec<Vec<usize>> = Vec::new();
-    let mut of: HashMap<(BankIndex, Option<Period>), usize> = HashMap::new();
-    for (position, job) in jobs.iter().enumerate() {
-        let period = match by {
-            ChainBy::Bank => None,
-            ChainBy::BankPeriod => Some(job.gap.period),
-        };
-        let chain = *of.entry((job.gap.bank, period)).or_insert_with(|| {
-            chains.push(Vec::new());
-            chains.len() - 1
-        });
-        chains[chain].push(position);
-    }
-    chains
+fn with_error<T>(key: GapKey, what: T, error: impl Fn(&GapKey) -> Option<String>) -> (GapKey, T, Option<String>) {
+    let error = error(&key);
+    (key, what, error)
+}
+
+/// What the run does about each broken ETL that has candidates.
+fn breakers(known: &Known, concerned: &BTreeSet<EtlIndex>, jobs: &[PlannedJob]) -> Vec<BreakerPlan> {
+    let of = |etl: EtlIndex, gate: Gate| jobs.iter().enumerate().filter(move |(_, job)| job.gap.etl == etl && job.gate == gate);
+    let open = concerned.iter().filter_map(|etl| known.breakers.get(etl).map(|breaker| (*etl, breaker)));
+    open.map(|(etl, breaker)| BreakerPlan {
+        etl,
+        since: breaker.since,
+        probe: of(etl, Gate::Probe).next().map(|(job, _)| job),
+        behind: of(etl, Gate::BehindProbe).count() as u64,
+    })
+    .collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::facts::AvailabilityKey;
-    use crate::plan::test_support::{bank, etl, etl_needing, settings};
-
-    struct World {
-        institutions: Institutions,
-        etls: Vec<Etl>,
-        settings: RunSettings,
-        selection: Selection,
-        known: Known,
-    }
-
-    impl World {
-        fn new() -> Self {
-            Self {
-                institutions: Institutions::new(vec![bank("RY-CA", 1), bank("BMO-CA", 2), bank("TD-CA", 6)]),
-                etls: vec![etl("call_summary", "Call Summary"), etl("key_themes", "Key Themes")],
-                settings: settings(4),
-                selection: Selection::default(),
-                known: Known::default(),
-            }
-        }
-
-        /// Rows as `symbol period etl`, with `needs_met` for an ETL that has a need.
-        fn plan(&self, rows: &[(&str, &str, EtlIndex)]) -> Plan {
-            let mut planner = Planner::new(&self.institutions, &self.etls, &self.settings, &self.selection, &self.known);
-            for (symbol, period, etl) in rows {
-                planner.candidate(self.row(symbol, period, *etl, false));
-            }
-            planner.finish()
-        }
-
-        fn row(&self, symbol: &str, period: &str, etl: EtlIndex, met: bool) -> Candidate {
-            let period: Period = period.parse().unwrap();
-            let id = self.institutions.by_data_symbol(symbol).map(|bank| self.institutions.get(bank).id.to_string());
-            Candidate {
-                etl,
-                key: AvailabilityKey {
-                    bank_id: id,
-                    bank_symbol: Some(symbol.to_owned()),
-                    fiscal_year: Some(period.year().to_string()),
-                    quarter: Some(period.quarter().as_str().to_owned()),
-                },
-                exists: false,
-                needs_met: self.etls[etl].needs.iter().map(|_| met).collect(),
-            }
-        }
-    }
-
-    fn keys(plan: &Plan) -> Vec<&str> {
-        plan.jobs.iter().map(|job| job.key.as_str()).collect()
-    }
-
-    #[test]
-    fn a_chain_is_a_bank_with_its_periods_newest_first_and_etls_in_order() {
-        let world = World::new();
-        let plan = world.plan(&[("RY", "2025Q1", 0), ("BMO", "2025Q2", 0), ("RY", "2025Q2", 0), ("RY", "2025Q2", 1), ("RY", "2025Q1", 1)]);
-        let chains: Vec<Vec<&str>> =
-            plan.chains.iter().map(|chain| chain.iter().map(|job| plan.jobs[*job].key.as_str()).collect()).collect();
-        assert_eq!(
-            chains,
-            [
-                vec!["RY-CA/2025Q2/call_summary", "RY-CA/2025Q2/key_themes", "RY-CA/2025Q1/call_summary", "RY-CA/2025Q1/key_themes"],
-                vec!["BMO-CA/2025Q2/call_summary"],
-            ]
-        );
-    }
-
-    #[test]
-    fn oldest_first_turns_the_periods_round_and_bank_period_cuts_the_chains() {
-        let mut world = World::new();
-        world.settings.order = Order::OldestFirst;
-        world.settings.chain_by = ChainBy::BankPeriod;
-        let plan = world.plan(&[("RY", "2025Q2", 0), ("RY", "2025Q1", 0), ("RY", "2025Q1", 1)]);
-        assert_eq!(keys(&plan), ["RY-CA/2025Q1/call_summary", "RY-CA/2025Q1/key_themes", "RY-CA/2025Q2/call_summary"]);
-        assert_eq!(plan.chains, [vec![0, 1], vec![2]]);
-    }
-
-    #[test]
-    fn chains_of_a_higher_priority_come_first() {
-        let mut world = World::new();
-        let mut td = bank("TD-CA", 6);
-        td.priority = 10;
-        world.institutions = Institutions::new(vec![bank("RY-CA", 1), td]);
-        let plan = world.plan(&[("RY", "2025Q2", 0), ("TD", "2024Q1", 0)]);
-        assert_eq!(keys(&plan), ["TD-CA/2024Q1/call_summary", "RY-CA/2025Q2/call_summary"]);
-    }
-
-    #[test]
-    fn the_cap_keeps_the_best_ranked_whatever_their_order_of_arrival() {
-        let mut world = World::new();
-        world.settings.max_jobs = 2;
-        let rows = [("RY", "2024Q1", 0), ("RY", "2025Q2", 0), ("BMO", "2025Q2", 0), ("RY", "2025Q2", 1), ("BMO", "2025Q1", 1)];
-        let plan = world.plan(&rows);
-        assert_eq!(keys(&plan), ["RY-CA/2025Q2/call_summary", "RY-CA/2025Q2/key_themes"]);
-        assert_eq!((plan.capped, plan.gaps()), (3, 5));
-    }
-
-    #[test]
-    fn a_row_under_both_spellings_is_one_gap() {
-        let plan = World::new().plan(&[("RY", "2025Q2", 0), ("RY-CA", "2025Q2", 0)]);
-        assert_eq!(keys(&plan), ["RY-CA/2025Q2/call_summary"]);
-    }
-
-    #[test]
-    fn a_need_is_met_by_a_report_or_by_an_earlier_job_of_the_chain() {
-        let mut world = World::new();
-        world.etls[1] = etl_needing("key_themes", "Key Themes", 0);
-        let mut planner = Planner::new(&world.institutions, &world.etls, &world.settings, &world.selection, &world.known);
-        planner.candidate(world.row("RY", "2025Q2", 0, false));
-        planner.candidate(world.row("RY", "2025Q2", 1, false)); // its summary is made in this run
-        planner.candidate(world.row("BMO", "2025Q2", 1, true)); // its summary exists
-        planner.candidate(world.row("TD", "2025Q2", 1, false)); // neither
-        let plan = planner.finish();
-        assert_eq!(keys(&plan), ["RY-CA/2025Q2/call_summary", "RY-CA/2025Q2/key_themes", "BMO-CA/2025Q2/key_themes"]);
-        assert_eq!(plan.waiting.named, [(GapKey::stored("TD-CA/2025Q2/key_themes".to_owned()), 0)]);
-    }
-
-    #[test]
-    fn what_needs_a_job_that_the_cap_left_is_left_too() {
-        let mut world = World::new();
-        world.etls[1] = etl_needing("key_themes", "Key Themes", 0);
-        world.settings.max_jobs = 1;
-        let plan = world.plan(&[("RY", "2025Q2", 0), ("BMO", "2025Q2", 0), ("BMO", "2025Q2", 1)]);
-        assert_eq!(keys(&plan), ["RY-CA/2025Q2/call_summary"]);
-        assert_eq!((plan.capped, plan.waiting.total), (2, 0));
-    }
-
-    #[test]
-    fn a_gap_that_somebody_fills_is_not_planned() {
-        let mut world = World::new();
-        let owner = Owner { host: "other".to_owned(), boot_id: String::new(), pid: 7, pid_started: 0 };
-        world.known.running.insert(GapKey::stored("RY-CA/2025Q2/call_summary".to_owned()), owner);
-        let plan = world.plan(&[("RY", "2025Q2", 0), ("RY", "2025Q2", 1)]);
-        assert_eq!(keys(&plan), ["RY-CA/2025Q2/key_themes"]);
-        assert_eq!(plan.claimed.total, 1);
-    }
-
-    #[test]
-    fn bad_rows_are_named_once_and_stop_nobody_else() {
-        let world = World::new();
-        let group = |symbol: &str, id: &str, quarter: &str| CensusGroup {
-            etls: vec![0, 1],
-            bank_id: Some(id.to_owned()),
-            bank_symbol: Some(symbol.to_owned()),
-            quarter: Some(quarter.to_owned()),
-            min_year: Some("2025".to_owned()),
-            max_year: Some("2025".to_owned()),
-            rows: 1,
-        };
-        let mut planner = Planner::new(&world.institutions, &world.etls, &world.settings, &world.selection, &world.known);
-        for group in
-            [group("RY", "1", "Q2"), group("RY", "1", "Q5"), group("--help", "1", "Q1"), group("XX", "99", "Q1"), group("TD", "1", "Q1")]
-        {
-            planner.group(&group);
-        }
-        planner.candidate(world.row("RY", "2025Q2", 0, false));
-        let plan = planner.finish();
-        assert_eq!(keys(&plan), ["RY-CA/2025Q2/call_summary"]);
-        assert_eq!(plan.census.available_for(0), 1);
-        assert_eq!(plan.existing, 1, "of two possible reports one is missing");
-        let named: Vec<&str> = plan.oddities.invalid.named.iter().map(|rows| rows.which.as_str()).collect();
-        assert_eq!(named, ["RY 2025 Q5", "--help 2025 Q1", "TD 2025 Q1"]);
-        assert_eq!(plan.oddities.unmonitored.iter().collect::<Vec<_>>(), ["XX"]);
-        assert_eq!(plan.oddities.without_data, ["BMO-CA", "TD-CA"]);
-    }
-}
+mod tests;
