@@ -233,8 +233,16 @@ impl Cli {
         match &self.command {
             None => Some(&self.run),
             Some(Command::Run(run)) => Some(run),
-            Some(Command::Retry(_) | Command::Skip(_) | Command::Unskip(_) | Command::Cancel(_)) => None,
-            Some(Command::Init(_) | Command::Config { .. } | Command::Completions { .. } | Command::Man) => None,
+            Some(
+                Command::Retry(_)
+                | Command::Skip(_)
+                | Command::Unskip(_)
+                | Command::Cancel(_)
+                | Command::Init(_)
+                | Command::Config { .. }
+                | Command::Completions { .. }
+                | Command::Man,
+            ) => None,
         }
     }
 }

@@ -186,8 +186,13 @@ pub fn run_as_json(report: &RunReport, institutions: &Institutions, etls: &[Etl]
         waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap: gap.as_str(), needs: &etls[*need].name }).collect(),
         claimed: plan.claimed.named.iter().map(|(gap, owner)| Claimed { gap: gap.as_str(), host: &owner.host, pid: owner.pid }).collect(),
         skipped: plan.skipped.named.iter().map(|(gap, order)| skipped(gap, order)).collect(),
-        quarantined: plan.quarantined.named.iter().map(|(gap, quarantine, error)| quarantined(gap, *quarantine, error)).collect(),
-        cooling_down: plan.cooling_down.named.iter().map(|(gap, rest, error)| cooling_down(gap, *rest, error)).collect(),
+        quarantined: plan
+            .quarantined
+            .named
+            .iter()
+            .map(|(gap, quarantine, error)| quarantined(gap, *quarantine, error.as_deref()))
+            .collect(),
+        cooling_down: plan.cooling_down.named.iter().map(|(gap, rest, error)| cooling_down(gap, *rest, error.as_deref())).collect(),
         breakers: breakers(report, etls),
         results: results.map(|results| {
             let counts = results.counts();
@@ -228,11 +233,11 @@ fn skipped<'a>(gap: &'a GapKey, order: &SkipOrder) -> Skipped<'a> {
     }
 }
 
-fn quarantined<'a>(gap: &'a GapKey, quarantine: Quarantine, error: &Option<String>) -> Quarantined<'a> {
+fn quarantined<'a>(gap: &'a GapKey, quarantine: Quarantine, error: Option<&str>) -> Quarantined<'a> {
     Quarantined { gap: gap.as_str(), why: quarantine.why.name(), since: time(quarantine.since), error: safe(error) }
 }
 
-fn cooling_down<'a>(gap: &'a GapKey, rest: Rest, error: &Option<String>) -> CoolingDown<'a> {
+fn cooling_down<'a>(gap: &'a GapKey, rest: Rest, error: Option<&str>) -> CoolingDown<'a> {
     CoolingDown { gap: gap.as_str(), why: rest.why.name(), since: time(rest.since), until: time(rest.until), error: safe(error) }
 }
 
@@ -247,8 +252,8 @@ fn breakers<'a>(report: &'a RunReport, etls: &'a [Etl]) -> Vec<Breaker<'a>> {
     plan.breakers.iter().map(breaker).collect()
 }
 
-fn safe(text: &Option<String>) -> Option<String> {
-    text.as_deref().map(|text| escaped(text).into_owned())
+fn safe(text: Option<&str>) -> Option<String> {
+    text.map(|text| escaped(text).into_owned())
 }
 
 fn availability(report: &RunReport, etls: &[Etl]) -> Vec<Availability> {

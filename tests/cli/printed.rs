@@ -252,7 +252,7 @@ fn stdout_is_nothing_but_the_summary() {
 fn what_programs_print_never_controls_the_terminal() {
     let world = World::new(Kind::Sqlite);
     world.available("RY", 1, 2025, "Q2");
-    world.single_etl("printf '\\033[2J\\033]0;owned\\007 gone \\302\\233 wrong\\n'\nexit 65\n", &[]);
+    world.single_etl("printf '\\033[2J\\033]0;owned\\007 gone \\302\\233 wrong\\n'\nexit 1\n", &[]);
     for format in ["text", "json"] {
         let done = world.run_to(1, &["-v", "--format", format]);
         for text in [&done.stdout, &done.stderr] {

@@ -46,7 +46,7 @@ pub(in crate::cli) struct SweepArgs {
     #[arg(long, conflicts_with = "bank")]
     pub(super) all: bool,
     /// With --all: only this ETL (repeatable)
-    #[arg(long, value_name = "NAME", requires = "all")]
+    #[arg(long, value_name = "NAME")]
     pub(super) etl_type: Vec<String>,
     #[command(flatten)]
     pub(super) order: OrderArgs,

@@ -63,11 +63,10 @@ pub(super) fn judge(order: &Order, gaps: Vec<GapKey>, states: &[GapState], runni
     let running: HashMap<&GapKey, &RunningJob> = running.iter().map(|job| (&job.gap, job)).collect();
     let verdict = |gap: &GapKey| match (order.kind, running.get(gap), states.get(gap)) {
         (OrderKind::Skip { .. }, Some(job), _) => Verdict::OrderedWhileRunning { job: job.claim.job.short() },
-        (OrderKind::Skip { .. }, None, _) => Verdict::Ordered,
         (OrderKind::Retry, Some(job), _) => Verdict::Running { owner: format!("pid {} on {}", job.owner.pid, job.owner.host) },
-        (OrderKind::Unskip, _, Some(state)) if state.skip.is_none() => Verdict::Nothing,
-        (OrderKind::Retry, None, Some(_)) | (OrderKind::Unskip, _, Some(_)) => Verdict::Ordered,
         (OrderKind::Retry, None, None) | (OrderKind::Unskip, _, None) => Verdict::Nothing,
+        (OrderKind::Unskip, _, Some(state)) if state.skip.is_none() => Verdict::Nothing,
+        (OrderKind::Skip { .. } | OrderKind::Retry, None, _) | (OrderKind::Unskip, _, Some(_)) => Verdict::Ordered,
     };
     gaps.into_iter()
         .map(|gap| {

@@ -26,15 +26,14 @@ fn as_text(order: &Order, given: &Given) -> String {
         };
         return format!("nothing to {name}: no gap of {} {nothing}\n", given.about);
     }
-    let mut page = String::new();
-    for (gap, verdict) in &given.gaps {
+    let line = |(gap, verdict): &(GapKey, Verdict)| {
         let gap = escaped(gap.as_str());
-        page += &match verdict {
+        match verdict {
             Verdict::Ordered | Verdict::OrderedWhileRunning { .. } => format!("{name}: {gap}{}{}\n", until(order), aside(verdict)),
             Verdict::Running { .. } | Verdict::Nothing => format!("{name}: {gap}: {}\n", aside(verdict)),
-        };
-    }
-    page + &total(order, given)
+        }
+    };
+    given.gaps.iter().map(line).collect::<String>() + &total(order, given)
 }
 
 fn until(order: &Order) -> String {

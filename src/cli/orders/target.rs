@@ -76,6 +76,10 @@ impl fmt::Display for Target {
 
 /// What `retry` or `unskip` is about.
 pub(super) fn of_sweep(config: &Config, args: &SweepArgs) -> Result<Target, Failure> {
+    // clap does not see to it where a bank is named, which goes against --all.
+    if !args.all && !args.etl_type.is_empty() {
+        return Err(usage("--etl-type narrows --all; of a bank name the ETL after the quarter"));
+    }
     if !args.all {
         return of_words(config, &args.words.words());
     }
