@@ -151,7 +151,7 @@ fn json_has_the_same_facts() {
     assert_eq!((&json["schema_version"], &json["respooled"]), (&1.into(), &0.into()));
     assert_eq!(json["quarantined"][1]["error"].as_str().unwrap().len(), "exit code 65 - ".len() + 500, "programs get all of it");
     json["quarantined"][1]["error"] = "[LONG]".into();
-    let of = |keys: &[&str]| keys.iter().map(|key| format!("{key}: {:#}\n", json[key])).collect::<String>();
+    let of = |keys: &[&str]| keys.iter().map(|key| format!("{key}: {:#}", json[key])).collect::<Vec<_>>().join("\n");
     insta::assert_snapshot!(of(&["gaps", "skipped", "quarantined", "cooling_down", "breakers"]), @r#"
     gaps: {
       "total": 8,

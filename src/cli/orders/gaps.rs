@@ -140,6 +140,8 @@ mod tests {
 
     #[test]
     fn what_runs_is_left_alone_by_retry_and_named_by_skip() {
+        use Verdict::{Nothing, Ordered};
+
         let claim = Claim { job: JobId::parse("1a2b3c4d-0000-4000-8000-000000000000").unwrap(), fence: 2 };
         let running = RunningJob {
             claim,
@@ -155,7 +157,6 @@ mod tests {
             let gaps = ["RY-CA/2025Q2/a", "RY-CA/2025Q1/b", "BMO-CA/2025Q1/b", "TD-CA/2025Q1/b"].map(key).to_vec();
             judge(&order(kind), gaps, &states(), std::slice::from_ref(&running)).into_iter().map(|(_, verdict)| verdict).collect()
         };
-        use Verdict::{Nothing, Ordered};
         let owner = Verdict::Running { owner: "pid 7 on h".to_owned() };
         assert_eq!(judged(OrderKind::Retry), [owner, Ordered, Ordered, Nothing]);
         let job = Verdict::OrderedWhileRunning { job: "1a2b3c4d".to_owned() };
