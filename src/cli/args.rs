@@ -10,6 +10,7 @@ use clap::parser::ValueSource;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
+use super::orders::args::{CancelArgs, SkipArgs, SweepArgs};
 use crate::plan::period::Period;
 use crate::plan::settings::Variables;
 use crate::run::lock::LockWait;
@@ -73,6 +74,14 @@ pub(super) enum Format {
 pub(super) enum Command {
     /// Find what is missing and make it (the default)
     Run(RunArgs),
+    /// Forget failures, so that the next run tries again; also ends `skip`
+    Retry(SweepArgs),
+    /// Leave gaps alone
+    Skip(SkipArgs),
+    /// Take `skip` back
+    Unskip(SweepArgs),
+    /// Stop a running job, and leave its gap alone until `retry`
+    Cancel(CancelArgs),
     /// Create the state tables and, on SQLite, the data tables
     Init(InitArgs),
     /// Look at the configuration
@@ -224,7 +233,16 @@ impl Cli {
         match &self.command {
             None => Some(&self.run),
             Some(Command::Run(run)) => Some(run),
-            Some(Command::Init(_) | Command::Config { .. } | Command::Completions { .. } | Command::Man) => None,
+            Some(
+                Command::Retry(_)
+                | Command::Skip(_)
+                | Command::Unskip(_)
+                | Command::Cancel(_)
+                | Command::Init(_)
+                | Command::Config { .. }
+                | Command::Completions { .. }
+                | Command::Man,
+            ) => None,
         }
     }
 }

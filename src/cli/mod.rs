@@ -4,8 +4,11 @@ mod args;
 mod check;
 mod exit;
 mod init;
+mod names;
+mod orders;
 mod pages;
 mod run;
+mod user;
 
 use std::process::ExitCode;
 
@@ -40,6 +43,10 @@ fn answer(cli: Cli, environment: &Variables) -> Result<Exit, Failure> {
         Some(Command::Run(run)) => in_runtime(run::command(&cli.global, &run, environment)),
         None => in_runtime(run::command(&cli.global, &cli.run, environment)),
         Some(Command::Init(init)) => in_runtime(init::command(&cli.global, &init, environment)),
+        Some(Command::Retry(args)) => in_runtime(orders::retry(&cli.global, &args, environment)),
+        Some(Command::Skip(args)) => in_runtime(orders::skip(&cli.global, &args, environment)),
+        Some(Command::Unskip(args)) => in_runtime(orders::unskip(&cli.global, &args, environment)),
+        Some(Command::Cancel(args)) => in_runtime(orders::cancel::command(&cli.global, &args, environment)),
         Some(Command::Config { command: ConfigCommand::Check }) => check::command(&cli.global, environment),
         Some(Command::Config { command: ConfigCommand::Schema }) => pages::schema(),
         Some(Command::Completions { shell }) => pages::completions(shell),

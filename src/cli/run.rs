@@ -13,12 +13,12 @@ use uuid::Uuid;
 
 use super::args::{Format, Global, MaxParallel, RunArgs};
 use super::exit::{Exit, Failure};
+use super::names;
 use crate::config::{self, Config};
 use crate::execute::Stop;
 use crate::execute::command::CommandExecutor;
 use crate::plan::event::Event;
 use crate::plan::ids::RunId;
-use crate::plan::nearest::did_you_mean;
 use crate::plan::report::RunReport;
 use crate::plan::selection::Selection;
 use crate::plan::settings::Variables;
@@ -99,18 +99,16 @@ fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
     let mut problems = Vec::new();
     let mut banks = BTreeSet::new();
     for symbol in &args.bank_symbol {
-        match config.institutions.select(symbol) {
+        match names::bank(config, symbol) {
             Ok(bank) => drop(banks.insert(bank)),
             Err(problem) => problems.push(format!("--bank-symbol: {problem}")),
         }
     }
     let mut etls = BTreeSet::new();
     for name in &args.etl_type {
-        if let Some(etl) = config.etls.iter().position(|etl| etl.name == *name) {
-            etls.insert(etl);
-        } else {
-            let hint = did_you_mean(name, config.etls.iter().map(|etl| etl.name.as_str()));
-            problems.push(format!("--etl-type: unknown ETL {name:?}{hint}"));
+        match names::etl(config, name) {
+            Ok(etl) => drop(etls.insert(etl)),
+            Err(problem) => problems.push(format!("--etl-type: {problem}")),
         }
     }
     let selection = Selection {

@@ -9,7 +9,7 @@ use super::document::Document;
 use super::error::Findings;
 use super::paths::{resolve, resolve_template};
 use super::written::Span;
-use crate::plan::settings::TableName;
+use crate::plan::settings::{ColumnName, TableName};
 use crate::plan::template::{Placeholder, Template, TemplateError};
 
 /// A document under check. Methods take the path of a setting and what was written there, and note what is wrong with it.
@@ -70,6 +70,27 @@ impl Check<'_> {
         } else if text.chars().any(char::is_control) {
             self.wrong(path, format!("{} holds a control character; remove it", self.document.named(path)));
         }
+    }
+
+    /// A name that stands as a key: `what` is what it names.
+    pub(super) fn name(&mut self, path: &[&str], name: &str, what: &str) {
+        let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
+        if !is_plain {
+            let advice = "write small letters, digits, \"_\" and \"-\", the first a letter or digit";
+            self.wrong_key(path, format!("{name:?} cannot name {what}; {advice}"));
+        }
+    }
+
+    /// A column's name.
+    pub(super) fn column(&mut self, path: &[&str], given: Option<String>) -> Option<ColumnName> {
+        let name = given?;
+        let column = ColumnName::parse(&name);
+        if column.is_none() {
+            let shown = self.document.shown(path, &name);
+            self.wrong(path, format!("{shown} is no column; write its name, of letters, digits and underscores"));
+        }
+        column
     }
 
     /// An absolute path.

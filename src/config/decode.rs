@@ -149,7 +149,7 @@ etls:
   b: 7
   c:
     env: [A=b]
-    pool: llm
+    pools: llm
 ";
         insta::assert_snapshot!(errors(text), @r#"
         f:2:1: unknown key "databse"; did you mean database?
@@ -169,7 +169,7 @@ etls:
         f:17:14: etls.a.timeout: not a duration; write it like 15m or 1h 30m
         f:18:6: etls.b: expected a mapping, found a number
         f:20:5: etls.c.env: expected a mapping, found a list
-        f:21:5: unknown key "pool" in etls.c; valid keys here are report_type, description, requires, needs, command, cwd, env, env_file, timeout, grace, warn_after, exit_codes, retry, reports, output
+        f:21:5: unknown key "pools" in etls.c; did you mean pool?
         "#);
     }
 

@@ -1,7 +1,7 @@
 //! A file being checked: its tree, and what of it is broken already.
 
 use super::error::Position;
-use super::tree::{Node, Value};
+use super::tree::{Node, Scalar, Value};
 
 /// The way to a node: keys, and numbers in lists.
 pub(super) type Path = Vec<String>;
@@ -101,8 +101,13 @@ impl Document {
 
     /// The first variable in the scalar at a path.
     pub(super) fn variable(&self, path: &[&str]) -> Option<&str> {
+        self.scalar(path)?.from.as_deref()
+    }
+
+    /// The scalar at a path.
+    pub(super) fn scalar(&self, path: &[&str]) -> Option<&Scalar> {
         match &self.get(path)?.value {
-            Value::Scalar(scalar) => scalar.from.as_deref(),
+            Value::Scalar(scalar) => Some(scalar),
             Value::List(_) | Value::Map(_) => None,
         }
     }

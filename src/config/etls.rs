@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::check::Check;
 use super::needs::needs;
 use super::outputs::{GAP, PathTemplate, paths};
+use super::pools;
 use super::run::retry;
 use super::written::{self, By};
-use crate::plan::etl::{CommandSpec, Etl, ReportsBy};
+use crate::plan::etl::{CommandSpec, Etl, Pool, ReportsBy};
 use crate::plan::institution::Institutions;
 use crate::plan::outcome::ExitCodes;
 use crate::plan::retry::RetryPolicy;
@@ -25,6 +26,7 @@ const OWN_PREFIX: &str = "ETL_ORCH_";
 pub(super) struct Defaults {
     pub(super) retry: RetryPolicy,
     pub(super) by: By,
+    pub(super) pools: Vec<Pool>,
 }
 
 /// Checks all ETLs. The result is complete when nothing was found wrong.
@@ -82,14 +84,7 @@ fn unique_report_types(check: &mut Check, names: &[String], written: &BTreeMap<S
 /// Checks one ETL, but for its needs. `None` when it lacks what it cannot be without.
 fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults) -> Option<Etl> {
     let at = |key| ["etls", name, key];
-    let is_name = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
-    if !is_name {
-        check.wrong_key(
-            &["etls", name],
-            format!("{name:?} cannot name an ETL; write small letters, digits, \"_\" and \"-\", the first a letter or digit"),
-        );
-    }
+    check.name(&["etls", name], name, "an ETL");
     match &written.report_type {
         Some(report_type) => check.text(&at("report_type"), report_type),
         None => check.missing(&at("report_type"), format!("{name} has no report_type; name the type of its reports in the reports table")),
@@ -120,6 +115,8 @@ fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults
     let grace = written.grace.map_or(GRACE, |span| span.0);
     let exit_codes = exit_codes(check, name, written.exit_codes.unwrap_or_default());
     let retry = retry(check, &at("retry"), written.retry.unwrap_or_default(), &defaults.retry);
+    let pool = written.pool.and_then(|pool| pools::find(check, &at("pool"), &pool, &defaults.pools));
+    let version = written.version.and_then(|_| version(check, &at("version")));
     Some(Etl {
         name: name.to_owned(),
         report_type: written.report_type.unwrap_or_default(),
@@ -131,9 +128,16 @@ fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults
         exit_codes,
         retry,
         warn_after,
-        pool: None,
-        version: None,
+        pool,
+        version,
     })
+}
+
+/// The version as it is written, also where it looks like a number.
+fn version(check: &mut Check, path: &[&str]) -> Option<String> {
+    let version = check.document.scalar(path)?.text.clone();
+    check.text(path, &version);
+    Some(version)
 }
 
 fn reports(check: &mut Check, name: &str, by: By, output: Option<String>) -> Option<ReportsBy> {

@@ -7,6 +7,7 @@ use super::document::Document;
 use super::error::{ConfigErrors, Findings, Position};
 use super::etls::{Defaults, etls};
 use super::outputs::{BANK_AND_PERIOD, PathTemplate, paths};
+use super::pools::pools;
 use super::written::{self, Written};
 use super::{Config, database, decode, dotenv, expand, institutions, paths::directory_of, paths::resolve, run, tree};
 use crate::plan::institution::Institutions;
@@ -127,10 +128,14 @@ fn checked(check: &mut Check, written: Written, variables: &Variables, instituti
     );
     let state_dir = check.path(&["state_dir"], written.state_dir).unwrap_or_else(|| check.base.join(STATE_DIR));
     let lock_file = check.path(&["lock_file"], written.lock_file).unwrap_or_else(|| state_dir.join(LOCK_FILE));
-    let run = run::run(check, written.run.unwrap_or_default(), written.lease);
+    let version_column = check.column(&["availability", "version_column"], availability.version_column);
+    let beside =
+        run::Beside { lease: written.lease, cooldown: written.cooldown.unwrap_or_default(), breaker: written.breaker.unwrap_or_default() };
+    let run = run::run(check, written.run.unwrap_or_default(), beside);
     let retry = run::retry(check, &["retry"], written.retry.unwrap_or_default(), &RetryPolicy::default());
     let sync = sync(check, availability.sync.unwrap_or_default(), &institutions);
-    let defaults = Defaults { retry, by: reports.by.unwrap_or(written::By::Etl) };
+    let pools = pools(check, written.pools.unwrap_or_default());
+    let defaults = Defaults { retry, by: reports.by.unwrap_or(written::By::Etl), pools };
     let etls = etls(check, written.etls.unwrap_or_default(), &defaults, &institutions);
     let (Some(availability), Some(reports)) = database else { return None };
     Some(Config {
@@ -141,7 +146,7 @@ fn checked(check: &mut Check, written: Written, variables: &Variables, instituti
             target: target?,
             max_connections: u32::try_from(max_connections).ok()?,
             availability,
-            version_column: None,
+            version_column,
             reports,
         },
         state_dir,

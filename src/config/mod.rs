@@ -24,7 +24,9 @@ mod needs;
 mod outputs;
 mod parallel;
 mod paths;
+mod pools;
 mod run;
+mod scalars;
 #[cfg(test)]
 mod tests;
 mod tree;

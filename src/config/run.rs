@@ -1,10 +1,11 @@
-//! `run:` and `retry:`.
+//! `run:`, `retry:`, `cooldown:`, `breaker:` and `lease:`.
 
 use std::time::Duration;
 
 use super::check::Check;
 use super::parallel::automatic_parallelism;
 use super::written;
+use crate::plan::memory::Cooldown;
 use crate::plan::period::Period;
 use crate::plan::retry::RetryPolicy;
 use crate::plan::settings::{ChainBy, Order, RunSettings};
@@ -18,8 +19,20 @@ const MAX_JOBS: i64 = 500;
 const LEASE: Duration = Duration::from_secs(600);
 const SHORTEST_LEASE: Duration = Duration::from_secs(60);
 
-/// Checks `run:`.
-pub(super) fn run(check: &mut Check, written: written::Run, lease: Option<written::Span>) -> RunSettings {
+const SHORTEST_REST: Duration = Duration::from_millis(1);
+
+/// Banks in a row that must fail before their ETL is taken for broken, unless the file says otherwise.
+const BREAKER_BANKS: i64 = 5;
+
+/// What stands beside `run:` and is about it.
+pub(super) struct Beside {
+    pub(super) lease: Option<written::Span>,
+    pub(super) cooldown: written::Cooldown,
+    pub(super) breaker: written::Breaker,
+}
+
+/// Checks `run:` and what stands beside it.
+pub(super) fn run(check: &mut Check, written: written::Run, beside: Beside) -> RunSettings {
     let max_parallel = match written.max_parallel {
         Some(written::MaxParallel::Auto) => automatic_parallelism(),
         Some(written::MaxParallel::Count(count)) => size(check.within(&["run", "max_parallel"], Some(count), 1..=10_000, MAX_PARALLEL)),
@@ -41,10 +54,26 @@ pub(super) fn run(check: &mut Check, written: written::Run, lease: Option<writte
             .from_year
             .and_then(|year| u16::try_from(check.within(&["run", "from_year"], Some(year), years, i64::from(Period::FIRST_YEAR))).ok()),
         deadline: check.not_zero(&["run", "deadline"], written.deadline),
-        lease: self::lease(check, lease),
-        cooldown: crate::plan::memory::Cooldown::default(),
-        breaker_banks: 5,
+        lease: lease(check, beside.lease),
+        cooldown: cooldown(check, beside.cooldown),
+        breaker_banks: small(check.within(&["breaker", "banks"], beside.breaker.banks, 2..=1000, BREAKER_BANKS)),
     }
+}
+
+/// Checks `cooldown:`.
+fn cooldown(check: &mut Check, written: written::Cooldown) -> Cooldown {
+    let default = Cooldown::default();
+    let initial = written.initial.map_or(default.initial, |span| span.0);
+    let max = written.max.map_or(default.max, |span| span.0);
+    if initial < SHORTEST_REST {
+        let least = humantime::format_duration(SHORTEST_REST);
+        check.wrong(&["cooldown", "initial"], format!("cooldown.initial must be at least {least}"));
+    } else if max < initial {
+        let key = if written.max.is_some() { "max" } else { "initial" };
+        check.wrong(&["cooldown", key], "cooldown: max is shorter than initial; no rest would be as written");
+    }
+    let runs = check.within(&["cooldown", "quarantine_after"], written.quarantine_after, 1..=1000, i64::from(default.quarantine_after));
+    Cooldown { initial, max, quarantine_after: small(runs) }
 }
 
 /// Checks `lease:`.
@@ -63,6 +92,11 @@ fn lease(check: &mut Check, written: Option<written::Span>) -> Duration {
 /// A number that was checked to be small and not negative.
 fn size(number: i64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// The same for what is counted in 32 bits.
+pub(super) fn small(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Checks a `retry:` at `path`; what it leaves out is as in `default`.

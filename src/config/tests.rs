@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::plan::etl::ReportsBy;
+use crate::plan::memory::Cooldown;
 use crate::plan::settings::{ChainBy, DatabaseTarget, Order, Variables};
 
 const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank of Canada}\nBMO-CA: {id: 2, name: Bank of Montreal}\n";
@@ -130,7 +131,7 @@ fn defaults_are_those_of_the_specification() {
         from_year: None,
         deadline: None,
         lease: Duration::from_secs(600),
-        cooldown: crate::plan::memory::Cooldown::default(),
+        cooldown: Cooldown::default(),
         breaker_banks: 5,
     };
     assert_eq!(config.run, run);
@@ -207,7 +208,7 @@ fn mistakes_of_all_files_at_once() {
         (".env", "GOOD=1\nSECRET = s3cret and more\n"),
     ]);
     insta::assert_snapshot!(load_in(directory.path(), &[]).unwrap_err(), @r#"
-    etl-orch.yaml:7:1: unknown key "nonsense"; valid keys here are database, state_dir, lock_file, institutions, run, retry, lease, availability, reports, etls
+    etl-orch.yaml:7:1: unknown key "nonsense"; valid keys here are database, state_dir, lock_file, institutions, run, retry, cooldown, breaker, pools, lease, availability, reports, etls
     monitored_institutions.yaml:1:1: "RY-CA" has no name; give it one
     .env:2:1: not a NAME=value line; quote values that hold spaces, $ or # (single quotes keep them as they are)
     "#);
@@ -379,8 +380,85 @@ fn an_etl_overrides_retry_in_part() {
 }
 
 #[test]
+fn cooldown_breaker_and_version_column_are_as_written() {
+    let text = etl_with(
+        "cooldown: {initial: 1ms, max: 2d, quarantine_after: 3}\nbreaker: {banks: 2}\navailability: {version_column: last_updated}\n",
+    );
+    let config = load_text(&text).unwrap();
+    let cooldown = Cooldown { initial: Duration::from_millis(1), max: Duration::from_secs(2 * 86_400), quarantine_after: 3 };
+    assert_eq!((config.run.cooldown, config.run.breaker_banks), (cooldown, 2));
+    assert_eq!(config.database.version_column.unwrap().as_str(), "last_updated");
+    let partly = load_text(&etl_with("cooldown: {max: 1h}\n")).unwrap().run.cooldown;
+    assert_eq!(partly, Cooldown { max: Duration::from_secs(3600), ..Cooldown::default() });
+
+    let bad = [
+        "cooldown: {initial: 0s, max: 0s, quarantine_after: 0}\n",
+        "cooldown: {initial: 2h, max: 1h}\n",
+        "cooldown: {initial: 13h}\n",
+        "cooldown: {max: 1m, after: 3}\n",
+        "breaker: {banks: 1}\n",
+        "availability: {version_column: last updated}\n",
+    ];
+    let said: Vec<String> = bad.iter().map(|bad| errors(&etl_with(bad))).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    etl-orch.yaml:7:21: cooldown.initial must be at least 1ms
+    etl-orch.yaml:7:52: cooldown.quarantine_after must be from 1 to 1000
+    etl-orch.yaml:7:30: cooldown: max is shorter than initial; no rest would be as written
+    etl-orch.yaml:7:21: cooldown: max is shorter than initial; no rest would be as written
+    etl-orch.yaml:7:17: cooldown: max is shorter than initial; no rest would be as written
+    etl-orch.yaml:7:21: unknown key "after" in cooldown; valid keys here are initial, max, quarantine_after
+    etl-orch.yaml:7:18: breaker.banks must be from 2 to 1000
+    etl-orch.yaml:7:32: "last updated" is no column; write its name, of letters, digits and underscores
+    "#);
+}
+
+#[test]
+fn an_etl_uses_a_pool_that_there_is() {
+    let config = load_text(&etl_with("    pool: llm\npools: {llm: 2, unused: 1}\n")).unwrap();
+    assert_eq!(config.etls[0].pool, Some(crate::plan::etl::Pool { name: "llm".to_owned(), limit: 2 }));
+    assert_eq!(load_text(&etl_with("pools: {}\n")).unwrap().etls[0].pool, None);
+
+    let bad = [
+        "    pool: lmm\npools: {llm: 2, gpu: 1}\n",
+        "    pool: llm\n",
+        "    pool: llm\npools: {llm: two}\n",
+        "    pool: LLM\npools: {LLM: 0, 'a/b': 10001, c: 1.5}\n",
+        "    pool: [llm]\npools: [llm]\n",
+    ];
+    let said: Vec<String> = bad.iter().map(|bad| errors(&etl_with(bad))).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    etl-orch.yaml:7:11: etls.a.pool is "lmm", which is no pool here; did you mean llm?
+    etl-orch.yaml:7:11: etls.a.pool is "llm", which is no pool here; there are none, add it under pools
+    etl-orch.yaml:8:14: pools.llm: expected a whole number, found text
+    etl-orch.yaml:8:9: "LLM" cannot name a pool; write small letters, digits, "_" and "-", the first a letter or digit
+    etl-orch.yaml:8:14: pools.LLM must be from 1 to 10000
+    etl-orch.yaml:8:17: "a/b" cannot name a pool; write small letters, digits, "_" and "-", the first a letter or digit
+    etl-orch.yaml:8:24: pools.a/b must be from 1 to 10000
+    etl-orch.yaml:8:34: pools.c: expected a whole number, found a number with a fraction
+    etl-orch.yaml:7:5: etls.a.pool: expected text, found a list
+    etl-orch.yaml:8:1: pools: expected a mapping, found a list
+    "#);
+}
+
+#[test]
+fn a_version_is_kept_as_it_is_written() {
+    let version =
+        |written: &str| load_text(&etl_with(&format!("    version: {written}\n"))).map(|config| config.etls[0].version.clone().unwrap());
+    for (written, version_of_it) in [("1.10", "1.10"), ("\"1.4\"", "1.4"), ("7", "7"), ("2026-01-05 b", "2026-01-05 b"), ("1e3", "1e3")] {
+        assert_eq!(version(written).unwrap(), version_of_it);
+    }
+    let said: Vec<String> = ["' '", "[1, 4]", "true", "\"a\\nb\""].iter().map(|bad| version(bad).unwrap_err()).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    etl-orch.yaml:7:14: etls.a.version is empty
+    etl-orch.yaml:7:5: etls.a.version: expected text or a number, found a list
+    etl-orch.yaml:7:14: etls.a.version: expected text or a number, found true or false
+    etl-orch.yaml:7:14: etls.a.version holds a control character; remove it
+    "#);
+}
+
+#[test]
 fn later_keys_are_unknown_until_they_have_an_effect() {
-    for key in ["cooldown", "breaker", "pools", "retention", "sources"] {
+    for key in ["retention", "sources"] {
         assert!(errors(&format!("{}{key}: {{}}\n", etl_with(""))).contains("unknown key"), "{key}");
     }
 }

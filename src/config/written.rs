@@ -2,14 +2,12 @@
 //!
 //! The doc comments are the descriptions in the JSON Schema that `etl-orch config schema` prints.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub(super) use super::scalars::{MaxParallel, Span, Version};
 
 /// Configuration of etl-orch. `${NAME}` and `${NAME:-default}` expand from the environment and from a `.env` file
 /// beside this one; relative paths are relative to this file.
@@ -30,6 +28,16 @@ pub(super) struct Written {
     pub(super) run: Option<Run>,
     /// How often a job is tried in one run, and how long it waits between.
     pub(super) retry: Option<Retry>,
+    /// How often a report that cannot be made is tried again by later runs.
+    pub(super) cooldown: Option<Cooldown>,
+    /// When an ETL is taken for broken.
+    pub(super) breaker: Option<Breaker>,
+    /// External resources, each with the number of attempts that may use it at once, over all invocations on one database.
+    #[schemars(extend(
+        "propertyNames" = {"pattern": "^[a-z0-9][a-z0-9_-]*$"},
+        "additionalProperties" = {"type": "integer", "minimum": 1, "maximum": 10_000}
+    ))]
+    pub(super) pools: Option<BTreeMap<String, i64>>,
     /// How long a run's claims are good without being renewed. A run on another host that renews them no longer is taken for
     /// dead. Default: `10m`.
     pub(super) lease: Option<Span>,
@@ -92,12 +100,36 @@ pub(super) struct Retry {
     pub(super) jitter: Option<f64>,
 }
 
+/// How often a report that cannot be made is tried again by later runs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cooldown {
+    /// Rest after the first run that used up its attempts; each further one doubles it. Default: 10m.
+    pub(super) initial: Option<Span>,
+    /// No rest is longer. Default: 12h.
+    pub(super) max: Option<Span>,
+    /// After that many failed runs in a row it is quarantined. Default: 8.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) quarantine_after: Option<i64>,
+}
+
+/// When an ETL is taken for broken.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Breaker {
+    /// That many different banks in a row must have failed, fewer where fewer are planned. Default: 5.
+    #[schemars(range(min = 2, max = 1000))]
+    pub(super) banks: Option<i64>,
+}
+
 /// Where the data that reports are made from is recorded.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Availability {
     /// `table` or `schema.table`. Default: `aegis_data_availability`.
     pub(super) table: Option<String>,
+    /// A column of it that changes when the data does; such a change ends rest and quarantine. Default: none.
+    pub(super) version_column: Option<String>,
     /// Files from which availability is learnt before planning. Default: none.
     pub(super) sync: Option<Vec<Sync>>,
 }
@@ -170,6 +202,10 @@ pub(super) struct Etl {
     pub(super) exit_codes: Option<ExitCodes>,
     /// What differs from `retry` of the whole file.
     pub(super) retry: Option<Retry>,
+    /// The pool of `pools` that each of its attempts uses. Default: none.
+    pub(super) pool: Option<String>,
+    /// Whatever its version is called; a change of it ends rest and quarantine. Default: none.
+    pub(super) version: Option<Version>,
     /// Who writes its reports' rows.
     pub(super) reports: Option<EtlReports>,
     /// Where its reports belong, `reports/{period}/{bank_symbol}_{etl}.md`. Required with, and only with,
@@ -211,102 +247,6 @@ pub(super) enum Order {
     OldestFirst,
 }
 
-/// A number of chains, or `auto`.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum MaxParallel {
-    /// By the machine.
-    Auto,
-    /// As written.
-    Count(i64),
-}
-
-impl<'de> Deserialize<'de> for MaxParallel {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-
-        impl Visitor<'_> for Either {
-            type Value = MaxParallel;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number or auto")
-            }
-
-            fn visit_i64<E: de::Error>(self, count: i64) -> Result<MaxParallel, E> {
-                Ok(MaxParallel::Count(count))
-            }
-
-            fn visit_u64<E: de::Error>(self, count: u64) -> Result<MaxParallel, E> {
-                Ok(MaxParallel::Count(i64::try_from(count).unwrap_or(i64::MAX)))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<MaxParallel, E> {
-                if text == "auto" { Ok(MaxParallel::Auto) } else { Err(E::custom("expected a whole number or auto")) }
-            }
-        }
-
-        deserializer.deserialize_any(Either)
-    }
-}
-
-impl JsonSchema for MaxParallel {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "MaxParallel".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]})
-    }
-}
-
-/// 100 years: a point in time this far away can still be computed with.
-const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
-
-/// A duration as people write it: `15m`, `1h 30m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span(pub(super) Duration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        impl Visitor<'_> for Text {
-            type Value = Span;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a duration like 15m or 1h 30m")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
-                let duration = humantime::parse_duration(text).map_err(|_| E::custom("not a duration; write it like 15m or 1h 30m"))?;
-                if duration > LONGEST {
-                    return Err(E::custom("longer than 100 years; write a duration like 15m or 1h 30m"));
-                }
-                Ok(Span(duration))
-            }
-        }
-
-        deserializer.deserialize_any(Text)
-    }
-}
-
-impl JsonSchema for Span {
-    fn schema_name() -> Cow<'static, str> {
-        "Duration".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "description": "A duration such as 15m, 1h 30m or 10s.",
-            "pattern": "^\\s*(0|([0-9]+\\s*[a-zA-Zµ]+\\s*)+)$"
-        })
-    }
-}
-
 /// The JSON Schema of the configuration file.
 #[must_use]
 pub fn schema() -> serde_json::Value {
@@ -325,21 +265,25 @@ mod tests {
         let keys: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(
             keys,
-            ["database", "state_dir", "lock_file", "institutions", "run", "retry", "lease", "availability", "reports", "etls"]
+            [
+                "database",
+                "state_dir",
+                "lock_file",
+                "institutions",
+                "run",
+                "retry",
+                "cooldown",
+                "breaker",
+                "pools",
+                "lease",
+                "availability",
+                "reports",
+                "etls"
+            ]
         );
         let etl = &schema["$defs"]["Etl"];
         assert_eq!(etl["properties"]["timeout"]["description"], "The program is ended when it runs longer. Default: 1h.");
         assert_eq!(schema["$defs"]["Retry"]["properties"]["max_attempts"]["minimum"], 1);
-    }
-
-    #[test]
-    fn durations_are_humantime() {
-        let span = |text: &str| serde_json::from_value::<Span>(serde_json::json!(text)).map(|span| span.0.as_secs()).ok();
-        assert_eq!(span("15m"), Some(900));
-        assert_eq!(span("1h 30m"), Some(5400));
-        assert_eq!(span("0s"), Some(0));
-        for bad in ["", "15", "-5m", "5 bananas", "99999999999999999999y", "1000y"] {
-            assert_eq!(span(bad), None, "{bad}");
-        }
+        assert_eq!(schema["properties"]["pools"]["additionalProperties"]["maximum"], 10_000);
     }
 }

@@ -30,4 +30,4 @@ pub mod selection;
 pub mod settings;
 pub mod template;
 #[cfg(test)]
-mod test_support;
+pub(crate) mod test_support;

@@ -34,12 +34,13 @@ pub struct RunReport {
 
 impl RunReport {
     /// Whether something was done, failed or changed, or could not be looked at. That a bank has no data, or a symbol nobody
-    /// who monitors it, is none of these.
+    /// who monitors it, is none of these; nor is that a gap still rests, or is quarantined or skipped.
     pub fn is_noteworthy(&self) -> bool {
         let results = self.results.as_ref();
         let unseen = self.plan.oddities.invalid_rows > 0 || self.plan.claimed.total > 0;
         unseen
             || self.synced > 0
+            || self.respooled > 0
             || !self.lost.is_empty()
             || !self.warnings.is_empty()
             || results.is_some_and(|results| !results.jobs.is_empty() || results.broken.is_some())

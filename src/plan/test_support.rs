@@ -1,4 +1,4 @@
-//! Small values for the tests of this room.
+//! Small values for the tests of this room and of those that show its values.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use super::planner::{Listed, Plan, PlannedJob};
 use super::retry::RetryPolicy;
 use super::settings::{ChainBy, Order, RunSettings};
 
-pub(super) fn bank(key: &str, id: i64) -> Institution {
+pub(crate) fn bank(key: &str, id: i64) -> Institution {
     Institution { key: key.to_owned(), id, name: format!("Bank {key}"), kind: None, priority: 0 }
 }
 
-pub(super) fn etl(name: &str, report_type: &str) -> Etl {
+pub(crate) fn etl(name: &str, report_type: &str) -> Etl {
     Etl {
         name: name.to_owned(),
         report_type: report_type.to_owned(),
@@ -40,12 +40,12 @@ pub(super) fn etl(name: &str, report_type: &str) -> Etl {
     }
 }
 
-pub(super) fn etl_needing(name: &str, report_type: &str, need: EtlIndex) -> Etl {
+pub(crate) fn etl_needing(name: &str, report_type: &str, need: EtlIndex) -> Etl {
     Etl { needs: vec![need], ..etl(name, report_type) }
 }
 
 /// Settings with so many chains at once, and otherwise the defaults.
-pub(super) fn settings(max_parallel: usize) -> RunSettings {
+pub(crate) fn settings(max_parallel: usize) -> RunSettings {
     RunSettings {
         max_parallel,
         chain_by: ChainBy::Bank,
@@ -60,7 +60,7 @@ pub(super) fn settings(max_parallel: usize) -> RunSettings {
 }
 
 /// A plan of these jobs and nothing else.
-pub(super) fn plan_of(jobs: Vec<PlannedJob>, chains: Vec<Vec<usize>>) -> Plan {
+pub(crate) fn plan_of(jobs: Vec<PlannedJob>, chains: Vec<Vec<usize>>) -> Plan {
     Plan {
         jobs,
         chains,

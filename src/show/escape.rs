@@ -20,6 +20,18 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// Longest text of somebody else's that stands in a list.
+const LONGEST: usize = 200;
+
+/// The same for a line in a list: what is longer than 200 characters is cut.
+pub fn excerpt(text: &str) -> Cow<'_, str> {
+    let safe = escaped(text);
+    match safe.char_indices().nth(LONGEST) {
+        None => safe,
+        Some((end, _)) => Cow::Owned(format!("{}…", &safe[..end])),
+    }
+}
+
 fn is_harmful(character: char) -> bool {
     character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -34,5 +46,13 @@ mod tests {
         assert_eq!(escaped("\u{1b}[31mred\u{7}"), "\\u{1b}[31mred\\u{7}");
         assert_eq!(escaped("a\r\nb\tc"), "a\\r\\nb\\tc");
         assert_eq!(escaped("\u{9b}31m\u{202e}"), "\\u{9b}31m\\u{202e}");
+    }
+
+    #[test]
+    fn an_excerpt_is_one_line_of_bounded_length() {
+        assert_eq!(excerpt("short\n"), "short\\n");
+        assert_eq!(excerpt(&"é".repeat(200)), "é".repeat(200));
+        assert_eq!(excerpt(&"é".repeat(201)), format!("{}…", "é".repeat(200)));
+        assert!(excerpt(&"\n".repeat(200)).chars().count() <= 201);
     }
 }

@@ -3,10 +3,13 @@
 use serde::Serialize;
 
 use super::escape::escaped;
-use super::summary::warnings;
+use super::summary::{time, warnings};
 use crate::plan::decision::Why;
 use crate::plan::etl::Etl;
+use crate::plan::gap::GapKey;
 use crate::plan::institution::Institutions;
+use crate::plan::memory::{Quarantine, Rest, SkipOrder};
+use crate::plan::planner::{BreakerPlan, Gate, PlannedJob};
 use crate::plan::report::RunReport;
 
 /// Version of the object's shape. It rises when a field changes its meaning or goes; new fields may appear without.
@@ -22,11 +25,16 @@ struct Summary<'a> {
     institutions: usize,
     availability: Vec<Availability>,
     learnt_from_files: u64,
+    respooled: u64,
     existing_reports: u64,
     gaps: Gaps,
     jobs: Vec<Job<'a>>,
     waiting: Vec<Waiting<'a>>,
     claimed: Vec<Claimed<'a>>,
+    skipped: Vec<Skipped<'a>>,
+    quarantined: Vec<Quarantined<'a>>,
+    cooling_down: Vec<CoolingDown<'a>>,
+    breakers: Vec<Breaker<'a>>,
     results: Option<Totals<'a>>,
     invalid_rows: u64,
     invalid: Vec<Invalid<'a>>,
@@ -48,6 +56,10 @@ struct Gaps {
     planned: usize,
     waiting: u64,
     claimed: u64,
+    skipped: u64,
+    quarantined: u64,
+    cooling_down: u64,
+    behind_probe: u64,
     deferred: u64,
 }
 
@@ -61,6 +73,7 @@ struct Job<'a> {
     etl: &'a str,
     report_type: &'a str,
     why: &'static str,
+    gate: &'static str,
     #[serde(flatten)]
     result: Option<Outcome>,
 }
@@ -85,6 +98,40 @@ struct Claimed<'a> {
     gap: &'a str,
     host: &'a str,
     pid: u32,
+}
+
+#[derive(Serialize)]
+struct Skipped<'a> {
+    gap: &'a str,
+    by: String,
+    reason: String,
+    since: String,
+    until: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Quarantined<'a> {
+    gap: &'a str,
+    why: &'static str,
+    since: String,
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CoolingDown<'a> {
+    gap: &'a str,
+    why: &'static str,
+    since: String,
+    until: String,
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Breaker<'a> {
+    etl: &'a str,
+    since: String,
+    probe: Option<&'a str>,
+    waiting: u64,
 }
 
 #[derive(Serialize)]
@@ -122,17 +169,31 @@ pub fn run_as_json(report: &RunReport, institutions: &Institutions, etls: &[Etl]
         institutions: institutions.len(),
         availability: availability(report, etls),
         learnt_from_files: report.synced,
+        respooled: report.respooled,
         existing_reports: plan.existing,
         gaps: Gaps {
             total: plan.gaps(),
             planned: plan.jobs.len(),
             waiting: plan.waiting.total,
             claimed: plan.claimed.total,
+            skipped: plan.skipped.total,
+            quarantined: plan.quarantined.total,
+            cooling_down: plan.cooling_down.total,
+            behind_probe: plan.breakers.iter().map(|breaker| breaker.behind).sum(),
             deferred: plan.capped,
         },
         jobs: jobs(report, institutions, etls),
         waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap: gap.as_str(), needs: &etls[*need].name }).collect(),
         claimed: plan.claimed.named.iter().map(|(gap, owner)| Claimed { gap: gap.as_str(), host: &owner.host, pid: owner.pid }).collect(),
+        skipped: plan.skipped.named.iter().map(|(gap, order)| skipped(gap, order)).collect(),
+        quarantined: plan
+            .quarantined
+            .named
+            .iter()
+            .map(|(gap, quarantine, error)| quarantined(gap, *quarantine, error.as_deref()))
+            .collect(),
+        cooling_down: plan.cooling_down.named.iter().map(|(gap, rest, error)| cooling_down(gap, *rest, error.as_deref())).collect(),
+        breakers: breakers(report, etls),
         results: results.map(|results| {
             let counts = results.counts();
             Totals {
@@ -156,10 +217,43 @@ pub fn run_as_json(report: &RunReport, institutions: &Institutions, etls: &[Etl]
             .collect(),
         unmonitored_symbols: plan.oddities.unmonitored.iter().map(String::as_str).collect(),
         institutions_without_data: &plan.oddities.without_data,
-        lost: report.lost.iter().map(crate::plan::gap::GapKey::as_str).collect(),
+        lost: report.lost.iter().map(GapKey::as_str).collect(),
         warnings: warnings(report),
     };
     serde_json::to_string_pretty(&summary).map(|text| text + "\n")
+}
+
+fn skipped<'a>(gap: &'a GapKey, order: &SkipOrder) -> Skipped<'a> {
+    Skipped {
+        gap: gap.as_str(),
+        by: escaped(&order.by).into_owned(),
+        reason: escaped(&order.reason).into_owned(),
+        since: time(order.since),
+        until: order.until.map(time),
+    }
+}
+
+fn quarantined<'a>(gap: &'a GapKey, quarantine: Quarantine, error: Option<&str>) -> Quarantined<'a> {
+    Quarantined { gap: gap.as_str(), why: quarantine.why.name(), since: time(quarantine.since), error: safe(error) }
+}
+
+fn cooling_down<'a>(gap: &'a GapKey, rest: Rest, error: Option<&str>) -> CoolingDown<'a> {
+    CoolingDown { gap: gap.as_str(), why: rest.why.name(), since: time(rest.since), until: time(rest.until), error: safe(error) }
+}
+
+fn breakers<'a>(report: &'a RunReport, etls: &'a [Etl]) -> Vec<Breaker<'a>> {
+    let plan = &report.plan;
+    let breaker = |breaker: &BreakerPlan| Breaker {
+        etl: &etls[breaker.etl].name,
+        since: time(breaker.since),
+        probe: breaker.probe.and_then(|job| plan.jobs.get(job)).map(|job| job.key.as_str()),
+        waiting: breaker.behind,
+    };
+    plan.breakers.iter().map(breaker).collect()
+}
+
+fn safe(text: Option<&str>) -> Option<String> {
+    text.map(|text| escaped(text).into_owned())
 }
 
 fn availability(report: &RunReport, etls: &[Etl]) -> Vec<Availability> {
@@ -175,7 +269,7 @@ fn availability(report: &RunReport, etls: &[Etl]) -> Vec<Availability> {
 }
 
 fn jobs<'a>(report: &'a RunReport, institutions: &'a Institutions, etls: &'a [Etl]) -> Vec<Job<'a>> {
-    let job = |(position, job): (usize, &'a crate::plan::planner::PlannedJob)| {
+    let job = |(position, job): (usize, &'a PlannedJob)| {
         let bank = institutions.get(job.gap.bank);
         let etl = &etls[job.gap.etl];
         let result = report.results.as_ref().and_then(|results| results.jobs.get(position));
@@ -190,6 +284,11 @@ fn jobs<'a>(report: &'a RunReport, institutions: &'a Institutions, etls: &'a [Et
             why: match job.why {
                 Why::Missing => "missing",
                 Why::Forced => "forced",
+            },
+            gate: match job.gate {
+                Gate::Open => "open",
+                Gate::Probe => "probe",
+                Gate::BehindProbe => "behind_probe",
             },
             result: result.map(|result| Outcome {
                 id: result.id.to_string(),

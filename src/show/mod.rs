@@ -6,6 +6,8 @@ pub mod logs;
 pub mod progress;
 mod stream;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 pub use json::run_as_json;
 pub use stream::{diagnose, out};

@@ -1,5 +1,7 @@
 //! The summary of a run or dry run as text, in the layout that its users know.
 
+mod left_alone;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -9,8 +11,10 @@ use crate::plan::decision::Why;
 use crate::plan::etl::Etl;
 use crate::plan::institution::Institutions;
 use crate::plan::job::JobState;
-use crate::plan::planner::PlannedJob;
+use crate::plan::planner::{Gate, PlannedJob};
 use crate::plan::report::{JobResult, Results, RunReport, label};
+
+pub(super) use left_alone::time;
 
 const WIDTH: usize = 80;
 /// Names in a list before it is cut to "and n more".
@@ -66,6 +70,10 @@ impl Page<'_> {
             let entries = if self.report.synced == 1 { "1 entry".to_owned() } else { format!("{} entries", self.report.synced) };
             self.line(format!("New Data: {entries} {verb} from files"));
         }
+        if self.report.respooled > 0 {
+            let verb = if self.report.run.is_some() { "Recorded" } else { "To be recorded" };
+            self.line(format!("{verb} from the spool: {}", count(self.report.respooled, "attempt")));
+        }
         self.line(format!("Existing Reports: {}", count(self.report.plan.existing, "report")));
         self.line("");
     }
@@ -80,7 +88,9 @@ impl Page<'_> {
         let forced = plan.jobs.iter().any(|job| job.why == Why::Forced);
         let what = if forced { "report to be made" } else { "missing report" };
         let what = if gaps == 1 { format!("1 {what}") } else { format!("{gaps} {}", what.replacen("report", "reports", 1)) };
-        self.line(format!("📋 GAPS IDENTIFIED: {what}"));
+        let resting = plan.quarantined.total + plan.cooling_down.total > 0 && plan.claimed.total == 0;
+        let none = if plan.jobs.is_empty() && resting { ", none to be made now" } else { "" };
+        self.line(format!("📋 GAPS IDENTIFIED: {what}{none}"));
         self.rule('-');
         let mut by_bank: Vec<(usize, Vec<&PlannedJob>)> = Vec::new();
         for job in &plan.jobs {
@@ -95,33 +105,12 @@ impl Page<'_> {
             self.line(format!("{} ({}):", escaped(&bank.name), self.institutions.data_symbol(bank)));
             for job in jobs {
                 let again = if job.why == Why::Forced { " (exists; forced)" } else { "" };
-                self.line(format!("  • {}: {}{again}", job.gap.period, self.etls[job.gap.etl].name));
-            }
-        }
-    }
-
-    /// Gaps that are not among this run's jobs, and why.
-    fn left_alone(&mut self) {
-        let plan = &self.report.plan;
-        let mut lines = Vec::new();
-        if plan.capped > 0 {
-            lines.push(format!("Deferred: {} left for the next run by max_jobs", plan.capped));
-        }
-        if plan.waiting.total > 0 {
-            lines.push(format!("Waiting: {}", plan.waiting.total));
-            lines.extend(plan.waiting.named.iter().map(|(gap, need)| format!("  • {gap}: needs {}", self.etls[*need].name)));
-            lines.extend(more(plan.waiting.named.len(), plan.waiting.total));
-        }
-        if plan.claimed.total > 0 {
-            lines.push(format!("Running elsewhere: {}", plan.claimed.total));
-            let named = plan.claimed.named.iter();
-            lines.extend(named.map(|(gap, owner)| format!("  • {gap}: pid {} on {}", owner.pid, escaped(&owner.host))));
-            lines.extend(more(plan.claimed.named.len(), plan.claimed.total));
-        }
-        if !lines.is_empty() {
-            self.line("");
-            for line in lines {
-                self.line(line);
+                let gate = match job.gate {
+                    Gate::Open => "",
+                    Gate::Probe => " (the probe)",
+                    Gate::BehindProbe => " (waits for the probe)",
+                };
+                self.line(format!("  • {}: {}{again}{gate}", job.gap.period, self.etls[job.gap.etl].name));
             }
         }
     }
@@ -202,12 +191,20 @@ impl Page<'_> {
 /// What no gaps mean. Nothing is called fine because it could not be looked at.
 fn no_gaps(report: &RunReport) -> String {
     let plan = &report.plan;
-    if plan.existing > 0 && plan.oddities.invalid_rows == 0 {
-        format!("✅ NO GAPS: all {} that the data allows for exist", count(plan.existing, "report"))
+    let exist = count(plan.existing, "report");
+    let do_exist = if plan.existing == 1 { "1 report exists".to_owned() } else { format!("{exist} exist") };
+    let skipped = if plan.skipped.total == 1 { "1 is".to_owned() } else { format!("{} are", plan.skipped.total) };
+    let unread = count(plan.oddities.invalid_rows, "row");
+    if plan.skipped.total > 0 && plan.oddities.invalid_rows == 0 {
+        format!("NO GAPS: {do_exist}, {skipped} skipped")
+    } else if plan.skipped.total > 0 {
+        format!("NO GAPS in the rows that could be read: {do_exist}, {skipped} skipped; {unread} could not")
+    } else if plan.existing > 0 && plan.oddities.invalid_rows == 0 {
+        format!("✅ NO GAPS: all {exist} that the data allows for exist")
     } else if plan.existing > 0 {
-        format!("NO GAPS in the rows that could be read; {} could not", count(plan.oddities.invalid_rows, "row"))
+        format!("NO GAPS in the rows that could be read; {unread} could not")
     } else if plan.oddities.invalid_rows > 0 {
-        format!("NOTHING TO GO BY: no row could be read; {} could not", count(plan.oddities.invalid_rows, "row"))
+        format!("NOTHING TO GO BY: no row could be read; {unread} could not")
     } else {
         "NOTHING TO GO BY: no monitored bank has data that was asked for".to_owned()
     }
@@ -267,11 +264,6 @@ fn names(all: &[&str]) -> String {
         let _ = write!(text, " and {} more", all.len() - NAMED);
     }
     text
-}
-
-fn more(named: usize, total: u64) -> Option<String> {
-    let rest = total - named as u64;
-    (rest > 0).then(|| format!("  and {rest} more"))
 }
 
 /// `1 bank`, `2 banks`.

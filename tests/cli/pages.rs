@@ -180,7 +180,8 @@ fn the_commands_that_are_documented_exist() {
     let in_units = all(r"(?m)(?:^ExecStart=/usr/bin/|&& \./)etl-orch( .*)$", &documents);
     assert!(in_blocks.len() >= 12 && in_text.len() >= 2 && in_units.len() == 2, "{in_blocks:?} {in_text:?} {in_units:?}");
     for line in in_blocks.iter().chain(&in_text).chain(&in_units) {
-        let words: Vec<&str> = line.split_whitespace().chain(["--help"]).collect();
+        let words = all(r#"("[^"]*"|\S+)"#, line);
+        let words: Vec<&str> = words.iter().map(|word| word.trim_matches('"')).chain(["--help"]).collect();
         let done = etl_orch(&words, &[]);
         assert_eq!(done.code, 0, "etl-orch{line}: {}", done.stderr);
     }

@@ -124,12 +124,17 @@ on_both_databases! {
             }
           ],
           "learnt_from_files": 0,
+          "respooled": 0,
           "existing_reports": 0,
           "gaps": {
             "total": 2,
             "planned": 2,
             "waiting": 0,
             "claimed": 0,
+            "skipped": 0,
+            "quarantined": 0,
+            "cooling_down": 0,
+            "behind_probe": 0,
             "deferred": 0
           },
           "jobs": [
@@ -142,6 +147,7 @@ on_both_databases! {
               "etl": "call_summary",
               "report_type": "Call Summary",
               "why": "missing",
+              "gate": "open",
               "id": "[ID]",
               "state": "succeeded",
               "attempts": 1,
@@ -157,6 +163,7 @@ on_both_databases! {
               "etl": "key_themes",
               "report_type": "Key Themes",
               "why": "missing",
+              "gate": "open",
               "id": "[ID]",
               "state": "failed",
               "attempts": 3,
@@ -166,6 +173,10 @@ on_both_databases! {
           ],
           "waiting": [],
           "claimed": [],
+          "skipped": [],
+          "quarantined": [],
+          "cooling_down": [],
+          "breakers": [],
           "results": {
             "total": 2,
             "succeeded": 1,
@@ -241,7 +252,7 @@ fn stdout_is_nothing_but_the_summary() {
 fn what_programs_print_never_controls_the_terminal() {
     let world = World::new(Kind::Sqlite);
     world.available("RY", 1, 2025, "Q2");
-    world.single_etl("printf '\\033[2J\\033]0;owned\\007 gone \\302\\233 wrong\\n'\nexit 65\n", &[]);
+    world.single_etl("printf '\\033[2J\\033]0;owned\\007 gone \\302\\233 wrong\\n'\nexit 1\n", &[]);
     for format in ["text", "json"] {
         let done = world.run_to(1, &["-v", "--format", format]);
         for text in [&done.stdout, &done.stderr] {

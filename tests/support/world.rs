@@ -67,6 +67,9 @@ const ETLS: &str = r#"etls:
 /// Retries at once, so that no test waits for a backoff.
 const RETRY: &str = "retry: {max_attempts: 3, initial_delay: 1ms, multiplier: 1, max_delay: 1ms}\n";
 
+/// Rests that are over at once, so that the next run tries again what failed.
+const COOLDOWN: &str = "cooldown: {initial: 1ms, max: 1ms}\n";
+
 /// Lines of a script that says by the file `waiting` that it was reached, and goes on once there is a file `go`.
 pub(crate) const WAITS: &str =
     "touch waiting\nleft=1200\nuntil [ -e go ]; do left=$((left - 1)); [ $left -gt 0 ] || exit 65; sleep 0.05; done\n";
@@ -91,8 +94,9 @@ impl World {
     /// Writes the configuration anew: `settings` are further top-level keys, `etls` the whole `etls:` section.
     pub(crate) fn configure(&self, settings: &str, etls: &str) {
         let retry = if settings.contains("retry:") { "" } else { RETRY };
+        let cooldown = if settings.contains("cooldown:") { "" } else { COOLDOWN };
         let url = &self.url;
-        self.write("etl-orch.yaml", &format!("database: {{url: \"{url}\"}}\nstate_dir: var\n{retry}{settings}{etls}"));
+        self.write("etl-orch.yaml", &format!("database: {{url: \"{url}\"}}\nstate_dir: var\n{retry}{cooldown}{settings}{etls}"));
     }
 
     /// The same ETLs with further top-level settings.

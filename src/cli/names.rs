@@ -1,0 +1,19 @@
+//! Banks and ETLs as people name them.
+
+use crate::config::Config;
+use crate::plan::etl::EtlIndex;
+use crate::plan::institution::{BankIndex, SelectError};
+use crate::plan::nearest::did_you_mean;
+
+/// The bank that is meant by `RY`, `ry` or `RY-CA`.
+pub(super) fn bank(config: &Config, symbol: &str) -> Result<BankIndex, SelectError> {
+    config.institutions.select(symbol)
+}
+
+/// The ETL of this name, or why there is none.
+pub(super) fn etl(config: &Config, name: &str) -> Result<EtlIndex, String> {
+    config.etls.iter().position(|etl| etl.name == name).ok_or_else(|| {
+        let hint = did_you_mean(name, config.etls.iter().map(|etl| etl.name.as_str()));
+        format!("unknown ETL {name:?}{hint}")
+    })
+}

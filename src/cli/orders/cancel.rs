@@ -1,0 +1,103 @@
+//! `etl-orch cancel`: asks a job's owner to stop it, and waits until it has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::super::args::{Format, Global};
+use super::super::exit::{Exit, Failure};
+use super::super::user::user;
+use super::args::CancelArgs;
+use super::target::Jobs;
+use super::{load, one_job};
+use crate::plan::job::{JobState, Owner};
+use crate::plan::operator::{CancelAnswer, FoundJob};
+use crate::plan::settings::Variables;
+use crate::show;
+use crate::show::escape::escaped;
+use crate::store::{self, Access, Store};
+
+/// How long the owner may take, and how often it is looked.
+const PATIENCE: Duration = Duration::from_secs(30);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+
+pub(in crate::cli) async fn command(global: &Global, args: &CancelArgs, environment: &Variables) -> Result<Exit, Failure> {
+    let config = load(global, environment)?;
+    let wanted = Jobs::parse(&args.id).ok_or_else(|| {
+        Failure::Usage(format!("{:?} is no id of a job; write at least its first 4 characters, 0 to 9 and a to f", args.id))
+    })?;
+    let by = user(environment);
+    let store = store::open(&config.database, Access::ReadWrite).await?;
+    let ended = cancel(&store, &wanted, &by, &args.order.reason).await;
+    store.close().await;
+    let (job, state) = ended?;
+    let page = match global.format {
+        Format::Text => as_text(&job, state),
+        Format::Json => {
+            let object = json!({
+                "schema_version": 1,
+                "kind": "cancel",
+                "by": by,
+                "reason": args.order.reason,
+                "job": job.id.to_string(),
+                "gap": job.gap.as_str(),
+                "state": state.name(),
+            });
+            format!("{object:#}\n")
+        }
+    };
+    show::out(&page)?;
+    Ok(Exit::Success)
+}
+
+/// The job, and how it ended.
+async fn cancel(store: &Arc<dyn Store>, wanted: &Jobs, by: &str, reason: &str) -> Result<(FoundJob, JobState), Failure> {
+    let job = one_job(store, wanted).await?;
+    match store.order_cancel(job.id, by, reason, Utc::now()).await? {
+        CancelAnswer::Dropped => Ok((job, JobState::Cancelled)),
+        CancelAnswer::Asked(owner) => {
+            let state = ended(store, &job, &owner).await?;
+            Ok((job, state))
+        }
+        CancelAnswer::Ended(state) => {
+            let text = format!("job {} ({}) has ended: {}; there was nothing to cancel", job.id.short(), job.gap, state.name());
+            Err(Failure::Orchestrator(text))
+        }
+        CancelAnswer::Unknown => Err(Failure::Usage(wanted.unknown())),
+    }
+}
+
+/// Waits until the job is not running any more.
+async fn ended(store: &Arc<dyn Store>, job: &FoundJob, owner: &Owner) -> Result<JobState, Failure> {
+    let since = Instant::now();
+    let id = job.id.to_string();
+    loop {
+        let state = store.find_jobs(&id, 1).await?.first().map(|job| job.state);
+        match state {
+            Some(JobState::Running) if since.elapsed() < PATIENCE => sleep(BETWEEN_LOOKS).await,
+            Some(JobState::Running) => {
+                let who = format!("pid {} on {}", owner.pid, owner.host);
+                let text = format!(
+                    "job {} ({}) is still running: its owner ({who}) was asked to stop it and has not answered yet; its gap is skipped until retry",
+                    job.id.short(),
+                    job.gap
+                );
+                return Err(Failure::Orchestrator(text));
+            }
+            Some(state) => return Ok(state),
+            None => return Err(Failure::Orchestrator(format!("job {} is not on record any more", job.id.short()))),
+        }
+    }
+}
+
+fn as_text(job: &FoundJob, state: JobState) -> String {
+    let (id, gap) = (job.id.short(), escaped(job.gap.as_str()));
+    let skipped = "; its gap is skipped until `etl-orch retry` or `unskip`";
+    match state {
+        JobState::Cancelled => format!("cancel: {gap}: job {id} is cancelled{skipped}\n"),
+        other => format!("cancel: {gap}: job {id} ended before it was stopped: {}{skipped}\n", other.name()),
+    }
+}

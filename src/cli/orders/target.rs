@@ -1,0 +1,251 @@
+//! What an order is about, as it is written on the command line.
+
+use std::fmt;
+
+use super::super::exit::Failure;
+use super::super::names;
+use super::args::SweepArgs;
+use crate::config::Config;
+use crate::plan::gap::GapKey;
+use crate::plan::institution::SelectError;
+use crate::plan::period::Period;
+
+/// What an order is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    /// These gaps.
+    Gaps(Vec<GapKey>),
+    /// The gap of the job whose id begins so.
+    Job(Jobs),
+    /// Gaps that have a past.
+    Past {
+        /// Of the bank of this key.
+        bank: Option<String>,
+        /// Of these ETLs; all of them when empty.
+        etls: Vec<String>,
+    },
+}
+
+/// Jobs by the beginning of their id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Jobs {
+    /// As the database writes it.
+    pub(super) prefix: String,
+    /// Why it is no bank, where it might have been one.
+    pub(super) no_bank: Option<String>,
+}
+
+impl Jobs {
+    /// Fewer characters could mean anything.
+    const SHORTEST: usize = 4;
+
+    /// Reads the beginning of an id, with its hyphens or without.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let digits: String = text.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
+        let is_id = (Self::SHORTEST..=32).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        let mut prefix = String::new();
+        for (n, digit) in digits.chars().enumerate() {
+            if matches!(n, 8 | 12 | 16 | 20) {
+                prefix.push('-');
+            }
+            prefix.push(digit);
+        }
+        is_id.then_some(Self { prefix, no_bank: None })
+    }
+
+    /// That there is no such job.
+    pub(super) fn unknown(&self) -> String {
+        let no_job = format!("no job has an id that begins with {}", self.prefix);
+        self.no_bank.as_ref().map_or(no_job.clone(), |no_bank| format!("{no_bank} and {no_job}"))
+    }
+}
+
+/// In words, for a sentence that begins with "no gap of".
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gaps(gaps) if gaps.len() == 1 => write!(f, "{}", gaps[0]),
+            Self::Gaps(_) => f.write_str("these"),
+            Self::Job(job) => write!(f, "job {}", job.prefix),
+            Self::Past { bank: Some(bank), .. } => f.write_str(bank),
+            Self::Past { bank: None, etls } if etls.is_empty() => f.write_str("any bank"),
+            Self::Past { bank: None, etls } => f.write_str(&etls.join(", ")),
+        }
+    }
+}
+
+/// What `retry` or `unskip` is about.
+pub(super) fn of_sweep(config: &Config, args: &SweepArgs) -> Result<Target, Failure> {
+    // clap does not see to it where a bank is named, which goes against --all.
+    if !args.all && !args.etl_type.is_empty() {
+        return Err(usage("--etl-type narrows --all; of a bank name the ETL after the quarter"));
+    }
+    if !args.all {
+        return of_words(config, &args.words.words());
+    }
+    let unknown: Vec<String> = args.etl_type.iter().filter_map(|name| names::etl(config, name).err()).collect();
+    if !unknown.is_empty() {
+        let problems: Vec<String> = unknown.iter().map(|problem| format!("--etl-type: {problem}")).collect();
+        return Err(Failure::Usage(problems.join("\nerror: ")));
+    }
+    Ok(Target::Past { bank: None, etls: args.etl_type.clone() })
+}
+
+/// What these words are about: `BANK`, `BANK YEAR QUARTER`, `BANK YEAR QUARTER ETL`, the same with the period in one word, the key
+/// of a gap, or the id of a job.
+pub(super) fn of_words(config: &Config, words: &[&str]) -> Result<Target, Failure> {
+    match words {
+        [] => Err(usage("say which: BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, or the id of a job")),
+        [key] if key.contains('/') => gap(config, key),
+        [word] => match (names::bank(config, word), Jobs::parse(word)) {
+            (Ok(bank), _) => Ok(Target::Past { bank: Some(config.institutions.get(bank).key.clone()), etls: Vec::new() }),
+            (Err(SelectError::Unknown { wanted, .. }), Some(jobs)) => {
+                Ok(Target::Job(Jobs { no_bank: Some(format!("no bank is called {wanted:?}")), ..jobs }))
+            }
+            (Err(error), _) => Err(usage(error)),
+        },
+        [bank, rest @ ..] => {
+            let (period, rest) = period(rest)?;
+            match rest {
+                [] => gaps(config, bank, period, None),
+                [etl] => gaps(config, bank, period, Some(etl)),
+                [_, more, ..] => Err(usage(format!("{more:?} is too much; an order is on one bank and period"))),
+            }
+        }
+    }
+}
+
+fn usage(problem: impl fmt::Display) -> Failure {
+    Failure::Usage(problem.to_string())
+}
+
+/// The period at the beginning of these words, in one of them or in two, and what follows.
+fn period<'a, 'w>(words: &'a [&'w str]) -> Result<(Period, &'a [&'w str]), Failure> {
+    if let Some((Ok(period), rest)) = words.split_first().map(|(word, rest)| (word.parse(), rest)) {
+        return Ok((period, rest));
+    }
+    match words {
+        [year, quarter, rest @ ..] => Ok((format!("{year} {quarter}").parse().map_err(usage)?, rest)),
+        [year] if year.bytes().all(|b| b.is_ascii_digit()) => Err(usage(format!("which quarter of {year}? Write it like {year} Q2"))),
+        [word] => Err(usage(format!("{word:?} is not a fiscal period; write it like 2025Q2"))),
+        [] => Err(usage("no period is named")),
+    }
+}
+
+/// `RY-CA/2025Q2/call_summary`.
+fn gap(config: &Config, key: &str) -> Result<Target, Failure> {
+    match key.split('/').collect::<Vec<_>>().as_slice() {
+        [bank, period, etl] => gaps(config, bank, period.parse().map_err(usage)?, Some(etl)),
+        _ => Err(usage(format!("{key:?} is no gap; write it like RY-CA/2025Q2/call_summary"))),
+    }
+}
+
+/// The gaps of a bank and a period, of one ETL or of all.
+fn gaps(config: &Config, bank: &str, period: Period, etl: Option<&str>) -> Result<Target, Failure> {
+    let (bank, etl) = match (names::bank(config, bank), etl.map(|etl| names::etl(config, etl)).transpose()) {
+        (Ok(bank), Ok(etl)) => (config.institutions.get(bank), etl),
+        (Err(bank), Err(etl)) => return Err(usage(format!("{bank}\nerror: {etl}"))),
+        (Err(bank), Ok(_)) => return Err(usage(bank)),
+        (Ok(_), Err(etl)) => return Err(usage(etl)),
+    };
+    let etls = config.etls.iter().enumerate().filter(|(index, _)| etl.is_none_or(|etl| etl == *index));
+    Ok(Target::Gaps(etls.map(|(_, etl)| GapKey::report(bank, period, etl)).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::plan::settings::Variables;
+
+    const CONFIG: &str = "database: {url: 'sqlite://x.db'}
+etls:
+  call_summary: {report_type: A, requires: [t], command: [x]}
+  key_themes: {report_type: B, requires: [t], command: [x]}
+";
+    const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank}\nC-CA: {id: 2, name: C}\nC-US: {id: 3, name: C}\nDEAD-US: {id: 4, name: Dead}\n";
+
+    fn read(words: &[&str]) -> Result<Target, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("etl-orch.yaml");
+        std::fs::write(&path, CONFIG).unwrap();
+        std::fs::write(directory.path().join("monitored_institutions.yaml"), BANKS).unwrap();
+        let config = config::load(&path, &Variables::new()).unwrap();
+        of_words(&config, words).map_err(|failure| failure.to_string())
+    }
+
+    fn keys(keys: &[&str]) -> Target {
+        Target::Gaps(keys.iter().map(|key| GapKey::stored((*key).to_owned())).collect())
+    }
+
+    #[test]
+    fn a_gap_may_be_named_in_several_ways() {
+        for words in [
+            &["ry", "2025", "Q2", "call_summary"][..],
+            &["RY-CA", "2025", "q2", "call_summary"],
+            &["RY", "2025Q2", "call_summary"],
+            &["RY", "2025-Q2", "call_summary"],
+            &["RY-CA/2025Q2/call_summary"],
+            &["ry/2025q2/call_summary"],
+        ] {
+            assert_eq!(read(words), Ok(keys(&["RY-CA/2025Q2/call_summary"])), "{words:?}");
+        }
+        let both = Ok(keys(&["RY-CA/2025Q2/call_summary", "RY-CA/2025Q2/key_themes"]));
+        assert_eq!(read(&["RY", "2025", "Q2"]), both);
+        assert_eq!(read(&["RY", "2025Q2"]), both);
+        assert_eq!(read(&["RY"]), Ok(Target::Past { bank: Some("RY-CA".to_owned()), etls: Vec::new() }));
+    }
+
+    #[test]
+    fn a_job_is_named_by_the_beginning_of_its_id() {
+        let job = |word: &str| match read(&[word]) {
+            Ok(Target::Job(job)) => job.prefix,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(job("1A2b"), "1a2b");
+        assert_eq!(job("1a2b3c4d-5e"), "1a2b3c4d-5e");
+        assert_eq!(job("1a2b3c4d5e6f47a0b1c2d3e4f5061728"), "1a2b3c4d-5e6f-47a0-b1c2-d3e4f5061728");
+        assert_eq!(job("1a2b3c4d-5e6f-47a0-b1c2-d3e4f5061728"), "1a2b3c4d-5e6f-47a0-b1c2-d3e4f5061728");
+        assert!(matches!(read(&["dead"]), Ok(Target::Past { .. })), "a bank goes before a job");
+        assert_eq!(Jobs::parse("1a2"), None);
+        assert_eq!(Jobs::parse("1a2g"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_said() {
+        let said: Vec<String> = [
+            &[][..],
+            &["RX"],
+            &["c"],
+            &["RY", "2025"],
+            &["RY", "Q2"],
+            &["RY", "2025", "Q5"],
+            &["RY", "2025", "call_summary"],
+            &["RY", "2025Q2", "call_sumary"],
+            &["BMQ", "2025Q2", "call_sumary"],
+            &["RY", "2025Q2", "call_summary", "key_themes"],
+            &["RY/2025Q2"],
+            &["RY/2025Q2/x/y"],
+            &["RY/25/call_summary"],
+        ]
+        .iter()
+        .map(|words| read(words).unwrap_err())
+        .collect();
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        error: say which: BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, or the id of a job
+        error: unknown bank "RX"; did you mean RY?
+        error: bank "c" is ambiguous; write one of C-CA, C-US
+        error: which quarter of 2025? Write it like 2025 Q2
+        error: "Q2" is not a fiscal period; write it like 2025Q2
+        error: quarter "Q5" is not one of Q1, Q2, Q3, Q4
+        error: "2025 call_summary" is not a fiscal period; write it like 2025Q2
+        error: unknown ETL "call_sumary"; did you mean call_summary?
+        error: unknown bank "BMQ"
+        error: unknown ETL "call_sumary"; did you mean call_summary?
+        error: "key_themes" is too much; an order is on one bank and period
+        error: "RY/2025Q2" is no gap; write it like RY-CA/2025Q2/call_summary
+        error: "RY/2025Q2/x/y" is no gap; write it like RY-CA/2025Q2/call_summary
+        error: "25" is not a fiscal period; write it like 2025Q2
+        "#);
+    }
+}

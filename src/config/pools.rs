@@ -1,0 +1,33 @@
+//! `pools:`, and the pool that an ETL names.
+
+use std::collections::BTreeMap;
+
+use super::check::Check;
+use super::run::small;
+use crate::plan::etl::Pool;
+use crate::plan::nearest::did_you_mean;
+
+/// Checks `pools:`.
+pub(super) fn pools(check: &mut Check, written: BTreeMap<String, i64>) -> Vec<Pool> {
+    let pool = |(name, limit): (String, i64)| {
+        let path = ["pools", &name];
+        check.name(&path, &name, "a pool");
+        let limit = small(check.within(&path, Some(limit), 1..=10_000, 1));
+        Pool { name, limit }
+    };
+    written.into_iter().map(pool).collect()
+}
+
+/// The pool of this name, which stands at `path`.
+pub(super) fn find(check: &mut Check, path: &[&str], name: &str, pools: &[Pool]) -> Option<Pool> {
+    let found = pools.iter().find(|pool| pool.name == name);
+    // A pool that is broken is known all the same.
+    if found.is_none() && !check.document.is_broken(&["pools", name]) {
+        let from_variable = check.document.variable(path).is_some();
+        let hint = if from_variable { String::new() } else { did_you_mean(name, pools.iter().map(|pool| pool.name.as_str())) };
+        let shown = check.document.shown(path, name);
+        let advice = if pools.is_empty() { "; there are none, add it under pools" } else { &hint };
+        check.wrong(path, format!("{} is {shown}, which is no pool here{advice}", check.document.named(path)));
+    }
+    found.cloned()
+}
