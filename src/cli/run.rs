@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::args::{Format, Global, MaxParallel, RunArgs};
 use super::exit::{Exit, Failure};
 use super::names;
+use super::user::user;
 use crate::config::{self, Config};
 use crate::execute::Stop;
 use crate::execute::command::CommandExecutor;
@@ -74,6 +75,7 @@ struct Request {
     config: Config,
     env_files: Vec<Variables>,
     selection: Selection,
+    user: String,
 }
 
 impl Request {
@@ -91,7 +93,7 @@ impl Request {
         if let Some(max_jobs) = args.max_jobs {
             config.run.max_jobs = usize::try_from(max_jobs).unwrap_or(usize::MAX);
         }
-        Ok(Self { config, env_files, selection })
+        Ok(Self { config, env_files, selection, user: user(environment) })
     }
 }
 
@@ -259,7 +261,7 @@ fn invocation(args: &RunArgs, request: &Request, store: Arc<dyn Store>, id: RunI
         fail_fast: args.fail_fast,
         sync: config.sync.clone(),
         state_dir: config.state_dir.clone(),
-        user: String::new(),
+        user: request.user.clone(),
         options: options(args),
         store,
         executor: Arc::new(CommandExecutor),

@@ -1,7 +1,7 @@
 //! Which columns the data tables must have, and what to say when they have not (specification §5).
 
 use super::{Result, StoreError};
-use crate::plan::settings::TableName;
+use crate::plan::settings::{ColumnName, TableName};
 
 /// A column of a data table, as the catalogue describes it.
 #[derive(Debug, Clone)]
@@ -76,8 +76,9 @@ impl DataTable {
         }
     }
 
-    /// Checks the columns that were found against those that are needed.
-    pub(super) fn check(self, table: &TableName, target: &str, found: &[Column], writes: bool) -> Result<()> {
+    /// Checks the columns that were found against those that are needed; `version` is one of availability that a setting
+    /// names.
+    pub(super) fn check(self, table: &TableName, target: &str, found: &[Column], writes: bool, version: Option<&ColumnName>) -> Result<()> {
         let has = |name: &&str| found.iter().any(|column| column.name == *name);
         let missing: Vec<&str> = self.needed(writes).iter().filter(|name| !has(name)).copied().collect();
         if !missing.is_empty() {
@@ -85,6 +86,12 @@ impl DataTable {
                 "table {table} in {target} lacks the {}: add what is missing, or let `{}` name another table",
                 named("column", &missing),
                 self.setting()
+            )));
+        }
+        if let Some(version) = version.filter(|version| self == Self::Availability && !has(&version.as_str())) {
+            return Err(StoreError::Schema(format!(
+                "table {table} in {target} lacks the column {}: let `availability.version_column` name another, or leave it out",
+                version.as_str()
             )));
         }
         let unfilled: Vec<&str> = found

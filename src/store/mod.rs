@@ -7,8 +7,10 @@
 mod columns;
 mod delegate;
 mod error;
+mod gap_columns;
 mod postgres;
 mod record;
+mod rows;
 mod sqlite;
 
 use std::sync::Arc;

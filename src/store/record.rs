@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde_json::Value;
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
@@ -11,9 +11,7 @@ use super::columns::Column;
 use super::{EtlScan, Result, ScanRequest, Scanned, StoreError};
 use crate::plan::etl::EtlIndex;
 use crate::plan::facts::{AvailabilityKey, Candidate, CensusGroup};
-use crate::plan::gap::GapKey;
-use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{AttemptEnd, Claim, Owner, ReportRow, RunningJob, RunningRun};
+use crate::plan::job::{AttemptEnd, ReportRow};
 use crate::plan::outcome::Outcome;
 
 /// Says what was being done when the driver failed.
@@ -120,72 +118,6 @@ impl<'a> From<&'a AttemptEnd> for EndColumns<'a> {
     }
 }
 
-/// The columns of an owner.
-#[derive(sqlx::FromRow)]
-pub(super) struct OwnerColumns {
-    host: String,
-    boot_id: String,
-    pid: i64,
-    pid_started: i64,
-}
-
-impl OwnerColumns {
-    pub(super) fn owner(self) -> sqlx::Result<Owner> {
-        Ok(Owner {
-            host: self.host,
-            boot_id: self.boot_id,
-            pid: self.pid.try_into().map_err(undecodable)?,
-            pid_started: self.pid_started.try_into().map_err(undecodable)?,
-        })
-    }
-}
-
-/// A running run, as both adapters select it.
-#[derive(sqlx::FromRow)]
-pub(super) struct RunningRunColumns {
-    id: String,
-    expired: bool,
-    #[sqlx(flatten)]
-    owner: OwnerColumns,
-}
-
-impl RunningRunColumns {
-    pub(super) fn run(self) -> sqlx::Result<RunningRun> {
-        Ok(RunningRun { id: RunId::parse(&self.id).map_err(undecodable)?, owner: self.owner.owner()?, expired: self.expired })
-    }
-}
-
-/// A running job, as both adapters select it.
-#[derive(sqlx::FromRow)]
-pub(super) struct RunningJobColumns {
-    id: String,
-    run_id: String,
-    gap_key: String,
-    fence: i64,
-    started_at: DateTime<Utc>,
-    #[sqlx(flatten)]
-    owner: OwnerColumns,
-}
-
-impl RunningJobColumns {
-    pub(super) fn job(self) -> sqlx::Result<RunningJob> {
-        Ok(RunningJob {
-            claim: Claim { job: JobId::parse(&self.id).map_err(undecodable)?, fence: self.fence },
-            run: RunId::parse(&self.run_id).map_err(undecodable)?,
-            gap: GapKey::stored(self.gap_key),
-            owner: self.owner.owner()?,
-            since: self.started_at,
-            memory: crate::plan::memory::Memory::default(),
-            fingerprint: None,
-            cancel: None,
-        })
-    }
-}
-
-fn undecodable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::Decode(Box::new(error))
-}
-
 /// The columns of a report's row beyond its key, as texts, so far as the table has them.
 pub(super) fn report_columns<'c>(row: &ReportRow, table: &'c [Column]) -> Vec<(&'c Column, Option<String>)> {
     let text = |text: &str| Some(storable(text).into_owned());
@@ -211,9 +143,10 @@ pub(super) fn report_columns<'c>(row: &ReportRow, table: &'c [Column]) -> Vec<(&
         .collect()
 }
 
-/// A time as text of one length in UTC, so that texts sort as times.
+/// A time as text of one length in UTC, so that texts sort as times. What is later than the year 9999 has no such text, and
+/// is as far away then.
 pub(super) fn rfc3339(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+    if at.year() > 9999 { "9999-12-31T23:59:59.999999Z".to_owned() } else { at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true) }
 }
 
 /// The distinct sets of required tags, each with its ETLs: a census counts each set once.

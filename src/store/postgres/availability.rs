@@ -3,10 +3,12 @@
 //! What counts is the bank and the period: a tag is there when any row of theirs has it.
 
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, QueryBuilder};
+use sqlx::{AssertSqlSafe, Connection, QueryBuilder};
 
 use super::scan::{SAME_KEY, push_found};
 use super::{DURABLE, Postgres};
+use crate::plan::period::Period;
+use crate::store::rows::sources;
 use crate::store::{Available, Result};
 
 impl Postgres {
@@ -33,6 +35,28 @@ impl Postgres {
         let mut lease = self.connections.lease().await?;
         let rows = self.add_availability_on(&mut lease, found).await;
         lease.settle("adding to the availability table", rows)
+    }
+
+    pub(super) async fn sources(&self, of: &[(i64, Period)]) -> Result<Vec<((i64, Period), String)>> {
+        if of.is_empty() {
+            return Ok(Vec::new());
+        }
+        let version = self.version_column.as_ref().map_or_else(|| "NULL".to_owned(), |column| format!("a.\"{}\"", column.as_str()));
+        let query = format!(
+            "SELECT f.place - 1, ARRAY(SELECT t FROM unnest(a.database_names) AS t WHERE t IS NOT NULL)::text[], {version}::text \
+             FROM unnest($1, $2, $3) WITH ORDINALITY AS f (bank_id, fiscal_year, quarter, place) JOIN {} a ON {SAME_KEY}",
+            self.availability.quoted()
+        );
+        let mut lease = self.connections.lease().await?;
+        // Not kept for another use, as in the scan.
+        let rows: sqlx::Result<Vec<(i64, Vec<String>, Option<String>)>> = sqlx::query_as(AssertSqlSafe(query))
+            .bind(of.iter().map(|(bank, _)| *bank).collect::<Vec<i64>>())
+            .bind(of.iter().map(|(_, period)| i32::from(period.year())).collect::<Vec<i32>>())
+            .bind(of.iter().map(|(_, period)| period.quarter().as_str()).collect::<Vec<&str>>())
+            .persistent(false)
+            .fetch_all(&mut *lease)
+            .await;
+        Ok(sources(of, lease.settle("looking at the sources of gaps", rows)?))
     }
 
     async fn add_availability_on(&self, connection: &mut PgConnection, found: &[Available]) -> sqlx::Result<u64> {

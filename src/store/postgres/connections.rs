@@ -82,6 +82,11 @@ impl Connections {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((connection, Instant::now()));
     }
 
+    /// Drops the idle connections.
+    fn forget(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn unreachable(&self, reason: &str) -> StoreError {
         StoreError::Unreachable { target: self.target.clone(), reason: reason.to_owned() }
     }
@@ -108,10 +113,29 @@ impl Connections {
 impl Lease<'_> {
     /// Gives the connection back and says what was being done when it failed.
     pub(super) fn settle<T>(self, doing: &'static str, result: sqlx::Result<T>) -> Result<T> {
-        if result.is_ok() && !self.home.permits.is_closed() {
-            self.home.keep(self.connection);
+        match result {
+            Ok(value) => {
+                if !self.home.permits.is_closed() {
+                    self.home.keep(self.connection);
+                }
+                Ok(value)
+            }
+            Err(source) => {
+                if is_severed(&source) {
+                    self.home.forget();
+                }
+                Err(StoreError::Query { doing, source })
+            }
         }
-        result.map_err(|source| StoreError::Query { doing, source })
+    }
+}
+
+/// Whether this connection ended from without, by a restart of the server, say: then the idle ones did so too.
+fn is_severed(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P")),
+        _ => false,
     }
 }
 

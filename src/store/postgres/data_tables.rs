@@ -59,7 +59,7 @@ impl Postgres {
                 )));
             };
             let plain: Vec<Column> = found.iter().map(|one| one.column.clone()).collect();
-            which.check(name, &self.target, &plain, writes)?;
+            which.check(name, &self.target, &plain, writes, self.version_column.as_ref())?;
             for one in found {
                 self.check_type(name, one)?;
             }

@@ -4,11 +4,14 @@
 //! session commits without waiting for the disk; what must be there after a power cut begins with [`DURABLE`].
 
 mod availability;
+mod claims;
 mod connections;
 mod containment;
 mod data_tables;
+mod endings;
 mod history;
 mod migrations;
+mod orders;
 mod reports;
 mod scan;
 
@@ -35,10 +38,13 @@ use crate::plan::job::{
 use crate::plan::memory::{GapState, Memory};
 use crate::plan::operator::{CancelAnswer, FoundJob, Order};
 use crate::plan::period::Period;
-use crate::plan::settings::{Database, TableName};
+use crate::plan::settings::{ColumnName, Database, TableName};
 
 /// Begins a transaction whose commit has reached the disk before it returns.
 const DURABLE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on";
+
+/// Begins a transaction for several statements, of which each sees what was committed before it.
+const SMALL: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// How long a small statement may take before the server counts as gone. Giving up drops the connection with it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -50,6 +56,7 @@ pub(super) struct Postgres {
     /// The database as messages name it.
     target: String,
     availability: TableName,
+    version_column: Option<ColumnName>,
     reports: TableName,
     /// Whether our own tables are there; without them history is empty.
     has_history: bool,
@@ -68,6 +75,7 @@ impl Postgres {
             connections,
             target,
             availability: database.availability.clone(),
+            version_column: database.version_column.clone(),
             reports: database.reports.clone(),
             has_history,
             columns: OnceCell::new(),

@@ -3,12 +3,14 @@
 //! What counts is the bank and the period: a tag is there when any row of theirs has it. A row whose
 //! `database_names` is no array is left alone, and nothing is put beside it.
 
-use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::scan::{FOUND, SAME_KEY, TAGS, as_json};
 use super::{Sqlite, begin_write};
-use crate::store::record::failed;
+use crate::plan::period::Period;
+use crate::store::record::{failed, text};
+use crate::store::rows::sources;
 use crate::store::{Available, Result};
 
 impl Sqlite {
@@ -37,6 +39,31 @@ impl Sqlite {
         }
         let mut connection = self.connection().await?;
         self.add_availability_on(&mut connection, found).await.map_err(failed("adding to the availability table"))
+    }
+
+    pub(super) async fn sources(&self, of: &[(i64, Period)]) -> Result<Vec<((i64, Period), String)>> {
+        if of.is_empty() {
+            return Ok(Vec::new());
+        }
+        let version = self.version_column.as_ref().map_or_else(|| "NULL".to_owned(), |column| format!("a.\"{}\"", column.as_str()));
+        let query = format!(
+            "SELECT f.place, {TAGS}, CAST({version} AS TEXT) FROM (SELECT key AS place, value ->> 0 AS bank_id, \
+             value ->> 1 AS fiscal_year, value ->> 2 AS quarter FROM json_each(?1)) f JOIN {} a ON {SAME_KEY}",
+            self.availability.quoted()
+        );
+        let keys: Vec<_> = of.iter().map(|(bank, period)| serde_json::json!([bank, period.year(), period.quarter().as_str()])).collect();
+        let doing = "looking at the sources of gaps";
+        let rows = sqlx::query(AssertSqlSafe(query))
+            .bind(serde_json::Value::Array(keys).to_string())
+            .fetch_all(&mut *self.connection().await?)
+            .await
+            .map_err(failed(doing))?;
+        let rows = rows.iter().map(|row| {
+            // What is no array of texts has no tags.
+            let tags = text(row, 1)?.and_then(|tags| serde_json::from_str(&tags).ok()).unwrap_or_default();
+            Ok((row.try_get(0)?, tags, text(row, 2)?))
+        });
+        Ok(sources(of, rows.collect::<sqlx::Result<Vec<_>>>().map_err(failed(doing))?))
     }
 
     async fn add_availability_on(&self, connection: &mut SqliteConnection, found: &[Available]) -> sqlx::Result<u64> {

@@ -29,6 +29,7 @@ impl Sqlite {
             connection: Mutex::new(None),
             target,
             availability: database.availability.clone(),
+            version_column: database.version_column.clone(),
             reports: database.reports.clone(),
             has_history: true,
             report_columns: OnceCell::new(),

@@ -1,51 +1,116 @@
-//! What is remembered of gaps, breakers and operators' orders.
+//! What is remembered of gaps and of ETLs that are taken for broken, and how others watch a run.
 
-use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteConnection;
 
-use super::Sqlite;
+use super::endings::bind_memory;
+use super::{Sqlite, begin_write};
 use crate::plan::breaker::OpenBreaker;
 use crate::plan::gap::GapKey;
-use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{AttemptEnd, Claim, Watched};
+use crate::plan::ids::RunId;
+use crate::plan::job::Watched;
 use crate::plan::memory::{GapState, Memory};
-use crate::plan::operator::{CancelAnswer, FoundJob, Order};
-use crate::plan::period::Period;
+use crate::plan::operator::FoundJob;
 use crate::store::Result;
+use crate::store::gap_columns::{GapStateColumns, remember, select_gap};
+use crate::store::record::{failed, rfc3339, storable, storable_json};
+use crate::store::rows::{BreakerColumns, FoundJobColumns, WatchedColumns};
 
 impl Sqlite {
-    pub(super) async fn attach(&self, _claim: Claim, _end: &AttemptEnd) -> Result<bool> {
-        todo!()
-    }
-
-    pub(super) async fn watch(&self, _run: RunId) -> Result<Vec<Watched>> {
-        todo!()
+    pub(super) async fn watch(&self, run: RunId) -> Result<Vec<Watched>> {
+        if !self.has_history {
+            return Ok(Vec::new());
+        }
+        let rows: sqlx::Result<Vec<WatchedColumns>> = sqlx::query_as(
+            "SELECT id, fence, cancel_by, cancel_reason FROM etl_jobs WHERE run_id = ?1 AND state = 'running' ORDER BY position, id",
+        )
+        .bind(run.to_string())
+        .fetch_all(&mut *self.connection().await?)
+        .await;
+        rows.and_then(|rows| rows.into_iter().map(WatchedColumns::watched).collect()).map_err(failed("looking at the run's jobs"))
     }
 
     pub(super) async fn gap_states(&self) -> Result<Vec<GapState>> {
-        Ok(Vec::new())
+        if !self.has_history {
+            return Ok(Vec::new());
+        }
+        let rows: sqlx::Result<Vec<GapStateColumns>> =
+            sqlx::query_as(AssertSqlSafe(format!("SELECT g.gap_key, {} FROM gap_states g WHERE g.noted ORDER BY g.gap_key", select_gap())))
+                .fetch_all(&mut *self.connection().await?)
+                .await;
+        rows.map(|rows| rows.into_iter().map(GapStateColumns::state).collect()).map_err(failed("looking at the past of gaps"))
     }
 
     pub(super) async fn open_breakers(&self) -> Result<Vec<OpenBreaker>> {
-        Ok(Vec::new())
+        if !self.has_history {
+            return Ok(Vec::new());
+        }
+        let rows: sqlx::Result<Vec<BreakerColumns>> =
+            sqlx::query_as("SELECT etl, opened_at, banks, etl_digest, probed, probed_at FROM breakers ORDER BY etl")
+                .fetch_all(&mut *self.connection().await?)
+                .await;
+        rows.and_then(|rows| rows.into_iter().map(BreakerColumns::breaker).collect()).map_err(failed("looking at the open breakers"))
     }
 
-    pub(super) async fn set_breaker(&self, _etl: &str, _breaker: Option<&OpenBreaker>, _refunds: &[(GapKey, i64, Memory)]) -> Result<()> {
-        todo!()
+    pub(super) async fn set_breaker(&self, etl: &str, breaker: Option<&OpenBreaker>, refunds: &[(GapKey, i64, Memory)]) -> Result<()> {
+        let mut connection = self.connection().await?;
+        set_breaker(&mut connection, etl, breaker, refunds).await.map_err(failed("recording a breaker"))
     }
 
-    pub(super) async fn sources(&self, _of: &[(i64, Period)]) -> Result<Vec<((i64, Period), String)>> {
-        Ok(Vec::new())
+    pub(super) async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<FoundJob>> {
+        if !self.has_history {
+            return Ok(Vec::new());
+        }
+        // Texts compare by their bytes, so that the ids with a prefix are a range of the index.
+        let condition = if prefix.is_empty() { "?1 = ''" } else { "id >= ?1 AND id < ?1 || 'g'" };
+        let rows: sqlx::Result<Vec<FoundJobColumns>> = sqlx::query_as(AssertSqlSafe(format!(
+            "SELECT id, run_id, gap_key, state FROM etl_jobs WHERE {condition}
+             ORDER BY queued_at DESC, started_at DESC NULLS LAST, position, id LIMIT ?2"
+        )))
+        .bind(prefix.to_ascii_lowercase())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.connection().await?)
+        .await;
+        rows.and_then(|rows| rows.into_iter().map(FoundJobColumns::job).collect()).map_err(failed("looking for a job"))
     }
+}
 
-    pub(super) async fn order(&self, _order: &Order, _gaps: &[GapKey]) -> Result<u64> {
-        todo!()
+async fn set_breaker(
+    connection: &mut SqliteConnection,
+    etl: &str,
+    breaker: Option<&OpenBreaker>,
+    refunds: &[(GapKey, i64, Memory)],
+) -> sqlx::Result<()> {
+    let mut transaction = begin_write(connection).await?;
+    write_breaker(&mut transaction, etl, breaker).await?;
+    let gap = remember('?', 3, false);
+    let statement = format!(
+        "UPDATE gap_states SET {} WHERE gap_key = ?1 AND fence = ?2
+         AND NOT EXISTS (SELECT 1 FROM etl_jobs WHERE gap_key = ?1 AND state = 'running')",
+        gap.set
+    );
+    for (key, fence, memory) in refunds {
+        let statement = sqlx::query(AssertSqlSafe(statement.clone())).bind(key.as_str()).bind(fence);
+        bind_memory(statement, memory).execute(&mut *transaction).await?;
     }
+    transaction.commit().await
+}
 
-    pub(super) async fn order_cancel(&self, _job: JobId, _by: &str, _reason: &str, _at: DateTime<Utc>) -> Result<CancelAnswer> {
-        todo!()
-    }
-
-    pub(super) async fn find_jobs(&self, _prefix: &str, _limit: u32) -> Result<Vec<FoundJob>> {
-        todo!()
-    }
+async fn write_breaker(connection: &mut SqliteConnection, etl: &str, breaker: Option<&OpenBreaker>) -> sqlx::Result<()> {
+    let statement = match breaker {
+        None => sqlx::query("DELETE FROM breakers WHERE etl = ?1").bind(storable(etl)),
+        Some(breaker) => sqlx::query(
+            "INSERT INTO breakers (etl, opened_at, banks, etl_digest, probed, probed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (etl) DO UPDATE SET opened_at = excluded.opened_at, banks = excluded.banks, etl_digest = excluded.etl_digest,
+                 probed = excluded.probed, probed_at = excluded.probed_at",
+        )
+        .bind(storable(etl))
+        .bind(rfc3339(breaker.since))
+        .bind(storable_json(&serde_json::json!(breaker.banks)))
+        .bind(storable(&breaker.etl_digest))
+        .bind(breaker.probed.as_deref().map(storable))
+        .bind(breaker.probed_at.map(rfc3339)),
+    };
+    statement.execute(connection).await?;
+    Ok(())
 }

@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::Sqlite;
-use crate::plan::settings::TableName;
+use crate::plan::settings::{ColumnName, TableName};
 use crate::store::columns::{Column, DataTable};
 use crate::store::record::failed;
 use crate::store::{Result, StoreError};
@@ -56,6 +56,8 @@ CREATE TABLE IF NOT EXISTS {reports} (
 
 impl Sqlite {
     pub(super) async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()> {
+        // SQLite does not tell upper from lower case in names, and those of the columns are here in lower case.
+        let version = self.version_column.as_ref().and_then(|version| ColumnName::parse(&version.as_str().to_ascii_lowercase()));
         for (which, name, writes) in
             [(DataTable::Availability, &self.availability, writes_availability), (DataTable::Reports, &self.reports, writes_reports)]
         {
@@ -67,7 +69,7 @@ impl Sqlite {
                     which.setting()
                 )));
             }
-            which.check(name, &self.target, &columns, writes)?;
+            which.check(name, &self.target, &columns, writes, version.as_ref())?;
         }
         Ok(())
     }

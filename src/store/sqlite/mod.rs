@@ -4,11 +4,14 @@
 //! beginning, since one that reads first and then writes would be refused when another process wrote in between.
 
 mod availability;
+mod claims;
 mod connect;
 mod containment;
 mod data_tables;
+mod endings;
 mod history;
 mod migrations;
+mod orders;
 mod reports;
 mod scan;
 
@@ -33,7 +36,7 @@ use crate::plan::job::{
 use crate::plan::memory::{GapState, Memory};
 use crate::plan::operator::{CancelAnswer, FoundJob, Order};
 use crate::plan::period::Period;
-use crate::plan::settings::TableName;
+use crate::plan::settings::{ColumnName, TableName};
 
 /// The adapter.
 #[derive(Debug)]
@@ -43,6 +46,7 @@ pub(super) struct Sqlite {
     /// The database as messages name it.
     target: String,
     availability: TableName,
+    version_column: Option<ColumnName>,
     reports: TableName,
     /// Whether our own tables are there; without them history is empty.
     has_history: bool,

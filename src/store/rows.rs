@@ -1,0 +1,192 @@
+//! Rows of our own tables as both adapters select them, and what they are as values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::gap_columns::{CancelColumns, MemoryColumns};
+use crate::plan::breaker::OpenBreaker;
+use crate::plan::fingerprint::Fingerprint;
+use crate::plan::gap::GapKey;
+use crate::plan::ids::{JobId, RunId};
+use crate::plan::job::{Claim, JobState, Owner, RunningJob, RunningRun, Watched};
+use crate::plan::operator::FoundJob;
+use crate::plan::period::Period;
+
+/// The columns of an owner.
+#[derive(sqlx::FromRow)]
+pub(super) struct OwnerColumns {
+    host: String,
+    boot_id: String,
+    pid: i64,
+    pid_started: i64,
+}
+
+impl OwnerColumns {
+    pub(super) fn owner(self) -> sqlx::Result<Owner> {
+        Ok(Owner {
+            host: self.host,
+            boot_id: self.boot_id,
+            pid: self.pid.try_into().map_err(undecodable)?,
+            pid_started: self.pid_started.try_into().map_err(undecodable)?,
+        })
+    }
+}
+
+/// A running run, as both adapters select it.
+#[derive(sqlx::FromRow)]
+pub(super) struct RunningRunColumns {
+    id: String,
+    expired: bool,
+    #[sqlx(flatten)]
+    owner: OwnerColumns,
+}
+
+impl RunningRunColumns {
+    pub(super) fn run(self) -> sqlx::Result<RunningRun> {
+        Ok(RunningRun { id: RunId::parse(&self.id).map_err(undecodable)?, owner: self.owner.owner()?, expired: self.expired })
+    }
+}
+
+/// A running job, as both adapters select it.
+#[derive(sqlx::FromRow)]
+pub(super) struct RunningJobColumns {
+    id: String,
+    run_id: String,
+    gap_key: String,
+    claimed: i64,
+    started_at: DateTime<Utc>,
+    planned_with: Option<String>,
+    #[sqlx(flatten)]
+    cancel: CancelColumns,
+    #[sqlx(flatten)]
+    owner: OwnerColumns,
+    #[sqlx(flatten)]
+    memory: MemoryColumns,
+}
+
+impl RunningJobColumns {
+    pub(super) fn job(self) -> sqlx::Result<RunningJob> {
+        Ok(RunningJob {
+            claim: Claim { job: JobId::parse(&self.id).map_err(undecodable)?, fence: self.claimed },
+            run: RunId::parse(&self.run_id).map_err(undecodable)?,
+            gap: GapKey::stored(self.gap_key),
+            owner: self.owner.owner()?,
+            since: self.started_at,
+            memory: self.memory.memory(),
+            fingerprint: self.planned_with.as_deref().and_then(Fingerprint::parse),
+            cancel: self.cancel.request(),
+        })
+    }
+}
+
+/// A job of a run, as both adapters watch it.
+#[derive(sqlx::FromRow)]
+pub(super) struct WatchedColumns {
+    id: String,
+    fence: i64,
+    #[sqlx(flatten)]
+    cancel: CancelColumns,
+}
+
+impl WatchedColumns {
+    pub(super) fn watched(self) -> sqlx::Result<Watched> {
+        let claim = Claim { job: JobId::parse(&self.id).map_err(undecodable)?, fence: self.fence };
+        Ok(Watched { claim, cancel: self.cancel.request() })
+    }
+}
+
+/// A job, as both adapters find it.
+#[derive(sqlx::FromRow)]
+pub(super) struct FoundJobColumns {
+    id: String,
+    run_id: String,
+    gap_key: String,
+    state: String,
+}
+
+impl FoundJobColumns {
+    pub(super) fn job(self) -> sqlx::Result<FoundJob> {
+        Ok(FoundJob {
+            id: JobId::parse(&self.id).map_err(undecodable)?,
+            run: RunId::parse(&self.run_id).map_err(undecodable)?,
+            gap: GapKey::stored(self.gap_key),
+            state: job_state(&self.state)?,
+        })
+    }
+}
+
+/// A job that is to be cancelled, as both adapters select it.
+#[derive(sqlx::FromRow)]
+pub(super) struct CancelledColumns {
+    pub(super) gap_key: String,
+    state: String,
+    /// Whether it ended just so by the same order, given before.
+    pub(super) is_repeated: bool,
+    #[sqlx(flatten)]
+    cancel: CancelColumns,
+    #[sqlx(flatten)]
+    owner: OwnerColumns,
+}
+
+impl CancelledColumns {
+    pub(super) fn state(&self) -> sqlx::Result<JobState> {
+        job_state(&self.state)
+    }
+
+    /// Its owner, and whether he was asked to stop it.
+    pub(super) fn owner(self) -> sqlx::Result<(Owner, bool)> {
+        Ok((self.owner.owner()?, self.cancel.request().is_some()))
+    }
+}
+
+fn job_state(name: &str) -> sqlx::Result<JobState> {
+    JobState::parse(name).ok_or_else(|| sqlx::Error::Decode(format!("no state of a job: {name}").into()))
+}
+
+/// An open breaker, as both adapters select it.
+#[derive(sqlx::FromRow)]
+pub(super) struct BreakerColumns {
+    etl: String,
+    opened_at: DateTime<Utc>,
+    banks: String,
+    etl_digest: String,
+    probed: Option<String>,
+    probed_at: Option<DateTime<Utc>>,
+}
+
+impl BreakerColumns {
+    pub(super) fn breaker(self) -> sqlx::Result<OpenBreaker> {
+        Ok(OpenBreaker {
+            etl: self.etl,
+            since: self.opened_at,
+            banks: serde_json::from_str(&self.banks).map_err(undecodable)?,
+            etl_digest: self.etl_digest,
+            probed: self.probed,
+            probed_at: self.probed_at,
+        })
+    }
+}
+
+/// What the availability rows of one bank and period say: tags, and values of the `version_column`.
+type Said = (BTreeSet<String>, BTreeSet<String>);
+
+/// Puts together what the rows of each bank and period say: the place in `of`, the tags, the value of the `version_column`.
+pub(super) fn sources(
+    of: &[(i64, Period)],
+    rows: impl IntoIterator<Item = (i64, Vec<String>, Option<String>)>,
+) -> Vec<((i64, Period), String)> {
+    let mut said: BTreeMap<i64, Said> = BTreeMap::new();
+    for (place, tags, version) in rows {
+        let (all_tags, versions) = said.entry(place).or_default();
+        all_tags.extend(tags);
+        versions.extend(version);
+    }
+    said.into_iter()
+        .filter_map(|(place, said)| Some((*of.get(usize::try_from(place).ok()?)?, serde_json::json!(said).to_string())))
+        .collect()
+}
+
+fn undecodable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
