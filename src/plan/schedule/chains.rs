@@ -118,9 +118,6 @@ impl Chains {
                 self.waiting.insert((until, chain));
                 return;
             }
-            if let State::Backoff { attempt, .. } = self.chains[chain].state {
-                self.chains[chain].state = State::Ready { attempt };
-            }
             self.unplaced.insert(chain);
         }
     }
@@ -139,13 +136,22 @@ impl Chains {
         None
     }
 
-    /// Puts a chain where its state belongs.
-    pub(super) fn place(&mut self, head: Head, etl: EtlIndex, gated: bool) {
-        match self.chains[head.chain].state {
-            State::Backoff { until, .. } => drop(self.waiting.insert((until, head.chain))),
-            State::Ready { .. } if gated => drop(self.gated.insert(head.chain)),
-            State::Ready { .. } => drop(self.pools[self.pool_of[etl]].ready.insert(head.chain)),
-            State::Running => {}
+    /// Puts a chain where its state belongs at `now`.
+    pub(super) fn place(&mut self, head: Head, etl: EtlIndex, gated: bool, now: Duration) {
+        let state = &mut self.chains[head.chain].state;
+        match *state {
+            State::Backoff { until, .. } if until > now => {
+                self.waiting.insert((until, head.chain));
+                return;
+            }
+            State::Backoff { attempt, .. } => *state = State::Ready { attempt },
+            State::Ready { .. } => {}
+            State::Running => return,
+        }
+        if gated {
+            self.gated.insert(head.chain);
+        } else {
+            self.pools[self.pool_of[etl]].ready.insert(head.chain);
         }
     }
 
