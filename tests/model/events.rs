@@ -21,14 +21,26 @@ pub(crate) enum Event {
     Killed(usize),
 }
 
-pub(crate) fn any_event() -> impl Strategy<Value = Event> {
-    let fault = prop_oneof![
+pub(crate) fn any_fault() -> impl Strategy<Value = Fault> + Clone {
+    prop_oneof![
         4 => Just(Fault::Fails),
         1 => Just(Fault::Permanent),
         2 => Just(Fault::NotReady),
         1 => Just(Fault::Misconfigured),
         2 => Just(Fault::Flaky),
-    ];
+    ]
+}
+
+pub(crate) fn any_end() -> impl Strategy<Value = End> {
+    prop_oneof![
+        3 => Just(End::Natural),
+        1 => (0_usize..40).prop_map(End::Stopped),
+        1 => (0_usize..40).prop_map(End::Killed),
+    ]
+}
+
+pub(crate) fn any_event() -> impl Strategy<Value = Event> {
+    let fault = any_fault();
     prop_oneof![
         4 => Just(Event::NewData),
         4 => (0_usize..2, 0..BANKS, fault.clone()).prop_map(|(etl, bank, fault)| Event::BankBreaks(etl, bank, fault)),

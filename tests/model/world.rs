@@ -93,6 +93,8 @@ pub(crate) struct World {
     pub(crate) etl_faults: BTreeMap<EtlIndex, Fault>,
     /// True minutes at which runs of a gap were charged.
     pub(crate) charged: HashMap<Gap, Vec<i64>>,
+    /// Whether other invocations use the pool now and then, so that attempts cannot begin.
+    pub(crate) pool_is_shared: bool,
     attempts: u64,
 }
 
@@ -154,6 +156,7 @@ impl World {
             bank_faults: BTreeMap::new(),
             etl_faults: BTreeMap::new(),
             charged: HashMap::new(),
+            pool_is_shared: false,
             attempts: 0,
         };
         for text in periods {
@@ -207,6 +210,13 @@ impl World {
         self.attempts += 1;
         let fault = self.etl_faults.get(&gap.etl).or_else(|| self.bank_faults.get(&(gap.etl, gap.bank)));
         fault.map_or(Class::Success, |fault| fault.class(self.attempts))
+    }
+
+    /// Whether an attempt of this ETL cannot begin, as others use its pool.
+    fn is_pool_full(&mut self, etl: EtlIndex) -> bool {
+        let asked = self.pool_is_shared && self.etls[etl].pool.is_some();
+        self.attempts += u64::from(asked);
+        asked && self.attempts.is_multiple_of(3)
     }
 
     fn known(&self) -> Known {
@@ -343,7 +353,7 @@ impl<'a> Run<'a> {
     }
 
     fn drive(mut self, end: End) -> Tick {
-        let most = self.plan.jobs.len() * 12 + 10;
+        let most = self.plan.jobs.len() * 40 + 40;
         for _ in 0..most {
             match end {
                 End::Stopped(after) if self.ended >= after => self.schedule.halt(NotStarted::Stopped),
@@ -408,7 +418,8 @@ impl<'a> Run<'a> {
         assert!(chain.iter().take_while(|other| **other != job).all(|other| self.progress[*other] == Progress::Over));
         let rank = |job: &JobIndex| {
             let gap = self.plan.jobs[*job].gap;
-            (std::cmp::Reverse(gap.period), gap.etl)
+            let quarters = i64::from(gap.period.year()) * 4 + gap.period.quarter() as i64;
+            (if self.world.settings.order == Order::NewestFirst { -quarters } else { quarters }, gap.etl)
         };
         let ordinary: Vec<JobIndex> = chain.iter().copied().filter(|job| self.plan.jobs[*job].gate != Gate::Probe).collect();
         assert!(ordinary.is_sorted_by_key(rank));
@@ -424,6 +435,12 @@ impl<'a> Run<'a> {
         self.ended += 1;
         let (planned, attempt) = (&self.plan.jobs[job], self.attempt[&job]);
         let gap = planned.gap;
+        if self.world.is_pool_full(gap.etl) {
+            self.progress[job] = if attempt == 1 { Progress::Queued } else { Progress::Waiting };
+            let later = After::Later(Duration::from_secs(20));
+            assert_eq!(self.schedule.ended(self.plan, job, None, later, attempt, self.now), []);
+            return;
+        }
         let class = if stopped { Class::Interrupted } else { self.world.class(gap) };
         let after = after(class, attempt, &self.world.etls[gap.etl].retry, 0.5);
         let at = self.world.now() + TimeDelta::from_std(self.now).unwrap();
