@@ -139,9 +139,7 @@ proptest! {
         for bank in &bad {
             world.bank_faults.insert((0, *bank), if permanent { Fault::Permanent } else { Fault::Fails });
         }
-        let mut version = 0;
-        for _ in 0..96 * 10 {
-            version += 1;
+        for version in 0..96 * 10 {
             world.versions.extend(bad.iter().map(|bank| ((*bank, period("2019Q4")), version)));
             world.tick(End::Natural);
         }

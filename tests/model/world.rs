@@ -42,12 +42,11 @@ pub(crate) enum Fault {
 impl Fault {
     fn class(self, attempts: u64) -> Class {
         match self {
-            Self::Fails => Class::Transient,
             Self::Permanent => Class::Permanent,
             Self::NotReady => Class::NotReady,
             Self::Misconfigured => Class::Configuration,
             Self::Flaky if attempts.is_multiple_of(2) => Class::Success,
-            Self::Flaky => Class::Transient,
+            Self::Fails | Self::Flaky => Class::Transient,
         }
     }
 }
