@@ -61,3 +61,42 @@ impl Streak {
         &self.banks
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAILED: (JobState, bool) = (JobState::Failed, true);
+
+    #[test]
+    fn it_takes_as_many_banks_as_are_planned_but_2_to_5() {
+        for (most, planned, needed) in [(5, 14, 5), (5, 3, 3), (5, 2, 2), (5, 1, 2), (5, 0, 2), (1, 14, 2), (0, 0, 2), (20, 14, 14)] {
+            let mut streak = Streak::new(most, planned);
+            let full = (0..20).find(|bank| streak.ended(*bank, FAILED.0, FAILED.1));
+            assert_eq!(full, Some(needed - 1), "{most} {planned}");
+            assert_eq!(streak.banks(), (0..needed).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn only_different_banks_count() {
+        let mut streak = Streak::new(2, 14);
+        assert!(!streak.ended(3, FAILED.0, FAILED.1));
+        assert!(!streak.ended(3, FAILED.0, FAILED.1));
+        assert!(streak.ended(4, FAILED.0, FAILED.1));
+    }
+
+    #[test]
+    fn a_success_breaks_it_and_what_is_neither_says_nothing() {
+        let mut streak = Streak::new(2, 14);
+        streak.ended(0, FAILED.0, FAILED.1);
+        for state in [JobState::Queued, JobState::Running, JobState::Skipped, JobState::Cancelled, JobState::Lost] {
+            assert!(!streak.ended(1, state, true), "{state:?}");
+        }
+        assert!(!streak.ended(1, JobState::Failed, false), "another attempt could not help");
+        assert_eq!(streak.banks(), [0]);
+        assert!(!streak.ended(2, JobState::Succeeded, false));
+        assert_eq!(streak.banks(), [0; 0]);
+        assert!(!streak.ended(1, FAILED.0, FAILED.1));
+    }
+}

@@ -81,8 +81,8 @@ pub struct Memory {
     pub rest: Option<Rest>,
     /// It is left alone until somebody or something changes that.
     pub quarantine: Option<Quarantine>,
-    /// Whether a change of its sources or its ETL has already ended a rest or quarantine. Data that changes all the time must
-    /// not undo every rest.
+    /// Whether it was tried again after a change of its sources or its ETL, and failed again. Data that changes all the time
+    /// must not undo every rest.
     pub released: bool,
     /// Its sources and its ETL when it last failed.
     pub fingerprint: Option<Fingerprint>,
@@ -215,8 +215,8 @@ pub struct Failure<'a> {
 impl Memory {
     /// Whether the gap may be tried at `now`, its sources and ETL being what `current` says (`None`: as they were).
     ///
-    /// A change ends rest and quarantine at once, but only the first one does since the gap's last success; after that it lifts
-    /// the quarantine, and the rest goes on. A rest that begins in the future is over: the clock was set back, and a wait that
+    /// The first change since the gap's last success ends rest and quarantine at once. A later one lifts the quarantine only, and
+    /// the rest goes on: then the gap is tried at most once in the longest rest, however often its sources change. A rest that begins in the future is over: the clock was set back, and a wait that
     /// cannot be measured must not last for ever.
     #[must_use]
     pub fn standing(&self, now: DateTime<Utc>, current: Option<&Fingerprint>) -> Standing {
@@ -257,7 +257,7 @@ impl Memory {
         let why = why.or((failed_runs >= policy.quarantine_after).then_some(QuarantineReason::Failures));
         Self {
             failed_runs,
-            probes: self.probes + u32::from(failure.probe),
+            probes: self.probes.saturating_add(u32::from(failure.probe)),
             refunded: self.refunded,
             not_ready: 0,
             lost: 0,
@@ -278,6 +278,7 @@ impl Memory {
             not_ready,
             lost: 0,
             rest: Some(rest(at, span, RestReason::NotReady)),
+            quarantine: self.unless_lifted(fingerprint),
             released: self.released || self.has_changed(fingerprint),
             fingerprint: fingerprint.cloned(),
             error: Some(error.to_owned()),
@@ -293,7 +294,7 @@ impl Memory {
         let error = "its owner died over it".to_owned();
         Self {
             lost,
-            quarantine: self.quarantine.or((lost >= LOSSES).then_some(crashes)),
+            quarantine: self.unless_lifted(fingerprint).or((lost >= LOSSES).then_some(crashes)),
             released: self.released || self.has_changed(fingerprint),
             fingerprint: fingerprint.cloned(),
             error: Some(error),
@@ -301,18 +302,27 @@ impl Memory {
         }
     }
 
-    /// Takes back `runs` failed runs that an outage of the ETL explains, as far as there is something left to take back.
+    /// The quarantine, unless a change lifted it: what was tried after the change starts from there, also where that try
+    /// neither failed nor succeeded.
+    fn unless_lifted(&self, fingerprint: Option<&Fingerprint>) -> Option<Quarantine> {
+        self.quarantine.filter(|_| !self.has_changed(fingerprint))
+    }
+
+    /// Takes back `runs` failed runs that an outage of the ETL explains, as far as there is something left to take back, and
+    /// ends the rest that came of them. Since a gap's last success at most as many runs are taken back as lead to quarantine: a
+    /// gap that always fails is quarantined after twice that many runs at the latest, whatever breakers do.
     #[must_use]
     pub fn refunded(&self, runs: u32, policy: &Cooldown) -> Self {
+        let probes = self.probes.saturating_sub(runs);
         let runs = runs.min(self.failed_runs).min(policy.quarantine_after.saturating_sub(self.refunded));
         if runs == 0 {
-            return Self { probes: 0, ..self.clone() };
+            return Self { probes, ..self.clone() };
         }
         let failed_runs = self.failed_runs - runs;
         let stays = |quarantine: &Quarantine| quarantine.why != QuarantineReason::Failures || failed_runs >= policy.quarantine_after;
         Self {
             failed_runs,
-            probes: 0,
+            probes,
             refunded: self.refunded + runs,
             rest: self.rest.filter(|rest| rest.why != RestReason::Failed),
             quarantine: self.quarantine.filter(stays),
@@ -325,3 +335,6 @@ fn rest(since: DateTime<Utc>, span: Duration, why: RestReason) -> Rest {
     let until = TimeDelta::from_std(span).ok().and_then(|span| since.checked_add_signed(span));
     Rest { since, until: until.unwrap_or(DateTime::<Utc>::MAX_UTC), why }
 }
+
+#[cfg(test)]
+mod tests;

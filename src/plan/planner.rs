@@ -211,7 +211,7 @@ impl<'a> Planner<'a> {
         let settled = self.known.settled.contains(&key);
         let exists = candidate.exists || settled;
         let unmet = self.unmet(gap, &candidate.needs_met);
-        let rank = self.rank(gap, &unmet);
+        let rank = self.rank(gap, &key, &unmet);
         let lacking = unmet.iter().copied().find(|need| !self.ranks.contains_key(&Gap { etl: *need, ..gap }));
         let state = self.known.gaps.get(&key);
         let facts = Facts {
@@ -351,8 +351,8 @@ impl<'a> Planner<'a> {
     }
 
     /// The rank of a gap that lacks the reports `unmet`.
-    fn rank(&self, gap: Gap, unmet: &[EtlIndex]) -> Rank {
-        let (mut place, mut tried) = self.standing_of(gap);
+    fn rank(&self, gap: Gap, key: &GapKey, unmet: &[EtlIndex]) -> Rank {
+        let (mut place, mut tried) = self.standing_of(gap, key);
         for need in unmet {
             let need = Gap { etl: *need, ..gap };
             let (need_place, need_tried) = match self.ranks.get(&need) {
@@ -372,16 +372,16 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn standing_of(&self, gap: Gap) -> (Place, bool) {
+    fn standing_of(&self, gap: Gap, key: &GapKey) -> (Place, bool) {
         let deferred = !self.selection.force && self.known.breakers.contains_key(&gap.etl);
-        let tried = !self.known.gaps.is_empty() && self.known.gaps.get(&self.key(gap)).is_some_and(|state| state.memory.is_tried());
+        let tried = self.known.gaps.get(key).is_some_and(|state| state.memory.is_tried());
         (if deferred { Place::Deferred } else { Place::Free }, tried)
     }
 
     /// The same for a gap that is not kept, with all that it may need: enough to tell whether it was cut off.
     fn standing_with_needs(&self, gap: Gap) -> (Place, bool) {
         let needs = self.etls[gap.etl].needs.iter().map(|need| self.standing_with_needs(Gap { etl: *need, ..gap }));
-        needs.fold(self.standing_of(gap), |(place, tried), need| (place.max(need.0), tried || need.1))
+        needs.fold(self.standing_of(gap, &self.key(gap)), |(place, tried), need| (place.max(need.0), tried || need.1))
     }
 
     /// Whether the gap would be cut off by `max_jobs` anyway, as then its need may have been too.

@@ -174,7 +174,7 @@ impl Schedule {
         }
         self.chains.wake(now);
         loop {
-            if let Some(step) = self.place_chains(plan) {
+            if let Some(step) = self.place_chains(plan, now) {
                 return step;
             }
             if self.chains.running() < self.slots
@@ -232,11 +232,11 @@ impl Schedule {
     }
 
     /// Finds the place of each chain that has none, until one of them has a job that must not be started (any more).
-    fn place_chains(&mut self, plan: &Plan) -> Option<Step> {
+    fn place_chains(&mut self, plan: &Plan, now: Duration) -> Option<Step> {
         while let Some(head) = self.chains.unplaced() {
             match self.leave(plan, head) {
-                Leave::Granted => self.chains.place(head, plan.jobs[head.job].gap.etl, false),
-                Leave::Gated => self.chains.place(head, plan.jobs[head.job].gap.etl, true),
+                Leave::Granted => self.chains.place(head, plan.jobs[head.job].gap.etl, false, now),
+                Leave::Gated => self.chains.place(head, plan.jobs[head.job].gap.etl, true, now),
                 Leave::Refused(reason) => return Some(self.refuse(plan, head, reason)),
             }
         }

@@ -14,7 +14,7 @@ pub(super) type ChainIndex = usize;
 /// All chains, each in exactly one of the sets, running, or finished.
 #[derive(Debug)]
 pub(super) struct Chains {
-    chains: Vec<Chain>,
+    all: Vec<Chain>,
     chain_of: Vec<ChainIndex>,
     pools: Vec<Pool>,
     pool_of: Vec<usize>,
@@ -66,20 +66,10 @@ impl Chains {
                 chain_of[*job] = chain;
             }
         }
-        let chains: Vec<Chain> =
+        let all: Vec<Chain> =
             plan.chains.iter().map(|jobs| Chain { jobs: jobs.iter().copied().collect(), state: State::Ready { attempt: 1 } }).collect();
-        let unplaced: BTreeSet<ChainIndex> = (0..chains.len()).filter(|chain| !chains[*chain].jobs.is_empty()).collect();
-        Self {
-            left: unplaced.len(),
-            chains,
-            chain_of,
-            pools,
-            pool_of,
-            unplaced,
-            gated: BTreeSet::new(),
-            waiting: BTreeSet::new(),
-            running: 0,
-        }
+        let unplaced: BTreeSet<ChainIndex> = (0..all.len()).filter(|chain| !all[*chain].jobs.is_empty()).collect();
+        Self { left: unplaced.len(), all, chain_of, pools, pool_of, unplaced, gated: BTreeSet::new(), waiting: BTreeSet::new(), running: 0 }
     }
 
     /// How many attempts are under way.
@@ -99,7 +89,7 @@ impl Chains {
 
     /// The gated chains' heads.
     pub(super) fn gated(&self) -> impl Iterator<Item = JobIndex> {
-        self.gated.iter().filter_map(|chain| self.chains[*chain].jobs.front().copied())
+        self.gated.iter().filter_map(|chain| self.all[*chain].jobs.front().copied())
     }
 
     /// Something happened that may concern any job that is not running.
@@ -118,9 +108,6 @@ impl Chains {
                 self.waiting.insert((until, chain));
                 return;
             }
-            if let State::Backoff { attempt, .. } = self.chains[chain].state {
-                self.chains[chain].state = State::Ready { attempt };
-            }
             self.unplaced.insert(chain);
         }
     }
@@ -128,30 +115,39 @@ impl Chains {
     /// A chain that is to be looked at; then it is to be [placed](Self::place), or its head [taken out](Self::take_out).
     pub(super) fn unplaced(&mut self) -> Option<Head> {
         while let Some(chain) = self.unplaced.pop_first() {
-            let begun = match self.chains[chain].state {
+            let begun = match self.all[chain].state {
                 State::Ready { attempt } | State::Backoff { attempt, .. } => attempt > 1,
                 State::Running => continue,
             };
-            if let Some(job) = self.chains[chain].jobs.front() {
+            if let Some(job) = self.all[chain].jobs.front() {
                 return Some(Head { chain, job: *job, begun });
             }
         }
         None
     }
 
-    /// Puts a chain where its state belongs.
-    pub(super) fn place(&mut self, head: Head, etl: EtlIndex, gated: bool) {
-        match self.chains[head.chain].state {
-            State::Backoff { until, .. } => drop(self.waiting.insert((until, head.chain))),
-            State::Ready { .. } if gated => drop(self.gated.insert(head.chain)),
-            State::Ready { .. } => drop(self.pools[self.pool_of[etl]].ready.insert(head.chain)),
-            State::Running => {}
+    /// Puts a chain where its state belongs at `now`.
+    pub(super) fn place(&mut self, head: Head, etl: EtlIndex, gated: bool, now: Duration) {
+        let state = &mut self.all[head.chain].state;
+        match *state {
+            State::Backoff { until, .. } if until > now => {
+                self.waiting.insert((until, head.chain));
+                return;
+            }
+            State::Backoff { attempt, .. } => *state = State::Ready { attempt },
+            State::Ready { .. } => {}
+            State::Running => return,
+        }
+        if gated {
+            self.gated.insert(head.chain);
+        } else {
+            self.pools[self.pool_of[etl]].ready.insert(head.chain);
         }
     }
 
     /// Takes the head out of its chain; the next job is to be looked at.
     pub(super) fn take_out(&mut self, chain: ChainIndex) {
-        let Chain { jobs, state } = &mut self.chains[chain];
+        let Chain { jobs, state } = &mut self.all[chain];
         jobs.pop_front();
         *state = State::Ready { attempt: 1 };
         if jobs.is_empty() {
@@ -168,7 +164,7 @@ impl Chains {
         let index = pool.ready.pop_first()?;
         pool.used += 1;
         self.running += 1;
-        let chain = &mut self.chains[index];
+        let chain = &mut self.all[index];
         let attempt = match chain.state {
             State::Ready { attempt } | State::Backoff { attempt, .. } => attempt,
             State::Running => return None,
@@ -180,7 +176,7 @@ impl Chains {
     /// The attempt of a job is over; its chain, if that job was running.
     pub(super) fn ended(&mut self, job: JobIndex, etl: EtlIndex) -> Option<ChainIndex> {
         let index = *self.chain_of.get(job)?;
-        let chain = &self.chains[index];
+        let chain = &self.all[index];
         if chain.state != State::Running || chain.jobs.front() != Some(&job) {
             return None;
         }
@@ -198,7 +194,7 @@ impl Chains {
 
     /// The head of a chain that was running is to be tried (again) later.
     pub(super) fn put_off(&mut self, chain: ChainIndex, until: Duration, attempt: u32) {
-        self.chains[chain].state = State::Backoff { until, attempt };
+        self.all[chain].state = State::Backoff { until, attempt };
         self.unplaced.insert(chain);
     }
 }

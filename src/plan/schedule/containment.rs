@@ -122,8 +122,9 @@ impl Containment {
             return Leave::Refused(NotStarted::BankStopped);
         }
         match (guard.breaker, planned.gate) {
-            (Breaker::Here, Gate::Open | Gate::Probe | Gate::BehindProbe) => Leave::Refused(NotStarted::Breaker(etl)),
-            (Breaker::Before { probing: false }, Gate::BehindProbe) => Leave::Refused(NotStarted::Breaker(etl)),
+            (Breaker::Here, Gate::Open | Gate::Probe | Gate::BehindProbe) | (Breaker::Before { probing: false }, Gate::BehindProbe) => {
+                Leave::Refused(NotStarted::Breaker(etl))
+            }
             (Breaker::Before { probing: true }, Gate::BehindProbe) => Leave::Gated,
             (Breaker::Closed | Breaker::Before { .. }, Gate::Open | Gate::Probe) | (Breaker::Closed, Gate::BehindProbe) => Leave::Granted,
         }
@@ -165,7 +166,8 @@ impl Containment {
             Verdict::Exhausted => match (guard.breaker, planned.gate) {
                 // A probe's failure is given back when the breaker closes.
                 (Breaker::Before { .. }, Gate::Probe) => {}
-                (Breaker::Here, _) | (Breaker::Before { .. }, Gate::Open | Gate::BehindProbe) => notices.push(Notice::Refund(job)),
+                (Breaker::Here, Gate::Open | Gate::Probe | Gate::BehindProbe)
+                | (Breaker::Before { .. }, Gate::Open | Gate::BehindProbe) => notices.push(Notice::Refund(job)),
                 (Breaker::Closed, Gate::Open | Gate::Probe | Gate::BehindProbe) => {
                     guard.failed.push(job);
                     if guard.streak.ended(planned.gap.bank, JobState::Failed, true) {

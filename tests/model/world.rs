@@ -1,0 +1,477 @@
+//! A simulated world: banks, data, ETLs that fail, a clock, and runs that are planned and driven as the program does it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use etl_orch::plan::breaker::OpenBreaker;
+use etl_orch::plan::etl::{CommandSpec, Etl, EtlIndex, Pool, ReportsBy};
+use etl_orch::plan::facts::{AvailabilityKey, Candidate};
+use etl_orch::plan::fingerprint::Fingerprint;
+use etl_orch::plan::gap::{Gap, GapKey};
+use etl_orch::plan::institution::{Institution, Institutions};
+use etl_orch::plan::known::Known;
+use etl_orch::plan::memory::{Cooldown, Failure, GapState, Memory};
+use etl_orch::plan::outcome::{Class, ExitCodes};
+use etl_orch::plan::period::Period;
+use etl_orch::plan::planner::{Gate, Plan, Planner};
+use etl_orch::plan::retry::RetryPolicy;
+use etl_orch::plan::schedule::{After, JobIndex, NotStarted, Notice, Schedule, Step, after};
+use etl_orch::plan::selection::Selection;
+use etl_orch::plan::settings::{ChainBy, Order, RunSettings};
+
+pub(crate) const BANKS: usize = 14;
+pub(crate) const TICK: i64 = 15;
+
+/// What an ETL does for a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It exits 1.
+    Fails,
+    /// It exits 65.
+    Permanent,
+    /// It exits 66.
+    NotReady,
+    /// It exits 78.
+    Misconfigured,
+    /// It fails every other attempt.
+    Flaky,
+}
+
+impl Fault {
+    fn class(self, attempts: u64) -> Class {
+        match self {
+            Self::Permanent => Class::Permanent,
+            Self::NotReady => Class::NotReady,
+            Self::Misconfigured => Class::Configuration,
+            Self::Flaky if attempts.is_multiple_of(2) => Class::Success,
+            Self::Fails | Self::Flaky => Class::Transient,
+        }
+    }
+}
+
+/// How a run is ended from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By itself.
+    Natural,
+    /// It is told to stop after so many attempts ended.
+    Stopped(usize),
+    /// It dies after so many attempts ended.
+    Killed(usize),
+}
+
+/// What a run came to.
+#[derive(Debug, Default)]
+pub(crate) struct Tick {
+    /// The jobs of which an attempt was started.
+    pub(crate) started: HashSet<Gap>,
+    /// The probes among them.
+    pub(crate) probes: Vec<Gap>,
+    /// Whether a breaker of this ETL was open when the run began, and when it ended.
+    pub(crate) open: BTreeMap<EtlIndex, (bool, bool)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    /// True time since the start, in minutes.
+    pub(crate) minutes: i64,
+    /// What the clock is off by.
+    pub(crate) clock_off: TimeDelta,
+    pub(crate) institutions: Institutions,
+    pub(crate) etls: Vec<Etl>,
+    pub(crate) settings: RunSettings,
+    pub(crate) available: BTreeSet<(usize, Period)>,
+    pub(crate) made: BTreeSet<(EtlIndex, usize, Period)>,
+    pub(crate) versions: HashMap<(usize, Period), u64>,
+    pub(crate) states: BTreeMap<GapKey, GapState>,
+    pub(crate) breakers: HashMap<EtlIndex, OpenBreaker>,
+    /// Faults of banks, by ETL.
+    pub(crate) bank_faults: BTreeMap<(EtlIndex, usize), Fault>,
+    pub(crate) etl_faults: BTreeMap<EtlIndex, Fault>,
+    /// True minutes at which runs of a gap were charged.
+    pub(crate) charged: HashMap<Gap, Vec<i64>>,
+    /// Whether other invocations use the pool now and then, so that attempts cannot begin.
+    pub(crate) pool_is_shared: bool,
+    attempts: u64,
+}
+
+pub(crate) fn period(text: &str) -> Period {
+    text.parse().unwrap()
+}
+
+fn etl(name: &str, report_type: &str, needs: Vec<EtlIndex>) -> Etl {
+    Etl {
+        name: name.to_owned(),
+        report_type: report_type.to_owned(),
+        description: None,
+        requires: vec!["transcripts".to_owned()],
+        needs,
+        command: CommandSpec {
+            argv: Vec::new(),
+            cwd: PathBuf::from("/"),
+            env: Vec::new(),
+            env_file: None,
+            timeout: Duration::from_secs(60),
+            grace: Duration::from_secs(10),
+        },
+        reports: ReportsBy::Etl,
+        exit_codes: ExitCodes::default(),
+        retry: RetryPolicy::default(),
+        warn_after: None,
+        pool: None,
+        version: None,
+    }
+}
+
+impl World {
+    /// All banks have data for these periods, and nothing is made yet.
+    pub(crate) fn new(periods: &[&str]) -> Self {
+        let bank = |id: i64| Institution { key: format!("B{id:02}"), id, name: format!("Bank {id}"), kind: None, priority: 0 };
+        let mut summary = etl("call_summary", "Call Summary", Vec::new());
+        summary.pool = Some(Pool { name: "gpu".to_owned(), limit: 3 });
+        let mut world = Self {
+            minutes: 0,
+            clock_off: TimeDelta::zero(),
+            institutions: Institutions::new((1..).take(BANKS).map(bank).collect()),
+            etls: vec![summary, etl("key_themes", "Key Themes", vec![0])],
+            settings: RunSettings {
+                max_parallel: 4,
+                chain_by: ChainBy::Bank,
+                order: Order::NewestFirst,
+                max_jobs: 500,
+                from_year: None,
+                deadline: None,
+                lease: Duration::from_secs(600),
+                cooldown: Cooldown::default(),
+                breaker_banks: 5,
+            },
+            available: BTreeSet::new(),
+            made: BTreeSet::new(),
+            versions: HashMap::new(),
+            states: BTreeMap::new(),
+            breakers: HashMap::new(),
+            bank_faults: BTreeMap::new(),
+            etl_faults: BTreeMap::new(),
+            charged: HashMap::new(),
+            pool_is_shared: false,
+            attempts: 0,
+        };
+        for text in periods {
+            world.new_period(period(text));
+        }
+        world
+    }
+
+    /// Data for a period arrives for all banks.
+    pub(crate) fn new_period(&mut self, period: Period) {
+        self.available.extend((0..BANKS).map(|bank| (bank, period)));
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        let start: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
+        start + TimeDelta::minutes(self.minutes) + self.clock_off
+    }
+
+    pub(crate) fn key(&self, gap: Gap) -> GapKey {
+        GapKey::report(self.institutions.get(gap.bank), gap.period, &self.etls[gap.etl])
+    }
+
+    /// What is missing.
+    pub(crate) fn missing(&self) -> Vec<Gap> {
+        let all =
+            (0..self.etls.len()).flat_map(|etl| self.available.iter().map(move |(bank, period)| Gap { bank: *bank, period: *period, etl }));
+        all.filter(|gap| !self.made.contains(&(gap.etl, gap.bank, gap.period))).collect()
+    }
+
+    pub(crate) fn memory(&self, gap: Gap) -> Memory {
+        self.states.get(&self.key(gap)).map(|state| state.memory.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn remember(&mut self, gap: Gap, memory: Memory) {
+        let key = self.key(gap);
+        let blank = GapState { key: key.clone(), fence: 0, memory: Memory::default(), skip: None, forced: false };
+        self.states.entry(key).or_insert(blank).memory = memory;
+    }
+
+    /// An operator orders all gaps to be tried again.
+    pub(crate) fn retry_all(&mut self) {
+        self.states.clear();
+    }
+
+    fn fingerprint(&self, gap: Gap) -> Fingerprint {
+        let version = self.versions.get(&(gap.bank, gap.period)).copied().unwrap_or_default();
+        Fingerprint { sources: format!("{version:x}"), etl: "e".to_owned() }
+    }
+
+    fn class(&mut self, gap: Gap) -> Class {
+        self.attempts += 1;
+        let fault = self.etl_faults.get(&gap.etl).or_else(|| self.bank_faults.get(&(gap.etl, gap.bank)));
+        fault.map_or(Class::Success, |fault| fault.class(self.attempts))
+    }
+
+    /// Whether an attempt of this ETL cannot begin, as others use its pool.
+    fn is_pool_full(&mut self, etl: EtlIndex) -> bool {
+        let asked = self.pool_is_shared && self.etls[etl].pool.is_some();
+        self.attempts += u64::from(asked);
+        asked && self.attempts.is_multiple_of(3)
+    }
+
+    fn known(&self) -> Known {
+        let missing = self.missing().into_iter().map(|gap| (self.key(gap), self.fingerprint(gap)));
+        Known {
+            now: self.now(),
+            gaps: self.states.iter().map(|(key, state)| (key.clone(), state.clone())).collect(),
+            fingerprints: missing.filter(|(key, _)| self.states.contains_key(key)).collect(),
+            breakers: self.breakers.clone(),
+            ..Known::default()
+        }
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        let (known, selection) = (self.known(), Selection::default());
+        let mut planner = Planner::new(&self.institutions, &self.etls, &self.settings, &selection, &known);
+        for gap in self.missing() {
+            let bank = self.institutions.get(gap.bank);
+            planner.candidate(Candidate {
+                etl: gap.etl,
+                key: AvailabilityKey {
+                    bank_id: Some(bank.id.to_string()),
+                    bank_symbol: Some(bank.key.clone()),
+                    fiscal_year: Some(gap.period.year().to_string()),
+                    quarter: Some(gap.period.quarter().as_str().to_owned()),
+                },
+                exists: false,
+                needs_met: self.etls[gap.etl].needs.iter().map(|need| self.made.contains(&(*need, gap.bank, gap.period))).collect(),
+            });
+        }
+        planner.finish()
+    }
+
+    /// One run, then time goes on to the next.
+    pub(crate) fn tick(&mut self, end: End) -> Tick {
+        let open_before: BTreeSet<EtlIndex> = self.breakers.keys().copied().collect();
+        let plan = self.plan();
+        let mut tick = Run::new(self, &plan).drive(end);
+        for etl in 0..self.etls.len() {
+            tick.open.insert(etl, (open_before.contains(&etl), self.breakers.contains_key(&etl)));
+        }
+        self.minutes += TICK;
+        tick
+    }
+
+    pub(crate) fn ticks(&mut self, ticks: usize) {
+        for _ in 0..ticks {
+            self.tick(End::Natural);
+        }
+    }
+
+    fn failed(&mut self, gap: Gap, class: Class, probe: bool, at: DateTime<Utc>) {
+        let before = self.memory(gap);
+        let fingerprint = self.fingerprint(gap);
+        let failure = Failure { class, probe, error: "failed", fingerprint: Some(&fingerprint), at };
+        let memory = before.failed(failure, &self.settings.cooldown);
+        if memory.failed_runs > before.failed_runs {
+            self.charged.entry(gap).or_default().push(self.minutes);
+        }
+        self.remember(gap, memory);
+        if probe && let Some(breaker) = self.breakers.get_mut(&gap.etl) {
+            breaker.probed = Some(self.institutions.get(gap.bank).key.clone());
+            breaker.probed_at = Some(at);
+        }
+    }
+
+    fn heed(&mut self, plan: &Plan, notice: Notice, at: DateTime<Utc>) {
+        let refund = |world: &mut Self, gap: Gap, runs| {
+            let memory = world.memory(gap).refunded(runs, &world.settings.cooldown);
+            world.remember(gap, memory);
+        };
+        match notice {
+            Notice::Opened { etl, banks, refund: jobs } => {
+                let keys = banks.iter().map(|bank| self.institutions.get(*bank).key.clone()).collect();
+                let name = self.etls[etl].name.clone();
+                let open = OpenBreaker { etl: name, since: at, banks: keys, etl_digest: String::new(), probed: None, probed_at: None };
+                self.breakers.insert(etl, open);
+                for job in jobs {
+                    refund(self, plan.jobs[job].gap, 1);
+                }
+            }
+            Notice::Refund(job) => refund(self, plan.jobs[job].gap, 1),
+            Notice::Closed(etl) => {
+                self.breakers.remove(&etl);
+                let of_etl = self.missing().into_iter().filter(|gap| gap.etl == etl);
+                for gap in of_etl.collect::<Vec<_>>() {
+                    let probes = self.memory(gap).probes;
+                    if probes > 0 {
+                        refund(self, gap, probes);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Queued,
+    Running,
+    Waiting,
+    Over,
+}
+
+/// One run under way, with all that must hold of it.
+struct Run<'a> {
+    world: &'a mut World,
+    plan: &'a Plan,
+    schedule: Schedule,
+    now: Duration,
+    /// When attempts end, and which.
+    running: BTreeSet<(Duration, JobIndex)>,
+    attempt: HashMap<JobIndex, u32>,
+    progress: Vec<Progress>,
+    ended: usize,
+    tick: Tick,
+}
+
+impl<'a> Run<'a> {
+    fn new(world: &'a mut World, plan: &'a Plan) -> Self {
+        assert!(plan.jobs.len() <= world.settings.max_jobs);
+        let schedule = Schedule::new(plan, &world.etls, &world.settings, false);
+        Self {
+            world,
+            plan,
+            schedule,
+            now: Duration::ZERO,
+            running: BTreeSet::new(),
+            attempt: HashMap::new(),
+            progress: vec![Progress::Queued; plan.jobs.len()],
+            ended: 0,
+            tick: Tick::default(),
+        }
+    }
+
+    fn drive(mut self, end: End) -> Tick {
+        let most = self.plan.jobs.len() * 40 + 40;
+        for _ in 0..most {
+            match end {
+                End::Stopped(after) if self.ended >= after => self.schedule.halt(NotStarted::Stopped),
+                End::Killed(after) if self.ended >= after && !self.running.is_empty() => return self.killed(),
+                End::Natural | End::Stopped(_) | End::Killed(_) => {}
+            }
+            match self.schedule.step(self.plan, self.now) {
+                Step::Start { job, attempt } => self.start(job, attempt),
+                Step::Drop { job, .. } => self.over(job, Progress::Queued),
+                Step::GiveUp { job, .. } => self.over(job, Progress::Waiting),
+                Step::Finished => {
+                    assert!(self.progress.iter().all(|progress| *progress == Progress::Over), "a job was forgotten");
+                    return self.tick;
+                }
+                Step::Wait { until } => {
+                    let next = self.running.first().copied();
+                    match (next, until) {
+                        (Some((ends, job)), until) if until.is_none_or(|until| ends <= until) => {
+                            self.now = ends;
+                            self.end(job, matches!(end, End::Stopped(after) if self.ended >= after));
+                        }
+                        (_, Some(until)) => {
+                            assert!(until > self.now, "waits for the past");
+                            self.now = until;
+                        }
+                        (_, None) => panic!("waits for nothing"),
+                    }
+                }
+            }
+        }
+        panic!("does not end: {:?}", self.progress);
+    }
+
+    fn start(&mut self, job: JobIndex, attempt: u32) {
+        let planned = &self.plan.jobs[job];
+        let gap = planned.gap;
+        assert!(matches!((self.progress[job], attempt), (Progress::Queued, 1) | (Progress::Waiting, 2..)), "two attempts of one gap");
+        self.progress[job] = Progress::Running;
+        self.running.insert((self.now + Duration::from_secs(30 + (job as u64 * 7) % 60), job));
+        self.attempt.insert(job, attempt);
+        assert!(self.running.len() <= self.world.settings.max_parallel);
+        let etls = &self.world.etls;
+        for pool in etls.iter().filter_map(|etl| etl.pool.as_ref()) {
+            let in_pool = |job: &JobIndex| etls[self.plan.jobs[*job].gap.etl].pool.as_ref() == Some(pool);
+            assert!(self.running.iter().filter(|(_, job)| in_pool(job)).count() <= pool.limit as usize, "{}", pool.name);
+        }
+        for need in &etls[gap.etl].needs {
+            assert!(self.world.made.contains(&(*need, gap.bank, gap.period)), "{} before its need", planned.key);
+        }
+        self.in_chain_order(job);
+        if planned.gate == Gate::BehindProbe {
+            assert!(!self.world.breakers.contains_key(&gap.etl), "{} although its ETL is broken", planned.key);
+        }
+        if self.tick.started.insert(gap) && planned.gate == Gate::Probe {
+            self.tick.probes.push(gap);
+        }
+    }
+
+    /// All earlier jobs of the chain are over, and the chain is in order but for a probe at its front.
+    fn in_chain_order(&self, job: JobIndex) {
+        let chain = self.plan.chains.iter().find(|chain| chain.contains(&job)).unwrap();
+        assert!(chain.iter().take_while(|other| **other != job).all(|other| self.progress[*other] == Progress::Over));
+        let rank = |job: &JobIndex| {
+            let gap = self.plan.jobs[*job].gap;
+            let quarters = i64::from(gap.period.year()) * 4 + gap.period.quarter() as i64;
+            (if self.world.settings.order == Order::NewestFirst { -quarters } else { quarters }, gap.etl)
+        };
+        let ordinary: Vec<JobIndex> = chain.iter().copied().filter(|job| self.plan.jobs[*job].gate != Gate::Probe).collect();
+        assert!(ordinary.is_sorted_by_key(rank));
+    }
+
+    fn over(&mut self, job: JobIndex, from: Progress) {
+        assert_eq!(self.progress[job], from);
+        self.progress[job] = Progress::Over;
+    }
+
+    fn end(&mut self, job: JobIndex, stopped: bool) {
+        self.running.remove(&(self.now, job));
+        self.ended += 1;
+        let (planned, attempt) = (&self.plan.jobs[job], self.attempt[&job]);
+        let gap = planned.gap;
+        if self.world.is_pool_full(gap.etl) {
+            self.progress[job] = if attempt == 1 { Progress::Queued } else { Progress::Waiting };
+            let later = After::Later(Duration::from_secs(20));
+            assert_eq!(self.schedule.ended(self.plan, job, None, later, attempt, self.now), []);
+            return;
+        }
+        let class = if stopped { Class::Interrupted } else { self.world.class(gap) };
+        let after = after(class, attempt, &self.world.etls[gap.etl].retry, 0.5);
+        let at = self.world.now() + TimeDelta::from_std(self.now).unwrap();
+        match after {
+            After::Succeed => {
+                assert!(self.world.made.insert((gap.etl, gap.bank, gap.period)), "made twice");
+                self.world.remember(gap, Memory::default());
+            }
+            After::Fail => self.world.failed(gap, class, planned.gate == Gate::Probe, at),
+            After::Skip => {
+                let fingerprint = self.world.fingerprint(gap);
+                let memory = self.world.memory(gap).not_ready("not ready", Some(&fingerprint), at, &self.world.settings.cooldown);
+                self.world.remember(gap, memory);
+            }
+            After::Retry(_) | After::Later(_) | After::Cancel => {}
+        }
+        self.progress[job] = if matches!(after, After::Retry(_)) { Progress::Waiting } else { Progress::Over };
+        for notice in self.schedule.ended(self.plan, job, Some(class), after, attempt, self.now) {
+            self.world.heed(self.plan, notice, at);
+        }
+    }
+
+    /// The orchestrator died: the next run finds its jobs lost.
+    fn killed(self) -> Tick {
+        let at = self.world.now();
+        let under_way =
+            self.plan.jobs.iter().zip(&self.progress).filter(|(_, progress)| matches!(progress, Progress::Running | Progress::Waiting));
+        for (job, _) in under_way {
+            let fingerprint = self.world.fingerprint(job.gap);
+            let memory = self.world.memory(job.gap).lost(Some(&fingerprint), at);
+            self.world.remember(job.gap, memory);
+        }
+        self.tick
+    }
+}
