@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 
 use crate::convergence::converges;
+use crate::processes::nothing_is_alive_of;
 use crate::seed::{Random, each};
 use crate::server;
 use crate::support::Kind;
@@ -41,7 +42,7 @@ fn all_connections_end_again_and_again() {
             let done = invocation.wait();
             assert!(matches!(done.code, 0 | 1), "{done:?}");
             scene.note(&done);
-            scene.nothing_is_alive_of(&tag);
+            nothing_is_alive_of(&tag);
         }
         converges(scene);
     });
@@ -60,7 +61,7 @@ fn the_server_crashes() {
             let done = invocation.wait();
             assert!(matches!(done.code, 0 | 1), "{done:?}");
             scene.note(&done);
-            scene.nothing_is_alive_of(&tag);
+            nothing_is_alive_of(&tag);
         }
         converges(scene);
     });

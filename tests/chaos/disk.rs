@@ -3,6 +3,7 @@
 use std::thread::sleep;
 
 use crate::convergence::converges;
+use crate::processes::nothing_is_alive_of;
 use crate::room::Room;
 use crate::scene::Scene;
 use crate::seed::each;
@@ -66,7 +67,7 @@ fn again_and_again(scene: &mut Scene, breaks: &str, mends: &str) {
         let done = invocation.wait();
         assert!(matches!(done.code, 0 | 1), "{done:?}");
         scene.note(&done);
-        scene.nothing_is_alive_of(&tag);
+        nothing_is_alive_of(&tag);
     }
     converges(scene);
 }

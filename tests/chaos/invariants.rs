@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::marks::{Mark, What};
+use crate::processes::nothing_is_alive_of;
 use crate::scene::Scene;
 use crate::support::Kind;
 
@@ -26,7 +27,7 @@ pub(crate) fn hold(scene: &mut Scene) {
 }
 
 fn nothing_is_left_running(scene: &Scene) {
-    scene.nothing_is_alive_of(scene.tag());
+    nothing_is_alive_of(scene.tag());
     let none: [&str; 0] = [];
     assert_eq!(scene.sql("SELECT id, gap_key, state FROM etl_jobs WHERE state IN ('queued', 'running')"), none, "jobs are left open");
     assert_eq!(scene.sql("SELECT id, state FROM etl_runs WHERE state = 'running'"), none, "runs are left open");

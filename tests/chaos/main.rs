@@ -52,3 +52,4 @@ mod disk;
 mod kills;
 mod stops;
 mod together;
+mod unfulfilled;

@@ -64,3 +64,9 @@ pub(crate) fn etls_of(tag: &str) -> Vec<Process> {
         })
         .collect()
 }
+
+/// When an invocation has ended, so has all that its ETLs started, unless both of its processes were killed.
+pub(crate) fn nothing_is_alive_of(tag: &str) {
+    let alive: Vec<_> = etls_of(tag).iter().map(Process::describe).collect();
+    assert!(alive.is_empty(), "processes of ETLs outlived their run: {alive:?}");
+}

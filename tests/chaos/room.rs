@@ -1,12 +1,11 @@
 //! A mount namespace that stays: what is mounted in it is seen by those who go in, and is gone with it.
 
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Goes to the directory that is its first argument, and becomes the rest.
-const GO: &str = r#"cd "$1" && shift && exec "$@""#;
+/// Goes to the directory that is its first argument, and becomes what `env` makes of the rest.
+const GO: &str = r#"cd "$1" && shift && exec env "$@""#;
 
 /// The namespace. It exists as long as a process is in it: this one waits for the end of its stdin.
 pub(crate) struct Room {
@@ -34,11 +33,19 @@ impl Room {
         if !is_root() {
             nsenter.args(["-U", "--preserve-credentials"]);
         }
-        nsenter.args(["sh", "-c", GO, "sh"]).arg(directory).arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            set(&mut nsenter, name, value);
+        nsenter.args(["sh", "-c", GO, "sh"]).arg(directory);
+        // The variables are the command's: what preloads a library is not for those who only lead there.
+        let (set, removed): (Vec<_>, Vec<_>) = command.get_envs().partition(|(_, value)| value.is_some());
+        for (name, _) in removed {
+            nsenter.arg("-u").arg(name);
         }
-        nsenter.stdin(Stdio::null());
+        for (name, value) in set {
+            let mut assignment = name.to_owned();
+            assignment.push("=");
+            assignment.push(value.unwrap_or_default());
+            nsenter.arg(assignment);
+        }
+        nsenter.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
         nsenter
     }
 }
@@ -48,13 +55,6 @@ impl Drop for Room {
         drop(self.holder.stdin.take());
         let _ = self.holder.wait();
     }
-}
-
-fn set(command: &mut Command, name: &OsStr, value: Option<&OsStr>) {
-    match value {
-        Some(value) => command.env(name, value),
-        None => command.env_remove(name),
-    };
 }
 
 fn is_root() -> bool {

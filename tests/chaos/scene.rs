@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::invocation::Invocation;
-use crate::processes::{Process, etls_of};
 use crate::room::Room;
 use crate::seed::Random;
 use crate::support::world::Done;
@@ -87,6 +86,8 @@ pub(crate) struct Tally {
     pub(crate) stops: u64,
     /// Other faults: connections ended, disks filled.
     pub(crate) faults: u64,
+    /// Runs that ended with 1: what they could not do, a later one did.
+    pub(crate) failed_runs: u64,
     /// Runs that it took to converge, all together.
     pub(crate) runs_to_converge: u64,
     /// Jobs that were lost.
@@ -99,15 +100,18 @@ pub(crate) struct Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kills, stops, faults, runs_to_converge, lost, reports, slowest_end } = self;
-        write!(f, "{kills} kills, {stops} stops, {faults} other faults, {lost} jobs lost, {runs_to_converge} runs to converge, ")?;
+        let Self { kills, stops, faults, failed_runs, runs_to_converge, lost, reports, slowest_end } = self;
+        write!(
+            f,
+            "{kills} kills, {stops} stops, {faults} other faults, {failed_runs} failed runs, {lost} jobs lost, {runs_to_converge} runs to converge, "
+        )?;
         write!(f, "{reports} reports, slowest end {} ms", slowest_end.as_millis())
     }
 }
 
 /// A report that must exist.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Report {
+pub(crate) struct Wanted {
     pub(crate) bank: &'static str,
     pub(crate) year: usize,
     pub(crate) quarter: usize,
@@ -115,7 +119,7 @@ pub(crate) struct Report {
     pub(crate) report_type: &'static str,
 }
 
-impl Report {
+impl Wanted {
     /// As etl-orch names it: `RY-CA/2025Q2/call_summary`.
     pub(crate) fn gap(&self) -> String {
         format!("{}/{}Q{}/{}", self.bank, self.year, self.quarter, self.etl)
@@ -137,11 +141,21 @@ impl Scene {
         world.write("etl.sh", SCRIPT);
         world.write("sql.sh", &world.sql_function());
         world.write("marks", "");
-        for directory in ["locks", "daemons", "reports", "state"] {
-            fs::create_dir(world.path(directory)).expect("a directory");
+        for directory in ["locks", "daemons", "reports", "state", "var"] {
+            fs::create_dir_all(world.path(directory)).expect("a directory");
         }
         let tag = format!("{}.{}.", std::process::id(), SCENES.fetch_add(1, Ordering::Relaxed));
-        Self { world, room: None, random: Random::new(seed), tally: Tally::default(), server_crashed: false, seed, tag, invocations: 0, quarters: 0 }
+        Self {
+            world,
+            room: None,
+            random: Random::new(seed),
+            tally: Tally::default(),
+            server_crashed: false,
+            seed,
+            tag,
+            invocations: 0,
+            quarters: 0,
+        }
     }
 
     /// Data for so many further quarters: twenty gaps each.
@@ -167,13 +181,13 @@ impl Scene {
     }
 
     /// Every report that there is data for, in order.
-    pub(crate) fn reports(&self) -> Vec<Report> {
+    pub(crate) fn reports(&self) -> Vec<Wanted> {
         let mut reports: Vec<_> = (0..self.quarters)
             .map(period)
             .flat_map(|(year, quarter)| {
-                BANKS.iter().flat_map(move |(bank, _)| {
-                    ETLS.iter().map(move |(etl, report_type)| Report { bank, year, quarter, etl, report_type })
-                })
+                BANKS
+                    .iter()
+                    .flat_map(move |(bank, _)| ETLS.iter().map(move |(etl, report_type)| Wanted { bank, year, quarter, etl, report_type }))
             })
             .collect();
         reports.sort();
@@ -209,13 +223,11 @@ impl Scene {
     /// The same, with these variables.
     pub(crate) fn start_with(&mut self, args: &[&str], variables: &[(&str, String)]) -> Invocation {
         self.invocations += 1;
-        let binary = self.world.command(args);
-        let mut command = match &self.room {
-            None => binary,
-            Some(room) => room.inside(&self.world.path(""), &binary),
-        };
+        let mut command = self.world.command(args);
         command.env("CHAOS_SEED", self.seed.to_string()).envs(variables.iter().map(|(name, value)| (name, value)));
-        command.env_remove("RUST_BACKTRACE");
+        if let Some(room) = &self.room {
+            command = room.inside(&self.world.path(""), &command);
+        }
         Invocation::start(command, format!("{}{}.", self.tag, self.invocations))
     }
 
@@ -226,14 +238,9 @@ impl Scene {
         done
     }
 
-    /// Whatever ended it: when an invocation has ended in order, so has all that it started.
-    pub(crate) fn nothing_is_alive_of(&self, tag: &str) {
-        let alive: Vec<_> = etls_of(tag).iter().map(Process::describe).collect();
-        assert!(alive.is_empty(), "processes of ETLs outlived their run: {alive:?}");
-    }
-
     /// Keeps what an invocation said, for who wants to know what happened.
-    pub(crate) fn note(&self, done: &Done) {
+    pub(crate) fn note(&mut self, done: &Done) {
+        self.tally.failed_runs += u64::from(done.code == 1);
         let path = self.world.path("invocations.log");
         let before = fs::read_to_string(&path).unwrap_or_default();
         fs::write(&path, format!("{before}== exit {}\n{}{}", done.code, done.stderr, done.stdout)).expect("a file");

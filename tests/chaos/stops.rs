@@ -3,6 +3,7 @@
 use std::thread::sleep;
 
 use crate::convergence::converges;
+use crate::processes::nothing_is_alive_of;
 use crate::scene::Scene;
 
 /// Runs that are stopped, for each seed.
@@ -36,7 +37,7 @@ fn stop_one(scene: &mut Scene) {
     let tag = invocation.tag().to_owned();
     let done = invocation.wait();
     scene.note(&done);
-    scene.nothing_is_alive_of(&tag);
+    nothing_is_alive_of(&tag);
     if done.code != code {
         assert!(matches!(done.code, 0 | 1), "told to stop by {name}, or at its end before: {done:?}");
         return;
