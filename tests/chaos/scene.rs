@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::invocation::Invocation;
+use crate::processes::etls_of;
 use crate::room::Room;
 use crate::seed::Random;
 use crate::support::world::Done;
@@ -276,6 +277,15 @@ impl Scene {
         let _ = fs::remove_dir_all(&place);
         let _ = Command::new("cp").arg("-a").arg(self.world.path("")).arg(&place).status();
         place
+    }
+}
+
+/// What a broken binary leaves alive is not left to the machine.
+impl Drop for Scene {
+    fn drop(&mut self) {
+        for process in etls_of(&self.tag) {
+            process.kill();
+        }
     }
 }
 
