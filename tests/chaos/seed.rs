@@ -34,7 +34,7 @@ pub(crate) fn each(test: &str, kind: Kind, play: impl Fn(&mut Scene)) {
         if let Err(cause) = played {
             let kills = env::var(KILLS).map(|kills| format!("{KILLS}={kills} ")).unwrap_or_default();
             panic!(
-                "{}\n\nseed {seed}; to play it again: {kills}{SEED}={seed} cargo test --test chaos -- --exact {test}\nwhat it left is in {}",
+                "{}\n\nseed {seed}; to play it again: {kills}{SEED}={seed} cargo test --test chaos -- --include-ignored --exact {test}\nwhat it left is in {}",
                 words(&*cause),
                 scene.keep(test).display()
             );
