@@ -4,6 +4,9 @@
 //! A scenario (`kills`, `stops`, ...) makes a [`scene::Scene`], runs the binary in it and does harm to it. Then
 //! `convergence` lets plain runs clean up, and `invariants` says what must be true after that. The scenarios' random delays
 //! are not a way to wait for something: they are the moments of the faults, drawn from the seed.
+//!
+//! `ETL_ORCH_CHAOS_SEED=7` plays one seed, `ETL_ORCH_CHAOS_KILLS=2000` kills so many processes in `kills`; `--nocapture` shows
+//! what was counted.
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
 

@@ -41,10 +41,17 @@ impl Process {
         mask.is_some_and(|mask| [Signal::TERM, Signal::INT].iter().all(|signal| mask >> (signal.as_raw() - 1) & 1 == 1))
     }
 
-    /// What `ps` would show.
+    /// What `ps` would show, and the run that it belongs to.
     pub(crate) fn describe(&self) -> String {
-        let words = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
-        format!("{} {}", self.pid, String::from_utf8_lossy(&words).replace('\0', " "))
+        let read = |name| String::from_utf8_lossy(&fs::read(format!("/proc/{}/{name}", self.pid)).unwrap_or_default()).replace('\0', " ");
+        format!("{}of run {}, {}", read("cmdline"), self.run(), read("stat"))
+    }
+
+    /// The id of the run that it belongs to.
+    pub(crate) fn run(&self) -> String {
+        let environment = self.environment();
+        let run = environment.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(MARKER.as_bytes()));
+        String::from_utf8_lossy(run.unwrap_or_default()).into_owned()
     }
 
     fn environment(&self) -> Vec<u8> {
