@@ -28,6 +28,7 @@ needs bash bash
 needs dash dash
 needs mawk mawk
 needs busybox busybox
+needs faketime faketime
 if [ -n "$missing" ]; then
     command -v apt-get >/dev/null || { echo "scripts/test.sh: install these first:$missing" >&2; exit 1; }
     sudo=

@@ -1,7 +1,8 @@
 //! A throw-away PostgreSQL: one cluster for each test process, one database for each test.
 //!
 //! The cluster is started and ended by a small shell script that reads a pipe from the test process: when that process
-//! is gone, in whatever way, the pipe ends, and the script stops the server and removes its directory.
+//! is gone, in whatever way, the pipe ends, and the script stops the server and removes its directory. A server that was
+//! told to stop by somebody else is started again.
 #![expect(clippy::expect_used, reason = "a test says what went wrong by panicking")]
 
 use std::fs;
@@ -20,19 +21,21 @@ const START_DEADLINE: Duration = Duration::from_secs(120);
 const SUPERVISOR: &str = r#"
 bin=$1 dir=$2 port=$3
 stop() {
+    : >"$dir/stopping"
     server=$(cat "$dir/server.pid" 2>/dev/null) && { kill -QUIT "$server"; kill -TERM "$server"; } 2>/dev/null
     wait
     rm -rf "$dir"
 }
+serve() {
+    "$bin/postgres" -D "$dir/data" -k "$dir" -p "$port" -c listen_addresses=127.0.0.1 \
+        -c fsync=off -c full_page_writes=off -c max_connections=200 &
+    echo $! >"$dir/server.pid"
+    wait $!
+}
 trap stop EXIT
 {
     "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync &&
-    {
-        "$bin/postgres" -D "$dir/data" -k "$dir" -p "$port" -c listen_addresses=127.0.0.1 \
-            -c fsync=off -c full_page_writes=off -c max_connections=200 &
-        echo $! >"$dir/server.pid"
-        wait
-    }
+    while [ ! -e "$dir/stopping" ] && serve; do :; done
     echo >"$dir/failed"
 } >"$dir/log" 2>&1 &
 cat >/dev/null

@@ -1,0 +1,93 @@
+//! The clock is wrong, and each time in another way.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread::sleep;
+
+use crate::convergence::converges;
+use crate::kills::{kill_both, kill_guard, kill_orchestrator};
+use crate::room::Room;
+use crate::scene::Scene;
+
+/// Runs at another time, for each seed.
+const STEPS: u64 = 10;
+
+/// Taken in turn: from years ago to years ahead, and what makes leases and waits end.
+const OFFSETS: [&str; 10] = ["+3d", "-11m", "-400d", "+1h", "+4000d", "-3d", "+11m", "+400d", "-1h", "-4000d"];
+
+/// The library leaves files behind when its process is killed. They go with the room.
+const FILES_OF_THE_LIBRARY: &str = "mount -t tmpfs tmpfs /dev/shm";
+
+chaos! {
+    /// What a killed run has claimed is free again, whatever the clock said then and says now.
+    fn steps_between_runs_of_which_some_are_killed(scene: &mut Scene) {
+        scene.room = Some(Room::with(&scene.world().path(""), FILES_OF_THE_LIBRARY));
+        scene.more_work(2);
+        for _ in 0..STEPS {
+            if scene.missing() == 0 {
+                scene.more_work(1);
+            }
+            let clock = wrong_clock(scene);
+            let invocation = scene.start_with(&[], &clock);
+            sleep(scene.random.moment());
+            match scene.random.within(0..4) {
+                0 => kill_orchestrator(scene, invocation),
+                1 => kill_guard(scene, invocation),
+                2 => kill_both(scene, invocation),
+                _ => {
+                    let done = invocation.wait();
+                    assert!(matches!(done.code, 0 | 1), "{done:?}");
+                    scene.note(&done);
+                }
+            }
+        }
+        converges(scene);
+        the_clock_was_wrong(scene);
+    }
+
+    /// A run that lives is not taken for dead by another whose clock is ahead of it.
+    fn differs_between_runs_at_the_same_time(scene: &mut Scene) {
+        scene.room = Some(Room::with(&scene.world().path(""), FILES_OF_THE_LIBRARY));
+        for _ in 0..2 {
+            scene.more_work(1);
+            let runs: Vec<_> = (0..3)
+                .map(|_| {
+                    let clock = wrong_clock(scene);
+                    scene.start_with(&["--no-lock"], &clock)
+                })
+                .collect();
+            for run in runs {
+                let done = run.wait();
+                assert_eq!(done.code, 0, "{done:?}");
+                scene.note(&done);
+            }
+        }
+        converges(scene);
+        the_clock_was_wrong(scene);
+        assert_eq!(scene.tally.lost, 0, "no run died");
+    }
+}
+
+/// The variables under which a process sees a time that is off, by something else than the time before.
+fn wrong_clock(scene: &mut Scene) -> [(&'static str, String); 3] {
+    let offset = OFFSETS[usize::try_from(scene.tally.faults).expect("few") % OFFSETS.len()];
+    scene.tally.faults += 1;
+    [
+        ("LD_PRELOAD", library().display().to_string()),
+        ("FAKETIME", offset.to_owned()),
+        // A clock that is set does not change how long things take.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
+}
+
+/// Whoever starts under a wrong clock believes it; else these tests would show nothing.
+fn the_clock_was_wrong(scene: &Scene) {
+    let days = scene.sql("SELECT DISTINCT substr(CAST(started_at AS text), 1, 10) FROM etl_runs");
+    assert!(days.len() > 2, "the days on which runs began: {days:?}");
+}
+
+fn library() -> PathBuf {
+    let directories = fs::read_dir("/usr/lib").expect("/usr/lib").flatten().map(|entry| entry.path());
+    let mut found = directories.map(|directory| directory.join("faketime/libfaketime.so.1")).filter(|path| path.exists());
+    found.next().expect("libfaketime is needed by this test: apt-get install faketime")
+}

@@ -1,0 +1,137 @@
+//! What must be true once a scene has converged, whatever was done to it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::marks::{Mark, What};
+use crate::processes::nothing_is_alive_of;
+use crate::scene::Scene;
+use crate::support::Kind;
+
+/// An attempt on record, with its job.
+struct Attempt {
+    gap: String,
+    fence: String,
+    run: String,
+    outcome: String,
+}
+
+/// Checks all of it.
+pub(crate) fn hold(scene: &mut Scene) {
+    nothing_is_left_running(scene);
+    every_report_is_there_once(scene);
+    the_marks_agree_with_the_records(scene);
+    the_state_directory_is_clean(scene);
+    the_database_is_sound(scene);
+    scene.tally.reports = scene.reports().len() as u64;
+    scene.tally.lost = scene.sql("SELECT count(*) FROM etl_jobs WHERE state = 'lost'")[0].parse().expect("a count");
+}
+
+fn nothing_is_left_running(scene: &Scene) {
+    nothing_is_alive_of(scene.tag());
+    let none: [&str; 0] = [];
+    assert_eq!(scene.sql("SELECT id, gap_key, state FROM etl_jobs WHERE state IN ('queued', 'running')"), none, "jobs are left open");
+    assert_eq!(scene.sql("SELECT id, state FROM etl_runs WHERE state = 'running'"), none, "runs are left open");
+}
+
+/// One row for each gap and, where etl-orch puts it there, one file, both made by the job that succeeded.
+fn every_report_is_there_once(scene: &Scene) {
+    let rows = scene.sql(
+        "SELECT bank_symbol, fiscal_year, quarter, report_type, markdown_content FROM aegis_reports \
+         ORDER BY bank_symbol, fiscal_year, quarter, report_type",
+    );
+    let mut contents = BTreeMap::new();
+    for row in &rows {
+        let (key, content) = row.rsplit_once('|').expect("columns");
+        let twice = contents.insert(key.to_owned(), content.to_owned());
+        assert_eq!(twice, None, "two rows of one report: {rows:?}");
+    }
+    let succeeded = scene.sql("SELECT gap_key, id FROM etl_jobs WHERE state = 'succeeded'");
+    let mut makers: HashMap<&str, Vec<&str>> = HashMap::new();
+    for (gap, job) in succeeded.iter().filter_map(|row| row.split_once('|')) {
+        makers.entry(gap).or_default().push(job);
+    }
+    let mut files: BTreeSet<String> = scene.shell("find reports -type f").lines().map(str::to_owned).collect();
+    for report in scene.reports() {
+        let gap = report.gap();
+        let key = format!("{}|{}|Q{}|{}", report.symbol(), report.year, report.quarter, report.report_type);
+        let content = contents.remove(&key).unwrap_or_else(|| panic!("no row of {gap}"));
+        let made: Vec<_> = content.split(' ').collect();
+        assert_eq!(made[0], gap, "the row is another's");
+        let makers = makers.remove(gap.as_str()).unwrap_or_default();
+        if report.etl == "call_summary" {
+            // The row is written with the success, in one transaction.
+            assert_eq!(makers, [made[1]], "the jobs that succeeded over {gap}, and the one that its row is of");
+            let file = format!("reports/{}Q{}/{}.md", report.year, report.quarter, report.bank);
+            assert!(files.remove(&file), "no file of {gap}");
+            assert_eq!(scene.world().read(&file).trim(), content, "the file and the row of {gap}");
+        } else {
+            // An ETL that was killed after it wrote its row has filled the gap without a success.
+            assert!(makers.len() <= 1, "{gap} was filled more than once: {makers:?}");
+        }
+    }
+    assert!(contents.is_empty(), "rows that nobody asked for: {contents:?}");
+    assert!(files.is_empty(), "files that nobody asked for: {files:?}");
+}
+
+fn the_marks_agree_with_the_records(scene: &Scene) {
+    let attempts = attempts(scene);
+    let (mut started, mut ended) = (HashSet::new(), HashSet::new());
+    let mut last: HashMap<String, Mark> = HashMap::new();
+    for mark in Mark::read(&scene.world().read("marks")) {
+        let key = (mark.job.clone(), mark.attempt);
+        match mark.what {
+            What::Overlap => panic!("an earlier start of the gap was still alive: {mark}"),
+            What::End => {
+                ended.insert(key);
+                continue;
+            }
+            What::Start => assert!(started.insert(key.clone()), "started twice: {mark}"),
+        }
+        match attempts.get(&key) {
+            Some(attempt) => assert_eq!(
+                (attempt.gap.as_str(), attempt.fence.as_str(), attempt.run.as_str()),
+                (mark.gap.as_str(), mark.fence.to_string().as_str(), mark.run.as_str()),
+                "the record of {mark}"
+            ),
+            // A retry is recorded without waiting for the server's disk, so a server that crashes may forget it.
+            None => assert!(scene.server_crashed && mark.attempt > 1, "started without being on record: {mark}"),
+        }
+        if let Some(before) = last.insert(mark.gap.clone(), mark.clone()) {
+            let retry = mark.job == before.job && mark.fence == before.fence && mark.attempt > before.attempt;
+            let later = mark.job != before.job && mark.fence > before.fence;
+            assert!(retry || later, "fences rise with every claim: {before}; then {mark}");
+        }
+    }
+    for (key, attempt) in attempts.iter().filter(|(_, attempt)| attempt.outcome == "succeeded") {
+        assert!(ended.contains(key), "recorded as a success, but it never came to its end: {key:?}, {}", attempt.gap);
+    }
+}
+
+fn attempts(scene: &Scene) -> HashMap<(String, u32), Attempt> {
+    let rows = scene.sql(
+        "SELECT a.job_id, a.n, j.gap_key, j.fence, j.run_id, coalesce(a.outcome, '') FROM etl_attempts a JOIN etl_jobs j ON j.id = a.job_id",
+    );
+    let attempt = |row: &String| {
+        let [job, n, gap, fence, run, outcome] = row.split('|').map(str::to_owned).collect::<Vec<_>>().try_into().ok()?;
+        Some(((job, n.parse().ok()?), Attempt { gap, fence, run, outcome }))
+    };
+    rows.iter().map(|row| attempt(row).unwrap_or_else(|| panic!("no attempt: {row:?}"))).collect()
+}
+
+/// All gaps are filled: no file in a workspace is of use any more, and nothing waits to be recorded.
+fn the_state_directory_is_clean(scene: &Scene) {
+    let left = scene.shell("find state/work state/spool ! -type d 2> /dev/null || true");
+    assert_eq!(left, "", "left in the state directory");
+}
+
+/// Not a directory is left of the workspaces either.
+pub(crate) fn no_workspace_is_left(scene: &Scene) {
+    assert_eq!(scene.shell("find state/work -mindepth 1"), "", "workspaces of filled gaps");
+}
+
+fn the_database_is_sound(scene: &Scene) {
+    if scene.kind() == Kind::Sqlite {
+        assert_eq!(scene.sql("PRAGMA integrity_check"), ["ok"]);
+        assert_eq!(scene.sql("PRAGMA foreign_key_check"), [""; 0]);
+    }
+}
