@@ -56,8 +56,8 @@ pub struct Results {
     pub duration: Duration,
     /// Whether the run was told to stop before its end.
     pub stopped: bool,
-    /// Ends of attempts that the database could not take; they wait in the spool.
-    pub spooled: u64,
+    /// The jobs whose end the database could not take; it waits in the spool.
+    pub spooled: Vec<usize>,
     /// Why the orchestrator itself could not go on.
     pub broken: Option<String>,
 }

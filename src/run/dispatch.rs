@@ -44,6 +44,9 @@ enum Done {
     Told,
 }
 
+/// What is said of a job whose report was made while the database was away.
+pub(super) const NOT_ON_RECORD: &str = "its report was made, but the database is away; the next run records it";
+
 /// How often the database is asked what others want of our jobs.
 const WATCH: Duration = Duration::from_secs(1);
 
@@ -67,7 +70,7 @@ pub(super) struct Dispatch<'a> {
     renewing: bool,
     watch_at: Instant,
     watching: bool,
-    spooled: u64,
+    spooled: Vec<JobIndex>,
     broken: Option<String>,
 }
 
@@ -84,6 +87,17 @@ struct Live {
     was_seen: bool,
     /// Whether an attempt is under way.
     is_at_work: bool,
+}
+
+impl Live {
+    /// Stops its attempt, or the next one, at least so.
+    fn stop(&self, stop: Stop) {
+        self.brake.send_if_modified(|before| {
+            let more = *before < stop;
+            *before = stop.max(*before);
+            more
+        });
+    }
 }
 
 impl<'a> Dispatch<'a> {
@@ -135,7 +149,7 @@ impl<'a> Dispatch<'a> {
             renewing: false,
             watch_at: now + WATCH,
             watching: false,
-            spooled: 0,
+            spooled: Vec::new(),
             broken: None,
         }
     }
@@ -238,7 +252,9 @@ impl<'a> Dispatch<'a> {
         if class.is_some() {
             live.result.attempts = attempt;
         }
-        self.spooled += u64::from(spooled);
+        if spooled {
+            self.spooled.push(job);
+        }
         if let Some((fence, memory)) = remembered {
             self.breakers.failed(job, fence, memory);
         }
@@ -248,12 +264,15 @@ impl<'a> Dispatch<'a> {
             After::Succeed | After::Fail | After::Skip | After::Cancel => {
                 let state = match after {
                     After::Succeed if class.is_none() => JobState::Skipped,
+                    // What is not on record is no success yet, whoever saw the report.
+                    After::Succeed if spooled => JobState::Failed,
                     After::Succeed => JobState::Succeeded,
                     After::Fail => JobState::Failed,
                     After::Skip => JobState::Skipped,
                     After::Cancel | After::Retry(_) | After::Later(_) => JobState::Cancelled,
                 };
                 self.jobs[job].result.exhausted = after == After::Fail && matches!(class, Some(Class::Transient | Class::Crash));
+                let reason = if spooled && after == After::Succeed { Some(NOT_ON_RECORD.to_owned()) } else { reason };
                 self.finish(job, state, reason);
             }
         }
@@ -322,7 +341,7 @@ impl<'a> Dispatch<'a> {
             };
             let _ = live.stopped_because.set(because.clone());
             if live.is_at_work {
-                live.brake.send_replace(Stop::Gracefully.max(*live.brake.borrow()));
+                live.stop(Stop::Gracefully);
             } else if self.schedule.give_up(self.plan, job) {
                 self.cancel(job, because);
             }
@@ -411,11 +430,7 @@ impl<'a> Dispatch<'a> {
     /// Stops all attempts, and those that begin yet, at least so.
     fn brake(&self, stop: Stop) {
         for live in &self.jobs {
-            live.brake.send_if_modified(|before| {
-                let more = *before < stop;
-                *before = stop.max(*before);
-                more
-            });
+            live.stop(stop);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Records what jobs come to: in the database, or while that is away in the spool.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -36,11 +36,13 @@ pub(super) struct Ledger {
     spool: Spool,
     /// Since when the database has failed at everything.
     away_since: Mutex<Option<Instant>>,
+    /// The first error for which something was spooled.
+    trouble: OnceLock<String>,
 }
 
 impl Ledger {
     pub(super) fn new(store: Arc<dyn Store>, spool: Spool) -> Self {
-        Self { store, spool, away_since: Mutex::new(None) }
+        Self { store, spool, away_since: Mutex::new(None), trouble: OnceLock::new() }
     }
 
     /// Records the end of an attempt, whatever it takes: asks the database again for a while, then the spool.
@@ -55,6 +57,7 @@ impl Ledger {
             Err(error) => match self.spool.keep(&closed(record)) {
                 Ok(()) => {
                     tracing::warn!("{error}; {} is kept in the spool for the next run", record.gap);
+                    self.trouble.get_or_init(|| error.to_string());
                     Ok(Recorded::Spooled)
                 }
                 Err(full) => {
@@ -103,6 +106,11 @@ impl Ledger {
         }
         let since = *away_since.get_or_insert_with(Instant::now);
         (since.elapsed() < GIVE_UP).then_some(ASK_AGAIN)
+    }
+
+    /// Why something was spooled, if anything was.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.get().cloned()
     }
 
     /// The database has answered.

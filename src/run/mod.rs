@@ -35,10 +35,10 @@ use crate::plan::etl::{Etl, writes_reports};
 use crate::plan::event::Event;
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::institution::Institutions;
-use crate::plan::job::{NewJob, NewRun, RunCounts, RunState};
+use crate::plan::job::{JobState, NewJob, NewRun, RunCounts, RunState};
 use crate::plan::known::Known;
 use crate::plan::planner::{Plan, PlannedJob};
-use crate::plan::report::{self, Results, RunReport};
+use crate::plan::report::{self, JobResult, Results, RunReport};
 use crate::plan::schedule::Schedule;
 use crate::plan::selection::Selection;
 use crate::plan::settings::{RunSettings, SyncRule, Variables};
@@ -243,15 +243,28 @@ impl Invocation {
         };
         let schedule = Schedule::new(plan, &self.etls, &self.settings, self.fail_fast);
         let mut results = Dispatch::new(&workshop, plan, ids, schedule, stop, &*self.events, since, known).run().await;
-        if results.spooled > 0 {
+        if let Some(trouble) = workshop.ledger.trouble() {
             // The database may be back by now.
-            results.spooled -= recover::settle(&*self.store, &self.state_dir).await.min(results.spooled);
-        }
-        if results.spooled > 0 {
-            let waits = format!("the database was away; the next run records {} ends of attempts from the spool", results.spooled);
-            results.broken.get_or_insert(waits);
+            self.settle(&mut results, trouble).await;
         }
         Ok(results)
+    }
+
+    /// Hands over what waits in the spool, if the database takes it now; otherwise the run could not do all its work.
+    async fn settle(&self, results: &mut Results, trouble: String) {
+        let spooled = std::mem::take(&mut results.spooled);
+        if !spooled.is_empty() && recover::settle(&*self.store, &self.state_dir).await {
+            for job in spooled {
+                let JobResult { state, reason, .. } = &mut results.jobs[job];
+                if *state == JobState::Failed && reason.as_deref() == Some(dispatch::NOT_ON_RECORD) {
+                    (*state, *reason) = (JobState::Succeeded, None);
+                }
+            }
+        } else if !spooled.is_empty() {
+            let ends = if spooled.len() == 1 { "the end of 1 job".to_owned() } else { format!("the ends of {} jobs", spooled.len()) };
+            results.broken.get_or_insert(format!("{trouble}; the next run records {ends} from the spool"));
+            results.spooled = spooled;
+        }
     }
 
     async fn check_tables(&self) -> Result<(), StoreError> {

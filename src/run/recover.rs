@@ -97,16 +97,16 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Found
     Ok(found)
 }
 
-/// Hands over what waits in the spool, as far as the database takes it now. Returns how much that was.
-pub(super) async fn settle(store: &dyn Store, state_dir: &Path) -> u64 {
+/// Hands over what waits in the spool. Whether the database took all of it.
+pub(super) async fn settle(store: &dyn Store, state_dir: &Path) -> bool {
     let mut found = Found::default();
     for entry in spool::entries(state_dir).unwrap_or_default() {
         if let Err(error) = found.hand_over(store, &entry).await {
             tracing::debug!("{error}; the next run hands over what is left");
-            break;
+            return false;
         }
     }
-    found.respooled
+    found.warnings.is_empty()
 }
 
 fn read_spool(state_dir: &Path) -> Result<Vec<Entry>, RunError> {

@@ -169,7 +169,7 @@ pub(super) fn directory(state_dir: &Path) -> PathBuf {
 /// When the directory is there and cannot be read.
 pub(super) fn entries(state_dir: &Path) -> io::Result<Vec<Entry>> {
     let listing = match fs::read_dir(directory(state_dir)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
         listing => listing?,
     };
     let mut entries = Vec::new();

@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use crate::on_both_databases;
-use crate::support::world::{Done, is_alive, pid_in};
-use crate::support::{Kind, World, until};
+use crate::support::world::{Done, pid_in};
+use crate::support::{Kind, World};
 
 const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank of Canada}\nBMO-CA: {id: 2, name: Bank of Montreal}\n";
 const ETL: &str = "etls:\n  call_summary: {report_type: Call Summary, requires: [transcripts], command: [sh, etl.sh]}\n";
@@ -298,39 +298,6 @@ fn a_state_dir_on_a_read_only_file_system_is_refused() {
         says(&done, &["var/", "Read-only file system", "name another"]);
         nothing_was_started(&world);
     }
-}
-
-#[test]
-fn a_server_that_goes_away_ends_the_run_which_says_so() {
-    let world = World::new(Kind::Postgres);
-    let script =
-        "trap 'echo > \"asked.$2\"; exit 1' TERM; echo $$ > \"pid.$2\"; until [ -e \"go.$2\" ]; do sleep 0.01; done; echo report > \"$4\"";
-    world.single_etl(script, &[]);
-    world.available("RY", 1, 2025, "Q2");
-    world.available("TD", 6, 2025, "Q2");
-    world.available("TD", 6, 2025, "Q1");
-    let running = world.spawn(&["--format", "json"]);
-    let children = world.pids("pid.", 2);
-    world
-        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'etl-orch' AND datname = current_database()");
-    until("our connections are gone", || {
-        world.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'etl-orch' AND datname = current_database()") == "0"
-    });
-    world.write("go.RY", "");
-    let done = running.wait();
-    assert_eq!(done.code, 1, "{done:?}");
-    assert!(done.json()["results"]["error"].as_str().is_some_and(|error| !error.is_empty()), "{done:?}");
-    assert_eq!(done.json()["results"]["succeeded"], 0, "{done:?}");
-    assert!(world.path("asked.TD").exists(), "the other child was stopped");
-    assert!(!children.iter().any(|pid| is_alive(*pid)));
-    assert!(world.reports().is_empty());
-
-    world.write("go.TD", "");
-    let next = world.run(&[]);
-    assert_eq!(next.code, 0, "{next:?}");
-    assert_eq!(world.reports().len(), 3);
-    assert_eq!(world.value("SELECT count(*) FROM etl_jobs WHERE state IN ('queued', 'running')"), "0");
-    assert_eq!(world.value("SELECT count(*) FROM etl_runs WHERE state = 'running'"), "0");
 }
 
 #[test]

@@ -41,8 +41,8 @@ fn what_a_server_that_is_gone_cannot_take_is_recorded_by_the_next_run() {
     world.write("go", "");
     let done = running.wait();
     assert_eq!(done.code, 1, "{done:?}");
-    assert!(done.stdout.contains("Successful: 1"), "{done:?}");
-    assert!(done.stdout.contains("the next run records 1 ends of attempts from the spool"), "{done:?}");
+    assert!(done.stdout.contains("Successful: 0") && done.stdout.contains("Failed: 1"), "what is not on record is no success: {done:?}");
+    assert!(done.stdout.contains("; the next run records the end of 1 job from the spool"), "{done:?}");
     let files = spooled(&world);
     assert_eq!(files.len(), 1);
     assert_eq!(fs::metadata(&files[0]).unwrap().permissions().mode() & 0o777, 0o600);
@@ -54,7 +54,7 @@ fn what_a_server_that_is_gone_cannot_take_is_recorded_by_the_next_run() {
 
     world.server().reopen();
     let dry = world.run_to(0, &["--dry-run"]);
-    assert!(dry.stdout.contains("to be recorded"), "{dry:?}");
+    assert!(dry.stdout.contains("To be recorded from the spool: 1 attempt\n"), "{dry:?}");
     assert_eq!(spooled(&world).len(), 1, "a dry run changes nothing");
     let next = world.run_to(0, &[]);
     assert!(next.stdout.contains("Recorded from the spool: 1"), "{next:?}");
@@ -113,24 +113,30 @@ fn a_server_that_comes_back_in_time_costs_nothing() {
 }
 
 #[test]
-fn on_a_full_disk_the_space_that_was_set_aside_takes_the_end() {
+fn a_disk_too_full_for_the_database_leaves_the_end_in_the_spool() {
     let world = World::new(Kind::Sqlite);
-    world.single_etl("echo run >> marks\necho report > \"$4\"\ndd if=/dev/zero of=var/filler bs=4096 2>/dev/null\ntrue\n", &[]);
+    let report = "yes 'a line of the report' | head -c 600000 > \"$4\"";
+    world.single_etl(&format!("echo run >> marks\n{report}\ncat /dev/zero > db/filler 2> /dev/null\ntrue\n"), &[]);
     world.available("RY", 1, 2025, "Q2");
-    let script = "mkdir keep && cp -a var/. keep/ && mount -t tmpfs -o size=4m tmpfs var && cp -a keep/. var/
+    let config = world.read("etl-orch.yaml").replace("sqlite://var/etl-orch.db", "sqlite://db/etl-orch.db");
+    world.write("etl-orch.yaml", &config);
+    let script = "mkdir db && mount -t tmpfs -o size=1m tmpfs db && cp var/etl-orch.db* db/
         \"$@\" > first.txt 2>&1; echo $? > first.code
         ls var/spool > spooled
-        rm var/filler
+        rm db/filler
         \"$@\" > second.txt 2>&1; echo $? > second.code
         ls var/spool > left
-        cp var/etl-orch.db* keep/ && umount var && cp keep/etl-orch.db* var/";
+        cp db/etl-orch.db* var/";
     let done = world.with_mounts(script, &[]);
     assert_eq!(done.code, 0, "{done:?}");
-    assert_eq!(world.read("first.code"), "1\n", "{}", world.read("first.txt"));
-    assert!(world.read("spooled").contains(".json"), "{}", world.read("first.txt"));
+    let first = world.read("first.txt");
+    assert_eq!(world.read("first.code"), "1\n", "{first}");
+    assert!(first.contains("disk is full") && first.contains("Successful: 0"), "{first}");
+    assert!(world.read("spooled").contains(".json"), "{first}");
     assert_eq!(world.read("second.code"), "0\n", "{}", world.read("second.txt"));
     assert_eq!(world.read("left"), "");
     assert_eq!(world.read("marks"), "run\n", "it ran once");
     assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary"]);
+    assert_eq!(world.value("SELECT length(markdown_content) FROM aegis_reports"), "600000");
     assert_eq!(world.attempts(), ["RY-CA/2025Q2/call_summary|1|succeeded"]);
 }

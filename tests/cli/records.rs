@@ -46,7 +46,7 @@ on_both_databases! {
 
     fn the_fence_of_a_gap_only_grows(world: &World) {
         world.available("RY", 1, 2025, "Q2");
-        world.single_etl("exit 65\n", &[]);
+        world.single_etl("exit 1\n", &[]);
         world.run_to(1, &[]);
         world.run_to(1, &[]);
         assert_eq!(world.sql("SELECT fence FROM etl_jobs ORDER BY queued_at"), ["1", "2"]);

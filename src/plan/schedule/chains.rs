@@ -188,7 +188,7 @@ impl Chains {
     /// The chain whose head this job is, unless it is running.
     pub(super) fn waits(&self, job: JobIndex) -> Option<ChainIndex> {
         let index = *self.chain_of.get(job)?;
-        let chain = &self.chains[index];
+        let chain = &self.all[index];
         (chain.state != State::Running && chain.jobs.front() == Some(&job)).then_some(index)
     }
 

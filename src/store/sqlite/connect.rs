@@ -11,7 +11,7 @@ use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::{Mutex, OnceCell};
 
-use super::{Sqlite, data_tables, migrations};
+use super::{Session, Sqlite, data_tables, migrations};
 use crate::plan::settings::Database;
 use crate::store::record::failed;
 use crate::store::{Access, Result, StoreError};
@@ -26,7 +26,9 @@ impl Sqlite {
     pub(in crate::store) async fn open(database: &Database, path: &Path, access: Access) -> Result<Self> {
         let target = database.target.to_string();
         let mut store = Self {
-            connection: Mutex::new(None),
+            session: Mutex::new(Session::Closed),
+            path: path.to_owned(),
+            access,
             target,
             availability: database.availability.clone(),
             version_column: database.version_column.clone(),
@@ -50,7 +52,7 @@ impl Sqlite {
         } else if empty || access == Access::Init || migrations::compare(version, &store.target, true)? {
             store.prepare(&mut connection, access == Access::Init).await?;
         }
-        store.connection = Mutex::new(Some(connection));
+        store.session = Mutex::new(Session::Open(Box::new(connection)));
         Ok(store)
     }
 
@@ -72,12 +74,12 @@ impl Sqlite {
         if !permits(path, Right::WRITE_OK) {
             return Err(self.unreachable("the file is not writable"));
         }
-        let options = base()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A power cut may cost the last moments of history, never correctness (specification §9).
-            .synchronous(SqliteSynchronous::Normal);
-        self.connect(&options).await
+        self.connect(&read_write(path)).await
+    }
+
+    /// Another connection in place of one that is broken. A file that has gone meanwhile is not made anew.
+    pub(super) async fn connect_again(&self) -> Result<SqliteConnection> {
+        self.connect(&read_write(&self.path)).await
     }
 
     /// A connection that reads. It opens the file for writing where it may, since only such a connection takes its
@@ -120,6 +122,12 @@ impl Sqlite {
 
 fn base() -> SqliteConnectOptions {
     SqliteConnectOptions::new().create_if_missing(false).busy_timeout(BUSY_TIMEOUT).foreign_keys(true).disable_statement_logging()
+}
+
+fn read_write(path: &Path) -> SqliteConnectOptions {
+    let options = base().filename(path).journal_mode(SqliteJournalMode::Wal);
+    // A power cut may cost the last moments of history, never correctness (specification §9).
+    options.synchronous(SqliteSynchronous::Normal)
 }
 
 fn in_memory() -> SqliteConnectOptions {

@@ -15,6 +15,8 @@ mod orders;
 mod reports;
 mod scan;
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Sqlite as Driver, Transaction};
@@ -24,7 +26,7 @@ pub(super) use migrations::schema_sql;
 
 use super::columns::Column;
 use super::delegate::{Ending, implement_store};
-use super::{Available, Result, ScanRequest, Scanned, StoreError};
+use super::{Access, Available, Result, ScanRequest, Scanned, StoreError};
 use crate::plan::breaker::OpenBreaker;
 use crate::plan::etl::Pool;
 use crate::plan::gap::GapKey;
@@ -41,8 +43,9 @@ use crate::plan::settings::{ColumnName, TableName};
 /// The adapter.
 #[derive(Debug)]
 pub(super) struct Sqlite {
-    /// Gone once the store is closed.
-    connection: Mutex<Option<SqliteConnection>>,
+    session: Mutex<Session>,
+    path: PathBuf,
+    access: Access,
     /// The database as messages name it.
     target: String,
     availability: TableName,
@@ -53,21 +56,51 @@ pub(super) struct Sqlite {
     report_columns: OnceCell<Vec<Column>>,
 }
 
+/// The one connection.
+#[derive(Debug)]
+enum Session {
+    /// In use.
+    Open(Box<SqliteConnection>),
+    /// A disk that was full or a write lock that was not to be had may have left it in the middle of a transaction: it is made
+    /// anew for the next operation.
+    Broken,
+    /// The store was closed.
+    Closed,
+}
+
 implement_store!(Sqlite);
 
 impl Sqlite {
     async fn connection(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>> {
-        MutexGuard::try_map(self.connection.lock().await, Option::as_mut)
-            .map_err(|_| StoreError::Query { doing: "using a database that was closed", source: sqlx::Error::PoolClosed })
+        let mut session = self.session.lock().await;
+        if matches!(*session, Session::Broken) {
+            *session = Session::Open(Box::new(self.connect_again().await?));
+        }
+        let open = MutexGuard::try_map(session, |session| match session {
+            Session::Open(connection) => Some(&mut **connection),
+            Session::Broken | Session::Closed => None,
+        });
+        open.map_err(|_| StoreError::Query { doing: "using a database that was closed", source: sqlx::Error::PoolClosed })
     }
 
     /// The answer. A file always gives one, at the latest after its busy timeout.
     async fn answered<T>(&self, operation: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        operation.await
+        let answer = operation.await;
+        if let Err(error) = &answer
+            && error.may_pass()
+            && self.access != Access::ReadOnly
+        {
+            let mut session = self.session.lock().await;
+            if matches!(*session, Session::Open(_)) {
+                *session = Session::Broken;
+            }
+        }
+        answer
     }
 
     async fn close(&self) {
-        if let Some(connection) = self.connection.lock().await.take()
+        let session = std::mem::replace(&mut *self.session.lock().await, Session::Closed);
+        if let Session::Open(connection) = session
             && let Err(error) = connection.close().await
         {
             // Everything is committed by now; what is left behind is a log that the next connection folds in.
