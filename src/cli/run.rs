@@ -18,6 +18,7 @@ use super::user::user;
 use crate::config::{self, Config};
 use crate::execute::Stop;
 use crate::execute::command::CommandExecutor;
+use crate::execute::survivors;
 use crate::plan::event::Event;
 use crate::plan::ids::RunId;
 use crate::plan::report::RunReport;
@@ -194,7 +195,7 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
     let invocation = invocation(args, request, store.clone(), id, progress.sender());
     let report = tokio::select! {
         report = invocation.run(signals.stop(), since) => report,
-        () = hangs_after(signals.stop()) => {
+        () = hangs_after(signals.stop(), id) => {
             show::diagnose("error: told to stop at once, and something does not answer; what was not recorded is found by the next run");
             return Ok(Exit::Signal(signals.number().unwrap_or_default()));
         }
@@ -214,9 +215,15 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
     Ok(exit)
 }
 
-/// Ends some time after it was asked to stop at once: what takes longer hangs.
-async fn hangs_after(stop: watch::Receiver<Stop>) {
+/// Ends some time after it was asked to stop at once: what takes longer hangs. Meanwhile what left the groups of the run's
+/// attempts is ended, whatever else does not answer.
+async fn hangs_after(stop: watch::Receiver<Stop>, run: RunId) {
     told_to(stop, Stop::AtOnce).await;
+    // The attempts end their own groups first, and see that it was by our wish.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    if let Err(error) = survivors::end(&run.to_string()).await {
+        show::diagnose(&format!("error: {error}"));
+    }
     tokio::time::sleep(Duration::from_secs(5)).await;
 }
 

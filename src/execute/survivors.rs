@@ -17,37 +17,58 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When one of them cannot be ended.
-#[cfg(target_os = "linux")]
 pub async fn end(run: &str) -> io::Result<usize> {
-    use std::collections::BTreeSet;
+    end_with_grace(run, Duration::ZERO, std::future::pending()).await
+}
 
+/// Asks every process that carries the run's marker to end, kills it when `grace` is over or `at_once` comes, and returns how
+/// many there were once they are gone.
+///
+/// # Errors
+/// When one of them cannot be ended.
+#[cfg(target_os = "linux")]
+pub async fn end_with_grace(run: &str, grace: Duration, at_once: impl Future<Output = ()>) -> io::Result<usize> {
+    use rustix::process::Signal;
+    use std::collections::BTreeSet;
+    use tokio::time::Instant;
+
+    let mut at_once = std::pin::pin!(at_once);
     let mut seen = BTreeSet::new();
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut kill_from = Instant::now() + grace;
     loop {
-        let killed = kill_marked(run)?;
-        if killed.is_empty() {
+        let now = Instant::now();
+        let left = if now < kill_from {
+            signal_marked(run, |pid| (!seen.contains(&pid)).then_some(Signal::TERM))?
+        } else {
+            signal_marked(run, |_| Some(Signal::KILL))?
+        };
+        if left.is_empty() {
             return Ok(seen.len());
         }
-        if tokio::time::Instant::now() >= deadline {
-            return Err(io::Error::other(format!("processes {killed:?} of a run that died cannot be ended")));
+        if now >= kill_from + PATIENCE {
+            return Err(io::Error::other(format!("processes {left:?} of a run that died cannot be ended")));
         }
-        seen.extend(killed);
-        tokio::time::sleep(LOOK).await;
+        seen.extend(left);
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = &mut at_once, if now < kill_from => kill_from = now,
+        }
     }
 }
 
 /// There is no /proc to find them by.
 #[cfg(not(target_os = "linux"))]
-pub async fn end(_run: &str) -> io::Result<usize> {
+pub async fn end_with_grace(_run: &str, _grace: Duration, _at_once: impl Future<Output = ()>) -> io::Result<usize> {
     Ok(0)
 }
 
+/// Sends each process that carries the run's marker the signal that is chosen for it, and returns all of them.
 #[cfg(target_os = "linux")]
-fn kill_marked(run: &str) -> io::Result<Vec<i32>> {
-    use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+fn signal_marked(run: &str, signal: impl Fn(i32) -> Option<rustix::process::Signal>) -> io::Result<Vec<i32>> {
+    use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
     let marker = format!("{MARKER}={run}").into_bytes();
-    let mut killed = Vec::new();
+    let mut marked = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
         let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
         let Some(pid) = Pid::from_raw(number).filter(|pid| *pid != rustix::process::getpid()) else { continue };
@@ -55,13 +76,14 @@ fn kill_marked(run: &str) -> io::Result<Vec<i32>> {
         let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
         // Not readable: another user's, or gone, or a zombie. None of them is ours to end.
         let Ok(environment) = std::fs::read(format!("/proc/{number}/environ")) else { continue };
-        if environment.split(|byte| *byte == 0).any(|variable| variable == marker) {
-            match pidfd_send_signal(&process, Signal::KILL) {
-                Ok(()) => killed.push(number),
-                Err(rustix::io::Errno::SRCH) => {}
-                Err(error) => return Err(error.into()),
-            }
+        if !environment.split(|byte| *byte == 0).any(|variable| variable == marker) {
+            continue;
+        }
+        match signal(number).map_or(Ok(()), |signal| pidfd_send_signal(&process, signal)) {
+            Ok(()) => marked.push(number),
+            Err(rustix::io::Errno::SRCH) => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok(killed)
+    Ok(marked)
 }

@@ -30,7 +30,7 @@ use super::signals::Endings;
 const ORCHESTRATOR: &str = "etl-orch(run)";
 
 /// How long what an ETL left behind after a run may take to end by itself once it was asked to.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// How often the guard looks whether its last descendants are gone, once it is ending them.
 const LOOK: Duration = Duration::from_millis(5);

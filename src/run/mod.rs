@@ -147,10 +147,11 @@ impl Invocation {
                 (RunState::Failed, RunCounts::default())
             }
         };
-        if *stop.borrow() == Stop::AtOnce {
-            // Perhaps the guard is gone, and nobody else ends what left its group. It comes before the record of the run's end:
-            // who looks for survivors later looks only for those of runs that have none.
-            survivors::end(&self.id.to_string()).await.map_err(RunError::Survivors)?;
+        if !matches!(&worked, Ok((_, plan, _)) if plan.jobs.is_empty()) {
+            // What left its group is the guard's to end, but the guard may be killed. It comes before the record of the run's
+            // end: who looks for survivors later looks only for those of runs that have none.
+            let at_once = told_to(stop.clone(), Stop::AtOnce);
+            survivors::end_with_grace(&self.id.to_string(), guard::GRACE, at_once).await.map_err(RunError::Survivors)?;
         }
         let end = async { Ok(self.store.end_run(self.id, state, counts, Utc::now()).await?) };
         // A database that stands still must not keep us when nothing depends on it: the next run closes the record.
