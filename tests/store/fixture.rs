@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeZone, Utc};
 use etl_orch::plan::gap::GapKey;
 use etl_orch::plan::ids::{JobId, RunId};
-use etl_orch::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, Owner, ReportKey, ReportRow};
+use etl_orch::plan::job::{AttemptEnd, Claim, ClaimRequest, Claimed, NewJob, NewRun, Owner, ReportKey, ReportRow};
+use etl_orch::plan::memory::Memory;
 use etl_orch::plan::outcome::Outcome;
 use etl_orch::plan::period::Period;
 use etl_orch::plan::settings::{Database, DatabaseTarget, TableName};
@@ -222,7 +223,26 @@ pub(crate) fn new_job(position: usize) -> NewJob {
         period: period("2025Q2"),
         position,
         forced: false,
+        fingerprint: None,
     }
+}
+
+/// Records jobs as planned by `me`.
+pub(crate) async fn enqueue(store: &dyn Store, run: RunId, jobs: &[NewJob]) {
+    store.enqueue(run, jobs, "me", at(1)).await.unwrap();
+}
+
+/// A run with one job that is queued.
+pub(crate) async fn queued(store: &dyn Store) -> NewJob {
+    let run = begin_run(store).await;
+    let job = new_job(0);
+    enqueue(store, run, std::slice::from_ref(&job)).await;
+    job
+}
+
+/// The wish to claim a job, of a gap that nobody has claimed before.
+pub(crate) fn wish(job: JobId, report: &ReportKey) -> ClaimRequest<'_> {
+    ClaimRequest { job, report, planned_fence: 0, pool: None, log: "log", at: at(2) }
 }
 
 pub(crate) fn key() -> ReportKey {
@@ -231,17 +251,25 @@ pub(crate) fn key() -> ReportKey {
 
 /// A run with one job that is claimed.
 pub(crate) async fn claimed(store: &dyn Store) -> Claim {
-    let run = begin_run(store).await;
-    let job = new_job(0);
-    store.enqueue(run, std::slice::from_ref(&job), at(1)).await.unwrap();
+    let job = queued(store).await;
     claim(store, job.id).await
 }
 
 pub(crate) async fn claim(store: &dyn Store, job: JobId) -> Claim {
-    match store.claim(job, &key(), "logs/1.log", at(2)).await.unwrap() {
-        Claimed::Yes(claim) => claim,
+    yes(store.claim(&ClaimRequest { log: "logs/1.log", ..wish(job, &key()) }).await.unwrap())
+}
+
+/// The claim that was granted.
+pub(crate) fn yes(claimed: Claimed) -> Claim {
+    match claimed {
+        Claimed::Yes { claim, .. } => claim,
         other => panic!("{other:?}"),
     }
+}
+
+/// What a gap is remembered by after so many failed runs.
+pub(crate) fn failed_runs(failed_runs: u32) -> Memory {
+    Memory { failed_runs, error: Some("exit code 1".into()), ..Memory::default() }
 }
 
 pub(crate) fn end(attempt: u32, outcome: Outcome) -> AttemptEnd {

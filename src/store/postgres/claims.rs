@@ -50,13 +50,12 @@ impl Postgres {
         let mut gap = gap.state();
         let fence = gap.fence;
         gap.fence -= 1;
-        let claimed = match gap.skip.take().filter(|order| order.holds(request.at)) {
-            Some(order) => Claimed::Ordered(order),
-            None => {
-                let held_back = is_held_back(&gap, request.planned_fence, request.at);
-                let claimed = Claimed::Yes { claim: Claim { job: request.job, fence }, memory: gap.memory };
-                self.start(&mut transaction, request, fence, held_back).await?.unwrap_or(claimed)
-            }
+        let claimed = if let Some(order) = gap.skip.take().filter(|order| order.holds(request.at)) {
+            Claimed::Ordered(order)
+        } else {
+            let held_back = is_held_back(&gap, request.planned_fence, request.at);
+            let claimed = Claimed::Yes { claim: Claim { job: request.job, fence }, memory: gap.memory };
+            self.start(&mut transaction, request, fence, held_back).await?.unwrap_or(claimed)
         };
         if matches!(claimed, Claimed::Yes { .. }) {
             transaction.commit().await?;

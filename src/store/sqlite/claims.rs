@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::{Sqlite, begin_write, reports};
 use crate::plan::etl::Pool;
-use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed};
+use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed, Owner};
 use crate::store::Result;
 use crate::store::gap_columns::{GapColumns, GapStateColumns, is_held_back, select_gap, why_skipped};
 use crate::store::record::{failed, rfc3339, storable};
@@ -129,7 +129,7 @@ async fn claimed_before(connection: &mut SqliteConnection, request: &ClaimReques
 }
 
 /// Who runs the gap.
-async fn owner(connection: &mut SqliteConnection, gap: &str) -> sqlx::Result<crate::plan::job::Owner> {
+async fn owner(connection: &mut SqliteConnection, gap: &str) -> sqlx::Result<Owner> {
     let other: OwnerColumns = sqlx::query_as(
         "SELECT r.host, r.boot_id, r.pid, r.pid_started FROM etl_jobs j JOIN etl_runs r ON r.id = j.run_id
          WHERE j.gap_key = ?1 AND j.state = 'running'",
