@@ -1,10 +1,10 @@
 //! Claims: one gap is run by one job at a time.
 
 use etl_orch::plan::job::{Claim, ClaimRequest, Claimed, NewJob};
-use etl_orch::plan::memory::Memory;
+use etl_orch::plan::memory::{Memory, Quarantine, QuarantineReason};
 use etl_orch::plan::outcome::Outcome;
 
-use crate::fixture::{Fixture, at, begin_run, claimed, end, enqueue, key, new_job, owner, wish};
+use crate::fixture::{Fixture, at, begin_run, claimed, end, enqueue, fail, failed_runs, key, new_job, owner, queued, wish, yes};
 
 crate::on_both_databases![
     a_claim_starts_the_first_attempt,
@@ -15,6 +15,10 @@ crate::on_both_databases![
     the_fence_grows_with_every_claim,
     of_two_claims_at_once_one_wins,
     one_job_claimed_twice_at_once_is_claimed_once,
+    a_newer_failure_of_the_gap_holds_a_job_back,
+    a_failure_that_was_planned_with_holds_nothing_back,
+    what_is_over_holds_nothing_back,
+    a_claim_that_is_not_granted_uses_no_fence,
 ];
 
 async fn a_claim_starts_the_first_attempt(fixture: Fixture) {
@@ -111,4 +115,72 @@ async fn one_job_claimed_twice_at_once_is_claimed_once(fixture: Fixture) {
     assert_eq!(fixture.attempts().await.len(), 1);
     let won = claims.iter().find_map(|claimed| if let Claimed::Yes { claim, .. } = claimed { Some(*claim) } else { None }).unwrap();
     assert!(two.end_attempt(won, &end(1, Outcome::TimedOut(std::time::Duration::from_secs(60)))).await.unwrap());
+}
+
+async fn a_newer_failure_of_the_gap_holds_a_job_back(fixture: Fixture) {
+    let store = fixture.open().await;
+    let ours = queued(&*store).await;
+    let theirs = claimed(&*store).await;
+    fail(&*store, theirs).await;
+    let report = key();
+    let late = ClaimRequest { at: at(11), ..wish(ours.id, &report) };
+    assert_eq!(store.claim(&late).await.unwrap(), Claimed::HeldBack);
+    let mut jobs = fixture.jobs().await;
+    jobs.sort();
+    assert_eq!(jobs, ["failed|exit code 1", "skipped|another invocation failed at it meanwhile"]);
+    let quarantine = Quarantine { since: at(500), why: QuarantineReason::Permanent };
+    let ours = queued(&*store).await;
+    let claim = yes(store.claim(&ClaimRequest { planned_fence: 1, ..wish(ours.id, &report) }).await.unwrap());
+    let memory = Memory { quarantine: Some(quarantine), ..Memory::default() };
+    assert!(store.fail(claim, &end(1, Outcome::ExitCode(65)), "no", &memory).await.unwrap());
+    let ours = queued(&*store).await;
+    assert_eq!(store.claim(&ClaimRequest { planned_fence: 1, ..wish(ours.id, &report) }).await.unwrap(), Claimed::HeldBack);
+    let run = begin_run(&*store).await;
+    let forced = NewJob { forced: true, ..new_job(0) };
+    enqueue(&*store, run, std::slice::from_ref(&forced)).await;
+    yes(store.claim(&ClaimRequest { planned_fence: 1, ..wish(forced.id, &report) }).await.unwrap());
+}
+
+async fn a_failure_that_was_planned_with_holds_nothing_back(fixture: Fixture) {
+    let store = fixture.open().await;
+    let first = claimed(&*store).await;
+    fail(&*store, first).await;
+    let (job, report) = (queued(&*store).await, key());
+    let wish = ClaimRequest { planned_fence: first.fence, at: at(11), ..wish(job.id, &report) };
+    let claimed = store.claim(&wish).await.unwrap();
+    assert_eq!(claimed, Claimed::Yes { claim: Claim { job: job.id, fence: 2 }, memory: failed_runs(1) });
+}
+
+async fn what_is_over_holds_nothing_back(fixture: Fixture) {
+    let store = fixture.open().await;
+    let report = key();
+    // Before the rest began (the clock was set back), and at its end.
+    for (second, fence) in [(9, 2), (110, 4)] {
+        let first = claimed(&*store).await;
+        fail(&*store, first).await;
+        let job = queued(&*store).await;
+        let claim = yes(store.claim(&ClaimRequest { at: at(second), ..wish(job.id, &report) }).await.unwrap());
+        assert_eq!(claim.fence, fence);
+        assert!(store.succeed(claim, &end(1, Outcome::Succeeded), None).await.unwrap());
+    }
+}
+
+async fn a_claim_that_is_not_granted_uses_no_fence(fixture: Fixture) {
+    let store = fixture.open().await;
+    let first = claimed(&*store).await;
+    let report = key();
+    let refused = async |expected: &str| {
+        let job = queued(&*store).await;
+        let claimed = store.claim(&ClaimRequest { at: at(11), ..wish(job.id, &report) }).await.unwrap();
+        assert!(format!("{claimed:?}").starts_with(expected), "{claimed:?}");
+        let fence = format!("SELECT fence FROM {}", fixture.own("gap_states"));
+        assert_eq!(fixture.rows(&fence).await, ["1"], "{claimed:?}");
+    };
+    refused("Elsewhere").await;
+    fail(&*store, first).await;
+    refused("HeldBack").await;
+    fixture.report(1, "2025Q2", "Call Summary").await;
+    refused("AlreadyDone").await;
+    fixture.sql(&format!("UPDATE {} SET skipped_at = {}", fixture.own("gap_states"), "'2025-06-01T12:00:00.000000Z'")).await;
+    refused("Ordered").await;
 }

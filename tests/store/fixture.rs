@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use etl_orch::plan::gap::GapKey;
 use etl_orch::plan::ids::{JobId, RunId};
 use etl_orch::plan::job::{AttemptEnd, Claim, ClaimRequest, Claimed, NewJob, NewRun, Owner, ReportKey, ReportRow};
-use etl_orch::plan::memory::Memory;
+use etl_orch::plan::memory::{GapState, Memory, Rest, RestReason};
 use etl_orch::plan::outcome::Outcome;
 use etl_orch::plan::period::Period;
 use etl_orch::plan::settings::{Database, DatabaseTarget, TableName};
@@ -118,6 +118,11 @@ impl Fixture {
         }
     }
 
+    /// A client of the PostgreSQL database.
+    pub(crate) fn psql(&self) -> std::process::Command {
+        self.server.as_ref().unwrap().psql()
+    }
+
     async fn raw_sqlite(&self) -> SqliteConnection {
         SqliteConnectOptions::new().filename(self.file()).connect().await.unwrap()
     }
@@ -162,6 +167,30 @@ impl Fixture {
     /// State, and whether an error and an end are recorded, of every job.
     pub(crate) async fn jobs(&self) -> Vec<String> {
         self.rows(&format!("SELECT state, coalesce(error, '') FROM {} ORDER BY position, queued_at, id", self.own("etl_jobs"))).await
+    }
+
+    /// Kind, who, why, and whether it names a job, of every order, in the order in which they were given.
+    pub(crate) async fn orders(&self) -> Vec<String> {
+        self.rows(&format!(
+            "SELECT kind, gap_key, actor, reason, CASE WHEN job_id IS NULL THEN '' ELSE 'job' END FROM {} ORDER BY id",
+            self.own("overrides")
+        ))
+        .await
+    }
+
+    /// Fence, whether it is noted, and whether `--force` is pending, of the gap of [`new_job`].
+    pub(crate) async fn gap(&self) -> Vec<String> {
+        self.rows(&format!(
+            "SELECT fence, CASE WHEN noted THEN 'noted' ELSE '' END, CASE WHEN forced_at IS NULL THEN '' ELSE 'forced' END
+             FROM {} WHERE gap_key = 'RY-CA/2025Q2/call_summary'",
+            self.own("gap_states")
+        ))
+        .await
+    }
+
+    /// The pools that jobs use.
+    pub(crate) async fn pools_in_use(&self) -> Vec<String> {
+        self.rows(&format!("SELECT pool FROM {} WHERE pool IS NOT NULL ORDER BY position", self.own("etl_jobs"))).await
     }
 
     /// Number, outcome, number of the outcome and error of every attempt.
@@ -267,9 +296,22 @@ pub(crate) fn yes(claimed: Claimed) -> Claim {
     }
 }
 
-/// What a gap is remembered by after so many failed runs.
+/// What a gap is remembered by after so many failed runs, the last at [`at`]\(10): it rests for 100 seconds.
 pub(crate) fn failed_runs(failed_runs: u32) -> Memory {
-    Memory { failed_runs, error: Some("exit code 1".into()), ..Memory::default() }
+    let rest = Rest { since: at(10), until: at(110), why: RestReason::Failed };
+    Memory { failed_runs, rest: Some(rest), error: Some("exit code 1".into()), ..Memory::default() }
+}
+
+/// The claim's job fails, and that is all that is remembered of its gap.
+pub(crate) async fn fail(store: &dyn Store, claim: Claim) {
+    assert!(store.fail(claim, &end(1, Outcome::ExitCode(1)), "exit code 1", &failed_runs(1)).await.unwrap());
+}
+
+/// What is known of the gap of [`new_job`], where it has a past.
+pub(crate) async fn gap_state(store: &dyn Store) -> Option<GapState> {
+    let mut states = store.gap_states().await.unwrap();
+    assert!(states.len() < 2, "{states:?}");
+    states.pop()
 }
 
 pub(crate) fn end(attempt: u32, outcome: Outcome) -> AttemptEnd {
