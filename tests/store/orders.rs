@@ -28,6 +28,7 @@ crate::on_both_databases![
     an_ended_or_unknown_job_cannot_be_cancelled,
     jobs_are_found_by_the_beginning_of_their_ids,
     the_latest_jobs_are_found_by_nothing,
+    orders_and_claims_do_not_wait_for_each_other_in_a_circle,
 ];
 
 fn order(kind: OrderKind, second: u32) -> Order {
@@ -258,4 +259,35 @@ async fn the_latest_jobs_are_found_by_nothing(fixture: Fixture) {
     let gaps: Vec<_> = found.iter().map(|job| job.gap.as_str()).collect();
     assert_eq!(gaps, ["gap 4", "gap 2", "gap 3", "gap 0"], "first those of the latest plan, and of them what was started");
     assert_eq!(found[0].state, JobState::Running);
+}
+
+/// Orders on several gaps, given in different orders, while the same gaps are claimed, forced, cancelled and refunded.
+async fn orders_and_claims_do_not_wait_for_each_other_in_a_circle(fixture: Fixture) {
+    let stores = [fixture.open().await, fixture.open().await, fixture.open().await];
+    let gaps: Vec<_> = (0..6).map(|n| GapKey::stored(format!("gap {n}"))).collect();
+    let backwards: Vec<_> = gaps.iter().rev().cloned().collect();
+    let run = begin_run(&*stores[0]).await;
+    let worker = async |worker: usize| {
+        let store = &*stores[worker % stores.len()];
+        let gaps = if worker.is_multiple_of(2) { &gaps } else { &backwards };
+        for round in 0..8 {
+            let forced = round % 2 == 0;
+            let jobs: Vec<_> = gaps.iter().map(|gap| NewJob { gap: gap.clone(), forced, ..new_job(0) }).collect();
+            enqueue(store, run, &jobs).await;
+            for job in &jobs {
+                let report = key();
+                if let Claimed::Yes { claim, .. } = store.claim(&wish(job.id, &report)).await.unwrap() {
+                    store.order_cancel(job.id, "anna", "because", at(3)).await.unwrap();
+                    fail(store, claim).await;
+                }
+            }
+            let kind = [OrderKind::Retry, SKIP, OrderKind::Unskip][worker % 3];
+            store.order(&order(kind, 20), gaps).await.unwrap();
+            store.order(&order(OrderKind::Unskip, 21), gaps).await.unwrap();
+            let refunds: Vec<_> = gaps.iter().map(|gap| (gap.clone(), 3, Memory::default())).collect();
+            store.set_breaker("call_summary", None, &refunds).await.unwrap();
+        }
+    };
+    futures::future::join_all((0..6).map(worker)).await;
+    assert!(stores[0].running_jobs().await.unwrap().is_empty());
 }

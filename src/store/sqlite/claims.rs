@@ -13,8 +13,8 @@ use crate::store::record::{failed, rfc3339, storable};
 use crate::store::rows::OwnerColumns;
 
 /// How many jobs use the pool of a parameter: those of a host that died do so only until its lease ends.
-const USERS: &str = "SELECT count(*) FROM etl_jobs p JOIN etl_runs r ON r.id = p.run_id \
-     WHERE p.state = 'running' AND r.lease_until > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') AND p.pool = ";
+const USERS: &str = "SELECT count(*) FROM etl_jobs p WHERE p.state = 'running' \
+     AND (SELECT r.lease_until FROM etl_runs r WHERE r.id = p.run_id) > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') AND p.pool = ";
 
 /// What is in the way of a claim, and what is known of its gap.
 #[derive(sqlx::FromRow)]
