@@ -188,11 +188,6 @@ impl Fixture {
         .await
     }
 
-    /// The pools that jobs use.
-    pub(crate) async fn pools_in_use(&self) -> Vec<String> {
-        self.rows(&format!("SELECT pool FROM {} WHERE pool IS NOT NULL ORDER BY position", self.own("etl_jobs"))).await
-    }
-
     /// Number, outcome, number of the outcome and error of every attempt.
     pub(crate) async fn attempts(&self) -> Vec<String> {
         self.rows(&format!(
