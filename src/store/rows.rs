@@ -10,7 +10,7 @@ use crate::plan::fingerprint::Fingerprint;
 use crate::plan::gap::GapKey;
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::job::{Claim, JobState, Owner, RunningJob, RunningRun, Watched};
-use crate::plan::operator::FoundJob;
+use crate::plan::operator::{CancelAnswer, FoundJob};
 use crate::plan::period::Period;
 
 /// The columns of an owner.
@@ -121,8 +121,8 @@ impl FoundJobColumns {
 pub(super) struct CancelledColumns {
     pub(super) gap_key: String,
     state: String,
-    /// Whether it ended just so by the same order, given before.
-    pub(super) is_repeated: bool,
+    /// Whether it was queued and ended by the same order, given before.
+    is_repeated: bool,
     #[sqlx(flatten)]
     cancel: CancelColumns,
     #[sqlx(flatten)]
@@ -130,13 +130,14 @@ pub(super) struct CancelledColumns {
 }
 
 impl CancelledColumns {
-    pub(super) fn state(&self) -> sqlx::Result<JobState> {
-        job_state(&self.state)
-    }
-
-    /// Its owner, and whether he was asked to stop it.
-    pub(super) fn owner(self) -> sqlx::Result<(Owner, bool)> {
-        Ok((self.owner.owner()?, self.cancel.request().is_some()))
+    /// The answer, and whether there is something to change for it.
+    pub(super) fn answer(self) -> sqlx::Result<(CancelAnswer, bool)> {
+        Ok(match job_state(&self.state)? {
+            JobState::Running => (CancelAnswer::Asked(self.owner.owner()?), self.cancel.request().is_none()),
+            JobState::Queued => (CancelAnswer::Dropped, true),
+            JobState::Cancelled if self.is_repeated => (CancelAnswer::Dropped, false),
+            ended => (CancelAnswer::Ended(ended), false),
+        })
     }
 }
 
@@ -171,11 +172,11 @@ impl BreakerColumns {
 /// What the availability rows of one bank and period say: tags, and values of the `version_column`.
 type Said = (BTreeSet<String>, BTreeSet<String>);
 
-/// Puts together what the rows of each bank and period say: the place in `of`, the tags, the value of the `version_column`.
-pub(super) fn sources(
-    of: &[(i64, Period)],
-    rows: impl IntoIterator<Item = (i64, Vec<String>, Option<String>)>,
-) -> Vec<((i64, Period), String)> {
+/// One availability row: the place of its bank and period among those asked for, its tags, its value of the `version_column`.
+pub(super) type SourceRow = (i64, Vec<String>, Option<String>);
+
+/// Puts together what the rows of each bank and period say.
+pub(super) fn sources(of: &[(i64, Period)], rows: impl IntoIterator<Item = SourceRow>) -> Vec<((i64, Period), String)> {
     let mut said: BTreeMap<i64, Said> = BTreeMap::new();
     for (place, tags, version) in rows {
         let (all_tags, versions) = said.entry(place).or_default();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeZone, Utc};
 use etl_orch::plan::gap::GapKey;
 use etl_orch::plan::ids::{JobId, RunId};
-use etl_orch::plan::job::{AttemptEnd, Claim, Claimed, NewJob, NewRun, Owner, ReportKey, ReportRow};
+use etl_orch::plan::job::{AttemptEnd, Claim, ClaimRequest, Claimed, NewJob, NewRun, Owner, ReportKey, ReportRow};
+use etl_orch::plan::memory::{GapState, Memory, Rest, RestReason};
 use etl_orch::plan::outcome::Outcome;
 use etl_orch::plan::period::Period;
 use etl_orch::plan::settings::{Database, DatabaseTarget, TableName};
@@ -117,6 +118,11 @@ impl Fixture {
         }
     }
 
+    /// A client of the PostgreSQL database.
+    pub(crate) fn psql(&self) -> std::process::Command {
+        self.server.as_ref().unwrap().psql()
+    }
+
     async fn raw_sqlite(&self) -> SqliteConnection {
         SqliteConnectOptions::new().filename(self.file()).connect().await.unwrap()
     }
@@ -161,6 +167,25 @@ impl Fixture {
     /// State, and whether an error and an end are recorded, of every job.
     pub(crate) async fn jobs(&self) -> Vec<String> {
         self.rows(&format!("SELECT state, coalesce(error, '') FROM {} ORDER BY position, queued_at, id", self.own("etl_jobs"))).await
+    }
+
+    /// Kind, who, why, and whether it names a job, of every order, in the order in which they were given.
+    pub(crate) async fn orders(&self) -> Vec<String> {
+        self.rows(&format!(
+            "SELECT kind, gap_key, actor, reason, CASE WHEN job_id IS NULL THEN '' ELSE 'job' END FROM {} ORDER BY id",
+            self.own("overrides")
+        ))
+        .await
+    }
+
+    /// Fence, whether it is noted, and whether `--force` is pending, of the gap of [`new_job`].
+    pub(crate) async fn gap(&self) -> Vec<String> {
+        self.rows(&format!(
+            "SELECT fence, CASE WHEN noted THEN 'noted' ELSE '' END, CASE WHEN forced_at IS NULL THEN '' ELSE 'forced' END
+             FROM {} WHERE gap_key = 'RY-CA/2025Q2/call_summary'",
+            self.own("gap_states")
+        ))
+        .await
     }
 
     /// Number, outcome, number of the outcome and error of every attempt.
@@ -222,7 +247,26 @@ pub(crate) fn new_job(position: usize) -> NewJob {
         period: period("2025Q2"),
         position,
         forced: false,
+        fingerprint: None,
     }
+}
+
+/// Records jobs as planned by `me`.
+pub(crate) async fn enqueue(store: &dyn Store, run: RunId, jobs: &[NewJob]) {
+    store.enqueue(run, jobs, "me", at(1)).await.unwrap();
+}
+
+/// A run with one job that is queued.
+pub(crate) async fn queued(store: &dyn Store) -> NewJob {
+    let run = begin_run(store).await;
+    let job = new_job(0);
+    enqueue(store, run, std::slice::from_ref(&job)).await;
+    job
+}
+
+/// The wish to claim a job, of a gap that nobody has claimed before.
+pub(crate) fn wish(job: JobId, report: &ReportKey) -> ClaimRequest<'_> {
+    ClaimRequest { job, report, planned_fence: 0, pool: None, log: "log", at: at(2) }
 }
 
 pub(crate) fn key() -> ReportKey {
@@ -231,17 +275,38 @@ pub(crate) fn key() -> ReportKey {
 
 /// A run with one job that is claimed.
 pub(crate) async fn claimed(store: &dyn Store) -> Claim {
-    let run = begin_run(store).await;
-    let job = new_job(0);
-    store.enqueue(run, std::slice::from_ref(&job), at(1)).await.unwrap();
+    let job = queued(store).await;
     claim(store, job.id).await
 }
 
 pub(crate) async fn claim(store: &dyn Store, job: JobId) -> Claim {
-    match store.claim(job, &key(), "logs/1.log", at(2)).await.unwrap() {
-        Claimed::Yes(claim) => claim,
+    yes(store.claim(&ClaimRequest { log: "logs/1.log", ..wish(job, &key()) }).await.unwrap())
+}
+
+/// The claim that was granted.
+pub(crate) fn yes(claimed: Claimed) -> Claim {
+    match claimed {
+        Claimed::Yes { claim, .. } => claim,
         other => panic!("{other:?}"),
     }
+}
+
+/// What a gap is remembered by after so many failed runs, the last at [`at`]\(10): it rests for 100 seconds.
+pub(crate) fn failed_runs(failed_runs: u32) -> Memory {
+    let rest = Rest { since: at(10), until: at(110), why: RestReason::Failed };
+    Memory { failed_runs, rest: Some(rest), error: Some("exit code 1".into()), ..Memory::default() }
+}
+
+/// The claim's job fails, and that is all that is remembered of its gap.
+pub(crate) async fn fail(store: &dyn Store, claim: Claim) {
+    assert!(store.fail(claim, &end(1, Outcome::ExitCode(1)), "exit code 1", &failed_runs(1)).await.unwrap());
+}
+
+/// What is known of the gap of [`new_job`], where it has a past.
+pub(crate) async fn gap_state(store: &dyn Store) -> Option<GapState> {
+    let mut states = store.gap_states().await.unwrap();
+    assert!(states.len() < 2, "{states:?}");
+    states.pop()
 }
 
 pub(crate) fn end(attempt: u32, outcome: Outcome) -> AttemptEnd {

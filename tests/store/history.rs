@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use etl_orch::plan::job::{Claim, RunCounts, RunState, RunningRun};
+use etl_orch::plan::job::{Begun, Claim, NewJob, RunCounts, RunState, RunningRun};
+use etl_orch::plan::memory::Memory;
 use etl_orch::plan::outcome::Outcome;
 
-use crate::fixture::{Fixture, at, begin_run, claim, claimed, end, new_job, owner};
+use crate::fixture::{Fixture, at, begin_run, claim, claimed, end, enqueue, new_job, owner};
 
 crate::on_both_databases![
     a_run_is_recorded_from_beginning_to_end,
@@ -56,8 +57,8 @@ async fn the_end_of_a_run_cancels_what_it_did_not_start(fixture: Fixture) {
     let store = fixture.open().await;
     let (run, other) = (begin_run(&*store).await, begin_run(&*store).await);
     let (jobs, theirs) = ([new_job(0), new_job(1)], [new_job(2)]);
-    store.enqueue(run, &jobs, at(1)).await.unwrap();
-    store.enqueue(other, &theirs, at(1)).await.unwrap();
+    enqueue(&*store, run, &jobs).await;
+    enqueue(&*store, other, &theirs).await;
     claim(&*store, jobs[0].id).await;
     store.end_run(run, RunState::Cancelled, RunCounts::default(), at(9)).await.unwrap();
     assert_eq!(fixture.jobs().await, ["running|", "cancelled|its run ended", "queued|"]);
@@ -66,12 +67,13 @@ async fn the_end_of_a_run_cancels_what_it_did_not_start(fixture: Fixture) {
 async fn jobs_are_recorded_all_or_none(fixture: Fixture) {
     let store = fixture.open().await;
     let run = begin_run(&*store).await;
-    let job = new_job(0);
-    assert!(store.enqueue(run, &[new_job(1), job.clone(), job.clone()], at(1)).await.is_err());
+    fixture.sql(&format!("CREATE UNIQUE INDEX one_bank ON {} (bank_id)", fixture.own("etl_jobs"))).await;
+    assert!(store.enqueue(run, &[NewJob { bank_id: 2, ..new_job(1) }, new_job(0), new_job(2)], "me", at(1)).await.is_err());
     assert!(fixture.jobs().await.is_empty());
-    store.enqueue(run, &[], at(1)).await.unwrap();
+    fixture.sql(if fixture.is_sqlite() { "DROP INDEX one_bank" } else { "DROP INDEX etl_orch.one_bank" }).await;
+    enqueue(&*store, run, &[]).await;
     let many: Vec<_> = (0..500).map(new_job).collect();
-    store.enqueue(run, &many, at(1)).await.unwrap();
+    enqueue(&*store, run, &many).await;
     assert_eq!(fixture.jobs().await.len(), 500);
     let row = format!(
         "SELECT gap_key, etl, bank_key, bank_id, fiscal_year, quarter, position FROM {} WHERE position = 7",
@@ -88,7 +90,7 @@ async fn attempts_follow_each_other_within_a_job(fixture: Fixture) {
     assert!(!store.end_attempt(claim, &end(1, Outcome::ExitCode(4))).await.unwrap(), "an attempt ends once");
     assert!(!store.attempt_spawned(claim, 1, 778).await.unwrap(), "an ended attempt has no process");
     assert_eq!(fixture.jobs().await, ["running|"]);
-    assert!(store.begin_attempt(claim, 2, "logs/2.log", at(20)).await.unwrap());
+    assert_eq!(store.begin_attempt(claim, 2, None, "logs/2.log", at(20)).await.unwrap(), Begun::Yes);
     assert!(store.end_attempt(claim, &end(2, Outcome::Signal(9))).await.unwrap());
     assert_eq!(fixture.attempts().await, ["1|exit_code|3|exit code 3", "2|signal|9|ended by signal 9"]);
     let rest = format!("SELECT pid, log, tail, duration_ms FROM {} WHERE n = 1", fixture.own("etl_attempts"));
@@ -107,7 +109,7 @@ async fn a_job_succeeds(fixture: Fixture) {
 async fn a_job_fails(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.fail(claim, &end(1, Outcome::NoOutput("no row".into())), "it made no report").await.unwrap());
+    assert!(store.fail(claim, &end(1, Outcome::NoOutput("no row".into())), "it made no report", &Memory::default()).await.unwrap());
     assert_eq!(fixture.jobs().await, ["failed|it made no report"]);
     assert_eq!(fixture.attempts().await, ["1|no_output||no output: no row"]);
     let ended = format!("SELECT count(*) FROM {} WHERE ended_at > started_at", fixture.own("etl_jobs"));
@@ -117,7 +119,7 @@ async fn a_job_fails(fixture: Fixture) {
 async fn a_job_is_skipped(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.skip(claim, &end(1, Outcome::NotReady(66)), "its input is not ready").await.unwrap());
+    assert!(store.skip(claim, &end(1, Outcome::NotReady(66)), "its input is not ready", &Memory::default()).await.unwrap());
     assert_eq!(fixture.jobs().await, ["skipped|its input is not ready"]);
     assert_eq!(fixture.attempts().await, ["1|not_ready|66|not ready"]);
 }
@@ -137,9 +139,9 @@ async fn a_lost_job_loses_its_open_attempt(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
     assert!(store.end_attempt(claim, &end(1, Outcome::ExitCode(1))).await.unwrap());
-    assert!(store.begin_attempt(claim, 2, "log", at(12)).await.unwrap());
-    assert!(store.lose(claim, at(30)).await.unwrap());
-    assert!(!store.lose(claim, at(31)).await.unwrap());
+    assert_eq!(store.begin_attempt(claim, 2, None, "log", at(12)).await.unwrap(), Begun::Yes);
+    assert!(store.lose(claim, &Memory::default(), at(30)).await.unwrap());
+    assert!(!store.lose(claim, &Memory::default(), at(31)).await.unwrap());
     assert_eq!(fixture.jobs().await, ["lost|its owner died"]);
     assert_eq!(fixture.attempts().await, ["1|exit_code|1|exit code 1", "2|lost||lost"]);
 }
@@ -148,7 +150,7 @@ async fn a_queued_job_is_dropped_once(fixture: Fixture) {
     let store = fixture.open().await;
     let run = begin_run(&*store).await;
     let jobs = [new_job(0), new_job(1)];
-    store.enqueue(run, &jobs, at(1)).await.unwrap();
+    enqueue(&*store, run, &jobs).await;
     claim(&*store, jobs[0].id).await;
     assert!(!store.drop_queued(jobs[0].id, "deadline", at(5)).await.unwrap());
     assert!(store.drop_queued(jobs[1].id, "deadline", at(5)).await.unwrap());
@@ -166,7 +168,7 @@ async fn another_fence_changes_nothing(fixture: Fixture) {
 async fn an_ended_job_does_not_change(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.lose(claim, at(5)).await.unwrap());
+    assert!(store.lose(claim, &Memory::default(), at(5)).await.unwrap());
     nothing_changes(&fixture, &*store, claim).await;
 }
 
@@ -174,15 +176,15 @@ async fn an_ended_job_does_not_change(fixture: Fixture) {
 async fn nothing_changes(fixture: &Fixture, store: &dyn etl_orch::store::Store, claim: Claim) {
     let (jobs, attempts) = (fixture.jobs().await, fixture.attempts().await);
     let end = end(1, Outcome::Succeeded);
-    assert!(!store.begin_attempt(claim, 2, "log", at(9)).await.unwrap());
+    assert_eq!(store.begin_attempt(claim, 2, None, "log", at(9)).await.unwrap(), Begun::ClaimLost);
     assert!(!store.attempt_spawned(claim, 1, 1).await.unwrap());
     assert!(!store.end_attempt(claim, &end).await.unwrap());
     assert!(!store.succeed(claim, &end, None).await.unwrap());
     assert!(!store.succeed(claim, &end, Some(&crate::fixture::report_row())).await.unwrap());
-    assert!(!store.fail(claim, &end, "no").await.unwrap());
-    assert!(!store.skip(claim, &end, "no").await.unwrap());
+    assert!(!store.fail(claim, &end, "no", &Memory::default()).await.unwrap());
+    assert!(!store.skip(claim, &end, "no", &Memory::default()).await.unwrap());
     assert!(!store.cancel(claim, Some(&end), "no", at(9)).await.unwrap());
-    assert!(!store.lose(claim, at(9)).await.unwrap());
+    assert!(!store.lose(claim, &Memory::default(), at(9)).await.unwrap());
     assert_eq!((fixture.jobs().await, fixture.attempts().await), (jobs, attempts));
     assert_eq!(fixture.rows("SELECT count(*) FROM aegis_reports").await, ["0"]);
 }
@@ -192,7 +194,7 @@ async fn texts_with_nul_characters_are_kept_readable(fixture: Fixture) {
     let claim = claimed(&*store).await;
     let mut end = end(1, Outcome::SpawnFailed { why: "no\0program".into(), may_pass: false });
     end.tail = "bin\0ary \u{1b}[31m \u{ffff}".into();
-    assert!(store.fail(claim, &end, "a\0b").await.unwrap());
+    assert!(store.fail(claim, &end, "a\0b", &Memory::default()).await.unwrap());
     assert_eq!(fixture.jobs().await, ["failed|a\u{fffd}b"]);
     let tail = format!("SELECT tail FROM {}", fixture.own("etl_attempts"));
     assert_eq!(fixture.rows(&tail).await, ["bin\u{fffd}ary \u{1b}[31m \u{ffff}"]);

@@ -3,13 +3,20 @@
 
 mod availability;
 mod claims;
+mod containment;
 mod fixture;
 mod history;
+mod migration;
+mod orders;
+mod pools;
 #[path = "../support/postgres.rs"]
 mod postgres_server;
+mod repeat;
 mod reports;
 mod scan;
 mod schema;
+mod severed;
+mod sources;
 mod sqlite_files;
 
 /// Makes of each `async fn name(fixture: Fixture)` a test for either database.

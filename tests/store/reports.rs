@@ -1,5 +1,6 @@
 //! Rows of the reports table.
 
+use etl_orch::plan::memory::Memory;
 use etl_orch::plan::outcome::Outcome;
 use etl_orch::store::Access;
 
@@ -42,7 +43,10 @@ async fn a_success_that_cannot_write_its_row_is_none(fixture: Fixture) {
     assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Some(&report_row())).await.is_err());
     assert_eq!(fixture.jobs().await, ["running|"]);
     assert_eq!(fixture.attempts().await, ["1|||"]);
-    assert!(store.fail(claim, &end(1, Outcome::NoOutput("x".into())), "no").await.unwrap(), "the store goes on working");
+    assert!(
+        store.fail(claim, &end(1, Outcome::NoOutput("x".into())), "no", &Memory::default()).await.unwrap(),
+        "the store goes on working"
+    );
 }
 
 async fn a_fingerprint_changes_with_the_row(fixture: Fixture) {
@@ -108,6 +112,6 @@ async fn postgres_gets_values_of_its_columns_types() {
 async fn claimed_forced(store: &dyn etl_orch::store::Store) -> etl_orch::plan::job::Claim {
     let run = crate::fixture::begin_run(store).await;
     let job = etl_orch::plan::job::NewJob { forced: true, ..crate::fixture::new_job(0) };
-    store.enqueue(run, std::slice::from_ref(&job), crate::fixture::at(1)).await.unwrap();
+    crate::fixture::enqueue(store, run, std::slice::from_ref(&job)).await;
     crate::fixture::claim(store, job.id).await
 }

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, QueryBuilder};
 use super::scan::{SAME_KEY, push_found};
 use super::{DURABLE, Postgres};
 use crate::plan::period::Period;
-use crate::store::rows::sources;
+use crate::store::rows::{SourceRow, sources};
 use crate::store::{Available, Result};
 
 impl Postgres {
@@ -49,7 +49,7 @@ impl Postgres {
         );
         let mut lease = self.connections.lease().await?;
         // Not kept for another use, as in the scan.
-        let rows: sqlx::Result<Vec<(i64, Vec<String>, Option<String>)>> = sqlx::query_as(AssertSqlSafe(query))
+        let rows: sqlx::Result<Vec<SourceRow>> = sqlx::query_as(AssertSqlSafe(query))
             .bind(of.iter().map(|(bank, _)| *bank).collect::<Vec<i64>>())
             .bind(of.iter().map(|(_, period)| i32::from(period.year())).collect::<Vec<i32>>())
             .bind(of.iter().map(|(_, period)| period.quarter().as_str()).collect::<Vec<&str>>())

@@ -15,8 +15,8 @@ use crate::store::record::storable;
 use crate::store::rows::OwnerColumns;
 
 /// How many jobs use the pool of a parameter: those of a host that died do so only until its lease ends.
-const USERS: &str = "SELECT count(*) FROM etl_orch.etl_jobs p JOIN etl_orch.etl_runs r ON r.id = p.run_id \
-     WHERE p.state = 'running' AND r.lease_until > clock_timestamp() AND p.pool = ";
+const USERS: &str = "SELECT count(*) FROM etl_orch.etl_jobs p WHERE p.state = 'running' \
+     AND (SELECT r.lease_until FROM etl_orch.etl_runs r WHERE r.id = p.run_id) > clock_timestamp() AND p.pool = ";
 
 impl Postgres {
     pub(super) async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
@@ -50,13 +50,12 @@ impl Postgres {
         let mut gap = gap.state();
         let fence = gap.fence;
         gap.fence -= 1;
-        let claimed = match gap.skip.take().filter(|order| order.holds(request.at)) {
-            Some(order) => Claimed::Ordered(order),
-            None => {
-                let held_back = is_held_back(&gap, request.planned_fence, request.at);
-                let claimed = Claimed::Yes { claim: Claim { job: request.job, fence }, memory: gap.memory };
-                self.start(&mut transaction, request, fence, held_back).await?.unwrap_or(claimed)
-            }
+        let claimed = if let Some(order) = gap.skip.take().filter(|order| order.holds(request.at)) {
+            Claimed::Ordered(order)
+        } else {
+            let held_back = is_held_back(&gap, request.planned_fence, request.at);
+            let claimed = Claimed::Yes { claim: Claim { job: request.job, fence }, memory: gap.memory };
+            self.start(&mut transaction, request, fence, held_back).await?.unwrap_or(claimed)
         };
         if matches!(claimed, Claimed::Yes { .. }) {
             transaction.commit().await?;
@@ -86,7 +85,7 @@ impl Postgres {
                   other AS (SELECT r.host, r.boot_id, r.pid, r.pid_started
                             FROM job JOIN etl_orch.etl_jobs j ON j.gap_key = job.gap_key AND j.state = 'running'
                                      JOIN etl_orch.etl_runs r ON r.id = j.run_id),
-                  pool AS (SELECT ({USERS} $10) >= $11 AS is_full),
+                  pool AS (SELECT CASE WHEN $10 IS NULL THEN FALSE ELSE ({USERS} $10) >= $11 END AS is_full),
                   claimed AS (UPDATE etl_orch.etl_jobs j SET state = 'running', fence = $6, started_at = $7, pool = $10 FROM job, pool
                               WHERE j.id = job.id AND NOT job.done AND NOT job.held_back AND NOT pool.is_full
                               AND NOT EXISTS (SELECT 1 FROM other) RETURNING j.id),
@@ -193,7 +192,7 @@ async fn begin_attempt(
     at: DateTime<Utc>,
 ) -> sqlx::Result<Begun> {
     let found: Option<(bool, bool)> = sqlx::query_as(AssertSqlSafe(format!(
-        "WITH job AS (SELECT j.id, ({USERS} $6 AND p.id <> $1) >= $7 AS is_full,
+        "WITH job AS (SELECT j.id, CASE WHEN $6 IS NULL THEN FALSE ELSE ({USERS} $6 AND p.id <> $1) >= $7 END AS is_full,
                              EXISTS (SELECT 1 FROM etl_orch.etl_attempts a WHERE a.job_id = j.id AND a.n = $3 AND a.started_at = $5) AS begun
                       FROM etl_orch.etl_jobs j WHERE j.id = $1 AND j.state = 'running' AND j.fence = $2 FOR UPDATE OF j),
               attempt AS (INSERT INTO etl_orch.etl_attempts (job_id, n, log, started_at)

@@ -6,15 +6,15 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::{Sqlite, begin_write, reports};
 use crate::plan::etl::Pool;
-use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed};
+use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed, Owner};
 use crate::store::Result;
 use crate::store::gap_columns::{GapColumns, GapStateColumns, is_held_back, select_gap, why_skipped};
 use crate::store::record::{failed, rfc3339, storable};
 use crate::store::rows::OwnerColumns;
 
 /// How many jobs use the pool of a parameter: those of a host that died do so only until its lease ends.
-const USERS: &str = "SELECT count(*) FROM etl_jobs p JOIN etl_runs r ON r.id = p.run_id \
-     WHERE p.state = 'running' AND r.lease_until > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') AND p.pool = ";
+const USERS: &str = "SELECT count(*) FROM etl_jobs p WHERE p.state = 'running' \
+     AND (SELECT r.lease_until FROM etl_runs r WHERE r.id = p.run_id) > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') AND p.pool = ";
 
 /// What is in the way of a claim, and what is known of its gap.
 #[derive(sqlx::FromRow)]
@@ -129,7 +129,7 @@ async fn claimed_before(connection: &mut SqliteConnection, request: &ClaimReques
 }
 
 /// Who runs the gap.
-async fn owner(connection: &mut SqliteConnection, gap: &str) -> sqlx::Result<crate::plan::job::Owner> {
+async fn owner(connection: &mut SqliteConnection, gap: &str) -> sqlx::Result<Owner> {
     let other: OwnerColumns = sqlx::query_as(
         "SELECT r.host, r.boot_id, r.pid, r.pid_started FROM etl_jobs j JOIN etl_runs r ON r.id = j.run_id
          WHERE j.gap_key = ?1 AND j.state = 'running'",

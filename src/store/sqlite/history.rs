@@ -109,7 +109,7 @@ async fn enqueue(connection: &mut SqliteConnection, run: RunId, jobs: &[NewJob],
             ])
         })
         .collect();
-    // SQLite takes ON for a join's where no WHERE parts them.
+    // Without a WHERE before it the ON would be read as a join's.
     sqlx::query(
         "INSERT INTO etl_jobs (id, run_id, gap_key, etl, bank_key, bank_id, fiscal_year, quarter, position, forced, fingerprint, state,
                                queued_at)

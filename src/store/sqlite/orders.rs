@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::{Sqlite, begin_write};
 use crate::plan::gap::GapKey;
 use crate::plan::ids::JobId;
-use crate::plan::job::{JobState, NewJob};
+use crate::plan::job::NewJob;
 use crate::plan::operator::{CancelAnswer, Order, OrderKind};
 use crate::store::Result;
 use crate::store::gap_columns::{change, why_cancelled};
@@ -86,16 +86,9 @@ async fn order_cancel(
     .fetch_optional(&mut *transaction)
     .await?;
     let Some(found) = found else { return Ok(CancelAnswer::Unknown) };
-    let state = found.state()?;
-    let (gap, is_repeated) = (found.gap_key.clone(), found.is_repeated);
-    let (owner, was_asked) = found.owner()?;
-    let answer = match state {
-        JobState::Running => CancelAnswer::Asked(owner),
-        JobState::Queued => CancelAnswer::Dropped,
-        JobState::Cancelled if is_repeated => CancelAnswer::Dropped,
-        ended => CancelAnswer::Ended(ended),
-    };
-    if (state != JobState::Running || was_asked) && state != JobState::Queued {
+    let gap = found.gap_key.clone();
+    let (answer, is_new) = found.answer()?;
+    if !is_new {
         return Ok(answer);
     }
     sqlx::query(

@@ -1,0 +1,102 @@
+//! A database that the previous version of etl-orch made and wrote.
+
+use etl_orch::plan::job::Claim;
+use etl_orch::plan::memory::Memory;
+use etl_orch::plan::outcome::Outcome;
+use etl_orch::store::{self, Access, StoreError};
+
+use crate::fixture::{Fixture, at, claim, end, enqueue, gap_state, new_job};
+
+crate::on_both_databases![what_the_previous_version_wrote_is_kept, the_previous_version_is_not_migrated_by_a_reader];
+
+const RUNNING: &str = "00000000-0000-0000-0000-000000000001";
+const QUEUED: &str = "00000000-0000-0000-0000-000000000002";
+const FAILED: &str = "00000000-0000-0000-0000-000000000003";
+const RUN: &str = "00000000-0000-0000-0000-00000000000a";
+
+/// Makes our tables as the previous version did, with the record of its migration, and writes rows into each.
+async fn previous(fixture: &Fixture) {
+    let schema = store::schema_sql(&fixture.database);
+    let next = if fixture.is_sqlite() {
+        include_str!("../../migrations/sqlite/0002_containment.sql")
+    } else {
+        include_str!("../../migrations/postgres/0002_containment.sql")
+    };
+    let (first, _) = schema.split_once(next).unwrap();
+    fixture.sql(first).await;
+    let (runs, jobs) = (fixture.own("etl_runs"), fixture.own("etl_jobs"));
+    let (attempts, gaps) = (fixture.own("etl_attempts"), fixture.own("gap_states"));
+    let (time, long_ago) = ("'2025-06-01T12:00:00.000000Z'", "'2025-06-01T13:00:00.000000Z'");
+    let gap = "RY-CA/2025Q2/call_summary";
+    fixture
+        .sql(&format!(
+            "INSERT INTO {runs} (id, host, boot_id, pid, pid_started, version, options, state, started_at, lease_until)
+             VALUES ('{RUN}', 'here', 'boot', 4242, 99, '0.1.0', '{{}}', 'running', {time}, {long_ago});
+             INSERT INTO {jobs} (id, run_id, gap_key, etl, bank_key, bank_id, fiscal_year, quarter, position, forced, state, fence, error,
+                                 queued_at, started_at, ended_at)
+             VALUES ('{RUNNING}', '{RUN}', '{gap}', 'call_summary', 'RY-CA', 1, 2025, 'Q2', 0, FALSE, 'running', 7, NULL, {time}, {time}, NULL),
+                    ('{QUEUED}', '{RUN}', '{gap}', 'call_summary', 'RY-CA', 1, 2025, 'Q2', 1, FALSE, 'queued', NULL, NULL, {time}, NULL, NULL),
+                    ('{FAILED}', '{RUN}', 'other', 'call_summary', 'RY-CA', 1, 2025, 'Q2', 2, TRUE, 'failed', 3, 'no', {time}, {time}, {time});
+             INSERT INTO {attempts} (job_id, n, outcome, outcome_number, error, pid, log, tail, started_at, ended_at, duration_ms)
+             VALUES ('{RUNNING}', 1, NULL, NULL, NULL, 5, 'log', NULL, {time}, NULL, NULL),
+                    ('{FAILED}', 1, 'exit_code', 1, 'exit code 1', 6, 'log', 'tail', {time}, {time}, 10);
+             INSERT INTO {gaps} (gap_key, fence) VALUES ('{gap}', 7), ('other', 3)"
+        ))
+        .await;
+}
+
+/// All that the previous version knew of.
+async fn old_rows(fixture: &Fixture) -> Vec<String> {
+    let mut rows = Vec::new();
+    for (table, columns) in [
+        ("etl_runs", "id, host, boot_id, pid, pid_started, version, state, started_at, lease_until"),
+        (
+            "etl_jobs",
+            "id, run_id, gap_key, etl, bank_key, bank_id, fiscal_year, quarter, position, forced, state, fence, error, queued_at, started_at, ended_at",
+        ),
+        ("etl_attempts", "job_id, n, outcome, outcome_number, error, pid, log, tail, started_at, ended_at, duration_ms"),
+        ("gap_states", "gap_key, fence"),
+    ] {
+        rows.extend(fixture.rows(&format!("SELECT {columns} FROM {} ORDER BY 1", fixture.own(table))).await);
+    }
+    rows
+}
+
+async fn what_the_previous_version_wrote_is_kept(fixture: Fixture) {
+    previous(&fixture).await;
+    let before = old_rows(&fixture).await;
+    assert_eq!(before.len(), 8);
+    fixture.open().await.close().await;
+    assert_eq!(old_rows(&fixture).await, before);
+    let store = fixture.open().await;
+    let versions = if fixture.is_sqlite() { "etl_migrations" } else { "etl_orch._sqlx_migrations" };
+    assert_eq!(fixture.rows(&format!("SELECT version FROM {versions} ORDER BY 1")).await, ["1", "2"]);
+
+    // Nothing is remembered yet, and what was going on goes on.
+    assert!(store.gap_states().await.unwrap().is_empty());
+    assert!(store.open_breakers().await.unwrap().is_empty());
+    assert!(fixture.orders().await.is_empty());
+    assert!(store.running_runs().await.unwrap()[0].expired);
+    let running = store.running_jobs().await.unwrap().pop().unwrap();
+    assert_eq!((running.claim.fence, running.claim.job.to_string().as_str()), (7, RUNNING));
+    assert_eq!((&running.memory, running.fingerprint, running.cancel), (&Memory::default(), None, None));
+    let lost = running.memory.lost(None, at(20));
+    assert!(store.lose(running.claim, &lost, at(20)).await.unwrap());
+    assert_eq!(gap_state(&*store).await.unwrap().memory, lost);
+    enqueue(&*store, running.run, &[new_job(3)]).await;
+    let found = store.find_jobs(QUEUED, 1).await.unwrap().pop().unwrap();
+    let claim = claim(&*store, found.id).await;
+    assert_eq!(claim, Claim { job: found.id, fence: 8 });
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), None).await.unwrap());
+    assert_eq!(gap_state(&*store).await, None);
+}
+
+async fn the_previous_version_is_not_migrated_by_a_reader(fixture: Fixture) {
+    previous(&fixture).await;
+    let error = fixture.open_for(Access::ReadOnly).await.unwrap_err();
+    assert!(matches!(error, StoreError::Schema(_)), "{error:?}");
+    assert!(error.to_string().contains("version 1") && error.to_string().contains("version 2: `etl-orch init`"), "{error}");
+    assert_eq!(old_rows(&fixture).await.len(), 8);
+    fixture.open_for(Access::Init).await.unwrap().close().await;
+    assert_eq!(fixture.open_for(Access::ReadOnly).await.unwrap().running_jobs().await.unwrap().len(), 1);
+}

@@ -1,0 +1,293 @@
+//! What operators order, `--force` among it, and how jobs are found by their ids.
+
+use chrono::{DateTime, Utc};
+use etl_orch::plan::gap::GapKey;
+use etl_orch::plan::ids::JobId;
+use etl_orch::plan::job::{ClaimRequest, Claimed, JobState, NewJob};
+use etl_orch::plan::memory::{Memory, SkipOrder};
+use etl_orch::plan::operator::{CancelAnswer, FoundJob, Order, OrderKind};
+use etl_orch::plan::outcome::Outcome;
+use etl_orch::store::Store;
+use uuid::Uuid;
+
+use crate::fixture::{
+    Fixture, at, begin_run, claim, claimed, end, enqueue, fail, failed_runs, gap_state, key, new_job, owner, queued, wish, yes,
+};
+
+crate::on_both_databases![
+    retry_forgets_all_but_a_pending_force,
+    retry_leaves_a_running_gap_alone,
+    skip_is_remembered_also_of_a_gap_that_is_new,
+    unskip_takes_skip_back_and_nothing_else,
+    an_order_is_recorded_for_every_gap_once,
+    a_claim_heeds_an_order_while_it_holds,
+    force_is_pending_until_a_success,
+    force_is_recorded_once_while_it_is_pending,
+    a_running_job_is_asked_to_stop,
+    a_queued_job_is_dropped_and_its_gap_skipped,
+    an_ended_or_unknown_job_cannot_be_cancelled,
+    jobs_are_found_by_the_beginning_of_their_ids,
+    the_latest_jobs_are_found_by_nothing,
+    orders_and_claims_do_not_wait_for_each_other_in_a_circle,
+];
+
+fn order(kind: OrderKind, second: u32) -> Order {
+    Order { kind, by: "anna".into(), reason: "because".into(), at: at(second) }
+}
+
+const SKIP: OrderKind = OrderKind::Skip { until: None };
+
+fn skip_order(since: DateTime<Utc>, until: Option<DateTime<Utc>>) -> SkipOrder {
+    SkipOrder { since, until, by: "anna".into(), reason: "because".into() }
+}
+
+fn gap() -> [GapKey; 1] {
+    [new_job(0).gap]
+}
+
+async fn force(store: &dyn Store) -> NewJob {
+    let run = begin_run(store).await;
+    let job = NewJob { forced: true, ..new_job(0) };
+    enqueue(store, run, std::slice::from_ref(&job)).await;
+    job
+}
+
+async fn retry_forgets_all_but_a_pending_force(fixture: Fixture) {
+    let store = fixture.open().await;
+    let job = force(&*store).await;
+    let claim = claim(&*store, job.id).await;
+    fail(&*store, claim).await;
+    let state = gap_state(&*store).await.unwrap();
+    assert_eq!((state.memory, state.forced), (failed_runs(1), true));
+    assert_eq!(store.order(&order(OrderKind::Retry, 20), &gap()).await.unwrap(), 1);
+    let state = gap_state(&*store).await.unwrap();
+    assert_eq!((state.memory, state.forced, state.fence), (Memory::default(), true, 1));
+    assert_eq!(store.order(&order(OrderKind::Retry, 21), &gap()).await.unwrap(), 0, "there is nothing left to forget");
+    store.order(&order(SKIP, 22), &gap()).await.unwrap();
+    assert_eq!(fixture.gap().await, ["1|noted|"], "who skips takes --force back");
+    assert_eq!(store.order(&order(OrderKind::Retry, 23), &gap()).await.unwrap(), 1);
+    assert_eq!(gap_state(&*store).await, None);
+    assert_eq!(fixture.gap().await, ["1||"]);
+}
+
+async fn retry_leaves_a_running_gap_alone(fixture: Fixture) {
+    let store = fixture.open().await;
+    let first = claimed(&*store).await;
+    let memory = Memory { rest: None, ..failed_runs(1) };
+    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &memory).await.unwrap());
+    claimed(&*store).await;
+    let other = GapKey::stored("RY-CA/2025Q2/other".into());
+    assert_eq!(store.order(&order(OrderKind::Retry, 20), &[new_job(0).gap, other]).await.unwrap(), 0);
+    assert_eq!(gap_state(&*store).await.unwrap().memory, memory);
+    assert_eq!(fixture.orders().await, ["retry|RY-CA/2025Q2/other|anna|because|"]);
+}
+
+async fn skip_is_remembered_also_of_a_gap_that_is_new(fixture: Fixture) {
+    let store = fixture.open().await;
+    assert_eq!(store.order(&order(SKIP, 20), &gap()).await.unwrap(), 1);
+    let state = gap_state(&*store).await.unwrap();
+    assert_eq!((state.fence, state.skip, state.memory), (0, Some(skip_order(at(20), None)), Memory::default()));
+    let kind = OrderKind::Skip { until: Some(at(500)) };
+    assert_eq!(store.order(&order(kind, 21), &gap()).await.unwrap(), 1);
+    assert_eq!(gap_state(&*store).await.unwrap().skip, Some(skip_order(at(21), Some(at(500)))));
+    let until = format!("SELECT kind FROM {} WHERE until IS NOT NULL", fixture.own("overrides"));
+    assert_eq!(fixture.rows(&until).await, ["skip"]);
+}
+
+async fn unskip_takes_skip_back_and_nothing_else(fixture: Fixture) {
+    let store = fixture.open().await;
+    let claim = claimed(&*store).await;
+    store.order(&order(SKIP, 3), &gap()).await.unwrap();
+    fail(&*store, claim).await;
+    let state = gap_state(&*store).await.unwrap();
+    assert_eq!((state.memory, state.skip), (failed_runs(1), Some(skip_order(at(3), None))));
+    assert_eq!(store.order(&order(OrderKind::Unskip, 20), &gap()).await.unwrap(), 1);
+    let state = gap_state(&*store).await.unwrap();
+    assert_eq!((state.memory, state.skip), (failed_runs(1), None));
+    assert_eq!(store.order(&order(OrderKind::Unskip, 21), &gap()).await.unwrap(), 0);
+    store.order(&order(OrderKind::Retry, 22), &gap()).await.unwrap();
+    store.order(&order(SKIP, 23), &gap()).await.unwrap();
+    store.order(&order(OrderKind::Unskip, 24), &gap()).await.unwrap();
+    assert_eq!(fixture.gap().await, ["1||"]);
+}
+
+async fn an_order_is_recorded_for_every_gap_once(fixture: Fixture) {
+    let store = fixture.open().await;
+    let gaps = ["b", "a", "b"].map(|name| GapKey::stored(name.into()));
+    assert_eq!(store.order(&order(OrderKind::Unskip, 20), &gaps).await.unwrap(), 0, "nothing changes");
+    assert_eq!(store.order(&order(OrderKind::Unskip, 20), &gaps).await.unwrap(), 0, "the same order, said again");
+    assert_eq!(store.order(&order(SKIP, 20), &gaps).await.unwrap(), 2);
+    assert_eq!(store.order(&order(SKIP, 21), &[]).await.unwrap(), 0);
+    assert_eq!(
+        fixture.orders().await,
+        ["unskip|a|anna|because|", "unskip|b|anna|because|", "skip|a|anna|because|", "skip|b|anna|because|"]
+    );
+}
+
+async fn a_claim_heeds_an_order_while_it_holds(fixture: Fixture) {
+    fixture.report(1, "2025Q2", "Call Summary").await;
+    let store = fixture.open().await;
+    let job = force(&*store).await;
+    store.order(&order(OrderKind::Skip { until: Some(at(60)) }, 1), &gap()).await.unwrap();
+    let expected = Claimed::Ordered(skip_order(at(1), Some(at(60))));
+    assert_eq!(store.claim(&wish(job.id, &key())).await.unwrap(), expected, "--force does not override skip");
+    assert_eq!(fixture.jobs().await, ["skipped|anna wants it left alone: because"]);
+    assert_eq!(fixture.gap().await, ["0|noted|"], "the fence is not used up");
+    let job = force(&*store).await;
+    let (report, kept) = (key(), Some(skip_order(at(1), Some(at(60)))));
+    yes(store.claim(&ClaimRequest { at: at(60), ..wish(job.id, &report) }).await.unwrap());
+    assert_eq!(gap_state(&*store).await.unwrap().skip, kept);
+}
+
+async fn force_is_pending_until_a_success(fixture: Fixture) {
+    let store = fixture.open().await;
+    let job = force(&*store).await;
+    assert_eq!(fixture.gap().await, ["0|noted|forced"]);
+    assert!(gap_state(&*store).await.unwrap().forced);
+    let first = claim(&*store, job.id).await;
+    assert!(store.lose(first, &Memory::default(), at(9)).await.unwrap());
+    assert_eq!(fixture.gap().await, ["1|noted|forced"]);
+    let job = force(&*store).await;
+    let second = claim(&*store, job.id).await;
+    assert!(store.cancel(second, None, "told to stop", at(10)).await.unwrap());
+    assert_eq!(fixture.gap().await, ["2|noted|forced"]);
+    let third = claimed(&*store).await;
+    assert!(store.succeed(third, &end(1, Outcome::Succeeded), None).await.unwrap());
+    assert_eq!(fixture.gap().await, ["3||"]);
+}
+
+async fn force_is_recorded_once_while_it_is_pending(fixture: Fixture) {
+    let store = fixture.open().await;
+    let run = begin_run(&*store).await;
+    let other = NewJob { gap: GapKey::stored("other".into()), ..new_job(1) };
+    let plain = NewJob { gap: GapKey::stored("plain".into()), ..new_job(2) };
+    let jobs = [NewJob { forced: true, ..new_job(0) }, NewJob { forced: true, ..other }, plain];
+    enqueue(&*store, run, &jobs).await;
+    let recorded = ["force|RY-CA/2025Q2/call_summary|me|--force|job", "force|other|me|--force|job"];
+    let mut orders = fixture.orders().await;
+    orders.sort();
+    assert_eq!(orders, recorded);
+    enqueue(&*store, run, &jobs).await;
+    assert_eq!(fixture.orders().await.len(), 2, "the same jobs, said again");
+    assert_eq!(fixture.jobs().await.len(), 3);
+    force(&*store).await;
+    assert_eq!(fixture.orders().await.len(), 2, "it is pending already");
+    assert_eq!(store.gap_states().await.unwrap().len(), 2);
+    let third = claimed(&*store).await;
+    assert!(store.succeed(third, &end(1, Outcome::Succeeded), None).await.unwrap());
+    force(&*store).await;
+    assert_eq!(fixture.orders().await.len(), 3);
+}
+
+async fn a_running_job_is_asked_to_stop(fixture: Fixture) {
+    let store = fixture.open().await;
+    let claim = claimed(&*store).await;
+    for second in [20, 20, 21] {
+        let answer = store.order_cancel(claim.job, "anna", "because", at(second)).await.unwrap();
+        assert_eq!(answer, CancelAnswer::Asked(owner()));
+    }
+    assert_eq!(fixture.orders().await, ["cancel|RY-CA/2025Q2/call_summary|anna|because|job"]);
+    assert_eq!(fixture.jobs().await, ["running|"]);
+    let state = gap_state(&*store).await.unwrap();
+    assert_eq!((state.fence, state.skip), (1, Some(skip_order(at(20), None))));
+    assert!(store.cancel(claim, Some(&end(1, Outcome::Interrupted)), "anna cancelled it", at(22)).await.unwrap());
+    let next = queued(&*store).await;
+    assert_eq!(store.claim(&wish(next.id, &key())).await.unwrap(), Claimed::Ordered(skip_order(at(20), None)));
+}
+
+async fn a_queued_job_is_dropped_and_its_gap_skipped(fixture: Fixture) {
+    let store = fixture.open().await;
+    let job = force(&*store).await;
+    for _ in 0..2 {
+        let answer = store.order_cancel(job.id, "anna", "because", at(20)).await.unwrap();
+        assert_eq!(answer, CancelAnswer::Dropped, "also when it is said again");
+    }
+    assert_eq!(fixture.jobs().await, ["cancelled|anna cancelled it: because"]);
+    assert_eq!(fixture.orders().await[1..], ["cancel|RY-CA/2025Q2/call_summary|anna|because|job"]);
+    let state = gap_state(&*store).await.unwrap();
+    assert_eq!((state.skip, state.forced), (Some(skip_order(at(20), None)), false));
+    assert_eq!(store.claim(&wish(job.id, &key())).await.unwrap(), Claimed::Gone);
+}
+
+async fn an_ended_or_unknown_job_cannot_be_cancelled(fixture: Fixture) {
+    let store = fixture.open().await;
+    let claim = claimed(&*store).await;
+    fail(&*store, claim).await;
+    let answer = store.order_cancel(claim.job, "anna", "because", at(20)).await.unwrap();
+    assert_eq!(answer, CancelAnswer::Ended(JobState::Failed));
+    assert!(fixture.orders().await.is_empty());
+    assert_eq!(gap_state(&*store).await.unwrap().skip, None);
+    let unknown = JobId::new(Uuid::new_v4());
+    assert_eq!(store.order_cancel(unknown, "anna", "because", at(20)).await.unwrap(), CancelAnswer::Unknown);
+}
+
+fn numbered(number: u128, position: usize) -> NewJob {
+    NewJob { id: JobId::new(Uuid::from_u128(number)), gap: GapKey::stored(format!("gap {position}")), ..new_job(position) }
+}
+
+async fn jobs_are_found_by_the_beginning_of_their_ids(fixture: Fixture) {
+    let store = fixture.open().await;
+    let run = begin_run(&*store).await;
+    let jobs = [
+        numbered(0xabcd_ef01_2345_0000_0000_0000_0000_0001, 0),
+        numbered(0xabcd_ef01_9999_0000_0000_0000_0000_0001, 1),
+        numbered(0xffff_ffff_ffff_ffff_ffff_ffff_ffff_ffff, 2),
+    ];
+    enqueue(&*store, run, &jobs).await;
+    let found = async |prefix: &str| -> Vec<JobId> { store.find_jobs(prefix, 10).await.unwrap().into_iter().map(|job| job.id).collect() };
+    assert_eq!(found("abcdef01").await, [jobs[0].id, jobs[1].id]);
+    assert_eq!(found("ABCDEF01-2").await, [jobs[0].id]);
+    assert_eq!(found("f").await, [jobs[2].id]);
+    assert_eq!(found(&jobs[2].id.to_string()).await, [jobs[2].id]);
+    for nobody in
+        ["abcdef02", "0", "abcdef01-2345-0000-0000-000000000002", "%", "_bcdef01", "g", "z", "abcdef01-2345-0000-0000-000000000001f"]
+    {
+        assert!(found(nobody).await.is_empty(), "{nobody}");
+    }
+    let whole = FoundJob { id: jobs[2].id, run, gap: jobs[2].gap.clone(), state: JobState::Queued };
+    assert_eq!(store.find_jobs("ffff", 10).await.unwrap(), [whole]);
+    assert_eq!(store.find_jobs("abcdef01", 1).await.unwrap().len(), 1);
+}
+
+async fn the_latest_jobs_are_found_by_nothing(fixture: Fixture) {
+    let store = fixture.open().await;
+    let run = begin_run(&*store).await;
+    store.enqueue(run, &[numbered(1, 0), numbered(2, 1)], "me", at(1)).await.unwrap();
+    store.enqueue(run, &[numbered(3, 2), numbered(4, 3), numbered(5, 4)], "me", at(2)).await.unwrap();
+    claim(&*store, numbered(5, 4).id).await;
+    let found = store.find_jobs("", 4).await.unwrap();
+    let gaps: Vec<_> = found.iter().map(|job| job.gap.as_str()).collect();
+    assert_eq!(gaps, ["gap 4", "gap 2", "gap 3", "gap 0"], "first those of the latest plan, and of them what was started");
+    assert_eq!(found[0].state, JobState::Running);
+}
+
+/// Orders on several gaps, given in different orders, while the same gaps are claimed, forced, cancelled and refunded.
+async fn orders_and_claims_do_not_wait_for_each_other_in_a_circle(fixture: Fixture) {
+    let stores = [fixture.open().await, fixture.open().await, fixture.open().await];
+    let gaps: Vec<_> = (0..6).map(|n| GapKey::stored(format!("gap {n}"))).collect();
+    let backwards: Vec<_> = gaps.iter().rev().cloned().collect();
+    let run = begin_run(&*stores[0]).await;
+    let worker = async |worker: usize| {
+        let store = &*stores[worker % stores.len()];
+        let gaps = if worker.is_multiple_of(2) { &gaps } else { &backwards };
+        for round in 0..8 {
+            let forced = round % 2 == 0;
+            let jobs: Vec<_> = gaps.iter().map(|gap| NewJob { gap: gap.clone(), forced, ..new_job(0) }).collect();
+            enqueue(store, run, &jobs).await;
+            for job in &jobs {
+                let report = key();
+                if let Claimed::Yes { claim, .. } = store.claim(&wish(job.id, &report)).await.unwrap() {
+                    store.order_cancel(job.id, "anna", "because", at(3)).await.unwrap();
+                    fail(store, claim).await;
+                }
+            }
+            let kind = [OrderKind::Retry, SKIP, OrderKind::Unskip][worker % 3];
+            store.order(&order(kind, 20), gaps).await.unwrap();
+            store.order(&order(OrderKind::Unskip, 21), gaps).await.unwrap();
+            let refunds: Vec<_> = gaps.iter().map(|gap| (gap.clone(), 3, Memory::default())).collect();
+            store.set_breaker("call_summary", None, &refunds).await.unwrap();
+        }
+    };
+    futures::future::join_all((0..6).map(worker)).await;
+    assert!(stores[0].running_jobs().await.unwrap().is_empty());
+}
