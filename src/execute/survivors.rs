@@ -68,7 +68,7 @@ fn signal_marked(run: &str, signal: impl Fn(i32) -> Option<rustix::process::Sign
     use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
     let marker = format!("{MARKER}={run}").into_bytes();
-    let mut marked = Vec::new();
+    let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
         let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
         let Some(pid) = Pid::from_raw(number).filter(|pid| *pid != rustix::process::getpid()) else { continue };
@@ -80,10 +80,10 @@ fn signal_marked(run: &str, signal: impl Fn(i32) -> Option<rustix::process::Sign
             continue;
         }
         match signal(number).map_or(Ok(()), |signal| pidfd_send_signal(&process, signal)) {
-            Ok(()) => marked.push(number),
+            Ok(()) => found.push(number),
             Err(rustix::io::Errno::SRCH) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(marked)
+    Ok(found)
 }

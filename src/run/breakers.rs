@@ -97,6 +97,8 @@ impl<'a> Breakers<'a> {
             .gaps
             .values()
             .filter(|state| state.memory.probes > 0 && state.key.parts().is_some_and(|(_, _, of)| of == *name))
+            // Who is at it now records what comes of that.
+            .filter(|state| !self.known.running.contains_key(&state.key))
             .filter(|state| !of_this_run.iter().any(|job| self.plan.jobs[*job].key == state.key))
             .map(|state| (state.key.clone(), state.fence, state.memory.refunded(state.memory.probes, cooldown)))
             .collect();

@@ -37,7 +37,7 @@ use crate::store::StoreError;
 type Work<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
 
 enum Done {
-    Attempt(JobIndex, Result<Report, StoreError>),
+    Attempt(JobIndex, Result<Box<Report>, StoreError>),
     Record(Result<(), StoreError>),
     Renewal(Result<bool, StoreError>),
     Watch(Result<Vec<Watched>, StoreError>),
@@ -101,7 +101,7 @@ impl Live {
 }
 
 impl<'a> Dispatch<'a> {
-    /// Ready to work on `plan`, whose jobs are recorded under `ids`. `since` is when the lock was taken.
+    /// Ready to work on `plan`, whose jobs are recorded under `ids`.
     pub(super) fn new(
         workshop: &'a Workshop,
         plan: &'a Plan,
@@ -109,7 +109,6 @@ impl<'a> Dispatch<'a> {
         schedule: Schedule,
         stop: watch::Receiver<Stop>,
         events: &'a (dyn Fn(Event) + Send + Sync),
-        since: Instant,
         known: &'a Known,
     ) -> Self {
         let jobs = ids
@@ -143,7 +142,7 @@ impl<'a> Dispatch<'a> {
             events,
             jobs,
             work: FuturesUnordered::new(),
-            started: since,
+            started: workshop.since,
             leased_since: now,
             renew_at: now + workshop.lease / 3,
             renewing: false,
@@ -226,12 +225,12 @@ impl<'a> Dispatch<'a> {
             self.breakers.probes(job);
             self.tell_breaker(job.gap.etl, Vec::new());
         }
-        self.work.push(Box::pin(async move { Done::Attempt(index, workshop.attempt(assignment, stop, events).await) }));
+        self.work.push(Box::pin(async move { Done::Attempt(index, workshop.attempt(assignment, stop, events).await.map(Box::new)) }));
     }
 
     fn done(&mut self, done: Done) {
         match done {
-            Done::Attempt(_, Ok(report)) => self.ended(report),
+            Done::Attempt(_, Ok(report)) => self.ended(*report),
             Done::Attempt(job, Err(error)) => self.unrecorded(job, &error),
             Done::Record(Ok(())) => {}
             Done::Record(Err(error)) => self.broke(&error.to_string()),

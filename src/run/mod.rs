@@ -240,10 +240,11 @@ impl Invocation {
             etls: self.etls.clone(),
             env_files: self.env_files.clone(),
             state_dir: self.state_dir.clone(),
+            since,
             started_at,
         };
         let schedule = Schedule::new(plan, &self.etls, &self.settings, self.fail_fast);
-        let mut results = Dispatch::new(&workshop, plan, ids, schedule, stop, &*self.events, since, known).run().await;
+        let mut results = Dispatch::new(&workshop, plan, ids, schedule, stop, &*self.events, known).run().await;
         if let Some(trouble) = workshop.ledger.trouble() {
             // The database may be back by now.
             self.settle(&mut results, trouble).await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use super::ledger::Ledger;
 use crate::execute::{Executor, Task};
@@ -42,6 +43,8 @@ pub(super) struct Workshop {
     pub(super) env_files: Vec<Variables>,
     /// Directory for logs and workspaces.
     pub(super) state_dir: PathBuf,
+    /// When the lock was taken: the deadline counts from there.
+    pub(super) since: Instant,
     /// When the run began; names the day's log directory.
     pub(super) started_at: DateTime<Utc>,
 }

@@ -12,18 +12,51 @@ fn etl_that_waits(world: &World) {
     world.available("RY", 1, 2025, "Q2");
 }
 
+/// The world's database on its server, seen from another one.
+struct Server<'a> {
+    world: &'a World,
+    name: String,
+}
+
+impl<'a> Server<'a> {
+    fn of(world: &'a World) -> Self {
+        Self { world, name: world.value("SELECT current_database()") }
+    }
+
+    /// Ends all connections; new ones are let in at once.
+    fn terminate(&self) {
+        self.sql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", self.name));
+    }
+
+    /// Ends all connections and refuses new ones, as a server does that is being restarted.
+    fn shut(&self) {
+        self.sql(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", self.name));
+        self.terminate();
+    }
+
+    fn reopen(&self) {
+        self.sql(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name));
+    }
+
+    fn sql(&self, statement: &str) {
+        let output = self.world.psql().args(["-d", "postgres", "-c", statement]).output().expect("psql");
+        assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
 fn spooled(world: &World) -> Vec<std::path::PathBuf> {
-    let files = fs::read_dir(world.path("var/spool")).unwrap().map(|file| file.unwrap().path());
+    let files = fs::read_dir(world.path("var/spool")).expect("a directory").map(|file| file.expect("a file").path());
     files.filter(|file| file.extension().is_some_and(|extension| extension == "json")).collect()
 }
 
 #[test]
 fn connections_that_are_ended_are_made_anew() {
     let world = World::new(Kind::Postgres);
+    let server = Server::of(&world);
     etl_that_waits(&world);
     let running = world.spawn(&[]);
     until("the ETL runs", || world.path("waiting").exists());
-    world.server().terminate();
+    server.terminate();
     world.write("go", "");
     let done = running.wait();
     assert_eq!(done.code, 0, "{done:?}");
@@ -34,10 +67,11 @@ fn connections_that_are_ended_are_made_anew() {
 #[test]
 fn what_a_server_that_is_gone_cannot_take_is_recorded_by_the_next_run() {
     let world = World::new(Kind::Postgres);
+    let server = Server::of(&world);
     etl_that_waits(&world);
     let running = world.spawn(&[]);
     until("the ETL runs", || world.path("waiting").exists());
-    world.server().shut();
+    server.shut();
     world.write("go", "");
     let done = running.wait();
     assert_eq!(done.code, 1, "{done:?}");
@@ -52,7 +86,7 @@ fn what_a_server_that_is_gone_cannot_take_is_recorded_by_the_next_run() {
     assert!(away.stderr.contains("cannot reach the database"), "{away:?}");
     assert_eq!(spooled(&world).len(), 1, "it waits for as long as it takes");
 
-    world.server().reopen();
+    server.reopen();
     let dry = world.run_to(0, &["--dry-run"]);
     assert!(dry.stdout.contains("To be recorded from the spool: 1 attempt\n"), "{dry:?}");
     assert_eq!(spooled(&world).len(), 1, "a dry run changes nothing");
@@ -70,13 +104,14 @@ fn what_a_server_that_is_gone_cannot_take_is_recorded_by_the_next_run() {
 #[test]
 fn an_end_that_comes_after_its_job_was_lost_is_attached_and_changes_nothing_else() {
     let world = World::new(Kind::Postgres);
+    let server = Server::of(&world);
     etl_that_waits(&world);
     let running = world.spawn(&[]);
     until("the ETL runs", || world.path("waiting").exists());
-    world.server().shut();
+    server.shut();
     world.write("go", "");
     assert_eq!(running.wait().code, 1);
-    world.server().reopen();
+    server.reopen();
 
     // The spool is not to be seen for a while, as on a host whose disk was away.
     fs::rename(world.path("var/spool"), world.path("var/hidden")).unwrap();
@@ -95,17 +130,18 @@ fn an_end_that_comes_after_its_job_was_lost_is_attached_and_changes_nothing_else
 #[test]
 fn a_server_that_comes_back_in_time_costs_nothing() {
     let world = World::new(Kind::Postgres);
+    let server = Server::of(&world);
     world.single_etl(&format!("echo run >> marks\n[ \"$2\" = TD ] || {{ {WAITS}}}\necho report > \"$4\"\n"), &[]);
     world.also("run: {max_parallel: 1}");
     world.available("RY", 1, 2025, "Q2");
     world.available("TD", 6, 2025, "Q2");
     let running = world.spawn(&[]);
     until("the ETL runs", || world.path("waiting").exists());
-    world.server().shut();
+    server.shut();
     world.write("go", "");
     // The job ends, and the other one cannot be claimed: that it is tried is to be seen in the diagnostics.
     running.until_it_says("waiting for the database");
-    world.server().reopen();
+    server.reopen();
     let done = running.wait();
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary", "TD 2025 Q2 Call Summary"]);

@@ -70,27 +70,6 @@ impl TestDatabase {
         Server::get().psql(&self.name)
     }
 
-    /// Ends all connections and refuses new ones, as a server does that is being restarted.
-    pub(crate) fn shut(&self) {
-        let name = &self.name;
-        // Two statements: the first cannot share a transaction.
-        run(Server::get().psql("postgres"), &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
-        self.terminate();
-    }
-
-    /// Lets connections in again.
-    pub(crate) fn reopen(&self) {
-        run(Server::get().psql("postgres"), &format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name));
-    }
-
-    /// Ends all connections; new ones are let in at once.
-    pub(crate) fn terminate(&self) {
-        run(
-            Server::get().psql("postgres"),
-            &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", self.name),
-        );
-    }
-
     /// Runs statements, and returns the rows, a line each with `|` between the columns.
     pub(crate) fn sql(&self, statements: &str) -> String {
         run(self.psql(), statements)

@@ -247,11 +247,6 @@ impl World {
         text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
-    /// The world's database on its PostgreSQL.
-    pub(crate) fn server(&self) -> &TestDatabase {
-        self.server.as_ref().expect("a world on PostgreSQL")
-    }
-
     /// A `psql` on the world's PostgreSQL.
     pub(crate) fn psql(&self) -> Command {
         self.server.as_ref().expect("a world on PostgreSQL").psql()
