@@ -91,7 +91,7 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Found
         }
     }
     spool::clear_reserves(state_dir, |run| !runs.living.contains(&run));
-    if !runs.dead.is_empty() && runs.living.is_empty() {
+    if runs.living.is_empty() {
         clear_workspaces(state_dir);
     }
     for run in runs.dead {
@@ -112,7 +112,7 @@ pub(super) async fn settle(store: &dyn Store, state_dir: &Path) -> bool {
     found.warnings.is_empty()
 }
 
-/// Takes away the workspaces of gaps that dead runs had filled: they are empty, and no run is at work that could be about to use
+/// Takes away the workspaces of gaps that runs had filled which died before they could: they are empty, and no run is at work that could be about to use
 /// one.
 fn clear_workspaces(state_dir: &Path) {
     for workspace in std::fs::read_dir(state_dir.join("work")).into_iter().flatten().flatten() {

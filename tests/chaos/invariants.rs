@@ -21,6 +21,7 @@ pub(crate) fn hold(scene: &mut Scene) {
     every_report_is_there_once(scene);
     the_marks_agree_with_the_records(scene);
     the_state_directory_is_clean(scene);
+    no_workspace_is_left(scene);
     the_database_is_sound(scene);
     scene.tally.reports = scene.reports().len() as u64;
     scene.tally.lost = scene.sql("SELECT count(*) FROM etl_jobs WHERE state = 'lost'")[0].parse().expect("a count");
@@ -31,6 +32,15 @@ fn nothing_is_left_running(scene: &Scene) {
     let none: [&str; 0] = [];
     assert_eq!(scene.sql("SELECT id, gap_key, state FROM etl_jobs WHERE state IN ('queued', 'running')"), none, "jobs are left open");
     assert_eq!(scene.sql("SELECT id, state FROM etl_runs WHERE state = 'running'"), none, "runs are left open");
+}
+
+/// Nothing in these scenes fails permanently.
+pub(crate) fn quarantine_is_for_cause(scene: &Scene) {
+    let without = scene.sql(
+        "SELECT gap_key, quarantine_reason, failed_runs, lost FROM gap_states WHERE quarantined_at IS NOT NULL AND NOT \
+         (quarantine_reason = 'crashes' AND lost >= 3 OR quarantine_reason = 'failures' AND failed_runs >= 8)",
+    );
+    assert_eq!(without, [""; 0], "quarantined without cause");
 }
 
 /// One row for each gap and, where etl-orch puts it there, one file, both made by the job that succeeded.
@@ -125,7 +135,7 @@ fn the_state_directory_is_clean(scene: &Scene) {
 }
 
 /// Not a directory is left of the workspaces either.
-pub(crate) fn no_workspace_is_left(scene: &Scene) {
+fn no_workspace_is_left(scene: &Scene) {
     assert_eq!(scene.shell("find state/work -mindepth 1"), "", "workspaces of filled gaps");
 }
 

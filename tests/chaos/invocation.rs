@@ -66,8 +66,8 @@ impl Invocation {
         self.running.wait()
     }
 
-    /// Waits until nothing of its ETLs is alive, which must be soon; how long it took. Meanwhile `look` is shown what is.
-    pub(crate) fn etls_are_gone_soon(&self, mut look: impl FnMut(&[Process])) -> Duration {
+    /// Waits until nothing of its ETLs is alive, which must be soon; how long it took.
+    pub(crate) fn etls_are_gone_soon(&self) -> Duration {
         let since = Instant::now();
         loop {
             let etls = self.etls();
@@ -75,7 +75,6 @@ impl Invocation {
             if etls.is_empty() {
                 return took;
             }
-            look(&etls);
             assert!(took < SOON, "still alive after {took:?}: {:?}", etls.iter().map(Process::describe).collect::<Vec<_>>());
             sleep(LOOK);
         }

@@ -4,7 +4,6 @@ use std::thread::sleep;
 
 use crate::convergence::converges;
 use crate::invocation::Invocation;
-use crate::processes::etls_of;
 use crate::scene::Scene;
 use crate::seed;
 
@@ -78,7 +77,7 @@ pub(crate) fn kill_guard(scene: &mut Scene, mut invocation: Invocation) {
 fn after_one_was_killed(scene: &mut Scene, invocation: Invocation, killed: bool) {
     if killed {
         scene.tally.kills += 1;
-        let took = invocation.etls_are_gone_soon(|etls| scene.end_those_of_closed_runs(etls));
+        let took = invocation.etls_are_gone_soon();
         scene.tally.slowest_end = scene.tally.slowest_end.max(took);
     }
     let done = invocation.wait();
@@ -97,10 +96,8 @@ pub(crate) fn kill_both(scene: &mut Scene, mut invocation: Invocation) {
     if !guard_first {
         scene.tally.kills += u64::from(invocation.signal("KILL"));
     }
-    let tag = invocation.tag().to_owned();
     let done = invocation.wait();
     scene.note(&done);
-    scene.end_those_of_closed_runs(&etls_of(&tag));
 }
 
 /// The run goes on without them.

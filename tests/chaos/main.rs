@@ -51,8 +51,8 @@ mod server;
 
 mod clock;
 mod connections;
+mod daemons;
 mod disk;
 mod kills;
 mod stops;
 mod together;
-mod unfulfilled;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::invocation::Invocation;
-use crate::processes::{Process, etls_of};
+use crate::processes::etls_of;
 use crate::room::Room;
 use crate::seed::Random;
 use crate::support::world::Done;
@@ -94,7 +94,6 @@ pub(crate) struct Tally {
     /// Jobs that were lost.
     pub(crate) lost: u64,
     /// Processes that outlived a run which was on record as over: a defect that is known.
-    pub(crate) forgotten: u64,
     /// Reports that were made.
     pub(crate) reports: u64,
     /// The longest that something of an ETL was alive after a process of etl-orch was killed.
@@ -103,12 +102,12 @@ pub(crate) struct Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kills, stops, faults, failed_runs, runs_to_converge, lost, forgotten, reports, slowest_end } = self;
+        let Self { kills, stops, faults, failed_runs, runs_to_converge, lost, reports, slowest_end } = self;
         write!(
             f,
             "{kills} kills, {stops} stops, {faults} other faults, {failed_runs} failed runs, {lost} jobs lost, {runs_to_converge} runs to converge, "
         )?;
-        write!(f, "{forgotten} forgotten processes, {reports} reports, slowest end {} ms", slowest_end.as_millis())
+        write!(f, "{reports} reports, slowest end {} ms", slowest_end.as_millis())
     }
 }
 
@@ -239,17 +238,6 @@ impl Scene {
         let done = self.start(args).wait();
         self.note(&done);
         done
-    }
-
-    /// Ends what outlived a run that was on record as over when its guard was killed. Nobody else does, as one of the tests in
-    /// `unfulfilled` says; once that holds, this goes.
-    pub(crate) fn end_those_of_closed_runs(&mut self, etls: &[Process]) {
-        for process in etls {
-            let state = self.sql(&format!("SELECT state FROM etl_runs WHERE id = '{}'", process.run()));
-            if state.first().is_some_and(|state| state == "succeeded" || state == "failed") {
-                self.tally.forgotten += u64::from(process.kill());
-            }
-        }
     }
 
     /// Keeps what an invocation said, for who wants to know what happened.
