@@ -84,9 +84,12 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Store(error) => error.into(),
-            RunError::Sync(_) | RunError::StateDir(..) | RunError::Survivors(_) | RunError::Stopped => {
-                Self::Orchestrator(error.to_string())
-            }
+            RunError::Sync(_)
+            | RunError::StateDir(..)
+            | RunError::Survivors(_)
+            | RunError::Silent
+            | RunError::TakenForDead
+            | RunError::Stopped => Self::Orchestrator(error.to_string()),
         }
     }
 }

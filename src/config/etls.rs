@@ -66,6 +66,16 @@ pub(super) fn etls(
     etls
 }
 
+/// An ETL is stopped when two thirds of the lease have passed without its being renewed; its grace must fit into the rest.
+pub(super) fn graces(check: &mut Check, etls: &[Etl], lease: Duration) {
+    for etl in etls.iter().filter(|etl| etl.command.grace >= lease / 3) {
+        let (grace, lease) = (humantime::format_duration(etl.command.grace), humantime::format_duration(lease));
+        let message =
+            format!("grace {grace} must be shorter than a third of the lease, which is {lease}; shorten it, or lengthen the lease");
+        check.wrong(&["etls", &etl.name, "grace"], message);
+    }
+}
+
 fn unique_report_types(check: &mut Check, names: &[String], written: &BTreeMap<String, written::Etl>) {
     let mut first: HashMap<&str, &str> = HashMap::new();
     for name in names {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::check::Check;
 use super::document::Document;
 use super::error::{ConfigErrors, Findings, Position};
-use super::etls::{Defaults, etls};
+use super::etls::{Defaults, etls, graces};
 use super::outputs::{BANK_AND_PERIOD, PathTemplate, paths};
 use super::pools::pools;
 use super::written::{self, Written};
@@ -137,6 +137,7 @@ fn checked(check: &mut Check, written: Written, variables: &Variables, instituti
     let pools = pools(check, written.pools.unwrap_or_default());
     let defaults = Defaults { retry, by: reports.by.unwrap_or(written::By::Etl), pools };
     let etls = etls(check, written.etls.unwrap_or_default(), &defaults, &institutions);
+    graces(check, &etls, run.lease);
     let (Some(availability), Some(reports)) = database else { return None };
     Some(Config {
         path: PathBuf::new(),

@@ -6,8 +6,10 @@ use std::time::Duration;
 /// The variable that every process of a run carries: its run's id.
 pub const MARKER: &str = "ETL_ORCH_RUN_ID";
 
-/// How often it is looked whether they are gone.
+/// How soon it is looked whether they are gone; then less and less often.
 const LOOK: Duration = Duration::from_millis(10);
+/// The longest wait between two looks.
+const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
 /// How long processes that were killed may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,6 +37,7 @@ pub async fn end_with_grace(run: &str, grace: Duration, at_once: impl Future<Out
     let mut at_once = std::pin::pin!(at_once);
     let mut seen = BTreeSet::new();
     let mut kill_from = Instant::now() + grace;
+    let mut look = LOOK;
     loop {
         let now = Instant::now();
         let left = if now < kill_from {
@@ -46,12 +49,12 @@ pub async fn end_with_grace(run: &str, grace: Duration, at_once: impl Future<Out
             return Ok(seen.len());
         }
         if now >= kill_from + PATIENCE {
-            return Err(io::Error::other(format!("processes {left:?} of a run that died cannot be ended")));
+            return Err(io::Error::other(format!("processes {left:?} that the run {run} started cannot be ended")));
         }
         seen.extend(left);
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            () = &mut at_once, if now < kill_from => kill_from = now,
+            () = tokio::time::sleep(look) => look = (look * 2).min(LONGEST_LOOK),
+            () = &mut at_once, if now < kill_from => (kill_from, look) = (now, LOOK),
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct RunReport {
     pub results: Option<Results>,
     /// How many (bank, period, tag) were learnt from files; in a dry run: would be.
     pub synced: u64,
-    /// Gaps whose owner died over them; they are planned again.
+    /// Gaps whose owner died over them.
     pub lost: Vec<GapKey>,
     /// Ends of attempts that an earlier run could not record in the database, and that this one recorded (a dry run: would).
     pub respooled: u64,

@@ -42,8 +42,10 @@ pub enum After {
     Skip,
     /// The run is stopping, or somebody wants this job stopped.
     Cancel,
-    /// The attempt could not begin; it may after this wait. It does not count.
+    /// The attempt could not begin, and no other could: after this wait. It does not count.
     Later(Duration),
+    /// The attempt could not begin, and none of its pool could: after this wait. It does not count.
+    PoolFull(Duration),
 }
 
 /// What follows from an attempt's class, given how many attempts failed with this one. `random` is uniform in `0.0..1.0`.
@@ -178,14 +180,14 @@ impl Schedule {
                 return step;
             }
             if self.chains.running() < self.slots
-                && let Some((job, attempt)) = self.chains.start()
+                && let Some((job, attempt)) = self.chains.start(now)
             {
                 return Step::Start { job, attempt };
             }
             if self.chains.is_empty() {
                 return Step::Finished;
             }
-            let until = self.chains.next_wake();
+            let until = self.chains.next_wake(now);
             if self.chains.running() > 0 || until.is_some() || !self.let_gated_go(plan) {
                 return Step::Wait { until };
             }
@@ -204,7 +206,11 @@ impl Schedule {
                 return Vec::new();
             }
             After::Later(delay) => {
-                self.chains.put_off(chain, now + delay, attempt);
+                self.chains.shut_all(chain, now + delay, attempt);
+                return Vec::new();
+            }
+            After::PoolFull(delay) => {
+                self.chains.shut_pool(chain, plan.jobs[job].gap.etl, now + delay, attempt);
                 return Vec::new();
             }
             After::Succeed => {}

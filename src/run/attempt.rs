@@ -3,10 +3,11 @@
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ledger::Recorded;
@@ -27,6 +28,12 @@ use crate::store::{self, StoreError};
 
 /// An attempt that is over sooner has its pid recorded with its end only.
 const SHORT: Duration = Duration::from_secs(1);
+
+/// What is said of a job whose ETL ended well while the database was away.
+pub(super) const NOT_LOOKED_AT: &str = "exit 0, but the database is away; the next run looks for the report";
+
+/// What is said of a job that is somebody else's by now.
+pub(super) const CLAIM_LOST: &str = "its claim was taken by another invocation; nothing was recorded";
 
 /// A job whose pool is full asks again after this long; who frees it may be another invocation.
 const POOL_FULL: Duration = Duration::from_secs(1);
@@ -64,6 +71,8 @@ pub(super) struct Report {
     pub(super) remembered: Option<(i64, Memory)>,
     /// Whether its end waits in the spool.
     pub(super) spooled: bool,
+    /// Why no attempt could be begun, so that there is no use in beginning others.
+    pub(super) trouble: Option<String>,
 }
 
 /// Which attempt of which job.
@@ -81,6 +90,10 @@ pub(super) struct Assignment<'a> {
     pub(super) held: Option<Held>,
     /// Uniform in `0.0..1.0`, for the jitter of the wait that may follow.
     pub(super) random: f64,
+    /// When it began, for the record. The same when it is begun again because the database did not say whether it was.
+    pub(super) begins_at: DateTime<Utc>,
+    /// To be set once that is on record.
+    pub(super) is_begun: Arc<AtomicBool>,
     /// Why it is being stopped, should somebody want that of this job alone.
     pub(super) stopped_because: Arc<OnceLock<String>>,
 }
@@ -89,29 +102,47 @@ impl Workshop {
     /// Carries out one attempt.
     ///
     /// # Errors
-    /// When the database fails so that there is no use in waiting, and what the attempt came to is recorded nowhere.
+    /// When what the attempt came to is recorded nowhere: neither the database nor the spool takes it.
     pub(super) async fn attempt(
         &self,
         assignment: Assignment<'_>,
         stop: watch::Receiver<Stop>,
         events: &(dyn Fn(Event) + Send + Sync),
     ) -> Result<Report, StoreError> {
-        let Assignment { index, job, id, attempt, held, random, stopped_because } = assignment;
+        let Assignment { index, job, id, attempt, held, random, begins_at, is_begun, stopped_because } = assignment;
         let paths = self.paths(job, id, attempt);
-        let report =
-            |after, reason| Report { job: index, attempt, after, class: None, reason, held: None, remembered: None, spooled: false };
-        let held = match self.take(job, id, attempt, held, &paths).await? {
+        let report = |after, reason| Report {
+            job: index,
+            attempt,
+            after,
+            class: None,
+            reason,
+            held: None,
+            remembered: None,
+            spooled: false,
+            trouble: None,
+        };
+        let held = match self.take(job, id, attempt, held, &paths, begins_at).await {
             Taken::Ours(held) => held,
             Taken::NotOurs(after, why) => return Ok(report(after, Some(why))),
-            Taken::Later(wait, held) => return Ok(Report { held, ..report(After::Later(wait), None) }),
+            Taken::Later(after, held) => return Ok(Report { held, ..report(after, None) }),
+            Taken::Never(error, held) => {
+                let why = format!("it could not be started: {error}");
+                let spooled = match held {
+                    Some(held) => self.let_go(job, held.claim, &why).await? == Recorded::Spooled,
+                    None => false,
+                };
+                return Ok(Report { spooled, trouble: Some(error.to_string()), ..report(After::Cancel, Some(why)) });
+            }
         };
+        is_begun.store(true, Ordering::Relaxed);
         let etl = self.etl(job);
         events(Event::AttemptStarted { job: index, attempt, of: etl.retry.max_attempts });
 
         let (ended, verdict) = match prepare(&paths) {
             Ok(()) => {
                 let ended = self.execute(index, job, id, &held, attempt, &paths, stop, events).await;
-                let verdict = self.verdict(job, &held, &ended, &paths).await?;
+                let verdict = self.verdict(job, &held, &ended, &paths, begins_at).await;
                 (ended, verdict)
             }
             Err(error) => {
@@ -138,14 +169,15 @@ impl Workshop {
             }
             recorded => recorded?,
         };
-        let Judgement { class, mut after, reason, .. } = judgement;
+        let Judgement { class, mut after, mut reason, .. } = judgement;
         let spooled = match recorded {
-            Recorded::Yes => false,
-            Recorded::Spooled => true,
-            Recorded::ClaimLost => {
-                let lost = "its claim was taken by another invocation; nothing was recorded".to_owned();
-                return Ok(Report { class: Some(class), ..report(After::Fail, Some(lost)) });
+            Recorded::Yes if matches!(verdict, Verdict::Unverified) => {
+                (after, reason) = (After::Succeed, None);
+                false
             }
+            Recorded::Yes | Recorded::NotThere => false,
+            Recorded::Spooled => true,
+            Recorded::ClaimLost => return Ok(report(After::Fail, Some(CLAIM_LOST.to_owned()))),
         };
         if spooled && matches!(after, After::Retry(_)) {
             after = After::Cancel;
@@ -154,14 +186,16 @@ impl Workshop {
             clear(&paths.work_dir);
         }
         let remembered = match record.kind {
-            RecordKind::Failed { memory, .. } => Some((held.claim.fence, memory)),
-            RecordKind::Succeeded(_)
+            RecordKind::Failed { memory, .. } if memory != held.memory => Some((held.claim.fence, memory)),
+            RecordKind::Failed { .. }
+            | RecordKind::Succeeded(_)
             | RecordKind::Unverified { .. }
             | RecordKind::Retry
             | RecordKind::Skipped { .. }
             | RecordKind::Cancelled { .. } => None,
         };
-        Ok(Report { class: Some(class), held: Some(held), remembered, spooled, ..report(after, reason) })
+        let held = matches!(after, After::Retry(_)).then_some(held);
+        Ok(Report { class: Some(class), held, remembered, spooled, ..report(after, reason) })
     }
 
     /// What is to be recorded of an attempt's end.
@@ -175,7 +209,7 @@ impl Workshop {
                 RecordKind::Succeeded(Some(Box::new(row)))
             }
             (_, After::Succeed) => RecordKind::Succeeded(None),
-            (_, After::Retry(_) | After::Later(_)) => RecordKind::Retry,
+            (_, After::Retry(_) | After::Later(_) | After::PoolFull(_)) => RecordKind::Retry,
             (_, After::Fail) => {
                 let memory = if is_our_own(&end.outcome) {
                     held.memory.clone()
@@ -200,35 +234,41 @@ impl Workshop {
         Record { claim: held.claim, gap: job.key.clone(), end: Some(end.clone()), kind, at: end.ended_at }
     }
 
+    /// Records that a job which is ours is not tried again.
+    async fn let_go(&self, job: &PlannedJob, claim: Claim, why: &str) -> Result<Recorded, StoreError> {
+        let kind = RecordKind::Cancelled { reason: why.to_owned() };
+        self.ledger.record(&Record { claim, gap: job.key.clone(), end: None, kind, at: Utc::now() }).await
+    }
+
     /// Claims the job for its first attempt, or records a further one.
-    async fn take(&self, job: &PlannedJob, id: JobId, attempt: u32, held: Option<Held>, paths: &Paths) -> store::Result<Taken> {
+    async fn take(&self, job: &PlannedJob, id: JobId, attempt: u32, held: Option<Held>, paths: &Paths, at: DateTime<Utc>) -> Taken {
         let taken = match &held {
-            None => self.claim(job, id, paths).await,
-            Some(held) => self.begin(job, held, attempt, paths).await,
+            None => self.claim(job, id, paths, at).await,
+            Some(held) => self.begin(job, held, attempt, paths, at).await,
         };
         match taken {
             Ok(taken) => {
                 self.ledger.is_back();
-                Ok(taken)
+                taken
             }
             Err(error) => match self.ledger.wait_after(&error) {
-                Some(wait) => Ok(Taken::Later(wait, held)),
-                None => Err(error),
+                Some(wait) => Taken::Later(After::Later(wait), held),
+                None => Taken::Never(error, held),
             },
         }
     }
 
-    async fn begin(&self, job: &PlannedJob, held: &Held, attempt: u32, paths: &Paths) -> store::Result<Taken> {
+    async fn begin(&self, job: &PlannedJob, held: &Held, attempt: u32, paths: &Paths, at: DateTime<Utc>) -> store::Result<Taken> {
         let log = paths.log.to_string_lossy();
-        let begun = self.store.begin_attempt(held.claim, attempt, self.etl(job).pool.as_ref(), &log, Utc::now()).await?;
+        let begun = self.store.begin_attempt(held.claim, attempt, self.etl(job).pool.as_ref(), &log, at).await?;
         Ok(match begun {
             Begun::Yes => Taken::Ours(held.clone()),
-            Begun::PoolFull => Taken::Later(POOL_FULL, Some(held.clone())),
-            Begun::ClaimLost => Taken::lost(),
+            Begun::PoolFull => Taken::Later(After::PoolFull(POOL_FULL), Some(held.clone())),
+            Begun::ClaimLost => Taken::NotOurs(After::Fail, CLAIM_LOST.to_owned()),
         })
     }
 
-    async fn claim(&self, job: &PlannedJob, id: JobId, paths: &Paths) -> store::Result<Taken> {
+    async fn claim(&self, job: &PlannedJob, id: JobId, paths: &Paths, at: DateTime<Utc>) -> store::Result<Taken> {
         let key = self.report_key(job);
         let before = match (&self.etl(job).reports, job.why) {
             (ReportsBy::Etl, Why::Forced) => self.store.report_fingerprint(&key).await?,
@@ -240,7 +280,7 @@ impl Workshop {
             planned_fence: job.planned_fence,
             pool: self.etl(job).pool.as_ref(),
             log: &paths.log.to_string_lossy(),
-            at: Utc::now(),
+            at,
         };
         Ok(match self.store.claim(&request).await? {
             Claimed::Yes { claim, memory } => Taken::Ours(Held { claim, memory, before }),
@@ -250,8 +290,8 @@ impl Workshop {
             }
             Claimed::Ordered(skip) => Taken::NotOurs(After::Skip, format!("{} had it skipped: {}", skip.by, skip.reason)),
             Claimed::HeldBack => Taken::NotOurs(After::Skip, "another invocation failed at it meanwhile".to_owned()),
-            Claimed::PoolFull => Taken::Later(POOL_FULL, None),
-            Claimed::Gone => Taken::lost(),
+            Claimed::PoolFull => Taken::Later(After::PoolFull(POOL_FULL), None),
+            Claimed::Gone => Taken::NotOurs(After::Cancel, "another invocation cancelled it".to_owned()),
         })
     }
 
@@ -296,32 +336,47 @@ impl Workshop {
     }
 
     /// What the end of the process means: exit 0 is a success only when the report is there.
-    async fn verdict(&self, job: &PlannedJob, held: &Held, ended: &Ended, paths: &Paths) -> store::Result<Verdict> {
+    async fn verdict(&self, job: &PlannedJob, held: &Held, ended: &Ended, paths: &Paths, began: DateTime<Utc>) -> Verdict {
         let etl = self.etl(job);
-        Ok(Verdict::Outcome(match &ended.end {
-            End::Exited(0) => return self.verify(job, held, paths).await,
+        Verdict::Outcome(match &ended.end {
+            End::Exited(0) => return self.verify(job, held, ended, paths, began).await,
             End::Exited(code) => etl.exit_codes.outcome(*code),
             End::Signalled(signal) => Outcome::Signal(*signal),
             End::TimedOut => Outcome::TimedOut(etl.command.timeout),
             End::Stopped => Outcome::Interrupted,
             End::SpawnFailed(why) => Outcome::SpawnFailed { why: why.clone(), may_pass: false },
             End::Unseen(_) => Outcome::Lost,
-        }))
+        })
     }
 
-    async fn verify(&self, job: &PlannedJob, held: &Held, paths: &Paths) -> store::Result<Verdict> {
+    /// Whether somebody else has the claim by now. Who was frozen beyond his lease must not replace the report of who took over;
+    /// in a moment nobody takes over.
+    async fn is_taken(&self, claim: Claim, ended: &Ended, began: DateTime<Utc>) -> bool {
+        let short = TimeDelta::from_std(SHORT).unwrap_or_default();
+        // A suspended host is seen by the wall clock alone.
+        if ended.duration < SHORT && (Utc::now() - began).abs() < short {
+            return false;
+        }
+        let watched = self.store.watch(self.run).await;
+        // A database that is away says nothing; the fence guards the record in any case.
+        watched.is_ok_and(|watched| !watched.iter().any(|watched| watched.claim == claim))
+    }
+
+    async fn verify(&self, job: &PlannedJob, held: &Held, ended: &Ended, paths: &Paths, began: DateTime<Utc>) -> Verdict {
         if let (Some(place), Some(written)) = (self.place(job), paths.output.clone()) {
+            if self.is_taken(held.claim, ended, began).await {
+                return Verdict::Outcome(Outcome::NoOutput(CLAIM_LOST.to_owned()));
+            }
             let published = tokio::task::spawn_blocking(move || output::publish(&written, &place)).await;
-            return Ok(match published {
+            return match published {
                 Ok(Ok(published)) => Verdict::Published(published),
                 Ok(Err(unusable)) => Verdict::Outcome(Outcome::NoOutput(unusable.to_string())),
                 Err(panic) => Verdict::Outcome(Outcome::NoOutput(panic.to_string())),
-            });
+            };
         }
         let key = self.report_key(job);
         let outcome = match self.ledger.insist(|| self.store.report_fingerprint(&key)).await {
-            Err(error) if error.may_pass() => return Ok(Verdict::Unverified),
-            Err(error) => return Err(error),
+            Err(_) => return Verdict::Unverified,
             Ok(None) => Outcome::NoOutput(format!(
                 "exit 0, but the reports table has no {} for bank_id {}, {}",
                 key.report_type, key.bank_id, key.period
@@ -331,7 +386,7 @@ impl Workshop {
             }
             Ok(Some(_)) => Outcome::Succeeded,
         };
-        Ok(Verdict::Outcome(outcome))
+        Verdict::Outcome(outcome)
     }
 }
 
@@ -361,7 +416,7 @@ impl Judgement {
         };
         let class = etl.exit_codes.classify(&outcome);
         let (after, reason) = if let Verdict::Unverified = verdict {
-            (After::Cancel, Some("exit 0, but the database is away; the next run looks for the report".to_owned()))
+            (After::Cancel, Some(NOT_LOOKED_AT.to_owned()))
         } else {
             let reason = (outcome != Outcome::Succeeded).then(|| explain(&outcome, &ended.tail));
             (after(class, attempt, &etl.retry, random), reason)
@@ -391,13 +446,9 @@ enum Taken {
     Ours(Held),
     NotOurs(After, String),
     /// Not now: the pool is full, or the database away.
-    Later(Duration, Option<Held>),
-}
-
-impl Taken {
-    fn lost() -> Self {
-        Self::NotOurs(After::Fail, "its record was changed by another invocation".to_owned())
-    }
+    Later(After, Option<Held>),
+    /// The database is away for too long, or in trouble that does not pass.
+    Never(StoreError, Option<Held>),
 }
 
 /// Makes the workspace, and clears it of outputs that earlier attempts left: what this attempt is taken for, it made.

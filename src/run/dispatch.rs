@@ -1,12 +1,13 @@
 //! Drives the schedule: starts attempts, waits for their ends, and tells what happens. It owns all live state of the jobs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 use super::attempt::{Assignment, Held, Report, remove_workspaces};
 use super::breakers::{Breakers, Refund};
+use super::ledger::Recorded;
 use super::spool::{Record, RecordKind};
 use super::workshop::Workshop;
 use crate::execute::Stop;
@@ -39,8 +41,9 @@ type Work<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
 enum Done {
     Attempt(JobIndex, Result<Box<Report>, StoreError>),
     Record(Result<(), StoreError>),
-    Renewal(Result<bool, StoreError>),
-    Watch(Result<Vec<Watched>, StoreError>),
+    LetGo(JobIndex, Result<Recorded, StoreError>),
+    Renewal(Instant, Result<bool, StoreError>),
+    Watch(BTreeSet<JobIndex>, Result<Vec<Watched>, StoreError>),
     Told,
 }
 
@@ -68,6 +71,8 @@ pub(super) struct Dispatch<'a> {
     leased_since: Instant,
     renew_at: Instant,
     renewing: bool,
+    /// Whether the lease could not be renewed in time.
+    is_late: bool,
     watch_at: Instant,
     watching: bool,
     spooled: Vec<JobIndex>,
@@ -83,10 +88,12 @@ struct Live {
     brake: watch::Sender<Stop>,
     /// Why this job alone is to stop.
     stopped_because: Arc<OnceLock<String>>,
-    /// Whether the database was seen to have it as ours and running.
-    was_seen: bool,
+    /// Whether its attempt is on record as begun.
+    is_begun: Arc<AtomicBool>,
     /// Whether an attempt is under way.
     is_at_work: bool,
+    /// When its attempt began, for the record; stays while it is not known whether that is on record.
+    begins_at: Option<DateTime<Utc>>,
 }
 
 impl Live {
@@ -126,8 +133,9 @@ impl<'a> Dispatch<'a> {
                 since: None,
                 brake: watch::channel(Stop::No).0,
                 stopped_because: Arc::default(),
-                was_seen: false,
+                is_begun: Arc::default(),
                 is_at_work: false,
+                begins_at: None,
             })
             .collect();
         let now = Instant::now();
@@ -143,9 +151,10 @@ impl<'a> Dispatch<'a> {
             jobs,
             work: FuturesUnordered::new(),
             started: workshop.since,
-            leased_since: now,
-            renew_at: now + workshop.lease / 3,
+            leased_since: workshop.leased_since,
+            renew_at: workshop.leased_since + workshop.lease / 3,
             renewing: false,
+            is_late: false,
             watch_at: now + WATCH,
             watching: false,
             spooled: Vec::new(),
@@ -184,6 +193,7 @@ impl<'a> Dispatch<'a> {
                 Some(done) = self.work.next(), if !self.work.is_empty() => self.done(done),
                 () = sleep_until(until) => {}
                 () = tokio::time::sleep_until(self.renew_at), if !self.renewing => self.renew(),
+                () = tokio::time::sleep_until(self.leased_since + self.workshop.lease * 2 / 3), if !self.is_late => self.too_late(),
                 () = tokio::time::sleep_until(self.watch_at), if !self.watching => self.watch(),
                 () = more_than(&mut self.stop, asked) => {}
             }
@@ -210,6 +220,7 @@ impl<'a> Dispatch<'a> {
         live.since.get_or_insert_with(Instant::now);
         live.result.state = JobState::Running;
         live.is_at_work = true;
+        live.is_begun.store(false, Ordering::Relaxed);
         let job = &self.plan.jobs[index];
         let assignment = Assignment {
             index,
@@ -218,6 +229,8 @@ impl<'a> Dispatch<'a> {
             attempt,
             held: live.held.take(),
             random: random(),
+            begins_at: *live.begins_at.get_or_insert_with(Utc::now),
+            is_begun: live.is_begun.clone(),
             stopped_because: live.stopped_because.clone(),
         };
         let (workshop, events, stop) = (self.workshop, self.events, live.brake.subscribe());
@@ -232,10 +245,11 @@ impl<'a> Dispatch<'a> {
         match done {
             Done::Attempt(_, Ok(report)) => self.ended(*report),
             Done::Attempt(job, Err(error)) => self.unrecorded(job, &error),
-            Done::Record(Ok(())) => {}
-            Done::Record(Err(error)) => self.broke(&error.to_string()),
-            Done::Renewal(renewed) => self.renewed(renewed),
-            Done::Watch(watched) => self.watched(watched),
+            Done::LetGo(job, Ok(Recorded::Spooled)) => self.spooled.push(job),
+            Done::Record(Ok(())) | Done::LetGo(_, Ok(Recorded::Yes | Recorded::NotThere | Recorded::ClaimLost)) => {}
+            Done::Record(Err(error)) | Done::LetGo(_, Err(error)) => self.broke(&error.to_string()),
+            Done::Renewal(asked, renewed) => self.renewed(asked, renewed),
+            Done::Watch(ours, watched) => self.watched(&ours, watched),
             Done::Told => {
                 self.telling = false;
                 self.tell_next();
@@ -244,12 +258,20 @@ impl<'a> Dispatch<'a> {
     }
 
     fn ended(&mut self, report: Report) {
-        let Report { job, attempt, after, class, reason, held, remembered, spooled } = report;
+        let Report { job, attempt, after, class, reason, held, remembered, spooled, trouble } = report;
         let live = &mut self.jobs[job];
         live.held = held;
         live.is_at_work = false;
         if class.is_some() {
             live.result.attempts = attempt;
+        }
+        if !matches!(after, After::Later(_)) {
+            live.begins_at = None;
+        }
+        if let Some(trouble) = trouble {
+            // Nothing more is started. What runs goes on, for as long as the lease is good.
+            self.broken.get_or_insert(trouble);
+            self.schedule.halt(NotStarted::Stopped);
         }
         if spooled {
             self.spooled.push(job);
@@ -259,7 +281,11 @@ impl<'a> Dispatch<'a> {
         }
         match after {
             After::Retry(delay) => (self.events)(Event::Retrying { job, attempt, error: reason.unwrap_or_default(), delay }),
-            After::Later(_) => {}
+            After::Later(_) | After::PoolFull(_) => {
+                if class.is_none() && attempt == 1 {
+                    self.jobs[job].since = None;
+                }
+            }
             After::Succeed | After::Fail | After::Skip | After::Cancel => {
                 let state = match after {
                     After::Succeed if class.is_none() => JobState::Skipped,
@@ -268,7 +294,7 @@ impl<'a> Dispatch<'a> {
                     After::Succeed => JobState::Succeeded,
                     After::Fail => JobState::Failed,
                     After::Skip => JobState::Skipped,
-                    After::Cancel | After::Retry(_) | After::Later(_) => JobState::Cancelled,
+                    After::Cancel | After::Retry(_) | After::Later(_) | After::PoolFull(_) => JobState::Cancelled,
                 };
                 self.jobs[job].result.exhausted = after == After::Fail && matches!(class, Some(Class::Transient | Class::Crash));
                 let reason = if spooled && after == After::Succeed { Some(NOT_ON_RECORD.to_owned()) } else { reason };
@@ -314,29 +340,30 @@ impl<'a> Dispatch<'a> {
         if self.jobs.iter().any(|live| live.is_at_work || live.held.is_some()) {
             self.watching = true;
             let (store, run) = (&self.workshop.store, self.workshop.run);
-            self.work.push(Box::pin(async move { Done::Watch(store.watch(run).await) }));
+            let begun = |(_, live): &(JobIndex, &Live)| live.is_at_work && live.is_begun.load(Ordering::Relaxed);
+            let ours = self.jobs.iter().enumerate().filter(begun).map(|(job, _)| job).collect();
+            self.work.push(Box::pin(async move { Done::Watch(ours, store.watch(run).await) }));
         }
     }
 
-    fn watched(&mut self, watched: Result<Vec<Watched>, StoreError>) {
+    fn watched(&mut self, ours: &BTreeSet<JobIndex>, watched: Result<Vec<Watched>, StoreError>) {
         self.watching = false;
         self.watch_at = Instant::now() + WATCH;
         let watched: HashMap<JobId, Option<CancelRequest>> = match watched {
-            Ok(watched) => watched.into_iter().map(|watched| (watched.claim.job, watched.cancel)).collect(),
+            Ok(watched) => {
+                self.workshop.ledger.is_back();
+                watched.into_iter().map(|watched| (watched.claim.job, watched.cancel)).collect()
+            }
             // Asked again in a moment; the renewal of the lease sees to what follows from a database that stays away.
             Err(error) => return tracing::debug!("{error}"),
         };
         for job in 0..self.jobs.len() {
             let live = &mut self.jobs[job];
             let because = match watched.get(&live.result.id) {
-                Some(None) => {
-                    live.was_seen = true;
-                    continue;
-                }
                 Some(Some(CancelRequest { by, reason })) => format!("cancelled by {by}: {reason}"),
                 // An attempt whose end was recorded a moment ago is not at work for much longer, and heeds no stop.
-                None if live.was_seen && live.is_at_work => "its claim was taken by another invocation".to_owned(),
-                None => continue,
+                None if ours.contains(&job) && live.is_at_work => "its claim was taken by another invocation".to_owned(),
+                Some(None) | None => continue,
             };
             let _ = live.stopped_because.set(because.clone());
             if live.is_at_work {
@@ -347,26 +374,37 @@ impl<'a> Dispatch<'a> {
         }
     }
 
-    /// Renews the lease when a third of it has passed, one renewal at a time.
+    /// Renews the lease when a third of it has passed, one renewal at a time. What counts is when it was asked for.
     fn renew(&mut self) {
         self.renewing = true;
         let (store, run, lease) = (&self.workshop.store, self.workshop.run, self.workshop.lease);
-        self.work.push(Box::pin(async move { Done::Renewal(store.renew(run, lease).await) }));
+        let asked = Instant::now();
+        self.work.push(Box::pin(async move { Done::Renewal(asked, store.renew(run, lease).await) }));
     }
 
-    fn renewed(&mut self, renewed: Result<bool, StoreError>) {
+    fn renewed(&mut self, asked: Instant, renewed: Result<bool, StoreError>) {
         self.renewing = false;
         self.renew_at = Instant::now() + self.workshop.lease / 3;
         match renewed {
-            Ok(true) => self.leased_since = Instant::now(),
-            Ok(false) => self.broke("another host took this run for dead; its claims are gone"),
-            // Children are stopped while the claims on them are still good.
-            Err(error) if self.leased_since.elapsed() * 3 >= self.workshop.lease * 2 => self.broke(&error.to_string()),
+            Ok(true) => {
+                self.leased_since = asked;
+                self.workshop.ledger.is_back();
+            }
+            Ok(false) => {
+                self.broke("another host took this run for dead; its claims are gone");
+                self.brake(Stop::AtOnce);
+            }
             Err(error) => {
                 tracing::warn!("{error}; trying again");
                 self.renew_at = Instant::now() + self.workshop.lease / 30;
             }
         }
+    }
+
+    /// Children are stopped while the claims on them are still good: their grace is shorter than a third of the lease.
+    fn too_late(&mut self) {
+        self.is_late = true;
+        self.broke("the lease could not be renewed in time");
     }
 
     /// The database failed during an attempt: how it ended is not on record.
@@ -377,10 +415,11 @@ impl<'a> Dispatch<'a> {
         self.schedule.ended(self.plan, job, None, After::Cancel, 1, self.started.elapsed());
     }
 
-    /// A job that will not be started. When the run is stopping its end closes the records of all of them at once.
+    /// A job that will not be started. Where there may be many of them the end of the run closes their
+    /// records, all at once.
     fn leave(&mut self, job: JobIndex, reason: NotStarted) {
         let words = self.words(reason);
-        if reason != NotStarted::Stopped {
+        if !matches!(reason, NotStarted::Stopped | NotStarted::Breaker(_)) {
             let (workshop, id, words, now) = (self.workshop, self.jobs[job].result.id, words.clone(), Utc::now());
             self.work.push(Box::pin(async move {
                 // The end of the run closes what is still queued in any case.
@@ -406,7 +445,7 @@ impl<'a> Dispatch<'a> {
                 at: Utc::now(),
             };
             let ledger = &self.workshop.ledger;
-            self.work.push(Box::pin(async move { Done::Record(ledger.record(&record).await.map(drop)) }));
+            self.work.push(Box::pin(async move { Done::LetGo(job, ledger.record(&record).await) }));
         }
         self.finish(job, JobState::Cancelled, Some(because));
     }

@@ -3,15 +3,20 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::spool::{Record, RecordKind, Spool};
+use super::told_to;
+use crate::execute::Stop;
 use crate::plan::job::{AttemptEnd, ReportKey};
 use crate::plan::outcome::Outcome;
 use crate::store::{self, Store, StoreError};
 
 /// For how long the database is asked again to take one record.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same when everything is to stop at once.
+const MOMENT: Duration = Duration::from_secs(1);
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// For how long new jobs wait for a database that is away before the run gives up starting any.
 const GIVE_UP: Duration = Duration::from_secs(60);
@@ -23,6 +28,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 pub(super) enum Recorded {
     /// It is in the database.
     Yes,
+    /// It is in the database, which now says that the report is not there.
+    NotThere,
     /// The claim was not ours any more: nothing was recorded.
     ClaimLost,
     /// It is in the spool: the next run records it.
@@ -34,6 +41,7 @@ pub(super) enum Recorded {
 pub(super) struct Ledger {
     store: Arc<dyn Store>,
     spool: Spool,
+    stop: watch::Receiver<Stop>,
     /// Since when the database has failed at everything.
     away_since: Mutex<Option<Instant>>,
     /// The first error for which something was spooled.
@@ -41,8 +49,8 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(store: Arc<dyn Store>, spool: Spool) -> Self {
-        Self { store, spool, away_since: Mutex::new(None), trouble: OnceLock::new() }
+    pub(super) fn new(store: Arc<dyn Store>, spool: Spool, stop: watch::Receiver<Stop>) -> Self {
+        Self { store, spool, stop, away_since: Mutex::new(None), trouble: OnceLock::new() }
     }
 
     /// Records the end of an attempt, whatever it takes: asks the database again for a while, then the spool.
@@ -51,8 +59,9 @@ impl Ledger {
     /// When neither takes it, or the database refuses what the record says. Then the next run finds a job whose end nobody saw.
     pub(super) async fn record(&self, record: &Record) -> Result<Recorded, StoreError> {
         match self.insist(|| hand_over(&*self.store, record)).await {
-            Ok(true) => Ok(Recorded::Yes),
-            Ok(false) => Ok(Recorded::ClaimLost),
+            Ok(Handed::Recorded) => Ok(Recorded::Yes),
+            Ok(Handed::NotThere) => Ok(Recorded::NotThere),
+            Ok(Handed::ClaimLost) => Ok(Recorded::ClaimLost),
             Err(error) if error.is_about_values() => Err(error),
             Err(error) => match self.spool.keep(&closed(record)) {
                 Ok(()) => {
@@ -69,29 +78,49 @@ impl Ledger {
     }
 
     /// Does something that can be repeated, again and again for a while, when the database is in trouble that may pass. While it
-    /// is away anyway, once.
+    /// is away anyway, once; when told to stop at once, for a moment.
     pub(super) async fn insist<T, F: Future<Output = store::Result<T>>>(&self, mut work: impl FnMut() -> F) -> store::Result<T> {
         let began = Instant::now();
         let mut wait = FIRST_WAIT;
         loop {
             let was_away = self.away_since().is_some();
-            match work().await {
+            let error = match self.answer(began, work()).await {
                 Ok(done) => {
-                    *self.away_since() = None;
+                    self.is_back();
                     return Ok(done);
                 }
-                Err(error) if !error.may_pass() => return Err(error),
-                Err(error) if was_away || began.elapsed() + wait > PATIENCE => {
-                    if !was_away {
-                        tracing::warn!("{error}; waiting for the database");
-                    }
-                    self.away_since().get_or_insert(began);
-                    return Err(error);
-                }
-                Err(error) => tracing::debug!("{error}; asking again"),
+                Err(error) => error,
+            };
+            if !error.may_pass() {
+                return Err(error);
             }
+            if was_away || began.elapsed() + wait > PATIENCE || *self.stop.borrow() == Stop::AtOnce {
+                if !was_away {
+                    tracing::warn!("{error}; waiting for the database");
+                }
+                self.away_since().get_or_insert(began);
+                return Err(error);
+            }
+            tracing::debug!("{error}; asking again");
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(ASK_AGAIN);
+        }
+    }
+
+    /// What the database says, if it says anything in time.
+    async fn answer<T>(&self, began: Instant, work: impl Future<Output = store::Result<T>>) -> store::Result<T> {
+        let silent = |span: Duration| StoreError::Unreachable {
+            target: "in use".to_owned(),
+            reason: format!("no answer within {} s", span.as_secs()),
+        };
+        let hurried = async {
+            told_to(self.stop.clone(), Stop::AtOnce).await;
+            tokio::time::sleep(MOMENT).await;
+        };
+        tokio::select! {
+            answer = work => answer,
+            () = tokio::time::sleep_until(began + PATIENCE) => Err(silent(PATIENCE)),
+            () = hurried => Err(silent(MOMENT)),
         }
     }
 
@@ -124,25 +153,39 @@ impl Ledger {
     }
 }
 
-/// Hands one record over to the database. `false` when the claim is not good any more.
-pub(super) async fn hand_over(store: &dyn Store, record: &Record) -> store::Result<bool> {
+/// What became of a record that was handed over to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handed {
+    /// It is there. What was [unverified](RecordKind::Unverified) was found to be a success.
+    Recorded,
+    /// It is there: what was unverified was found not to be a success.
+    NotThere,
+    /// The claim is not good any more, and nothing was recorded.
+    ClaimLost,
+}
+
+/// Hands one record over to the database.
+pub(super) async fn hand_over(store: &dyn Store, record: &Record) -> store::Result<Handed> {
     let Record { claim, end, kind, at, .. } = record;
-    let Some(end) = end else { return store.cancel(*claim, None, cancelled(kind), *at).await };
-    match kind {
+    let handed = |done| if done { Handed::Recorded } else { Handed::ClaimLost };
+    let Some(end) = end else { return store.cancel(*claim, None, cancelled(kind), *at).await.map(handed) };
+    let done = match kind {
         RecordKind::Succeeded(row) => store.succeed(*claim, end, row.as_deref()).await,
         RecordKind::Unverified { report, before } => {
             if is_new(store, report, before.as_deref()).await? {
                 store.succeed(*claim, end, None).await
             } else {
                 let outcome = Outcome::NoOutput("the report could not be looked at after exit 0, and is not there now".to_owned());
-                store.cancel(*claim, Some(&AttemptEnd { outcome, ..end.clone() }), cancelled(kind), *at).await
+                let done = store.cancel(*claim, Some(&AttemptEnd { outcome, ..end.clone() }), cancelled(kind), *at).await?;
+                return Ok(if done { Handed::NotThere } else { Handed::ClaimLost });
             }
         }
         RecordKind::Retry => store.end_attempt(*claim, end).await,
         RecordKind::Failed { error, memory } => store.fail(*claim, end, error, memory).await,
         RecordKind::Skipped { reason, memory } => store.skip(*claim, end, reason, memory).await,
         RecordKind::Cancelled { reason } => store.cancel(*claim, Some(end), reason, *at).await,
-    }
+    };
+    done.map(handed)
 }
 
 /// A job that cannot be tried again, because that could not be recorded, is over.
@@ -156,7 +199,7 @@ fn closed(record: &Record) -> Record {
 }
 
 /// Whether the report is there, and is another than before.
-pub(super) async fn is_new(store: &dyn Store, report: &ReportKey, before: Option<&str>) -> store::Result<bool> {
+async fn is_new(store: &dyn Store, report: &ReportKey, before: Option<&str>) -> store::Result<bool> {
     let now = store.report_fingerprint(report).await?;
     Ok(now.is_some() && now.as_deref() != before)
 }

@@ -17,9 +17,11 @@ mod spool;
 mod sync;
 mod workshop;
 
+use std::collections::HashSet;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rustix::fs::{Access, AtFlags, CWD};
@@ -38,14 +40,14 @@ use crate::plan::institution::Institutions;
 use crate::plan::job::{JobState, NewJob, NewRun, RunCounts, RunState};
 use crate::plan::known::Known;
 use crate::plan::planner::{Plan, PlannedJob};
-use crate::plan::report::{self, JobResult, Results, RunReport};
+use crate::plan::report::{self, Results, RunReport};
 use crate::plan::schedule::Schedule;
 use crate::plan::selection::Selection;
 use crate::plan::settings::{RunSettings, SyncRule, Variables};
 use crate::store::{Store, StoreError};
 use dispatch::Dispatch;
-use ledger::Ledger;
-use planning::Subject;
+use ledger::{Handed, Ledger};
+use planning::{Planned, Subject};
 use spool::Spool;
 use workshop::Workshop;
 
@@ -96,10 +98,19 @@ pub enum RunError {
     /// Logs and workspaces have no place.
     #[error("cannot write to {0}: {1}; make it writable, or name another directory as state_dir")]
     StateDir(PathBuf, std::io::Error),
+    /// Planning took longer than the lease.
+    #[error("another host took this run for dead before it had planned; lengthen the lease")]
+    TakenForDead,
+    /// The database keeps silent at the very end.
+    #[error("the database does not answer, so that the end of the run is not on record; the next run closes it")]
+    Silent,
     /// A stop was asked for while the run found out what there is to do.
     #[error("stopped before anything was started")]
     Stopped,
 }
+
+/// How long the database may take for the last records of a run.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Makes the directories for logs and workspaces, and sees that they can be written to: better now than for every job.
 ///
@@ -126,7 +137,7 @@ impl Invocation {
         let found = recover::look(&*self.store, &self.state_dir).await?;
         let news = self.store.not_yet_available(&learnt.available).await?;
         let synced = news.len() as u64;
-        let (plan, _) = planning::plan(&*self.store, self.subject(&learnt.stamps), &found, news).await?;
+        let Planned { plan, .. } = planning::plan(&*self.store, self.subject(&learnt.stamps), &found, news).await?;
         let warnings = [learnt.warnings, found.warnings].concat();
         Ok(RunReport { run: None, started_at, plan, results: None, synced, lost: found.lost, respooled: found.respooled, warnings })
     }
@@ -143,24 +154,27 @@ impl Invocation {
         let (state, counts) = match &worked {
             Ok((_, _, results)) => (state(results), results.counts()),
             Err(RunError::Stopped) => (RunState::Cancelled, RunCounts::default()),
-            Err(RunError::Store(_) | RunError::Sync(_) | RunError::StateDir(..) | RunError::Survivors(_)) => {
-                (RunState::Failed, RunCounts::default())
-            }
+            Err(
+                RunError::Store(_)
+                | RunError::Sync(_)
+                | RunError::StateDir(..)
+                | RunError::Survivors(_)
+                | RunError::Silent
+                | RunError::TakenForDead,
+            ) => (RunState::Failed, RunCounts::default()),
         };
-        if !matches!(&worked, Ok((_, plan, _)) if plan.jobs.is_empty()) {
-            // What left its group is the guard's to end, but the guard may be killed. It comes before the record of the run's
-            // end: who looks for survivors later looks only for those of runs that have none.
-            let at_once = told_to(stop.clone(), Stop::AtOnce);
-            survivors::end_with_grace(&self.id.to_string(), guard::GRACE, at_once).await.map_err(RunError::Survivors)?;
-        }
-        let end = async { Ok(self.store.end_run(self.id, state, counts, Utc::now()).await?) };
+        let left = if matches!(&worked, Ok((_, plan, _)) if plan.jobs.is_empty()) { Ok(0) } else { self.end_daemons(&stop).await };
+        let end = async {
+            let end = self.store.end_run(self.id, state, counts, Utc::now());
+            Ok(tokio::time::timeout(LAST_WORDS, end).await.map_err(|_| RunError::Silent)??)
+        };
         // A database that stands still must not keep us when nothing depends on it: the next run closes the record.
         let ended = if matches!(worked, Err(RunError::Stopped)) { unless_stopped(Stop::AtOnce, &stop, end).await } else { end.await };
         let (synced, plan, mut results) = worked?;
         let mut warnings = [learnt.warnings, found.warnings].concat();
         warnings.extend(report::slow_jobs(&plan, &results, &self.institutions, &self.etls));
-        if let Err(error) = ended {
-            results.broken.get_or_insert_with(|| error.to_string());
+        for trouble in [ended.err().map(|error| error.to_string()), left.err().map(|error| error.to_string())].into_iter().flatten() {
+            results.broken.get_or_insert(trouble);
         }
         Ok(RunReport {
             run: Some(self.id),
@@ -190,8 +204,9 @@ impl Invocation {
         since: Instant,
         started_at: DateTime<Utc>,
     ) -> Result<(u64, Plan, Results), RunError> {
-        let Prepared { synced, plan, known, ids } = unless_stopped(Stop::Gracefully, stop, self.prepare(learnt, found, started_at)).await?;
-        let results = self.execute(&plan, &known, &ids, stop.clone(), since, started_at).await?;
+        let Prepared { synced, plan, known, ids, leased_since } =
+            unless_stopped(Stop::Gracefully, stop, self.prepare(learnt, found, started_at)).await?;
+        let results = self.execute(&plan, &known, (&ids, leased_since), stop.clone(), since, started_at).await?;
         Ok((synced, plan, results))
     }
 
@@ -201,19 +216,28 @@ impl Invocation {
         if !news.is_empty() {
             self.store.add_availability(&news).await?;
         }
-        let (plan, known) = planning::plan(&*self.store, self.subject(&learnt.stamps), found, Vec::new()).await?;
+        let planned = planning::plan(&*self.store, self.subject(&learnt.stamps), found, Vec::new()).await?;
+        let Planned { plan, known, stale_breakers } = planned;
+        for etl in stale_breakers {
+            self.store.set_breaker(&etl, None, &[]).await?;
+        }
         let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();
+        let leased_since = Instant::now();
         if !ids.is_empty() {
+            // Planning may have taken a good part of the lease.
+            if !self.store.renew(self.id, self.settings.lease).await? {
+                return Err(RunError::TakenForDead);
+            }
             self.store.enqueue(self.id, &self.new_jobs(&plan, &ids), &self.user, started_at).await?;
         }
-        Ok(Prepared { synced: news.len() as u64, plan, known, ids })
+        Ok(Prepared { synced: news.len() as u64, plan, known, ids, leased_since })
     }
 
     async fn execute(
         &self,
         plan: &Plan,
         known: &Known,
-        ids: &[JobId],
+        (ids, leased_since): (&[JobId], Instant),
         stop: watch::Receiver<Stop>,
         since: Instant,
         started_at: DateTime<Utc>,
@@ -233,13 +257,14 @@ impl Invocation {
             run: self.id,
             lease: self.settings.lease,
             store: self.store.clone(),
-            ledger: Ledger::new(self.store.clone(), spool),
+            ledger: Ledger::new(self.store.clone(), spool, stop.clone()),
             cooldown: self.settings.cooldown,
             executor: self.executor.clone(),
             institutions: self.institutions.clone(),
             etls: self.etls.clone(),
             env_files: self.env_files.clone(),
             state_dir: self.state_dir.clone(),
+            leased_since,
             since,
             started_at,
         };
@@ -254,19 +279,35 @@ impl Invocation {
 
     /// Hands over what waits in the spool, if the database takes it now; otherwise the run could not do all its work.
     async fn settle(&self, results: &mut Results, trouble: String) {
-        let spooled = std::mem::take(&mut results.spooled);
-        if !spooled.is_empty() && recover::settle(&*self.store, &self.state_dir).await {
-            for job in spooled {
-                let JobResult { state, reason, .. } = &mut results.jobs[job];
-                if *state == JobState::Failed && reason.as_deref() == Some(dispatch::NOT_ON_RECORD) {
-                    (*state, *reason) = (JobState::Succeeded, None);
+        let ids: HashSet<JobId> = results.spooled.iter().map(|job| results.jobs[*job].id).collect();
+        let settled = tokio::time::timeout(LAST_WORDS, recover::settle(&*self.store, &self.state_dir, &ids)).await.unwrap_or_default();
+        for job in std::mem::take(&mut results.spooled) {
+            let result = &mut results.jobs[job];
+            let reason = result.reason.as_deref();
+            let was_made = reason == Some(dispatch::NOT_ON_RECORD) || reason == Some(attempt::NOT_LOOKED_AT);
+            match settled.get(&result.id) {
+                Some(Handed::Recorded) if was_made => (result.state, result.reason) = (JobState::Succeeded, None),
+                Some(Handed::Recorded | Handed::NotThere) => {}
+                Some(Handed::ClaimLost) => {
+                    (result.state, result.reason) = (JobState::Failed, Some(attempt::CLAIM_LOST.to_owned()));
                 }
+                None => results.spooled.push(job),
             }
-        } else if !spooled.is_empty() {
-            let ends = if spooled.len() == 1 { "the end of 1 job".to_owned() } else { format!("the ends of {} jobs", spooled.len()) };
-            results.broken.get_or_insert(format!("{trouble}; the next run records {ends} from the spool"));
-            results.spooled = spooled;
         }
+        if !results.spooled.is_empty() {
+            let ends = if results.spooled.len() == 1 {
+                "the end of 1 job".to_owned()
+            } else {
+                format!("the ends of {} jobs", results.spooled.len())
+            };
+            results.broken.get_or_insert(format!("{trouble}; the next run records {ends} from the spool"));
+        }
+    }
+
+    /// What left its group is the guard's to end, but the guard may be killed. It comes before the record of the run's end: who
+    /// looks for survivors later looks only for those of runs that have none.
+    async fn end_daemons(&self, stop: &watch::Receiver<Stop>) -> std::io::Result<usize> {
+        survivors::end_with_grace(&self.id.to_string(), guard::GRACE, told_to(stop.clone(), Stop::AtOnce)).await
     }
 
     async fn check_tables(&self) -> Result<(), StoreError> {
@@ -326,6 +367,8 @@ struct Prepared {
     plan: Plan,
     known: Known,
     ids: Vec<JobId>,
+    /// When the lease was last renewed.
+    leased_since: Instant,
 }
 
 /// Waits until at least this much is asked for.

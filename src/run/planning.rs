@@ -36,19 +36,24 @@ pub(super) struct Subject<'a> {
     pub(super) stamps: &'a Stamps,
 }
 
-/// Scans the database and decides. `also_available` is data that the database does not know of. Returns what was known before
-/// the scan as well.
+/// A plan, and what it rests on.
+#[derive(Debug)]
+pub(super) struct Planned {
+    /// What is to be done.
+    pub(super) plan: Plan,
+    /// What was known before the scan.
+    pub(super) known: Known,
+    /// ETLs that have an open breaker, but are not what they were when it opened, or are not configured any more.
+    pub(super) stale_breakers: Vec<String>,
+}
+
+/// Scans the database and decides. `also_available` is data that the database does not know of.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn plan(
-    store: &dyn Store,
-    subject: Subject<'_>,
-    found: &Found,
-    also_available: Vec<Available>,
-) -> store::Result<(Plan, Known)> {
+pub(super) async fn plan(store: &dyn Store, subject: Subject<'_>, found: &Found, also_available: Vec<Available>) -> store::Result<Planned> {
     let digests = EtlDigests::of(subject);
-    let known = know(store, subject, &digests, found).await?;
+    let (known, stale_breakers) = know(store, subject, &digests, found).await?;
     let mut planner = Planner::new(subject.institutions, subject.etls, subject.settings, subject.selection, &known);
     let request = request(subject, also_available);
     store
@@ -74,11 +79,11 @@ pub(super) async fn plan(
         let source = (subject.institutions.get(job.gap.bank).id, job.gap.period);
         job.fingerprint = Some(digests.with(job.gap.etl, sources.digest(source)));
     }
-    Ok((plan, known))
+    Ok(Planned { plan, known, stale_breakers })
 }
 
-/// What is known before the scan.
-async fn know(store: &dyn Store, subject: Subject<'_>, digests: &EtlDigests, found: &Found) -> store::Result<Known> {
+/// What is known before the scan, and which breakers are stale.
+async fn know(store: &dyn Store, subject: Subject<'_>, digests: &EtlDigests, found: &Found) -> store::Result<(Known, Vec<String>)> {
     let mut gaps: HashMap<GapKey, GapState> = store.gap_states().await?.into_iter().map(|state| (state.key.clone(), state)).collect();
     for (key, memory) in &found.would_remember {
         let state = gaps.entry(key.clone());
@@ -97,14 +102,12 @@ async fn know(store: &dyn Store, subject: Subject<'_>, digests: &EtlDigests, fou
         .collect();
     let sources = Sources::look_up(store, subject, failed.iter().map(|(_, _, source)| *source).collect()).await?;
     let fingerprints = failed.iter().map(|(key, etl, source)| ((*key).clone(), digests.with(*etl, sources.digest(*source)))).collect();
-    Ok(Known {
-        now: Utc::now(),
-        running: found.running.clone(),
-        fingerprints,
-        breakers: digests.still_open(subject, store.open_breakers().await?),
-        settled: found.settled.clone(),
-        gaps,
-    })
+    let breakers = store.open_breakers().await?;
+    let mut stale: Vec<String> = breakers.iter().map(|breaker| breaker.etl.clone()).collect();
+    let breakers = digests.still_open(subject, breakers);
+    stale.retain(|etl| !breakers.values().any(|breaker| breaker.etl == *etl));
+    let known = Known { now: Utc::now(), running: found.running.clone(), fingerprints, breakers, settled: found.settled.clone(), gaps };
+    Ok((known, stale))
 }
 
 /// The digest of each ETL.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use chrono::Utc;
 
-use super::ledger::hand_over;
+use super::ledger::{Handed, hand_over};
 use super::spool::{self, Entry, Record, RecordKind};
 use super::{RunError, host};
 use crate::execute::survivors;
@@ -38,11 +38,15 @@ pub(super) struct Found {
 /// answer.
 ///
 /// # Errors
-/// When the database fails, or the spool cannot be read.
+/// When the database fails.
 pub(super) async fn look(store: &dyn Store, state_dir: &Path) -> Result<Found, RunError> {
-    let entries = read_spool(state_dir)?;
-    let (jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
     let mut found = Found::default();
+    // Who may not look into it may still want to know what a run would do.
+    let entries = spool::entries(state_dir).unwrap_or_else(|error| {
+        found.warnings.push(format!("{}: {error}; what waits there is not considered", spool::directory(state_dir).display()));
+        Vec::new()
+    });
+    let (jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
     let mut ended: HashSet<JobId> = HashSet::new();
     for entry in &entries {
         match &entry.record {
@@ -50,7 +54,7 @@ pub(super) async fn look(store: &dyn Store, state_dir: &Path) -> Result<Found, R
                 found.would_record(record);
                 ended.insert(record.claim.job);
             }
-            Err(why) => found.warnings.push(unreadable(entry, why)),
+            Err(why) => found.warnings.push(unreadable(&entry.path, why)),
         }
     }
     for job in jobs.into_iter().filter(|job| !ended.contains(&job.claim.job)) {
@@ -71,7 +75,8 @@ pub(super) async fn look(store: &dyn Store, state_dir: &Path) -> Result<Found, R
 /// When the database fails, the spool cannot be read, or a process that survived cannot be ended.
 pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Found, RunError> {
     let mut found = Found::default();
-    for entry in read_spool(state_dir)? {
+    let unreadable = |error| RunError::StateDir(spool::directory(state_dir), error);
+    for entry in spool::entries(state_dir).map_err(unreadable)? {
         found.hand_over(store, &entry).await?;
     }
     // The jobs first: a run that begins meanwhile has its jobs in neither list, instead of jobs without a living run.
@@ -100,16 +105,22 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Found
     Ok(found)
 }
 
-/// Hands over what waits in the spool. Whether the database took all of it.
-pub(super) async fn settle(store: &dyn Store, state_dir: &Path) -> bool {
+/// Hands over what waits in the spool of these jobs, as far as the database takes it.
+pub(super) async fn settle(store: &dyn Store, state_dir: &Path, jobs: &HashSet<JobId>) -> HashMap<JobId, Handed> {
+    let mut settled = HashMap::new();
     let mut found = Found::default();
     for entry in spool::entries(state_dir).unwrap_or_default() {
-        if let Err(error) = found.hand_over(store, &entry).await {
-            tracing::debug!("{error}; the next run hands over what is left");
-            return false;
+        let Some(job) = entry.record.as_ref().ok().map(|record| record.claim.job).filter(|job| jobs.contains(job)) else { continue };
+        match found.hand_over(store, &entry).await {
+            Ok(Some(handed)) => drop(settled.insert(job, handed)),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::debug!("{error}; the next run hands over what is left");
+                break;
+            }
         }
     }
-    found.warnings.is_empty()
+    settled
 }
 
 /// Takes away the workspaces of gaps that runs had filled which died before they could: they are empty, and no run is at work that could be about to use
@@ -121,46 +132,48 @@ fn clear_workspaces(state_dir: &Path) {
     }
 }
 
-fn read_spool(state_dir: &Path) -> Result<Vec<Entry>, RunError> {
-    spool::entries(state_dir).map_err(|error| RunError::StateDir(spool::directory(state_dir), error))
-}
-
 /// What is to be remembered of a gap whose owner died over it. Who was asked to stop it may have died of that.
 fn lost(job: &RunningJob) -> Memory {
     if job.cancel.is_some() { job.memory.clone() } else { job.memory.lost(job.fingerprint.as_ref(), Utc::now()) }
 }
 
-fn unreadable(entry: &Entry, why: &str) -> String {
-    format!("{} cannot be read ({why}) and is left as it is; the job that it tells of is run again", entry.path.display())
+fn unreadable(path: &Path, why: &str) -> String {
+    format!("{} cannot be read ({why}); the job that it tells of is run again", path.display())
 }
 
 impl Found {
-    /// Hands an entry of the spool over to the database, and takes it away.
-    async fn hand_over(&mut self, store: &dyn Store, entry: &Entry) -> Result<(), RunError> {
+    /// Hands an entry of the spool over to the database, and takes it away. `None` where the database can make nothing of it: that
+    /// is said, and stops nobody else.
+    async fn hand_over(&mut self, store: &dyn Store, entry: &Entry) -> Result<Option<Handed>, RunError> {
+        let on_disk = |error| RunError::StateDir(entry.path.clone(), error);
         let record = match &entry.record {
             Ok(record) => with_content(record),
             Err(why) => {
-                self.warnings.push(unreadable(entry, why));
-                return Ok(());
+                let aside = spool::set_aside(entry).map_err(on_disk)?;
+                self.warnings.push(unreadable(&aside, why));
+                return Ok(None);
             }
         };
-        match hand_over(store, &record).await {
-            Ok(true) => {}
-            // The job was taken for lost meanwhile: its attempt gets its end, and nothing else changes.
-            Ok(false) => {
-                if let Some(end) = &record.end {
-                    store.attach(record.claim, end).await?;
-                }
-            }
+        let handed = match hand_over(store, &record).await {
+            Ok(handed) => handed,
+            Err(error) if error.may_pass() => return Err(error.into()),
             Err(error) if error.is_about_values() => {
-                let aside = spool::set_aside(entry).map_err(|error| RunError::StateDir(entry.path.clone(), error))?;
+                let aside = spool::set_aside(entry).map_err(on_disk)?;
                 self.warnings.push(format!("the database refuses what {} says: {error}; its job is run again", aside.display()));
-                return Ok(());
+                return Ok(None);
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                self.warnings.push(format!("what {} says cannot be recorded: {error}", entry.path.display()));
+                return Ok(None);
+            }
+        };
+        if let (Handed::ClaimLost, Some(end)) = (handed, &record.end) {
+            // The job was taken for lost meanwhile: its attempt gets its end, and nothing else changes.
+            store.attach(record.claim, end).await?;
         }
         self.respooled += 1;
-        spool::remove(entry).map_err(|error| RunError::StateDir(entry.path.clone(), error))
+        spool::remove(entry).map_err(on_disk)?;
+        Ok(Some(handed))
     }
 
     fn would_record(&mut self, record: &Record) {

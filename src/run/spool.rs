@@ -20,8 +20,9 @@ use crate::plan::ids::RunId;
 use crate::plan::job::{AttemptEnd, Claim, ReportKey, ReportRow};
 use crate::plan::memory::Memory;
 
-/// Bytes set aside for one entry: what a child printed last, an error, and names.
-const RESERVED: u64 = 64 * 1024;
+/// Bytes set aside for one entry: what a child printed last, two errors, each of up to 8 KiB that JSON may make six times as
+/// long, and names.
+const RESERVED: u64 = 256 * 1024;
 /// The form of the files that this program writes and reads.
 const VERSION: u32 = 1;
 

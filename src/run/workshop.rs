@@ -43,6 +43,8 @@ pub(super) struct Workshop {
     pub(super) env_files: Vec<Variables>,
     /// Directory for logs and workspaces.
     pub(super) state_dir: PathBuf,
+    /// When the lease was last renewed.
+    pub(super) leased_since: Instant,
     /// When the lock was taken: the deadline counts from there.
     pub(super) since: Instant,
     /// When the run began; names the day's log directory.

@@ -214,7 +214,10 @@ fn no_gaps(report: &RunReport) -> String {
 pub(super) fn warnings(report: &RunReport) -> Vec<String> {
     let odd = &report.plan.oddities;
     let mut lines: Vec<String> = report.warnings.iter().map(|warning| escaped(warning).into_owned()).collect();
-    lines.extend(report.lost.iter().map(|gap| format!("{gap}: the run that was filling it died; it is planned again")));
+    lines.extend(report.lost.iter().map(|gap| {
+        let again = if report.plan.jobs.iter().any(|job| job.key == *gap) { "; it is planned again" } else { "" };
+        format!("{}: the run that was filling it died{again}", escaped(gap.as_str()))
+    }));
     for rows in odd.invalid.named.iter().take(NAMED) {
         let which = escaped(&rows.which);
         lines.push(format!("invalid {}: {which}: {}", count(rows.rows, "row"), escaped(&rows.problem)));

@@ -80,7 +80,7 @@ pub(super) fn change(kind: OrderKind, mark: char) -> Change {
     match kind {
         OrderKind::Retry => Change {
             set: format!(
-                "failed_runs = 0, probes = 0, refunded = 0, not_ready = 0, lost = 0, rest_since = NULL, rest_until = NULL, \
+                "fence = fence + 1, failed_runs = 0, probes = 0, refunded = 0, not_ready = 0, lost = 0, rest_since = NULL, rest_until = NULL, \
                  rest_reason = NULL, quarantined_at = NULL, quarantine_reason = NULL, released = FALSE, fingerprint = NULL, \
                  error = NULL, {NO_SKIP}, noted = forced_at IS NOT NULL"
             ),

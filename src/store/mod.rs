@@ -231,7 +231,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// tags or the `version_column` of its availability rows do.
     async fn sources(&self, of: &[(i64, Period)]) -> Result<Vec<((i64, Period), String)>>;
 
-    /// Gives an order on gaps, and records it. `Retry` on a gap that is running changes nothing of it. Returns how many gaps it
+    /// Gives an order on gaps, and records it. `Retry` on a gap that is running changes nothing of it; on others it
+    /// raises the fence, so that nobody writes back what he remembered of them. Returns how many gaps it
     /// changed.
     async fn order(&self, order: &Order, gaps: &[GapKey]) -> Result<u64>;
 

@@ -436,7 +436,9 @@ impl<'a> Run<'a> {
         let gap = planned.gap;
         if self.world.is_pool_full(gap.etl) {
             self.progress[job] = if attempt == 1 { Progress::Queued } else { Progress::Waiting };
-            let later = After::Later(Duration::from_secs(20));
+            let wait = Duration::from_secs(20);
+            // As when the database is away for a moment.
+            let later = if self.ended % 3 == 0 { After::Later(wait) } else { After::PoolFull(wait) };
             assert_eq!(self.schedule.ended(self.plan, job, None, later, attempt, self.now), []);
             return;
         }
@@ -454,7 +456,7 @@ impl<'a> Run<'a> {
                 let memory = self.world.memory(gap).not_ready("not ready", Some(&fingerprint), at, &self.world.settings.cooldown);
                 self.world.remember(gap, memory);
             }
-            After::Retry(_) | After::Later(_) | After::Cancel => {}
+            After::Retry(_) | After::Later(_) | After::PoolFull(_) | After::Cancel => {}
         }
         self.progress[job] = if matches!(after, After::Retry(_)) { Progress::Waiting } else { Progress::Over };
         for notice in self.schedule.ended(self.plan, job, Some(class), after, attempt, self.now) {

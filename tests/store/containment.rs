@@ -184,7 +184,7 @@ async fn running_jobs_come_with_all_that_recovery_needs(fixture: Fixture) {
     let memory = Memory { rest: None, quarantine: None, ..everything() };
     assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &memory).await.unwrap());
     let run = begin_run(&*store).await;
-    let job = NewJob { fingerprint: Some(made_from("planned")), ..new_job(0) };
+    let job = NewJob { fingerprint: Some(made_from("b")), ..new_job(0) };
     enqueue(&*store, run, std::slice::from_ref(&job)).await;
     let claim = claim(&*store, job.id).await;
     store.order_cancel(job.id, "anna", "wrong data", at(4)).await.unwrap();

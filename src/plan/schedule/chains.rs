@@ -23,6 +23,8 @@ pub(super) struct Chains {
     /// Their head may not start by itself.
     gated: BTreeSet<ChainIndex>,
     waiting: BTreeSet<(Duration, ChainIndex)>,
+    /// Nothing can begin before.
+    shut_until: Duration,
     running: usize,
     left: usize,
 }
@@ -46,6 +48,8 @@ struct Pool {
     limit: usize,
     used: usize,
     ready: BTreeSet<ChainIndex>,
+    /// Others use all of it: nothing of it can begin before.
+    shut_until: Duration,
 }
 
 /// The job that a chain is at.
@@ -69,7 +73,18 @@ impl Chains {
         let all: Vec<Chain> =
             plan.chains.iter().map(|jobs| Chain { jobs: jobs.iter().copied().collect(), state: State::Ready { attempt: 1 } }).collect();
         let unplaced: BTreeSet<ChainIndex> = (0..all.len()).filter(|chain| !all[*chain].jobs.is_empty()).collect();
-        Self { left: unplaced.len(), all, chain_of, pools, pool_of, unplaced, gated: BTreeSet::new(), waiting: BTreeSet::new(), running: 0 }
+        Self {
+            left: unplaced.len(),
+            all,
+            chain_of,
+            pools,
+            pool_of,
+            unplaced,
+            gated: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            shut_until: Duration::ZERO,
+            running: 0,
+        }
     }
 
     /// How many attempts are under way.
@@ -83,8 +98,10 @@ impl Chains {
     }
 
     /// The next end of a wait.
-    pub(super) fn next_wake(&self) -> Option<Duration> {
-        self.waiting.first().map(|(until, _)| *until)
+    pub(super) fn next_wake(&self, now: Duration) -> Option<Duration> {
+        let shut = self.pools.iter().filter(|pool| !pool.ready.is_empty()).map(|pool| pool.shut_until.max(self.shut_until));
+        let waits = self.waiting.first().map(|(until, _)| *until);
+        shut.filter(|until| *until > now).chain(waits).min()
     }
 
     /// The gated chains' heads.
@@ -158,8 +175,11 @@ impl Chains {
     }
 
     /// Starts the head of the first ready chain whose pool has room.
-    pub(super) fn start(&mut self) -> Option<(JobIndex, u32)> {
-        let with_room = self.pools.iter_mut().filter(|pool| pool.used < pool.limit);
+    pub(super) fn start(&mut self, now: Duration) -> Option<(JobIndex, u32)> {
+        if now < self.shut_until {
+            return None;
+        }
+        let with_room = self.pools.iter_mut().filter(|pool| pool.used < pool.limit && pool.shut_until <= now);
         let pool = with_room.min_by_key(|pool| pool.ready.first().map_or(ChainIndex::MAX, |chain| *chain))?;
         let index = pool.ready.pop_first()?;
         pool.used += 1;
@@ -185,6 +205,21 @@ impl Chains {
         Some(index)
     }
 
+    /// The head of a chain could not begin, and nothing can before `until`.
+    pub(super) fn shut_all(&mut self, chain: ChainIndex, until: Duration, attempt: u32) {
+        self.shut_until = self.shut_until.max(until);
+        self.all[chain].state = State::Ready { attempt };
+        self.unplaced.insert(chain);
+    }
+
+    /// The head of a chain could not begin, and nothing of its pool can before `until`.
+    pub(super) fn shut_pool(&mut self, chain: ChainIndex, etl: EtlIndex, until: Duration, attempt: u32) {
+        let pool = &mut self.pools[self.pool_of[etl]];
+        pool.shut_until = pool.shut_until.max(until);
+        self.all[chain].state = State::Ready { attempt };
+        self.unplaced.insert(chain);
+    }
+
     /// The chain whose head this job is, unless it is running.
     pub(super) fn waits(&self, job: JobIndex) -> Option<ChainIndex> {
         let index = *self.chain_of.get(job)?;
@@ -201,7 +236,7 @@ impl Chains {
 
 /// The pools by name, and that of each ETL. Where two ETLs give a pool different limits, the smaller one holds.
 fn pools(etls: &[Etl]) -> (Vec<Pool>, Vec<usize>) {
-    let mut pools = vec![Pool { limit: usize::MAX, used: 0, ready: BTreeSet::new() }];
+    let mut pools = vec![Pool { limit: usize::MAX, used: 0, ready: BTreeSet::new(), shut_until: Duration::ZERO }];
     let mut names: Vec<&str> = vec![""];
     let mut pool_of = Vec::new();
     for etl in etls {
@@ -213,7 +248,7 @@ fn pools(etls: &[Etl]) -> (Vec<Pool>, Vec<usize>) {
         let known = names.iter().skip(1).position(|name| *name == pool.name).map(|position| position + 1);
         let index = known.unwrap_or_else(|| {
             names.push(&pool.name);
-            pools.push(Pool { limit, used: 0, ready: BTreeSet::new() });
+            pools.push(Pool { limit, used: 0, ready: BTreeSet::new(), shut_until: Duration::ZERO });
             pools.len() - 1
         });
         pools[index].limit = pools[index].limit.min(limit);

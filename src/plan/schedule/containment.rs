@@ -41,7 +41,7 @@ impl Verdict {
             (After::Fail, Some(Class::Permanent)) => Self::Permanent,
             (After::Fail | After::Succeed, None | Some(Class::Success | Class::NotReady | Class::Interrupted))
             | (After::Succeed, Some(Class::Transient | Class::Crash | Class::Permanent))
-            | (After::Skip | After::Cancel | After::Retry(_) | After::Later(_), _) => Self::Nothing,
+            | (After::Skip | After::Cancel | After::Retry(_) | After::Later(_) | After::PoolFull(_), _) => Self::Nothing,
         }
     }
 }

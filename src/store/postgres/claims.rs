@@ -34,7 +34,8 @@ impl Postgres {
         }
         // Who claims the same gap waits here for the row of its fence, and looks further only afterwards.
         let gap: Option<GapStateColumns> = sqlx::query_as(AssertSqlSafe(format!(
-            "WITH job AS (SELECT gap_key FROM etl_orch.etl_jobs WHERE id = $1 AND state = 'queued' FOR UPDATE)
+            "WITH job AS (SELECT gap_key FROM etl_orch.etl_jobs WHERE id = $1 AND state = 'queued'
+                          AND EXISTS (SELECT 1 FROM etl_orch.etl_runs r WHERE r.id = run_id AND r.state = 'running') FOR UPDATE)
              INSERT INTO etl_orch.gap_states AS g (gap_key, fence) SELECT gap_key, 1 FROM job
              ON CONFLICT (gap_key) DO UPDATE SET fence = g.fence + 1 RETURNING g.gap_key, {}",
             select_gap()

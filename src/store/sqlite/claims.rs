@@ -82,7 +82,8 @@ impl Sqlite {
             "SELECT j.gap_key, j.forced, NOT j.forced AND EXISTS (SELECT 1 FROM {} WHERE {}) AS done,
                     EXISTS (SELECT 1 FROM etl_jobs o WHERE o.gap_key = j.gap_key AND o.state = 'running') AS elsewhere,
                     ({USERS} ?6) >= ?7 AS is_full, {}
-             FROM etl_jobs j LEFT JOIN gap_states g ON g.gap_key = j.gap_key WHERE j.id = ?5 AND j.state = 'queued'",
+             FROM etl_jobs j LEFT JOIN gap_states g ON g.gap_key = j.gap_key WHERE j.id = ?5 AND j.state = 'queued'
+               AND EXISTS (SELECT 1 FROM etl_runs r WHERE r.id = j.run_id AND r.state = 'running')",
             self.reports.quoted(),
             reports::BY_KEY,
             select_gap()
