@@ -96,7 +96,7 @@ pub enum RunError {
     #[error("cannot look for files of availability.sync: {0}")]
     Sync(std::io::Error),
     /// Logs and workspaces have no place.
-    #[error("cannot write to {0}: {1}; make it writable, or name another directory as state_dir")]
+    #[error("cannot write to {0}: {1}; make it writable and see that it has room, or name another directory as state_dir")]
     StateDir(PathBuf, std::io::Error),
     /// Planning took longer than the lease.
     #[error("another host took this run for dead before it had planned; lengthen the lease")]

@@ -174,9 +174,9 @@ fn a_full_disk_under_the_database_is_no_loss() {
 
 #[test]
 fn a_full_disk_under_logs_and_workspaces_is_told() {
-    let script = "yes | head -c 300000; echo report > \"$4\" || exit 1";
+    let script = "yes | head -c 3000000; echo report > \"$4\" || exit 1";
     let world = one_gap(Kind::Postgres, script, &["retry: {max_attempts: 1}"]);
-    let done = world.with_mounts("mkdir -p var; mount -t tmpfs -o size=128k tmpfs var; \"$@\"", &[]);
+    let done = world.with_mounts("mkdir -p var; mount -t tmpfs -o size=512k tmpfs var; \"$@\"", &[]);
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.stdout.contains("Failed: 1") && done.stderr.contains("No space left"), "{done:?}");
     let tail = world.sql("SELECT tail FROM etl_attempts");
@@ -184,4 +184,15 @@ fn a_full_disk_under_logs_and_workspaces_is_told() {
     assert!(world.reports().is_empty());
     assert_eq!(world.run(&[]).code, 0, "where there is room again");
     assert_eq!(world.reports().len(), 1);
+}
+
+#[test]
+fn nothing_is_started_for_whose_end_there_is_no_room() {
+    let world = one_gap(Kind::Postgres, "echo > ran; echo report > \"$4\"", &[]);
+    let done = world.with_mounts("mkdir -p var; mount -t tmpfs -o size=128k tmpfs var; \"$@\"", &[]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stderr.contains("var/spool: No space left"), "{done:?}");
+    assert!(!world.path("ran").exists());
+    assert_eq!(world.value("SELECT state FROM etl_jobs"), "cancelled");
+    assert_eq!(world.run(&[]).code, 0, "where there is room again");
 }

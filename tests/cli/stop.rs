@@ -95,6 +95,7 @@ on_both_databases! {
 
     fn a_second_signal_kills_at_once(world: &World) {
         world.single_etl("trap 'echo asked > asked' TERM; echo $$ > pid; while :; do sleep 0.01; done", &["grace: 1h"]);
+        world.also("lease: 4h");
         world.available("RY", 1, 2025, "Q2");
         let running = world.spawn(&[]);
         let child = pid_in(&world.path("pid"));

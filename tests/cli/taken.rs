@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::on_both_databases;
 use crate::support::world::{Running, is_alive, within};
-use crate::support::{World, etl};
+use crate::support::{World, etl, until};
 
 const GAP: &str = "RY-CA/2025Q2/call_summary";
 
@@ -88,6 +88,10 @@ on_both_databases! {
 
     fn the_report_of_who_took_the_claim_is_not_overwritten(world: &World) {
         let running = at_work(world);
+        let on_record = format!(
+            "SELECT count(*) FROM etl_attempts a JOIN etl_jobs j ON j.id = a.job_id WHERE j.gap_key = '{GAP}' AND a.pid IS NOT NULL"
+        );
+        until("its process is on record, which is when it has run for a second", || world.value(&on_record) == "1");
         world.sql(LOSE);
         world.write("reports/2025Q2/RY_call_summary.md", "theirs");
         world.report("RY", 1, 2025, "Q2", "Call Summary");

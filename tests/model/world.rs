@@ -438,7 +438,7 @@ impl<'a> Run<'a> {
             self.progress[job] = if attempt == 1 { Progress::Queued } else { Progress::Waiting };
             let wait = Duration::from_secs(20);
             // As when the database is away for a moment.
-            let later = if self.ended % 3 == 0 { After::Later(wait) } else { After::PoolFull(wait) };
+            let later = if self.ended.is_multiple_of(3) { After::Later(wait) } else { After::PoolFull(wait) };
             assert_eq!(self.schedule.ended(self.plan, job, None, later, attempt, self.now), []);
             return;
         }
