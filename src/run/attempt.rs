@@ -195,7 +195,8 @@ impl Workshop {
             | RecordKind::Cancelled { .. } => None,
         };
         let held = matches!(after, After::Retry(_)).then_some(held);
-        Ok(Report { class: Some(class), held, remembered, spooled, ..report(after, reason) })
+        let trouble = if spooled { self.ledger.hopeless() } else { None };
+        Ok(Report { class: Some(class), held, remembered, spooled, trouble, ..report(after, reason) })
     }
 
     /// What is to be recorded of an attempt's end.

@@ -1,5 +1,6 @@
 //! Records what jobs come to: in the database, or while that is away in the spool.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -46,11 +47,13 @@ pub(super) struct Ledger {
     away_since: Mutex<Option<Instant>>,
     /// The first error for which something was spooled.
     trouble: OnceLock<String>,
+    /// Whether such an error was one that does not pass.
+    is_hopeless: AtomicBool,
 }
 
 impl Ledger {
     pub(super) fn new(store: Arc<dyn Store>, spool: Spool, stop: watch::Receiver<Stop>) -> Self {
-        Self { store, spool, stop, away_since: Mutex::new(None), trouble: OnceLock::new() }
+        Self { store, spool, stop, away_since: Mutex::new(None), trouble: OnceLock::new(), is_hopeless: AtomicBool::new(false) }
     }
 
     /// Records the end of an attempt, whatever it takes: asks the database again for a while, then the spool.
@@ -67,6 +70,9 @@ impl Ledger {
                 Ok(()) => {
                     tracing::warn!("{error}; {} is kept in the spool for the next run", record.gap);
                     self.trouble.get_or_init(|| error.to_string());
+                    if !error.may_pass() {
+                        self.is_hopeless.store(true, Ordering::Relaxed);
+                    }
                     Ok(Recorded::Spooled)
                 }
                 Err(full) => {
@@ -140,6 +146,11 @@ impl Ledger {
     /// Why something was spooled, if anything was.
     pub(super) fn trouble(&self) -> Option<String> {
         self.trouble.get().cloned()
+    }
+
+    /// Why there is no use in starting anything: the database has refused a record for a reason that does not pass.
+    pub(super) fn hopeless(&self) -> Option<String> {
+        self.trouble().filter(|_| self.is_hopeless.load(Ordering::Relaxed))
     }
 
     /// The database has answered.

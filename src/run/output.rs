@@ -50,6 +50,8 @@ pub(super) fn publish(written: &Path, place: &Path) -> Result<Published, Unusabl
         renamed => renamed,
     }
     .map_err(not_placed)?;
+    // What an attempt left that was broken off while it copied, when the workspace was on another file system.
+    let _ = fs::remove_file(beside(place));
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(not_placed)?;
     Ok(Published { content })
 }

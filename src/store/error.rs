@@ -25,14 +25,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the database refused the values that it was given (a text too long for its column, a constraint), rather
-    /// than failed: the same operation with other values may succeed.
+    /// Whether the database refused the values that it was given (a text too long for its column, a constraint, a trigger that
+    /// raises), rather than failed: the same operation with other values may succeed.
     pub fn is_about_values(&self) -> bool {
         let Self::Query { source: sqlx::Error::Database(error), .. } = self else { return false };
         let code = error.code().unwrap_or_default();
-        // PostgreSQL: data exception, integrity constraint violation. SQLite: SQLITE_CONSTRAINT and SQLITE_MISMATCH in
+        // PostgreSQL: data exception, integrity constraint violation, PL/pgSQL error. SQLite: SQLITE_CONSTRAINT and SQLITE_MISMATCH in
         // the low byte; its codes are decimal numbers of other lengths.
-        let of_postgres = code.len() == 5 && (code.starts_with("22") || code.starts_with("23"));
+        let of_postgres = code.len() == 5 && ["22", "23", "P0"].iter().any(|class| code.starts_with(class));
         let of_sqlite = code.len() < 5 && code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 19 | 20));
         of_postgres || of_sqlite
     }

@@ -13,7 +13,7 @@ use crate::support::Kind;
 const FAULTS: u64 = 6;
 
 /// A small disk for logs and workspaces.
-const SMALL_STATE: &str = "mount -t tmpfs -o size=1m tmpfs state";
+const SMALL_STATE: &str = "mount -t tmpfs -o size=3m tmpfs state";
 
 /// A small disk for the database, as it is by now.
 const SMALL_DATABASE: &str = "mkdir saved && cp var/* saved/ && mount -t tmpfs -o size=3m tmpfs var && cp saved/* var/";
@@ -24,7 +24,7 @@ const NOTHING: &str = ":";
 chaos! {
     fn under_logs_and_workspaces_is_full(scene: &mut Scene) {
         scene.room = Some(Room::with(&scene.world().path(""), SMALL_STATE));
-        again_and_again(scene, "head -c 2m /dev/zero > state/fill 2> /dev/null || true", "rm -f state/fill");
+        again_and_again(scene, "head -c 4m /dev/zero > state/fill 2> /dev/null || true", "rm -f state/fill");
     }
 
     /// Files that are open stay writable: what can fail is to make new ones.

@@ -1,7 +1,7 @@
 //! What an operator orders is done, kept with who and why, and answered in words.
 
 use crate::on_both_databases;
-use crate::support::world::{Done, pid_in};
+use crate::support::world::{Done, WAITS, pid_in};
 use crate::support::{Kind, World, until};
 
 const GAP: &str = "RY-CA/2025Q2/call_summary";
@@ -143,6 +143,23 @@ on_both_databases! {
         let ended = ann(world, 1, &["cancel", &id, "--reason", "x"]);
         assert!(ended.stderr.contains("has ended: cancelled; there was nothing to cancel"), "{}", ended.stderr);
         assert_eq!(ended.stdout, "");
+    }
+
+    fn a_queued_job_is_cancelled_and_its_run_does_not_fail(world: &World) {
+        world.single_etl(&format!("[ $2 = RY ] && {{ {WAITS}}}\necho report > \"$4\"\n"), &[]);
+        world.also("run: {max_parallel: 1}");
+        world.available("RY", 1, 2025, "Q2");
+        world.available("TD", 6, 2025, "Q2");
+        let running = world.spawn(&[]);
+        until("RY's ETL runs", || world.path("waiting").exists());
+        let queued = world.value("SELECT id FROM etl_jobs WHERE state = 'queued'");
+        let done = ann(world, 0, &["cancel", &queued, "--reason", "not today"]);
+        assert!(done.stdout.starts_with("cancel: TD-CA/2025Q2/call_summary"), "{}", done.stdout);
+        world.write("go", "");
+        let ended = running.wait();
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(ended.stdout.contains("Successful: 1") && ended.stdout.contains("another invocation cancelled it"), "{ended:?}");
+        assert_eq!(world.jobs(), ["RY-CA/2025Q2/call_summary|succeeded", "TD-CA/2025Q2/call_summary|cancelled"]);
     }
 
     fn a_job_that_nobody_knows_is_answered_with_the_latest(world: &World) {
