@@ -300,7 +300,8 @@ impl Invocation {
             } else {
                 format!("the ends of {} jobs", results.spooled.len())
             };
-            results.broken.get_or_insert(format!("{trouble}; the next run records {ends} from the spool"));
+            let trouble = results.broken.take().unwrap_or(trouble);
+            results.broken = Some(format!("{trouble}; the next run records {ends} from the spool"));
         }
     }
 
