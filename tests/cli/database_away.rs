@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::world::WAITS;
+use crate::support::world::{Running, WAITS};
 use crate::support::{Kind, World, until};
 
 /// Writes a mark for each time it runs, says that it is there, and waits before it writes its report.
@@ -44,6 +44,15 @@ impl<'a> Server<'a> {
     }
 }
 
+/// Starts a run whose database goes while its ETL is at work, and comes not back.
+fn run_into_an_outage(world: &World, server: &Server) -> Running {
+    let running = world.spawn(&[]);
+    until("the ETL runs", || world.path("waiting").exists());
+    server.shut();
+    world.write("go", "");
+    running
+}
+
 fn spooled(world: &World) -> Vec<std::path::PathBuf> {
     let files = fs::read_dir(world.path("var/spool")).expect("a directory").map(|file| file.expect("a file").path());
     files.filter(|file| file.extension().is_some_and(|extension| extension == "json")).collect()
@@ -69,11 +78,7 @@ fn what_a_server_that_is_gone_cannot_take_is_recorded_by_the_next_run() {
     let world = World::new(Kind::Postgres);
     let server = Server::of(&world);
     etl_that_waits(&world);
-    let running = world.spawn(&[]);
-    until("the ETL runs", || world.path("waiting").exists());
-    server.shut();
-    world.write("go", "");
-    let done = running.wait();
+    let done = run_into_an_outage(&world, &server).wait();
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.stdout.contains("Successful: 0") && done.stdout.contains("Failed: 1"), "what is not on record is no success: {done:?}");
     assert!(done.stdout.contains("; the next run records the end of 1 job from the spool"), "{done:?}");
@@ -106,11 +111,7 @@ fn an_end_that_comes_after_its_job_was_lost_is_attached_and_changes_nothing_else
     let world = World::new(Kind::Postgres);
     let server = Server::of(&world);
     etl_that_waits(&world);
-    let running = world.spawn(&[]);
-    until("the ETL runs", || world.path("waiting").exists());
-    server.shut();
-    world.write("go", "");
-    assert_eq!(running.wait().code, 1);
+    assert_eq!(run_into_an_outage(&world, &server).wait().code, 1);
     server.reopen();
 
     // The spool is not to be seen for a while, as on a host whose disk was away.
@@ -135,10 +136,7 @@ fn a_server_that_comes_back_in_time_costs_nothing() {
     world.also("run: {max_parallel: 1}");
     world.available("RY", 1, 2025, "Q2");
     world.available("TD", 6, 2025, "Q2");
-    let running = world.spawn(&[]);
-    until("the ETL runs", || world.path("waiting").exists());
-    server.shut();
-    world.write("go", "");
+    let running = run_into_an_outage(&world, &server);
     // The job ends, and the other one cannot be claimed: that it is tried is to be seen in the diagnostics.
     running.until_it_says("waiting for the database");
     server.reopen();
