@@ -175,7 +175,11 @@ impl Workshop {
                 (after, reason) = (After::Succeed, None);
                 false
             }
-            Recorded::Yes | Recorded::NotThere => false,
+            Recorded::NotThere => {
+                reason = Some("exit 0, but the report was not there when it could be looked at".to_owned());
+                false
+            }
+            Recorded::Yes => false,
             Recorded::Spooled => true,
             Recorded::ClaimLost => return Ok(report(After::Fail, Some(CLAIM_LOST.to_owned()))),
         };

@@ -1,7 +1,9 @@
 //! No process of an ETL outlives what it belongs to.
 
+use std::process::Command;
+
 use crate::on_both_databases;
-use crate::support::world::{Running, is_alive, kill, pid_in};
+use crate::support::world::{Running, WAITS, is_alive, kill, pid_in};
 use crate::support::{Kind, World, until};
 
 /// An ETL that ignores SIGTERM, with a child in its group and a daemon that forked twice into a session of its own.
@@ -88,4 +90,22 @@ echo report > "$4""#,
     let done = world.run(&[]);
     assert_eq!(done.code, 0, "{done:?}");
     assert!(!is_alive(pid_in(&world.path("daemon.pid"))));
+}
+
+/// It carries the marker of the run, but no ETL started it.
+#[test]
+fn who_only_looks_into_an_etl_is_left_alone() {
+    let world = World::new(Kind::Sqlite);
+    world.single_etl(&format!("echo $ETL_ORCH_RUN_ID > run.new; mv run.new run\n{WAITS}echo report > \"$4\"\n"), &[]);
+    world.available("RY", 1, 2025, "Q2");
+    let running = world.spawn(&[]);
+    until("the ETL runs", || world.path("waiting").exists());
+    let mut shell = Command::new("sleep").arg("1000").env("ETL_ORCH_RUN_ID", world.read("run").trim()).spawn().expect("sleep");
+    world.write("go", "");
+    let done = running.wait();
+    let was_alive = is_alive(shell.id());
+    shell.kill().expect("killed");
+    shell.wait().expect("ended");
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(was_alive, "it carries the marker, but no ETL started it");
 }
