@@ -160,6 +160,12 @@ async fn of_many_claimers_no_more_run_than_may(fixture: Fixture) {
         most.set(most.get().max(running.get()));
         assert!(running.get() <= PLACES);
     };
+    // Long enough for others to come in, if they could.
+    let use_it = async |store: &dyn Store| {
+        for _ in 0..3 {
+            store.running_jobs().await.unwrap();
+        }
+    };
     let work = async |store: &dyn Store, job: JobId| {
         let claim = loop {
             match claim_in(store, job, &llm).await {
@@ -168,14 +174,14 @@ async fn of_many_claimers_no_more_run_than_may(fixture: Fixture) {
             }
         };
         enter();
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        use_it(store).await;
         running.set(running.get() - 1);
         assert!(store.end_attempt(claim, &end(1, Outcome::ExitCode(1))).await.unwrap());
         while store.begin_attempt(claim, 2, Some(&llm), "log 2", at(20)).await.unwrap() == Begun::PoolFull {
             tokio::task::yield_now().await;
         }
         enter();
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        use_it(store).await;
         running.set(running.get() - 1);
         assert!(store.succeed(claim, &end(2, Outcome::Succeeded), None).await.unwrap());
     };

@@ -1,6 +1,8 @@
 //! Connections that ended from without: what the server says is an error that may pass, and the next call works.
 
-use std::time::Duration;
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use etl_orch::plan::outcome::Outcome;
 
@@ -41,9 +43,21 @@ async fn what_was_idle_for_a_while_is_looked_at_before_it_is_used() {
     let store = fixture.open().await;
     let job = queued(&*store).await;
     fixture.rows(END_ALL).await;
-    tokio::time::sleep(Duration::from_millis(1100)).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::resume();
     let report = crate::fixture::key();
     yes(store.claim(&wish(job.id, &report)).await.unwrap());
+}
+
+/// Waits until a query has a row.
+async fn seen(fixture: &Fixture, what: &str, query: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while fixture.rows(query).await.is_empty() {
+        assert!(Instant::now() < deadline, "waited 60 s until {what}");
+        // What is waited for may be done by this thread too.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 #[tokio::test]
@@ -53,26 +67,18 @@ async fn what_a_severed_claim_did_is_undone() {
     let (job, report) = (queued(&*store).await, crate::fixture::key());
     // The claim waits for the gap's row, which somebody holds, until its connection is ended.
     fixture.sql("INSERT INTO etl_orch.gap_states (gap_key, fence) VALUES ('RY-CA/2025Q2/call_summary', 4)").await;
-    let blocker = tokio::task::spawn_blocking({
-        let mut psql = fixture.psql();
-        move || {
-            psql.args(["-c", "BEGIN; UPDATE etl_orch.gap_states SET fence = 5; SELECT pg_sleep(1); ROLLBACK"]).output().unwrap();
-        }
-    });
-    while fixture.rows("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1)%' AND pid <> pg_backend_pid()").await == ["0"]
-    {
-    }
+    let mut blocker = fixture.psql().stdin(Stdio::piped()).spawn().unwrap();
+    blocker.stdin.as_mut().unwrap().write_all(b"BEGIN; UPDATE etl_orch.gap_states SET fence = 5;\n").unwrap();
+    let held = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'";
+    seen(&fixture, "the row is held", held).await;
     let wish = wish(job.id, &report);
-    let cut = async {
-        let waiting =
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'etl-orch' AND wait_event_type = 'Lock'";
-        while fixture.rows(waiting).await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let (claimed, ()) = tokio::join!(store.claim(&wish), cut);
+    let waiting = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
+                   AND application_name = 'etl-orch' AND wait_event_type = 'Lock'";
+    let (claimed, ()) = tokio::join!(store.claim(&wish), seen(&fixture, "the claim waits for the row", waiting));
     assert!(claimed.is_err_and(|error| error.may_pass()));
-    blocker.await.unwrap();
+    // The end of its input is the end of its transaction.
+    drop(blocker.stdin.take());
+    blocker.wait().unwrap();
     assert_eq!(yes(store.claim(&wish).await.unwrap()).fence, 5);
     assert!(store.lose(yes(store.claim(&wish).await.unwrap()), &etl_orch::plan::memory::Memory::default(), at(9)).await.unwrap());
 }
