@@ -301,6 +301,8 @@ impl<'a> Dispatch<'a> {
                 self.finish(job, state, reason);
             }
         }
+        // Neither is it something that another job may rely on.
+        let after = if spooled && after == After::Succeed { After::Cancel } else { after };
         for notice in self.schedule.ended(self.plan, job, class, after, attempt, self.started.elapsed()) {
             let (etl, refunds) = self.breakers.heed(notice);
             self.tell_breaker(etl, refunds);
