@@ -50,10 +50,12 @@ pub(super) async fn look(store: &dyn Store, state_dir: &Path) -> Result<Found, R
     let mut ended: HashSet<JobId> = HashSet::new();
     for entry in &entries {
         match &entry.record {
-            Ok(record) => {
+            Ok(record) if jobs.iter().any(|job| job.claim == record.claim) => {
                 found.would_record(record);
                 ended.insert(record.claim.job);
             }
+            // Its job was taken for lost: the attempt would get its end, and nothing else would change.
+            Ok(_) => found.respooled += 1,
             Err(why) => found.warnings.push(unreadable(&entry.path, why)),
         }
     }
@@ -123,8 +125,8 @@ pub(super) async fn settle(store: &dyn Store, state_dir: &Path, jobs: &HashSet<J
     settled
 }
 
-/// Takes away the workspaces of gaps that runs had filled which died before they could: they are empty, and no run is at work that could be about to use
-/// one.
+/// Takes away the workspaces of gaps that runs had filled which died before they could: they are empty, and no run is at work
+/// that could be about to use one.
 fn clear_workspaces(state_dir: &Path) {
     for workspace in std::fs::read_dir(state_dir.join("work")).into_iter().flatten().flatten() {
         // Not empty: an ETL resumes from what is in it.
