@@ -10,19 +10,9 @@ use crate::plan::period::Period;
 use crate::plan::retry::RetryPolicy;
 use crate::plan::settings::{ChainBy, Order, RunSettings};
 
-/// Chains at once, unless the file says otherwise.
-const MAX_PARALLEL: i64 = 4;
-/// Jobs in one run, unless the file says otherwise.
-const MAX_JOBS: i64 = 500;
-
-/// How long claims are good without being renewed, unless the file says otherwise.
-const LEASE: Duration = Duration::from_secs(600);
 const SHORTEST_LEASE: Duration = Duration::from_secs(60);
 
 const SHORTEST_REST: Duration = Duration::from_millis(1);
-
-/// Banks in a row that must fail before their ETL is taken for broken, unless the file says otherwise.
-const BREAKER_BANKS: i64 = 5;
 
 /// What stands beside `run:` and is about it.
 pub(super) struct Beside {
@@ -33,36 +23,38 @@ pub(super) struct Beside {
 
 /// Checks `run:` and what stands beside it.
 pub(super) fn run(check: &mut Check, written: written::Run, beside: Beside) -> RunSettings {
+    let default = RunSettings::default();
     let max_parallel = match written.max_parallel {
         Some(written::MaxParallel::Auto) => automatic_parallelism(),
-        Some(written::MaxParallel::Count(count)) => size(check.within(&["run", "max_parallel"], Some(count), 1..=10_000, MAX_PARALLEL)),
-        None => size(MAX_PARALLEL),
+        Some(written::MaxParallel::Count(count)) => size(check.within(&["run", "max_parallel"], Some(count), 1..=10_000, 1)),
+        None => default.max_parallel,
     };
     let years = i64::from(Period::FIRST_YEAR)..=i64::from(Period::LAST_YEAR);
     RunSettings {
         max_parallel,
         chain_by: match written.chain_by {
-            Some(written::ChainBy::Bank) | None => ChainBy::Bank,
+            Some(written::ChainBy::Bank) => ChainBy::Bank,
             Some(written::ChainBy::BankPeriod) => ChainBy::BankPeriod,
+            None => default.chain_by,
         },
         order: match written.order {
-            Some(written::Order::NewestFirst) | None => Order::NewestFirst,
+            Some(written::Order::NewestFirst) => Order::NewestFirst,
             Some(written::Order::OldestFirst) => Order::OldestFirst,
+            None => default.order,
         },
-        max_jobs: size(check.within(&["run", "max_jobs"], written.max_jobs, 1..=1_000_000_000, MAX_JOBS)),
+        max_jobs: size(check.within(&["run", "max_jobs"], written.max_jobs, 1..=1_000_000_000, signed(default.max_jobs))),
         from_year: written
             .from_year
             .and_then(|year| u16::try_from(check.within(&["run", "from_year"], Some(year), years, i64::from(Period::FIRST_YEAR))).ok()),
         deadline: check.not_zero(&["run", "deadline"], written.deadline),
-        lease: lease(check, beside.lease),
-        cooldown: cooldown(check, beside.cooldown),
-        breaker_banks: small(check.within(&["breaker", "banks"], beside.breaker.banks, 2..=1000, BREAKER_BANKS)),
+        lease: lease(check, beside.lease, default.lease),
+        cooldown: cooldown(check, beside.cooldown, default.cooldown),
+        breaker_banks: small(check.within(&["breaker", "banks"], beside.breaker.banks, 2..=1000, i64::from(default.breaker_banks))),
     }
 }
 
 /// Checks `cooldown:`.
-fn cooldown(check: &mut Check, written: written::Cooldown) -> Cooldown {
-    let default = Cooldown::default();
+fn cooldown(check: &mut Check, written: written::Cooldown, default: Cooldown) -> Cooldown {
     let initial = written.initial.map_or(default.initial, |span| span.0);
     let max = written.max.map_or(default.max, |span| span.0);
     if initial < SHORTEST_REST {
@@ -77,16 +69,21 @@ fn cooldown(check: &mut Check, written: written::Cooldown) -> Cooldown {
 }
 
 /// Checks `lease:`.
-fn lease(check: &mut Check, written: Option<written::Span>) -> Duration {
+fn lease(check: &mut Check, written: Option<written::Span>, default: Duration) -> Duration {
     match written {
-        None => LEASE,
+        None => default,
         Some(written::Span(lease)) if lease >= SHORTEST_LEASE => lease,
         Some(_) => {
             let least = humantime::format_duration(SHORTEST_LEASE);
             check.wrong(&["lease"], format!("lease must be at least {least}: children are stopped before it ends, with their grace"));
-            LEASE
+            default
         }
     }
+}
+
+/// A default, as numbers are written.
+fn signed(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// A number that was checked to be small and not negative.

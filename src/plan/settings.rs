@@ -146,6 +146,23 @@ pub struct RunSettings {
     pub breaker_banks: u32,
 }
 
+/// What holds where configuration says nothing.
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            max_parallel: 4,
+            chain_by: ChainBy::Bank,
+            order: Order::NewestFirst,
+            max_jobs: 500,
+            from_year: None,
+            deadline: None,
+            lease: Duration::from_secs(600),
+            cooldown: Cooldown::default(),
+            breaker_banks: 5,
+        }
+    }
+}
+
 /// What makes a chain: the jobs that run one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChainBy {

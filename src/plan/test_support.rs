@@ -6,11 +6,10 @@ use std::time::Duration;
 use super::census::{Census, Oddities};
 use super::etl::{CommandSpec, Etl, EtlIndex, ReportsBy};
 use super::institution::Institution;
-use super::memory::Cooldown;
 use super::outcome::ExitCodes;
 use super::planner::{Listed, Plan, PlannedJob};
 use super::retry::RetryPolicy;
-use super::settings::{ChainBy, Order, RunSettings};
+use super::settings::RunSettings;
 
 pub(crate) fn bank(key: &str, id: i64) -> Institution {
     Institution { key: key.to_owned(), id, name: format!("Bank {key}"), kind: None, priority: 0 }
@@ -46,17 +45,7 @@ pub(crate) fn etl_needing(name: &str, report_type: &str, need: EtlIndex) -> Etl 
 
 /// Settings with so many chains at once, and otherwise the defaults.
 pub(crate) fn settings(max_parallel: usize) -> RunSettings {
-    RunSettings {
-        max_parallel,
-        chain_by: ChainBy::Bank,
-        order: Order::NewestFirst,
-        max_jobs: 500,
-        from_year: None,
-        deadline: None,
-        lease: Duration::from_secs(600),
-        cooldown: Cooldown::default(),
-        breaker_banks: 5,
-    }
+    RunSettings { max_parallel, ..RunSettings::default() }
 }
 
 /// A plan of these jobs and nothing else.

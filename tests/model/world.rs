@@ -12,14 +12,14 @@ use etl_orch::plan::fingerprint::Fingerprint;
 use etl_orch::plan::gap::{Gap, GapKey};
 use etl_orch::plan::institution::{Institution, Institutions};
 use etl_orch::plan::known::Known;
-use etl_orch::plan::memory::{Cooldown, Failure, GapState, Memory};
+use etl_orch::plan::memory::{Failure, GapState, Memory};
 use etl_orch::plan::outcome::{Class, ExitCodes};
 use etl_orch::plan::period::Period;
 use etl_orch::plan::planner::{Gate, Plan, Planner};
 use etl_orch::plan::retry::RetryPolicy;
 use etl_orch::plan::schedule::{After, JobIndex, NotStarted, Notice, Schedule, Step, after};
 use etl_orch::plan::selection::Selection;
-use etl_orch::plan::settings::{ChainBy, Order, RunSettings};
+use etl_orch::plan::settings::{Order, RunSettings};
 
 pub(crate) const BANKS: usize = 14;
 pub(crate) const TICK: i64 = 15;
@@ -136,17 +136,7 @@ impl World {
             clock_off: TimeDelta::zero(),
             institutions: Institutions::new((1..).take(BANKS).map(bank).collect()),
             etls: vec![summary, etl("key_themes", "Key Themes", vec![0])],
-            settings: RunSettings {
-                max_parallel: 4,
-                chain_by: ChainBy::Bank,
-                order: Order::NewestFirst,
-                max_jobs: 500,
-                from_year: None,
-                deadline: None,
-                lease: Duration::from_secs(600),
-                cooldown: Cooldown::default(),
-                breaker_banks: 5,
-            },
+            settings: RunSettings::default(),
             available: BTreeSet::new(),
             made: BTreeSet::new(),
             versions: HashMap::new(),
