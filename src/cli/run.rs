@@ -16,14 +16,14 @@ use super::exit::{Exit, Failure};
 use super::names;
 use super::user::user;
 use crate::config::{self, Config};
-use crate::execute::Stop;
-use crate::execute::command::CommandExecutor;
 use crate::execute::survivors;
+use crate::execute::{Executors, Stop};
+use crate::plan::catalogue::Catalogue;
 use crate::plan::event::Event;
 use crate::plan::ids::RunId;
 use crate::plan::report::RunReport;
 use crate::plan::selection::Selection;
-use crate::plan::settings::Variables;
+use crate::plan::settings::{EnvFiles, Variables};
 use crate::run::guard::{self, Fate, Link};
 use crate::run::lock::{self, Acquired, Lock};
 use crate::run::signals::Signals;
@@ -74,7 +74,7 @@ fn cannot(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
 /// What the options and the configuration ask for, checked together.
 struct Request {
     config: Config,
-    env_files: Vec<Variables>,
+    env_files: EnvFiles,
     selection: Selection,
     user: String,
 }
@@ -117,6 +117,7 @@ fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
     let selection = Selection {
         banks,
         etls,
+        sources: BTreeSet::new(),
         periods: args.period.iter().copied().collect(),
         from_year: args.from_year.or(config.run.from_year),
         force: args.force,
@@ -260,8 +261,7 @@ fn invocation(args: &RunArgs, request: &Request, store: Arc<dyn Store>, id: RunI
     let config = &request.config;
     Invocation {
         id,
-        institutions: config.institutions.clone(),
-        etls: config.etls.clone(),
+        catalogue: catalogue(config),
         env_files: request.env_files.clone(),
         settings: config.run.clone(),
         selection: request.selection.clone(),
@@ -271,9 +271,13 @@ fn invocation(args: &RunArgs, request: &Request, store: Arc<dyn Store>, id: RunI
         user: request.user.clone(),
         options: options(args),
         store,
-        executor: Arc::new(CommandExecutor),
+        executor: Arc::new(Executors::default()),
         events,
     }
+}
+
+fn catalogue(config: &Config) -> Catalogue {
+    Catalogue { institutions: config.institutions.clone(), etls: config.etls.clone(), sources: config.sources.clone() }
 }
 
 /// The options that change what a run does, for its record.
@@ -291,10 +295,10 @@ fn options(args: &RunArgs) -> serde_json::Value {
 }
 
 fn print(global: &Global, request: &Request, report: &RunReport, exit: Exit) -> Result<(), Failure> {
-    let (institutions, etls) = (&request.config.institutions, &request.config.etls);
+    let catalogue = catalogue(&request.config);
     let page = match global.format {
-        Format::Text => show::run_as_text(report, institutions, etls),
-        Format::Json => show::run_as_json(report, institutions, etls, exit.code())
+        Format::Text => show::run_as_text(report, &catalogue),
+        Format::Json => show::run_as_json(report, &catalogue, exit.code())
             .map_err(|error| Failure::Orchestrator(format!("cannot write the summary: {error}")))?,
     };
     Ok(show::out(&page)?)

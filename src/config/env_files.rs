@@ -1,30 +1,45 @@
-//! The `env_file` of each ETL: variables for its programs, read when a run needs them.
+//! The `env_file`s: variables for programs, read when a run needs them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::error::{ConfigErrors, Findings};
 use super::{Config, dotenv};
-use crate::plan::settings::Variables;
+use crate::plan::settings::EnvFiles;
+use crate::plan::source::{Collector, Verify};
 
 impl Config {
-    /// The variables of each ETL's `env_file`, in the order of the ETLs; none for an ETL without one.
+    /// The variables of every `env_file`, by path.
     ///
     /// # Errors
-    /// When a file is missing or cannot be read; it was asked for, so its ETL would lack what it needs.
-    pub fn env_files(&self) -> Result<Vec<Variables>, ConfigErrors> {
+    /// When a file is missing or cannot be read; it was asked for, so its program would lack what it needs.
+    pub fn env_files(&self) -> Result<EnvFiles, ConfigErrors> {
+        let mut files = EnvFiles::new();
         let mut all = Vec::new();
-        let mut files = Vec::new();
-        for etl in &self.etls {
-            let Some(path) = &etl.command.env_file else {
-                all.push(Variables::new());
-                continue;
-            };
+        for (path, key) in self.named_env_files() {
             let mut findings = Findings::of(path);
             if path.is_file() {
-                all.push(dotenv::read(path, &mut findings));
+                files.insert(path.to_owned(), dotenv::read(path, &mut findings));
             } else {
-                findings.whole(format!("there is no such file; etls.{}.env_file names it", etl.name));
+                findings.whole(format!("there is no such file; {key} names it"));
             }
-            files.push(findings);
+            all.push(findings);
         }
-        Findings::check(files).map(|()| all)
+        Findings::check(all).map(|()| files)
+    }
+
+    /// Each file once, with a key that names it.
+    fn named_env_files(&self) -> BTreeMap<&Path, String> {
+        let of_etls = self.etls.iter().map(|etl| (&etl.command, format!("etls.{}.env_file", etl.name)));
+        let of_sources = self.sources.iter().filter_map(|source| match &source.collector {
+            Collector::Command { command, .. } => Some((command, format!("sources.{}.env_file", source.id))),
+            Collector::Http(_) => None,
+        });
+        let of_checks = self.sources.iter().filter_map(|source| match &source.verify {
+            Some(Verify::Command(command)) => Some((command, format!("sources.{}.env_file", source.id))),
+            Some(Verify::Sql(_)) | None => None,
+        });
+        let named = of_etls.chain(of_sources).chain(of_checks);
+        named.filter_map(|(command, key)| Some((command.env_file.as_deref()?, key))).rev().collect()
     }
 }

@@ -113,8 +113,11 @@ fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults
         check.text(&["etls", name, "requires", &n.to_string()], tag);
     }
     let by = written.reports.and_then(|reports| reports.by).unwrap_or(defaults.by);
-    let allowed: Vec<Placeholder> =
-        Placeholder::ALL.iter().copied().filter(|placeholder| by == By::Orchestrator || *placeholder != Placeholder::Output).collect();
+    let allowed: Vec<Placeholder> = Placeholder::OF_REPORT
+        .iter()
+        .copied()
+        .filter(|placeholder| by == By::Orchestrator || *placeholder != Placeholder::Output)
+        .collect();
     let reports = reports(check, name, by, written.output);
     let argv = argv(check, name, written.command.unwrap_or_default(), &allowed);
     let env = env(check, name, written.env.unwrap_or_default(), &allowed);

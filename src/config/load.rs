@@ -156,6 +156,7 @@ fn checked(check: &mut Check, written: Written, variables: &Variables, instituti
         run,
         sync,
         etls,
+        sources: Vec::new(),
     })
 }
 

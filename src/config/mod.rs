@@ -37,6 +37,7 @@ use std::path::PathBuf;
 use crate::plan::etl::Etl;
 use crate::plan::institution::Institutions;
 use crate::plan::settings::{Database, RunSettings, SyncRule};
+use crate::plan::source::Source;
 
 pub use error::{ConfigError, ConfigErrors, Position};
 pub use find::find;
@@ -65,6 +66,8 @@ pub struct Config {
     pub run: RunSettings,
     /// Where availability is learnt from files.
     pub sync: Vec<SyncRule>,
-    /// The ETLs, in the order of declaration; at least one.
+    /// The ETLs, in the order of declaration.
     pub etls: Vec<Etl>,
+    /// The disclosure sources, in the order of declaration. There is at least one ETL or source.
+    pub sources: Vec<Source>,
 }

@@ -125,7 +125,17 @@ fn value(placeholder: Placeholder, bank: &Institution, period: Period, (etl, rep
         Placeholder::Period => period.compact(),
         Placeholder::Etl => etl.to_owned(),
         Placeholder::ReportType => report_type.to_owned(),
-        Placeholder::Output | Placeholder::JobId | Placeholder::RunId | Placeholder::Attempt | Placeholder::WorkDir => String::new(),
+        Placeholder::Output
+        | Placeholder::JobId
+        | Placeholder::RunId
+        | Placeholder::Attempt
+        | Placeholder::WorkDir
+        | Placeholder::Source
+        | Placeholder::WindowStart
+        | Placeholder::WindowEnd
+        | Placeholder::WindowYear
+        | Placeholder::LookbackDays
+        | Placeholder::RemoteId => String::new(),
     }
 }
 

@@ -32,7 +32,7 @@ use self::capture::Capture;
 use self::ending::Ending;
 use self::group::{Leader, Leftovers};
 use self::log::AttemptLog;
-use super::{End, Ended, Executor, Said, Stop, Task};
+use super::{End, Ended, Program, Said, Stop};
 
 pub use self::lines::MAX_LINE;
 pub use self::log::MAX_LOG_BYTES;
@@ -42,13 +42,13 @@ pub use self::tail::{TAIL_BYTES, TAIL_LINES};
 /// they get SIGTERM. It lets the `tee` of a shell's `exec > >(tee ...)` write its last lines.
 const LINGER: Duration = Duration::from_millis(200);
 
-/// Runs tasks as child processes.
+/// Runs programs as child processes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CommandExecutor;
 
-#[async_trait::async_trait]
-impl Executor for CommandExecutor {
-    async fn run(&self, task: Task, stop: watch::Receiver<Stop>, said: mpsc::Sender<Said>) -> Ended {
+impl CommandExecutor {
+    /// Runs a program to its end, as [`Executor::run`](super::Executor::run) says.
+    pub async fn run(&self, task: Program, stop: watch::Receiver<Stop>, said: mpsc::Sender<Said>) -> Ended {
         if *stop.borrow() != Stop::No {
             return without_process(End::Stopped);
         }
@@ -65,12 +65,12 @@ impl Executor for CommandExecutor {
             ending: Ending::new(stop, task.grace),
         };
         let (end, tail) = attempt.run(spawned.leader, task.timeout).await;
-        Ended { end, duration: started.elapsed(), tail, pid: Some(pid) }
+        Ended { end, duration: started.elapsed(), tail, pid: Some(pid), answer: None, open: None }
     }
 }
 
 fn without_process(end: End) -> Ended {
-    Ended { end, duration: Duration::ZERO, tail: String::new(), pid: None }
+    Ended { end, duration: Duration::ZERO, tail: String::new(), pid: None, answer: None, open: None }
 }
 
 /// An attempt whose child exists.

@@ -1,19 +1,36 @@
-//! Runs the programs that make reports.
+//! Runs the programs and asks the services that make reports and collect disclosures.
 //!
-//! The only room that starts processes or opens sockets for ETLs. It knows nothing of databases, gaps or retries: it
+//! The only room that starts processes or opens sockets for them. It knows nothing of databases, gaps or retries: it
 //! takes a [`Task`], and answers with an [`Ended`].
 
 pub mod command;
+pub mod http;
 pub mod survivors;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-/// One attempt, ready to be started. It has no `Debug`: arguments and environment may hold secrets.
+use self::command::CommandExecutor;
+use self::http::HttpExecutor;
+use crate::plan::outcome::Fault;
+use crate::plan::source::HttpSpec;
+use crate::plan::template::Placeholder;
+
+/// One attempt, ready to be started. It has no `Debug`: what it holds may be secret.
 #[derive(Clone)]
-pub struct Task {
+pub enum Task {
+    /// A program.
+    Command(Program),
+    /// A job of a service.
+    Http(Box<Call>),
+}
+
+/// A program, ready to be started.
+#[derive(Clone)]
+pub struct Program {
     /// Program and arguments, rendered; never empty.
     pub argv: Vec<String>,
     /// Directory in which it runs.
@@ -26,6 +43,21 @@ pub struct Task {
     pub grace: Duration,
     /// Everything that the child prints goes into this file, up to `command::MAX_LOG_BYTES` (mode 0600; its directories are
     /// made with 0700). It must not exist; it is made with the first byte, so an attempt that prints nothing has none.
+    pub log: PathBuf,
+}
+
+/// A job of a service, ready to be triggered, or to be followed further.
+#[derive(Clone)]
+pub struct Call {
+    /// The requests.
+    pub spec: HttpSpec,
+    /// What fills their placeholders, `{remote_id}` excepted: that the service says.
+    pub values: BTreeMap<Placeholder, String>,
+    /// The id of a job that was triggered before: it is asked for, and another one is triggered only when the service does not
+    /// know it.
+    pub resume: Option<String>,
+    /// A line for each state that the service reports goes into this file (mode 0600; its directories are made with 0700). It
+    /// must not exist.
     pub log: PathBuf,
 }
 
@@ -49,6 +81,8 @@ pub enum Said {
     /// It printed a line: cut after `command::MAX_LINE` bytes of what it printed, invalid UTF-8 and NUL replaced, other
     /// control characters still in it.
     Line(String),
+    /// A service has a job under this id. Following it further is possible by it.
+    Triggered(String),
 }
 
 /// How an attempt ended, as its process tells it.
@@ -58,7 +92,18 @@ pub enum End {
     Exited(i32),
     /// A signal that we did not send ended it.
     Signalled(i32),
-    /// It ran longer than [`Task::timeout`], and was ended.
+    /// A service reports that its job is done.
+    Completed,
+    /// A service reports that its job failed, or could not be asked for one.
+    Reported {
+        /// In a sentence: what was asked, and what came of it.
+        why: String,
+        /// What can be done about it.
+        fault: Fault,
+    },
+    /// A service does not know its job any more; how that ended nobody saw.
+    Vanished,
+    /// It ran longer than its timeout, and was ended.
     TimedOut,
     /// It was ended because of [`Stop`].
     Stopped,
@@ -80,6 +125,10 @@ pub struct Ended {
     pub tail: String,
     /// Its pid, where there was a process.
     pub pid: Option<u32>,
+    /// What a service answered last.
+    pub answer: Option<serde_json::Value>,
+    /// Where it is to be followed further: the id of a service's job whose end was not seen and that was not stopped.
+    pub open: Option<String>,
 }
 
 /// Something that can carry out a [`Task`].
@@ -88,6 +137,23 @@ pub trait Executor: Send + Sync {
     /// Runs the task to its end. When it returns no process of the attempt's group is left, whatever `stop` said.
     /// `said` is never waited for: what it cannot take is dropped from it, not from the log. [`Said::Spawned`] comes first.
     ///
-    /// Dropping the future ends the group by SIGKILL.
+    /// Dropping the future ends a group by SIGKILL; a service's job goes on.
     async fn run(&self, task: Task, stop: watch::Receiver<Stop>, said: mpsc::Sender<Said>) -> Ended;
+}
+
+/// The adapters together.
+#[derive(Debug, Default)]
+pub struct Executors {
+    command: CommandExecutor,
+    http: HttpExecutor,
+}
+
+#[async_trait::async_trait]
+impl Executor for Executors {
+    async fn run(&self, task: Task, stop: watch::Receiver<Stop>, said: mpsc::Sender<Said>) -> Ended {
+        match task {
+            Task::Command(program) => self.command.run(program, stop, said).await,
+            Task::Http(call) => self.http.run(*call, stop, said).await,
+        }
+    }
 }

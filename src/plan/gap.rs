@@ -8,7 +8,10 @@ use super::etl::{Etl, EtlIndex};
 use super::institution::{BankIndex, Institution};
 use super::period::Period;
 
-/// The canonical name of a gap, `RY-CA/2025Q2/call_summary`.
+/// What the keys of sources begin with.
+const SOURCE: &str = "source:";
+
+/// The canonical name of a gap, `RY-CA/2025Q2/call_summary` or `source:us_house`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GapKey(String);
 
@@ -17,6 +20,12 @@ impl GapKey {
     #[must_use]
     pub fn report(bank: &Institution, period: Period, etl: &Etl) -> Self {
         Self(format!("{}/{}/{}", bank.key, period.compact(), etl.name))
+    }
+
+    /// The key of a source: one of its jobs runs at a time, whatever its windows.
+    #[must_use]
+    pub fn source(id: &str) -> Self {
+        Self(format!("{SOURCE}{id}"))
     }
 
     /// A key as the database holds it.
@@ -31,6 +40,12 @@ impl GapKey {
         let mut parts = self.0.split('/');
         let (bank, period, etl) = (parts.next()?, parts.next()?, parts.next()?);
         Some((bank, period.parse().ok()?, etl)).filter(|_| parts.next().is_none())
+    }
+
+    /// The source's id; `None` for a key that is no source's.
+    #[must_use]
+    pub fn source_id(&self) -> Option<&str> {
+        self.0.strip_prefix(SOURCE)
     }
 
     /// The key's text.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::collection::Collected;
 use super::etl::Pool;
 use super::fingerprint::Fingerprint;
 use super::gap::GapKey;
@@ -13,6 +14,7 @@ use super::memory::{Memory, SkipOrder};
 use super::operator::CancelRequest;
 use super::outcome::Outcome;
 use super::period::Period;
+use super::window::Window;
 
 /// The process that works on a run: enough to tell later whether it is still alive (specification §6, step 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,14 +135,10 @@ pub struct NewJob {
     pub id: JobId,
     /// What it fills.
     pub gap: GapKey,
-    /// Name of its ETL.
+    /// Name of its ETL, or id of its source.
     pub etl: String,
-    /// The bank's full key.
-    pub bank_key: String,
-    /// The bank's number.
-    pub bank_id: i64,
-    /// The fiscal period.
-    pub period: Period,
+    /// What it makes or collects.
+    pub about: About,
     /// Its place in the run's order, from 0.
     pub position: usize,
     /// Whether it was planned by `--force`, now or by a run that could not finish it.
@@ -149,13 +147,52 @@ pub struct NewJob {
     pub fingerprint: Option<Fingerprint>,
 }
 
+/// What a job makes or collects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// The report of a bank and a period.
+    Report {
+        /// The bank's full key.
+        bank_key: String,
+        /// The bank's number.
+        bank_id: i64,
+        /// The fiscal period.
+        period: Period,
+    },
+    /// Windows of a source, in a row.
+    Windows(Window),
+}
+
+/// What a claim looks for before it is made.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// A report, unless it is there.
+    Report(&'a ReportKey),
+    /// Windows of the queue, unless none of them is left to be collected; and no source that is paused.
+    Windows {
+        /// The source's id.
+        source: &'a str,
+        /// From the first window to the last.
+        window: Window,
+    },
+}
+
+/// What a job came to that succeeded.
+#[derive(Debug, Clone, Copy)]
+pub enum Made<'a> {
+    /// A report; with a row that is to be written, or replaced.
+    Report(Option<&'a ReportRow>),
+    /// Windows of a source.
+    Collection(&'a Collected),
+}
+
 /// The wish to work on a job.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimRequest<'a> {
     /// The job.
     pub job: JobId,
-    /// The report that it makes.
-    pub report: &'a ReportKey,
+    /// What it makes or collects.
+    pub wanted: Wanted<'a>,
     /// The fence of the gap's latest claim when the job was planned, 0 if there was none. Where it is another by now, somebody
     /// worked on the gap meanwhile, and its rest and quarantine are looked at again.
     pub planned_fence: i64,
@@ -197,14 +234,14 @@ pub enum Claimed {
         /// What the gap's runs have come to.
         memory: Memory,
     },
-    /// The report exists by now; the job is recorded as skipped.
+    /// The report exists by now, or the windows were collected; the job is recorded as skipped.
     AlreadyDone,
     /// Another job of the same gap is running; the job is recorded as skipped.
     Elsewhere {
         /// Who runs it.
         owner: Owner,
     },
-    /// An operator wants the gap left alone; the job is recorded as skipped.
+    /// An operator wants the gap left alone, or has paused the source; the job is recorded as skipped.
     Ordered(SkipOrder),
     /// Another invocation failed at it since it was planned, and it rests or is quarantined; the job is recorded as skipped.
     HeldBack,

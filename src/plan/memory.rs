@@ -249,7 +249,7 @@ impl Memory {
     pub fn failed(&self, failure: Failure<'_>, policy: &Cooldown) -> Self {
         let permanent = match failure.class {
             Class::Permanent => true,
-            Class::Transient | Class::Crash => false,
+            Class::Transient | Class::Uncertain | Class::Crash => false,
             Class::Success | Class::Configuration | Class::NotReady | Class::Interrupted => return self.clone(),
         };
         let failed_runs = self.failed_runs.saturating_add(1);

@@ -2,8 +2,12 @@
 //!
 //! Pure: no tokio, sqlx, clap, tracing, file system, environment or clock. Time, randomness and facts are arguments.
 
+pub mod body;
 pub mod breaker;
+pub mod catalogue;
 pub mod census;
+pub mod collecting;
+pub mod collection;
 pub mod decision;
 pub mod etl;
 pub mod event;
@@ -22,12 +26,15 @@ pub mod outcome;
 pub mod pattern;
 pub mod period;
 pub mod planner;
+pub mod records;
 pub mod report;
 pub mod retry;
 pub mod row;
 pub mod schedule;
 pub mod selection;
 pub mod settings;
+pub mod source;
 pub mod template;
 #[cfg(test)]
 pub(crate) mod test_support;
+pub mod window;

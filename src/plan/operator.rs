@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::gap::GapKey;
 use super::ids::{JobId, RunId};
 use super::job::{JobState, Owner};
+use super::window::Window;
 
 /// An order on gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,44 @@ impl OrderKind {
             Self::Retry => "retry",
             Self::Skip { .. } => "skip",
             Self::Unskip => "unskip",
+        }
+    }
+}
+
+/// An order on a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceOrder {
+    /// Which source.
+    pub source: String,
+    /// What is ordered.
+    pub kind: SourceOrderKind,
+    /// Who orders it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Wall clock.
+    pub at: DateTime<Utc>,
+}
+
+/// What can be ordered on a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceOrderKind {
+    /// Leave it alone until it is resumed.
+    Pause,
+    /// Take `Pause` back.
+    Resume,
+    /// Collect these windows, also again, by the next run.
+    Collect(Vec<Window>),
+}
+
+impl SourceOrderKind {
+    /// The name under which it is stored.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Collect(_) => "collect",
         }
     }
 }

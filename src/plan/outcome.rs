@@ -26,12 +26,34 @@ pub enum Outcome {
     },
     /// Exit 0, but the report is not there, or is the one that was there before.
     NoOutput(String),
+    /// A service said so, or refused to be asked.
+    ReportedError {
+        /// In words.
+        why: String,
+        /// What can be done about it.
+        fault: Fault,
+    },
     /// The process said that its input is not ready, by this exit code.
     NotReady(i32),
     /// Ended because etl-orch was told to stop.
     Interrupted,
     /// Nobody saw how it ended.
     Lost,
+}
+
+/// What can be done about an error that a service reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fault {
+    /// Trying again.
+    Transient,
+    /// Nothing, as long as it is asked the same.
+    Permanent,
+    /// Setting it up rightly.
+    Configuration,
+    /// Waiting: it has too much to do.
+    Busy,
+    /// Waiting: it may have begun all the same.
+    Uncertain,
 }
 
 impl Outcome {
@@ -45,6 +67,7 @@ impl Outcome {
             Self::TimedOut(_) => "timed_out",
             Self::SpawnFailed { .. } => "spawn_failed",
             Self::NoOutput(_) => "no_output",
+            Self::ReportedError { .. } => "reported_error",
             Self::NotReady(_) => "not_ready",
             Self::Interrupted => "interrupted",
             Self::Lost => "lost",
@@ -56,7 +79,13 @@ impl Outcome {
     pub fn number(&self) -> Option<i32> {
         match self {
             Self::ExitCode(number) | Self::Signal(number) | Self::NotReady(number) => Some(*number),
-            Self::Succeeded | Self::TimedOut(_) | Self::SpawnFailed { .. } | Self::NoOutput(_) | Self::Interrupted | Self::Lost => None,
+            Self::Succeeded
+            | Self::TimedOut(_)
+            | Self::SpawnFailed { .. }
+            | Self::NoOutput(_)
+            | Self::ReportedError { .. }
+            | Self::Interrupted
+            | Self::Lost => None,
         }
     }
 }
@@ -71,6 +100,7 @@ impl fmt::Display for Outcome {
             Self::TimedOut(limit) => write!(f, "timed out after {}", humantime::format_duration(*limit)),
             Self::SpawnFailed { why, .. } => write!(f, "could not be started: {why}"),
             Self::NoOutput(why) => write!(f, "no output: {why}"),
+            Self::ReportedError { why, .. } => f.write_str(why),
             Self::NotReady(_) => write!(f, "not ready"),
             Self::Interrupted => write!(f, "interrupted"),
             Self::Lost => write!(f, "lost"),
@@ -91,6 +121,8 @@ pub enum Class {
     NotReady,
     /// Worth another attempt.
     Transient,
+    /// It may go on, or have gone on, without being seen: not worth another attempt before it can have ended.
+    Uncertain,
     /// The process died; worth another attempt.
     Crash,
     /// We ended it; not counted as an attempt.
@@ -140,6 +172,13 @@ impl ExitCodes {
             Outcome::ExitCode(_) | Outcome::SpawnFailed { may_pass: true, .. } | Outcome::TimedOut(_) | Outcome::NoOutput(_) => {
                 Class::Transient
             }
+            Outcome::ReportedError { fault, .. } => match fault {
+                Fault::Transient => Class::Transient,
+                Fault::Permanent => Class::Permanent,
+                Fault::Configuration => Class::Configuration,
+                Fault::Busy => Class::NotReady,
+                Fault::Uncertain => Class::Uncertain,
+            },
             Outcome::Signal(_) | Outcome::Lost => Class::Crash,
             Outcome::Interrupted => Class::Interrupted,
         }

@@ -120,7 +120,13 @@ fn shape_of(placeholder: Placeholder) -> &'static str {
         | Placeholder::JobId
         | Placeholder::RunId
         | Placeholder::Attempt
-        | Placeholder::WorkDir => "(.+?)",
+        | Placeholder::WorkDir
+        | Placeholder::Source
+        | Placeholder::WindowStart
+        | Placeholder::WindowEnd
+        | Placeholder::WindowYear
+        | Placeholder::LookbackDays
+        | Placeholder::RemoteId => "(.+?)",
     }
 }
 

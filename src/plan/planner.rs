@@ -14,6 +14,7 @@ pub use self::listed::Listed;
 use self::probe::{Prober, Probers, Turn};
 use self::rank::{Kept, PeriodRank, Place, Rank};
 use super::census::{Census, Oddities};
+use super::collection::{Collection, SourcePlan};
 use super::decision::{Decision, Facts, Why, decide};
 use super::etl::{Etl, EtlIndex};
 use super::facts::{Candidate, CensusGroup};
@@ -48,6 +49,8 @@ pub struct Plan {
     pub cooling_down: Listed<(GapKey, Rest, Option<String>)>,
     /// ETLs that are taken for broken. Their gaps are among the jobs: the probe, and those that wait for it.
     pub breakers: Vec<BreakerPlan>,
+    /// The sources in the selection, in order of declaration.
+    pub sources: Vec<SourcePlan>,
     /// Gaps left for the next run by `max_jobs`.
     pub capped: u64,
     /// Reports that exist for the data that is available, in this selection.
@@ -94,11 +97,9 @@ pub enum Gate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedJob {
     /// What it fills.
-    pub gap: Gap,
+    pub target: Target,
     /// The gap's name.
     pub key: GapKey,
-    /// The bank's symbol as the data spells it.
-    pub data_symbol: String,
     /// Why it is made.
     pub why: Why,
     /// Whether it may start by itself.
@@ -107,6 +108,40 @@ pub struct PlannedJob {
     pub planned_fence: i64,
     /// What it is made from and how, once that was looked up.
     pub fingerprint: Option<Fingerprint>,
+}
+
+/// What a job fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A report.
+    Report {
+        /// Which.
+        gap: Gap,
+        /// The bank's symbol as the data spells it.
+        data_symbol: String,
+    },
+    /// Windows of a source.
+    Collection(Collection),
+}
+
+impl PlannedJob {
+    /// Which report it makes; `None` where it makes none.
+    #[must_use]
+    pub fn report(&self) -> Option<Gap> {
+        match &self.target {
+            Target::Report { gap, .. } => Some(*gap),
+            Target::Collection(_) => None,
+        }
+    }
+
+    /// What it collects; `None` where it makes a report.
+    #[must_use]
+    pub fn collection(&self) -> Option<&Collection> {
+        match &self.target {
+            Target::Report { .. } => None,
+            Target::Collection(collection) => Some(collection),
+        }
+    }
 }
 
 /// Takes what a scan finds, one thing at a time.
@@ -281,9 +316,8 @@ impl<'a> Planner<'a> {
         let (jobs, chains) = rank::numbered(chains, |kept| PlannedJob {
             planned_fence: state(&kept.key).map_or(0, |state| state.fence),
             fingerprint: known.fingerprints.get(&kept.key).cloned(),
-            gap: kept.gap,
+            target: Target::Report { gap: kept.gap, data_symbol: kept.data_symbol },
             key: kept.key,
-            data_symbol: kept.data_symbol,
             why: kept.why,
             gate: kept.gate,
         });
@@ -291,6 +325,7 @@ impl<'a> Planner<'a> {
         Plan {
             etls: (0..self.etls.len()).filter(selected).collect(),
             breakers: breakers(known, &self.concerned, &jobs),
+            sources: Vec::new(),
             capped: self.runnable.saturating_sub(jobs.len() as u64),
             chains,
             jobs,
@@ -397,7 +432,9 @@ fn with_error<T>(key: GapKey, what: T, error: impl Fn(&GapKey) -> Option<String>
 
 /// What the run does about each broken ETL that has candidates.
 fn breakers(known: &Known, concerned: &BTreeSet<EtlIndex>, jobs: &[PlannedJob]) -> Vec<BreakerPlan> {
-    let of = |etl: EtlIndex, gate: Gate| jobs.iter().enumerate().filter(move |(_, job)| job.gap.etl == etl && job.gate == gate);
+    let of = |etl: EtlIndex, gate: Gate| {
+        jobs.iter().enumerate().filter(move |(_, job)| job.report().is_some_and(|gap| gap.etl == etl) && job.gate == gate)
+    };
     let open = concerned.iter().filter_map(|etl| known.breakers.get(etl).map(|breaker| (*etl, breaker)));
     open.map(|(etl, breaker)| BreakerPlan {
         etl,

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::etl::Etl;
+use super::catalogue::Catalogue;
 use super::gap::GapKey;
 use super::ids::{JobId, RunId};
-use super::institution::Institutions;
 use super::job::{JobState, RunCounts};
-use super::planner::{Plan, PlannedJob};
+use super::planner::Plan;
 
 /// Everything that a summary shows, as text or JSON.
 #[derive(Debug, Clone)]
@@ -94,39 +93,35 @@ impl Results {
 }
 
 /// Jobs that took longer than their ETL's `warn_after`, each in a sentence.
-pub fn slow_jobs(plan: &Plan, results: &Results, institutions: &Institutions, etls: &[Etl]) -> Vec<String> {
+pub fn slow_jobs(plan: &Plan, results: &Results, catalogue: &Catalogue) -> Vec<String> {
     let jobs = plan.jobs.iter().zip(&results.jobs);
     jobs.filter_map(|(job, result)| {
-        let limit = etls[job.gap.etl].warn_after.filter(|limit| result.duration > *limit)?;
+        let limit = catalogue.etls[job.report()?.etl].warn_after.filter(|limit| result.duration > *limit)?;
         let took = humantime::format_duration(Duration::from_secs(result.duration.as_secs()));
-        Some(format!("{} took {took}, longer than warn_after {}", label(job, institutions, etls), humantime::format_duration(limit)))
+        Some(format!("{} took {took}, longer than warn_after {}", catalogue.label(job), humantime::format_duration(limit)))
     })
     .collect()
-}
-
-/// What people call a job: `RY 2025 Q2 [call_summary]`.
-pub fn label(job: &PlannedJob, institutions: &Institutions, etls: &[Etl]) -> String {
-    let bank = institutions.get(job.gap.bank);
-    format!("{} {} [{}]", institutions.data_symbol(bank), job.gap.period, etls[job.gap.etl].name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plan::decision::Why;
+    use crate::plan::etl::Etl;
     use crate::plan::gap::{Gap, GapKey};
+    use crate::plan::institution::Institutions;
+    use crate::plan::planner::{PlannedJob, Target};
     use crate::plan::test_support::{bank, etl, plan_of};
     use uuid::Uuid;
 
     #[test]
     fn a_job_over_its_limit_is_named() {
-        let institutions = Institutions::new(vec![bank("RY-CA", 1)]);
         let limit = Some(Duration::from_secs(600));
-        let etls = [Etl { warn_after: limit, ..etl("call_summary", "Call Summary") }, etl("key_themes", "Key Themes")];
+        let etls = vec![Etl { warn_after: limit, ..etl("call_summary", "Call Summary") }, etl("key_themes", "Key Themes")];
+        let catalogue = Catalogue { institutions: Institutions::new(vec![bank("RY-CA", 1)]), etls, ..Catalogue::default() };
         let job = |etl| PlannedJob {
-            gap: Gap { bank: 0, period: "2025Q2".parse().unwrap(), etl },
+            target: Target::Report { gap: Gap { bank: 0, period: "2025Q2".parse().unwrap(), etl }, data_symbol: String::new() },
             key: GapKey::stored(String::new()),
-            data_symbol: String::new(),
             why: Why::Missing,
             gate: crate::plan::planner::Gate::Open,
             planned_fence: 0,
@@ -142,9 +137,6 @@ mod tests {
         };
         let plan = plan_of(vec![job(0), job(0), job(1)], Vec::new());
         let results = Results { jobs: vec![result(600), result(754), result(9999)], ..Results::default() };
-        assert_eq!(
-            slow_jobs(&plan, &results, &institutions, &etls),
-            ["RY 2025 Q2 [call_summary] took 12m 34s, longer than warn_after 10m"]
-        );
+        assert_eq!(slow_jobs(&plan, &results, &catalogue), ["RY 2025 Q2 [call_summary] took 12m 34s, longer than warn_after 10m"]);
     }
 }

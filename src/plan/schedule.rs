@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use self::chains::{Chains, Head};
 use self::containment::{Containment, Leave, Verdict};
-use super::etl::{Etl, EtlIndex};
+use super::catalogue::Catalogue;
+use super::etl::EtlIndex;
 use super::gap::Gap;
 use super::institution::BankIndex;
 use super::outcome::Class;
@@ -54,7 +55,7 @@ pub fn after(class: Class, failed: u32, policy: &RetryPolicy, random: f64) -> Af
         Class::Success => After::Succeed,
         Class::NotReady => After::Skip,
         Class::Interrupted => After::Cancel,
-        Class::Permanent | Class::Configuration => After::Fail,
+        Class::Permanent | Class::Uncertain | Class::Configuration => After::Fail,
         Class::Transient | Class::Crash => policy.delay_after(failed, random).map_or(After::Fail, After::Retry),
     }
 }
@@ -109,6 +110,8 @@ pub enum NotStarted {
     Breaker(EtlIndex),
     /// Its bank failed in so many periods in a row.
     BankStopped,
+    /// An earlier window of its source was not collected.
+    EarlierWindow,
 }
 
 /// What the end of a job says of an ETL's breaker, for the record.
@@ -124,7 +127,12 @@ pub enum Notice {
         refund: Vec<JobIndex>,
     },
     /// It was open already when this job failed, which is not charged either.
-    Refund(JobIndex),
+    Refund {
+        /// Which ETL.
+        etl: EtlIndex,
+        /// Which job.
+        job: JobIndex,
+    },
     /// The ETL works again.
     Closed(EtlIndex),
 }
@@ -146,12 +154,12 @@ pub struct Schedule {
 
 impl Schedule {
     /// A schedule for a plan. `slots` chains run at once (at least 1).
-    pub fn new(plan: &Plan, etls: &[Etl], settings: &RunSettings, fail_fast: bool) -> Self {
+    pub fn new(plan: &Plan, catalogue: &Catalogue, settings: &RunSettings, fail_fast: bool) -> Self {
         Self {
-            chains: Chains::new(plan, etls),
-            containment: Containment::new(plan, etls.len(), settings),
+            chains: Chains::new(plan, catalogue),
+            containment: Containment::new(plan, catalogue.etls.len(), settings),
             unmade: HashSet::new(),
-            needs: etls.iter().map(|etl| etl.needs.clone()).collect(),
+            needs: catalogue.etls.iter().map(|etl| etl.needs.clone()).collect(),
             slots: settings.max_parallel.max(1),
             deadline: settings.deadline,
             past_deadline: false,
@@ -197,7 +205,7 @@ impl Schedule {
     /// An attempt of `job` is over and recorded. `class` is what it meant; `None` where there was no attempt, because
     /// the report is there already or is being made elsewhere (`after` says which of the two: succeeded or skipped).
     pub fn ended(&mut self, plan: &Plan, job: JobIndex, class: Option<Class>, after: After, attempt: u32, now: Duration) -> Vec<Notice> {
-        let Some(chain) = plan.jobs.get(job).and_then(|planned| self.chains.ended(job, planned.gap.etl)) else {
+        let Some(chain) = plan.jobs.get(job).and_then(|_| self.chains.ended(job)) else {
             return Vec::new();
         };
         match after {
@@ -210,7 +218,7 @@ impl Schedule {
                 return Vec::new();
             }
             After::PoolFull(delay) => {
-                self.chains.shut_pool(chain, plan.jobs[job].gap.etl, now + delay, attempt);
+                self.chains.shut_pool(chain, job, now + delay, attempt);
                 return Vec::new();
             }
             After::Succeed => {}
@@ -241,8 +249,8 @@ impl Schedule {
     fn place_chains(&mut self, plan: &Plan, now: Duration) -> Option<Step> {
         while let Some(head) = self.chains.unplaced() {
             match self.leave(plan, head) {
-                Leave::Granted => self.chains.place(head, plan.jobs[head.job].gap.etl, false, now),
-                Leave::Gated => self.chains.place(head, plan.jobs[head.job].gap.etl, true, now),
+                Leave::Granted => self.chains.place(head, false, now),
+                Leave::Gated => self.chains.place(head, true, now),
                 Leave::Refused(reason) => return Some(self.refuse(plan, head, reason)),
             }
         }
@@ -274,7 +282,7 @@ impl Schedule {
 
     /// Nothing else is left: the jobs behind probes that never get their turn are not waited for. Whether there are any.
     fn let_gated_go(&mut self, plan: &Plan) -> bool {
-        let etls: BTreeSet<EtlIndex> = self.chains.gated().map(|job| plan.jobs[job].gap.etl).collect();
+        let etls: BTreeSet<EtlIndex> = self.chains.gated().filter_map(|job| plan.jobs[job].report()).map(|gap| gap.etl).collect();
         let mut any = false;
         for etl in etls {
             any |= self.containment.give_up_probe(etl);
@@ -284,12 +292,12 @@ impl Schedule {
     }
 
     fn unmet_need(&self, plan: &Plan, job: JobIndex) -> Option<EtlIndex> {
-        let gap = plan.jobs[job].gap;
+        let gap = plan.jobs[job].report()?;
         self.needs[gap.etl].iter().copied().find(|need| self.unmade.contains(&Gap { etl: *need, ..gap }))
     }
 
     fn note_unmade(&mut self, plan: &Plan, job: JobIndex) {
-        let gap = plan.jobs[job].gap;
+        let Some(gap) = plan.jobs[job].report() else { return };
         if self.needs.iter().any(|needs| needs.contains(&gap.etl)) {
             self.unmade.insert(gap);
         }

@@ -6,6 +6,7 @@ use super::etl::EtlIndex;
 use super::gap::Gap;
 use super::institution::BankIndex;
 use super::period::Period;
+use super::source::SourceIndex;
 
 /// The part of all gaps that an invocation is about. Empty sets mean "all".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Selection {
     pub banks: BTreeSet<BankIndex>,
     /// `--etl-type`.
     pub etls: BTreeSet<EtlIndex>,
+    /// `--source`.
+    pub sources: BTreeSet<SourceIndex>,
     /// `--period`.
     pub periods: BTreeSet<Period>,
     /// `--from-year`, or `run.from_year`.
@@ -26,7 +29,23 @@ impl Selection {
     /// Whether an option of the command line narrows this invocation down; `from_year` may come from configuration and
     /// does not.
     pub fn is_narrowed(&self) -> bool {
+        self.names_reports() || !self.sources.is_empty()
+    }
+
+    fn names_reports(&self) -> bool {
         !self.banks.is_empty() || !self.etls.is_empty() || !self.periods.is_empty()
+    }
+
+    /// Whether it is about reports: who names only sources means no report.
+    #[must_use]
+    pub fn has_reports(&self) -> bool {
+        self.names_reports() || self.sources.is_empty()
+    }
+
+    /// Whether it is about this source: who names only reports means no source.
+    #[must_use]
+    pub fn has_source(&self, source: SourceIndex) -> bool {
+        if self.sources.is_empty() { !self.names_reports() } else { self.sources.contains(&source) }
     }
 
     /// The first option that keeps a gap out, or `None` when the gap is in.

@@ -190,6 +190,9 @@ pub struct SyncRule {
     pub files: Template,
 }
 
+/// The variables of the files that programs name as their `env_file`, by path.
+pub type EnvFiles = BTreeMap<PathBuf, Variables>;
+
 /// Variables for `${NAME}` and for children's `env_file`: a plain map, so that nothing reads the environment unseen.
 pub type Variables = BTreeMap<String, String>;
 

@@ -42,6 +42,18 @@ placeholders! {
     Etl = "etl",
     /// The ETL's report type.
     ReportType = "report_type",
+    /// Id of the source.
+    Source = "source",
+    /// First instant of the window, `2026-01-16T00:00:00Z`.
+    WindowStart = "window_start",
+    /// First instant after the window.
+    WindowEnd = "window_end",
+    /// Year of the window, `2026`.
+    WindowYear = "window_year",
+    /// Days from the begin of the window until now, at least the source's `lookback`.
+    LookbackDays = "lookback_days",
+    /// The id that a service gave to its job.
+    RemoteId = "remote_id",
     /// The file that the ETL writes its report to.
     Output = "output",
     /// Id of the job.
@@ -52,6 +64,46 @@ placeholders! {
     Attempt = "attempt",
     /// A directory that stays the gap's own across attempts and runs.
     WorkDir = "work_dir",
+}
+
+impl Placeholder {
+    /// Those that have a value for a report.
+    pub const OF_REPORT: &'static [Self] = &[
+        Self::BankSymbol,
+        Self::BankKey,
+        Self::BankId,
+        Self::BankName,
+        Self::FiscalYear,
+        Self::Quarter,
+        Self::Period,
+        Self::Etl,
+        Self::ReportType,
+        Self::Output,
+        Self::JobId,
+        Self::RunId,
+        Self::Attempt,
+        Self::WorkDir,
+    ];
+
+    /// Those that have a value for a source; `{remote_id}` only once a service has given one.
+    pub const OF_SOURCE: &'static [Self] = &[
+        Self::Source,
+        Self::WindowStart,
+        Self::WindowEnd,
+        Self::WindowYear,
+        Self::LookbackDays,
+        Self::RemoteId,
+        Self::JobId,
+        Self::RunId,
+        Self::Attempt,
+        Self::WorkDir,
+    ];
+
+    /// Whether it stands for a number.
+    #[must_use]
+    pub fn is_numeric(self) -> bool {
+        matches!(self, Self::BankId | Self::FiscalYear | Self::WindowYear | Self::LookbackDays | Self::Attempt)
+    }
 }
 
 /// A text with placeholders. `{{` and `}}` stand for the braces themselves.

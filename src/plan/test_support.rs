@@ -60,6 +60,7 @@ pub(crate) fn plan_of(jobs: Vec<PlannedJob>, chains: Vec<Vec<usize>>) -> Plan {
         quarantined: Listed::default(),
         cooling_down: Listed::default(),
         breakers: Vec::new(),
+        sources: Vec::new(),
         capped: 0,
         existing: 0,
         census: Census::default(),

@@ -10,19 +10,23 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::collections::{Looked, NOT_VERIFIED};
 use super::ledger::Recorded;
 use super::output::{self, Published};
 use super::spool::{Record, RecordKind};
 use super::workshop::{Paths, Workshop};
 use crate::execute::{End, Ended, Said, Stop};
+use crate::plan::collection::Collected;
 use crate::plan::decision::Why;
-use crate::plan::etl::{Etl, ReportsBy};
+use crate::plan::etl::ReportsBy;
 use crate::plan::event::Event;
+use crate::plan::gap::Gap;
 use crate::plan::ids::JobId;
-use crate::plan::job::{AttemptEnd, Begun, Claim, ClaimRequest, Claimed};
+use crate::plan::job::{AttemptEnd, Begun, Claim, ClaimRequest, Claimed, ReportKey, Wanted};
 use crate::plan::memory::{Failure, Memory};
-use crate::plan::outcome::{Class, Outcome};
-use crate::plan::planner::{Gate, PlannedJob};
+use crate::plan::outcome::{Class, ExitCodes, Outcome};
+use crate::plan::planner::{Gate, PlannedJob, Target};
+use crate::plan::retry::RetryPolicy;
 use crate::plan::schedule::{After, JobIndex, after};
 use crate::store::{self, StoreError};
 
@@ -50,6 +54,8 @@ pub(super) struct Held {
     memory: Memory,
     /// The report that was there before, where one may be (`--force`).
     before: Option<String>,
+    /// The id of a service's job that was started for it and whose end was not seen.
+    remote: Option<String>,
 }
 
 /// What an attempt came to.
@@ -136,23 +142,30 @@ impl Workshop {
             }
         };
         is_begun.store(true, Ordering::Relaxed);
-        let etl = self.etl(job);
-        events(Event::AttemptStarted { job: index, attempt, of: etl.retry.max_attempts });
+        events(Event::AttemptStarted { job: index, attempt, of: self.catalogue.retry(job).max_attempts });
 
         let (ended, verdict) = match prepare(&paths) {
             Ok(()) => {
-                let ended = self.execute(index, job, id, &held, attempt, &paths, stop, events).await;
-                let verdict = self.verdict(job, &held, &ended, &paths, begins_at).await;
+                let ended = self.execute(index, job, id, &held, attempt, &paths, stop.clone(), events).await;
+                let verdict = self.verdict(job, (id, attempt), &held, &ended, &paths, begins_at, stop).await;
                 (ended, verdict)
             }
             Err(error) => {
                 let why = format!("cannot prepare {}: {error}", paths.work_dir.display());
-                let ended = Ended { end: End::SpawnFailed(why.clone()), duration: Duration::ZERO, tail: String::new(), pid: None };
+                let ended = Ended {
+                    end: End::SpawnFailed(why.clone()),
+                    duration: Duration::ZERO,
+                    tail: String::new(),
+                    pid: None,
+                    answer: None,
+                    open: held.remote.clone(),
+                };
                 (ended, Verdict::Outcome(Outcome::SpawnFailed { why, may_pass: true }))
             }
         };
         let judge = |verdict: &Verdict| {
-            let mut judgement = Judgement::new(etl, verdict, attempt, random, &ended);
+            let mut judgement =
+                Judgement::new((&self.catalogue.exit_codes(job), self.catalogue.retry(job)), verdict, attempt, random, &ended);
             if let (After::Cancel, Some(because)) = (judgement.after, stopped_because.get()) {
                 judgement.reason = Some(because.clone());
             }
@@ -161,7 +174,7 @@ impl Workshop {
         let mut judgement = judge(&verdict);
         let mut record = self.to_record(job, id, &held, &verdict, &judgement);
         let recorded = match self.ledger.record(&record).await {
-            Err(error) if matches!(verdict, Verdict::Published(_)) && error.is_about_values() => {
+            Err(error) if matches!(verdict, Verdict::Published(..)) && error.is_about_values() => {
                 let verdict = Verdict::Outcome(Outcome::NoOutput(format!("exit 0, but the report's row cannot be written: {error}")));
                 judgement = judge(&verdict);
                 record = self.to_record(job, id, &held, &verdict, &judgement);
@@ -171,7 +184,7 @@ impl Workshop {
         };
         let Judgement { class, mut after, mut reason, .. } = judgement;
         let spooled = match recorded {
-            Recorded::Yes if matches!(verdict, Verdict::Unverified) => {
+            Recorded::Yes if matches!(verdict, Verdict::Unverified(_)) => {
                 (after, reason) = (After::Succeed, None);
                 false
             }
@@ -193,12 +206,13 @@ impl Workshop {
             RecordKind::Failed { memory, .. } if memory != held.memory => Some((held.claim.fence, memory)),
             RecordKind::Failed { .. }
             | RecordKind::Succeeded(_)
+            | RecordKind::Collected(_)
             | RecordKind::Unverified { .. }
             | RecordKind::Retry
             | RecordKind::Skipped { .. }
             | RecordKind::Cancelled { .. } => None,
         };
-        let held = matches!(after, After::Retry(_)).then_some(held);
+        let held = matches!(after, After::Retry(_)).then(|| Held { remote: ended.open.clone(), ..held });
         let trouble = if spooled { self.ledger.hopeless() } else { None };
         Ok(Report { class: Some(class), held, remembered, spooled, trouble, ..report(after, reason) })
     }
@@ -208,11 +222,16 @@ impl Workshop {
         let Judgement { class, after, end, reason } = judgement;
         let why = reason.clone().unwrap_or_default();
         let kind = match (verdict, after) {
-            (Verdict::Unverified, _) => RecordKind::Unverified { report: self.report_key(job), before: held.before.clone() },
-            (Verdict::Published(published), After::Succeed) => {
-                let row = self.report_row(job, id, end.attempt, published.content.clone(), end.ended_at);
+            (Verdict::Unverified(report), _) => RecordKind::Unverified { report: report.clone(), before: held.before.clone() },
+            (Verdict::Published(gap, published), After::Succeed) => {
+                let symbol = match &job.target {
+                    Target::Report { data_symbol, .. } => data_symbol.as_str(),
+                    Target::Collection(_) => "",
+                };
+                let row = self.report_row(*gap, symbol, id, end.attempt, published.content.clone(), end.ended_at);
                 RecordKind::Succeeded(Some(Box::new(row)))
             }
+            (Verdict::Collected(collected), After::Succeed) => RecordKind::Collected(collected.clone()),
             (_, After::Succeed) => RecordKind::Succeeded(None),
             (_, After::Retry(_) | After::Later(_) | After::PoolFull(_)) => RecordKind::Retry,
             (_, After::Fail) => {
@@ -265,7 +284,7 @@ impl Workshop {
 
     async fn begin(&self, job: &PlannedJob, held: &Held, attempt: u32, paths: &Paths, at: DateTime<Utc>) -> store::Result<Taken> {
         let log = paths.log.to_string_lossy();
-        let begun = self.store.begin_attempt(held.claim, attempt, self.etl(job).pool.as_ref(), &log, at).await?;
+        let begun = self.store.begin_attempt(held.claim, attempt, self.catalogue.pool(job), &log, at).await?;
         Ok(match begun {
             Begun::Yes => Taken::Ours(held.clone()),
             Begun::PoolFull => Taken::Later(After::PoolFull(POOL_FULL), Some(held.clone())),
@@ -274,25 +293,34 @@ impl Workshop {
     }
 
     async fn claim(&self, job: &PlannedJob, id: JobId, paths: &Paths, at: DateTime<Utc>) -> store::Result<Taken> {
-        let key = self.report_key(job);
-        let before = match (&self.etl(job).reports, job.why) {
-            (ReportsBy::Etl, Why::Forced) => self.store.report_fingerprint(&key).await?,
-            (ReportsBy::Etl, Why::Missing) | (ReportsBy::Orchestrator { .. }, _) => None,
+        let key = job.report().map(|gap| self.report_key(gap));
+        let (wanted, before, remote) = match (&job.target, &key) {
+            (Target::Report { gap, .. }, Some(key)) => {
+                let before = match (&self.etl(*gap).reports, job.why) {
+                    (ReportsBy::Etl, Why::Forced) => self.store.report_fingerprint(key).await?,
+                    (ReportsBy::Etl, Why::Missing) | (ReportsBy::Orchestrator { .. }, _) => None,
+                };
+                (Wanted::Report(key), before, None)
+            }
+            (Target::Collection(collection), _) => {
+                let wanted = Wanted::Windows { source: &self.source(collection).id, window: collection.window };
+                (wanted, None, collection.remote.clone())
+            }
+            (Target::Report { .. }, None) => unreachable!("a report has a key"),
         };
         let request = ClaimRequest {
             job: id,
-            report: &key,
+            wanted,
             planned_fence: job.planned_fence,
-            pool: self.etl(job).pool.as_ref(),
+            pool: self.catalogue.pool(job),
             log: &paths.log.to_string_lossy(),
             at,
         };
         Ok(match self.store.claim(&request).await? {
-            Claimed::Yes { claim, memory } => Taken::Ours(Held { claim, memory, before }),
+            Claimed::Yes { claim, memory } => Taken::Ours(Held { claim, memory, before, remote }),
+            Claimed::AlreadyDone if key.is_none() => Taken::NotOurs(After::Succeed, "it was collected elsewhere meanwhile".to_owned()),
             Claimed::AlreadyDone => Taken::NotOurs(After::Succeed, "its report was made elsewhere meanwhile".to_owned()),
-            Claimed::Elsewhere { owner } => {
-                Taken::NotOurs(After::Skip, format!("process {} on {} is making its report", owner.pid, owner.host))
-            }
+            Claimed::Elsewhere { owner } => Taken::NotOurs(After::Skip, format!("process {} on {} is at it", owner.pid, owner.host)),
             Claimed::Ordered(skip) => Taken::NotOurs(After::Skip, format!("{} had it skipped: {}", skip.by, skip.reason)),
             Claimed::HeldBack => Taken::NotOurs(After::Skip, "another invocation failed at it meanwhile".to_owned()),
             Claimed::PoolFull => Taken::Later(After::PoolFull(POOL_FULL), None),
@@ -312,7 +340,7 @@ impl Workshop {
         stop: watch::Receiver<Stop>,
         events: &(dyn Fn(Event) + Send + Sync),
     ) -> Ended {
-        let task = self.task(job, id, attempt, held.claim, paths);
+        let task = self.task(job, id, attempt, (held.claim, held.remote.as_deref()), paths);
         let (said, mut hear) = mpsc::channel(LINES_WAITING);
         let (started, mut has_started) = oneshot::channel();
         let listen = async {
@@ -321,6 +349,7 @@ impl Workshop {
                 match said {
                     Said::Spawned(pid) => drop(started.take().map(|started| started.send(pid))),
                     Said::Line(text) => events(Event::Line { job: index, text }),
+                    Said::Triggered(remote) => self.follow(held.claim, attempt, Some(&remote)).await,
                 }
             }
         };
@@ -334,20 +363,56 @@ impl Workshop {
         };
         let run = async { tokio::join!(self.executor.run(task, stop, said), listen).0 };
         tokio::pin!(run, record);
-        tokio::select! {
+        let ended = tokio::select! {
             ended = &mut run => ended,
             () = &mut record => run.await,
+        };
+        if job.collection().is_some() && ended.open.is_none() && !matches!(ended.end, End::Completed) {
+            self.follow(held.claim, attempt, None).await;
+        }
+        ended
+    }
+
+    /// Has recorded which job of a service is to be followed, should this process die. If that is not recorded at worst another job is
+    /// triggered, or one that has ended is looked at once more.
+    async fn follow(&self, claim: Claim, attempt: u32, remote: Option<&str>) {
+        if let Err(error) = self.ledger.insist(|| self.store.follow(claim, attempt, remote)).await {
+            tracing::warn!("{error}");
         }
     }
 
-    /// What the end of the process means: exit 0 is a success only when the report is there.
-    async fn verdict(&self, job: &PlannedJob, held: &Held, ended: &Ended, paths: &Paths, began: DateTime<Utc>) -> Verdict {
-        let etl = self.etl(job);
+    /// What the end of an attempt means: exit 0 is a success only when the report is there.
+    #[expect(clippy::too_many_arguments, reason = "an attempt has that many sides")]
+    async fn verdict(
+        &self,
+        job: &PlannedJob,
+        (id, attempt): (JobId, u32),
+        held: &Held,
+        ended: &Ended,
+        paths: &Paths,
+        began: DateTime<Utc>,
+        stop: watch::Receiver<Stop>,
+    ) -> Verdict {
         Verdict::Outcome(match &ended.end {
-            End::Exited(0) => return self.verify(job, held, ended, paths, began).await,
-            End::Exited(code) => etl.exit_codes.outcome(*code),
+            End::Exited(0) | End::Completed => match &job.target {
+                Target::Report { gap, .. } => return self.verify(*gap, held, ended, paths, began).await,
+                Target::Collection(collection) => {
+                    return match self.look(job, collection, (id, held.claim, attempt), ended, paths, stop).await {
+                        Looked::Collected(collected) => Verdict::Collected(collected),
+                        Looked::Not(outcome) => {
+                            // There is nothing to be followed any further, and the next attempt begins anew.
+                            self.follow(held.claim, attempt, None).await;
+                            Verdict::Outcome(outcome)
+                        }
+                        Looked::Unknown => Verdict::Unlooked,
+                    };
+                }
+            },
+            End::Exited(code) => self.catalogue.exit_codes(job).outcome(*code),
             End::Signalled(signal) => Outcome::Signal(*signal),
-            End::TimedOut => Outcome::TimedOut(etl.command.timeout),
+            End::Reported { why, fault } => Outcome::ReportedError { why: why.clone(), fault: *fault },
+            End::Vanished => Outcome::Lost,
+            End::TimedOut => Outcome::TimedOut(self.timeout(job)),
             End::Stopped => Outcome::Interrupted,
             End::SpawnFailed(why) => Outcome::SpawnFailed { why: why.clone(), may_pass: false },
             End::Unseen(_) => Outcome::Lost,
@@ -367,21 +432,21 @@ impl Workshop {
         watched.is_ok_and(|watched| !watched.iter().any(|watched| watched.claim == claim))
     }
 
-    async fn verify(&self, job: &PlannedJob, held: &Held, ended: &Ended, paths: &Paths, began: DateTime<Utc>) -> Verdict {
-        if let (Some(place), Some(written)) = (self.place(job), paths.output.clone()) {
+    async fn verify(&self, gap: Gap, held: &Held, ended: &Ended, paths: &Paths, began: DateTime<Utc>) -> Verdict {
+        if let (Some(place), Some(written)) = (self.place(gap), paths.output.clone()) {
             if self.is_taken(held.claim, ended, began).await {
                 return Verdict::Outcome(Outcome::NoOutput(CLAIM_LOST.to_owned()));
             }
             let published = tokio::task::spawn_blocking(move || output::publish(&written, &place)).await;
             return match published {
-                Ok(Ok(published)) => Verdict::Published(published),
+                Ok(Ok(published)) => Verdict::Published(gap, published),
                 Ok(Err(unusable)) => Verdict::Outcome(Outcome::NoOutput(unusable.to_string())),
                 Err(panic) => Verdict::Outcome(Outcome::NoOutput(panic.to_string())),
             };
         }
-        let key = self.report_key(job);
+        let key = self.report_key(gap);
         let outcome = match self.ledger.insist(|| self.store.report_fingerprint(&key)).await {
-            Err(_) => return Verdict::Unverified,
+            Err(_) => return Verdict::Unverified(key),
             Ok(None) => Outcome::NoOutput(format!(
                 "exit 0, but the reports table has no {} for bank_id {}, {}",
                 key.report_type, key.bank_id, key.period
@@ -400,9 +465,13 @@ enum Verdict {
     /// This, and nothing is left to be done.
     Outcome(Outcome),
     /// Exit 0, and the report is in its place; its row is to be written.
-    Published(Published),
+    Published(Gap, Published),
     /// Exit 0, but the database does not say whether the report is there.
-    Unverified,
+    Unverified(ReportKey),
+    /// Windows were collected.
+    Collected(Box<Collected>),
+    /// A collector reports success, but the database does not say whether the data is there.
+    Unlooked,
 }
 
 /// What the end of an attempt means, and what follows.
@@ -414,17 +483,20 @@ struct Judgement {
 }
 
 impl Judgement {
-    fn new(etl: &Etl, verdict: &Verdict, attempt: u32, random: f64, ended: &Ended) -> Self {
+    fn new(rules: (&ExitCodes, &RetryPolicy), verdict: &Verdict, attempt: u32, random: f64, ended: &Ended) -> Self {
+        let (exit_codes, retry) = rules;
         let outcome = match verdict {
             Verdict::Outcome(outcome) => outcome.clone(),
-            Verdict::Published(_) | Verdict::Unverified => Outcome::Succeeded,
+            Verdict::Published(..) | Verdict::Unverified(_) | Verdict::Collected(_) | Verdict::Unlooked => Outcome::Succeeded,
         };
-        let class = etl.exit_codes.classify(&outcome);
-        let (after, reason) = if let Verdict::Unverified = verdict {
-            (After::Cancel, Some(NOT_LOOKED_AT.to_owned()))
-        } else {
-            let reason = (outcome != Outcome::Succeeded).then(|| explain(&outcome, &ended.tail));
-            (after(class, attempt, &etl.retry, random), reason)
+        let class = exit_codes.classify(&outcome);
+        let (after, reason) = match verdict {
+            Verdict::Unverified(_) => (After::Cancel, Some(NOT_LOOKED_AT.to_owned())),
+            Verdict::Unlooked => (After::Cancel, Some(NOT_VERIFIED.to_owned())),
+            Verdict::Outcome(_) | Verdict::Published(..) | Verdict::Collected(_) => {
+                let reason = (outcome != Outcome::Succeeded).then(|| explain(&outcome, &ended.tail));
+                (after(class, attempt, retry, random), reason)
+            }
         };
         Self {
             class,
@@ -497,7 +569,7 @@ pub(super) fn remove_workspaces(work_dirs: impl Iterator<Item = PathBuf>) {
 
 /// The outcome, and the last line that the process printed: usually what went wrong.
 fn explain(outcome: &Outcome, tail: &str) -> String {
-    let speaks = matches!(outcome, Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady(_) | Outcome::TimedOut(_));
+    let speaks = matches!(outcome, Outcome::Lost | Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady(_) | Outcome::TimedOut(_));
     match tail.lines().rev().find(|line| !line.trim().is_empty()) {
         Some(last) if speaks => format!("{outcome} - {}", last.trim()),
         _ => outcome.to_string(),

@@ -8,10 +8,10 @@ use super::workshop::Workshop;
 use crate::plan::breaker::OpenBreaker;
 use crate::plan::etl::EtlIndex;
 use crate::plan::fingerprint;
-use crate::plan::gap::GapKey;
+use crate::plan::gap::{Gap, GapKey};
 use crate::plan::known::Known;
 use crate::plan::memory::{Cooldown, Memory};
-use crate::plan::planner::{Plan, PlannedJob};
+use crate::plan::planner::Plan;
 use crate::plan::schedule::{JobIndex, Notice};
 
 /// What is to be remembered of a gap from now on, if its latest claim is still of this fence.
@@ -42,9 +42,9 @@ impl<'a> Breakers<'a> {
     }
 
     /// A probe starts.
-    pub(super) fn probes(&mut self, job: &PlannedJob) {
-        if let Some(breaker) = self.open.get_mut(&job.gap.etl) {
-            breaker.probed = Some(self.workshop.institutions.get(job.gap.bank).key.clone());
+    pub(super) fn probes(&mut self, gap: Gap) {
+        if let Some(breaker) = self.open.get_mut(&gap.etl) {
+            breaker.probed = Some(self.workshop.catalogue.institutions.get(gap.bank).key.clone());
             breaker.probed_at = Some(Utc::now());
         }
     }
@@ -53,24 +53,24 @@ impl<'a> Breakers<'a> {
     pub(super) fn heed(&mut self, notice: Notice) -> (EtlIndex, Vec<Refund>) {
         match notice {
             Notice::Opened { etl, banks, refund } => {
-                let banks: Vec<String> = banks.iter().map(|bank| self.workshop.institutions.get(*bank).key.clone()).collect();
-                let name = &self.workshop.etls[etl].name;
+                let banks: Vec<String> = banks.iter().map(|bank| self.workshop.catalogue.institutions.get(*bank).key.clone()).collect();
+                let name = &self.workshop.catalogue.etls[etl].name;
                 tracing::warn!("{name} failed for {} in a row: the rest of it is deferred until it works again", banks.join(", "));
                 let opened = OpenBreaker {
                     etl: name.clone(),
                     since: Utc::now(),
                     banks,
-                    etl_digest: fingerprint::of_etl(&self.workshop.etls[etl], &self.workshop.env_files[etl]),
+                    etl_digest: fingerprint::of_etl(&self.workshop.catalogue.etls[etl], &self.workshop.variables(etl)),
                     probed: None,
                     probed_at: None,
                 };
                 self.open.insert(etl, opened);
                 (etl, refund.into_iter().filter_map(|job| self.refund(job, 1)).collect())
             }
-            Notice::Refund(job) => (self.plan.jobs[job].gap.etl, self.refund(job, 1).into_iter().collect()),
+            Notice::Refund { etl, job } => (etl, self.refund(job, 1).into_iter().collect()),
             Notice::Closed(etl) => {
                 self.open.remove(&etl);
-                tracing::info!("{} works again", self.workshop.etls[etl].name);
+                tracing::info!("{} works again", self.workshop.catalogue.etls[etl].name);
                 (etl, self.probes_given_back(etl))
             }
         }
@@ -85,11 +85,11 @@ impl<'a> Breakers<'a> {
     /// The ETL was broken, so that failed probes say nothing of their gaps.
     fn probes_given_back(&mut self, etl: EtlIndex) -> Vec<Refund> {
         let cooldown: &Cooldown = &self.workshop.cooldown;
-        let name = &self.workshop.etls[etl].name;
+        let name = &self.workshop.catalogue.etls[etl].name;
         let of_this_run: Vec<JobIndex> = self
             .failed
             .iter()
-            .filter(|(job, (_, memory))| self.plan.jobs[**job].gap.etl == etl && memory.probes > 0)
+            .filter(|(job, (_, memory))| self.plan.jobs[**job].report().is_some_and(|gap| gap.etl == etl) && memory.probes > 0)
             .map(|(job, _)| *job)
             .collect();
         let mut refunds: Vec<Refund> = self

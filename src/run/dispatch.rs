@@ -234,9 +234,9 @@ impl<'a> Dispatch<'a> {
             stopped_because: live.stopped_because.clone(),
         };
         let (workshop, events, stop) = (self.workshop, self.events, live.brake.subscribe());
-        if attempt == 1 && job.gate == Gate::Probe {
-            self.breakers.probes(job);
-            self.tell_breaker(job.gap.etl, Vec::new());
+        if let Some(gap) = job.report().filter(|_| attempt == 1 && job.gate == Gate::Probe) {
+            self.breakers.probes(gap);
+            self.tell_breaker(gap.etl, Vec::new());
         }
         self.work.push(Box::pin(async move { Done::Attempt(index, workshop.attempt(assignment, stop, events).await.map(Box::new)) }));
     }
@@ -327,7 +327,7 @@ impl<'a> Dispatch<'a> {
         let (workshop, breaker) = (self.workshop, self.breakers.of(etl).cloned());
         let refunds: Vec<Refund> = refunds.into_iter().map(|(gap, (fence, memory))| (gap, fence, memory)).collect();
         self.work.push(Box::pin(async move {
-            let name = &workshop.etls[etl].name;
+            let name = &workshop.catalogue.etls[etl].name;
             let told = workshop.ledger.insist(|| workshop.store.set_breaker(name, breaker.as_ref(), &refunds)).await;
             if let Err(error) = told {
                 tracing::warn!("the breaker of {name} could not be recorded: {error}");
@@ -475,7 +475,7 @@ impl<'a> Dispatch<'a> {
     }
 
     fn words(&self, reason: NotStarted) -> String {
-        let name = |etl: usize| &self.workshop.etls[etl].name;
+        let name = |etl: usize| &self.workshop.catalogue.etls[etl].name;
         match reason {
             NotStarted::Stopped => "the run was stopped".to_owned(),
             NotStarted::FailFast => "another job failed, and --fail-fast was given".to_owned(),
@@ -483,6 +483,7 @@ impl<'a> Dispatch<'a> {
             NotStarted::EtlStopped(etl) => format!("{} is set up wrongly, as another job showed", name(etl)),
             NotStarted::Breaker(etl) => format!("{} fails for one bank after the other", name(etl)),
             NotStarted::BankStopped => "its bank failed in several periods in a row".to_owned(),
+            NotStarted::EarlierWindow => "an earlier window of its source was not collected".to_owned(),
             NotStarted::NeedUnmet(need) => format!("it needs {}, which was not made", name(need)),
         }
     }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::spool::{Record, RecordKind, Spool};
 use super::told_to;
 use crate::execute::Stop;
-use crate::plan::job::{AttemptEnd, ReportKey};
+use crate::plan::job::{AttemptEnd, Made, ReportKey};
 use crate::plan::outcome::Outcome;
 use crate::store::{self, Store, StoreError};
 
@@ -181,10 +181,11 @@ pub(super) async fn hand_over(store: &dyn Store, record: &Record) -> store::Resu
     let handed = |done| if done { Handed::Recorded } else { Handed::ClaimLost };
     let Some(end) = end else { return store.cancel(*claim, None, cancelled(kind), *at).await.map(handed) };
     let done = match kind {
-        RecordKind::Succeeded(row) => store.succeed(*claim, end, row.as_deref()).await,
+        RecordKind::Succeeded(row) => store.succeed(*claim, end, Made::Report(row.as_deref())).await,
+        RecordKind::Collected(collected) => store.succeed(*claim, end, Made::Collection(collected)).await,
         RecordKind::Unverified { report, before } => {
             if is_new(store, report, before.as_deref()).await? {
-                store.succeed(*claim, end, None).await
+                store.succeed(*claim, end, Made::Report(None)).await
             } else {
                 let outcome = Outcome::NoOutput("the report could not be looked at after exit 0, and is not there now".to_owned());
                 let done = store.cancel(*claim, Some(&AttemptEnd { outcome, ..end.clone() }), cancelled(kind), *at).await?;
@@ -219,6 +220,10 @@ fn cancelled(kind: &RecordKind) -> &str {
     match kind {
         RecordKind::Cancelled { reason } => reason,
         RecordKind::Unverified { .. } => "exit 0, but the report could not be looked at then, and is not there now",
-        RecordKind::Succeeded(_) | RecordKind::Retry | RecordKind::Failed { .. } | RecordKind::Skipped { .. } => "its run ended",
+        RecordKind::Succeeded(_)
+        | RecordKind::Collected(_)
+        | RecordKind::Retry
+        | RecordKind::Failed { .. }
+        | RecordKind::Skipped { .. } => "its run ended",
     }
 }

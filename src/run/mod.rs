@@ -4,6 +4,7 @@
 
 mod attempt;
 mod breakers;
+mod collections;
 mod dispatch;
 pub mod guard;
 mod host;
@@ -12,6 +13,7 @@ pub mod lock;
 mod output;
 mod planning;
 mod recover;
+mod reports;
 pub mod signals;
 mod spool;
 mod sync;
@@ -32,18 +34,18 @@ use uuid::Uuid;
 pub use host::this_process;
 
 use crate::execute::{Executor, Stop, survivors};
+use crate::plan::catalogue::Catalogue;
 use crate::plan::decision::Why;
-use crate::plan::etl::{Etl, writes_reports};
+use crate::plan::etl::writes_reports;
 use crate::plan::event::Event;
 use crate::plan::ids::{JobId, RunId};
-use crate::plan::institution::Institutions;
-use crate::plan::job::{JobState, NewJob, NewRun, RunCounts, RunState};
+use crate::plan::job::{About, JobState, NewJob, NewRun, RunCounts, RunState};
 use crate::plan::known::Known;
-use crate::plan::planner::{Plan, PlannedJob};
+use crate::plan::planner::{Plan, PlannedJob, Target};
 use crate::plan::report::{self, Results, RunReport};
 use crate::plan::schedule::Schedule;
 use crate::plan::selection::Selection;
-use crate::plan::settings::{RunSettings, SyncRule, Variables};
+use crate::plan::settings::{EnvFiles, RunSettings, SyncRule};
 use crate::store::{Store, StoreError};
 use dispatch::Dispatch;
 use ledger::{Handed, Ledger};
@@ -55,12 +57,10 @@ use workshop::Workshop;
 pub struct Invocation {
     /// Its id, should it be recorded.
     pub id: RunId,
-    /// The monitored banks.
-    pub institutions: Institutions,
-    /// The ETLs.
-    pub etls: Vec<Etl>,
-    /// The variables of each ETL's `env_file`, in the order of `etls`.
-    pub env_files: Vec<Variables>,
+    /// The banks, ETLs and sources.
+    pub catalogue: Catalogue,
+    /// The variables of the `env_file`s that its programs name, by path.
+    pub env_files: EnvFiles,
     /// How it goes about its work.
     pub settings: RunSettings,
     /// What it was asked to look at.
@@ -132,7 +132,7 @@ impl Invocation {
     /// When the database or a directory cannot be read.
     pub async fn dry_run(&self) -> Result<RunReport, RunError> {
         let started_at = Utc::now();
-        let learnt = sync::learn(&self.sync, &self.institutions).map_err(RunError::Sync)?;
+        let learnt = sync::learn(&self.sync, &self.catalogue.institutions).map_err(RunError::Sync)?;
         self.check_tables().await?;
         let found = recover::look(&*self.store, &self.state_dir).await?;
         let news = self.store.not_yet_available(&learnt.available).await?;
@@ -148,7 +148,7 @@ impl Invocation {
     /// When the database or a directory cannot be read before anything was started; later trouble stands in the report.
     pub async fn run(&self, stop: watch::Receiver<Stop>, since: Instant) -> Result<RunReport, RunError> {
         let started_at = Utc::now();
-        let learnt = sync::learn(&self.sync, &self.institutions).map_err(RunError::Sync)?;
+        let learnt = sync::learn(&self.sync, &self.catalogue.institutions).map_err(RunError::Sync)?;
         let found = unless_stopped(Stop::Gracefully, &stop, self.begin(started_at)).await?;
         let worked = self.work(&learnt, &found, &stop, since, started_at).await;
         let (state, counts) = match &worked {
@@ -172,7 +172,7 @@ impl Invocation {
         let ended = if matches!(worked, Err(RunError::Stopped)) { unless_stopped(Stop::AtOnce, &stop, end).await } else { end.await };
         let (synced, plan, mut results) = worked?;
         let mut warnings = [learnt.warnings, found.warnings].concat();
-        warnings.extend(report::slow_jobs(&plan, &results, &self.institutions, &self.etls));
+        warnings.extend(report::slow_jobs(&plan, &results, &self.catalogue));
         for trouble in [ended.err().map(|error| error.to_string()), left.err().map(|error| error.to_string())].into_iter().flatten() {
             results.broken.get_or_insert(trouble);
         }
@@ -260,15 +260,14 @@ impl Invocation {
             ledger: Ledger::new(self.store.clone(), spool, stop.clone()),
             cooldown: self.settings.cooldown,
             executor: self.executor.clone(),
-            institutions: self.institutions.clone(),
-            etls: self.etls.clone(),
+            catalogue: self.catalogue.clone(),
             env_files: self.env_files.clone(),
             state_dir: self.state_dir.clone(),
             leased_since,
             since,
             started_at,
         };
-        let schedule = Schedule::new(plan, &self.etls, &self.settings, self.fail_fast);
+        let schedule = Schedule::new(plan, &self.catalogue, &self.settings, self.fail_fast);
         let mut results = Dispatch::new(&workshop, plan, ids, schedule, stop, &*self.events, known).run().await;
         if let Some(trouble) = workshop.ledger.trouble() {
             // The database may be back by now.
@@ -312,18 +311,11 @@ impl Invocation {
     }
 
     async fn check_tables(&self) -> Result<(), StoreError> {
-        self.store.check_data_tables(writes_reports(&self.etls), !self.sync.is_empty()).await
+        self.store.check_data_tables(writes_reports(&self.catalogue.etls), !self.sync.is_empty()).await
     }
 
     fn subject<'a>(&'a self, stamps: &'a sync::Stamps) -> Subject<'a> {
-        Subject {
-            institutions: &self.institutions,
-            etls: &self.etls,
-            env_files: &self.env_files,
-            settings: &self.settings,
-            selection: &self.selection,
-            stamps,
-        }
+        Subject { catalogue: &self.catalogue, env_files: &self.env_files, settings: &self.settings, selection: &self.selection, stamps }
     }
 
     fn record(&self, started_at: DateTime<Utc>) -> NewRun {
@@ -340,14 +332,19 @@ impl Invocation {
     fn new_jobs(&self, plan: &Plan, ids: &[JobId]) -> Vec<NewJob> {
         let jobs = plan.jobs.iter().zip(ids).enumerate();
         jobs.map(|(position, (job, id))| {
-            let bank = self.institutions.get(job.gap.bank);
+            let (etl, about) = match &job.target {
+                Target::Report { gap, .. } => {
+                    let bank = self.catalogue.institutions.get(gap.bank);
+                    let about = About::Report { bank_key: bank.key.clone(), bank_id: bank.id, period: gap.period };
+                    (&self.catalogue.etls[gap.etl].name, about)
+                }
+                Target::Collection(collection) => (&self.catalogue.sources[collection.source].id, About::Windows(collection.window)),
+            };
             NewJob {
                 id: *id,
                 gap: job.key.clone(),
-                etl: self.etls[job.gap.etl].name.clone(),
-                bank_key: bank.key.clone(),
-                bank_id: bank.id,
-                period: job.gap.period,
+                etl: etl.clone(),
+                about,
                 position,
                 forced: job.why == Why::Forced,
                 fingerprint: job.fingerprint.clone(),
@@ -358,7 +355,7 @@ impl Invocation {
 
     /// `RY 2025 Q2 [call_summary]`.
     fn label(&self, job: &PlannedJob) -> String {
-        report::label(job, &self.institutions, &self.etls)
+        self.catalogue.label(job)
     }
 }
 

@@ -7,27 +7,25 @@ use chrono::Utc;
 use super::recover::Found;
 use super::sync::Stamps;
 use crate::plan::breaker::OpenBreaker;
-use crate::plan::etl::{Etl, EtlIndex};
+use crate::plan::catalogue::Catalogue;
+use crate::plan::etl::{CommandSpec, EtlIndex};
 use crate::plan::fingerprint::{self, Fingerprint};
-use crate::plan::gap::GapKey;
-use crate::plan::institution::Institutions;
+use crate::plan::gap::{Gap, GapKey};
 use crate::plan::known::Known;
 use crate::plan::memory::GapState;
 use crate::plan::period::Period;
-use crate::plan::planner::{Plan, Planner};
+use crate::plan::planner::{Plan, PlannedJob, Planner};
 use crate::plan::selection::Selection;
-use crate::plan::settings::{RunSettings, Variables};
+use crate::plan::settings::{EnvFiles, RunSettings, Variables};
 use crate::store::{self, Available, EtlScan, ScanRequest, Scanned, Store};
 
 /// What is planned about.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
-    /// The monitored banks.
-    pub(super) institutions: &'a Institutions,
-    /// The ETLs.
-    pub(super) etls: &'a [Etl],
-    /// The variables of each ETL's `env_file`, in the order of `etls`.
-    pub(super) env_files: &'a [Variables],
+    /// The banks, ETLs and sources.
+    pub(super) catalogue: &'a Catalogue,
+    /// The variables of `env_file`s, by path.
+    pub(super) env_files: &'a EnvFiles,
     /// How the run goes about its work.
     pub(super) settings: &'a RunSettings,
     /// What the invocation was asked to look at.
@@ -54,7 +52,7 @@ pub(super) struct Planned {
 pub(super) async fn plan(store: &dyn Store, subject: Subject<'_>, found: &Found, also_available: Vec<Available>) -> store::Result<Planned> {
     let digests = EtlDigests::of(subject);
     let (known, stale_breakers) = know(store, subject, &digests, found).await?;
-    let mut planner = Planner::new(subject.institutions, subject.etls, subject.settings, subject.selection, &known);
+    let mut planner = Planner::new(&subject.catalogue.institutions, &subject.catalogue.etls, subject.settings, subject.selection, &known);
     let request = request(subject, also_available);
     store
         .scan(&request, &mut |scanned| match scanned {
@@ -73,11 +71,10 @@ pub(super) async fn plan(store: &dyn Store, subject: Subject<'_>, found: &Found,
             .await?;
     }
     let mut plan = planner.finish();
-    let of: BTreeSet<(i64, Period)> = plan.jobs.iter().map(|job| (subject.institutions.get(job.gap.bank).id, job.gap.period)).collect();
-    let sources = Sources::look_up(store, subject, of).await?;
+    let source = |gap: Gap| (subject.catalogue.institutions.get(gap.bank).id, gap.period);
+    let sources = Sources::look_up(store, subject, plan.jobs.iter().filter_map(PlannedJob::report).map(source).collect()).await?;
     for job in &mut plan.jobs {
-        let source = (subject.institutions.get(job.gap.bank).id, job.gap.period);
-        job.fingerprint = Some(digests.with(job.gap.etl, sources.digest(source)));
+        job.fingerprint = job.report().map(|gap| digests.with(gap.etl, sources.digest(source(gap))));
     }
     Ok(Planned { plan, known, stale_breakers })
 }
@@ -95,8 +92,8 @@ async fn know(store: &dyn Store, subject: Subject<'_>, digests: &EtlDigests, fou
         .filter(|state| state.memory.fingerprint.is_some())
         .filter_map(|state| {
             let (bank, period, etl) = state.key.parts()?;
-            let (_, bank) = subject.institutions.iter().find(|(_, known)| known.key == bank)?;
-            let etl = subject.etls.iter().position(|known| known.name == etl)?;
+            let (_, bank) = subject.catalogue.institutions.iter().find(|(_, known)| known.key == bank)?;
+            let etl = subject.catalogue.etls.iter().position(|known| known.name == etl)?;
             Some((&state.key, etl, (bank.id, period)))
         })
         .collect();
@@ -110,13 +107,17 @@ async fn know(store: &dyn Store, subject: Subject<'_>, digests: &EtlDigests, fou
     Ok((known, stale))
 }
 
+/// The variables of a program's `env_file`.
+pub(super) fn variables_of(command: &CommandSpec, env_files: &EnvFiles) -> Variables {
+    command.env_file.as_ref().and_then(|path| env_files.get(path)).cloned().unwrap_or_default()
+}
+
 /// The digest of each ETL.
 pub(super) struct EtlDigests(Vec<String>);
 
 impl EtlDigests {
     pub(super) fn of(subject: Subject<'_>) -> Self {
-        let etls = subject.etls.iter().zip(subject.env_files);
-        Self(etls.map(|(etl, variables)| fingerprint::of_etl(etl, variables)).collect())
+        Self(subject.catalogue.etls.iter().map(|etl| fingerprint::of_etl(etl, &variables_of(&etl.command, subject.env_files))).collect())
     }
 
     fn with(&self, etl: EtlIndex, sources: String) -> Fingerprint {
@@ -126,7 +127,7 @@ impl EtlDigests {
     /// The breakers of ETLs that are what they were when they broke.
     fn still_open(&self, subject: Subject<'_>, breakers: Vec<OpenBreaker>) -> HashMap<EtlIndex, OpenBreaker> {
         let of_etl = |breaker: OpenBreaker| {
-            let etl = subject.etls.iter().position(|etl| etl.name == breaker.etl)?;
+            let etl = subject.catalogue.etls.iter().position(|etl| etl.name == breaker.etl)?;
             (self.0[etl] == breaker.etl_digest).then_some((etl, breaker))
         };
         breakers.into_iter().filter_map(of_etl).collect()
@@ -155,7 +156,7 @@ impl<'a> Sources<'a> {
 
 fn request(subject: Subject<'_>, also_available: Vec<Available>) -> ScanRequest {
     let selection = subject.selection;
-    let etls = subject.etls.iter().enumerate();
+    let etls = subject.catalogue.etls.iter().enumerate();
     ScanRequest {
         etls: etls
             .filter(|(index, _)| selection.etls.is_empty() || selection.etls.contains(index))
@@ -163,10 +164,11 @@ fn request(subject: Subject<'_>, also_available: Vec<Available>) -> ScanRequest 
                 etl: index,
                 report_type: etl.report_type.clone(),
                 requires: etl.requires.clone(),
-                needs: etl.needs.iter().map(|need| subject.etls[*need].report_type.clone()).collect(),
+                needs: etl.needs.iter().map(|need| subject.catalogue.etls[*need].report_type.clone()).collect(),
             })
             .collect(),
         symbols: subject
+            .catalogue
             .institutions
             .data_symbols()
             .filter(|(_, bank)| selection.banks.is_empty() || selection.banks.contains(bank))
@@ -189,7 +191,7 @@ fn forced_request(subject: Subject<'_>, known: &Known, request: ScanRequest) -> 
     let forced = known.gaps.values().filter(|state| state.forced).filter_map(|state| state.key.parts());
     let periods: BTreeSet<Period> =
         forced.map(|(_, period, _)| period).filter(|period| selected.is_empty() || selected.contains(period)).collect();
-    if periods.is_empty() || subject.etls.is_empty() {
+    if periods.is_empty() || subject.catalogue.etls.is_empty() {
         return None;
     }
     Some(ScanRequest { periods: periods.into_iter().collect(), include_existing: true, ..request })

@@ -185,6 +185,9 @@ impl Found {
                 self.would_remember.insert(record.gap.clone(), Memory::default());
                 self.settled.insert(record.gap.clone());
             }
+            RecordKind::Collected(_) => {
+                self.would_remember.insert(record.gap.clone(), Memory::default());
+            }
             RecordKind::Failed { memory, .. } | RecordKind::Skipped { memory, .. } => {
                 self.would_remember.insert(record.gap.clone(), memory.clone());
             }

@@ -15,6 +15,7 @@ use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::plan::collection::Collected;
 use crate::plan::gap::GapKey;
 use crate::plan::ids::RunId;
 use crate::plan::job::{AttemptEnd, Claim, ReportKey, ReportRow};
@@ -49,6 +50,8 @@ pub(super) struct Record {
 pub(super) enum RecordKind {
     /// The report was seen. With a row, that is to be written too.
     Succeeded(Option<Box<ReportRow>>),
+    /// Windows were collected.
+    Collected(Box<Collected>),
     /// Exit 0, but the database did not say whether the report is there.
     Unverified {
         /// The report.

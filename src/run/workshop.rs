@@ -9,15 +9,17 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::ledger::Ledger;
-use crate::execute::{Executor, Task};
+use super::planning::variables_of;
+use crate::execute::{Call, Executor, Program, Task};
+use crate::plan::catalogue::Catalogue;
 use crate::plan::decision::Why;
-use crate::plan::etl::{Etl, ReportsBy};
+use crate::plan::etl::CommandSpec;
 use crate::plan::ids::{JobId, RunId};
-use crate::plan::institution::Institutions;
-use crate::plan::job::{Claim, ReportKey, ReportRow};
+use crate::plan::job::Claim;
 use crate::plan::memory::Cooldown;
-use crate::plan::planner::PlannedJob;
-use crate::plan::settings::Variables;
+use crate::plan::planner::{PlannedJob, Target};
+use crate::plan::settings::EnvFiles;
+use crate::plan::source::Collector;
 use crate::plan::template::Placeholder;
 use crate::store::Store;
 
@@ -35,12 +37,10 @@ pub(super) struct Workshop {
     pub(super) cooldown: Cooldown,
     /// What starts the programs.
     pub(super) executor: Arc<dyn Executor>,
-    /// The monitored banks.
-    pub(super) institutions: Institutions,
-    /// The ETLs.
-    pub(super) etls: Vec<Etl>,
-    /// The variables of each ETL's `env_file`, in the order of `etls`.
-    pub(super) env_files: Vec<Variables>,
+    /// The banks, ETLs and sources.
+    pub(super) catalogue: Catalogue,
+    /// The variables of `env_file`s, by path.
+    pub(super) env_files: EnvFiles,
     /// Directory for logs and workspaces.
     pub(super) state_dir: PathBuf,
     /// When the lease was last renewed.
@@ -63,124 +63,117 @@ pub(super) struct Paths {
 }
 
 impl Workshop {
-    /// The ETL of a job.
-    pub(super) fn etl(&self, job: &PlannedJob) -> &Etl {
-        &self.etls[job.gap.etl]
-    }
-
-    /// The report that a job makes.
-    pub(super) fn report_key(&self, job: &PlannedJob) -> ReportKey {
-        ReportKey {
-            bank_id: self.institutions.get(job.gap.bank).id,
-            period: job.gap.period,
-            report_type: self.etl(job).report_type.clone(),
-        }
-    }
-
     /// The files of an attempt. Names come from the configuration, which checked them, and from ids.
     pub(super) fn paths(&self, job: &PlannedJob, id: JobId, attempt: u32) -> Paths {
-        let bank = self.institutions.get(job.gap.bank);
-        let etl = self.etl(job);
         let day = self.started_at.format("%Y-%m-%d").to_string();
         let log = self.state_dir.join("logs").join(day).join(id.to_string()).join(format!("{attempt}.log"));
-        // One level: a directory is the dearest thing that a small job makes. Neither periods nor ETLs have dots in their names.
-        let work_dir = self.state_dir.join("work").join(format!("{}.{}.{}", bank.key, job.gap.period.compact(), etl.name));
-        let output = match &etl.reports {
-            ReportsBy::Etl => None,
-            ReportsBy::Orchestrator { .. } => {
-                let place = self.place(job).unwrap_or_default();
-                let extension = place.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
-                Some(work_dir.join(format!("output-{}-{attempt}{extension}", id.short())))
+        let work = self.state_dir.join("work");
+        // One level: a directory is the dearest thing that a small job makes. Names of periods, ETLs and sources have no dots.
+        match &job.target {
+            Target::Report { gap, .. } => {
+                let bank = self.catalogue.institutions.get(gap.bank);
+                let work_dir = work.join(format!("{}.{}.{}", bank.key, gap.period.compact(), self.etl(*gap).name));
+                let output = self.place(*gap).map(|place| {
+                    let extension = place.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
+                    work_dir.join(format!("output-{}-{attempt}{extension}", id.short()))
+                });
+                Paths { log, work_dir, output }
             }
-        };
-        Paths { log, work_dir, output }
-    }
-
-    /// Where the report belongs, when etl-orch puts it there.
-    pub(super) fn place(&self, job: &PlannedJob) -> Option<PathBuf> {
-        match &self.etl(job).reports {
-            ReportsBy::Etl => None,
-            ReportsBy::Orchestrator { output } => Some(PathBuf::from(output.render(|placeholder| self.fact(job, placeholder)))),
+            Target::Collection(collection) => {
+                Paths { log, work_dir: work.join(format!("source.{}", self.source(collection).id)), output: None }
+            }
         }
     }
 
-    /// The program of an attempt with everything filled in.
-    pub(super) fn task(&self, job: &PlannedJob, id: JobId, attempt: u32, claim: Claim, paths: &Paths) -> Task {
-        let etl = self.etl(job);
-        let value = |placeholder| match placeholder {
+    /// What an attempt has to do, with everything filled in. `remote` is a service's job that is to be followed further.
+    pub(super) fn task(&self, job: &PlannedJob, id: JobId, attempt: u32, held: (Claim, Option<&str>), paths: &Paths) -> Task {
+        let (claim, remote) = held;
+        let value = |placeholder| self.value(job, id, attempt, paths, placeholder);
+        match &job.target {
+            Target::Report { gap, .. } => {
+                let mut own = self.own_variables(Placeholder::OF_REPORT, id, claim, &value);
+                if paths.output.is_none() {
+                    own.remove("ETL_ORCH_OUTPUT");
+                }
+                if job.why == Why::Forced {
+                    own.insert("ETL_ORCH_FORCE".to_owned(), "1".to_owned());
+                }
+                Task::Command(self.program(&self.etl(*gap).command, own, &value, paths.log.clone()))
+            }
+            Target::Collection(collection) => match &self.source(collection).collector {
+                Collector::Command { command, .. } => {
+                    Task::Command(self.program(command, self.source_variables(id, claim, &value), &value, paths.log.clone()))
+                }
+                Collector::Http(spec) => Task::Http(Box::new(Call {
+                    spec: (**spec).clone(),
+                    values: Placeholder::OF_SOURCE.iter().map(|placeholder| (*placeholder, value(*placeholder))).collect(),
+                    resume: remote.map(str::to_owned),
+                    log: paths.log.clone(),
+                })),
+            },
+        }
+    }
+
+    /// How long an attempt may take.
+    pub(super) fn timeout(&self, job: &PlannedJob) -> Duration {
+        match &job.target {
+            Target::Report { gap, .. } => self.etl(*gap).command.timeout,
+            Target::Collection(collection) => match &self.source(collection).collector {
+                Collector::Command { command, .. } => command.timeout,
+                Collector::Http(spec) => spec.timeout,
+            },
+        }
+    }
+
+    /// A program with everything filled in. `own` is what we put into its environment; what configuration says of it goes before.
+    pub(super) fn program(
+        &self,
+        command: &CommandSpec,
+        own: BTreeMap<String, String>,
+        value: &impl Fn(Placeholder) -> String,
+        log: PathBuf,
+    ) -> Program {
+        let mut env = own;
+        env.extend(variables_of(command, &self.env_files));
+        env.extend(command.env.iter().map(|(name, template)| (name.clone(), template.render(value))));
+        Program {
+            argv: command.argv.iter().map(|template| template.render(value)).collect(),
+            cwd: command.cwd.clone(),
+            env: env.into_iter().collect(),
+            timeout: command.timeout,
+            grace: command.grace,
+            log,
+        }
+    }
+
+    /// What a program of a job finds in its environment.
+    pub(super) fn own_variables(
+        &self,
+        placeholders: &[Placeholder],
+        id: JobId,
+        claim: Claim,
+        value: &impl Fn(Placeholder) -> String,
+    ) -> BTreeMap<String, String> {
+        let named = placeholders.iter().map(|placeholder| (format!("ETL_ORCH_{}", placeholder.name().to_uppercase()), value(*placeholder)));
+        let mut own: BTreeMap<String, String> = named.collect();
+        own.insert("ETL_ORCH_FENCE".to_owned(), claim.fence.to_string());
+        own.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
+        own.insert("TRACEPARENT".to_owned(), trace_parent(self.run, id));
+        own
+    }
+
+    /// What a placeholder stands for in an attempt.
+    pub(super) fn value(&self, job: &PlannedJob, id: JobId, attempt: u32, paths: &Paths, placeholder: Placeholder) -> String {
+        match placeholder {
             Placeholder::Output => paths.output.as_deref().map(shown).unwrap_or_default(),
             Placeholder::WorkDir => shown(&paths.work_dir),
             Placeholder::JobId => id.to_string(),
             Placeholder::RunId => self.run.to_string(),
             Placeholder::Attempt => attempt.to_string(),
-            other => self.fact(job, other),
-        };
-        let mut env: BTreeMap<String, String> = Placeholder::ALL
-            .iter()
-            .filter(|placeholder| paths.output.is_some() || **placeholder != Placeholder::Output)
-            .map(|placeholder| (format!("ETL_ORCH_{}", placeholder.name().to_uppercase()), value(*placeholder)))
-            .collect();
-        env.insert("ETL_ORCH_FENCE".to_owned(), claim.fence.to_string());
-        if job.why == Why::Forced {
-            env.insert("ETL_ORCH_FORCE".to_owned(), "1".to_owned());
-        }
-        env.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
-        env.insert("TRACEPARENT".to_owned(), trace_parent(self.run, id));
-        env.extend(self.env_files[job.gap.etl].clone());
-        env.extend(etl.command.env.iter().map(|(name, template)| (name.clone(), template.render(value))));
-        Task {
-            argv: etl.command.argv.iter().map(|template| template.render(value)).collect(),
-            cwd: etl.command.cwd.clone(),
-            env: env.into_iter().collect(),
-            timeout: etl.command.timeout,
-            grace: etl.command.grace,
-            log: paths.log.clone(),
-        }
-    }
-
-    /// The row of a report that etl-orch put in its place.
-    pub(super) fn report_row(&self, job: &PlannedJob, id: JobId, attempt: u32, content: Option<String>, at: DateTime<Utc>) -> ReportRow {
-        let bank = self.institutions.get(job.gap.bank);
-        let etl = self.etl(job);
-        ReportRow {
-            key: self.report_key(job),
-            report_name: format!("{} - {} {}", etl.report_type, bank.name, job.gap.period),
-            report_description: etl
-                .description
-                .clone()
-                .unwrap_or_else(|| format!("{} of {} for fiscal {}", etl.report_type, bank.name, job.gap.period)),
-            bank_name: bank.name.clone(),
-            bank_symbol: job.data_symbol.clone(),
-            local_filepath: self.place(job).map(|place| shown(&place)).unwrap_or_default(),
-            markdown_content: content,
-            generation_date: at,
-            generated_by: concat!("etl-orch ", env!("CARGO_PKG_VERSION")).to_owned(),
-            execution_id: self.run,
-            metadata: serde_json::json!({
-                "job_id": id,
-                "attempt": attempt,
-                "etl": etl.name,
-                "sources": etl.requires,
-            }),
-        }
-    }
-
-    /// A value that is the same for every attempt of a gap.
-    fn fact(&self, job: &PlannedJob, placeholder: Placeholder) -> String {
-        let bank = self.institutions.get(job.gap.bank);
-        let etl = self.etl(job);
-        match placeholder {
-            Placeholder::BankSymbol => bank.symbol().to_owned(),
-            Placeholder::BankKey => bank.key.clone(),
-            Placeholder::BankId => bank.id.to_string(),
-            Placeholder::BankName => bank.name.clone(),
-            Placeholder::FiscalYear => job.gap.period.year().to_string(),
-            Placeholder::Quarter => job.gap.period.quarter().as_str().to_owned(),
-            Placeholder::Period => job.gap.period.compact(),
-            Placeholder::Etl => etl.name.clone(),
-            Placeholder::ReportType => etl.report_type.clone(),
-            // These belong to an attempt; configuration refuses them where only a gap is known.
-            Placeholder::Output | Placeholder::JobId | Placeholder::RunId | Placeholder::Attempt | Placeholder::WorkDir => String::new(),
+            other => match &job.target {
+                Target::Report { gap, .. } => self.report_fact(*gap, other),
+                Target::Collection(collection) => self.window_fact(collection, other),
+            },
         }
     }
 }
@@ -191,6 +184,6 @@ fn trace_parent(run: RunId, job: JobId) -> String {
     format!("00-{}-{}-01", hex(run.to_string()), &hex(job.to_string())[..16])
 }
 
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

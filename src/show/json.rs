@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::escape::escaped;
 use super::summary::{time, warnings};
+use crate::plan::catalogue::Catalogue;
 use crate::plan::decision::Why;
 use crate::plan::etl::Etl;
 use crate::plan::gap::GapKey;
-use crate::plan::institution::Institutions;
 use crate::plan::memory::{Quarantine, Rest, SkipOrder};
 use crate::plan::planner::{BreakerPlan, Gate, PlannedJob};
 use crate::plan::report::RunReport;
@@ -157,8 +157,9 @@ struct Invalid<'a> {
 ///
 /// # Errors
 /// Never in practice: every value has a JSON form.
-pub fn run_as_json(report: &RunReport, institutions: &Institutions, etls: &[Etl], exit_code: u8) -> serde_json::Result<String> {
+pub fn run_as_json(report: &RunReport, catalogue: &Catalogue, exit_code: u8) -> serde_json::Result<String> {
     let plan = &report.plan;
+    let (institutions, etls) = (&catalogue.institutions, &catalogue.etls);
     let results = report.results.as_ref();
     let summary = Summary {
         schema_version: SCHEMA_VERSION,
@@ -182,7 +183,7 @@ pub fn run_as_json(report: &RunReport, institutions: &Institutions, etls: &[Etl]
             behind_probe: plan.breakers.iter().map(|breaker| breaker.behind).sum(),
             deferred: plan.capped,
         },
-        jobs: jobs(report, institutions, etls),
+        jobs: jobs(report, catalogue),
         waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap: gap.as_str(), needs: &etls[*need].name }).collect(),
         claimed: plan.claimed.named.iter().map(|(gap, owner)| Claimed { gap: gap.as_str(), host: &owner.host, pid: owner.pid }).collect(),
         skipped: plan.skipped.named.iter().map(|(gap, order)| skipped(gap, order)).collect(),
@@ -268,17 +269,18 @@ fn availability(report: &RunReport, etls: &[Etl]) -> Vec<Availability> {
     seen
 }
 
-fn jobs<'a>(report: &'a RunReport, institutions: &'a Institutions, etls: &'a [Etl]) -> Vec<Job<'a>> {
+fn jobs<'a>(report: &'a RunReport, catalogue: &'a Catalogue) -> Vec<Job<'a>> {
     let job = |(position, job): (usize, &'a PlannedJob)| {
-        let bank = institutions.get(job.gap.bank);
-        let etl = &etls[job.gap.etl];
+        let gap = job.report()?;
+        let bank = catalogue.institutions.get(gap.bank);
+        let etl = &catalogue.etls[gap.etl];
         let result = report.results.as_ref().and_then(|results| results.jobs.get(position));
-        Job {
+        Some(Job {
             gap: job.key.as_str(),
             bank: &bank.key,
             bank_id: bank.id,
             bank_name: &bank.name,
-            period: job.gap.period.compact(),
+            period: gap.period.compact(),
             etl: &etl.name,
             report_type: &etl.report_type,
             why: match job.why {
@@ -297,7 +299,7 @@ fn jobs<'a>(report: &'a RunReport, institutions: &'a Institutions, etls: &'a [Et
                 duration_seconds: result.duration.as_secs_f64(),
                 reason: result.reason.as_deref().map(|reason| escaped(reason).into_owned()),
             }),
-        }
+        })
     };
-    report.plan.jobs.iter().enumerate().map(job).collect()
+    report.plan.jobs.iter().enumerate().filter_map(job).collect()
 }

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::escape::escaped;
+use crate::plan::catalogue::Catalogue;
 use crate::plan::census::MOST_UNMONITORED;
 use crate::plan::decision::Why;
 use crate::plan::etl::Etl;
-use crate::plan::institution::Institutions;
+use crate::plan::gap::Gap;
 use crate::plan::job::JobState;
 use crate::plan::planner::{Gate, PlannedJob};
-use crate::plan::report::{JobResult, Results, RunReport, label};
+use crate::plan::report::{JobResult, Results, RunReport};
 
 pub(super) use left_alone::time;
 
@@ -21,8 +22,8 @@ const WIDTH: usize = 80;
 const NAMED: usize = 10;
 
 /// The whole summary, ending in a newline.
-pub fn run_as_text(report: &RunReport, institutions: &Institutions, etls: &[Etl]) -> String {
-    let mut page = Page { text: String::new(), report, institutions, etls };
+pub fn run_as_text(report: &RunReport, catalogue: &Catalogue) -> String {
+    let mut page = Page { text: String::new(), report, catalogue };
     page.head();
     page.gaps();
     page.left_alone();
@@ -37,8 +38,7 @@ pub fn run_as_text(report: &RunReport, institutions: &Institutions, etls: &[Etl]
 struct Page<'a> {
     text: String,
     report: &'a RunReport,
-    institutions: &'a Institutions,
-    etls: &'a [Etl],
+    catalogue: &'a Catalogue,
 }
 
 impl Page<'_> {
@@ -61,8 +61,8 @@ impl Page<'_> {
         if let Some(run) = self.report.run {
             self.line(format!("Run: {}", run.short()));
         }
-        self.line(format!("Monitored Institutions: {}", count(self.institutions.len() as u64, "bank")));
-        for (tags, combinations) in availability(self.report, self.etls) {
+        self.line(format!("Monitored Institutions: {}", count(self.catalogue.institutions.len() as u64, "bank")));
+        for (tags, combinations) in availability(self.report, &self.catalogue.etls) {
             self.line(format!("Data Availability: {} with {tags}", count(combinations, "bank-period combination")));
         }
         if self.report.synced > 0 {
@@ -92,25 +92,25 @@ impl Page<'_> {
         let none = if plan.jobs.is_empty() && resting { ", none to be made now" } else { "" };
         self.line(format!("📋 GAPS IDENTIFIED: {what}{none}"));
         self.rule('-');
-        let mut by_bank: Vec<(usize, Vec<&PlannedJob>)> = Vec::new();
-        for job in &plan.jobs {
-            match by_bank.iter_mut().find(|(bank, _)| *bank == job.gap.bank) {
-                Some((_, jobs)) => jobs.push(job),
-                None => by_bank.push((job.gap.bank, vec![job])),
+        let mut by_bank: Vec<(usize, Vec<(Gap, &PlannedJob)>)> = Vec::new();
+        for (gap, job) in plan.jobs.iter().filter_map(|job| Some((job.report()?, job))) {
+            match by_bank.iter_mut().find(|(bank, _)| *bank == gap.bank) {
+                Some((_, jobs)) => jobs.push((gap, job)),
+                None => by_bank.push((gap.bank, vec![(gap, job)])),
             }
         }
         for (bank, jobs) in by_bank {
-            let bank = self.institutions.get(bank);
+            let bank = self.catalogue.institutions.get(bank);
             self.line("");
-            self.line(format!("{} ({}):", escaped(&bank.name), self.institutions.data_symbol(bank)));
-            for job in jobs {
+            self.line(format!("{} ({}):", escaped(&bank.name), self.catalogue.institutions.data_symbol(bank)));
+            for (gap, job) in jobs {
                 let again = if job.why == Why::Forced { " (exists; forced)" } else { "" };
                 let gate = match job.gate {
                     Gate::Open => "",
                     Gate::Probe => " (the probe)",
                     Gate::BehindProbe => " (waits for the probe)",
                 };
-                self.line(format!("  • {}: {}{again}{gate}", job.gap.period, self.etls[job.gap.etl].name));
+                self.line(format!("  • {}: {}{again}{gate}", gap.period, self.catalogue.etls[gap.etl].name));
             }
         }
     }
@@ -147,9 +147,8 @@ impl Page<'_> {
 
     fn listed(&mut self, results: &Results, title: &str, state: JobState, mark: &str) {
         let jobs = self.report.plan.jobs.iter().zip(&results.jobs).filter(|(_, result)| result.state == state);
-        let lines: Vec<String> = jobs
-            .map(|(job, result)| format!("  {mark} {}: {}", label(job, self.institutions, self.etls), escaped(&reason(result))))
-            .collect();
+        let lines: Vec<String> =
+            jobs.map(|(job, result)| format!("  {mark} {}: {}", self.catalogue.label(job), escaped(&reason(result)))).collect();
         if !lines.is_empty() {
             self.line("");
             self.line(title);

@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 
 use super::{run_as_json, run_as_text};
+use crate::plan::catalogue::Catalogue;
 use crate::plan::decision::Why;
 use crate::plan::etl::Etl;
 use crate::plan::gap::{Gap, GapKey};
 use crate::plan::institution::Institutions;
 use crate::plan::memory::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
-use crate::plan::planner::{BreakerPlan, Gate, Listed, Plan, PlannedJob};
+use crate::plan::planner::{BreakerPlan, Gate, Listed, Plan, PlannedJob, Target};
 use crate::plan::report::RunReport;
 use crate::plan::test_support::{bank, etl, plan_of};
 
@@ -42,9 +43,8 @@ fn rest(why: RestReason) -> Rest {
 
 fn job(bank: usize, gate: Gate) -> PlannedJob {
     PlannedJob {
-        gap: Gap { bank, period: "2025Q2".parse().unwrap(), etl: 1 },
+        target: Target::Report { gap: Gap { bank, period: "2025Q2".parse().unwrap(), etl: 1 }, data_symbol: String::new() },
         key: key(&format!("{}/2025Q2/key_themes", ["RY-CA", "BMO-CA", "TD-CA"][bank])),
-        data_symbol: String::new(),
         why: Why::Missing,
         gate,
         planned_fence: 0,
@@ -101,13 +101,17 @@ fn banks() -> Institutions {
     Institutions::new(vec![bank("RY-CA", 1), bank("BMO-CA", 2), bank("TD-CA", 6)])
 }
 
+fn catalogue() -> Catalogue {
+    Catalogue { institutions: banks(), etls: etls().to_vec(), ..Catalogue::default() }
+}
+
 fn etls() -> [Etl; 2] {
     [etl("call_summary", "Call Summary"), etl("key_themes", "Key Themes")]
 }
 
 /// The text without its head.
 fn text(report: &RunReport) -> String {
-    let text = run_as_text(report, &banks(), &etls());
+    let text = run_as_text(report, &catalogue());
     text.split_once("Existing Reports: 0 reports\n\n").unwrap().1.to_owned()
 }
 
@@ -145,7 +149,7 @@ fn each_gap_that_is_left_alone_is_named_with_its_reason() {
 
 #[test]
 fn json_has_the_same_facts() {
-    let mut json: serde_json::Value = serde_json::from_str(&run_as_json(&report(plan()), &banks(), &etls(), 0).unwrap()).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&run_as_json(&report(plan()), &catalogue(), 0).unwrap()).unwrap();
     let gates: Vec<&str> = json["jobs"].as_array().unwrap().iter().filter_map(|job| job["gate"].as_str()).collect();
     assert_eq!(gates, ["probe", "behind_probe", "behind_probe"]);
     assert_eq!((&json["schema_version"], &json["respooled"]), (&1.into(), &0.into()));
@@ -242,7 +246,7 @@ fn what_is_skipped_is_no_gap_and_does_not_exist_either() {
         plan.existing = existing;
         plan.skipped = listed(vec![(key("RY-CA/2025Q1/call_summary"), skip("ann", "no", None)); skipped]);
         plan.oddities.invalid_rows = invalid_rows;
-        let text = run_as_text(&report(plan), &banks(), &etls());
+        let text = run_as_text(&report(plan), &catalogue());
         text.lines().find(|line| line.contains("NO")).unwrap().to_owned()
     };
     assert_eq!(only(3, 0, 0), "✅ NO GAPS: all 3 reports that the data allows for exist");
@@ -276,9 +280,9 @@ fn an_etl_that_fails_for_everyone_may_have_no_probe() {
 #[test]
 fn what_comes_from_the_spool_is_counted_and_worth_a_word() {
     let dry = RunReport { respooled: 1, ..report(plan_of(Vec::new(), Vec::new())) };
-    assert!(run_as_text(&dry, &banks(), &etls()).contains("\nTo be recorded from the spool: 1 attempt\n"));
+    assert!(run_as_text(&dry, &catalogue()).contains("\nTo be recorded from the spool: 1 attempt\n"));
     let run = RunReport { respooled: 2, run: Some(crate::plan::ids::RunId::new(uuid::Uuid::nil())), ..dry.clone() };
-    assert!(run_as_text(&run, &banks(), &etls()).contains("\nRecorded from the spool: 2 attempts\n"));
+    assert!(run_as_text(&run, &catalogue()).contains("\nRecorded from the spool: 2 attempts\n"));
     assert!(run.is_noteworthy());
     let unchanged = report(Plan { jobs: Vec::new(), breakers: Vec::new(), ..plan() });
     assert!(!unchanged.is_noteworthy(), "what rests, is quarantined or skipped was told before");

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::plan::job::{AttemptEnd, JobState, ReportRow};
+use crate::plan::job::{AttemptEnd, JobState, Made};
 use crate::plan::memory::Memory;
 
 /// How a running job leaves that state.
@@ -15,8 +15,8 @@ pub(super) struct Ending<'a> {
     pub(super) attempt: Option<&'a AttemptEnd>,
     /// Why, unless it succeeded.
     pub(super) error: Option<&'a str>,
-    /// A report's row to be written with it.
-    pub(super) report: Option<&'a ReportRow>,
+    /// A report's row to be written with it, or what was collected.
+    pub(super) made: Made<'a>,
     /// What is to be remembered of the gap; `None` leaves that as it is.
     pub(super) memory: Option<&'a Memory>,
     /// Wall clock.
@@ -26,7 +26,7 @@ pub(super) struct Ending<'a> {
 impl<'a> Ending<'a> {
     /// An ending with the end of its last attempt.
     pub(super) fn with(state: JobState, attempt: &'a AttemptEnd) -> Self {
-        Self { state, attempt: Some(attempt), error: None, report: None, memory: None, at: attempt.ended_at }
+        Self { state, attempt: Some(attempt), error: None, made: Made::Report(None), memory: None, at: attempt.ended_at }
     }
 }
 
@@ -96,9 +96,9 @@ macro_rules! implement_store {
                 self.answered(<$adapter>::end_attempt(self, claim, end)).await
             }
 
-            async fn succeed(&self, claim: Claim, end: &AttemptEnd, report: Option<&ReportRow>) -> Result<bool> {
+            async fn succeed(&self, claim: Claim, end: &AttemptEnd, made: Made<'_>) -> Result<bool> {
                 let nothing = Memory::default();
-                let ending = Ending { report, memory: Some(&nothing), ..Ending::with(JobState::Succeeded, end) };
+                let ending = Ending { made, memory: Some(&nothing), ..Ending::with(JobState::Succeeded, end) };
                 self.answered(self.finish(claim, ending)).await
             }
 
@@ -113,7 +113,8 @@ macro_rules! implement_store {
             }
 
             async fn cancel(&self, claim: Claim, end: Option<&AttemptEnd>, reason: &str, at: DateTime<Utc>) -> Result<bool> {
-                let ending = Ending { state: JobState::Cancelled, attempt: end, error: Some(reason), report: None, memory: None, at };
+                let made = Made::Report(None);
+                let ending = Ending { state: JobState::Cancelled, attempt: end, error: Some(reason), made, memory: None, at };
                 self.answered(self.finish(claim, ending)).await
             }
 
@@ -159,6 +160,30 @@ macro_rules! implement_store {
 
             async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<FoundJob>> {
                 self.answered(<$adapter>::find_jobs(self, prefix, limit)).await
+            }
+
+            async fn source_states(&self) -> Result<Vec<SourceState>> {
+                self.answered(<$adapter>::source_states(self)).await
+            }
+
+            async fn queue(&self) -> Result<Vec<QueuedWindow>> {
+                self.answered(<$adapter>::queue(self)).await
+            }
+
+            async fn enqueue_windows(&self, source: &str, windows: &[Window], at: DateTime<Utc>) -> Result<()> {
+                self.answered(<$adapter>::enqueue_windows(self, source, windows, at)).await
+            }
+
+            async fn follow(&self, claim: Claim, attempt: u32, remote: Option<&str>) -> Result<bool> {
+                self.answered(<$adapter>::follow(self, claim, attempt, remote)).await
+            }
+
+            async fn order_source(&self, order: &SourceOrder) -> Result<bool> {
+                self.answered(<$adapter>::order_source(self, order)).await
+            }
+
+            async fn value_of(&self, query: &str) -> Result<Option<String>> {
+                self.answered(<$adapter>::value_of(self, query)).await
             }
 
             async fn close(&self) {

@@ -21,19 +21,20 @@ use chrono::{DateTime, Utc};
 pub use error::StoreError;
 
 use crate::plan::breaker::OpenBreaker;
+use crate::plan::collection::{QueuedWindow, SourceState};
 use crate::plan::etl::EtlIndex;
 use crate::plan::etl::Pool;
 use crate::plan::facts::{Candidate, CensusGroup};
 use crate::plan::gap::GapKey;
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::job::{
-    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob, RunningRun,
-    Watched,
+    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, Made, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun, Watched,
 };
 use crate::plan::memory::{GapState, Memory};
-use crate::plan::operator::{CancelAnswer, FoundJob, Order};
+use crate::plan::operator::{CancelAnswer, FoundJob, Order, SourceOrder};
 use crate::plan::period::Period;
 use crate::plan::settings::{Database, DatabaseTarget};
+use crate::plan::window::Window;
 
 /// Answer of every operation on the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -192,9 +193,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Records the end of an attempt; the job goes on running, for a retry.
     async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;
 
-    /// running -> succeeded. With `report` its row is written, or replaced, in the same transaction. The gap's past is
-    /// forgotten, and a pending `--force` answered.
-    async fn succeed(&self, claim: Claim, end: &AttemptEnd, report: Option<&ReportRow>) -> Result<bool>;
+    /// running -> succeeded. In the same transaction a report's row is written, or replaced; windows are marked as collected, and
+    /// their source's frontier and last success recorded. The gap's past is forgotten, and a pending `--force` answered.
+    async fn succeed(&self, claim: Claim, end: &AttemptEnd, made: Made<'_>) -> Result<bool>;
 
     /// running -> failed. `error` says why, in a sentence; `memory` is what is to be remembered of the gap.
     async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str, memory: &Memory) -> Result<bool>;
@@ -242,6 +243,27 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Jobs whose id begins with this text (letters a to f, digits, hyphens), newest first, at most `limit`. An empty text finds
     /// the latest jobs.
     async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<FoundJob>>;
+
+    /// The records of all sources that ever ran or were ordered upon.
+    async fn source_states(&self) -> Result<Vec<SourceState>>;
+
+    /// The queue of all sources: every window that is not collected, and those collected beyond their source's frontier. By
+    /// source, then by start.
+    async fn queue(&self) -> Result<Vec<QueuedWindow>>;
+
+    /// Puts windows into the queue of a source; those that are there stay as they are.
+    async fn enqueue_windows(&self, source: &str, windows: &[Window], at: DateTime<Utc>) -> Result<()>;
+
+    /// Records the id that a service gave to the job of an attempt, with the attempt and with the windows that the job is for;
+    /// with `None`, that no such job is to be followed any more (the attempt keeps its id).
+    async fn follow(&self, claim: Claim, attempt: u32, remote: Option<&str>) -> Result<bool>;
+
+    /// Gives an order on a source, and records it. Returns whether it changed anything.
+    async fn order_source(&self, order: &SourceOrder) -> Result<bool>;
+
+    /// Asks a user's query, which may change nothing: the first value of its first row as text; `None` where there is no row, or
+    /// the value is NULL. Truth is `true` or `false`.
+    async fn value_of(&self, query: &str) -> Result<Option<String>>;
 
     /// Ends the connections. A SQLite database is left cleanly closed: one file.
     async fn close(&self);

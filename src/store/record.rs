@@ -11,8 +11,9 @@ use super::columns::Column;
 use super::{EtlScan, Result, ScanRequest, Scanned, StoreError};
 use crate::plan::etl::EtlIndex;
 use crate::plan::facts::{AvailabilityKey, Candidate, CensusGroup};
-use crate::plan::job::{AttemptEnd, ReportRow};
+use crate::plan::job::{About, AttemptEnd, ReportRow};
 use crate::plan::outcome::Outcome;
+use crate::plan::window::Window;
 
 /// Says what was being done when the driver failed.
 pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
@@ -35,6 +36,31 @@ pub(super) fn storable_json(value: &Value) -> String {
         }
     }
     clean(value).to_string()
+}
+
+/// What a job makes or collects, as columns.
+#[derive(Default)]
+pub(super) struct AboutColumns {
+    pub(super) bank_key: Option<String>,
+    pub(super) bank_id: Option<i64>,
+    pub(super) year: Option<i32>,
+    pub(super) quarter: Option<&'static str>,
+    pub(super) window: Option<Window>,
+}
+
+impl From<&About> for AboutColumns {
+    fn from(about: &About) -> Self {
+        match about {
+            About::Report { bank_key, bank_id, period } => Self {
+                bank_key: Some(storable(bank_key).into_owned()),
+                bank_id: Some(*bank_id),
+                year: Some(period.year().into()),
+                quarter: Some(period.quarter().as_str()),
+                window: None,
+            },
+            About::Windows(window) => Self { window: Some(*window), ..Self::default() },
+        }
+    }
 }
 
 /// A count or id for a signed column. None of ours comes near the bound.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use etl_orch::execute::command::CommandExecutor;
-use etl_orch::execute::{Ended, Executor, Said, Stop, Task};
+use etl_orch::execute::{Ended, Program, Said, Stop};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -30,8 +30,8 @@ impl Bench {
         self.dir.path().join(name)
     }
 
-    pub(crate) fn task(&self, argv: &[&str]) -> Task {
-        Task {
+    pub(crate) fn task(&self, argv: &[&str]) -> Program {
+        Program {
             argv: argv.iter().map(|argument| (*argument).to_owned()).collect(),
             cwd: self.dir.path().to_owned(),
             env: Vec::new(),
@@ -41,7 +41,7 @@ impl Bench {
         }
     }
 
-    pub(crate) fn sh(&self, script: &str) -> Task {
+    pub(crate) fn sh(&self, script: &str) -> Program {
         self.task(&["sh", "-c", script])
     }
 
@@ -65,7 +65,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(task: Task) -> Self {
+    pub(crate) fn start(task: Program) -> Self {
         let (stop, asked) = watch::channel(Stop::No);
         let (say, said) = mpsc::channel(1024);
         let ended = tokio::spawn(async move { CommandExecutor.run(task, asked, say).await });
@@ -75,7 +75,7 @@ impl Running {
     pub(crate) async fn line(&mut self) -> String {
         loop {
             match within(self.said.recv()).await.expect("the child ended before it said what was awaited") {
-                Said::Spawned(_) => {}
+                Said::Spawned(_) | Said::Triggered(_) => {}
                 Said::Line(line) => return line,
             }
         }
@@ -99,7 +99,7 @@ pub(crate) async fn within<T>(wait: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, wait).await.expect("this must not take so long")
 }
 
-pub(crate) async fn run(task: Task) -> Ended {
+pub(crate) async fn run(task: Program) -> Ended {
     Running::start(task).end().await
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use etl_orch::execute::command::CommandExecutor;
-use etl_orch::execute::{End, Ended, Executor, Stop, Task};
+use etl_orch::execute::{End, Ended, Program, Stop};
 use rustix::process::{Pid, Signal};
 use tokio::sync::{mpsc, watch};
 
@@ -31,7 +31,7 @@ async fn a_signal_that_is_not_ours_is_told() {
 }
 
 /// Lets time run out after the child has said something; a machine so slow that it had not gets more time.
-async fn run_out_of_time(mut task: Task) -> Ended {
+async fn run_out_of_time(mut task: Program) -> Ended {
     task.timeout = Duration::from_millis(100);
     loop {
         let ended = run(task.clone()).await;

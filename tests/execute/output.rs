@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use etl_orch::execute::command::{CommandExecutor, MAX_LINE, TAIL_BYTES, TAIL_LINES};
-use etl_orch::execute::{End, Executor, Said, Stop};
+use etl_orch::execute::{End, Said, Stop};
 use tokio::sync::{mpsc, watch};
 
 use crate::bench::{Bench, Running, run, within};

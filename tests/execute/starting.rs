@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use etl_orch::execute::command::CommandExecutor;
-use etl_orch::execute::{End, Ended, Executor, Stop, Task};
+use etl_orch::execute::{End, Ended, Program, Stop};
 use rustix::process::Signal;
 use tokio::sync::{mpsc, watch};
 
@@ -60,7 +60,7 @@ async fn a_directory_that_is_not_there_is_named() {
     bench.script("file", "", 0o644);
     for (cwd, words) in [("none", "none does not exist; make it"), ("file", "is not a directory; correct `cwd:`")] {
         for program in ["true", "./true"] {
-            let task = Task { cwd: bench.path(cwd), ..bench.task(&[program]) };
+            let task = Program { cwd: bench.path(cwd), ..bench.task(&[program]) };
             let End::SpawnFailed(why) = run(task).await.end else { panic!("it started") };
             assert!(why.contains(words), "{why}");
         }
@@ -94,7 +94,7 @@ async fn a_stop_before_the_start_starts_nothing() {
         let (_asker, stop) = watch::channel(wish);
         let (say, mut said) = mpsc::channel(8);
         let ended = within(CommandExecutor.run(bench.sh("touch started"), stop, say)).await;
-        assert_eq!(ended, Ended { end: End::Stopped, duration: Duration::ZERO, tail: String::new(), pid: None });
+        assert_eq!(ended, Ended { end: End::Stopped, duration: Duration::ZERO, tail: String::new(), pid: None, answer: None, open: None });
         assert_eq!(said.recv().await, None);
         assert!(!bench.path("started").exists());
     }

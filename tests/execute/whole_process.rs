@@ -7,7 +7,7 @@ use std::fs;
 use std::future::Future;
 
 use etl_orch::execute::command::MAX_LOG_BYTES;
-use etl_orch::execute::{End, Task};
+use etl_orch::execute::{End, Program};
 use rustix::process::{Pid, test_kill_process};
 
 use crate::bench::{Bench, Running, is_alive, run};
@@ -90,7 +90,7 @@ fn two_hundred_attempts_leave_nothing_behind() {
                         _ => "exec true",
                     };
                     let log = bench.path(&format!("logs/{batch}/{n}.log"));
-                    Running::start(Task { log, ..bench.sh(script) })
+                    Running::start(Program { log, ..bench.sh(script) })
                 })
                 .collect();
             for attempt in attempts {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use etl_orch::plan::breaker::OpenBreaker;
+use etl_orch::plan::catalogue::Catalogue;
 use etl_orch::plan::etl::{CommandSpec, Etl, EtlIndex, Pool, ReportsBy};
 use etl_orch::plan::facts::{AvailabilityKey, Candidate};
 use etl_orch::plan::fingerprint::Fingerprint;
@@ -284,10 +285,10 @@ impl World {
                 let open = OpenBreaker { etl: name, since: at, banks: keys, etl_digest: String::new(), probed: None, probed_at: None };
                 self.breakers.insert(etl, open);
                 for job in jobs {
-                    refund(self, plan.jobs[job].gap, 1);
+                    refund(self, plan.jobs[job].report().unwrap(), 1);
                 }
             }
-            Notice::Refund(job) => refund(self, plan.jobs[job].gap, 1),
+            Notice::Refund { job, .. } => refund(self, plan.jobs[job].report().unwrap(), 1),
             Notice::Closed(etl) => {
                 self.breakers.remove(&etl);
                 let of_etl = self.missing().into_iter().filter(|gap| gap.etl == etl);
@@ -327,7 +328,8 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(world: &'a mut World, plan: &'a Plan) -> Self {
         assert!(plan.jobs.len() <= world.settings.max_jobs);
-        let schedule = Schedule::new(plan, &world.etls, &world.settings, false);
+        let catalogue = Catalogue { etls: world.etls.clone(), ..Catalogue::default() };
+        let schedule = Schedule::new(plan, &catalogue, &world.settings, false);
         Self {
             world,
             plan,
@@ -378,7 +380,7 @@ impl<'a> Run<'a> {
 
     fn start(&mut self, job: JobIndex, attempt: u32) {
         let planned = &self.plan.jobs[job];
-        let gap = planned.gap;
+        let gap = planned.report().unwrap();
         assert!(matches!((self.progress[job], attempt), (Progress::Queued, 1) | (Progress::Waiting, 2..)), "two attempts of one gap");
         self.progress[job] = Progress::Running;
         self.running.insert((self.now + Duration::from_secs(30 + (job as u64 * 7) % 60), job));
@@ -386,7 +388,7 @@ impl<'a> Run<'a> {
         assert!(self.running.len() <= self.world.settings.max_parallel);
         let etls = &self.world.etls;
         for pool in etls.iter().filter_map(|etl| etl.pool.as_ref()) {
-            let in_pool = |job: &JobIndex| etls[self.plan.jobs[*job].gap.etl].pool.as_ref() == Some(pool);
+            let in_pool = |job: &JobIndex| etls[self.plan.jobs[*job].report().unwrap().etl].pool.as_ref() == Some(pool);
             assert!(self.running.iter().filter(|(_, job)| in_pool(job)).count() <= pool.limit as usize, "{}", pool.name);
         }
         for need in &etls[gap.etl].needs {
@@ -406,7 +408,7 @@ impl<'a> Run<'a> {
         let chain = self.plan.chains.iter().find(|chain| chain.contains(&job)).unwrap();
         assert!(chain.iter().take_while(|other| **other != job).all(|other| self.progress[*other] == Progress::Over));
         let rank = |job: &JobIndex| {
-            let gap = self.plan.jobs[*job].gap;
+            let gap = self.plan.jobs[*job].report().unwrap();
             let quarters = i64::from(gap.period.year()) * 4 + gap.period.quarter() as i64;
             (if self.world.settings.order == Order::NewestFirst { -quarters } else { quarters }, gap.etl)
         };
@@ -423,7 +425,7 @@ impl<'a> Run<'a> {
         self.running.remove(&(self.now, job));
         self.ended += 1;
         let (planned, attempt) = (&self.plan.jobs[job], self.attempt[&job]);
-        let gap = planned.gap;
+        let gap = planned.report().unwrap();
         if self.world.is_pool_full(gap.etl) {
             self.progress[job] = if attempt == 1 { Progress::Queued } else { Progress::Waiting };
             let wait = Duration::from_secs(20);
@@ -460,9 +462,9 @@ impl<'a> Run<'a> {
         let under_way =
             self.plan.jobs.iter().zip(&self.progress).filter(|(_, progress)| matches!(progress, Progress::Running | Progress::Waiting));
         for (job, _) in under_way {
-            let fingerprint = self.world.fingerprint(job.gap);
-            let memory = self.world.memory(job.gap).lost(Some(&fingerprint), at);
-            self.world.remember(job.gap, memory);
+            let fingerprint = self.world.fingerprint(job.report().unwrap());
+            let memory = self.world.memory(job.report().unwrap()).lost(Some(&fingerprint), at);
+            self.world.remember(job.report().unwrap(), memory);
         }
         self.tick
     }

@@ -1,6 +1,6 @@
 //! Claims: one gap is run by one job at a time.
 
-use etl_orch::plan::job::{Claim, ClaimRequest, Claimed, NewJob};
+use etl_orch::plan::job::{Claim, ClaimRequest, Claimed, Made, NewJob};
 use etl_orch::plan::memory::{Memory, Quarantine, QuarantineReason};
 use etl_orch::plan::outcome::Outcome;
 
@@ -161,7 +161,7 @@ async fn what_is_over_holds_nothing_back(fixture: Fixture) {
         let job = queued(&*store).await;
         let claim = yes(store.claim(&ClaimRequest { at: at(second), ..wish(job.id, &report) }).await.unwrap());
         assert_eq!(claim.fence, fence);
-        assert!(store.succeed(claim, &end(1, Outcome::Succeeded), None).await.unwrap());
+        assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
     }
 }
 

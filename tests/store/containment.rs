@@ -5,7 +5,7 @@ use etl_orch::plan::breaker::OpenBreaker;
 use etl_orch::plan::fingerprint::Fingerprint;
 use etl_orch::plan::gap::GapKey;
 use etl_orch::plan::ids::RunId;
-use etl_orch::plan::job::{Claim, ClaimRequest, Claimed, NewJob, Watched};
+use etl_orch::plan::job::{Claim, ClaimRequest, Claimed, Made, NewJob, Watched};
 use etl_orch::plan::memory::{GapState, Memory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 use etl_orch::plan::operator::{CancelRequest, Order, OrderKind};
 use etl_orch::plan::outcome::Outcome;
@@ -96,7 +96,7 @@ async fn a_success_forgets(fixture: Fixture) {
         store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &Memory { rest: None, quarantine: None, ..everything() }).await.unwrap()
     );
     let second = claimed(&*store).await;
-    assert!(store.succeed(second, &end(1, Outcome::Succeeded), None).await.unwrap());
+    assert!(store.succeed(second, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
     assert_eq!(gap_state(&*store).await, None);
     assert_eq!(fixture.gap().await, ["2||"]);
     let third = queued(&*store).await;
@@ -108,7 +108,7 @@ async fn a_gap_without_a_past_is_not_listed(fixture: Fixture) {
     let store = fixture.open().await;
     let first = claimed(&*store).await;
     assert!(store.gap_states().await.unwrap().is_empty());
-    assert!(store.succeed(first, &end(1, Outcome::Succeeded), None).await.unwrap());
+    assert!(store.succeed(first, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
     assert!(store.gap_states().await.unwrap().is_empty());
     // What says nothing leaves nothing behind that a later claim would hand out.
     let second = claimed(&*store).await;

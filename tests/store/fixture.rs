@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeZone, Utc};
 use etl_orch::plan::gap::GapKey;
 use etl_orch::plan::ids::{JobId, RunId};
-use etl_orch::plan::job::{AttemptEnd, Claim, ClaimRequest, Claimed, NewJob, NewRun, Owner, ReportKey, ReportRow};
+use etl_orch::plan::job::{About, AttemptEnd, Claim, ClaimRequest, Claimed, NewJob, NewRun, Owner, ReportKey, ReportRow, Wanted};
 use etl_orch::plan::memory::{GapState, Memory, Rest, RestReason};
 use etl_orch::plan::outcome::Outcome;
 use etl_orch::plan::period::Period;
@@ -237,14 +237,16 @@ pub(crate) async fn begin_run(store: &dyn Store) -> RunId {
 }
 
 /// A job of bank 1 for 2025 Q2.
+pub(crate) fn of_bank(bank_id: i64) -> About {
+    About::Report { bank_key: "RY-CA".into(), bank_id, period: period("2025Q2") }
+}
+
 pub(crate) fn new_job(position: usize) -> NewJob {
     NewJob {
         id: JobId::new(Uuid::new_v4()),
         gap: GapKey::stored("RY-CA/2025Q2/call_summary".into()),
         etl: "call_summary".into(),
-        bank_key: "RY-CA".into(),
-        bank_id: 1,
-        period: period("2025Q2"),
+        about: of_bank(1),
         position,
         forced: false,
         fingerprint: None,
@@ -266,7 +268,7 @@ pub(crate) async fn queued(store: &dyn Store) -> NewJob {
 
 /// The wish to claim a job, of a gap that nobody has claimed before.
 pub(crate) fn wish(job: JobId, report: &ReportKey) -> ClaimRequest<'_> {
-    ClaimRequest { job, report, planned_fence: 0, pool: None, log: "log", at: at(2) }
+    ClaimRequest { job, wanted: Wanted::Report(report), planned_fence: 0, pool: None, log: "log", at: at(2) }
 }
 
 pub(crate) fn key() -> ReportKey {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use etl_orch::plan::job::{Begun, Claim, NewJob, RunCounts, RunState, RunningRun};
+use etl_orch::plan::job::{Begun, Claim, Made, NewJob, RunCounts, RunState, RunningRun};
 use etl_orch::plan::memory::Memory;
 use etl_orch::plan::outcome::Outcome;
 
-use crate::fixture::{Fixture, at, begin_run, claim, claimed, end, enqueue, new_job, owner};
+use crate::fixture::{Fixture, at, begin_run, claim, claimed, end, enqueue, new_job, of_bank, owner};
 
 crate::on_both_databases![
     a_run_is_recorded_from_beginning_to_end,
@@ -68,7 +68,7 @@ async fn jobs_are_recorded_all_or_none(fixture: Fixture) {
     let store = fixture.open().await;
     let run = begin_run(&*store).await;
     fixture.sql(&format!("CREATE UNIQUE INDEX one_bank ON {} (bank_id)", fixture.own("etl_jobs"))).await;
-    assert!(store.enqueue(run, &[NewJob { bank_id: 2, ..new_job(1) }, new_job(0), new_job(2)], "me", at(1)).await.is_err());
+    assert!(store.enqueue(run, &[NewJob { about: of_bank(2), ..new_job(1) }, new_job(0), new_job(2)], "me", at(1)).await.is_err());
     assert!(fixture.jobs().await.is_empty());
     fixture.sql(if fixture.is_sqlite() { "DROP INDEX one_bank" } else { "DROP INDEX etl_orch.one_bank" }).await;
     enqueue(&*store, run, &[]).await;
@@ -100,7 +100,7 @@ async fn attempts_follow_each_other_within_a_job(fixture: Fixture) {
 async fn a_job_succeeds(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), None).await.unwrap());
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
     assert_eq!(fixture.jobs().await, ["succeeded|"]);
     assert_eq!(fixture.attempts().await, ["1|succeeded||"]);
     assert!(store.running_jobs().await.unwrap().is_empty());
@@ -179,8 +179,8 @@ async fn nothing_changes(fixture: &Fixture, store: &dyn etl_orch::store::Store, 
     assert_eq!(store.begin_attempt(claim, 2, None, "log", at(9)).await.unwrap(), Begun::ClaimLost);
     assert!(!store.attempt_spawned(claim, 1, 1).await.unwrap());
     assert!(!store.end_attempt(claim, &end).await.unwrap());
-    assert!(!store.succeed(claim, &end, None).await.unwrap());
-    assert!(!store.succeed(claim, &end, Some(&crate::fixture::report_row())).await.unwrap());
+    assert!(!store.succeed(claim, &end, Made::Report(None)).await.unwrap());
+    assert!(!store.succeed(claim, &end, Made::Report(Some(&crate::fixture::report_row()))).await.unwrap());
     assert!(!store.fail(claim, &end, "no", &Memory::default()).await.unwrap());
     assert!(!store.skip(claim, &end, "no", &Memory::default()).await.unwrap());
     assert!(!store.cancel(claim, Some(&end), "no", at(9)).await.unwrap());

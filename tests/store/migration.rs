@@ -1,6 +1,6 @@
 //! A database that the previous version of etl-orch made and wrote.
 
-use etl_orch::plan::job::Claim;
+use etl_orch::plan::job::{Claim, Made};
 use etl_orch::plan::memory::Memory;
 use etl_orch::plan::outcome::Outcome;
 use etl_orch::store::{self, Access, StoreError};
@@ -87,7 +87,7 @@ async fn what_the_previous_version_wrote_is_kept(fixture: Fixture) {
     let found = store.find_jobs(QUEUED, 1).await.unwrap().pop().unwrap();
     let claim = claim(&*store, found.id).await;
     assert_eq!(claim, Claim { job: found.id, fence: 8 });
-    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), None).await.unwrap());
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
     assert_eq!(gap_state(&*store).await, None);
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use etl_orch::plan::gap::GapKey;
 use etl_orch::plan::ids::JobId;
-use etl_orch::plan::job::{ClaimRequest, Claimed, JobState, NewJob};
+use etl_orch::plan::job::{ClaimRequest, Claimed, JobState, Made, NewJob};
 use etl_orch::plan::memory::{Memory, SkipOrder};
 use etl_orch::plan::operator::{CancelAnswer, FoundJob, Order, OrderKind};
 use etl_orch::plan::outcome::Outcome;
@@ -152,7 +152,7 @@ async fn force_is_pending_until_a_success(fixture: Fixture) {
     assert!(store.cancel(second, None, "told to stop", at(10)).await.unwrap());
     assert_eq!(fixture.gap().await, ["2|noted|forced"]);
     let third = claimed(&*store).await;
-    assert!(store.succeed(third, &end(1, Outcome::Succeeded), None).await.unwrap());
+    assert!(store.succeed(third, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
     assert_eq!(fixture.gap().await, ["3||"]);
 }
 
@@ -174,7 +174,7 @@ async fn force_is_recorded_once_while_it_is_pending(fixture: Fixture) {
     assert_eq!(fixture.orders().await.len(), 2, "it is pending already");
     assert_eq!(store.gap_states().await.unwrap().len(), 2);
     let third = claimed(&*store).await;
-    assert!(store.succeed(third, &end(1, Outcome::Succeeded), None).await.unwrap());
+    assert!(store.succeed(third, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
     force(&*store).await;
     assert_eq!(fixture.orders().await.len(), 3);
 }

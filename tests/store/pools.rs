@@ -5,7 +5,7 @@ use std::time::Duration;
 use etl_orch::plan::etl::Pool;
 use etl_orch::plan::gap::GapKey;
 use etl_orch::plan::ids::{JobId, RunId};
-use etl_orch::plan::job::{Begun, Claim, ClaimRequest, Claimed, JobState, NewJob};
+use etl_orch::plan::job::{Begun, Claim, ClaimRequest, Claimed, JobState, Made, NewJob};
 use etl_orch::plan::memory::Memory;
 use etl_orch::plan::outcome::Outcome;
 use etl_orch::store::Store;
@@ -77,7 +77,7 @@ async fn whatever_ends_an_attempt_frees_its_place(fixture: Fixture) {
         assert_eq!(pools_in_use(&fixture).await, ["llm"]);
         let done = match position {
             0 => store.end_attempt(claim, &ended).await,
-            1 => store.succeed(claim, &end(1, Outcome::Succeeded), None).await,
+            1 => store.succeed(claim, &end(1, Outcome::Succeeded), Made::Report(None)).await,
             2 => store.fail(claim, &ended, "no", &nothing).await,
             3 => store.skip(claim, &ended, "no", &nothing).await,
             4 => store.cancel(claim, Some(&ended), "no", at(11)).await,
@@ -183,7 +183,7 @@ async fn of_many_claimers_no_more_run_than_may(fixture: Fixture) {
         enter();
         use_it(store).await;
         running.set(running.get() - 1);
-        assert!(store.succeed(claim, &end(2, Outcome::Succeeded), None).await.unwrap());
+        assert!(store.succeed(claim, &end(2, Outcome::Succeeded), Made::Report(None)).await.unwrap());
     };
     // Of each store several workers, so that its own connections race too.
     let work = &work;

@@ -1,7 +1,7 @@
 //! What was carried out already is not done again, and counts as done: whoever got no answer may ask again.
 
 use etl_orch::plan::ids::RunId;
-use etl_orch::plan::job::{Begun, Claim, ClaimRequest, Claimed, NewRun, RunCounts, RunState};
+use etl_orch::plan::job::{Begun, Claim, ClaimRequest, Claimed, Made, NewRun, RunCounts, RunState};
 use etl_orch::plan::memory::Memory;
 use etl_orch::plan::outcome::Outcome;
 use uuid::Uuid;
@@ -103,7 +103,7 @@ async fn a_job_ends_once_in_whatever_way(fixture: Fixture) {
             let (mut good, mut bad) = (good.clone(), bad.clone());
             (good.ended_at, bad.ended_at) = (at(second), at(second));
             match way {
-                0 => store.succeed(claim, &good, None).await.unwrap(),
+                0 => store.succeed(claim, &good, Made::Report(None)).await.unwrap(),
                 1 => store.fail(claim, &bad, "no", &memory).await.unwrap(),
                 2 => store.skip(claim, &bad, "no", &memory).await.unwrap(),
                 3 => store.cancel(claim, Some(&bad), "no", at(second)).await.unwrap(),
@@ -125,9 +125,9 @@ async fn a_report_is_written_once(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
     let good = end(1, Outcome::Succeeded);
-    assert!(store.succeed(claim, &good, Some(&report_row())).await.unwrap());
+    assert!(store.succeed(claim, &good, Made::Report(Some(&report_row()))).await.unwrap());
     fixture.sql("DELETE FROM aegis_reports").await;
-    assert!(store.succeed(claim, &good, Some(&report_row())).await.unwrap());
+    assert!(store.succeed(claim, &good, Made::Report(Some(&report_row()))).await.unwrap());
     assert_eq!(fixture.rows("SELECT count(*) FROM aegis_reports").await, ["0"]);
 }
 

@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::super::Task;
+use super::super::Program;
 use super::capture::Stream;
 use super::exit;
 use super::group::Leader;
@@ -30,7 +30,7 @@ pub(super) struct Spawned {
 
 /// Starts the program of `task`. The error names the program and says what to do; it never holds arguments or
 /// environment, which may be secret.
-pub(super) fn spawn(task: &Task) -> Result<Spawned, String> {
+pub(super) fn spawn(task: &Program) -> Result<Spawned, String> {
     exit::keep_exit_statuses();
     let name = task.argv.first().map_or("", String::as_str);
     let cwd = std::path::absolute(&task.cwd).unwrap_or_else(|_| task.cwd.clone());
@@ -46,7 +46,7 @@ pub(super) fn spawn(task: &Task) -> Result<Spawned, String> {
 }
 
 /// The command owns the child's ends of the pipes: it must be gone before anybody waits for their end.
-fn command(task: &Task, name: &str, program: &Path, cwd: PathBuf) -> Command {
+fn command(task: &Program, name: &str, program: &Path, cwd: PathBuf) -> Command {
     let mut command = Command::new(program);
     command
         .arg0(name)
@@ -64,7 +64,7 @@ fn pipe() -> io::Result<(Stream, PipeWriter)> {
 }
 
 /// The PATH that the child will have.
-fn path_of(task: &Task) -> Option<std::borrow::Cow<'_, OsStr>> {
+fn path_of(task: &Program) -> Option<std::borrow::Cow<'_, OsStr>> {
     match task.env.iter().rev().find(|(key, _)| key == "PATH") {
         Some((_, path)) => Some(OsStr::new(path).into()),
         None => std::env::var_os("PATH").map(Into::into),

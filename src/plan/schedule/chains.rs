@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use crate::plan::etl::{Etl, EtlIndex};
+use crate::plan::catalogue::Catalogue;
 use crate::plan::planner::Plan;
 
 use super::JobIndex;
@@ -17,6 +17,7 @@ pub(super) struct Chains {
     all: Vec<Chain>,
     chain_of: Vec<ChainIndex>,
     pools: Vec<Pool>,
+    /// The pool of each job.
     pool_of: Vec<usize>,
     /// To be looked at: their head is new, or something happened that may concern it.
     unplaced: BTreeSet<ChainIndex>,
@@ -42,7 +43,7 @@ enum State {
     Backoff { until: Duration, attempt: u32 },
 }
 
-/// The chains that are ready and whose head uses one pool. The first pool is that of ETLs without one.
+/// The chains that are ready and whose head uses one pool. The first pool is that of jobs without one.
 #[derive(Debug)]
 struct Pool {
     limit: usize,
@@ -62,8 +63,8 @@ pub(super) struct Head {
 }
 
 impl Chains {
-    pub(super) fn new(plan: &Plan, etls: &[Etl]) -> Self {
-        let (pools, pool_of) = pools(etls);
+    pub(super) fn new(plan: &Plan, catalogue: &Catalogue) -> Self {
+        let (pools, pool_of) = pools(plan, catalogue);
         let mut chain_of = vec![0; plan.jobs.len()];
         for (chain, jobs) in plan.chains.iter().enumerate() {
             for job in jobs {
@@ -144,7 +145,7 @@ impl Chains {
     }
 
     /// Puts a chain where its state belongs at `now`.
-    pub(super) fn place(&mut self, head: Head, etl: EtlIndex, gated: bool, now: Duration) {
+    pub(super) fn place(&mut self, head: Head, gated: bool, now: Duration) {
         let state = &mut self.all[head.chain].state;
         match *state {
             State::Backoff { until, .. } if until > now => {
@@ -158,7 +159,7 @@ impl Chains {
         if gated {
             self.gated.insert(head.chain);
         } else {
-            self.pools[self.pool_of[etl]].ready.insert(head.chain);
+            self.pools[self.pool_of[head.job]].ready.insert(head.chain);
         }
     }
 
@@ -194,14 +195,14 @@ impl Chains {
     }
 
     /// The attempt of a job is over; its chain, if that job was running.
-    pub(super) fn ended(&mut self, job: JobIndex, etl: EtlIndex) -> Option<ChainIndex> {
+    pub(super) fn ended(&mut self, job: JobIndex) -> Option<ChainIndex> {
         let index = *self.chain_of.get(job)?;
         let chain = &self.all[index];
         if chain.state != State::Running || chain.jobs.front() != Some(&job) {
             return None;
         }
         self.running -= 1;
-        self.pools[self.pool_of[etl]].used -= 1;
+        self.pools[self.pool_of[job]].used -= 1;
         Some(index)
     }
 
@@ -213,8 +214,8 @@ impl Chains {
     }
 
     /// The head of a chain could not begin, and nothing of its pool can before `until`.
-    pub(super) fn shut_pool(&mut self, chain: ChainIndex, etl: EtlIndex, until: Duration, attempt: u32) {
-        let pool = &mut self.pools[self.pool_of[etl]];
+    pub(super) fn shut_pool(&mut self, chain: ChainIndex, job: JobIndex, until: Duration, attempt: u32) {
+        let pool = &mut self.pools[self.pool_of[job]];
         pool.shut_until = pool.shut_until.max(until);
         self.all[chain].state = State::Ready { attempt };
         self.unplaced.insert(chain);
@@ -234,13 +235,13 @@ impl Chains {
     }
 }
 
-/// The pools by name, and that of each ETL. Where two ETLs give a pool different limits, the smaller one holds.
-fn pools(etls: &[Etl]) -> (Vec<Pool>, Vec<usize>) {
+/// The pools by name, and that of each job. Where two jobs give a pool different limits, the smaller one holds.
+fn pools(plan: &Plan, catalogue: &Catalogue) -> (Vec<Pool>, Vec<usize>) {
     let mut pools = vec![Pool { limit: usize::MAX, used: 0, ready: BTreeSet::new(), shut_until: Duration::ZERO }];
     let mut names: Vec<&str> = vec![""];
     let mut pool_of = Vec::new();
-    for etl in etls {
-        let Some(pool) = &etl.pool else {
+    for job in &plan.jobs {
+        let Some(pool) = catalogue.pool(job) else {
             pool_of.push(0);
             continue;
         };

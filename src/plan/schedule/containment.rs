@@ -1,4 +1,4 @@
-//! What the ends of a run's jobs say of their ETLs and banks: who is let go on.
+//! What the ends of a run's jobs say of their ETLs, banks and sources: who is let go on.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,8 +8,9 @@ use crate::plan::institution::BankIndex;
 use crate::plan::job::JobState;
 use crate::plan::outcome::Class;
 use crate::plan::period::Period;
-use crate::plan::planner::{Gate, Plan};
+use crate::plan::planner::{Gate, Plan, PlannedJob, Target};
 use crate::plan::settings::RunSettings;
+use crate::plan::source::SourceIndex;
 
 use super::{After, JobIndex, NotStarted, Notice};
 
@@ -27,6 +28,8 @@ pub(super) enum Verdict {
     Permanent,
     /// The ETL is set up wrongly.
     Misconfigured,
+    /// Somebody else has done it.
+    Found,
     /// Nothing.
     Nothing,
 }
@@ -37,20 +40,24 @@ impl Verdict {
         match (after, class) {
             (_, Some(Class::Configuration)) => Self::Misconfigured,
             (After::Succeed, Some(Class::Success)) => Self::Made,
-            (After::Fail, Some(Class::Transient | Class::Crash)) => Self::Exhausted,
+            (After::Succeed, None) => Self::Found,
+            (After::Fail, Some(Class::Transient | Class::Uncertain | Class::Crash)) => Self::Exhausted,
             (After::Fail, Some(Class::Permanent)) => Self::Permanent,
-            (After::Fail | After::Succeed, None | Some(Class::Success | Class::NotReady | Class::Interrupted))
-            | (After::Succeed, Some(Class::Transient | Class::Crash | Class::Permanent))
+            (After::Fail, None | Some(Class::Success))
+            | (After::Fail | After::Succeed, Some(Class::NotReady | Class::Interrupted))
+            | (After::Succeed, Some(Class::Transient | Class::Uncertain | Class::Crash | Class::Permanent))
             | (After::Skip | After::Cancel | After::Retry(_) | After::Later(_) | After::PoolFull(_), _) => Self::Nothing,
         }
     }
 }
 
-/// The breakers of all ETLs and the banks' failures.
+/// The breakers of all ETLs, the banks' failures, and how far sources got.
 #[derive(Debug)]
 pub(super) struct Containment {
     etls: Vec<Guard>,
     banks: HashMap<BankIndex, BankRecord>,
+    /// Sources of which a window was not collected: the later ones wait for it, so that there is never a hole.
+    stuck: BTreeSet<SourceIndex>,
 }
 
 #[derive(Debug)]
@@ -93,8 +100,8 @@ pub(super) enum Leave {
 impl Containment {
     pub(super) fn new(plan: &Plan, etls: usize, settings: &RunSettings) -> Self {
         let mut planned = vec![BTreeSet::new(); etls];
-        for job in &plan.jobs {
-            planned[job.gap.etl].insert(job.gap.bank);
+        for gap in plan.jobs.iter().filter_map(PlannedJob::report) {
+            planned[gap.etl].insert(gap.bank);
         }
         let guard = |(etl, banks): (EtlIndex, BTreeSet<BankIndex>)| {
             let open = plan.breakers.iter().find(|breaker| breaker.etl == etl);
@@ -107,18 +114,23 @@ impl Containment {
                 failed: Vec::new(),
             }
         };
-        Self { etls: planned.into_iter().enumerate().map(guard).collect(), banks: HashMap::new() }
+        Self { etls: planned.into_iter().enumerate().map(guard).collect(), banks: HashMap::new(), stuck: BTreeSet::new() }
     }
 
     /// Whether a job may be started, or tried again if it has `begun`.
     pub(super) fn leave(&self, plan: &Plan, job: JobIndex, begun: bool) -> Leave {
         let planned = &plan.jobs[job];
-        let etl = planned.gap.etl;
+        let gap = match &planned.target {
+            Target::Report { gap, .. } => *gap,
+            Target::Collection(collection) if self.stuck.contains(&collection.source) => return Leave::Refused(NotStarted::EarlierWindow),
+            Target::Collection(_) => return Leave::Granted,
+        };
+        let etl = gap.etl;
         let guard = &self.etls[etl];
         if guard.misconfigured {
             return Leave::Refused(NotStarted::EtlStopped(etl));
         }
-        if !begun && self.banks.get(&planned.gap.bank).is_some_and(|bank| bank.stopped) {
+        if !begun && self.banks.get(&gap.bank).is_some_and(|bank| bank.stopped) {
             return Leave::Refused(NotStarted::BankStopped);
         }
         match (guard.breaker, planned.gate) {
@@ -134,7 +146,10 @@ impl Containment {
     /// Whether that concerns other jobs.
     pub(super) fn over(&mut self, plan: &Plan, job: JobIndex) -> bool {
         let planned = &plan.jobs[job];
-        planned.gate == Gate::Probe && self.give_up_probe(planned.gap.etl)
+        match &planned.target {
+            Target::Report { gap, .. } => planned.gate == Gate::Probe && self.give_up_probe(gap.etl),
+            Target::Collection(collection) => self.stuck.insert(collection.source),
+        }
     }
 
     /// Nobody waits for the probe of an ETL any longer. Whether that concerns other jobs.
@@ -150,14 +165,21 @@ impl Containment {
     /// A job ended. What follows for the record, and whether it concerns other jobs.
     pub(super) fn ended(&mut self, plan: &Plan, job: JobIndex, verdict: Verdict) -> (Vec<Notice>, bool) {
         let planned = &plan.jobs[job];
+        let gap = match &planned.target {
+            Target::Report { gap, .. } => *gap,
+            Target::Collection(_) => {
+                let is_done = matches!(verdict, Verdict::Made | Verdict::Found);
+                return (Vec::new(), !is_done && self.over(plan, job));
+            }
+        };
         let mut notices = Vec::new();
-        let mut concerns = self.judge_bank(planned.gap.bank, planned.gap.period, verdict);
-        let guard = &mut self.etls[planned.gap.etl];
+        let mut concerns = self.judge_bank(gap.bank, gap.period, verdict);
+        let guard = &mut self.etls[gap.etl];
         match verdict {
             Verdict::Made => {
                 if guard.breaker != Breaker::Closed {
                     guard.breaker = Breaker::Closed;
-                    notices.push(Notice::Closed(planned.gap.etl));
+                    notices.push(Notice::Closed(gap.etl));
                     concerns = true;
                 }
                 guard.streak = guard.empty.clone();
@@ -167,19 +189,19 @@ impl Containment {
                 // A probe's failure is given back when the breaker closes.
                 (Breaker::Before { .. }, Gate::Probe) => {}
                 (Breaker::Here, Gate::Open | Gate::Probe | Gate::BehindProbe)
-                | (Breaker::Before { .. }, Gate::Open | Gate::BehindProbe) => notices.push(Notice::Refund(job)),
+                | (Breaker::Before { .. }, Gate::Open | Gate::BehindProbe) => notices.push(Notice::Refund { etl: gap.etl, job }),
                 (Breaker::Closed, Gate::Open | Gate::Probe | Gate::BehindProbe) => {
                     guard.failed.push(job);
-                    if guard.streak.ended(planned.gap.bank, JobState::Failed, true) {
+                    if guard.streak.ended(gap.bank, JobState::Failed, true) {
                         guard.breaker = Breaker::Here;
                         concerns = true;
                         let refund = std::mem::take(&mut guard.failed);
-                        notices.push(Notice::Opened { etl: planned.gap.etl, banks: guard.streak.banks().to_vec(), refund });
+                        notices.push(Notice::Opened { etl: gap.etl, banks: guard.streak.banks().to_vec(), refund });
                     }
                 }
             },
             Verdict::Misconfigured => concerns |= !std::mem::replace(&mut guard.misconfigured, true),
-            Verdict::Permanent | Verdict::Nothing => {}
+            Verdict::Permanent | Verdict::Found | Verdict::Nothing => {}
         }
         concerns |= self.over(plan, job);
         (notices, concerns)
@@ -191,7 +213,7 @@ impl Containment {
         match verdict {
             Verdict::Made => record.failed.clear(),
             Verdict::Exhausted | Verdict::Permanent => drop(record.failed.insert(period)),
-            Verdict::Misconfigured | Verdict::Nothing => {}
+            Verdict::Misconfigured | Verdict::Found | Verdict::Nothing => {}
         }
         !record.stopped && {
             record.stopped = record.failed.len() >= PERIODS_IN_A_ROW;

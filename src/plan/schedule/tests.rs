@@ -1,8 +1,8 @@
 use super::*;
 use crate::plan::decision::Why;
-use crate::plan::etl::Pool;
+use crate::plan::etl::{Etl, Pool};
 use crate::plan::gap::{Gap, GapKey};
-use crate::plan::planner::{BreakerPlan, Gate, PlannedJob};
+use crate::plan::planner::{BreakerPlan, Gate, PlannedJob, Target};
 use crate::plan::retry::RetryPolicy;
 use crate::plan::test_support::{etl, etl_needing, plan_of, settings};
 
@@ -15,9 +15,8 @@ fn plan(chains: &[&[EtlIndex]]) -> Plan {
     for (bank, etls) in chains.iter().enumerate() {
         positions.push((jobs.len()..jobs.len() + etls.len()).collect());
         jobs.extend(etls.iter().map(|etl| PlannedJob {
-            gap: Gap { bank, period: "2025Q2".parse().unwrap(), etl: *etl },
+            target: Target::Report { gap: Gap { bank, period: "2025Q2".parse().unwrap(), etl: *etl }, data_symbol: String::new() },
             key: GapKey::stored(format!("{bank}/{etl}")),
-            data_symbol: String::new(),
             why: Why::Missing,
             gate: Gate::Open,
             planned_fence: 0,
@@ -27,8 +26,12 @@ fn plan(chains: &[&[EtlIndex]]) -> Plan {
     plan_of(jobs, positions)
 }
 
-fn etls() -> Vec<Etl> {
-    vec![etl("a", "A"), etl_needing("b", "B", 0)]
+fn etls() -> Catalogue {
+    of_etls(vec![etl("a", "A"), etl_needing("b", "B", 0)])
+}
+
+fn of_etls(etls: Vec<Etl>) -> Catalogue {
+    Catalogue { etls, ..Catalogue::default() }
 }
 
 fn start(job: JobIndex, attempt: u32) -> Step {
@@ -137,7 +140,7 @@ fn each_class_has_its_consequence() {
 /// A plan with an open breaker of ETL 0, of which the first job of the first chain is the probe.
 fn broken_plan(chains: &[&[EtlIndex]]) -> Plan {
     let mut plan = plan(chains);
-    for job in plan.jobs.iter_mut().filter(|job| job.gap.etl == 0) {
+    for job in plan.jobs.iter_mut().filter(|job| job.report().is_some_and(|gap| gap.etl == 0)) {
         job.gate = Gate::BehindProbe;
     }
     plan.jobs[0].gate = Gate::Probe;
@@ -153,7 +156,7 @@ struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    fn new(plan: &'a Plan, etls: &[Etl], slots: usize) -> Self {
+    fn new(plan: &'a Plan, etls: &Catalogue, slots: usize) -> Self {
         Self { plan, schedule: Schedule::new(plan, etls, &settings(slots), false), now: ZERO }
     }
 
@@ -190,7 +193,7 @@ fn dropped(job: JobIndex, reason: NotStarted) -> Step {
 #[test]
 fn a_pool_is_never_used_by_more_than_its_limit() {
     let mut etls = etls();
-    etls[0].pool = Some(Pool { name: "gpu".to_owned(), limit: 1 });
+    etls.etls[0].pool = Some(Pool { name: "gpu".to_owned(), limit: 1 });
     let plan = plan(&[&[0], &[0], &[1], &[0]]);
     let mut driver = Driver::new(&plan, &etls, 4);
     assert_eq!(driver.starts(), [0, 2], "a chain whose pool is full is passed over");
@@ -205,8 +208,8 @@ fn a_pool_is_never_used_by_more_than_its_limit() {
 #[test]
 fn of_two_limits_for_a_pool_the_smaller_one_holds() {
     let mut etls = etls();
-    etls[0].pool = Some(Pool { name: "gpu".to_owned(), limit: 3 });
-    etls[1].pool = Some(Pool { name: "gpu".to_owned(), limit: 2 });
+    etls.etls[0].pool = Some(Pool { name: "gpu".to_owned(), limit: 3 });
+    etls.etls[1].pool = Some(Pool { name: "gpu".to_owned(), limit: 2 });
     let plan = plan(&[&[0], &[0], &[1], &[0]]);
     assert_eq!(Driver::new(&plan, &etls, 4).starts(), [0, 1]);
 }
@@ -311,7 +314,7 @@ fn two_probes_that_wait_for_each_other_are_not_waited_for() {
     plan.jobs[2].gate = Gate::BehindProbe; // ETL 1, before the probe of 0
     plan.jobs[3].gate = Gate::Probe;
     let apart = vec![etl("a", "A"), etl("b", "B")];
-    let mut driver = Driver::new(&plan, &apart, 2);
+    let mut driver = Driver::new(&plan, &of_etls(apart), 2);
     assert_eq!(driver.step(), dropped(0, NotStarted::Breaker(0)));
     assert_eq!(driver.step(), dropped(2, NotStarted::Breaker(1)));
     assert_eq!(driver.starts(), [1, 3]);
@@ -327,7 +330,7 @@ fn forced_jobs_pass_an_open_breaker_and_their_failures_are_given_back() {
     }
     let mut driver = Driver::new(&plan, &etls(), 1);
     assert_eq!(driver.starts(), [0]);
-    assert_eq!(driver.fail(0), [Notice::Refund(0)]);
+    assert_eq!(driver.fail(0), [Notice::Refund { etl: 0, job: 0 }]);
     assert_eq!(driver.starts(), [1]);
     assert_eq!(driver.succeed(1), [Notice::Closed(0)]);
 }
@@ -345,7 +348,7 @@ fn an_etl_that_fails_for_one_bank_after_the_other_is_left_alone() {
     assert_eq!(driver.fail(2), [Notice::Opened { etl: 0, banks: vec![0, 1], refund: vec![0, 2] }]);
     assert_eq!(driver.step(), Step::GiveUp { job: 3, reason: NotStarted::Breaker(0) });
     assert_eq!(driver.step(), Step::Wait { until: None });
-    assert_eq!(driver.fail(4), [Notice::Refund(4)]);
+    assert_eq!(driver.fail(4), [Notice::Refund { etl: 0, job: 4 }]);
     assert_eq!(driver.succeed(5), [], "another ETL");
     assert_eq!(driver.succeed(6), [Notice::Closed(0)]);
     assert_eq!(driver.step(), Step::Finished);
@@ -380,7 +383,8 @@ fn jobs_that_are_left_run_after_all_when_a_late_success_closes_the_breaker() {
 fn periods_of_a_bank(periods: &[&str], chains: Vec<Vec<usize>>) -> Plan {
     let mut plan = plan(&[&vec![0; periods.len()]]);
     for (job, period) in plan.jobs.iter_mut().zip(periods) {
-        job.gap.period = period.parse().unwrap();
+        let Target::Report { gap, .. } = &mut job.target else { unreachable!() };
+        gap.period = period.parse().unwrap();
     }
     plan.chains = chains;
     plan

@@ -16,7 +16,7 @@ impl Page<'_> {
             lines.push(format!("Deferred: {} left for the next run by max_jobs", plan.capped));
         }
         lines.extend(self.breakers());
-        lines.extend(list("Waiting", &plan.waiting, |(gap, need)| format!("{gap}: needs {}", self.etls[*need].name)));
+        lines.extend(list("Waiting", &plan.waiting, |(gap, need)| format!("{gap}: needs {}", self.catalogue.etls[*need].name)));
         lines.extend(list("Running elsewhere", &plan.claimed, |(gap, owner)| {
             format!("{gap}: pid {} on {}", owner.pid, escaped(&owner.host))
         }));
@@ -42,7 +42,7 @@ impl Page<'_> {
         let behind: u64 = breakers.iter().map(|breaker| breaker.behind).sum();
         let head = (!breakers.is_empty()).then(|| format!("Deferred: {behind} until an ETL that fails for everyone works again"));
         let line = |breaker: &BreakerPlan| {
-            let (etl, since) = (&self.etls[breaker.etl].name, time(breaker.since));
+            let (etl, since) = (&self.catalogue.etls[breaker.etl].name, time(breaker.since));
             let probe = if breaker.probe.is_some() { "1 probe" } else { "none can be the probe now" };
             let waiting = if breaker.behind == 1 { "1 waits".to_owned() } else { format!("{} wait", breaker.behind) };
             format!("  • {etl} fails for one bank after the other since {since}; {probe}, {waiting} for it")

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, FromRow, Row};
 
 use super::{DURABLE, Postgres, SMALL, reports};
 use crate::plan::etl::Pool;
-use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed};
+use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed, Wanted};
 use crate::store::Result;
 use crate::store::gap_columns::{GapStateColumns, is_held_back, select_gap, why_skipped};
 use crate::store::record::storable;
@@ -78,7 +78,7 @@ impl Postgres {
         fence: i64,
         held_back: bool,
     ) -> sqlx::Result<Option<Claimed>> {
-        let report = request.report;
+        let Wanted::Report(report) = request.wanted else { return Ok(Some(Claimed::Gone)) };
         let found = sqlx::query(AssertSqlSafe(format!(
             "WITH job AS (SELECT j.id, j.gap_key, NOT j.forced AND EXISTS (SELECT 1 FROM {} r WHERE {}) AS done,
                                  NOT j.forced AND $9 AS held_back

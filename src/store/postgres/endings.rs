@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Postgres as Driver, Row};
 
 use super::{DURABLE, Postgres, reports};
 use crate::plan::ids::JobId;
-use crate::plan::job::{AttemptEnd, Claim, JobState};
+use crate::plan::job::{AttemptEnd, Claim, JobState, Made};
 use crate::plan::memory::Memory;
 use crate::store::Result;
 use crate::store::columns::Column;
@@ -83,11 +83,11 @@ impl Postgres {
     }
 
     pub(super) async fn finish(&self, claim: Claim, ending: Ending<'_>) -> Result<bool> {
-        let columns = if ending.report.is_some() { self.columns().await?.written.as_slice() } else { &[] };
+        let columns = if let Made::Report(Some(_)) = ending.made { self.columns().await?.written.as_slice() } else { &[] };
         let mut lease = self.connections.lease().await?;
-        let done = match ending.report {
-            None => finish(&mut lease, claim, ending).await.map(|ended| ended != Ended::No),
-            Some(_) => self.finish_with_report(&mut lease, claim, ending, columns).await,
+        let done = match ending.made {
+            Made::Report(None) | Made::Collection(_) => finish(&mut lease, claim, ending).await.map(|ended| ended != Ended::No),
+            Made::Report(Some(_)) => self.finish_with_report(&mut lease, claim, ending, columns).await,
         };
         lease.settle("recording the end of a job", done)
     }
@@ -105,7 +105,7 @@ impl Postgres {
             transaction.rollback().await?;
             return Ok(ended == Ended::Before);
         }
-        if let Some(row) = ending.report {
+        if let Made::Report(Some(row)) = ending.made {
             reports::write(&mut transaction, &self.reports, columns, row).await?;
         }
         transaction.commit().await?;

@@ -12,7 +12,7 @@ use crate::plan::ids::RunId;
 use crate::plan::job::{NewJob, NewRun, RunCounts, RunState, RunningJob, RunningRun};
 use crate::store::Result;
 use crate::store::gap_columns::select_memory;
-use crate::store::record::{signed, storable, storable_json};
+use crate::store::record::{AboutColumns, signed, storable, storable_json};
 use crate::store::rows::{RunningJobColumns, RunningRunColumns};
 
 impl Postgres {
@@ -118,6 +118,7 @@ impl Postgres {
 
 async fn enqueue(connection: &mut PgConnection, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> sqlx::Result<()> {
     let texts = |text: fn(&NewJob) -> &str| jobs.iter().map(|job| storable(text(job)).into_owned()).collect::<Vec<_>>();
+    let abouts: Vec<AboutColumns> = jobs.iter().map(|job| AboutColumns::from(&job.about)).collect();
     sqlx::query(
         "INSERT INTO etl_orch.etl_jobs
              (run_id, state, queued_at, id, gap_key, etl, bank_key, bank_id, fiscal_year, quarter, position, forced, fingerprint)
@@ -128,10 +129,10 @@ async fn enqueue(connection: &mut PgConnection, run: RunId, jobs: &[NewJob], at:
     .bind(jobs.iter().map(|job| job.id.to_string()).collect::<Vec<_>>())
     .bind(texts(|job| job.gap.as_str()))
     .bind(texts(|job| &job.etl))
-    .bind(texts(|job| &job.bank_key))
-    .bind(jobs.iter().map(|job| job.bank_id).collect::<Vec<_>>())
-    .bind(jobs.iter().map(|job| i32::from(job.period.year())).collect::<Vec<_>>())
-    .bind(texts(|job| job.period.quarter().as_str()))
+    .bind(abouts.iter().map(|about| about.bank_key.clone()).collect::<Vec<_>>())
+    .bind(abouts.iter().map(|about| about.bank_id).collect::<Vec<_>>())
+    .bind(abouts.iter().map(|about| about.year).collect::<Vec<_>>())
+    .bind(abouts.iter().map(|about| about.quarter).collect::<Vec<_>>())
     .bind(jobs.iter().map(|job| signed(job.position)).collect::<Vec<_>>())
     .bind(jobs.iter().map(|job| job.forced).collect::<Vec<_>>())
     .bind(jobs.iter().map(|job| job.fingerprint.as_ref().map(|made| storable(&made.to_text()).into_owned())).collect::<Vec<_>>())

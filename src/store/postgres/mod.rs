@@ -14,6 +14,7 @@ mod migrations;
 mod orders;
 mod reports;
 mod scan;
+mod sources;
 
 use std::time::Duration;
 
@@ -28,17 +29,19 @@ use self::data_tables::DataColumns;
 use super::delegate::{Ending, implement_store};
 use super::{Access, Available, Result, ScanRequest, Scanned, StoreError};
 use crate::plan::breaker::OpenBreaker;
+use crate::plan::collection::{QueuedWindow, SourceState};
 use crate::plan::etl::Pool;
 use crate::plan::gap::GapKey;
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::job::{
-    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, JobState, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob,
+    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, JobState, Made, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob,
     RunningRun, Watched,
 };
 use crate::plan::memory::{GapState, Memory};
-use crate::plan::operator::{CancelAnswer, FoundJob, Order};
+use crate::plan::operator::{CancelAnswer, FoundJob, Order, SourceOrder};
 use crate::plan::period::Period;
 use crate::plan::settings::{ColumnName, Database, TableName};
+use crate::plan::window::Window;
 
 /// Begins a transaction whose commit has reached the disk before it returns.
 const DURABLE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on";

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::{Sqlite, begin_write, reports};
 use crate::plan::etl::Pool;
-use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed, Owner};
+use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed, Owner, Wanted};
 use crate::store::Result;
 use crate::store::gap_columns::{GapColumns, GapStateColumns, is_held_back, select_gap, why_skipped};
 use crate::store::record::{failed, rfc3339, storable};
@@ -77,7 +77,7 @@ impl Sqlite {
     }
 
     async fn ask(&self, connection: &mut SqliteConnection, request: &ClaimRequest<'_>) -> sqlx::Result<Option<Asked>> {
-        let report = request.report;
+        let Wanted::Report(report) = request.wanted else { return Ok(None) };
         sqlx::query_as(AssertSqlSafe(format!(
             "SELECT j.gap_key, j.forced, NOT j.forced AND EXISTS (SELECT 1 FROM {} WHERE {}) AS done,
                     EXISTS (SELECT 1 FROM etl_jobs o WHERE o.gap_key = j.gap_key AND o.state = 'running') AS elsewhere,

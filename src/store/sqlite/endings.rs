@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::{Driver, Sqlite, begin_write, reports};
 use crate::plan::ids::JobId;
-use crate::plan::job::{AttemptEnd, Claim, JobState};
+use crate::plan::job::{AttemptEnd, Claim, JobState, Made};
 use crate::plan::memory::Memory;
 use crate::store::Result;
 use crate::store::columns::Column;
@@ -55,7 +55,7 @@ impl Sqlite {
     }
 
     pub(super) async fn finish(&self, claim: Claim, ending: Ending<'_>) -> Result<bool> {
-        let columns = if ending.report.is_some() { self.report_columns().await? } else { &[] };
+        let columns = if let Made::Report(Some(_)) = ending.made { self.report_columns().await? } else { &[] };
         let mut connection = self.connection().await?;
         self.finish_on(&mut connection, claim, ending, columns).await.map_err(failed("recording the end of a job"))
     }
@@ -71,7 +71,7 @@ impl Sqlite {
         if !end_job(&mut transaction, claim, ending).await? {
             return has_ended(&mut transaction, claim, ending.state, ending.at).await;
         }
-        if let Some(row) = ending.report {
+        if let Made::Report(Some(row)) = ending.made {
             reports::write(&mut transaction, &self.reports, columns, row).await?;
         }
         transaction.commit().await?;

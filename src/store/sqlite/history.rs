@@ -13,7 +13,7 @@ use crate::plan::ids::RunId;
 use crate::plan::job::{NewJob, NewRun, RunCounts, RunState, RunningJob, RunningRun};
 use crate::store::Result;
 use crate::store::gap_columns::select_memory;
-use crate::store::record::{failed, rfc3339, signed, storable, storable_json};
+use crate::store::record::{AboutColumns, failed, rfc3339, signed, storable, storable_json};
 use crate::store::rows::{RunningJobColumns, RunningRunColumns};
 
 impl Sqlite {
@@ -95,14 +95,15 @@ async fn enqueue(connection: &mut SqliteConnection, run: RunId, jobs: &[NewJob],
     let rows: Vec<_> = jobs
         .iter()
         .map(|job| {
+            let about = AboutColumns::from(&job.about);
             serde_json::json!([
                 job.id,
                 job.gap.as_str(),
                 job.etl,
-                job.bank_key,
-                job.bank_id,
-                job.period.year(),
-                job.period.quarter().as_str(),
+                about.bank_key,
+                about.bank_id,
+                about.year,
+                about.quarter,
                 job.position,
                 job.forced,
                 job.fingerprint.as_ref().map(Fingerprint::to_text)

@@ -14,6 +14,7 @@ mod migrations;
 mod orders;
 mod reports;
 mod scan;
+mod sources;
 
 use std::path::PathBuf;
 
@@ -28,17 +29,19 @@ use super::columns::Column;
 use super::delegate::{Ending, implement_store};
 use super::{Access, Available, Result, ScanRequest, Scanned, StoreError};
 use crate::plan::breaker::OpenBreaker;
+use crate::plan::collection::{QueuedWindow, SourceState};
 use crate::plan::etl::Pool;
 use crate::plan::gap::GapKey;
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::job::{
-    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, JobState, NewJob, NewRun, ReportKey, ReportRow, RunCounts, RunState, RunningJob,
+    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, JobState, Made, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob,
     RunningRun, Watched,
 };
 use crate::plan::memory::{GapState, Memory};
-use crate::plan::operator::{CancelAnswer, FoundJob, Order};
+use crate::plan::operator::{CancelAnswer, FoundJob, Order, SourceOrder};
 use crate::plan::period::Period;
 use crate::plan::settings::{ColumnName, TableName};
+use crate::plan::window::Window;
 
 /// The adapter.
 #[derive(Debug)]

@@ -1,0 +1,142 @@
+//! Jobs that collect windows of sources: what fills their placeholders, and how it is seen that the data is there.
+
+use std::collections::BTreeMap;
+
+use chrono::{SecondsFormat, Utc};
+use tokio::sync::{mpsc, watch};
+
+use super::workshop::{Paths, Workshop};
+use crate::execute::{End, Ended, Stop, Task};
+use crate::plan::collection::{Collected, Collection, Seen};
+use crate::plan::ids::JobId;
+use crate::plan::job::Claim;
+use crate::plan::outcome::{Fault, Outcome};
+use crate::plan::planner::PlannedJob;
+use crate::plan::source::{Collector, Source, Verify};
+use crate::plan::template::Placeholder;
+
+/// What is said of a collection that could not be verified because the database is away.
+pub(super) const NOT_VERIFIED: &str = "its collector reports success, but the database is away; the next run verifies it";
+
+/// What became of the look at a collection.
+pub(super) enum Looked {
+    /// It is there, as far as that can be known.
+    Collected(Box<Collected>),
+    /// It is not.
+    Not(Outcome),
+    /// The database does not say.
+    Unknown,
+}
+
+impl Workshop {
+    /// The source of a collection.
+    pub(super) fn source(&self, collection: &Collection) -> &Source {
+        &self.catalogue.sources[collection.source]
+    }
+
+    /// A value that is the same for every attempt at a window.
+    pub(super) fn window_fact(&self, collection: &Collection, placeholder: Placeholder) -> String {
+        let source = self.source(collection);
+        let window = collection.window;
+        match placeholder {
+            Placeholder::Source => source.id.clone(),
+            Placeholder::WindowStart => window.start.to_rfc3339_opts(SecondsFormat::Secs, true),
+            Placeholder::WindowEnd => window.end.to_rfc3339_opts(SecondsFormat::Secs, true),
+            Placeholder::WindowYear => source.cadence.year_of(window.start).to_string(),
+            Placeholder::LookbackDays => source.lookback(window, Utc::now()).to_string(),
+            // These belong to an attempt, or to a report; configuration refuses them where they have no value.
+            Placeholder::RemoteId
+            | Placeholder::BankSymbol
+            | Placeholder::BankKey
+            | Placeholder::BankId
+            | Placeholder::BankName
+            | Placeholder::FiscalYear
+            | Placeholder::Quarter
+            | Placeholder::Period
+            | Placeholder::Etl
+            | Placeholder::ReportType
+            | Placeholder::Output
+            | Placeholder::JobId
+            | Placeholder::RunId
+            | Placeholder::Attempt
+            | Placeholder::WorkDir => String::new(),
+        }
+    }
+
+    /// What a source's program finds in its environment.
+    pub(super) fn source_variables(&self, id: JobId, claim: Claim, value: &impl Fn(Placeholder) -> String) -> BTreeMap<String, String> {
+        let mut own = self.own_variables(Placeholder::OF_SOURCE, id, claim, value);
+        own.remove("ETL_ORCH_REMOTE_ID");
+        own
+    }
+
+    /// Looks at what a collector that reports success has collected.
+    pub(super) async fn look(
+        &self,
+        job: &PlannedJob,
+        collection: &Collection,
+        (id, claim, attempt): (JobId, Claim, u32),
+        ended: &Ended,
+        paths: &Paths,
+        stop: watch::Receiver<Stop>,
+    ) -> Looked {
+        let source = self.source(collection);
+        let value = |placeholder| self.value(job, id, attempt, paths, placeholder);
+        let seen = match &source.verify {
+            None => Seen::Reported,
+            Some(Verify::Sql(query)) => {
+                let query = query.render(value);
+                match self.ledger.insist(|| self.store.value_of(&query)).await {
+                    Ok(found) if Verify::is_true(found.as_deref()) => Seen::Verified,
+                    Ok(found) => {
+                        let found = found.map_or("nothing".to_owned(), |found| format!("{found:?}"));
+                        return Looked::Not(Outcome::NoOutput(format!("reported as collected, but verify finds {found}")));
+                    }
+                    Err(error) if error.may_pass() => return Looked::Unknown,
+                    Err(error) => {
+                        let why = format!("reported as collected, but verify cannot be asked: {error}");
+                        return Looked::Not(Outcome::ReportedError { why, fault: Fault::Configuration });
+                    }
+                }
+            }
+            Some(Verify::Command(command)) => {
+                let log = paths.log.with_extension("verify.log");
+                let program = self.program(command, self.source_variables(id, claim, &value), &value, log);
+                let (said, mut hear) = mpsc::channel(1);
+                // What it prints is in its log.
+                let listen = async { while hear.recv().await.is_some() {} };
+                let (verified, ()) = tokio::join!(self.executor.run(Task::Command(program), stop, said), listen);
+                match verified.end {
+                    End::Exited(0) => Seen::Verified,
+                    End::Stopped => return Looked::Not(Outcome::Interrupted),
+                    End::SpawnFailed(why) => return Looked::Not(Outcome::SpawnFailed { why: format!("verify: {why}"), may_pass: false }),
+                    End::Exited(_)
+                    | End::Signalled(_)
+                    | End::TimedOut
+                    | End::Unseen(_)
+                    | End::Completed
+                    | End::Reported { .. }
+                    | End::Vanished => {
+                        let said = verified.tail.lines().last().map(|line| format!(": {}", line.trim())).unwrap_or_default();
+                        return Looked::Not(Outcome::NoOutput(format!("reported as collected, but verify does not find it{said}")));
+                    }
+                }
+            }
+        };
+        Looked::Collected(Box::new(collected(source, collection, seen, ended)))
+    }
+}
+
+fn collected(source: &Source, collection: &Collection, seen: Seen, ended: &Ended) -> Collected {
+    let last_line = || ended.tail.lines().rev().find(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned());
+    let message = match (&source.collector, &ended.answer) {
+        (Collector::Http(spec), Some(answer)) => spec.message_in(answer),
+        (Collector::Http(_), None) => None,
+        (Collector::Command { .. }, _) => last_line(),
+    };
+    let records = source.records.as_ref().and_then(|rule| match &ended.answer {
+        Some(answer) => rule.in_answer(answer),
+        None => rule.in_lines(&ended.tail),
+    });
+    Collected { source: source.id.clone(), window: collection.window, seen, records, message }
+}

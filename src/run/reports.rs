@@ -1,0 +1,108 @@
+//! Jobs that make reports: what they are called, where their reports belong, and the rows that say so.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+
+use super::workshop::{Workshop, shown};
+use crate::plan::etl::{Etl, EtlIndex, ReportsBy};
+use crate::plan::gap::Gap;
+use crate::plan::ids::JobId;
+use crate::plan::job::{ReportKey, ReportRow};
+use crate::plan::settings::Variables;
+use crate::plan::template::Placeholder;
+
+use super::planning::variables_of;
+
+impl Workshop {
+    /// The ETL of a gap.
+    pub(super) fn etl(&self, gap: Gap) -> &Etl {
+        &self.catalogue.etls[gap.etl]
+    }
+
+    /// The variables of an ETL's `env_file`.
+    pub(super) fn variables(&self, etl: EtlIndex) -> Variables {
+        variables_of(&self.catalogue.etls[etl].command, &self.env_files)
+    }
+
+    /// The report that fills a gap.
+    pub(super) fn report_key(&self, gap: Gap) -> ReportKey {
+        ReportKey {
+            bank_id: self.catalogue.institutions.get(gap.bank).id,
+            period: gap.period,
+            report_type: self.etl(gap).report_type.clone(),
+        }
+    }
+
+    /// Where the report belongs, when etl-orch puts it there.
+    pub(super) fn place(&self, gap: Gap) -> Option<PathBuf> {
+        match &self.etl(gap).reports {
+            ReportsBy::Etl => None,
+            ReportsBy::Orchestrator { output } => Some(PathBuf::from(output.render(|placeholder| self.report_fact(gap, placeholder)))),
+        }
+    }
+
+    /// The row of a report that etl-orch put in its place.
+    pub(super) fn report_row(
+        &self,
+        gap: Gap,
+        data_symbol: &str,
+        id: JobId,
+        attempt: u32,
+        content: Option<String>,
+        at: DateTime<Utc>,
+    ) -> ReportRow {
+        let bank = self.catalogue.institutions.get(gap.bank);
+        let etl = self.etl(gap);
+        ReportRow {
+            key: self.report_key(gap),
+            report_name: format!("{} - {} {}", etl.report_type, bank.name, gap.period),
+            report_description: etl
+                .description
+                .clone()
+                .unwrap_or_else(|| format!("{} of {} for fiscal {}", etl.report_type, bank.name, gap.period)),
+            bank_name: bank.name.clone(),
+            bank_symbol: data_symbol.to_owned(),
+            local_filepath: self.place(gap).map(|place| shown(&place)).unwrap_or_default(),
+            markdown_content: content,
+            generation_date: at,
+            generated_by: concat!("etl-orch ", env!("CARGO_PKG_VERSION")).to_owned(),
+            execution_id: self.run,
+            metadata: serde_json::json!({
+                "job_id": id,
+                "attempt": attempt,
+                "etl": etl.name,
+                "sources": etl.requires,
+            }),
+        }
+    }
+
+    /// A value that is the same for every attempt of a gap.
+    pub(super) fn report_fact(&self, gap: Gap, placeholder: Placeholder) -> String {
+        let bank = self.catalogue.institutions.get(gap.bank);
+        let etl = self.etl(gap);
+        match placeholder {
+            Placeholder::BankSymbol => bank.symbol().to_owned(),
+            Placeholder::BankKey => bank.key.clone(),
+            Placeholder::BankId => bank.id.to_string(),
+            Placeholder::BankName => bank.name.clone(),
+            Placeholder::FiscalYear => gap.period.year().to_string(),
+            Placeholder::Quarter => gap.period.quarter().as_str().to_owned(),
+            Placeholder::Period => gap.period.compact(),
+            Placeholder::Etl => etl.name.clone(),
+            Placeholder::ReportType => etl.report_type.clone(),
+            // These belong to an attempt, or to a source; configuration refuses them where they have no value.
+            Placeholder::Output
+            | Placeholder::JobId
+            | Placeholder::RunId
+            | Placeholder::Attempt
+            | Placeholder::WorkDir
+            | Placeholder::Source
+            | Placeholder::WindowStart
+            | Placeholder::WindowEnd
+            | Placeholder::WindowYear
+            | Placeholder::LookbackDays
+            | Placeholder::RemoteId => String::new(),
+        }
+    }
+}
