@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::catalogue::Catalogue;
+use super::collection::Collected;
 use super::gap::GapKey;
 use super::ids::{JobId, RunId};
 use super::job::{JobState, RunCounts};
@@ -76,6 +77,8 @@ pub struct JobResult {
     pub duration: Duration,
     /// Why, unless it succeeded.
     pub reason: Option<String>,
+    /// What it collected, where that is what it was for.
+    pub collected: Option<Collected>,
 }
 
 impl Results {
@@ -134,6 +137,7 @@ mod tests {
             exhausted: false,
             duration: Duration::from_secs(seconds),
             reason: None,
+            collected: None,
         };
         let plan = plan_of(vec![job(0), job(0), job(1)], Vec::new());
         let results = Results { jobs: vec![result(600), result(754), result(9999)], ..Results::default() };

@@ -75,6 +75,8 @@ pub(super) struct Report {
     pub(super) held: Option<Held>,
     /// What is remembered of the gap now, and under which fence, where the job failed.
     pub(super) remembered: Option<(i64, Memory)>,
+    /// What it collected.
+    pub(super) collected: Option<Collected>,
     /// Whether its end waits in the spool.
     pub(super) spooled: bool,
     /// Why no attempt could be begun, so that there is no use in beginning others.
@@ -125,6 +127,7 @@ impl Workshop {
             reason,
             held: None,
             remembered: None,
+            collected: None,
             spooled: false,
             trouble: None,
         };
@@ -202,6 +205,10 @@ impl Workshop {
         if after == After::Succeed {
             clear(&paths.work_dir);
         }
+        let collected = match &verdict {
+            Verdict::Collected(collected) => Some((**collected).clone()),
+            Verdict::Outcome(_) | Verdict::Published(..) | Verdict::Unverified(_) | Verdict::Unlooked => None,
+        };
         let remembered = match record.kind {
             RecordKind::Failed { memory, .. } if memory != held.memory => Some((held.claim.fence, memory)),
             RecordKind::Failed { .. }
@@ -214,7 +221,7 @@ impl Workshop {
         };
         let held = matches!(after, After::Retry(_)).then(|| Held { remote: ended.open.clone(), ..held });
         let trouble = if spooled { self.ledger.hopeless() } else { None };
-        Ok(Report { class: Some(class), held, remembered, spooled, trouble, ..report(after, reason) })
+        Ok(Report { class: Some(class), held, remembered, collected, spooled, trouble, ..report(after, reason) })
     }
 
     /// What is to be recorded of an attempt's end.

@@ -128,6 +128,7 @@ impl<'a> Dispatch<'a> {
                     exhausted: false,
                     duration: Duration::ZERO,
                     reason: None,
+                    collected: None,
                 },
                 held: None,
                 since: None,
@@ -258,10 +259,11 @@ impl<'a> Dispatch<'a> {
     }
 
     fn ended(&mut self, report: Report) {
-        let Report { job, attempt, after, class, reason, held, remembered, spooled, trouble } = report;
+        let Report { job, attempt, after, class, reason, held, remembered, collected, spooled, trouble } = report;
         let live = &mut self.jobs[job];
         live.held = held;
         live.is_at_work = false;
+        live.result.collected = collected;
         if class.is_some() {
             live.result.attempts = attempt;
         }

@@ -1,13 +1,12 @@
 //! The clock is wrong, and each time in another way.
 
-use std::fs;
-use std::path::PathBuf;
 use std::thread::sleep;
 
 use crate::convergence::converges;
 use crate::kills::{kill_both, kill_guard, kill_orchestrator};
 use crate::room::Room;
 use crate::scene::Scene;
+use crate::support::clock::clock;
 
 /// Runs at another time, for each seed.
 const STEPS: u64 = 10;
@@ -69,25 +68,14 @@ chaos! {
 }
 
 /// The variables under which a process sees a time that is off, by something else than the time before.
-fn wrong_clock(scene: &mut Scene) -> [(&'static str, String); 3] {
+fn wrong_clock(scene: &mut Scene) -> [(&'static str, String); 4] {
     let offset = OFFSETS[usize::try_from(scene.tally.faults).expect("few") % OFFSETS.len()];
     scene.tally.faults += 1;
-    [
-        ("LD_PRELOAD", library().display().to_string()),
-        ("FAKETIME", offset.to_owned()),
-        // A clock that is set does not change how long things take.
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-    ]
+    clock(offset)
 }
 
 /// Whoever starts under a wrong clock believes it; else these tests would show nothing.
 fn the_clock_was_wrong(scene: &Scene) {
     let days = scene.sql("SELECT DISTINCT substr(CAST(started_at AS text), 1, 10) FROM etl_runs");
     assert!(days.len() > 2, "the days on which runs began: {days:?}");
-}
-
-fn library() -> PathBuf {
-    let directories = fs::read_dir("/usr/lib").expect("/usr/lib").flatten().map(|entry| entry.path());
-    let mut found = directories.map(|directory| directory.join("faketime/libfaketime.so.1")).filter(|path| path.exists());
-    found.next().expect("libfaketime is needed by this test: apt-get install faketime")
 }

@@ -1,5 +1,6 @@
 //! What the tests of the real binary share: a world of its own for each test, on either database.
 
+pub(crate) mod clock;
 pub(crate) mod postgres;
 pub(crate) mod world;
 
