@@ -172,7 +172,7 @@ async fn dry_run(global: &Global, args: &RunArgs, request: &Request) -> Result<E
     let report = invocation.dry_run().await;
     store.close().await;
     let report = report?;
-    let exit = if args.detailed_exit_code && report.plan.gaps() > 0 { Exit::GapsFound } else { Exit::Success };
+    let exit = if args.detailed_exit_code && report.plan.has_gaps() { Exit::GapsFound } else { Exit::Success };
     print(global, request, &report, exit)?;
     Ok(exit)
 }

@@ -1,16 +1,33 @@
 //! From what is known of a source to what a run does about it: pure functions over half-open windows (specification §8).
+//!
+//! What is missing is what lies between a source's frontier and the end of the last window that is due. What of it is not in the
+//! queue yet is new to it; what is in the queue and not collected makes jobs.
+
+mod added;
+mod jobs;
+mod lateness;
+mod missing;
+mod recorded;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::collection::{QueuedWindow, SourcePlan, SourceState};
-use super::fingerprint::Fingerprint;
+pub use self::added::add;
+use self::jobs::{Row, deal};
+use self::missing::Missing;
+pub use self::recorded::record;
+use super::collection::{QueuedWindow, SourcePlan, SourceStanding, SourceState};
+use super::fingerprint::{self, Fingerprint};
 use super::gap::GapKey;
 use super::job::Owner;
-use super::memory::GapState;
+use super::memory::{GapState, Standing};
 use super::selection::Selection;
-use super::source::Source;
+use super::source::{Source, SourceIndex};
+use super::window::Window;
+
+/// No run puts more windows of a source into the queue; the next one goes on.
+const MOST_NEW: usize = 10_000;
 
 /// What is known when the sources are planned.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +36,7 @@ pub struct SourceFacts<'a> {
     pub now: DateTime<Utc>,
     /// The records of sources, by id; those that never ran have none.
     pub states: &'a HashMap<String, SourceState>,
-    /// The queue: every window that is not collected, and those collected beyond a frontier. By source, oldest first.
+    /// The queue: every window that is not collected, and those collected beyond a frontier.
     pub queue: &'a [QueuedWindow],
     /// Gaps that have a past.
     pub gaps: &'a HashMap<GapKey, GapState>,
@@ -27,16 +44,109 @@ pub struct SourceFacts<'a> {
     pub running: &'a HashMap<GapKey, Owner>,
 }
 
-/// What a run does about the sources in its selection, in order of declaration, with at most `most` jobs in all.
+/// What a run does about the sources in its selection, in order of declaration, with at most `most` jobs in all. `digests` are
+/// those of [`fingerprint::of_source`], for each source.
 #[must_use]
 pub fn plan(sources: &[Source], selection: &Selection, digests: &[String], facts: SourceFacts<'_>, most: usize) -> Vec<SourcePlan> {
-    let _ = (sources, selection, digests, facts, most);
-    Vec::new()
+    let mut looked: Vec<Looked> = Vec::new();
+    for (index, source) in sources.iter().enumerate().filter(|(index, _)| selection.has_source(*index)) {
+        let digest = digests.get(index).map_or("", String::as_str);
+        looked.push(look(index, source, selection, &fingerprint(source, digest, facts.now), facts));
+    }
+    let turns = deal(&looked.iter().map(|looked| looked.jobs.len()).collect::<Vec<_>>(), most);
+    looked.into_iter().zip(turns).map(|(looked, jobs)| looked.finish(jobs)).collect()
 }
 
 /// What a failure of a source depends on: a window that became due since is new data (specification §9).
 #[must_use]
-pub fn fingerprint(source: &Source, etl_digest: &str, now: DateTime<Utc>) -> Fingerprint {
-    let _ = (source, now);
-    Fingerprint { sources: String::new(), etl: etl_digest.to_owned() }
+pub fn fingerprint(source: &Source, digest: &str, now: DateTime<Utc>) -> Fingerprint {
+    let due = due_end(source, now).timestamp().to_string();
+    Fingerprint { sources: fingerprint::digest([due.as_str()]), etl: digest.to_owned() }
 }
+
+/// A window is due when it ended here or before.
+fn due_by(source: &Source, now: DateTime<Utc>) -> DateTime<Utc> {
+    let lag = TimeDelta::from_std(source.lag).unwrap_or(TimeDelta::MAX);
+    now.checked_sub_signed(lag).unwrap_or(DateTime::<Utc>::MIN_UTC)
+}
+
+/// The end of the last window that is due.
+fn due_end(source: &Source, now: DateTime<Utc>) -> DateTime<Utc> {
+    source.cadence.starting_at_or_before(due_by(source, now))
+}
+
+/// A source that was looked at by itself, before jobs are shared out among all.
+struct Looked {
+    plan: SourcePlan,
+    jobs: Vec<jobs::Group>,
+}
+
+fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint: &Fingerprint, facts: SourceFacts<'_>) -> Looked {
+    let key = GapKey::source(&source.id);
+    let gap = facts.gaps.get(&key);
+    let state = facts.states.get(&source.id).cloned();
+    let state = state.unwrap_or_else(|| SourceState { source: source.id.clone(), ..SourceState::default() });
+    let missing = Missing::find(source, &state, facts.queue, facts.now);
+    let is_named = selection.force && selection.sources.contains(&index);
+    let again = if is_named { missing.again() } else { Vec::new() };
+    let is_overridden = selection.force || missing.is_requested();
+    let standing = match (&state.paused, gap.and_then(|gap| gap.skip.as_ref()).filter(|order| order.holds(facts.now))) {
+        (Some(pause), _) => SourceStanding::Paused(pause.clone()),
+        (None, Some(order)) => SourceStanding::Skipped(order.clone()),
+        (None, None) if missing.is_none() && again.is_empty() => SourceStanding::UpToDate,
+        (None, None) => match (facts.running.get(&key), gap) {
+            (Some(owner), _) => SourceStanding::Claimed(owner.clone()),
+            (None, Some(gap)) if !is_overridden => match gap.memory.standing(facts.now, Some(fingerprint)) {
+                Standing::Quarantined(quarantine) => SourceStanding::Quarantined(quarantine),
+                Standing::Resting(rest) => SourceStanding::CoolingDown(rest),
+                Standing::Free => SourceStanding::Due,
+            },
+            (None, _) => SourceStanding::Due,
+        },
+    };
+    let is_due = standing == SourceStanding::Due;
+    let new: Vec<Window> = if is_due { missing.new().take(MOST_NEW).collect() } else { Vec::new() };
+    let again = if is_due { again } else { Vec::new() };
+    let jobs = if is_due { jobs::groups(source, rows(&missing, &new, &again)) } else { Vec::new() };
+    let plan = SourcePlan {
+        source: index,
+        standing,
+        new,
+        again,
+        jobs: Vec::new(),
+        behind: missing.count(),
+        missing: missing.span(),
+        left: 0,
+        next_due: missing.next_due(),
+        lateness: lateness::of(source, &state, gap, &missing, facts.now),
+        error: gap.and_then(|gap| gap.memory.error.clone()),
+        failed_runs: gap.map_or(0, |gap| gap.memory.failed_runs),
+        state,
+    };
+    Looked { plan, jobs }
+}
+
+/// Everything that is to be collected, oldest first.
+fn rows(missing: &Missing<'_>, new: &[Window], again: &[Window]) -> Vec<Row> {
+    let queued = missing.queued.iter().map(|row| Row { window: row.window, remote: row.remote.clone(), is_behind: true });
+    let new = new.iter().map(|window| Row { window: *window, remote: None, is_behind: true });
+    let again = again.iter().map(|window| Row { window: *window, remote: None, is_behind: false });
+    let mut rows: Vec<Row> = queued.chain(new).chain(again).collect();
+    rows.sort_by_key(|row| row.window);
+    rows
+}
+
+impl Looked {
+    /// The plan, when so many of its jobs are made in this run.
+    fn finish(self, jobs: usize) -> SourcePlan {
+        let Self { mut plan, jobs: mut groups } = self;
+        groups.truncate(jobs);
+        let made: u64 = groups.iter().map(|group| group.behind).sum();
+        plan.left = if plan.standing == SourceStanding::Due { plan.behind.saturating_sub(made) } else { 0 };
+        plan.jobs = groups.into_iter().map(|group| group.collection(plan.source)).collect();
+        plan
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -123,6 +123,9 @@ pub struct SourcePlan {
     pub standing: SourceStanding,
     /// Windows that are to be put in the queue, oldest first.
     pub new: Vec<Window>,
+    /// Windows that are to be collected again, as `--force` names their source: the run gives that as an order to the queue
+    /// before its jobs begin.
+    pub again: Vec<Window>,
     /// The jobs, oldest first.
     pub jobs: Vec<Collection>,
     /// Windows that are due and were not collected: queued or not, to be collected in this run or not.
@@ -141,15 +144,16 @@ pub struct SourcePlan {
     pub failed_runs: u32,
 }
 
-/// What is done about a source. The first that applies, in this order.
+/// What is done about a source. The first that applies, in this order: what an operator ordered is said even when nothing is
+/// due. A window that an operator asked for, and `--force`, override quarantine and rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceStanding {
-    /// Nothing is due.
-    UpToDate,
     /// An operator has paused it.
     Paused(Pause),
     /// An operator has cancelled its job, or wants it left alone.
     Skipped(SkipOrder),
+    /// Nothing is to be collected.
+    UpToDate,
     /// Somebody else is collecting it now.
     Claimed(Owner),
     /// It failed so that trying again helps only once something has changed.
@@ -160,7 +164,8 @@ pub enum SourceStanding {
     Due,
 }
 
-/// Whether a source is behind for too long, by the end of what was collected last.
+/// Whether a source is behind for too long, by the end of what was collected last; where nothing ever was, by the begin of the
+/// oldest window that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lateness {
     /// It is not.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::outcome::ExitCodes;
 use super::retry::RetryPolicy;
-use super::template::Template;
+use super::template::{Placeholder, Template};
 
 /// Position of an ETL in the order of declaration, which is its order in a chain.
 pub type EtlIndex = usize;
@@ -81,6 +81,13 @@ pub struct CommandSpec {
     pub timeout: Duration,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
+}
+
+impl CommandSpec {
+    /// The placeholders in its arguments and variables.
+    pub fn placeholders(&self) -> impl Iterator<Item = Placeholder> {
+        self.argv.iter().chain(self.env.iter().map(|(_, value)| value)).flat_map(Template::placeholders)
+    }
 }
 
 /// Without the values of arguments and variables: configuration may have put secrets into them.

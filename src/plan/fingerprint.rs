@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::etl::{Etl, ReportsBy};
-use super::settings::Variables;
+use super::etl::{CommandSpec, Etl, ReportsBy};
+use super::settings::{EnvFiles, Variables};
+use super::source::{Collector, HttpSpec, RequestSpec, Source, Verify};
 
 /// The sources of a gap and its ETL, as digests: configuration may hold secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,27 +55,88 @@ pub fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 /// The digest of all that configuration says on how an ETL makes its report. `variables` are those of its `env_file`.
 #[must_use]
 pub fn of_etl(etl: &Etl, variables: &Variables) -> String {
-    let command = &etl.command;
-    let mut texts = vec![
-        etl.version.clone().unwrap_or_default(),
-        command.cwd.to_string_lossy().into_owned(),
-        format!("{:?}", command.timeout),
-        format!("{:?}", etl.exit_codes),
-        match &etl.reports {
-            ReportsBy::Etl => String::new(),
-            ReportsBy::Orchestrator { output } => output.to_string(),
-        },
-    ];
-    // Each list begins with its length: an entry that moves from one to the next is a change.
-    let mut list = |entries: Vec<String>| {
-        texts.push(entries.len().to_string());
-        texts.extend(entries);
-    };
-    list(etl.requires.clone());
-    list(command.argv.iter().map(ToString::to_string).collect());
-    list(command.env.iter().flat_map(|(name, value)| [name.clone(), value.to_string()]).collect());
-    list(variables.iter().flat_map(|(name, value)| [name.clone(), value.clone()]).collect());
-    digest(texts.iter().map(String::as_str))
+    let mut said = Said::default();
+    said.text(etl.version.clone().unwrap_or_default());
+    said.command(&etl.command, Some(variables));
+    said.text(format!("{:?}", etl.exit_codes));
+    said.text(match &etl.reports {
+        ReportsBy::Etl => String::new(),
+        ReportsBy::Orchestrator { output } => output.to_string(),
+    });
+    said.list(etl.requires.clone());
+    said.digest()
+}
+
+/// The digest of all that configuration says on how a source is collected and verified; not of when, and how often it is tried.
+#[must_use]
+pub fn of_source(source: &Source, env_files: &EnvFiles) -> String {
+    let variables = |command: &CommandSpec| command.env_file.as_ref().and_then(|path| env_files.get(path));
+    let mut said = Said::default();
+    said.text(source.version.clone().unwrap_or_default());
+    match &source.collector {
+        Collector::Command { command, exit_codes } => {
+            said.text("command".to_owned());
+            said.command(command, variables(command));
+            said.text(format!("{exit_codes:?}"));
+        }
+        Collector::Http(http) => {
+            said.text("http".to_owned());
+            said.http(http);
+        }
+    }
+    match &source.verify {
+        None => said.text(String::new()),
+        Some(Verify::Sql(query)) => said.list(vec!["sql".to_owned(), query.to_string()]),
+        Some(Verify::Command(command)) => {
+            said.text("command".to_owned());
+            said.command(command, variables(command));
+        }
+    }
+    said.digest()
+}
+
+/// What configuration says of something, text by text.
+#[derive(Default)]
+struct Said(Vec<String>);
+
+impl Said {
+    fn text(&mut self, text: String) {
+        self.0.push(text);
+    }
+
+    /// A list begins with its length: an entry that moves from one to the next is a change.
+    fn list(&mut self, entries: Vec<String>) {
+        self.0.push(entries.len().to_string());
+        self.0.extend(entries);
+    }
+
+    fn command(&mut self, command: &CommandSpec, variables: Option<&Variables>) {
+        self.text(command.cwd.to_string_lossy().into_owned());
+        self.text(format!("{:?}", command.timeout));
+        self.list(command.argv.iter().map(ToString::to_string).collect());
+        self.list(command.env.iter().flat_map(|(name, value)| [name.clone(), value.to_string()]).collect());
+        self.list(variables.into_iter().flatten().flat_map(|(name, value)| [name.clone(), value.clone()]).collect());
+    }
+
+    fn http(&mut self, http: &HttpSpec) {
+        self.request(Some(&http.trigger));
+        self.request(Some(&http.status));
+        self.request(http.cancel.as_ref());
+        self.list(vec![http.job_id.clone(), http.state.clone()]);
+        self.list(http.succeeded.clone());
+        self.list(http.failed.clone());
+        self.text(format!("{:?} {:?} {:?}", http.timeout, http.request_timeout, http.ca_file));
+    }
+
+    fn request(&mut self, request: Option<&RequestSpec>) {
+        let Some(request) = request else { return self.list(Vec::new()) };
+        self.list(vec![format!("{:?}", request.method), request.url.to_string(), format!("{:?}", request.json)]);
+        self.list(request.headers.iter().flat_map(|(name, value)| [name.clone(), value.to_string()]).collect());
+    }
+
+    fn digest(&self) -> String {
+        digest(self.0.iter().map(String::as_str))
+    }
 }
 
 #[cfg(test)]
@@ -83,8 +145,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::plan::body::Body;
     use crate::plan::outcome::ExitCodes;
-    use crate::plan::test_support::etl;
+    use crate::plan::source::{Method, Rate};
+    use crate::plan::template::{Placeholder, Template};
+    use crate::plan::test_support::{etl, source};
 
     #[test]
     fn what_was_stored_is_read_again_and_nothing_else_is() {
@@ -130,5 +195,105 @@ mod tests {
         other.warn_after = Some(Duration::from_secs(1));
         other.description = Some("words".to_owned());
         assert_eq!(of_etl(&plain, &Variables::new()), of_etl(&other, &Variables::new()));
+    }
+
+    fn template(text: &str) -> Template {
+        Template::parse(text, Placeholder::OF_SOURCE).unwrap()
+    }
+
+    fn http() -> HttpSpec {
+        let request = |method, url| RequestSpec { method, url: template(url), headers: Vec::new(), json: None };
+        HttpSpec {
+            trigger: request(Method::Post, "https://etl/trigger"),
+            job_id: "/job_id".to_owned(),
+            status: request(Method::Get, "https://etl/status/{remote_id}"),
+            every: Duration::from_secs(10),
+            state: "/status".to_owned(),
+            succeeded: vec!["completed".to_owned()],
+            failed: vec!["failed".to_owned()],
+            message: None,
+            progress: None,
+            total: None,
+            cancel: None,
+            request_timeout: Duration::from_secs(30),
+            timeout: Duration::from_secs(600),
+            rate: Rate { requests: 10, per: Duration::from_secs(60) },
+            ca_file: None,
+        }
+    }
+
+    fn of_http(http: HttpSpec) -> Source {
+        Source { collector: Collector::Http(Box::new(http)), ..source("house") }
+    }
+
+    #[test]
+    fn whatever_says_how_a_source_is_collected_is_in_the_digest() {
+        let changed = |change: fn(&mut HttpSpec)| {
+            let mut http = http();
+            change(&mut http);
+            of_http(http)
+        };
+        let sources = [
+            source("house"),
+            Source { version: Some("2".to_owned()), ..source("house") },
+            Source { verify: Some(Verify::Sql(template("select 1"))), ..source("house") },
+            Source { verify: Some(Verify::Command(etl("", "").command)), ..source("house") },
+            of_http(http()),
+            changed(|http| http.trigger.method = Method::Put),
+            changed(|http| http.trigger.url = template("https://elsewhere")),
+            changed(|http| http.trigger.headers = vec![("X-API-Key".to_owned(), template("one"))]),
+            changed(|http| http.trigger.headers = vec![("X-API-Key".to_owned(), template("two"))]),
+            changed(|http| http.trigger.json = Some(Body::Text(template("{window_year}")))),
+            changed(|http| http.status.headers = vec![("X-API-Key".to_owned(), template("one"))]),
+            changed(|http| http.cancel = Some(http.status.clone())),
+            changed(|http| http.failed.push("error".to_owned())),
+            changed(|http| http.succeeded.push("error".to_owned())),
+            changed(|http| http.timeout = Duration::from_secs(1)),
+        ];
+        let digests: std::collections::BTreeSet<String> = sources.iter().map(|source| of_source(source, &EnvFiles::new())).collect();
+        assert_eq!(digests.len(), sources.len());
+    }
+
+    #[test]
+    fn when_a_source_is_collected_and_how_often_it_is_asked_is_not() {
+        let later = Source { lag: Duration::from_secs(1), max_windows: 2, ..of_http(HttpSpec { every: Duration::from_secs(1), ..http() }) };
+        assert_eq!(of_source(&later, &EnvFiles::new()), of_source(&of_http(http()), &EnvFiles::new()));
+    }
+
+    #[test]
+    fn the_variables_of_both_programs_are_in_the_digest() {
+        let file = |name: &str| CommandSpec { env_file: Some(PathBuf::from(name)), ..etl("", "").command };
+        let collector = Collector::Command { command: file("/a"), exit_codes: ExitCodes::default() };
+        let source = Source { collector, verify: Some(Verify::Command(file("/b"))), ..source("house") };
+        let files = |a: &str, b: &str| {
+            let variables = |value: &str| Variables::from([("KEY".to_owned(), value.to_owned())]);
+            of_source(&source, &EnvFiles::from([(PathBuf::from("/a"), variables(a)), (PathBuf::from("/b"), variables(b))]))
+        };
+        assert!(files("1", "1") != files("2", "1") && files("1", "1") != files("1", "2") && files("1", "1") == files("1", "1"));
+    }
+
+    #[test]
+    fn a_placeholder_is_found_wherever_it_is() {
+        let verified = |verify| Source { verify: Some(verify), ..source("house") };
+        let mut by_env = etl("", "").command;
+        by_env.env.push(("YEAR".to_owned(), template("{window_year}")));
+        let mut header = http();
+        header.status.headers.push(("X-Year".to_owned(), template("{window_year}")));
+        let mut body = http();
+        body.trigger.json = Some(Body::List(vec![Body::Text(template("y{window_year}"))]));
+        let cancel = HttpSpec { cancel: Some(body.trigger.clone()), ..http() };
+        let command = Collector::Command { command: by_env.clone(), exit_codes: ExitCodes::default() };
+        for source in [
+            verified(Verify::Sql(template("select {window_year}"))),
+            verified(Verify::Command(by_env)),
+            Source { collector: command, ..source("house") },
+            of_http(header),
+            of_http(body),
+            of_http(cancel),
+        ] {
+            assert!(source.uses(Placeholder::WindowYear), "{source:?}");
+        }
+        assert!(!of_http(http()).uses(Placeholder::WindowYear));
+        assert!(of_http(http()).uses(Placeholder::RemoteId));
     }
 }

@@ -14,7 +14,7 @@ pub use self::listed::Listed;
 use self::probe::{Prober, Probers, Turn};
 use self::rank::{Kept, PeriodRank, Place, Rank};
 use super::census::{Census, Oddities};
-use super::collection::{Collection, SourcePlan};
+use super::collection::{Collection, SourcePlan, SourceStanding};
 use super::decision::{Decision, Facts, Why, decide};
 use super::etl::{Etl, EtlIndex};
 use super::facts::{Candidate, CensusGroup};
@@ -64,7 +64,27 @@ pub struct Plan {
 impl Plan {
     /// How many reports are missing (with `--force`: to be made), whether this run makes them or not.
     pub fn gaps(&self) -> u64 {
-        self.jobs.len() as u64 + self.waiting.total + self.claimed.total + self.quarantined.total + self.cooling_down.total + self.capped
+        let jobs = self.jobs.iter().filter(|job| job.report().is_some()).count() as u64;
+        jobs + self.waiting.total + self.claimed.total + self.quarantined.total + self.cooling_down.total + self.capped
+    }
+
+    /// How many windows of sources are due and were not collected. As with reports, what an operator wants left alone is not
+    /// missed.
+    pub fn windows_behind(&self) -> u64 {
+        let is_missed = |source: &&SourcePlan| match source.standing {
+            SourceStanding::Paused(_) | SourceStanding::Skipped(_) => false,
+            SourceStanding::UpToDate
+            | SourceStanding::Claimed(_)
+            | SourceStanding::Quarantined(_)
+            | SourceStanding::CoolingDown(_)
+            | SourceStanding::Due => true,
+        };
+        self.sources.iter().filter(is_missed).map(|source| source.behind).sum()
+    }
+
+    /// Whether anything is missing, or to be made again.
+    pub fn has_gaps(&self) -> bool {
+        self.gaps() > 0 || self.windows_behind() > 0 || !self.jobs.is_empty()
     }
 }
 

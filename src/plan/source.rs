@@ -10,7 +10,7 @@ use super::etl::{CommandSpec, Pool};
 use super::outcome::ExitCodes;
 use super::records::RecordsRule;
 use super::retry::RetryPolicy;
-use super::template::Template;
+use super::template::{Placeholder, Template};
 use super::window::{Cadence, Window};
 
 /// Position of a source in the order of declaration.
@@ -96,6 +96,21 @@ impl Verify {
 }
 
 impl Source {
+    /// Whether this placeholder is anywhere in how the source is collected, cancelled or verified.
+    #[must_use]
+    pub fn uses(&self, wanted: Placeholder) -> bool {
+        let in_collector = match &self.collector {
+            Collector::Command { command, .. } => command.placeholders().any(|found| found == wanted),
+            Collector::Http(http) => http.requests().any(|request| request.placeholders().contains(&wanted)),
+        };
+        in_collector
+            || match &self.verify {
+                None => false,
+                Some(Verify::Sql(query)) => query.placeholders().any(|found| found == wanted),
+                Some(Verify::Command(command)) => command.placeholders().any(|found| found == wanted),
+            }
+    }
+
     /// `{lookback_days}` at this time: whole days, so many that they reach back to the begin of the window.
     #[must_use]
     pub fn lookback(&self, window: Window, now: DateTime<Utc>) -> u32 {
@@ -176,7 +191,22 @@ pub enum Method {
     Delete,
 }
 
+impl RequestSpec {
+    /// The placeholders in it.
+    #[must_use]
+    pub fn placeholders(&self) -> Vec<Placeholder> {
+        let headers = self.headers.iter().flat_map(|(_, value)| value.placeholders());
+        let json = self.json.iter().flat_map(Body::placeholders);
+        self.url.placeholders().chain(headers).chain(json).collect()
+    }
+}
+
 impl HttpSpec {
+    /// Every kind of request that is made.
+    pub fn requests(&self) -> impl Iterator<Item = &RequestSpec> {
+        [&self.trigger, &self.status].into_iter().chain(self.cancel.as_ref())
+    }
+
     /// The sentence for people in an answer, cut where it gets long.
     #[must_use]
     pub fn message_in(&self, answer: &serde_json::Value) -> Option<String> {

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,20 @@ pub struct Window {
     pub start: DateTime<Utc>,
     /// The first instant after it.
     pub end: DateTime<Utc>,
+}
+
+impl Window {
+    /// The interval between two instants; `None` unless the first is before the second.
+    #[must_use]
+    pub fn new(start: DateTime<Utc>, end: DateTime<Utc>) -> Option<Self> {
+        (start < end).then_some(Self { start, end })
+    }
+
+    /// Whether the two have an instant in common.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
 }
 
 /// `2026-01-16T00:00:00Z/2026-01-16T06:00:00Z`, an interval as ISO 8601 writes it.
@@ -36,10 +50,157 @@ pub struct Cadence {
     pub zone: Option<Tz>,
 }
 
+const DAY: i64 = 24 * 3600;
+
+/// Windows are numbered by their place since 1970-01-01. What is beyond the range of time that can be told is its first or last
+/// instant.
 impl Cadence {
     /// The calendar year of an instant, in its zone.
     #[must_use]
-    pub fn year_of(&self, at: DateTime<Utc>) -> i32 {
+    pub fn year_of(self, at: DateTime<Utc>) -> i32 {
         self.zone.map_or_else(|| at.year(), |zone| at.with_timezone(&zone).year())
     }
+
+    /// The begin of the window in which `at` lies.
+    #[must_use]
+    pub fn starting_at_or_before(self, at: DateTime<Utc>) -> DateTime<Utc> {
+        self.boundary(self.number_of(at))
+    }
+
+    /// The end of the window in which `at` lies, which is the begin of the next.
+    #[must_use]
+    pub fn next_after(self, at: DateTime<Utc>) -> DateTime<Utc> {
+        // A date that the zone left out altogether has a window without an instant.
+        let mut number = self.number_of(at).saturating_add(1);
+        while self.boundary(number) <= at && at < last() {
+            number = number.saturating_add(1);
+        }
+        self.boundary(number)
+    }
+
+    /// The last window that ended at `now` or before; `None` where time does not reach back so far.
+    #[must_use]
+    pub fn last_ended(self, now: DateTime<Utc>) -> Option<Window> {
+        let end = self.starting_at_or_before(now);
+        let just_before = end.checked_sub_signed(TimeDelta::nanoseconds(1))?;
+        Window::new(self.starting_at_or_before(just_before), end)
+    }
+
+    /// The windows that cover a span, oldest first; the first and the last are cut off where the span begins and ends.
+    pub fn windows_between(self, span: Window) -> impl Iterator<Item = Window> {
+        pieces(span, move |at| self.next_after(at))
+    }
+
+    /// How many those are. (One too many for each date in the span that the zone left out altogether, such as Samoa's
+    /// 2011-12-30.)
+    #[must_use]
+    pub fn count_between(self, span: Window) -> u64 {
+        let last = span.end.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(span.end);
+        self.number_of(last).saturating_sub(self.number_of(span.start)).unsigned_abs() + 1
+    }
+
+    /// The whole windows that have an instant in common with a span, oldest first.
+    pub fn overlapping(self, span: Window) -> impl Iterator<Item = Window> {
+        let start = self.starting_at_or_before(span.start);
+        pieces(Window { start, end: span.end }, move |at| self.next_after(at))
+            .map(move |window| Window { end: self.next_after(window.start), ..window })
+    }
+
+    /// A span, cut at each new year of the zone that is in it.
+    pub fn years_between(self, span: Window) -> impl Iterator<Item = Window> {
+        pieces(span, move |at| {
+            let new_year = |year| NaiveDate::from_ymd_opt(year, 1, 1).map_or(last(), |date| self.midnight(date));
+            let next = new_year(self.year_of(at).saturating_add(1));
+            if next > at { next } else { last() }
+        })
+    }
+
+    /// The number of the window in which `at` lies.
+    fn number_of(self, at: DateTime<Utc>) -> i64 {
+        let Some(zone) = self.zone else {
+            return at.timestamp().div_euclid(self.seconds());
+        };
+        let at = at.clamp(first(), last());
+        let date = at.with_timezone(&zone).date_naive();
+        let days = date.signed_duration_since(DateTime::UNIX_EPOCH.date_naive()).num_days();
+        let mut number = days.div_euclid(self.days());
+        // Where clocks are put back across midnight, a date comes twice: what follows its first midnight is its own.
+        while self.boundary(number.saturating_add(1)) <= at && at < last() {
+            number = number.saturating_add(1);
+        }
+        number
+    }
+
+    /// The begin of the window with this number.
+    fn boundary(self, number: i64) -> DateTime<Utc> {
+        let beyond = if number < 0 { first() } else { last() };
+        if self.zone.is_none() {
+            let at = number.checked_mul(self.seconds()).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+            return at.unwrap_or(beyond).clamp(first(), last());
+        }
+        let days = number.checked_mul(self.days()).and_then(TimeDelta::try_days);
+        let date = days.and_then(|days| DateTime::UNIX_EPOCH.date_naive().checked_add_signed(days));
+        date.map_or(beyond, |date| self.midnight(date))
+    }
+
+    /// The first instant of a date in the zone, or of the next one that has any.
+    fn midnight(self, date: NaiveDate) -> DateTime<Utc> {
+        let midnight = date.and_time(chrono::NaiveTime::MIN);
+        let as_utc = midnight.and_utc().clamp(first(), last());
+        let Some(zone) = self.zone else { return as_utc };
+        if as_utc == first() || as_utc == last() {
+            return as_utc;
+        }
+        zone.from_local_datetime(&midnight).earliest().map_or_else(|| after_leap(zone, as_utc), |at| at.to_utc())
+    }
+
+    fn seconds(self) -> i64 {
+        i64::try_from(self.every.as_secs()).unwrap_or(i64::MAX).max(1)
+    }
+
+    fn days(self) -> i64 {
+        (self.seconds() / DAY).max(1)
+    }
 }
+
+/// The first instant at which the clocks of a zone show at least this time, which they leap over.
+fn after_leap(zone: Tz, shown: DateTime<Utc>) -> DateTime<Utc> {
+    // No zone is further from UTC, and none has leapt further.
+    let mut before = shown - TimeDelta::days(2);
+    let mut after = shown + TimeDelta::days(2);
+    while after - before > TimeDelta::seconds(1) {
+        let middle = before + TimeDelta::seconds((after - before).num_seconds() / 2);
+        if middle.with_timezone(&zone).naive_local() < shown.naive_utc() {
+            before = middle;
+        } else {
+            after = middle;
+        }
+    }
+    after
+}
+
+/// Cuts a span; `next` is where the piece ends that begins at an instant.
+fn pieces(span: Window, next: impl Fn(DateTime<Utc>) -> DateTime<Utc>) -> impl Iterator<Item = Window> {
+    let mut at = span.start;
+    std::iter::from_fn(move || {
+        let end = next(at);
+        // Time ends here, and the last piece is what is left.
+        let end = if end <= at { span.end } else { end.min(span.end) };
+        let window = Window::new(at, end)?;
+        at = end;
+        Some(window)
+    })
+}
+
+/// The first instant that windows know: local times around it can be told.
+fn first() -> DateTime<Utc> {
+    DateTime::<Utc>::MIN_UTC + TimeDelta::days(5)
+}
+
+/// The last instant that windows know.
+fn last() -> DateTime<Utc> {
+    (DateTime::<Utc>::MAX_UTC - TimeDelta::days(5)).with_timezone(&Utc)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! What of a source is due and was not collected.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{due_by, due_end};
+use crate::plan::collection::{QueuedWindow, SourceState};
+use crate::plan::source::Source;
+use crate::plan::template::Placeholder;
+use crate::plan::window::Window;
+
+/// What is missing: windows of the queue, and spans of which no window is in it.
+pub(super) struct Missing<'a> {
+    source: &'a Source,
+    now: DateTime<Utc>,
+    /// What is to be collected of the queue, oldest first.
+    pub(super) queued: Vec<&'a QueuedWindow>,
+    /// Due, and not in the queue; oldest first.
+    uncovered: Vec<Window>,
+    /// No window that ends here or before will become due.
+    horizon: DateTime<Utc>,
+}
+
+impl<'a> Missing<'a> {
+    /// What is missing of a source.
+    pub(super) fn find(source: &'a Source, state: &SourceState, queue: &'a [QueuedWindow], now: DateTime<Utc>) -> Self {
+        let mut rows: Vec<&QueuedWindow> = queue.iter().filter(|row| row.source == source.id).collect();
+        rows.sort_by_key(|row| row.window);
+        let end = due_end(source, now);
+        let begin = state.frontier.unwrap_or_else(|| first_begin(source, end, &rows));
+        let uncovered = Window::new(begin, end).map_or_else(Vec::new, |span| without(span, &rows));
+        let due_by = due_by(source, now);
+        // What somebody else collected meanwhile is before the frontier; what has not ended would be collected in part.
+        let is_stale = |row: &QueuedWindow| state.frontier.is_some_and(|frontier| row.window.end <= frontier);
+        let is_wanted = |row: &QueuedWindow| {
+            !row.is_collected && if row.is_requested { row.window.end <= now } else { row.window.end <= due_by && !is_stale(row) }
+        };
+        let queued = rows.into_iter().filter(|row| is_wanted(row)).collect();
+        Self { source, now, queued, uncovered, horizon: begin.max(end) }
+    }
+
+    /// Whether nothing is.
+    pub(super) fn is_none(&self) -> bool {
+        self.queued.is_empty() && self.uncovered.is_empty()
+    }
+
+    /// Whether an operator asked for some of it.
+    pub(super) fn is_requested(&self) -> bool {
+        self.queued.iter().any(|row| row.is_requested)
+    }
+
+    /// The windows that are not in the queue, oldest first.
+    pub(super) fn new(&self) -> impl Iterator<Item = Window> {
+        self.uncovered.iter().flat_map(|span| self.years(*span)).flat_map(|span| self.source.cadence.windows_between(span))
+    }
+
+    /// How many windows are missing.
+    pub(super) fn count(&self) -> u64 {
+        let uncovered = self.uncovered.iter().flat_map(|span| self.years(*span)).map(|span| self.source.cadence.count_between(span));
+        self.queued.len() as u64 + uncovered.sum::<u64>()
+    }
+
+    /// From the first of them to the last.
+    pub(super) fn span(&self) -> Option<Window> {
+        let windows = || self.queued.iter().map(|row| row.window).chain(self.uncovered.iter().copied());
+        Window::new(windows().map(|window| window.start).min()?, windows().map(|window| window.end).max()?)
+    }
+
+    /// The last ended window, to be collected again, unless it is among what is missing.
+    pub(super) fn again(&self) -> Vec<Window> {
+        let last = self.source.cadence.last_ended(self.now);
+        let is_missing = |window: &Window| {
+            self.queued.iter().map(|row| row.window).chain(self.uncovered.iter().copied()).any(|row| row.overlaps(*window))
+        };
+        last.filter(|last| !is_missing(last)).map_or_else(Vec::new, |last| self.years(last))
+    }
+
+    /// When the next window is due that is not yet.
+    pub(super) fn next_due(&self) -> DateTime<Utc> {
+        let lag = TimeDelta::from_std(self.source.lag).unwrap_or(TimeDelta::MAX);
+        self.source.cadence.next_after(self.horizon).checked_add_signed(lag).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// A span, cut at new years where the source uses `{window_year}`.
+    fn years(&self, span: Window) -> Vec<Window> {
+        if self.source.uses(Placeholder::WindowYear) { self.source.cadence.years_between(span).collect() } else { vec![span] }
+    }
+}
+
+/// Where a source begins of which nothing was ever collected: at its `start:`, or with its last window; but a window that was put
+/// in the queue before is not forgotten, nor what came after it.
+fn first_begin(source: &Source, end: DateTime<Utc>, rows: &[&QueuedWindow]) -> DateTime<Utc> {
+    let begin = match source.start {
+        Some(start) => source.cadence.starting_at_or_before(start),
+        None => source.cadence.last_ended(end).map_or(end, |last| last.start),
+    };
+    rows.first().map_or(begin, |row| begin.min(row.window.start))
+}
+
+/// What is left of a span without these windows, which are sorted.
+fn without(span: Window, rows: &[&QueuedWindow]) -> Vec<Window> {
+    let mut left = Vec::new();
+    let mut at = span.start;
+    for row in rows {
+        left.extend(Window::new(at, row.window.start.min(span.end)));
+        at = at.max(row.window.end);
+    }
+    left.extend(Window::new(at, span.end));
+    left
+}

@@ -1,0 +1,29 @@
+//! What a success changes of its source's record and queue, for who looks ahead: a dry run, before the spool is recorded.
+
+use std::collections::HashMap;
+
+use crate::plan::collection::{LastSuccess, QueuedWindow, SourceState};
+
+/// Records a success as the database would: its windows are collected, and the frontier moves on over all that is collected in a
+/// row. It never moves back, nor over a hole. (The gap's past is forgotten as well; that is the caller's.)
+pub fn record(states: &mut HashMap<String, SourceState>, queue: &mut Vec<QueuedWindow>, success: &LastSuccess) {
+    let (id, window) = (&success.collected.source, success.collected.window);
+    let state = states.entry(id.clone()).or_insert_with(|| SourceState { source: id.clone(), ..SourceState::default() });
+    for row in queue.iter_mut().filter(|row| row.source == *id && window.start <= row.window.start && row.window.end <= window.end) {
+        row.is_collected = true;
+        row.is_requested = false;
+        row.remote = None;
+    }
+    if state.frontier.is_none_or(|frontier| window.start <= frontier && frontier < window.end) {
+        state.frontier = Some(window.end);
+    }
+    let mut collected: Vec<_> = queue.iter().filter(|row| row.source == *id && row.is_collected).map(|row| row.window).collect();
+    collected.sort();
+    for window in collected {
+        state.frontier = state.frontier.map(|frontier| if window.start <= frontier { frontier.max(window.end) } else { frontier });
+    }
+    let frontier = state.frontier;
+    queue.retain(|row| row.source != *id || !row.is_collected || frontier.is_none_or(|frontier| row.window.end > frontier));
+    state.empty = if success.collected.records == Some(0) { state.empty.saturating_add(1) } else { 0 };
+    state.last = Some(success.clone());
+}
