@@ -25,6 +25,7 @@ mod outputs;
 mod parallel;
 mod paths;
 mod pools;
+mod program;
 mod run;
 mod scalars;
 #[cfg(test)]
