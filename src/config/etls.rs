@@ -30,9 +30,6 @@ pub(super) fn etls(
     institutions: &Institutions,
 ) -> Vec<Etl> {
     let names: Vec<String> = check.document.keys(&["etls"]).into_iter().map(str::to_owned).collect();
-    if names.is_empty() && !check.document.is_broken(&["etls"]) {
-        check.wrong_key(&["etls"], "no ETL is configured; add one under etls");
-    }
     unique_report_types(check, &names, &written);
     let needed: Vec<Vec<String>> =
         names.iter().map(|name| written.get_mut(name).and_then(|etl| etl.needs.take()).unwrap_or_default()).collect();
