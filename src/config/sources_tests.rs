@@ -268,7 +268,7 @@ fn records_stand_beside_a_command_or_with_a_service_in_either_place() {
 #[test]
 fn what_a_source_may_be_named() {
     let names = with("sources: {A b: {every: 1h, command: [x]}, us_house: {every: 1h, command: [x]}}\n");
-    insta::assert_snapshot!(errors(&names), @"");
+    insta::assert_snapshot!(errors(&names), @r#"etl-orch.yaml:2:11: "A b" cannot name a source; write small letters, digits, "_" and "-", the first a letter or digit"#);
     // ETLs and sources are not told apart by their names.
     let both = with("etls: {a: {report_type: A, requires: [t], command: [x]}}\nsources: {a: {every: 1h, command: [x]}}\n");
     assert!(load_text(&both).is_ok());
@@ -276,9 +276,9 @@ fn what_a_source_may_be_named() {
 
 #[test]
 fn a_broken_source_is_no_missing_one() {
-    insta::assert_snapshot!(errors(&with("sources: {a: 5}\n")), @"");
-    insta::assert_snapshot!(errors(&with("sources: 5\n")), @"");
-    insta::assert_snapshot!(errors(&with("sources: {}\n")), @"");
+    insta::assert_snapshot!(errors(&with("sources: {a: 5}\n")), @r"etl-orch.yaml:2:14: sources.a: expected a mapping, found a number");
+    insta::assert_snapshot!(errors(&with("sources: 5\n")), @r"etl-orch.yaml:2:10: sources: expected a mapping, found a number");
+    insta::assert_snapshot!(errors(&with("sources: {}\n")), @r"etl-orch.yaml:1:1: nothing is configured; add an ETL under etls, or a source under sources");
 }
 
 #[test]
@@ -300,7 +300,27 @@ fn windows_are_of_a_sensible_length() {
         "every: 6h, warn_after: 20h, command: [x]",
         "every: 6h, warn_after: 0s, error_after: 1h, command: [x]",
         "every: 6h, error_after: 6h, command: [x]",
-    ]), @"");
+    ]), @r#"
+    3:3: a has no every; say how long its windows are, every: 6h
+    3:14: sources.a.every must be at least 1m
+    3:14: sources.a.every must be whole seconds
+    3:14: sources.a.every: not a duration; write it like 15m or 1h 30m
+    3:18: timezone has an effect only where every is whole days; make it 1d, or remove it
+    3:28: "America/New_Yrok" is no time zone; write a name such as America/New_York; did you mean America/New_York, America/Fort_Wayne, America/Dawson_Creek?
+    3:28: "nowhere" is no time zone; write a name such as America/New_York
+    3:28: sources.a.catch_up: must be one of coalesce, each
+    3:59: sources.a.lookback must be whole days, such as 30d
+    3:18: max_windows has an effect only with catch_up: each; set that, or remove it
+    3:47: sources.a.max_windows must be from 1 to 10000
+    3:55: sources.a.lag: not a duration; write it like 15m or 1h 30m
+    3:25: "yesterday" is no time; write a date like 2026-01-01, or a time like 2026-01-01T06:00:00Z
+    3:46: sources.a.lookback must be whole days, such as 30d
+    3:25: sources.a.start must be from 1970 to 2999
+    3:25: sources.a.start must be from 1970 to 2999
+    3:30: warn_after, which is 20h, must not be longer than error_after, which is 13h
+    3:30: sources.a.warn_after must be longer than nothing
+    3:31: warn_after, which is 7h, must not be longer than error_after, which is 6h
+    "#);
 }
 
 #[test]
@@ -313,7 +333,32 @@ fn one_collector_with_what_belongs_to_it() {
         "every: 6h, command: [], htp: {}",
         "every: 6h, command: ['', '{bank_symbol}', '{output}', '{remote_id}', '{window_strt}'], env: {ETL_ORCH_SOURCE: x}, exit_codes: {config: [0]}",
         "every: 6h, command: [x], grace: 5m, timeout: 0s, verify: {command: [x], grace: 5m}, pool: p, version: ' ', name: ''",
-    ]), @"");
+    ]), @r#"
+    3:3: a has neither command nor http; write what collects it
+    3:18: a has command and http; keep one of the two
+    3:95: timeout has an effect only beside command; write it in http
+    3:108: cwd has an effect only beside command; remove it
+    3:116: env has an effect only beside command; remove it
+    3:125: env_file has an effect only beside command; remove it
+    3:138: grace has an effect only beside command; remove it
+    3:149: exit_codes has an effect only beside command; remove it
+    3:27: sources.a.command: expected a list, found text; write it like [a, b]
+    3:3: a has no command; write it as a list, [program, argument, ...]
+    3:31: unknown key "htp" in sources.a; did you mean http?
+    3:28: the program of a is empty
+    3:32: placeholder {bank_symbol} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
+    3:49: placeholder {output} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
+    3:61: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:76: unknown placeholder {window_strt}; did you mean window_start, window_year, window_end?
+    3:100: ETL_ORCH_SOURCE is set by etl-orch itself; choose a name without ETL_ORCH_
+    3:143: an exit code in a class must be from 1 to 255; 0 is success
+    3:39: grace 5m must be shorter than a third of the lease, which is 10m; shorten it, or lengthen the lease
+    3:52: sources.a.timeout must be longer than nothing
+    3:86: grace 5m must be shorter than a third of the lease, which is 10m; shorten it, or lengthen the lease
+    3:97: sources.a.pool is "p", which is no pool here; there are none, add it under pools
+    3:109: sources.a.version is empty
+    3:120: sources.a.name is empty
+    "#);
 }
 
 #[test]
@@ -331,7 +376,27 @@ fn what_sees_the_data_is_a_query_or_a_program() {
         "every: 6h, command: [x], records: {pattern: '(\\d+'}",
         &format!("every: 6h, records: {{pointer: n}}, {}", MINIMAL_HTTP.replace("http: {", "http: {records: {pointer: n}, ")),
         &format!("every: 6h, records: {{pointer: n}}, {MINIMAL_HTTP}"),
-    ]), @"");
+    ]), @r#"
+    3:32: verify of a has neither sql nor command; write one of them
+    3:44: freshness of a has no sql; write a query for the time of the newest data
+    3:58: verify of a is sql, which has no command; keep one of the two
+    3:72: verify of a is sql, which has no grace; keep one of the two
+    3:46: sources.a.verify.sql is empty
+    3:69: sources.a.freshness.sql is empty
+    3:46: placeholder {work_dir} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id
+    3:46: unknown placeholder {window_ende}; did you mean window_end, window_year, window_start?
+    3:46: unbalanced '{'; write {{ or }} for a brace itself
+    3:109: freshness is about no window; {window_end} is not filled in here
+    3:51: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:66: placeholder {period} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
+    3:50: sources.a.verify.command: expected a list, found text; write it like [a, b]
+    3:32: sources.a.records is empty; write a pattern, such as "Completed: (\d+) transactions"
+    3:42: a program's lines have no pointer; write a pattern for the line that has the number
+    3:51: sources.a.records.pattern has no group; put ( ) around the number
+    3:51: sources.a.records.pattern is no regular expression: unclosed group
+    3:18: records stands here and in http; keep one of the two
+    3:37: "n" is no JSON pointer; write "/n"
+    "#);
 }
 
 #[test]
@@ -358,7 +423,40 @@ fn requests_are_such_as_can_be_made() {
     ]
     .map(|keys| format!("every: 6h, {keys}"))
     .into();
-    insta::assert_snapshot!(said(&keys.iter().map(String::as_str).collect::<Vec<_>>()), @"");
+    insta::assert_snapshot!(said(&keys.iter().map(String::as_str).collect::<Vec<_>>()), @r##"
+    3:25: sources.a.http.trigger has no url; write its address, https://...
+    3:43: sources.a.http.trigger.method: must be one of GET, POST, PUT, PATCH, DELETE
+    3:40: sources.a.http.trigger.url must begin with http:// or https:// and a host
+    3:40: sources.a.http.trigger.url must begin with http:// or https:// and a host
+    3:40: sources.a.http.trigger.url is no address: empty host
+    3:40: sources.a.http.trigger.url must begin with http:// or https:// and a host
+    3:40: sources.a.http.trigger.url is no address: invalid port number
+    3:40: sources.a.http.trigger.url has a user or a password in it; put them into a header, headers: {Authorization: "..."}
+    3:40: sources.a.http.trigger.url has a placeholder in its host or port, which must be known beforehand; put placeholders after them
+    3:40: sources.a.http.trigger.url has a placeholder in its host or port, which must be known beforehand; put placeholders after them
+    3:40: sources.a.http.trigger.url must begin with http:// or https:// and a host
+    3:40: sources.a.http.trigger.url holds a space, a backslash or a control character; remove it
+    3:40: sources.a.http.trigger.url has a part after "#", which is never sent; remove it
+    3:40: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:75: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:94: placeholder {bank_key} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
+    3:117: unbalanced '}'; write {{ or }} for a brace itself
+    3:63: "A b" cannot name a header; write letters, digits and "-"
+    3:73: "X-Ä" cannot name a header; write letters, digits and "-"
+    3:86: header X-A holds a control character, such as the end of a line, or one beyond ASCII; remove it
+    3:99: header X-B holds a control character, such as the end of a line, or one beyond ASCII; remove it
+    3:109: header X-C is empty; give it a value, or remove it
+    3:113: header x-a is given twice; keep one, capitals make no difference
+    3:126: unknown placeholder {nonsense}
+    3:18: http of a has no trigger; write the request that starts the job
+    3:18: http of a has no status; write the request that asks for the job's state
+    3:25: sources.a.http.trigger has no url; write its address, https://...
+    3:38: sources.a.http.status has no url; write its address, https://...
+    3:50: sources.a.http.cancel has no url; write its address, https://...
+    3:34: sources.a.http.trigger: expected a mapping, found a number
+    3:51: the url of status must name the job; add {remote_id}
+    3:70: unknown key "json" in sources.a.http.status; valid keys here are method, url, headers, every, state, succeeded, failed, message, progress, total
+    "##);
 }
 
 #[test]
@@ -380,7 +478,29 @@ fn answers_are_such_as_can_be_read() {
     ]
     .map(|keys| format!("every: 6h, {keys}"))
     .into();
-    insta::assert_snapshot!(said(&keys.iter().map(String::as_str).collect::<Vec<_>>()), @"");
+    insta::assert_snapshot!(said(&keys.iter().map(String::as_str).collect::<Vec<_>>()), @r#"
+    3:100: "status" is no JSON pointer; write "/status"
+    3:117: "m" is no JSON pointer; write "/m"
+    3:130: "p" is no JSON pointer; write "/p"
+    3:140: "t/" is no JSON pointer; write "/t/"
+    3:116: state "error" is in succeeded and in failed; keep one
+    3:110: state "completed" is in succeeded and in failed; keep one
+    3:121: state "b" is in succeeded and in failed; keep one
+    3:93: sources.a.http.status.succeeded is empty; name the states
+    3:117: sources.a.http.status.failed is empty
+    3:104: sources.a.http.status.succeeded: expected a list, found text; write it like [a, b]
+    3:119: sources.a.http.status.failed: expected text, found a number; quote it
+    3:100: sources.a.http.status.every must be longer than nothing
+    3:100: the state is asked for every 2h, which must be shorter than the timeout, which is 1h
+    3:34: the state is asked for every 10s, which must be shorter than the timeout, which is 10s
+    3:56: sources.a.http.request_timeout must be longer than nothing
+    3:33: "id" is no JSON pointer; write "/id"
+    3:46: sources.a.http.ca_file is empty
+    3:67: sources.a.http.rate.requests must be from 1 to 10000
+    3:75: sources.a.http.rate.per must be longer than nothing
+    3:32: unknown key "request" in sources.a.http.rate; did you mean requests?
+    3:45: unknown key "hedaers" in sources.a.http; did you mean headers?
+    "#);
 }
 
 #[test]
@@ -410,7 +530,33 @@ sources:
     let directory = directory(&[("etl-orch.yaml", text)]);
     let said = load_in(directory.path(), &[("S", "s3cret")]).unwrap_err();
     assert!(!said.contains("s3cret"), "{said}");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"
+    etl-orch.yaml:6:12: sources.a.every: not a duration; write it like 15m or 1h 30m
+    etl-orch.yaml:8:15: sources.a.catch_up: must be one of coalesce, each
+    etl-orch.yaml:9:12: (from ${S}) is no time; write a date like 2026-01-01, or a time like 2026-01-01T06:00:00Z
+    etl-orch.yaml:10:15: sources.a.lookback: not a duration; write it like 15m or 1h 30m
+    etl-orch.yaml:11:11: sources.a.pool is (from ${S}), which is no pool here; there are none, add it under pools
+    etl-orch.yaml:13:19: unknown placeholder
+    etl-orch.yaml:15:28: header X-API-Key holds a control character, such as the end of a line, or one beyond ASCII; remove it
+    etl-orch.yaml:15:47: variable UNSET is not set; set it in the environment or in .env beside the configuration, or write ${UNSET:-default}
+    etl-orch.yaml:16:25: sources.a.http.trigger.method: must be one of GET, POST, PUT, PATCH, DELETE
+    etl-orch.yaml:16:38: sources.a.http.trigger.url must begin with http:// or https:// and a host
+    etl-orch.yaml:16:61: unknown placeholder
+    etl-orch.yaml:16:71: variable UNSET is not set; set it in the environment or in .env beside the configuration, or write ${UNSET:-default}
+    etl-orch.yaml:17:15: (from ${S}) is no JSON pointer; begin it with "/"
+    etl-orch.yaml:18:21: sources.a.http.status.url has a user or a password in it; put them into a header, headers: {Authorization: "..."}
+    etl-orch.yaml:18:57: (from ${S}) is no JSON pointer; begin it with "/"
+    etl-orch.yaml:18:95: state (from ${S}) is in succeeded and in failed; keep one
+    etl-orch.yaml:18:111: sources.a.http.status.every: not a duration; write it like 15m or 1h 30m
+    etl-orch.yaml:19:21: sources.a.http.cancel.url is no address: invalid port number
+    etl-orch.yaml:20:26: (from ${S}) is no JSON pointer; begin it with "/"
+    etl-orch.yaml:20:43: sources.a.http.records.pattern is no regular expression: unclosed group
+    etl-orch.yaml:21:28: (from ${S}) is no time zone; write a name such as America/New_York
+    etl-orch.yaml:21:43: (from ${S}) is no time; write a date like 2026-01-01, or a time like 2026-01-01T06:00:00Z
+    etl-orch.yaml:21:57: sources.b.pool is (from ${S}), which is no pool here; there are none, add it under pools
+    etl-orch.yaml:21:75: unknown placeholder
+    etl-orch.yaml:21:105: sources.b.records.pattern has no group; put ( ) around the number
+    "#);
 }
 
 /// The five sources of the example, with what their services are sent and say.
