@@ -7,6 +7,7 @@ use super::exit::{Exit, Failure};
 use crate::config::{self, Config};
 use crate::plan::etl::ReportsBy;
 use crate::plan::settings::Variables;
+use crate::plan::source::Collector;
 use crate::show;
 
 pub(super) fn command(global: &Global, environment: &Variables) -> Result<Exit, Failure> {
@@ -41,6 +42,17 @@ fn as_text(config: &Config) -> String {
         };
         line(format!("  etl           {} -> {} (requires {}; {by})", etl.name, etl.report_type, etl.requires.join(", ")));
     }
+    if !config.sources.is_empty() {
+        line(format!("  sources       {}", config.sources.len()));
+    }
+    for source in &config.sources {
+        let by = match &source.collector {
+            Collector::Command { .. } => "by a command",
+            Collector::Http(_) => "over HTTP",
+        };
+        let every = humantime::format_duration(source.cadence.every);
+        line(format!("  source        {} -> {} (every {every}, {by})", source.id, source.name));
+    }
     page
 }
 
@@ -58,6 +70,11 @@ fn as_json(config: &Config) -> serde_json::Value {
             "name": etl.name,
             "report_type": etl.report_type,
             "requires": etl.requires,
+        })).collect::<Vec<_>>(),
+        "sources": config.sources.iter().map(|source| serde_json::json!({
+            "id": source.id,
+            "name": source.name,
+            "every_seconds": source.cadence.every.as_secs(),
         })).collect::<Vec<_>>(),
     })
 }

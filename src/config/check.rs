@@ -144,8 +144,12 @@ impl Check<'_> {
         let is_secret = self.document.variable(path).is_some();
         match error {
             TemplateError::Unknown { name, .. } if Placeholder::ALL.iter().any(|known| known.name() == name) => {
-                if name == Placeholder::Output.name() && allowed.contains(&Placeholder::JobId) {
+                let has = |placeholder| allowed.contains(&placeholder);
+                if name == Placeholder::Output.name() && has(Placeholder::BankKey) && has(Placeholder::JobId) {
                     return "placeholder {output} has a value only where reports.by is orchestrator".to_owned();
+                }
+                if name == Placeholder::RemoteId.name() && has(Placeholder::Source) {
+                    return "placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered".to_owned();
                 }
                 let names: Vec<&str> = allowed.iter().map(|placeholder| placeholder.name()).collect();
                 format!("placeholder {{{name}}} has no value here; those that have are {}", names.join(", "))

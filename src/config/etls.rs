@@ -1,26 +1,19 @@
 //! `etls:`, checked.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::check::Check;
 use super::needs::needs;
 use super::outputs::{GAP, PathTemplate, paths};
 use super::pools;
+use super::program::{Program, exit_codes, grace_fits, version};
 use super::run::retry;
 use super::written::{self, By};
-use crate::plan::etl::{CommandSpec, Etl, Pool, ReportsBy};
+use crate::plan::etl::{Etl, Pool, ReportsBy};
 use crate::plan::institution::Institutions;
-use crate::plan::outcome::ExitCodes;
 use crate::plan::retry::RetryPolicy;
-use crate::plan::template::{Placeholder, Template};
-
-/// A program may run this long, unless the file says otherwise.
-const TIMEOUT: Duration = Duration::from_secs(3600);
-/// Time between SIGTERM and SIGKILL, unless the file says otherwise.
-const GRACE: Duration = Duration::from_secs(10);
-/// Variables of this prefix are etl-orch's own in a program's environment.
-const OWN_PREFIX: &str = "ETL_ORCH_";
+use crate::plan::template::Placeholder;
 
 /// What the whole file says for every ETL.
 pub(super) struct Defaults {
@@ -37,9 +30,6 @@ pub(super) fn etls(
     institutions: &Institutions,
 ) -> Vec<Etl> {
     let names: Vec<String> = check.document.keys(&["etls"]).into_iter().map(str::to_owned).collect();
-    if names.is_empty() && !check.document.is_broken(&["etls"]) {
-        check.wrong_key(&["etls"], "no ETL is configured; add one under etls");
-    }
     unique_report_types(check, &names, &written);
     let needed: Vec<Vec<String>> =
         names.iter().map(|name| written.get_mut(name).and_then(|etl| etl.needs.take()).unwrap_or_default()).collect();
@@ -66,13 +56,10 @@ pub(super) fn etls(
     etls
 }
 
-/// An ETL is stopped when two thirds of the lease have passed without its being renewed; its grace must fit into the rest.
+/// Checks the graces of all ETLs.
 pub(super) fn graces(check: &mut Check, etls: &[Etl], lease: Duration) {
-    for etl in etls.iter().filter(|etl| etl.command.grace >= lease / 3) {
-        let (grace, lease) = (humantime::format_duration(etl.command.grace), humantime::format_duration(lease));
-        let message =
-            format!("grace {grace} must be shorter than a third of the lease, which is {lease}; shorten it, or lengthen the lease");
-        check.wrong(&["etls", &etl.name, "grace"], message);
+    for etl in etls {
+        grace_fits(check, &["etls", &etl.name, "grace"], etl.command.grace, lease);
     }
 }
 
@@ -119,14 +106,17 @@ fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults
         .filter(|placeholder| by == By::Orchestrator || *placeholder != Placeholder::Output)
         .collect();
     let reports = reports(check, name, by, written.output);
-    let argv = argv(check, name, written.command.unwrap_or_default(), &allowed);
-    let env = env(check, name, written.env.unwrap_or_default(), &allowed);
-    let cwd = check.path(&at("cwd"), written.cwd).unwrap_or_else(|| check.base.to_owned());
-    let env_file = check.path(&at("env_file"), written.env_file);
-    let timeout = check.not_zero(&at("timeout"), written.timeout).unwrap_or(TIMEOUT);
+    let program = Program {
+        command: written.command,
+        cwd: written.cwd,
+        env: written.env,
+        env_file: written.env_file,
+        timeout: written.timeout,
+        grace: written.grace,
+    };
+    let command = program.check(check, &["etls", name], name, &allowed);
     let warn_after = check.not_zero(&at("warn_after"), written.warn_after);
-    let grace = written.grace.map_or(GRACE, |span| span.0);
-    let exit_codes = exit_codes(check, name, written.exit_codes.unwrap_or_default());
+    let exit_codes = exit_codes(check, &at("exit_codes"), written.exit_codes.unwrap_or_default());
     let retry = retry(check, &at("retry"), written.retry.unwrap_or_default(), &defaults.retry);
     let pool = written.pool.and_then(|pool| pools::find(check, &at("pool"), &pool, &defaults.pools));
     let version = written.version.and_then(|_| version(check, &at("version")));
@@ -136,7 +126,7 @@ fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults
         description: written.description,
         requires,
         needs: Vec::new(),
-        command: CommandSpec { argv: argv?, cwd, env: env?, env_file, timeout, grace },
+        command: command?,
         reports: reports?,
         exit_codes,
         retry,
@@ -144,13 +134,6 @@ fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults
         pool,
         version,
     })
-}
-
-/// The version as it is written, also where it looks like a number.
-fn version(check: &mut Check, path: &[&str]) -> Option<String> {
-    let version = check.document.scalar(path)?.text.clone();
-    check.text(path, &version);
-    Some(version)
 }
 
 fn reports(check: &mut Check, name: &str, by: By, output: Option<String>) -> Option<ReportsBy> {
@@ -170,67 +153,4 @@ fn reports(check: &mut Check, name: &str, by: By, output: Option<String>) -> Opt
             None
         }
     }
-}
-
-fn argv(check: &mut Check, name: &str, command: Vec<String>, allowed: &[Placeholder]) -> Option<Vec<Template>> {
-    let path = ["etls", name, "command"];
-    if command.is_empty() {
-        check.missing(&path, format!("{name} has no command; write it as a list, [program, argument, ...]"));
-        return None;
-    }
-    if command[0].trim().is_empty() {
-        check.wrong(&["etls", name, "command", "0"], format!("the program of {name} is empty"));
-    }
-    let parsed: Vec<_> =
-        command.iter().enumerate().map(|(n, source)| check.template(&["etls", name, "command", &n.to_string()], source, allowed)).collect();
-    parsed.into_iter().collect()
-}
-
-fn env(check: &mut Check, name: &str, written: BTreeMap<String, String>, allowed: &[Placeholder]) -> Option<Vec<(String, Template)>> {
-    let order: Vec<String> = check.document.keys(&["etls", name, "env"]).into_iter().map(str::to_owned).collect();
-    let mut parsed = Vec::new();
-    for variable in order {
-        let path = ["etls", name, "env", &variable];
-        if variable.is_empty() || variable.contains('=') || variable.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            check.wrong_key(&path, format!("{variable:?} cannot name a variable"));
-        } else if variable.starts_with(OWN_PREFIX) {
-            check.wrong_key(&path, format!("{variable} is set by etl-orch itself; choose a name without {OWN_PREFIX}"));
-        }
-        let Some(source) = written.get(&variable) else { continue };
-        parsed.push(check.template(&path, source, allowed).map(|template| (variable.clone(), template)));
-    }
-    parsed.into_iter().collect()
-}
-
-/// The classes of exit codes: a list replaces its class, and its codes leave the defaults of the others.
-fn exit_codes(check: &mut Check, name: &str, written: written::ExitCodes) -> ExitCodes {
-    let mut codes = ExitCodes::default();
-    let given =
-        [("permanent", written.permanent), ("config", written.config), ("not_ready", written.not_ready), ("transient", written.transient)];
-    let mut class_of: HashMap<i32, &str> = HashMap::new();
-    for (class, list) in &given {
-        for (n, code) in list.iter().flatten().enumerate() {
-            let path = ["etls", name, "exit_codes", class, &n.to_string()];
-            let Some(code) = i32::try_from(*code).ok().filter(|code| (1..=255).contains(code)) else {
-                check.wrong(&path, "an exit code in a class must be from 1 to 255; 0 is success");
-                continue;
-            };
-            match class_of.insert(code, class) {
-                Some(other) if other != *class => {
-                    let shown = check.document.shown(&path, &code.to_string()).replace('"', "");
-                    check.wrong(&path, format!("exit code {shown} is in {other} and in {class}; keep one"));
-                }
-                Some(_) | None => {}
-            }
-        }
-    }
-    let sets = [&mut codes.permanent, &mut codes.config, &mut codes.not_ready, &mut codes.transient];
-    for ((class, list), set) in given.iter().zip(sets) {
-        if list.is_some() {
-            *set = class_of.iter().filter(|(_, of)| *of == class).map(|(code, _)| *code).collect::<BTreeSet<i32>>();
-        } else {
-            set.retain(|code| !class_of.contains_key(code));
-        }
-    }
-    codes
 }

@@ -12,6 +12,8 @@ pub(super) enum Place {
     /// Always text, exactly as written: `8080` in an argument list is no number. A template besides: braces that come
     /// from a variable are doubled there, so that a value is never read as a placeholder.
     Template,
+    /// What its spelling says, as `limit: 100` in a body is a number; a template where that is text.
+    Body,
 }
 
 /// Whether the configuration has a template at this path; `*` in the path stands for any item of a list.
@@ -20,6 +22,17 @@ pub(super) fn place(path: &[&str]) -> Place {
         ["etls", _, "command", "*"] | ["etls", _, "env", _] | ["etls", _, "output"] | ["availability", "sync", "*", "files"] => {
             Place::Template
         }
+        ["sources", _, rest @ ..] => in_source(rest),
+        _ => Place::Plain,
+    }
+}
+
+fn in_source(path: &[&str]) -> Place {
+    match path {
+        ["command", "*"] | ["env", _] | ["verify", "command", "*"] | ["verify", "env", _] | ["verify", "sql"] => Place::Template,
+        ["http", "headers", _] | ["http", "trigger" | "status" | "cancel", "url"] => Place::Template,
+        ["http", "trigger" | "status" | "cancel", "headers", _] => Place::Template,
+        ["http", "trigger" | "cancel", "json", ..] => Place::Body,
         _ => Place::Plain,
     }
 }
@@ -134,7 +147,7 @@ fn substitute(text: &str, variables: &Variables, place: Place) -> Result<Option<
         };
         match place {
             Place::Plain => filled.push_str(value),
-            Place::Template => filled.push_str(&value.replace('{', "{{").replace('}', "}}")),
+            Place::Template | Place::Body => filled.push_str(&value.replace('{', "{{").replace('}', "}}")),
         }
         first.get_or_insert_with(|| name.to_owned());
     }
@@ -194,6 +207,17 @@ mod tests {
             json,
             serde_json::json!({"etls": {"a": {"command": ["x", "5", "1.50", "a{{b}}c${{HOST}}", "{etl}", "true"], "timeout": 5}}})
         );
+    }
+
+    #[test]
+    fn in_bodies_spelling_says_what_is_text_and_values_bring_no_placeholders() {
+        let json = expanded(
+            "sources: {a: {http: {trigger: {json: {limit: 100, of: '${N}', list: [true, '${SECRET}', {year: '{window_year}'}]}}}}}",
+        );
+        let body = &json.unwrap()["sources"]["a"]["http"]["trigger"]["json"];
+        assert_eq!(*body, serde_json::json!({"limit": 100, "of": "7", "list": [true, "a{{b}}c${{HOST}}", {"year": "{window_year}"}]}));
+        let json = expanded("sources:\n  a:\n    http:\n      trigger:\n        json:\n          limit: ${N}\n").unwrap();
+        assert_eq!(json["sources"]["a"]["http"]["trigger"]["json"], serde_json::json!({"limit": 7}), "as anywhere in the file");
     }
 
     #[test]

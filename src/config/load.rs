@@ -1,13 +1,15 @@
 //! From the path of a file to a checked [`Config`].
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::check::Check;
 use super::document::Document;
 use super::error::{ConfigErrors, Findings, Position};
-use super::etls::{Defaults, etls, graces};
+use super::etls::{self, Defaults, etls};
 use super::outputs::{BANK_AND_PERIOD, PathTemplate, paths};
 use super::pools::pools;
+use super::sources::{self, sources};
 use super::written::{self, Written};
 use super::{Config, database, decode, dotenv, expand, institutions, paths::directory_of, paths::resolve, run, tree};
 use crate::plan::institution::Institutions;
@@ -47,7 +49,10 @@ pub fn load(path: &Path, environment: &Variables) -> Result<Config, ConfigErrors
     let institutions = if document.is_broken(&["institutions"]) {
         Institutions::default()
     } else {
+        // Banks are what ETLs are for: sources alone need none, unless a file of them is asked for.
+        let may_lack = written.institutions.is_none() && document.keys(&["etls"]).is_empty() && !document.is_broken(&["etls"]);
         match std::fs::read(&institutions_file) {
+            Err(error) if may_lack && error.kind() == ErrorKind::NotFound => Institutions::default(),
             Ok(bytes) => match utf8(bytes, &mut of_institutions) {
                 Some(text) => institutions::read(&text, &mut of_institutions),
                 None => Institutions::default(),
@@ -100,7 +105,7 @@ fn utf8(bytes: Vec<u8>, findings: &mut Findings) -> Option<String> {
 fn read(text: &str, variables: &Variables, findings: &mut Findings) -> Option<(Document, Written)> {
     let Some(mut root) = tree::parse(text, findings).filter(|root| !root.json().is_null()) else {
         if findings.is_empty() {
-            findings.whole("the file is empty; it needs at least etls");
+            findings.whole("the file is empty; it needs etls or sources");
         }
         return None;
     };
@@ -137,7 +142,13 @@ fn checked(check: &mut Check, written: Written, variables: &Variables, instituti
     let pools = pools(check, written.pools.unwrap_or_default());
     let defaults = Defaults { retry, by: reports.by.unwrap_or(written::By::Etl), pools };
     let etls = etls(check, written.etls.unwrap_or_default(), &defaults, &institutions);
-    graces(check, &etls, run.lease);
+    let sources = sources(check, written.sources.unwrap_or_default(), &defaults);
+    let has_none = |key| check.document.keys(&[key]).is_empty() && !check.document.is_broken(&[key]);
+    if has_none("etls") && has_none("sources") {
+        check.wrong_key(&["etls"], "nothing is configured; add an ETL under etls, or a source under sources");
+    }
+    etls::graces(check, &etls, run.lease);
+    sources::graces(check, &sources, run.lease);
     let (Some(availability), Some(reports)) = database else { return None };
     Some(Config {
         path: PathBuf::new(),
@@ -156,7 +167,7 @@ fn checked(check: &mut Check, written: Written, variables: &Variables, instituti
         run,
         sync,
         etls,
-        sources: Vec::new(),
+        sources,
     })
 }
 

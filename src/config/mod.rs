@@ -18,6 +18,7 @@ mod error;
 mod etls;
 mod expand;
 mod find;
+mod http;
 mod institutions;
 mod load;
 mod needs;
@@ -25,12 +26,17 @@ mod outputs;
 mod parallel;
 mod paths;
 mod pools;
+mod program;
 mod run;
 mod scalars;
+mod sources;
+#[cfg(test)]
+mod sources_tests;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod written;
+mod written_sources;
 
 use std::path::PathBuf;
 

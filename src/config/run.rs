@@ -87,7 +87,7 @@ fn signed(number: usize) -> i64 {
 }
 
 /// A number that was checked to be small and not negative.
-fn size(number: i64) -> usize {
+pub(super) fn size(number: i64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 

@@ -11,7 +11,7 @@ use crate::plan::etl::ReportsBy;
 use crate::plan::memory::Cooldown;
 use crate::plan::settings::{ChainBy, DatabaseTarget, Order, Variables};
 
-const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank of Canada}\nBMO-CA: {id: 2, name: Bank of Montreal}\n";
+pub(super) const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank of Canada}\nBMO-CA: {id: 2, name: Bank of Montreal}\n";
 
 /// One of every mistake.
 const MISTAKES: &str = r#"
@@ -69,7 +69,7 @@ etls:
 "#;
 
 /// A directory with these files.
-fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+pub(super) fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     for (name, text) in files {
         std::fs::write(directory.path().join(name), text).unwrap();
@@ -77,26 +77,26 @@ fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
     directory
 }
 
-fn variables(pairs: &[(&str, &str)]) -> Variables {
+pub(super) fn variables(pairs: &[(&str, &str)]) -> Variables {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
 }
 
-fn load_in(directory: &Path, environment: &[(&str, &str)]) -> Result<Config, String> {
+pub(super) fn load_in(directory: &Path, environment: &[(&str, &str)]) -> Result<Config, String> {
     load(&directory.join("etl-orch.yaml"), &variables(environment))
         .map_err(|errors| errors.to_string().replace(&format!("{}/", directory.display()), ""))
 }
 
-fn load_text(text: &str) -> Result<Config, String> {
+pub(super) fn load_text(text: &str) -> Result<Config, String> {
     let directory = directory(&[("etl-orch.yaml", text), ("monitored_institutions.yaml", BANKS)]);
     load_in(directory.path(), &[])
 }
 
-fn errors(text: &str) -> String {
+pub(super) fn errors(text: &str) -> String {
     load_text(text).unwrap_err()
 }
 
 /// A good file with these further lines.
-fn with(further: &str) -> String {
+pub(super) fn with(further: &str) -> String {
     format!("database: {{url: 'sqlite://x.db'}}\n{further}")
 }
 
@@ -105,7 +105,7 @@ fn etl_with(further: &str) -> String {
     with(&format!("etls:\n  a:\n    report_type: A\n    requires: [t]\n    command: [x]\n{further}"))
 }
 
-fn shipped(name: &str) -> PathBuf {
+pub(super) fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name)
 }
 
@@ -208,7 +208,7 @@ fn mistakes_of_all_files_at_once() {
         (".env", "GOOD=1\nSECRET = s3cret and more\n"),
     ]);
     insta::assert_snapshot!(load_in(directory.path(), &[]).unwrap_err(), @r#"
-    etl-orch.yaml:7:1: unknown key "nonsense"; valid keys here are database, state_dir, lock_file, institutions, run, retry, cooldown, breaker, pools, lease, availability, reports, etls
+    etl-orch.yaml:7:1: unknown key "nonsense"; valid keys here are database, state_dir, lock_file, institutions, run, retry, cooldown, breaker, pools, lease, availability, reports, etls, sources
     monitored_institutions.yaml:1:1: "RY-CA" has no name; give it one
     .env:2:1: not a NAME=value line; quote values that hold spaces, $ or # (single quotes keep them as they are)
     "#);
@@ -223,11 +223,11 @@ fn files_that_cannot_be_read() {
     std::fs::write(directory.path().join("bad.yaml"), b"a: 1\nb: \xff\n").unwrap();
     let bad = load(&directory.path().join("bad.yaml"), &Variables::new()).unwrap_err().to_string();
     assert!(bad.ends_with("bad.yaml:2:4: not UTF-8; save the file as UTF-8"), "{bad}");
-    insta::assert_snapshot!(errors(""), @r"etl-orch.yaml: the file is empty; it needs at least etls");
+    insta::assert_snapshot!(errors(""), @r"etl-orch.yaml: the file is empty; it needs etls or sources");
     insta::assert_snapshot!(errors("etls: [\n"), @r"etl-orch.yaml:2:1: not valid YAML: while parsing a node, did not find expected node content");
     insta::assert_snapshot!(errors("etls: {}\n"), @r"
     etl-orch.yaml:1:1: no database: set database.url to sqlite://PATH or postgres://..., or set the variables POSTGRES_HOST, POSTGRES_DATABASE, POSTGRES_USER and POSTGRES_PASSWORD
-    etl-orch.yaml:1:1: no ETL is configured; add one under etls
+    etl-orch.yaml:1:1: nothing is configured; add an ETL under etls, or a source under sources
     ");
 }
 
@@ -458,9 +458,7 @@ fn a_version_is_kept_as_it_is_written() {
 
 #[test]
 fn later_keys_are_unknown_until_they_have_an_effect() {
-    for key in ["retention", "sources"] {
-        assert!(errors(&format!("{}{key}: {{}}\n", etl_with(""))).contains("unknown key"), "{key}");
-    }
+    assert!(errors(&format!("{}retention: {{}}\n", etl_with(""))).contains("unknown key"));
 }
 
 #[test]
@@ -483,8 +481,13 @@ fn the_quick_start_loads() {
 
 #[test]
 fn the_production_example_loads() {
-    let environment =
-        [("POSTGRES_HOST", "db"), ("POSTGRES_DATABASE", "finance"), ("POSTGRES_USER", "aegis"), ("POSTGRES_PASSWORD", "s3cret")];
+    let environment = [
+        ("POSTGRES_HOST", "db"),
+        ("POSTGRES_DATABASE", "finance"),
+        ("POSTGRES_USER", "aegis"),
+        ("POSTGRES_PASSWORD", "s3cret"),
+        ("ETL_API_KEY", "s3cret"),
+    ];
     let config = load(&shipped("production.example.yaml"), &variables(&environment)).unwrap();
     assert_eq!(config.database.target.to_string(), "postgres://aegis@db:5432/finance");
     assert_eq!(config.lock_file, Path::new("/tmp/aegis_etl_orchestrator.lock"));

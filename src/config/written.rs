@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(super) use super::scalars::{MaxParallel, Span, Version};
+use super::written_sources::Source;
 
 /// Configuration of etl-orch. `${NAME}` and `${NAME:-default}` expand from the environment and from a `.env` file
 /// beside this one; relative paths are relative to this file.
@@ -46,8 +47,11 @@ pub(super) struct Written {
     /// Where reports are recorded.
     pub(super) reports: Option<Reports>,
     /// The ETLs by name; the order of declaration is the order in which they run for a bank.
-    #[schemars(extend("propertyNames" = {"pattern": "^[a-z0-9][a-z0-9_-]*$"}, "minProperties" = 1))]
+    #[schemars(extend("propertyNames" = {"pattern": "^[a-z0-9][a-z0-9_-]*$"}))]
     pub(super) etls: Option<BTreeMap<String, Etl>>,
+    /// The sources of disclosures by id. There is at least one ETL or source.
+    #[schemars(extend("propertyNames" = {"pattern": "^[a-z0-9][a-z0-9_-]*$"}))]
+    pub(super) sources: Option<BTreeMap<String, Source>>,
 }
 
 /// The database.
@@ -278,11 +282,16 @@ mod tests {
                 "lease",
                 "availability",
                 "reports",
-                "etls"
+                "etls",
+                "sources"
             ]
         );
         let etl = &schema["$defs"]["Etl"];
         assert_eq!(etl["properties"]["timeout"]["description"], "The program is ended when it runs longer. Default: 1h.");
+        let source = &schema["$defs"]["Source"];
+        assert_eq!(source["additionalProperties"], false);
+        assert_eq!(source["properties"]["lag"]["description"], "A window is due this long after its end. Default: 0s.");
+        assert_eq!(schema["$defs"]["Method"]["enum"], serde_json::json!(["GET", "POST", "PUT", "PATCH", "DELETE"]));
         assert_eq!(schema["$defs"]["Retry"]["properties"]["max_attempts"]["minimum"], 1);
         assert_eq!(schema["properties"]["pools"]["additionalProperties"]["maximum"], 10_000);
     }

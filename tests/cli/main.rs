@@ -10,6 +10,7 @@ mod bad_rows;
 mod breaker;
 mod chains;
 mod child;
+mod collector;
 mod containment;
 mod crashes;
 mod data;

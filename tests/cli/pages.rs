@@ -196,6 +196,7 @@ fn the_shipped_configurations_are_valid_and_no_password_is_shown() {
         ("POSTGRES_DATABASE", "aegis"),
         ("POSTGRES_USER", "aegis"),
         ("POSTGRES_PASSWORD", secret),
+        ("ETL_API_KEY", secret),
     ];
     // The example names a file of a machine that this one is not.
     let directory = tempfile::tempdir().expect("a temporary directory");

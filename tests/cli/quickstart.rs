@@ -228,7 +228,7 @@ fn a_malformed_transcript_fails_once_and_harms_no_other() {
 #[test]
 fn dash_with_mawk_and_busybox_make_the_same_reports() {
     let (dash, mawk, busybox) = (program("dash"), program("mawk"), program("busybox"));
-    let names = ["sh", "awk", "cat", "dirname", "mv", "rm", "tail"];
+    let names = ["sh", "awk", "cat", "dirname", "mkdir", "mv", "rm", "tail"];
     let small = QuickStart::new().with_programs(&[("sh", &dash), ("awk", &mawk)]);
     let smallest = QuickStart::new().with_programs(&names.map(|name| (name, busybox.as_path())));
     for quick_start in [&small, &smallest] {

@@ -1,0 +1,337 @@
+//! `sources:`, checked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::{TZ_VARIANTS, Tz};
+use regex::Regex;
+
+use super::check::Check;
+use super::etls::Defaults;
+use super::http;
+use super::pools;
+use super::program::{Program, exit_codes, grace_fits, version};
+use super::run::{retry, size};
+use super::scalars::Span;
+use super::written_sources as written;
+use crate::plan::nearest::did_you_mean;
+use crate::plan::records::RecordsRule;
+use crate::plan::source::{CatchUp, Collector, Source, Verify};
+use crate::plan::template::Placeholder;
+use crate::plan::window::Cadence;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Windows of a coalescing source are one job, so this binds only those that are collected one by one.
+const MAX_WINDOWS: i64 = 28;
+/// `{lookback_days}`, unless the file says otherwise.
+const LOOKBACK: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Placeholders with a value before a service has given its job an id.
+pub(super) const BEFORE_TRIGGER: &[Placeholder] = &[
+    Placeholder::Source,
+    Placeholder::WindowStart,
+    Placeholder::WindowEnd,
+    Placeholder::WindowYear,
+    Placeholder::LookbackDays,
+    Placeholder::JobId,
+    Placeholder::RunId,
+    Placeholder::Attempt,
+    Placeholder::WorkDir,
+];
+
+/// Placeholders that a query may name: what is the same for every attempt.
+const IN_SQL: &[Placeholder] = &[
+    Placeholder::Source,
+    Placeholder::WindowStart,
+    Placeholder::WindowEnd,
+    Placeholder::WindowYear,
+    Placeholder::LookbackDays,
+    Placeholder::JobId,
+    Placeholder::RunId,
+];
+
+/// Checks all sources. The result is complete when nothing was found wrong.
+pub(super) fn sources(check: &mut Check, mut written: BTreeMap<String, written::Source>, defaults: &Defaults) -> Vec<Source> {
+    let ids: Vec<String> = check.document.keys(&["sources"]).into_iter().map(str::to_owned).collect();
+    ids.iter().filter_map(|id| one(check, id, written.remove(id)?, defaults)).collect()
+}
+
+/// Checks the graces of the programs of all sources.
+pub(super) fn graces(check: &mut Check, sources: &[Source], lease: Duration) {
+    for source in sources {
+        match &source.collector {
+            Collector::Command { command, .. } => grace_fits(check, &["sources", &source.id, "grace"], command.grace, lease),
+            Collector::Http(_) => {}
+        }
+        match &source.verify {
+            Some(Verify::Command(command)) => grace_fits(check, &["sources", &source.id, "verify", "grace"], command.grace, lease),
+            Some(Verify::Sql(_)) | None => {}
+        }
+    }
+}
+
+/// Checks one source. `None` when it lacks what it cannot be without.
+fn one(check: &mut Check, id: &str, mut written: written::Source, defaults: &Defaults) -> Option<Source> {
+    let at = |key| ["sources", id, key];
+    check.name(&["sources", id], id, "a source");
+    if let Some(name) = &written.name {
+        check.text(&at("name"), name);
+    }
+    let cadence = cadence(check, id, &written);
+    let catch_up = match written.catch_up.unwrap_or(written::CatchUp::Coalesce) {
+        written::CatchUp::Coalesce => CatchUp::Coalesce,
+        written::CatchUp::Each => CatchUp::Each,
+    };
+    if written.max_windows.is_some() && catch_up == CatchUp::Coalesce && !check.document.is_broken(&at("catch_up")) {
+        check.wrong_key(&at("max_windows"), "max_windows has an effect only with catch_up: each; set that, or remove it");
+    }
+    let max_windows = size(check.within(&at("max_windows"), written.max_windows, 1..=10_000, MAX_WINDOWS));
+    let zone = cadence.and_then(|cadence| cadence.zone).unwrap_or(Tz::UTC);
+    let start = written.start.take().and_then(|text| start(check, &at("start"), &text, zone));
+    let lag = written.lag.map_or(Duration::ZERO, |span| span.0);
+    let lookback = written.lookback.map_or(LOOKBACK, |span| span.0);
+    if !is_whole(lookback, DAY) {
+        check.wrong(&at("lookback"), format!("sources.{id}.lookback must be whole days, such as 30d"));
+    }
+    let late = cadence.map(|cadence| late(check, id, &written, cadence.every));
+    let freshness = written.freshness.take().and_then(|freshness| freshness_query(check, id, freshness));
+    let verify = written.verify.take().map(|written| verify(check, id, written));
+    let retry = retry(check, &at("retry"), written.retry.take().unwrap_or_default(), &defaults.retry);
+    let pool = written.pool.take().and_then(|pool| pools::find(check, &at("pool"), &pool, &defaults.pools));
+    let version = written.version.and_then(|_| version(check, &at("version")));
+    let records = records_of(check, id, &mut written);
+    let name = written.name.take().unwrap_or_else(|| id.to_owned());
+    let collector = collector(check, id, written);
+    let (warn_after, error_after) = late?;
+    Some(Source {
+        id: id.to_owned(),
+        name,
+        cadence: cadence?,
+        catch_up,
+        lag,
+        max_windows,
+        start,
+        lookback_days: u32::try_from(lookback.as_secs() / DAY.as_secs()).unwrap_or(u32::MAX),
+        collector: collector?,
+        retry,
+        pool,
+        version,
+        records,
+        verify: match verify {
+            Some(verify) => Some(verify?),
+            None => None,
+        },
+        freshness,
+        warn_after,
+        error_after,
+    })
+}
+
+fn is_whole(length: Duration, unit: Duration) -> bool {
+    length.as_nanos().is_multiple_of(unit.as_nanos())
+}
+
+fn cadence(check: &mut Check, id: &str, written: &written::Source) -> Option<Cadence> {
+    let at = |key| ["sources", id, key];
+    let Some(Span(every)) = written.every else {
+        check.missing(&at("every"), format!("{id} has no every; say how long its windows are, every: 6h"));
+        return None;
+    };
+    if every < MINUTE {
+        check.wrong(&at("every"), format!("sources.{id}.every must be at least 1m"));
+    } else if !is_whole(every, Duration::from_secs(1)) {
+        check.wrong(&at("every"), format!("sources.{id}.every must be whole seconds"));
+    }
+    let zone = written.timezone.as_deref().and_then(|name| zone(check, &at("timezone"), name));
+    if zone.is_some() && !is_whole(every, DAY) {
+        check.wrong_key(&at("timezone"), "timezone has an effect only where every is whole days; make it 1d, or remove it");
+    }
+    Some(Cadence { every, zone })
+}
+
+fn zone(check: &mut Check, path: &[&str], name: &str) -> Option<Tz> {
+    let zone = name.parse().ok();
+    if zone.is_none() {
+        let from_variable = check.document.variable(path).is_some();
+        let hint = if from_variable { String::new() } else { did_you_mean(name, TZ_VARIANTS.iter().map(|zone| zone.name())) };
+        let shown = check.document.shown(path, name);
+        check.wrong(path, format!("{shown} is no time zone; write a name such as America/New_York{hint}"));
+    }
+    zone
+}
+
+/// A date is its midnight in the zone, or what follows where clocks go past it.
+fn start(check: &mut Check, path: &[&str], text: &str, zone: Tz) -> Option<DateTime<Utc>> {
+    let of_date = |date: NaiveDate| {
+        let midnight = date.and_time(NaiveTime::MIN);
+        (0..96).find_map(|quarter| zone.from_local_datetime(&(midnight + TimeDelta::minutes(15 * quarter))).earliest())
+    };
+    let found = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        Ok(date) => of_date(date).map(|time| time.to_utc()),
+        Err(_) => DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc()),
+    };
+    let Some(time) = found else {
+        let shown = check.document.shown(path, text);
+        check.wrong(path, format!("{shown} is no time; write a date like 2026-01-01, or a time like 2026-01-01T06:00:00Z"));
+        return None;
+    };
+    if time < DateTime::UNIX_EPOCH || time.timestamp() >= END_OF_TIME {
+        check.wrong(path, format!("{} must be from 1970 to 2999", check.document.named(path)));
+        return None;
+    }
+    Some(time)
+}
+
+/// The begin of the year 3000.
+const END_OF_TIME: i64 = 32_503_680_000;
+
+/// When it is late, and when overdue.
+fn late(check: &mut Check, id: &str, written: &written::Source, every: Duration) -> (Duration, Duration) {
+    let at = |key| ["sources", id, key];
+    let warn_after = check.not_zero(&at("warn_after"), written.warn_after).unwrap_or(every * 7 / 6);
+    let error_after = check.not_zero(&at("error_after"), written.error_after).unwrap_or(every * 13 / 6);
+    if warn_after > error_after {
+        let key = if written.warn_after.is_some() { "warn_after" } else { "error_after" };
+        let [warn, error] = [warn_after, error_after].map(humantime::format_duration);
+        check.wrong(&at(key), format!("warn_after, which is {warn}, must not be longer than error_after, which is {error}"));
+    }
+    (warn_after, error_after)
+}
+
+fn freshness_query(check: &mut Check, id: &str, written: written::Freshness) -> Option<String> {
+    let path = ["sources", id, "freshness", "sql"];
+    let Some(sql) = written.sql else {
+        check.missing(&path, format!("freshness of {id} has no sql; write a query for the time of the newest data"));
+        return None;
+    };
+    not_blank(check, &path, &sql);
+    if let Some(placeholder) = Placeholder::ALL.iter().find(|placeholder| sql.contains(&format!("{{{}}}", placeholder.name()))) {
+        check.wrong(&path, format!("freshness is about no window; {{{}}} is not filled in here", placeholder.name()));
+    }
+    Some(sql)
+}
+
+/// Queries may have several lines, so control characters are theirs.
+fn not_blank(check: &mut Check, path: &[&str], sql: &str) {
+    if sql.trim().is_empty() {
+        check.wrong(path, format!("{} is empty", check.document.named(path)));
+    }
+}
+
+fn verify(check: &mut Check, id: &str, written: written::Verify) -> Option<Verify> {
+    let at = |key| ["sources", id, "verify", key];
+    let name = format!("verify of {id}");
+    let Some(sql) = written.sql else {
+        if written.command.is_none() && !check.document.is_broken(&at("sql")) && !check.document.is_broken(&at("command")) {
+            check.wrong_key(&["sources", id, "verify"], format!("{name} has neither sql nor command; write one of them"));
+            return None;
+        }
+        let program = Program {
+            command: written.command,
+            cwd: written.cwd,
+            env: written.env,
+            env_file: written.env_file,
+            timeout: written.timeout,
+            grace: written.grace,
+        };
+        return program.check(check, &["sources", id, "verify"], &name, BEFORE_TRIGGER).map(Verify::Command);
+    };
+    let others = [
+        ("command", written.command.is_some()),
+        ("cwd", written.cwd.is_some()),
+        ("env", written.env.is_some()),
+        ("env_file", written.env_file.is_some()),
+        ("timeout", written.timeout.is_some()),
+        ("grace", written.grace.is_some()),
+    ];
+    for (key, _) in others.into_iter().filter(|(_, is_given)| *is_given) {
+        check.wrong_key(&at(key), format!("{name} is sql, which has no {key}; keep one of the two"));
+    }
+    not_blank(check, &at("sql"), &sql);
+    check.template(&at("sql"), &sql, IN_SQL).map(Verify::Sql)
+}
+
+/// `records:` stands beside `command`, or in `http`.
+fn records_of(check: &mut Check, id: &str, written: &mut written::Source) -> Option<RecordsRule> {
+    let (here, inside) = (["sources", id, "records"], ["sources", id, "http", "records"]);
+    let is_http = written.http.is_some();
+    let in_http = written.http.as_mut().and_then(|http| http.records.take());
+    match (written.records.take(), in_http) {
+        (Some(_), Some(_)) => {
+            check.wrong_key(&here, "records stands here and in http; keep one of the two");
+            None
+        }
+        (Some(rule), None) => records(check, &here, rule, is_http),
+        (None, Some(rule)) => records(check, &inside, rule, is_http),
+        (None, None) => None,
+    }
+}
+
+fn records(check: &mut Check, path: &[&str], written: written::Records, is_http: bool) -> Option<RecordsRule> {
+    let at = |key| [path, &[key]].concat();
+    let name = check.document.named(path);
+    if written.pointer.is_some() && !is_http {
+        check.wrong_key(&at("pointer"), "a program's lines have no pointer; write a pattern for the line that has the number");
+    }
+    let pointer = written.pointer.inspect(|pointer| http::pointer(check, &at("pointer"), pointer));
+    if pointer.is_none() && written.pattern.is_none() && !check.document.is_broken(path) {
+        check.wrong_key(path, format!("{name} is empty; write a pattern, such as \"Completed: (\\d+) transactions\""));
+    }
+    let pattern = written.pattern.and_then(|source| match Regex::new(&source) {
+        Ok(pattern) if pattern.captures_len() > 1 => Some(pattern),
+        Ok(_) => {
+            check.wrong(&at("pattern"), format!("{name}.pattern has no group; put ( ) around the number"));
+            None
+        }
+        Err(error) => {
+            // The first lines of such an error are the pattern, which may come from a variable.
+            let text = error.to_string();
+            let why = text.rsplit("error: ").next().unwrap_or_default().trim();
+            check.wrong(&at("pattern"), format!("{name}.pattern is no regular expression: {why}"));
+            None
+        }
+    });
+    Some(RecordsRule { pointer, pattern })
+}
+
+fn collector(check: &mut Check, id: &str, written: written::Source) -> Option<Collector> {
+    let at = |key| ["sources", id, key];
+    let is_broken = |check: &Check, key| check.document.is_broken(&["sources", id, key]);
+    if let Some(http) = written.http {
+        if written.command.is_some() {
+            check.wrong_key(&at("command"), format!("{id} has command and http; keep one of the two"));
+        }
+        let of_commands = [
+            ("cwd", written.cwd.is_some()),
+            ("env", written.env.is_some()),
+            ("env_file", written.env_file.is_some()),
+            ("timeout", written.timeout.is_some()),
+            ("grace", written.grace.is_some()),
+            ("exit_codes", written.exit_codes.is_some()),
+        ];
+        for (key, _) in of_commands.into_iter().filter(|(_, is_given)| *is_given) {
+            let advice = if key == "timeout" { "write it in http" } else { "remove it" };
+            check.wrong_key(&at(key), format!("{key} has an effect only beside command; {advice}"));
+        }
+        return http::http(check, id, http).map(|spec| Collector::Http(Box::new(spec)));
+    }
+    if written.command.is_none() {
+        if !is_broken(check, "command") && !is_broken(check, "http") {
+            check.wrong_key(&["sources", id], format!("{id} has neither command nor http; write what collects it"));
+        }
+        return None;
+    }
+    let program = Program {
+        command: written.command,
+        cwd: written.cwd,
+        env: written.env,
+        env_file: written.env_file,
+        timeout: written.timeout,
+        grace: written.grace,
+    };
+    let command = program.check(check, &["sources", id], id, BEFORE_TRIGGER);
+    let exit_codes = exit_codes(check, &at("exit_codes"), written.exit_codes.unwrap_or_default());
+    Some(Collector::Command { command: command?, exit_codes })
+}

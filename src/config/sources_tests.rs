@@ -1,0 +1,604 @@
+//! Sources in whole files: what good ones say, and what is said of bad ones.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::tests::{BANKS, directory, errors, load_in, load_text, shipped, variables, with};
+use super::*;
+use crate::plan::body::Body;
+use crate::plan::etl::CommandSpec;
+use crate::plan::source::{CatchUp, Collector, HttpSpec, Method, Rate, RequestSpec, Verify};
+use crate::plan::template::Placeholder;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A source whose keys are right, and all that a service needs.
+const MINIMAL_HTTP: &str = "http: {trigger: {url: 'http://h/t'}, status: {url: 'http://h/{remote_id}'}}";
+
+/// A file with one source that has these keys, in a flow mapping.
+fn source(keys: &str) -> String {
+    with(&format!("sources:\n  a: {{{keys}}}\n"))
+}
+
+fn one(keys: &str) -> Source {
+    load_text(&source(keys)).unwrap().sources.remove(0)
+}
+
+fn http(source: &Source) -> &HttpSpec {
+    let Collector::Http(spec) = &source.collector else { panic!("a service") };
+    spec
+}
+
+fn command(source: &Source) -> &CommandSpec {
+    let Collector::Command { command, .. } = &source.collector else { panic!("a program") };
+    command
+}
+
+/// What a placeholder stands for on 16 January 2026.
+fn value(placeholder: Placeholder) -> String {
+    match placeholder {
+        Placeholder::WindowYear => "2026".to_owned(),
+        Placeholder::LookbackDays => "30".to_owned(),
+        other => format!("<{}>", other.name()),
+    }
+}
+
+fn body(request: &RequestSpec) -> String {
+    request.json.as_ref().unwrap().render(&value).to_string()
+}
+
+fn headers(request: &RequestSpec) -> Vec<(String, String)> {
+    request.headers.iter().map(|(name, template)| (name.clone(), template.render(value))).collect()
+}
+
+/// What is said of each of these sources, one after the other.
+fn said(bad: &[&str]) -> String {
+    bad.iter().map(|keys| errors(&source(keys)).replace("etl-orch.yaml:", "")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn defaults_of_a_source_are_those_of_the_specification() {
+    let directory = directory(&[("etl-orch.yaml", &source("every: 6h, command: [x]"))]);
+    let config = load_in(directory.path(), &[]).unwrap();
+    assert!(config.etls.is_empty() && config.institutions.is_empty(), "sources alone need no banks");
+    let source = &config.sources[0];
+    assert_eq!((source.id.as_str(), source.name.as_str()), ("a", "a"));
+    assert_eq!((source.cadence.every, source.cadence.zone), (6 * HOUR, None));
+    assert_eq!((source.catch_up, source.max_windows, source.lag), (CatchUp::Coalesce, 28, Duration::ZERO));
+    assert_eq!((source.start, source.lookback_days), (None, 30));
+    assert_eq!((source.warn_after, source.error_after), (7 * HOUR, 13 * HOUR));
+    assert_eq!((&source.records, &source.verify, &source.freshness), (&None, &None, &None));
+    assert_eq!((&source.pool, &source.version), (&None, &None));
+    assert_eq!(source.retry, crate::plan::retry::RetryPolicy::default());
+    let Collector::Command { command, exit_codes } = &source.collector else { panic!("a program") };
+    assert_eq!((command.timeout, command.grace), (HOUR, Duration::from_secs(10)));
+    assert_eq!(command.cwd, directory.path().canonicalize().unwrap());
+    assert_eq!(*exit_codes, crate::plan::outcome::ExitCodes::default());
+}
+
+#[test]
+fn defaults_of_a_service_are_those_of_the_specification() {
+    let source = one(&format!("every: 6h, {MINIMAL_HTTP}"));
+    let spec = http(&source);
+    assert_eq!((spec.trigger.method, spec.status.method, &spec.cancel), (Method::Post, Method::Get, &None));
+    assert_eq!((spec.job_id.as_str(), spec.state.as_str()), ("/job_id", "/status"));
+    let optional = [&spec.message, &spec.progress, &spec.total].map(|pointer| pointer.as_deref().unwrap());
+    assert_eq!(optional, ["/message", "/progress", "/total"]);
+    assert_eq!((&spec.succeeded[..], &spec.failed[..]), (&["completed".to_owned()][..], &["failed".to_owned(), "error".to_owned()][..]));
+    assert_eq!((spec.every, spec.request_timeout, spec.timeout), (Duration::from_secs(10), Duration::from_secs(30), HOUR));
+    assert_eq!(spec.rate, Rate { requests: 10, per: Duration::from_secs(60) });
+    assert_eq!((&spec.ca_file, &spec.trigger.json), (&None, &None));
+}
+
+#[test]
+fn every_key_of_a_program_arrives() {
+    let text = "
+database: {url: 'sqlite://x.db'}
+retry: {max_attempts: 5, jitter: 0.5}
+pools: {net: 2}
+sources:
+  daily:
+    name: A daily source
+    every: 1d
+    timezone: America/New_York
+    catch_up: each
+    lag: 2h
+    max_windows: 7
+    start: 2026-01-01
+    lookback: 1w
+    warn_after: 1d 4h
+    error_after: 2d
+    freshness: {sql: \"select max(disclosure_date) from t where tags = '{1,2}'\"}
+    verify:
+      command: [check, '{window_start}', '{job_id}']
+      cwd: /srv
+      env: {SOURCE: '{source}'}
+      timeout: 1m
+      grace: 1s
+    records: {pattern: 'collected (\\d+)'}
+    retry: {max_attempts: 1}
+    pool: net
+    version: 1.10
+    command: [collect, '{source}', '{window_start}', '{window_end}', '{lookback_days}', '{attempt}', '{work_dir}', 5]
+    cwd: here
+    env: {YEAR: '{window_year}'}
+    env_file: .env.daily
+    timeout: 10m
+    grace: 30s
+    exit_codes: {config: [2]}
+";
+    let source = load_text(text).unwrap().sources.remove(0);
+    assert_eq!(source.name, "A daily source");
+    assert_eq!((source.cadence.every, source.cadence.zone), (DAY, Some(chrono_tz::America::New_York)));
+    assert_eq!((source.catch_up, source.max_windows, source.lag), (CatchUp::Each, 7, 2 * HOUR));
+    assert_eq!(source.start, Some("2026-01-01T05:00:00Z".parse::<DateTime<Utc>>().unwrap()), "midnight in New York");
+    assert_eq!(source.lookback_days, 7);
+    assert_eq!((source.warn_after, source.error_after), (28 * HOUR, 48 * HOUR));
+    assert_eq!(source.freshness.as_deref(), Some("select max(disclosure_date) from t where tags = '{1,2}'"));
+    let Some(Verify::Command(verify)) = &source.verify else { panic!("a program") };
+    let argv = |command: &CommandSpec| command.argv.iter().map(|argument| argument.render(value)).collect::<Vec<_>>();
+    assert_eq!(argv(verify), ["check", "<window_start>", "<job_id>"]);
+    assert_eq!((verify.timeout, verify.grace, verify.cwd.to_str()), (Duration::from_secs(60), Duration::from_secs(1), Some("/srv")));
+    assert_eq!(source.records.as_ref().unwrap().in_lines("collected 7"), Some(7));
+    assert_eq!((source.retry.max_attempts, source.retry.jitter.to_bits()), (1, 0.5_f64.to_bits()));
+    assert_eq!((source.pool.as_ref().unwrap().limit, source.version.as_deref()), (2, Some("1.10")));
+    let command = command(&source);
+    assert_eq!(argv(command), ["collect", "<source>", "<window_start>", "<window_end>", "30", "<attempt>", "<work_dir>", "5"]);
+    assert!(command.cwd.ends_with("here") && command.env_file.as_ref().unwrap().ends_with(".env.daily"));
+    assert_eq!(command.env[0].1.render(value), "2026");
+    assert_eq!((command.timeout, command.grace), (Duration::from_secs(600), Duration::from_secs(30)));
+    let Collector::Command { exit_codes, .. } = &source.collector else { panic!("a program") };
+    assert_eq!(exit_codes.config, [2].into());
+}
+
+#[test]
+fn every_key_of_a_service_arrives() {
+    let text = r#"
+database: {url: 'sqlite://x.db'}
+sources:
+  a:
+    every: 90s
+    verify: {sql: "select count(*) from t where at >= '{window_start}' and run = '{run_id}'"}
+    http:
+      headers: {X-API-Key: "${KEY}", Accept: "application/json", X-Run: "{run_id}"}
+      trigger:
+        method: PUT
+        url: "https://h:8443/t/{source}?from={window_start}"
+        headers: {accept: "text/json"}
+        json: {z: 1.5, year: "{window_year}", id: "{window_year}", of: ["{source}", true, ~], key: "${KEY}", limit: "${N}"}
+      job_id: /data/id
+      status:
+        method: POST
+        url: "HTTPS://h/s/{remote_id}"
+        headers: {X-Job: "{remote_id}"}
+        every: 1s
+        state: ""
+        succeeded: [done]
+        failed: [broken]
+        message: /m
+        progress: /p
+        total: /n
+      cancel: {method: DELETE, url: "https://h/s/{remote_id}", json: {id: "{remote_id}"}}
+      timeout: 2h
+      request_timeout: 5s
+      rate: {requests: 3, per: 1s}
+      ca_file: ca.pem
+      records: {pointer: /m, pattern: '(\d+) inserted, (\d+) updated'}
+"#;
+    let directory = directory(&[("etl-orch.yaml", text), ("monitored_institutions.yaml", BANKS)]);
+    let config = load_in(directory.path(), &[("KEY", "s3cret{x}"), ("N", "100")]).unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
+    let source = &config.sources[0];
+    let Some(Verify::Sql(sql)) = &source.verify else { panic!("a query") };
+    assert_eq!(sql.render(value), "select count(*) from t where at >= '<window_start>' and run = '<run_id>'");
+    let spec = http(source);
+    assert_eq!(spec.trigger.url.render(value), "https://h:8443/t/<source>?from=<window_start>");
+    let general = [("X-API-Key", "s3cret{x}"), ("X-Run", "<run_id>")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let and = |more: (&str, &str)| [&general[..], &[(more.0.to_owned(), more.1.to_owned())]].concat();
+    assert_eq!(headers(&spec.trigger), and(("accept", "text/json")), "its own replaces that of all requests");
+    assert_eq!(headers(&spec.status).last(), and(("X-Job", "<remote_id>")).last());
+    assert_eq!(
+        body(&spec.trigger),
+        r#"{"z":1.5,"year":2026,"id":2026,"of":["<source>",true,null],"key":"s3cret{x}","limit":"100"}"#,
+        "what is quoted is text"
+    );
+    assert_eq!((spec.trigger.method, spec.status.method), (Method::Put, Method::Post));
+    assert_eq!((spec.job_id.as_str(), spec.state.as_str()), ("/data/id", ""));
+    let optional = [&spec.message, &spec.progress, &spec.total].map(|pointer| pointer.as_deref().unwrap());
+    assert_eq!(optional, ["/m", "/p", "/n"]);
+    assert_eq!((&spec.succeeded[..], &spec.failed[..]), (&["done".to_owned()][..], &["broken".to_owned()][..]));
+    let cancel = spec.cancel.as_ref().unwrap();
+    assert_eq!((cancel.method, body(cancel).as_str()), (Method::Delete, r#"{"id":"<remote_id>"}"#));
+    assert_eq!((spec.every, spec.timeout, spec.request_timeout), (Duration::from_secs(1), 2 * HOUR, Duration::from_secs(5)));
+    assert_eq!(spec.rate, Rate { requests: 3, per: Duration::from_secs(1) });
+    assert!(spec.ca_file.as_ref().unwrap().is_absolute());
+    let records = source.records.as_ref().unwrap();
+    assert_eq!(records.in_answer(&json!({"m": "5 inserted, 7 updated"})), Some(12));
+}
+
+#[test]
+fn a_variable_in_a_body_is_what_it_would_be_in_its_place() {
+    let text = "
+database: {url: 'sqlite://x.db'}
+sources:
+  a:
+    every: 1h
+    http:
+      trigger:
+        url: http://h
+        json:
+          limit: ${N}
+          quoted: \"${N}\"
+          year: \"${N}{window_year}\"
+          brace: ${BRACE}
+      status: {url: \"http://h/{remote_id}\"}
+";
+    let directory = directory(&[("etl-orch.yaml", text)]);
+    let config = load_in(directory.path(), &[("N", "100"), ("BRACE", "{window_year}")]).unwrap();
+    let expected = r#"{"limit":100,"quoted":"100","year":"1002026","brace":"{window_year}"}"#;
+    assert_eq!(body(&http(&config.sources[0]).trigger), expected);
+}
+
+#[test]
+fn start_is_a_date_of_the_zone_or_a_time() {
+    for (start, zone, expected) in [
+        ("2026-01-01", "", "2026-01-01T00:00:00Z"),
+        ("'2026-01-01'", "timezone: Asia/Tokyo, ", "2025-12-31T15:00:00Z"),
+        // Here clocks went from midnight to one.
+        ("2018-11-04", "timezone: America/Sao_Paulo, ", "2018-11-04T03:00:00Z"),
+        ("'2026-01-01T06:00:00+02:00'", "timezone: Asia/Tokyo, ", "2026-01-01T04:00:00Z"),
+    ] {
+        let source = one(&format!("every: 1d, {zone}start: {start}, command: [x]"));
+        assert_eq!(source.start, Some(expected.parse::<DateTime<Utc>>().unwrap()), "{start} {zone}");
+    }
+}
+
+#[test]
+fn records_stand_beside_a_command_or_with_a_service_in_either_place() {
+    let pattern = "records: {pattern: '(\\d+)'}";
+    let inside = MINIMAL_HTTP.replace("http: {", &format!("http: {{{pattern}, "));
+    for keys in [format!("command: [x], {pattern}"), format!("{MINIMAL_HTTP}, {pattern}"), inside] {
+        assert!(one(&format!("every: 1h, {keys}")).records.is_some(), "{keys}");
+    }
+}
+
+#[test]
+fn what_a_source_may_be_named() {
+    let names = with("sources: {A b: {every: 1h, command: [x]}, us_house: {every: 1h, command: [x]}}\n");
+    insta::assert_snapshot!(errors(&names), @r#"etl-orch.yaml:2:11: "A b" cannot name a source; write small letters, digits, "_" and "-", the first a letter or digit"#);
+    // ETLs and sources are not told apart by their names.
+    let both = with("etls: {a: {report_type: A, requires: [t], command: [x]}}\nsources: {a: {every: 1h, command: [x]}}\n");
+    assert!(load_text(&both).is_ok());
+}
+
+#[test]
+fn a_broken_source_is_no_missing_one() {
+    insta::assert_snapshot!(errors(&with("sources: {a: 5}\n")), @r"etl-orch.yaml:2:14: sources.a: expected a mapping, found a number");
+    insta::assert_snapshot!(errors(&with("sources: 5\n")), @r"etl-orch.yaml:2:10: sources: expected a mapping, found a number");
+    insta::assert_snapshot!(errors(&with("sources: {}\n")), @r"etl-orch.yaml:1:1: nothing is configured; add an ETL under etls, or a source under sources");
+}
+
+#[test]
+fn windows_are_of_a_sensible_length() {
+    insta::assert_snapshot!(said(&[
+        "command: [x]",
+        "every: 30s, command: [x]",
+        "every: 90s 5ms, command: [x]",
+        "every: six hours, timezone: Europe/Berlin, command: [x]",
+        "every: 6h, timezone: America/New_York, command: [x]",
+        "every: 1d, timezone: America/New_Yrok, command: [x]",
+        "every: 1d, timezone: nowhere, command: [x]",
+        "every: 1d, catch_up: all, max_windows: 3, lookback: 36h, command: [x]",
+        "every: 1d, max_windows: 3, command: [x]",
+        "every: 1d, catch_up: each, max_windows: 0, lag: -1h, command: [x]",
+        "every: 1d, start: yesterday, lookback: 1h, command: [x]",
+        "every: 1d, start: 1969-12-31, command: [x]",
+        "every: 1d, start: '3000-01-01T00:00:00Z', command: [x]",
+        "every: 6h, warn_after: 20h, command: [x]",
+        "every: 6h, warn_after: 0s, error_after: 1h, command: [x]",
+        "every: 6h, error_after: 6h, command: [x]",
+    ]), @r#"
+    3:3: a has no every; say how long its windows are, every: 6h
+    3:14: sources.a.every must be at least 1m
+    3:14: sources.a.every must be whole seconds
+    3:14: sources.a.every: not a duration; write it like 15m or 1h 30m
+    3:18: timezone has an effect only where every is whole days; make it 1d, or remove it
+    3:28: "America/New_Yrok" is no time zone; write a name such as America/New_York; did you mean America/New_York, America/Fort_Wayne, America/Dawson_Creek?
+    3:28: "nowhere" is no time zone; write a name such as America/New_York
+    3:28: sources.a.catch_up: must be one of coalesce, each
+    3:59: sources.a.lookback must be whole days, such as 30d
+    3:18: max_windows has an effect only with catch_up: each; set that, or remove it
+    3:47: sources.a.max_windows must be from 1 to 10000
+    3:55: sources.a.lag: not a duration; write it like 15m or 1h 30m
+    3:25: "yesterday" is no time; write a date like 2026-01-01, or a time like 2026-01-01T06:00:00Z
+    3:46: sources.a.lookback must be whole days, such as 30d
+    3:25: sources.a.start must be from 1970 to 2999
+    3:25: sources.a.start must be from 1970 to 2999
+    3:30: warn_after, which is 20h, must not be longer than error_after, which is 13h
+    3:30: sources.a.warn_after must be longer than nothing
+    3:31: warn_after, which is 7h, must not be longer than error_after, which is 6h
+    "#);
+}
+
+#[test]
+fn one_collector_with_what_belongs_to_it() {
+    insta::assert_snapshot!(said(&[
+        "every: 6h",
+        &format!("every: 6h, command: [x], {MINIMAL_HTTP}"),
+        &format!("every: 6h, {MINIMAL_HTTP}, timeout: 1m, cwd: x, env: {{}}, env_file: x, grace: 1s, exit_codes: {{}}"),
+        "every: 6h, command: x",
+        "every: 6h, command: [], htp: {}",
+        "every: 6h, command: ['', '{bank_symbol}', '{output}', '{remote_id}', '{window_strt}'], env: {ETL_ORCH_SOURCE: x}, exit_codes: {config: [0]}",
+        "every: 6h, command: [x], grace: 5m, timeout: 0s, verify: {command: [x], grace: 5m}, pool: p, version: ' ', name: ''",
+    ]), @r#"
+    3:3: a has neither command nor http; write what collects it
+    3:18: a has command and http; keep one of the two
+    3:95: timeout has an effect only beside command; write it in http
+    3:108: cwd has an effect only beside command; remove it
+    3:116: env has an effect only beside command; remove it
+    3:125: env_file has an effect only beside command; remove it
+    3:138: grace has an effect only beside command; remove it
+    3:149: exit_codes has an effect only beside command; remove it
+    3:27: sources.a.command: expected a list, found text; write it like [a, b]
+    3:3: a has no command; write it as a list, [program, argument, ...]
+    3:31: unknown key "htp" in sources.a; did you mean http?
+    3:28: the program of a is empty
+    3:32: placeholder {bank_symbol} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
+    3:49: placeholder {output} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
+    3:61: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:76: unknown placeholder {window_strt}; did you mean window_start, window_year, window_end?
+    3:100: ETL_ORCH_SOURCE is set by etl-orch itself; choose a name without ETL_ORCH_
+    3:143: an exit code in a class must be from 1 to 255; 0 is success
+    3:39: grace 5m must be shorter than a third of the lease, which is 10m; shorten it, or lengthen the lease
+    3:52: sources.a.timeout must be longer than nothing
+    3:86: grace 5m must be shorter than a third of the lease, which is 10m; shorten it, or lengthen the lease
+    3:97: sources.a.pool is "p", which is no pool here; there are none, add it under pools
+    3:109: sources.a.version is empty
+    3:120: sources.a.name is empty
+    "#);
+}
+
+#[test]
+fn what_sees_the_data_is_a_query_or_a_program() {
+    insta::assert_snapshot!(said(&[
+        "every: 6h, command: [x], verify: {}, freshness: {}",
+        "every: 6h, command: [x], verify: {sql: 'select 1', command: [x], grace: 1s}",
+        "every: 6h, command: [x], verify: {sql: ' '}, freshness: {sql: ''}",
+        "every: 6h, command: [x], verify: {sql: \"select '{work_dir}', '{window_ende}', '{'\"}, freshness: {sql: \"select '{window_end}'\"}",
+        "every: 6h, command: [x], verify: {command: ['{remote_id}', '{period}']}",
+        "every: 6h, command: [x], verify: {command: x}",
+        "every: 6h, command: [x], records: {}",
+        "every: 6h, command: [x], records: {pointer: /n, pattern: '(\\d+)'}",
+        "every: 6h, command: [x], records: {pattern: '\\d+'}",
+        "every: 6h, command: [x], records: {pattern: '(\\d+'}",
+        &format!("every: 6h, records: {{pointer: n}}, {}", MINIMAL_HTTP.replace("http: {", "http: {records: {pointer: n}, ")),
+        &format!("every: 6h, records: {{pointer: n}}, {MINIMAL_HTTP}"),
+    ]), @r#"
+    3:32: verify of a has neither sql nor command; write one of them
+    3:44: freshness of a has no sql; write a query for the time of the newest data
+    3:58: verify of a is sql, which has no command; keep one of the two
+    3:72: verify of a is sql, which has no grace; keep one of the two
+    3:46: sources.a.verify.sql is empty
+    3:69: sources.a.freshness.sql is empty
+    3:46: placeholder {work_dir} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id
+    3:46: unknown placeholder {window_ende}; did you mean window_end, window_year, window_start?
+    3:46: unbalanced '{'; write {{ or }} for a brace itself
+    3:109: freshness is about no window; {window_end} is not filled in here
+    3:51: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:66: placeholder {period} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
+    3:50: sources.a.verify.command: expected a list, found text; write it like [a, b]
+    3:32: sources.a.records is empty; write a pattern, such as "Completed: (\d+) transactions"
+    3:42: a program's lines have no pointer; write a pattern for the line that has the number
+    3:51: sources.a.records.pattern has no group; put ( ) around the number
+    3:51: sources.a.records.pattern is no regular expression: unclosed group
+    3:18: records stands here and in http; keep one of the two
+    3:37: "n" is no JSON pointer; write "/n"
+    "#);
+}
+
+#[test]
+fn requests_are_such_as_can_be_made() {
+    let trigger = |trigger: &str| MINIMAL_HTTP.replace("url: 'http://h/t'", trigger);
+    let keys: Vec<String> = [
+        trigger("method: FETCH"),
+        trigger("url: 'ftp://h/t'"),
+        trigger("url: 'h/t'"),
+        trigger("url: 'http://'"),
+        trigger("url: 'http:///etl/trigger'"),
+        trigger("url: 'http://h:99999/'"),
+        trigger("url: 'http://me:hunter2@h/t'"),
+        trigger("url: 'https://h.{source}/t'"),
+        trigger("url: 'https://h:{window_year}'"),
+        trigger("url: '{source}://h/'"),
+        trigger("url: 'http://h/a b'"),
+        trigger("url: 'http://h/t#{source}'"),
+        trigger("url: 'http://h/{remote_id}', json: {a: ['{remote_id}', {b: '{bank_key}'}], '{x}': '}'}"),
+        trigger("url: 'http://h/', headers: {'A b': x, X-Ä: x, X-A: \"a\\nb\", X-B: 'é', X-C: '', x-a: y, X-D: '{nonsense}'}"),
+        "http: {}".to_owned(),
+        "http: {trigger: {}, status: {}, cancel: {}}".to_owned(),
+        "http: {trigger: 5, status: {url: 'http://h/status', json: {}}}".to_owned(),
+    ]
+    .map(|keys| format!("every: 6h, {keys}"))
+    .into();
+    insta::assert_snapshot!(said(&keys.iter().map(String::as_str).collect::<Vec<_>>()), @r##"
+    3:25: sources.a.http.trigger has no url; write its address, https://...
+    3:43: sources.a.http.trigger.method: must be one of GET, POST, PUT, PATCH, DELETE
+    3:40: sources.a.http.trigger.url must begin with http:// or https:// and a host
+    3:40: sources.a.http.trigger.url must begin with http:// or https:// and a host
+    3:40: sources.a.http.trigger.url is no address: empty host
+    3:40: sources.a.http.trigger.url must begin with http:// or https:// and a host
+    3:40: sources.a.http.trigger.url is no address: invalid port number
+    3:40: sources.a.http.trigger.url has a user or a password in it; put them into a header, headers: {Authorization: "..."}
+    3:40: sources.a.http.trigger.url has a placeholder in its host or port, which must be known beforehand; put placeholders after them
+    3:40: sources.a.http.trigger.url has a placeholder in its host or port, which must be known beforehand; put placeholders after them
+    3:40: sources.a.http.trigger.url must begin with http:// or https:// and a host
+    3:40: sources.a.http.trigger.url holds a space, a backslash or a control character; remove it
+    3:40: sources.a.http.trigger.url has a part after "#", which is never sent; remove it
+    3:40: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:75: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:94: placeholder {bank_key} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
+    3:117: unbalanced '}'; write {{ or }} for a brace itself
+    3:63: "A b" cannot name a header; write letters, digits and "-"
+    3:73: "X-Ä" cannot name a header; write letters, digits and "-"
+    3:86: header X-A holds a control character, such as the end of a line, or one beyond ASCII; remove it
+    3:99: header X-B holds a control character, such as the end of a line, or one beyond ASCII; remove it
+    3:109: header X-C is empty; give it a value, or remove it
+    3:113: header x-a is given twice; keep one, capitals make no difference
+    3:126: unknown placeholder {nonsense}
+    3:18: http of a has no trigger; write the request that starts the job
+    3:18: http of a has no status; write the request that asks for the job's state
+    3:25: sources.a.http.trigger has no url; write its address, https://...
+    3:38: sources.a.http.status has no url; write its address, https://...
+    3:50: sources.a.http.cancel has no url; write its address, https://...
+    3:34: sources.a.http.trigger: expected a mapping, found a number
+    3:51: the url of status must name the job; add {remote_id}
+    3:70: unknown key "json" in sources.a.http.status; valid keys here are method, url, headers, every, state, succeeded, failed, message, progress, total
+    "##);
+}
+
+#[test]
+fn answers_are_such_as_can_be_read() {
+    let status = |more: &str| MINIMAL_HTTP.replace("{remote_id}'", &format!("{{remote_id}}', {more}"));
+    let inside = |more: &str| MINIMAL_HTTP.replace("http: {", &format!("http: {{{more}, "));
+    let keys: Vec<String> = [
+        status("state: status, message: m, progress: p, total: 't/'"),
+        status("succeeded: [completed, error]"),
+        status("failed: [failed, completed]"),
+        status("succeeded: [a, b], failed: [b]"),
+        status("succeeded: [], failed: ['']"),
+        status("succeeded: done, failed: [1]"),
+        status("every: 0s"),
+        status("every: 2h"),
+        inside("timeout: 10s, request_timeout: 0s"),
+        inside("job_id: id, ca_file: '', rate: {requests: 0, per: 0s}"),
+        inside("rate: {request: 5}, hedaers: {}"),
+    ]
+    .map(|keys| format!("every: 6h, {keys}"))
+    .into();
+    insta::assert_snapshot!(said(&keys.iter().map(String::as_str).collect::<Vec<_>>()), @r#"
+    3:100: "status" is no JSON pointer; write "/status"
+    3:117: "m" is no JSON pointer; write "/m"
+    3:130: "p" is no JSON pointer; write "/p"
+    3:140: "t/" is no JSON pointer; write "/t/"
+    3:116: state "error" is in succeeded and in failed; keep one
+    3:110: state "completed" is in succeeded and in failed; keep one
+    3:121: state "b" is in succeeded and in failed; keep one
+    3:93: sources.a.http.status.succeeded is empty; name the states
+    3:117: sources.a.http.status.failed is empty
+    3:104: sources.a.http.status.succeeded: expected a list, found text; write it like [a, b]
+    3:119: sources.a.http.status.failed: expected text, found a number; quote it
+    3:100: sources.a.http.status.every must be longer than nothing
+    3:100: the state is asked for every 2h, which must be shorter than the timeout, which is 1h
+    3:34: the state is asked for every 10s, which must be shorter than the timeout, which is 10s
+    3:56: sources.a.http.request_timeout must be longer than nothing
+    3:33: "id" is no JSON pointer; write "/id"
+    3:46: sources.a.http.ca_file is empty
+    3:67: sources.a.http.rate.requests must be from 1 to 10000
+    3:75: sources.a.http.rate.per must be longer than nothing
+    3:32: unknown key "request" in sources.a.http.rate; did you mean requests?
+    3:45: unknown key "hedaers" in sources.a.http; did you mean headers?
+    "#);
+}
+
+#[test]
+fn a_value_from_a_variable_is_in_no_message_about_a_source() {
+    let text = "
+database: {url: 'sqlite://x.db'}
+sources:
+  a:
+    name: '${S}'
+    every: ${S}
+    timezone: ${S}
+    catch_up: ${S}
+    start: ${S}
+    lookback: ${S}
+    pool: ${S}
+    freshness: {sql: '${S}'}
+    verify: {sql: '{${S}}'}
+    http:
+      headers: {X-API-Key: \"${S}\\n\", X-Unset: '${UNSET}'}
+      trigger: {method: '${S}', url: '${S}', json: ['${S}', '{${S}}', '${UNSET}']}
+      job_id: ${S}
+      status: {url: 'http://${S}@h/{remote_id}', state: '${S}', succeeded: ['${S}'], failed: ['${S}'], every: '${S}'}
+      cancel: {url: 'http://h:${S}/{remote_id}'}
+      records: {pointer: '${S}', pattern: '(${S}'}
+  b: {every: 1d, timezone: '${S}', start: '${S}', pool: '${S}', command: ['{${S}}'], records: {pattern: '${S}'}}
+";
+    let directory = directory(&[("etl-orch.yaml", text)]);
+    let said = load_in(directory.path(), &[("S", "s3cret")]).unwrap_err();
+    assert!(!said.contains("s3cret"), "{said}");
+    insta::assert_snapshot!(said, @r#"
+    etl-orch.yaml:6:12: sources.a.every: not a duration; write it like 15m or 1h 30m
+    etl-orch.yaml:8:15: sources.a.catch_up: must be one of coalesce, each
+    etl-orch.yaml:9:12: (from ${S}) is no time; write a date like 2026-01-01, or a time like 2026-01-01T06:00:00Z
+    etl-orch.yaml:10:15: sources.a.lookback: not a duration; write it like 15m or 1h 30m
+    etl-orch.yaml:11:11: sources.a.pool is (from ${S}), which is no pool here; there are none, add it under pools
+    etl-orch.yaml:13:19: unknown placeholder
+    etl-orch.yaml:15:28: header X-API-Key holds a control character, such as the end of a line, or one beyond ASCII; remove it
+    etl-orch.yaml:15:47: variable UNSET is not set; set it in the environment or in .env beside the configuration, or write ${UNSET:-default}
+    etl-orch.yaml:16:25: sources.a.http.trigger.method: must be one of GET, POST, PUT, PATCH, DELETE
+    etl-orch.yaml:16:38: sources.a.http.trigger.url must begin with http:// or https:// and a host
+    etl-orch.yaml:16:61: unknown placeholder
+    etl-orch.yaml:16:71: variable UNSET is not set; set it in the environment or in .env beside the configuration, or write ${UNSET:-default}
+    etl-orch.yaml:17:15: (from ${S}) is no JSON pointer; begin it with "/"
+    etl-orch.yaml:18:21: sources.a.http.status.url has a user or a password in it; put them into a header, headers: {Authorization: "..."}
+    etl-orch.yaml:18:57: (from ${S}) is no JSON pointer; begin it with "/"
+    etl-orch.yaml:18:95: state (from ${S}) is in succeeded and in failed; keep one
+    etl-orch.yaml:18:111: sources.a.http.status.every: not a duration; write it like 15m or 1h 30m
+    etl-orch.yaml:19:21: sources.a.http.cancel.url is no address: invalid port number
+    etl-orch.yaml:20:26: (from ${S}) is no JSON pointer; begin it with "/"
+    etl-orch.yaml:20:43: sources.a.http.records.pattern is no regular expression: unclosed group
+    etl-orch.yaml:21:28: (from ${S}) is no time zone; write a name such as America/New_York
+    etl-orch.yaml:21:43: (from ${S}) is no time; write a date like 2026-01-01, or a time like 2026-01-01T06:00:00Z
+    etl-orch.yaml:21:57: sources.b.pool is (from ${S}), which is no pool here; there are none, add it under pools
+    etl-orch.yaml:21:75: unknown placeholder
+    etl-orch.yaml:21:105: sources.b.records.pattern has no group; put ( ) around the number
+    "#);
+}
+
+/// The five sources of the example, with what their services are sent and say.
+#[test]
+fn the_production_example_sends_what_the_services_know() {
+    let environment = [
+        ("POSTGRES_HOST", "db"),
+        ("POSTGRES_DATABASE", "finance"),
+        ("POSTGRES_USER", "aegis"),
+        ("POSTGRES_PASSWORD", "s3cret"),
+        ("ETL_API_KEY", "s3cret"),
+    ];
+    let config = load(&shipped("production.example.yaml"), &variables(&environment)).unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"));
+    let house = "Completed: 17 transactions from 3 PDFs";
+    let senate = "Completed [playwright]: 12 senators, 30 disclosures, 17 transactions, 1 errors";
+    let others = "Completed: 9 inserted, 8 updated, 7 skipped, 6 failed";
+    let expected = [
+        ("us_house", "US House Disclosures (ETL)", r#"{"source":"house","year":2026,"limit":100}"#, house),
+        ("us_senate", "US Senate Disclosures (ETL)", r#"{"source":"senate","lookback_days":30,"limit":100}"#, senate),
+        ("quiver", "Quiver Trading Data", r#"{"source":"quiverquant","lookback_days":30}"#, others),
+        ("eu_parliament", "EU Parliament Disclosures", r#"{"source":"eu_parliament"}"#, others),
+        ("california", "California Disclosures", r#"{"source":"california"}"#, others),
+    ];
+    assert_eq!(config.sources.len(), expected.len());
+    for (source, (id, name, sent, message)) in config.sources.iter().zip(expected) {
+        assert_eq!((source.id.as_str(), source.name.as_str()), (id, name));
+        assert_eq!((source.cadence.every, source.cadence.zone, source.catch_up), (6 * HOUR, None, CatchUp::Coalesce));
+        assert_eq!((source.warn_after, source.error_after, source.lookback_days), (7 * HOUR, 13 * HOUR, 30));
+        let spec = http(source);
+        assert_eq!(body(&spec.trigger), sent, "{id}");
+        assert_eq!((spec.trigger.method, spec.status.method), (Method::Post, Method::Get));
+        let service = "https://politician-trading-etl.fly.dev/etl";
+        assert_eq!(spec.trigger.url.render(value), format!("{service}/trigger"));
+        assert_eq!(spec.status.url.render(value), format!("{service}/status/<remote_id>"));
+        for request in [&spec.trigger, &spec.status] {
+            assert_eq!(headers(request), [("X-API-Key".to_owned(), "s3cret".to_owned())]);
+        }
+        assert_eq!(spec.rate, Rate { requests: 10, per: Duration::from_secs(60) });
+        let records = source.records.as_ref().unwrap();
+        assert_eq!(records.in_answer(&json!({"status": "completed", "message": message})), Some(17), "{id}");
+    }
+    let uses = |source: &Source, placeholder| matches!(http(source).trigger.json.as_ref().map(Body::placeholders), Some(used) if used.contains(&placeholder));
+    assert!(uses(&config.sources[0], Placeholder::WindowYear) && uses(&config.sources[1], Placeholder::LookbackDays));
+}
