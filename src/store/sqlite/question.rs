@@ -1,4 +1,5 @@
-//! Queries of the user's: on a connection of their own, which cannot write, so that nobody waits for them.
+//! Queries of the user's: on a connection of their own, so that nobody waits for them. It cannot write, and as parts of a query
+//! of ours they cannot be statements that make other files.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,7 +35,8 @@ async fn ask(connection: &mut SqliteConnection, query: &str, patience: Duration)
     let (waiting, deadline) = (Arc::downgrade(&asker), Instant::now() + patience);
     let goes_on = move || Instant::now() < deadline && waiting.strong_count() > 0;
     connection.lock_handle().await?.set_progress_handler(INSTRUCTIONS, goes_on);
-    let row = sqlx::query(AssertSqlSafe(query.to_owned())).persistent(false).fetch_optional(connection).await?;
+    let row =
+        sqlx::query(AssertSqlSafe(format!("SELECT * FROM (\n{query}\n) LIMIT 1"))).persistent(false).fetch_optional(connection).await?;
     drop(asker);
     row.map_or(Ok(None), |row| first(&row))
 }
