@@ -183,7 +183,7 @@ macro_rules! implement_store {
             }
 
             async fn value_of(&self, query: &str) -> Result<Option<String>> {
-                self.answered(<$adapter>::value_of(self, query)).await
+                <$adapter>::value_of(self, query).await
             }
 
             async fn close(&self) {

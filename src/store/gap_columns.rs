@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::record::storable;
 use crate::plan::fingerprint::Fingerprint;
 use crate::plan::gap::GapKey;
-use crate::plan::job::Claimed;
+use crate::plan::job::{Claimed, Wanted};
 use crate::plan::memory::{GapState, Memory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 use crate::plan::operator::{CancelRequest, OrderKind};
 
@@ -220,9 +220,15 @@ pub(super) fn is_held_back(gap: &GapState, planned_fence: i64, at: DateTime<Utc>
 }
 
 /// What is recorded of a job that its claim skipped; `None` where it did not.
-pub(super) fn why_skipped(claimed: &Claimed) -> Option<String> {
+pub(super) fn why_skipped(claimed: &Claimed, wanted: Wanted<'_>) -> Option<String> {
     match claimed {
-        Claimed::AlreadyDone => Some("the report exists".to_owned()),
+        Claimed::AlreadyDone => Some(
+            match wanted {
+                Wanted::Report(_) => "the report exists",
+                Wanted::Windows { .. } => "the windows were collected",
+            }
+            .to_owned(),
+        ),
         Claimed::Elsewhere { owner } => Some(format!("process {} on {} runs it", owner.pid, owner.host)),
         Claimed::Ordered(order) => Some(format!("{} wants it left alone: {}", order.by, order.reason)),
         Claimed::HeldBack => Some("another invocation failed at it meanwhile".to_owned()),

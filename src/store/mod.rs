@@ -9,6 +9,7 @@ mod delegate;
 mod error;
 mod gap_columns;
 mod postgres;
+mod question;
 mod record;
 mod rows;
 mod sqlite;
@@ -181,7 +182,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// queued -> running, with attempt 1, if the report is still missing (not asked when the job is forced), nobody else runs
     /// the gap, and neither an order nor a newer failure of the gap forbids it; otherwise queued -> skipped. With the pool full
-    /// the job stays queued.
+    /// the job stays queued. For windows: if one of the queue within them is not collected and the source is not paused, which is
+    /// told before anything else; a newer failure does not forbid what an operator asked for. The windows that are not collected
+    /// are the job's from then on, and no longer asked for.
     async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed>;
 
     /// Records an attempt after the first.
@@ -195,6 +198,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// running -> succeeded. In the same transaction a report's row is written, or replaced; windows are marked as collected, and
     /// their source's frontier and last success recorded. The gap's past is forgotten, and a pending `--force` answered.
+    ///
+    /// Windows that are marked are those of the job, and all within the collected window; what an operator asked for of them
+    /// meanwhile is answered too. The first frontier is the end of what was collected first. It moves to the end of what was
+    /// collected from before it or from it on, then over windows that were collected ahead of it without a hole, and never back.
+    /// A success that does not say how much it collected leaves the number of empty ones as it is.
     async fn succeed(&self, claim: Claim, end: &AttemptEnd, made: Made<'_>) -> Result<bool>;
 
     /// running -> failed. `error` says why, in a sentence; `memory` is what is to be remembered of the gap.
@@ -251,18 +259,29 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// source, then by start.
     async fn queue(&self) -> Result<Vec<QueuedWindow>>;
 
-    /// Puts windows into the queue of a source; those that are there stay as they are.
+    /// Puts windows into the queue of a source, all or, on an error, none; those that are there stay as they are. One statement,
+    /// however many.
     async fn enqueue_windows(&self, source: &str, windows: &[Window], at: DateTime<Utc>) -> Result<()>;
 
     /// Records the id that a service gave to the job of an attempt, with the attempt and with the windows that the job is for;
-    /// with `None`, that no such job is to be followed any more (the attempt keeps its id).
+    /// with `None`, that no such job is to be followed any more (the attempt keeps its id). A job that ends without success leaves
+    /// its windows in the queue with that id, for whoever tries them next; a success and an order to collect them take it away.
     async fn follow(&self, claim: Claim, attempt: u32, remote: Option<&str>) -> Result<bool>;
 
-    /// Gives an order on a source, and records it. Returns whether it changed anything.
+    /// Gives an order on a source, and records it. Returns whether it changed anything: a paused source cannot be paused, nor
+    /// one that is not paused resumed; then nothing is recorded. What is running goes on: also windows to be collected that a
+    /// running job is for, which are what was asked for if it succeeds.
     async fn order_source(&self, order: &SourceOrder) -> Result<bool>;
 
     /// Asks a user's query, which may change nothing: the first value of its first row as text; `None` where there is no row, or
-    /// the value is NULL. Truth is `true` or `false`.
+    /// the value is NULL. One statement, which may take 30 s; it holds up no other operation for longer.
+    ///
+    /// On PostgreSQL truth is `true` or `false`, and times are written as ISO 8601 does, those with a zone in UTC. SQLite has
+    /// neither: truth is so written for a column that is declared `BOOLEAN`, a condition is `1` or `0`, and a time is what the row has.
+    ///
+    /// # Errors
+    /// A query that is wrong, or would change something, does not [pass](StoreError::may_pass), and has the database's words for
+    /// it; one that took too long does.
     async fn value_of(&self, query: &str) -> Result<Option<String>>;
 
     /// Ends the connections. A SQLite database is left cleanly closed: one file.

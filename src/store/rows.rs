@@ -6,12 +6,15 @@ use chrono::{DateTime, Utc};
 
 use super::gap_columns::{CancelColumns, MemoryColumns};
 use crate::plan::breaker::OpenBreaker;
+use crate::plan::collection::{Collected, LastSuccess, Pause, QueuedWindow, Seen, SourceState};
 use crate::plan::fingerprint::Fingerprint;
 use crate::plan::gap::GapKey;
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::job::{Claim, JobState, Owner, RunningJob, RunningRun, Watched};
+use crate::plan::memory::SkipOrder;
 use crate::plan::operator::{CancelAnswer, FoundJob};
 use crate::plan::period::Period;
+use crate::plan::window::Window;
 
 /// The columns of an owner.
 #[derive(sqlx::FromRow)]
@@ -166,6 +169,78 @@ impl BreakerColumns {
             probed: self.probed,
             probed_at: self.probed_at,
         })
+    }
+}
+
+/// An operator's pause of a source; all NULL where there is none.
+#[derive(sqlx::FromRow)]
+pub(super) struct PauseColumns {
+    paused_at: Option<DateTime<Utc>>,
+    paused_by: Option<String>,
+    pause_reason: Option<String>,
+}
+
+impl PauseColumns {
+    fn pause(self) -> Option<Pause> {
+        let (by, reason) = (self.paused_by.unwrap_or_default(), self.pause_reason.unwrap_or_default());
+        self.paused_at.map(|since| Pause { since, by, reason })
+    }
+
+    /// The pause as an order that forbids a claim.
+    pub(super) fn order(self) -> Option<SkipOrder> {
+        self.pause().map(|Pause { since, by, reason }| SkipOrder { since, until: None, by, reason })
+    }
+}
+
+/// A source's record, as both adapters select it.
+#[derive(sqlx::FromRow)]
+pub(super) struct SourceColumns {
+    source: String,
+    frontier: Option<DateTime<Utc>>,
+    #[sqlx(flatten)]
+    pause: PauseColumns,
+    last_at: Option<DateTime<Utc>>,
+    last_start: Option<DateTime<Utc>>,
+    last_end: Option<DateTime<Utc>>,
+    last_seen: Option<String>,
+    last_records: Option<i64>,
+    last_message: Option<String>,
+    empty: i32,
+}
+
+impl SourceColumns {
+    pub(super) fn state(self) -> SourceState {
+        let window = self.last_start.zip(self.last_end).map(|(start, end)| Window { start, end });
+        let seen = self.last_seen.as_deref().and_then(Seen::parse).unwrap_or(Seen::Reported);
+        let last = self.last_at.zip(window).map(|(at, window)| {
+            let (source, records, message) = (self.source.clone(), self.last_records, self.last_message);
+            LastSuccess { at, collected: Collected { source, window, seen, records, message } }
+        });
+        let empty = self.empty.try_into().unwrap_or(0);
+        SourceState { source: self.source, frontier: self.frontier, paused: self.pause.pause(), last, empty }
+    }
+}
+
+/// A window of the queue, as both adapters select it.
+#[derive(sqlx::FromRow)]
+pub(super) struct QueuedColumns {
+    source: String,
+    window_start: DateTime<Utc>,
+    window_end: DateTime<Utc>,
+    is_collected: bool,
+    is_requested: bool,
+    remote_id: Option<String>,
+}
+
+impl QueuedColumns {
+    pub(super) fn window(self) -> QueuedWindow {
+        QueuedWindow {
+            source: self.source,
+            window: Window { start: self.window_start, end: self.window_end },
+            is_collected: self.is_collected,
+            is_requested: self.is_requested,
+            remote: self.remote_id,
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod availability;
 mod claims;
+mod collected;
 mod containment;
+mod disclosures;
 mod fixture;
 mod history;
 mod migration;
@@ -11,6 +13,7 @@ mod orders;
 mod pools;
 #[path = "../support/postgres.rs"]
 mod postgres_server;
+mod question;
 mod repeat;
 mod reports;
 mod scan;
@@ -18,6 +21,7 @@ mod schema;
 mod severed;
 mod sources;
 mod sqlite_files;
+mod windows;
 
 /// Makes of each `async fn name(fixture: Fixture)` a test for either database.
 macro_rules! on_both_databases {

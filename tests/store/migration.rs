@@ -7,7 +7,11 @@ use etl_orch::store::{self, Access, StoreError};
 
 use crate::fixture::{Fixture, at, claim, end, enqueue, gap_state, new_job};
 
-crate::on_both_databases![what_the_previous_version_wrote_is_kept, the_previous_version_is_not_migrated_by_a_reader];
+crate::on_both_databases![
+    what_the_previous_version_wrote_is_kept,
+    the_previous_version_is_not_migrated_by_a_reader,
+    orders_are_kept_by_a_version_that_knows_more_kinds,
+];
 
 const RUNNING: &str = "00000000-0000-0000-0000-000000000001";
 const QUEUED: &str = "00000000-0000-0000-0000-000000000002";
@@ -70,7 +74,7 @@ async fn what_the_previous_version_wrote_is_kept(fixture: Fixture) {
     assert_eq!(old_rows(&fixture).await, before);
     let store = fixture.open().await;
     let versions = if fixture.is_sqlite() { "etl_migrations" } else { "etl_orch._sqlx_migrations" };
-    assert_eq!(fixture.rows(&format!("SELECT version FROM {versions} ORDER BY 1")).await, ["1", "2"]);
+    assert_eq!(fixture.rows(&format!("SELECT version FROM {versions} ORDER BY 1")).await, ["1", "2", "3"]);
 
     // Nothing is remembered yet, and what was going on goes on.
     assert!(store.gap_states().await.unwrap().is_empty());
@@ -91,11 +95,42 @@ async fn what_the_previous_version_wrote_is_kept(fixture: Fixture) {
     assert_eq!(gap_state(&*store).await, None);
 }
 
+async fn orders_are_kept_by_a_version_that_knows_more_kinds(fixture: Fixture) {
+    let schema = store::schema_sql(&fixture.database);
+    let next = if fixture.is_sqlite() {
+        include_str!("../../migrations/sqlite/0003_sources.sql")
+    } else {
+        include_str!("../../migrations/postgres/0003_sources.sql")
+    };
+    let (second, _) = schema.split_once(next).unwrap();
+    fixture.sql(second).await;
+    let overrides = fixture.own("overrides");
+    let insert = |kind: &str| {
+        format!(
+            "INSERT INTO {overrides} (gap_key, kind, job_id, actor, reason, at) VALUES ('gap', '{kind}', 'job', 'anna', 'why', '2025-06-01T12:00:00.000000Z')"
+        )
+    };
+    for kind in ["retry", "skip", "cancel"] {
+        fixture.sql(&insert(kind)).await;
+    }
+    fixture.sql(&format!("DELETE FROM {overrides} WHERE kind = 'skip'")).await;
+    let all = format!("SELECT id, gap_key, kind, job_id, actor, reason, at FROM {overrides} ORDER BY id");
+    let before = fixture.rows(&all).await;
+    assert_eq!(before.len(), 2);
+    let store = fixture.open().await;
+    assert_eq!(fixture.rows(&all).await, before, "with their ids");
+    let pause = crate::windows::order("us_house", etl_orch::plan::operator::SourceOrderKind::Pause, 1);
+    assert!(store.order_source(&pause).await.unwrap());
+    let kinds = format!("SELECT id, kind FROM {overrides} ORDER BY id");
+    assert_eq!(fixture.rows(&kinds).await, ["1|retry", "3|cancel", "4|pause"]);
+    assert!(store.queue().await.unwrap().is_empty());
+}
+
 async fn the_previous_version_is_not_migrated_by_a_reader(fixture: Fixture) {
     previous(&fixture).await;
     let error = fixture.open_for(Access::ReadOnly).await.unwrap_err();
     assert!(matches!(error, StoreError::Schema(_)), "{error:?}");
-    assert!(error.to_string().contains("version 1") && error.to_string().contains("version 2: `etl-orch init`"), "{error}");
+    assert!(error.to_string().contains("version 1") && error.to_string().contains("version 3: `etl-orch init`"), "{error}");
     assert_eq!(old_rows(&fixture).await.len(), 8);
     fixture.open_for(Access::Init).await.unwrap().close().await;
     assert_eq!(fixture.open_for(Access::ReadOnly).await.unwrap().running_jobs().await.unwrap().len(), 1);

@@ -6,17 +6,30 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, FromRow, Row};
 
-use super::{DURABLE, Postgres, SMALL, reports};
+use super::{DURABLE, Postgres, SMALL, reports, sources};
 use crate::plan::etl::Pool;
 use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed, Wanted};
+use crate::plan::memory::GapState;
 use crate::store::Result;
 use crate::store::gap_columns::{GapStateColumns, is_held_back, select_gap, why_skipped};
 use crate::store::record::storable;
-use crate::store::rows::OwnerColumns;
+use crate::store::rows::{OwnerColumns, PauseColumns};
 
 /// How many jobs use the pool of a parameter: those of a host that died do so only until its lease ends.
 const USERS: &str = "SELECT count(*) FROM etl_orch.etl_jobs p WHERE p.state = 'running' \
      AND (SELECT r.lease_until FROM etl_orch.etl_runs r WHERE r.id = p.run_id) > clock_timestamp() AND p.pool = ";
+
+/// How a claim looks for what it wants, as parts of one statement on a job `j`; parameters 1 to 4 say what is wanted.
+struct Looked {
+    /// The condition that there is nothing left to do.
+    done: String,
+    /// The condition that somebody wants it in spite of what it failed at.
+    insisted: String,
+    /// The query for a pause.
+    pause: String,
+    /// What else is changed when the job is `claimed`.
+    taken: String,
+}
 
 impl Postgres {
     pub(super) async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
@@ -51,19 +64,14 @@ impl Postgres {
         let mut gap = gap.state();
         let fence = gap.fence;
         gap.fence -= 1;
-        let claimed = if let Some(order) = gap.skip.take().filter(|order| order.holds(request.at)) {
-            Claimed::Ordered(order)
-        } else {
-            let held_back = is_held_back(&gap, request.planned_fence, request.at);
-            let claimed = Claimed::Yes { claim: Claim { job: request.job, fence }, memory: gap.memory };
-            self.start(&mut transaction, request, fence, held_back).await?.unwrap_or(claimed)
-        };
+        let in_the_way = self.start(&mut transaction, request, fence, &gap).await?;
+        let claimed = in_the_way.unwrap_or(Claimed::Yes { claim: Claim { job: request.job, fence }, memory: gap.memory });
         if matches!(claimed, Claimed::Yes { .. }) {
             transaction.commit().await?;
         } else {
             // The fence, too, is what it was.
             transaction.rollback().await?;
-            if let Some(reason) = why_skipped(&claimed) {
+            if let Some(reason) = why_skipped(&claimed, request.wanted) {
                 skip_queued(connection, &id, &reason, request.at).await?;
             }
         }
@@ -76,40 +84,71 @@ impl Postgres {
         connection: &mut PgConnection,
         request: &ClaimRequest<'_>,
         fence: i64,
-        held_back: bool,
+        gap: &GapState,
     ) -> sqlx::Result<Option<Claimed>> {
-        let Wanted::Report(report) = request.wanted else { return Ok(Some(Claimed::Gone)) };
-        let found = sqlx::query(AssertSqlSafe(format!(
-            "WITH job AS (SELECT j.id, j.gap_key, NOT j.forced AND EXISTS (SELECT 1 FROM {} r WHERE {}) AS done,
-                                 NOT j.forced AND $9 AS held_back
-                          FROM etl_orch.etl_jobs j WHERE j.id = $5),
+        let skip = gap.skip.clone().filter(|order| order.holds(request.at));
+        let looked = match request.wanted {
+            Wanted::Report(_) => Looked {
+                done: format!("NOT j.forced AND EXISTS (SELECT 1 FROM {} r WHERE {})", self.reports.quoted(), reports::BY_KEY),
+                insisted: "j.forced".to_owned(),
+                pause: "SELECT NULL::timestamptz AS paused_at, NULL::text AS paused_by, NULL::text AS pause_reason".to_owned(),
+                taken: String::new(),
+            },
+            Wanted::Windows { .. } => Looked {
+                done: format!("$4 AND NOT EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {})", sources::QUEUED),
+                insisted: format!(
+                    "(j.forced OR EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {} AND q.requested_at IS NOT NULL))",
+                    sources::QUEUED
+                ),
+                pause: "SELECT s.paused_at, s.paused_by, s.pause_reason FROM etl_orch.sources s WHERE s.source = $1".to_owned(),
+                taken: format!(
+                    ", taken AS (UPDATE etl_orch.disclosure_queue q SET job_id = c.id, requested_by = NULL, requested_at = NULL
+                                 FROM claimed c WHERE {})",
+                    sources::QUEUED
+                ),
+            },
+        };
+        let statement = format!(
+            "WITH job AS (SELECT j.id, j.gap_key, {} AS done, $9 AND NOT {} AS held_back, p.*
+                          FROM etl_orch.etl_jobs j LEFT JOIN ({}) p ON TRUE WHERE j.id = $5),
                   other AS (SELECT r.host, r.boot_id, r.pid, r.pid_started
                             FROM job JOIN etl_orch.etl_jobs j ON j.gap_key = job.gap_key AND j.state = 'running'
                                      JOIN etl_orch.etl_runs r ON r.id = j.run_id),
                   pool AS (SELECT CASE WHEN $10 IS NULL THEN FALSE ELSE ({USERS} $10) >= $11 END AS is_full),
                   claimed AS (UPDATE etl_orch.etl_jobs j SET state = 'running', fence = $6, started_at = $7, pool = $10 FROM job, pool
-                              WHERE j.id = job.id AND NOT job.done AND NOT job.held_back AND NOT pool.is_full
-                              AND NOT EXISTS (SELECT 1 FROM other) RETURNING j.id),
-                  attempt AS (INSERT INTO etl_orch.etl_attempts (job_id, n, log, started_at) SELECT id, 1, $8, $7 FROM claimed)
-             SELECT job.done, job.held_back, pool.is_full, other.host, other.boot_id, other.pid, other.pid_started
+                              WHERE j.id = job.id AND NOT $12 AND job.paused_at IS NULL AND NOT job.done AND NOT job.held_back
+                              AND NOT pool.is_full AND NOT EXISTS (SELECT 1 FROM other) RETURNING j.id),
+                  attempt AS (INSERT INTO etl_orch.etl_attempts (job_id, n, log, started_at) SELECT id, 1, $8, $7 FROM claimed) {}
+             SELECT job.done, job.held_back, job.paused_at, job.paused_by, job.pause_reason, pool.is_full,
+                    other.host, other.boot_id, other.pid, other.pid_started
              FROM job CROSS JOIN pool LEFT JOIN other ON TRUE",
-            self.reports.quoted(),
-            reports::BY_KEY
-        )))
-        .bind(report.bank_id)
-        .bind(i32::from(report.period.year()))
-        .bind(report.period.quarter().as_str())
-        .bind(storable(&report.report_type))
-        .bind(request.job.to_string())
-        .bind(fence)
-        .bind(request.at)
-        .bind(storable(request.log))
-        .bind(held_back)
-        .bind(request.pool.map(|pool| storable(&pool.name)))
-        .bind(limit(request.pool))
-        .fetch_one(connection)
-        .await?;
-        Ok(if found.try_get("done")? {
+            looked.done, looked.insisted, looked.pause, looked.taken
+        );
+        let statement = sqlx::query(AssertSqlSafe(statement));
+        let statement = match request.wanted {
+            Wanted::Report(report) => statement
+                .bind(report.bank_id)
+                .bind(i32::from(report.period.year()))
+                .bind(report.period.quarter().as_str())
+                .bind(storable(&report.report_type)),
+            // As many parameters as for a report; the last says nothing.
+            Wanted::Windows { source, window } => statement.bind(storable(source)).bind(window.start).bind(window.end).bind(true),
+        };
+        let found = statement
+            .bind(request.job.to_string())
+            .bind(fence)
+            .bind(request.at)
+            .bind(storable(request.log))
+            .bind(is_held_back(gap, request.planned_fence, request.at))
+            .bind(request.pool.map(|pool| storable(&pool.name)))
+            .bind(limit(request.pool))
+            .bind(skip.is_some())
+            .fetch_one(connection)
+            .await?;
+        let order = PauseColumns::from_row(&found)?.order().or(skip);
+        Ok(if let Some(order) = order {
+            Some(Claimed::Ordered(order))
+        } else if found.try_get("done")? {
             Some(Claimed::AlreadyDone)
         } else if found.try_get::<Option<String>, _>("host")?.is_some() {
             Some(Claimed::Elsewhere { owner: OwnerColumns::from_row(&found)?.owner()? })

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection, Postgres as Driver, Row};
 
-use super::{DURABLE, Postgres, reports};
+use super::{DURABLE, Postgres, collected, reports};
 use crate::plan::ids::JobId;
 use crate::plan::job::{AttemptEnd, Claim, JobState, Made};
 use crate::plan::memory::Memory;
@@ -86,13 +86,13 @@ impl Postgres {
         let columns = if let Made::Report(Some(_)) = ending.made { self.columns().await?.written.as_slice() } else { &[] };
         let mut lease = self.connections.lease().await?;
         let done = match ending.made {
-            Made::Report(None) | Made::Collection(_) => finish(&mut lease, claim, ending).await.map(|ended| ended != Ended::No),
-            Made::Report(Some(_)) => self.finish_with_report(&mut lease, claim, ending, columns).await,
+            Made::Report(None) => finish(&mut lease, claim, ending).await.map(|ended| ended != Ended::No),
+            Made::Report(Some(_)) | Made::Collection(_) => self.finish_with_more(&mut lease, claim, ending, columns).await,
         };
         lease.settle("recording the end of a job", done)
     }
 
-    async fn finish_with_report(
+    async fn finish_with_more(
         &self,
         connection: &mut PgConnection,
         claim: Claim,
@@ -105,8 +105,10 @@ impl Postgres {
             transaction.rollback().await?;
             return Ok(ended == Ended::Before);
         }
-        if let Made::Report(Some(row)) = ending.made {
-            reports::write(&mut transaction, &self.reports, columns, row).await?;
+        match ending.made {
+            Made::Report(Some(row)) => reports::write(&mut transaction, &self.reports, columns, row).await?,
+            Made::Report(None) => {}
+            Made::Collection(made) => collected::write(&mut transaction, claim, made, ending.at).await?,
         }
         transaction.commit().await?;
         Ok(true)

@@ -121,8 +121,9 @@ async fn enqueue(connection: &mut PgConnection, run: RunId, jobs: &[NewJob], at:
     let abouts: Vec<AboutColumns> = jobs.iter().map(|job| AboutColumns::from(&job.about)).collect();
     sqlx::query(
         "INSERT INTO etl_orch.etl_jobs
-             (run_id, state, queued_at, id, gap_key, etl, bank_key, bank_id, fiscal_year, quarter, position, forced, fingerprint)
-         SELECT $1, 'queued', $2, j.* FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS j ON CONFLICT (id) DO NOTHING",
+             (run_id, state, queued_at, id, gap_key, etl, bank_key, bank_id, fiscal_year, quarter, window_start, window_end, position,
+              forced, fingerprint)
+         SELECT $1, 'queued', $2, j.* FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS j ON CONFLICT (id) DO NOTHING",
     )
     .bind(run.to_string())
     .bind(at)
@@ -133,6 +134,8 @@ async fn enqueue(connection: &mut PgConnection, run: RunId, jobs: &[NewJob], at:
     .bind(abouts.iter().map(|about| about.bank_id).collect::<Vec<_>>())
     .bind(abouts.iter().map(|about| about.year).collect::<Vec<_>>())
     .bind(abouts.iter().map(|about| about.quarter).collect::<Vec<_>>())
+    .bind(abouts.iter().map(|about| about.window.map(|window| window.start)).collect::<Vec<_>>())
+    .bind(abouts.iter().map(|about| about.window.map(|window| window.end)).collect::<Vec<_>>())
     .bind(jobs.iter().map(|job| signed(job.position)).collect::<Vec<_>>())
     .bind(jobs.iter().map(|job| job.forced).collect::<Vec<_>>())
     .bind(jobs.iter().map(|job| job.fingerprint.as_ref().map(|made| storable(&made.to_text()).into_owned())).collect::<Vec<_>>())

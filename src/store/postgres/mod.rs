@@ -5,6 +5,7 @@
 
 mod availability;
 mod claims;
+mod collected;
 mod connections;
 mod containment;
 mod data_tables;
@@ -12,6 +13,7 @@ mod endings;
 mod history;
 mod migrations;
 mod orders;
+mod question;
 mod reports;
 mod scan;
 mod sources;

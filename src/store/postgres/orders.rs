@@ -132,7 +132,7 @@ pub(super) async fn force(connection: &mut PgConnection, jobs: &[&NewJob], by: &
 }
 
 /// Makes the rows of gaps that have none.
-async fn make_gaps(connection: &mut PgConnection, keys: &[String]) -> sqlx::Result<()> {
+pub(super) async fn make_gaps(connection: &mut PgConnection, keys: &[String]) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO etl_orch.gap_states (gap_key, fence) SELECT k, 0 FROM (SELECT DISTINCT k FROM unnest($1::text[]) AS k) d ORDER BY k
          ON CONFLICT (gap_key) DO NOTHING",

@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{Sqlite, begin_write, reports};
+use super::{Sqlite, begin_write, reports, sources};
 use crate::plan::etl::Pool;
 use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed, Owner, Wanted};
 use crate::store::Result;
 use crate::store::gap_columns::{GapColumns, GapStateColumns, is_held_back, select_gap, why_skipped};
 use crate::store::record::{failed, rfc3339, storable};
-use crate::store::rows::OwnerColumns;
+use crate::store::rows::{OwnerColumns, PauseColumns};
 
 /// How many jobs use the pool of a parameter: those of a host that died do so only until its lease ends.
 const USERS: &str = "SELECT count(*) FROM etl_jobs p WHERE p.state = 'running' \
@@ -20,10 +20,13 @@ const USERS: &str = "SELECT count(*) FROM etl_jobs p WHERE p.state = 'running' \
 #[derive(sqlx::FromRow)]
 struct Asked {
     gap_key: String,
-    forced: bool,
+    /// Somebody wants it in spite of what it failed at.
+    insisted: bool,
     done: bool,
     elsewhere: bool,
     is_full: bool,
+    #[sqlx(flatten)]
+    pause: PauseColumns,
     #[sqlx(flatten)]
     gap: GapColumns,
 }
@@ -41,13 +44,14 @@ impl Sqlite {
             return claimed_before(&mut transaction, request).await;
         };
         let mut gap = asked.gap.state(asked.gap_key);
-        let claimed = if let Some(order) = gap.skip.take().filter(|order| order.holds(request.at)) {
+        let skip = gap.skip.take().filter(|order| order.holds(request.at));
+        let claimed = if let Some(order) = asked.pause.order().or(skip) {
             Claimed::Ordered(order)
         } else if asked.done {
             Claimed::AlreadyDone
         } else if asked.elsewhere {
             Claimed::Elsewhere { owner: owner(&mut transaction, gap.key.as_str()).await? }
-        } else if !asked.forced && is_held_back(&gap, request.planned_fence, request.at) {
+        } else if !asked.insisted && is_held_back(&gap, request.planned_fence, request.at) {
             Claimed::HeldBack
         } else if asked.is_full {
             return Ok(Claimed::PoolFull);
@@ -67,9 +71,12 @@ impl Sqlite {
             .bind(request.pool.map(|pool| storable(&pool.name)))
             .fetch_one(&mut *transaction)
             .await?;
+            if let Wanted::Windows { source, window } = request.wanted {
+                sources::take(&mut transaction, source, window, &id).await?;
+            }
             Claimed::Yes { claim: Claim { job: request.job, fence }, memory: gap.memory }
         };
-        if let Some(reason) = why_skipped(&claimed) {
+        if let Some(reason) = why_skipped(&claimed, request.wanted) {
             skip_queued(&mut transaction, &id, &reason, &at).await?;
         }
         transaction.commit().await?;
@@ -77,26 +84,44 @@ impl Sqlite {
     }
 
     async fn ask(&self, connection: &mut SqliteConnection, request: &ClaimRequest<'_>) -> sqlx::Result<Option<Asked>> {
-        let Wanted::Report(report) = request.wanted else { return Ok(None) };
-        sqlx::query_as(AssertSqlSafe(format!(
-            "SELECT j.gap_key, j.forced, NOT j.forced AND EXISTS (SELECT 1 FROM {} WHERE {}) AS done,
+        let (insisted, done, pause) = match request.wanted {
+            Wanted::Report(_) => (
+                "j.forced".to_owned(),
+                format!("NOT j.forced AND EXISTS (SELECT 1 FROM {} WHERE {})", self.reports.quoted(), reports::BY_KEY),
+                "SELECT NULL AS paused_at, NULL AS paused_by, NULL AS pause_reason",
+            ),
+            // Only three parameters say what is wanted.
+            Wanted::Windows { .. } => (
+                format!("j.forced OR EXISTS (SELECT 1 FROM disclosure_queue WHERE {} AND requested_at IS NOT NULL)", sources::QUEUED),
+                format!("NOT EXISTS (SELECT 1 FROM disclosure_queue WHERE {})", sources::QUEUED),
+                "SELECT paused_at, paused_by, pause_reason FROM sources WHERE source = ?1",
+            ),
+        };
+        let statement = format!(
+            "SELECT j.gap_key, ({insisted}) AS insisted, {done} AS done, p.paused_at, p.paused_by, p.pause_reason,
                     EXISTS (SELECT 1 FROM etl_jobs o WHERE o.gap_key = j.gap_key AND o.state = 'running') AS elsewhere,
                     ({USERS} ?6) >= ?7 AS is_full, {}
-             FROM etl_jobs j LEFT JOIN gap_states g ON g.gap_key = j.gap_key WHERE j.id = ?5 AND j.state = 'queued'
-               AND EXISTS (SELECT 1 FROM etl_runs r WHERE r.id = j.run_id AND r.state = 'running')",
-            self.reports.quoted(),
-            reports::BY_KEY,
+             FROM etl_jobs j LEFT JOIN ({pause}) p ON TRUE LEFT JOIN gap_states g ON g.gap_key = j.gap_key
+             WHERE j.id = ?5 AND j.state = 'queued' AND EXISTS (SELECT 1 FROM etl_runs r WHERE r.id = j.run_id AND r.state = 'running')",
             select_gap()
-        )))
-        .bind(report.bank_id)
-        .bind(i64::from(report.period.year()))
-        .bind(report.period.quarter().as_str())
-        .bind(&report.report_type)
-        .bind(request.job.to_string())
-        .bind(request.pool.map(|pool| storable(&pool.name)))
-        .bind(limit(request.pool))
-        .fetch_optional(connection)
-        .await
+        );
+        let statement = sqlx::query_as(AssertSqlSafe(statement));
+        let statement = match request.wanted {
+            Wanted::Report(report) => statement
+                .bind(report.bank_id)
+                .bind(i64::from(report.period.year()))
+                .bind(report.period.quarter().as_str())
+                .bind(&report.report_type),
+            Wanted::Windows { source, window } => {
+                statement.bind(storable(source)).bind(rfc3339(window.start)).bind(rfc3339(window.end)).bind("")
+            }
+        };
+        statement
+            .bind(request.job.to_string())
+            .bind(request.pool.map(|pool| storable(&pool.name)))
+            .bind(limit(request.pool))
+            .fetch_optional(connection)
+            .await
     }
 
     pub(super) async fn begin_attempt(

@@ -85,20 +85,29 @@ impl Sqlite {
     /// A connection that reads. It opens the file for writing where it may, since only such a connection takes its
     /// side files away when it closes; `query_only` keeps it from using that right.
     async fn connect_read_only(&self, path: &Path) -> Result<SqliteConnection> {
-        match std::fs::metadata(path) {
-            Ok(file) if file.len() > 0 => {}
-            Ok(_) => return self.connect(&in_memory()).await,
-            Err(error) if error.kind() == ErrorKind::NotFound => return self.connect(&in_memory()).await,
-            Err(error) => return Err(self.unreachable(error)),
-        }
-        let directory_permits = path.parent().is_some_and(|directory| permits(directory, Right::WRITE_OK));
-        let options = if directory_permits && permits(path, Right::WRITE_OK) {
+        let options = if !self.holds_something(path)? {
+            in_memory()
+        } else if is_writable(path) {
             base().filename(path).pragma("query_only", "ON")
         } else {
-            // Where no side files can be made, a file without them can only be read as one that nobody changes.
-            base().filename(path).read_only(true).immutable(!side_file(path, "-wal").exists())
+            unwritable(path)
         };
         self.connect(&options).await
+    }
+
+    /// Another connection, which cannot write whatever it is told.
+    pub(super) async fn connect_to_look(&self) -> Result<SqliteConnection> {
+        let options = if self.holds_something(&self.path)? { unwritable(&self.path) } else { in_memory() };
+        self.connect(&options).await
+    }
+
+    /// Whether there is a file that is not empty.
+    fn holds_something(&self, path: &Path) -> Result<bool> {
+        match std::fs::metadata(path) {
+            Ok(file) => Ok(file.len() > 0),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(self.unreachable(error)),
+        }
     }
 
     async fn connect(&self, options: &SqliteConnectOptions) -> Result<SqliteConnection> {
@@ -130,6 +139,11 @@ fn read_write(path: &Path) -> SqliteConnectOptions {
     options.synchronous(SqliteSynchronous::Normal)
 }
 
+/// Where no side files can be made, a file without them can only be read as one that nobody changes.
+fn unwritable(path: &Path) -> SqliteConnectOptions {
+    base().filename(path).read_only(true).immutable(!is_writable(path) && !side_file(path, "-wal").exists())
+}
+
 fn in_memory() -> SqliteConnectOptions {
     base().in_memory(true)
 }
@@ -152,6 +166,11 @@ fn make_file(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// Whether the file may be written, and side files made beside it.
+fn is_writable(path: &Path) -> bool {
+    path.parent().is_some_and(|directory| permits(directory, Right::WRITE_OK)) && permits(path, Right::WRITE_OK)
 }
 
 fn permits(path: &Path, right: Right) -> bool {

@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
-use super::{Driver, Sqlite, begin_write, reports};
+use super::{Driver, Sqlite, begin_write, collected, reports};
 use crate::plan::ids::JobId;
 use crate::plan::job::{AttemptEnd, Claim, JobState, Made};
 use crate::plan::memory::Memory;
@@ -71,8 +71,10 @@ impl Sqlite {
         if !end_job(&mut transaction, claim, ending).await? {
             return has_ended(&mut transaction, claim, ending.state, ending.at).await;
         }
-        if let Made::Report(Some(row)) = ending.made {
-            reports::write(&mut transaction, &self.reports, columns, row).await?;
+        match ending.made {
+            Made::Report(Some(row)) => reports::write(&mut transaction, &self.reports, columns, row).await?,
+            Made::Report(None) => {}
+            Made::Collection(made) => collected::write(&mut transaction, claim, made, ending.at).await?,
         }
         transaction.commit().await?;
         Ok(true)

@@ -104,6 +104,8 @@ async fn enqueue(connection: &mut SqliteConnection, run: RunId, jobs: &[NewJob],
                 about.bank_id,
                 about.year,
                 about.quarter,
+                about.window.map(|window| rfc3339(window.start)),
+                about.window.map(|window| rfc3339(window.end)),
                 job.position,
                 job.forced,
                 job.fingerprint.as_ref().map(Fingerprint::to_text)
@@ -112,10 +114,10 @@ async fn enqueue(connection: &mut SqliteConnection, run: RunId, jobs: &[NewJob],
         .collect();
     // Without a WHERE before it the ON would be read as a join's.
     sqlx::query(
-        "INSERT INTO etl_jobs (id, run_id, gap_key, etl, bank_key, bank_id, fiscal_year, quarter, position, forced, fingerprint, state,
-                               queued_at)
+        "INSERT INTO etl_jobs (id, run_id, gap_key, etl, bank_key, bank_id, fiscal_year, quarter, window_start, window_end, position,
+                               forced, fingerprint, state, queued_at)
          SELECT value ->> 0, ?1, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-                value ->> 8, value ->> 9, 'queued', ?2
+                value ->> 8, value ->> 9, value ->> 10, value ->> 11, 'queued', ?2
          FROM json_each(?3) WHERE TRUE ON CONFLICT (id) DO NOTHING",
     )
     .bind(run.to_string())

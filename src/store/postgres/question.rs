@@ -1,0 +1,43 @@
+//! Queries of the user's.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
+
+use super::Postgres;
+use crate::store::Result;
+use crate::store::question::{DOING, PATIENCE, explained, one_statement};
+use crate::store::record::storable;
+
+impl Postgres {
+    pub(super) async fn value_of(&self, query: &str) -> Result<Option<String>> {
+        let query = storable(query);
+        let query = one_statement(&query)?;
+        self.answered(self.ask(query)).await.map_err(explained)
+    }
+
+    async fn ask(&self, query: &str) -> Result<Option<String>> {
+        let mut lease = self.connections.lease().await?;
+        let value = ask(&mut lease, query).await;
+        lease.settle(DOING, value)
+    }
+}
+
+/// Within a query of ours, which only one that reads can be part of; a server takes only one statement from us at a time. JSON
+/// writes times as ISO 8601, and truth as a word.
+async fn ask(connection: &mut PgConnection, query: &str) -> sqlx::Result<Option<String>> {
+    let mut transaction = connection
+        .begin_with(AssertSqlSafe(format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '{} s'; SET LOCAL timezone = 'UTC'",
+            PATIENCE.as_secs()
+        )))
+        .await?;
+    // A comment at its end ends with its line.
+    let value: Option<Option<String>> =
+        sqlx::query_scalar(AssertSqlSafe(format!("SELECT to_json(t.v) #>> '{{}}' FROM (\n{query}\n) AS t (v) LIMIT 1")))
+            .persistent(false)
+            .fetch_optional(&mut *transaction)
+            .await?;
+    // Also what it set for the session is undone.
+    transaction.rollback().await?;
+    Ok(value.flatten())
+}

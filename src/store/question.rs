@@ -1,0 +1,113 @@
+//! What both adapters do alike with a user's query: what it may be, and what its failures mean.
+//!
+//! That it changes nothing is not seen to here, by reading it, but by each database, which refuses.
+
+use std::io;
+use std::time::Duration;
+
+use super::{Result, StoreError};
+
+/// How long a user's query may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is being done, for errors.
+pub(super) const DOING: &str = "asking a query of the configuration";
+
+/// The one statement of a text, without what ends it.
+///
+/// # Errors
+/// When there is none, or more than one.
+pub(super) fn one_statement(text: &str) -> Result<&str> {
+    let mut code = code(text).into_iter().filter(|(_, c)| !c.is_whitespace()).peekable();
+    if code.peek().is_none_or(|(_, c)| *c == ';') {
+        return Err(wrong("there is no query in it".to_owned()));
+    }
+    let end = code.find(|(_, c)| *c == ';').map_or(text.len(), |(place, _)| place);
+    if code.any(|(_, c)| c != ';') {
+        return Err(wrong("it is more than one statement; write one, without `;` inside".to_owned()));
+    }
+    Ok(text.get(..end).unwrap_or(text))
+}
+
+/// The characters that are neither in quotes nor in comments, with their places; of what is in quotes the first.
+fn code(text: &str) -> Vec<(usize, char)> {
+    let mut found = Vec::new();
+    let mut place = 0;
+    while let Some(rest) = text.get(place..)
+        && let Some(first) = rest.chars().next()
+    {
+        let up_to =
+            |end: &str, from: usize| rest.get(from..).and_then(|rest| rest.find(end)).map_or(rest.len(), |at| from + at + end.len());
+        place += if rest.starts_with("--") {
+            up_to("\n", 2)
+        } else if rest.starts_with("/*") {
+            up_to("*/", 2)
+        } else {
+            found.push((place, first));
+            match first {
+                '\'' => up_to("'", 1),
+                '"' => up_to("\"", 1),
+                '`' => up_to("`", 1),
+                other => other.len_utf8(),
+            }
+        };
+    }
+    found
+}
+
+fn wrong(why: String) -> StoreError {
+    StoreError::Query { doing: DOING, source: sqlx::Error::InvalidArgument(why) }
+}
+
+/// The error of a query as what it means here: one that would change something is wrong, and does not pass by itself as the
+/// refusal of a database that stands in for another does; one that took too long may be faster later.
+pub(super) fn explained(error: StoreError) -> StoreError {
+    let StoreError::Query { source: sqlx::Error::Database(cause), .. } = &error else { return error };
+    match cause.code().unwrap_or_default().as_ref() {
+        // PostgreSQL's read-only transaction, SQLite's SQLITE_READONLY.
+        "25006" | "8" => wrong(format!("it would change something: {}", cause.message())),
+        // PostgreSQL's statement_timeout, SQLite's SQLITE_INTERRUPT.
+        "57014" | "9" => {
+            let late = io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", PATIENCE.as_secs()));
+            StoreError::Query { doing: DOING, source: sqlx::Error::Io(late) }
+        }
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_ends_where_its_code_does() {
+        for (text, statement) in [
+            ("select 1", "select 1"),
+            ("select 1 ;\n ; ", "select 1 "),
+            ("select 1; -- done; really", "select 1"),
+            ("select 1 -- a; b", "select 1 -- a; b"),
+            ("/* a; b */ select 1; /* c */", "/* a; b */ select 1"),
+            ("select ';', ''';', \"a;\"\"b\", `c;`;", "select ';', ''';', \"a;\"\"b\", `c;`"),
+            ("select 'ü--'; ", "select 'ü--'"),
+            ("select 1 /* not closed; ", "select 1 /* not closed; "),
+        ] {
+            assert_eq!(one_statement(text).unwrap(), statement, "{text}");
+        }
+    }
+
+    #[test]
+    fn none_and_several_are_refused_and_do_not_pass() {
+        for (text, why) in [
+            ("", "no query"),
+            (" ; ", "no query"),
+            ("-- nothing", "no query"),
+            ("select 1; select 2", "more than one statement"),
+            ("select 1; 'x'", "more than one statement"),
+            ("select ''; drop table a --'", "more than one statement"),
+        ] {
+            let error = one_statement(text).unwrap_err();
+            assert!(error.to_string().contains(why), "{text}: {error}");
+            assert!(!error.may_pass(), "{text}");
+        }
+    }
+}
