@@ -15,6 +15,7 @@ mod planning;
 mod recover;
 mod reports;
 pub mod signals;
+pub mod sources;
 mod spool;
 mod sync;
 mod workshop;
@@ -41,6 +42,7 @@ use crate::plan::event::Event;
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::job::{About, JobState, NewJob, NewRun, RunCounts, RunState};
 use crate::plan::known::Known;
+use crate::plan::operator::{SourceOrder, SourceOrderKind};
 use crate::plan::planner::{Plan, PlannedJob, Target};
 use crate::plan::report::{self, Results, RunReport};
 use crate::plan::schedule::Schedule;
@@ -132,7 +134,7 @@ impl Invocation {
     /// When the database or a directory cannot be read.
     pub async fn dry_run(&self) -> Result<RunReport, RunError> {
         let started_at = Utc::now();
-        let learnt = sync::learn(&self.sync, &self.catalogue.institutions).map_err(RunError::Sync)?;
+        let learnt = self.learn()?;
         self.check_tables().await?;
         let found = recover::look(&*self.store, &self.state_dir).await?;
         let news = self.store.not_yet_available(&learnt.available).await?;
@@ -148,7 +150,7 @@ impl Invocation {
     /// When the database or a directory cannot be read before anything was started; later trouble stands in the report.
     pub async fn run(&self, stop: watch::Receiver<Stop>, since: Instant) -> Result<RunReport, RunError> {
         let started_at = Utc::now();
-        let learnt = sync::learn(&self.sync, &self.catalogue.institutions).map_err(RunError::Sync)?;
+        let learnt = self.learn()?;
         let found = unless_stopped(Stop::Gracefully, &stop, self.begin(started_at)).await?;
         let worked = self.work(&learnt, &found, &stop, since, started_at).await;
         let (state, counts) = match &worked {
@@ -221,6 +223,7 @@ impl Invocation {
         for etl in stale_breakers {
             self.store.set_breaker(&etl, None, &[]).await?;
         }
+        self.queue_windows(&plan, started_at).await?;
         let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();
         let leased_since = Instant::now();
         if !ids.is_empty() {
@@ -310,8 +313,22 @@ impl Invocation {
         survivors::end_with_grace(&self.id.to_string(), guard::GRACE, told_to(stop.clone(), Stop::AtOnce)).await
     }
 
+    /// What files say is available, where that matters.
+    fn learn(&self) -> Result<sync::Learnt, RunError> {
+        let rules = if self.has_reports() { self.sync.as_slice() } else { &[] };
+        sync::learn(rules, &self.catalogue.institutions).map_err(RunError::Sync)
+    }
+
+    /// Whether it is about reports.
+    fn has_reports(&self) -> bool {
+        self.selection.has_reports() && !self.catalogue.etls.is_empty()
+    }
+
     async fn check_tables(&self) -> Result<(), StoreError> {
-        self.store.check_data_tables(writes_reports(&self.catalogue.etls), !self.sync.is_empty()).await
+        if self.has_reports() {
+            self.store.check_data_tables(writes_reports(&self.catalogue.etls), !self.sync.is_empty()).await?;
+        }
+        Ok(())
     }
 
     fn subject<'a>(&'a self, stamps: &'a sync::Stamps) -> Subject<'a> {
@@ -351,6 +368,22 @@ impl Invocation {
             }
         })
         .collect()
+    }
+
+    /// Puts into the queue what became due, and what `--force` asks for again.
+    async fn queue_windows(&self, plan: &Plan, at: DateTime<Utc>) -> Result<(), StoreError> {
+        for found in &plan.sources {
+            let source = &self.catalogue.sources[found.source].id;
+            if !found.new.is_empty() {
+                self.store.enqueue_windows(source, &found.new, at).await?;
+            }
+            if !found.again.is_empty() {
+                let kind = SourceOrderKind::Collect(found.again.clone());
+                let order = SourceOrder { source: source.clone(), kind, by: self.user.clone(), reason: "--force".to_owned(), at };
+                self.store.order_source(&order).await?;
+            }
+        }
+        Ok(())
     }
 
     /// `RY 2025 Q2 [call_summary]`.

@@ -5,9 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::Utc;
 
 use super::recover::Found;
+use super::sources::Sources;
 use super::sync::Stamps;
 use crate::plan::breaker::OpenBreaker;
 use crate::plan::catalogue::Catalogue;
+use crate::plan::collection::SourcePlan;
 use crate::plan::etl::{CommandSpec, EtlIndex};
 use crate::plan::fingerprint::{self, Fingerprint};
 use crate::plan::gap::{Gap, GapKey};
@@ -34,6 +36,13 @@ pub(super) struct Subject<'a> {
     pub(super) stamps: &'a Stamps,
 }
 
+impl Subject<'_> {
+    /// Whether it is about reports.
+    pub(super) fn has_reports(&self) -> bool {
+        self.selection.has_reports() && !self.catalogue.etls.is_empty()
+    }
+}
+
 /// A plan, and what it rests on.
 #[derive(Debug)]
 pub(super) struct Planned {
@@ -52,7 +61,36 @@ pub(super) struct Planned {
 pub(super) async fn plan(store: &dyn Store, subject: Subject<'_>, found: &Found, also_available: Vec<Available>) -> store::Result<Planned> {
     let digests = EtlDigests::of(subject);
     let (known, stale_breakers) = know(store, subject, &digests, found).await?;
-    let mut planner = Planner::new(&subject.catalogue.institutions, &subject.catalogue.etls, subject.settings, subject.selection, &known);
+    let sources = Sources::gather(store, subject, found).await?;
+    let collections = sources.plan(subject, &known);
+    let mut plan = plan_reports(store, subject, &known, room_beside(&collections, subject.settings), also_available).await?;
+    let input = |gap: Gap| (subject.catalogue.institutions.get(gap.bank).id, gap.period);
+    let inputs = Inputs::look_up(store, subject, plan.jobs.iter().filter_map(PlannedJob::report).map(input).collect()).await?;
+    for job in &mut plan.jobs {
+        job.fingerprint = job.report().map(|gap| digests.with(gap.etl, inputs.digest(input(gap))));
+    }
+    sources.add(&mut plan, collections, subject.catalogue, &known);
+    Ok(Planned { plan, known, stale_breakers })
+}
+
+/// The settings for reports, when these collections are made in the same run.
+fn room_beside(collections: &[SourcePlan], settings: &RunSettings) -> RunSettings {
+    let made: usize = collections.iter().map(|source| source.jobs.len()).sum();
+    RunSettings { max_jobs: settings.max_jobs.saturating_sub(made), ..settings.clone() }
+}
+
+/// The plan of reports; an empty one where the selection has none, without a look at the data.
+async fn plan_reports(
+    store: &dyn Store,
+    subject: Subject<'_>,
+    known: &Known,
+    settings: RunSettings,
+    also_available: Vec<Available>,
+) -> store::Result<Plan> {
+    let mut planner = Planner::new(&subject.catalogue.institutions, &subject.catalogue.etls, &settings, subject.selection, known);
+    if !subject.has_reports() {
+        return Ok(planner.finish());
+    }
     let request = request(subject, also_available);
     store
         .scan(&request, &mut |scanned| match scanned {
@@ -61,7 +99,7 @@ pub(super) async fn plan(store: &dyn Store, subject: Subject<'_>, found: &Found,
             Scanned::NotAnArray { rows, examples } => planner.not_an_array(rows, examples),
         })
         .await?;
-    if let Some(request) = forced_request(subject, &known, request) {
+    if let Some(request) = forced_request(subject, known, request) {
         store
             .scan(&request, &mut |scanned| match scanned {
                 Scanned::Candidate(candidate) => planner.forced_candidate(candidate),
@@ -70,23 +108,23 @@ pub(super) async fn plan(store: &dyn Store, subject: Subject<'_>, found: &Found,
             })
             .await?;
     }
-    let mut plan = planner.finish();
-    let source = |gap: Gap| (subject.catalogue.institutions.get(gap.bank).id, gap.period);
-    let sources = Sources::look_up(store, subject, plan.jobs.iter().filter_map(PlannedJob::report).map(source).collect()).await?;
-    for job in &mut plan.jobs {
-        job.fingerprint = job.report().map(|gap| digests.with(gap.etl, sources.digest(source(gap))));
-    }
-    Ok(Planned { plan, known, stale_breakers })
+    Ok(planner.finish())
 }
 
-/// What is known before the scan, and which breakers are stale.
-async fn know(store: &dyn Store, subject: Subject<'_>, digests: &EtlDigests, found: &Found) -> store::Result<(Known, Vec<String>)> {
+/// Every gap that has a past; in a dry run, as recovery would leave it.
+pub(super) async fn remembered(store: &dyn Store, found: &Found) -> store::Result<HashMap<GapKey, GapState>> {
     let mut gaps: HashMap<GapKey, GapState> = store.gap_states().await?.into_iter().map(|state| (state.key.clone(), state)).collect();
     for (key, memory) in &found.would_remember {
         let state = gaps.entry(key.clone());
         let state = state.or_insert_with(|| GapState { key: key.clone(), fence: 0, memory: memory.clone(), skip: None, forced: false });
         state.memory = memory.clone();
     }
+    Ok(gaps)
+}
+
+/// What is known before the scan, and which breakers are stale.
+async fn know(store: &dyn Store, subject: Subject<'_>, digests: &EtlDigests, found: &Found) -> store::Result<(Known, Vec<String>)> {
+    let gaps = remembered(store, found).await?;
     let failed: Vec<(&GapKey, EtlIndex, (i64, Period))> = gaps
         .values()
         .filter(|state| state.memory.fingerprint.is_some())
@@ -97,8 +135,8 @@ async fn know(store: &dyn Store, subject: Subject<'_>, digests: &EtlDigests, fou
             Some((&state.key, etl, (bank.id, period)))
         })
         .collect();
-    let sources = Sources::look_up(store, subject, failed.iter().map(|(_, _, source)| *source).collect()).await?;
-    let fingerprints = failed.iter().map(|(key, etl, source)| ((*key).clone(), digests.with(*etl, sources.digest(*source)))).collect();
+    let inputs = Inputs::look_up(store, subject, failed.iter().map(|(_, _, source)| *source).collect()).await?;
+    let fingerprints = failed.iter().map(|(key, etl, source)| ((*key).clone(), digests.with(*etl, inputs.digest(*source)))).collect();
     let breakers = store.open_breakers().await?;
     let mut stale: Vec<String> = breakers.iter().map(|breaker| breaker.etl.clone()).collect();
     let breakers = digests.still_open(subject, breakers);
@@ -134,13 +172,13 @@ impl EtlDigests {
     }
 }
 
-/// What database and files say of sources.
-struct Sources<'a> {
+/// What database and files say of what reports are made from.
+struct Inputs<'a> {
     rows: HashMap<(i64, Period), String>,
     stamps: &'a Stamps,
 }
 
-impl<'a> Sources<'a> {
+impl<'a> Inputs<'a> {
     async fn look_up(store: &dyn Store, subject: Subject<'a>, of: BTreeSet<(i64, Period)>) -> store::Result<Self> {
         let of: Vec<_> = of.into_iter().collect();
         let rows = if of.is_empty() { HashMap::new() } else { store.sources(&of).await?.into_iter().collect() };

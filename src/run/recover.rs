@@ -10,6 +10,7 @@ use super::ledger::{Handed, hand_over};
 use super::spool::{self, Entry, Record, RecordKind};
 use super::{RunError, host};
 use crate::execute::survivors;
+use crate::plan::collection::LastSuccess;
 use crate::plan::gap::GapKey;
 use crate::plan::ids::{JobId, RunId};
 use crate::plan::job::{Owner, RunCounts, RunState, RunningJob, RunningRun};
@@ -30,6 +31,8 @@ pub(super) struct Found {
     pub(super) warnings: Vec<String>,
     /// In a dry run, what recovery would have recorded of gaps.
     pub(super) would_remember: HashMap<GapKey, Memory>,
+    /// In a dry run, what the spool says was collected.
+    pub(super) collected: Vec<LastSuccess>,
     /// In a dry run, gaps of which the spool has a success.
     pub(super) settled: HashSet<GapKey>,
 }
@@ -185,8 +188,9 @@ impl Found {
                 self.would_remember.insert(record.gap.clone(), Memory::default());
                 self.settled.insert(record.gap.clone());
             }
-            RecordKind::Collected(_) => {
+            RecordKind::Collected(collected) => {
                 self.would_remember.insert(record.gap.clone(), Memory::default());
+                self.collected.push(LastSuccess { at: record.at, collected: (**collected).clone() });
             }
             RecordKind::Failed { memory, .. } | RecordKind::Skipped { memory, .. } => {
                 self.would_remember.insert(record.gap.clone(), memory.clone());
