@@ -252,7 +252,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// the latest jobs.
     async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<FoundJob>>;
 
-    /// The records of all sources that ever ran or were ordered upon.
+    /// The records of all sources that ever succeeded or were paused; others have none.
     async fn source_states(&self) -> Result<Vec<SourceState>>;
 
     /// The queue of all sources: every window that is not collected, and those collected beyond their source's frontier. By

@@ -26,7 +26,7 @@ struct Looked {
     /// The condition that somebody wants it in spite of what it failed at.
     insisted: String,
     /// The query for a pause.
-    pause: String,
+    pause: &'static str,
     /// What else is changed when the job is `claimed`.
     taken: String,
 }
@@ -78,6 +78,30 @@ impl Postgres {
         Ok(claimed)
     }
 
+    fn looked(&self, wanted: Wanted<'_>) -> Looked {
+        let queued = sources::QUEUED;
+        match wanted {
+            Wanted::Report(_) => Looked {
+                done: format!("NOT j.forced AND EXISTS (SELECT 1 FROM {} r WHERE {})", self.reports.quoted(), reports::BY_KEY),
+                insisted: "j.forced".to_owned(),
+                pause: "SELECT NULL::timestamptz AS paused_at, NULL::text AS paused_by, NULL::text AS pause_reason",
+                taken: String::new(),
+            },
+            Wanted::Windows { .. } => Looked {
+                // Every parameter is to be used somewhere.
+                done: format!("$4 AND NOT EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {queued})"),
+                insisted: format!(
+                    "(j.forced OR EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {queued} AND q.requested_at IS NOT NULL))"
+                ),
+                pause: "SELECT s.paused_at, s.paused_by, s.pause_reason FROM etl_orch.sources s WHERE s.source = $1",
+                taken: format!(
+                    ", taken AS (UPDATE etl_orch.disclosure_queue q SET job_id = c.id, requested_by = NULL, requested_at = NULL
+                                 FROM claimed c WHERE {queued})"
+                ),
+            },
+        }
+    }
+
     /// Starts the job, or says what is in the way.
     async fn start(
         &self,
@@ -87,27 +111,7 @@ impl Postgres {
         gap: &GapState,
     ) -> sqlx::Result<Option<Claimed>> {
         let skip = gap.skip.clone().filter(|order| order.holds(request.at));
-        let looked = match request.wanted {
-            Wanted::Report(_) => Looked {
-                done: format!("NOT j.forced AND EXISTS (SELECT 1 FROM {} r WHERE {})", self.reports.quoted(), reports::BY_KEY),
-                insisted: "j.forced".to_owned(),
-                pause: "SELECT NULL::timestamptz AS paused_at, NULL::text AS paused_by, NULL::text AS pause_reason".to_owned(),
-                taken: String::new(),
-            },
-            Wanted::Windows { .. } => Looked {
-                done: format!("$4 AND NOT EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {})", sources::QUEUED),
-                insisted: format!(
-                    "(j.forced OR EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {} AND q.requested_at IS NOT NULL))",
-                    sources::QUEUED
-                ),
-                pause: "SELECT s.paused_at, s.paused_by, s.pause_reason FROM etl_orch.sources s WHERE s.source = $1".to_owned(),
-                taken: format!(
-                    ", taken AS (UPDATE etl_orch.disclosure_queue q SET job_id = c.id, requested_by = NULL, requested_at = NULL
-                                 FROM claimed c WHERE {})",
-                    sources::QUEUED
-                ),
-            },
-        };
+        let looked = self.looked(request.wanted);
         let statement = format!(
             "WITH job AS (SELECT j.id, j.gap_key, {} AS done, $9 AND NOT {} AS held_back, p.*
                           FROM etl_orch.etl_jobs j LEFT JOIN ({}) p ON TRUE WHERE j.id = $5),
@@ -131,7 +135,7 @@ impl Postgres {
                 .bind(i32::from(report.period.year()))
                 .bind(report.period.quarter().as_str())
                 .bind(storable(&report.report_type)),
-            // As many parameters as for a report; the last says nothing.
+            // As many parameters as for a report: the last says nothing.
             Wanted::Windows { source, window } => statement.bind(storable(source)).bind(window.start).bind(window.end).bind(true),
         };
         let found = statement
