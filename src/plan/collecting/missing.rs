@@ -29,8 +29,9 @@ impl<'a> Missing<'a> {
         let begin = state.frontier.unwrap_or_else(|| first_begin(source, end, &rows));
         let uncovered = Window::new(begin, end).map_or_else(Vec::new, |span| without(span, &rows));
         let due_by = due_by(source, now);
-        // What somebody else collected meanwhile is before the frontier; what has not ended would be collected in part.
-        let is_stale = |row: &QueuedWindow| state.frontier.is_some_and(|frontier| row.window.end <= frontier);
+        // What is before the frontier was collected, or asked for again and tried in vain; but a service's job is followed to its
+        // end. What has not ended would be collected in part.
+        let is_stale = |row: &QueuedWindow| row.remote.is_none() && state.frontier.is_some_and(|frontier| row.window.end <= frontier);
         let is_wanted = |row: &QueuedWindow| {
             !row.is_collected && if row.is_requested { row.window.end <= now } else { row.window.end <= due_by && !is_stale(row) }
         };
@@ -49,7 +50,7 @@ impl<'a> Missing<'a> {
     }
 
     /// The windows that are not in the queue, oldest first.
-    pub(super) fn new(&self) -> impl Iterator<Item = Window> {
+    pub(super) fn not_queued(&self) -> impl Iterator<Item = Window> {
         self.uncovered.iter().flat_map(|span| self.years(*span)).flat_map(|span| self.source.cadence.windows_between(span))
     }
 
