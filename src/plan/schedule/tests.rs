@@ -1,13 +1,10 @@
 use super::*;
-use crate::plan::collection::Collection;
 use crate::plan::decision::Why;
 use crate::plan::etl::{Etl, Pool};
 use crate::plan::gap::{Gap, GapKey};
 use crate::plan::planner::{BreakerPlan, Gate, PlannedJob, Target};
 use crate::plan::retry::RetryPolicy;
-use crate::plan::source::SourceIndex;
-use crate::plan::test_support::{etl, etl_needing, plan_of, settings, source};
-use crate::plan::window::Window;
+use crate::plan::test_support::{etl, etl_needing, plan_of, settings};
 
 mod sources;
 
