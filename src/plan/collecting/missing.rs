@@ -29,12 +29,12 @@ impl<'a> Missing<'a> {
         let begin = state.frontier.unwrap_or_else(|| first_begin(source, end, &rows));
         let uncovered = Window::new(begin, end).map_or_else(Vec::new, |span| without(span, &rows));
         let due_by = due_by(source, now);
-        // What is before the frontier was collected, or asked for again and tried in vain; but a service's job is followed to its
-        // end. What has not ended would be collected in part.
-        let is_stale = |row: &QueuedWindow| row.remote.is_none() && state.frontier.is_some_and(|frontier| row.window.end <= frontier);
-        let is_wanted = |row: &QueuedWindow| {
-            !row.is_collected && if row.is_requested { row.window.end <= now } else { row.window.end <= due_by && !is_stale(row) }
-        };
+        // What is before the frontier was collected, or asked for again and tried in vain. What has not ended would be collected in
+        // part. But a job that a service has begun is followed to its end.
+        let is_stale = |row: &QueuedWindow| state.frontier.is_some_and(|frontier| row.window.end <= frontier);
+        let is_due = |row: &QueuedWindow| row.window.end <= due_by && !is_stale(row);
+        let is_asked = |row: &QueuedWindow| row.is_requested && row.window.end <= now;
+        let is_wanted = |row: &QueuedWindow| !row.is_collected && (row.remote.is_some() || is_asked(row) || is_due(row));
         let queued = rows.into_iter().filter(|row| is_wanted(row)).collect();
         Self { source, now, queued, uncovered, horizon: begin.max(end) }
     }
