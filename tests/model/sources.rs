@@ -160,7 +160,7 @@ impl World {
     /// One run.
     fn tick(&mut self) -> Result<(), TestCaseError> {
         let plan = self.plan();
-        if self.frontier().is_none() {
+        if self.frontier().is_none() && !plan.jobs.is_empty() {
             self.begin = plan.missing.map(|missing| missing.start).into_iter().chain(self.begin).min();
         }
         for window in &plan.new {

@@ -87,14 +87,13 @@ impl<'a> Missing<'a> {
     }
 }
 
-/// Where a source begins of which nothing was ever collected: at its `start:`, or with its last window; but a window that was put
-/// in the queue before is not forgotten, nor what came after it.
+/// Where a source begins of which nothing was ever collected: at its `start:`, or with its last window. But a window that was put
+/// in the queue before is not forgotten, nor what came after it; nor does a clock that went backwards begin anew before it.
 fn first_begin(source: &Source, end: DateTime<Utc>, rows: &[&QueuedWindow]) -> DateTime<Utc> {
-    let begin = match source.start {
-        Some(start) => source.cadence.starting_at_or_before(start),
-        None => source.cadence.last_ended(end).map_or(end, |last| last.start),
-    };
-    rows.first().map_or(begin, |row| begin.min(row.window.start))
+    let start = source.start.map(|start| source.cadence.starting_at_or_before(start));
+    let first = rows.first().map(|row| row.window.start);
+    let last_window = || source.cadence.last_ended(end).map_or(end, |last| last.start);
+    start.into_iter().chain(first).min().unwrap_or_else(last_window)
 }
 
 /// What is left of a span without these windows, which are sorted.
