@@ -105,7 +105,7 @@ fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint:
         },
     };
     let is_due = standing == SourceStanding::Due;
-    let new: Vec<Window> = if is_due { missing.new().take(MOST_NEW).collect() } else { Vec::new() };
+    let new: Vec<Window> = if is_due { missing.not_queued().take(MOST_NEW).collect() } else { Vec::new() };
     let again = if is_due { again } else { Vec::new() };
     let jobs = if is_due { jobs::groups(source, rows(&missing, &new, &again)) } else { Vec::new() };
     let plan = SourcePlan {

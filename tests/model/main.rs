@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a world that cannot be built fails the test")]
 
 mod events;
+mod sources;
 mod world;
 
 use std::collections::BTreeSet;

@@ -39,17 +39,18 @@ pub(super) fn groups(source: &Source, rows: Vec<Row>) -> Vec<Group> {
     };
     let by_year = source.uses(Placeholder::WindowYear);
     let year = |window: Window| source.cadence.year_of(window.start);
+    let belongs = |group: &Group, row: &Row| match (&group.remote, &row.remote) {
+        // It is one job, also where an operator asked for windows of another length that overlap.
+        (Some(one), Some(other)) => one == other && row.window.start <= group.window.end,
+        (None, None) => may_join && group.window.end == row.window.start && !(by_year && year(group.window) != year(row.window)),
+        (Some(_), None) | (None, Some(_)) => false,
+    };
     let mut groups: Vec<Group> = Vec::new();
     for row in rows {
         let behind = u64::from(row.is_behind);
         match groups.last_mut() {
-            Some(group)
-                if group.window.end == row.window.start
-                    && group.remote == row.remote
-                    && (may_join || row.remote.is_some())
-                    && !(by_year && year(group.window) != year(row.window)) =>
-            {
-                group.window.end = row.window.end;
+            Some(group) if belongs(group, &row) => {
+                group.window.end = group.window.end.max(row.window.end);
                 group.windows += 1;
                 group.behind += behind;
             }

@@ -29,11 +29,12 @@ impl<'a> Missing<'a> {
         let begin = state.frontier.unwrap_or_else(|| first_begin(source, end, &rows));
         let uncovered = Window::new(begin, end).map_or_else(Vec::new, |span| without(span, &rows));
         let due_by = due_by(source, now);
-        // What somebody else collected meanwhile is before the frontier; what has not ended would be collected in part.
+        // What is before the frontier was collected, or asked for again and tried in vain. What has not ended would be collected in
+        // part. But a job that a service has begun is followed to its end.
         let is_stale = |row: &QueuedWindow| state.frontier.is_some_and(|frontier| row.window.end <= frontier);
-        let is_wanted = |row: &QueuedWindow| {
-            !row.is_collected && if row.is_requested { row.window.end <= now } else { row.window.end <= due_by && !is_stale(row) }
-        };
+        let is_due = |row: &QueuedWindow| row.window.end <= due_by && !is_stale(row);
+        let is_asked = |row: &QueuedWindow| row.is_requested && row.window.end <= now;
+        let is_wanted = |row: &QueuedWindow| !row.is_collected && (row.remote.is_some() || is_asked(row) || is_due(row));
         let queued = rows.into_iter().filter(|row| is_wanted(row)).collect();
         Self { source, now, queued, uncovered, horizon: begin.max(end) }
     }
@@ -49,7 +50,7 @@ impl<'a> Missing<'a> {
     }
 
     /// The windows that are not in the queue, oldest first.
-    pub(super) fn new(&self) -> impl Iterator<Item = Window> {
+    pub(super) fn not_queued(&self) -> impl Iterator<Item = Window> {
         self.uncovered.iter().flat_map(|span| self.years(*span)).flat_map(|span| self.source.cadence.windows_between(span))
     }
 
@@ -86,14 +87,13 @@ impl<'a> Missing<'a> {
     }
 }
 
-/// Where a source begins of which nothing was ever collected: at its `start:`, or with its last window; but a window that was put
-/// in the queue before is not forgotten, nor what came after it.
+/// Where a source begins of which nothing was ever collected: at its `start:`, or with its last window. But a window that was put
+/// in the queue before is not forgotten, nor what came after it; nor does a clock that went backwards begin anew before it.
 fn first_begin(source: &Source, end: DateTime<Utc>, rows: &[&QueuedWindow]) -> DateTime<Utc> {
-    let begin = match source.start {
-        Some(start) => source.cadence.starting_at_or_before(start),
-        None => source.cadence.last_ended(end).map_or(end, |last| last.start),
-    };
-    rows.first().map_or(begin, |row| begin.min(row.window.start))
+    let start = source.start.map(|start| source.cadence.starting_at_or_before(start));
+    let first = rows.first().map(|row| row.window.start);
+    let last_window = || source.cadence.last_ended(end).map_or(end, |last| last.start);
+    start.into_iter().chain(first).min().unwrap_or_else(last_window)
 }
 
 /// What is left of a span without these windows, which are sorted.

@@ -1,14 +1,13 @@
 //! What a success changes of its source's record and queue, for who looks ahead: a dry run, before the spool is recorded.
 
-use std::collections::HashMap;
-
 use crate::plan::collection::{LastSuccess, QueuedWindow, SourceState};
 
-/// Records a success as the database would: its windows are collected, and the frontier moves on over all that is collected in a
-/// row. It never moves back, nor over a hole. (The gap's past is forgotten as well; that is the caller's.)
-pub fn record(states: &mut HashMap<String, SourceState>, queue: &mut Vec<QueuedWindow>, success: &LastSuccess) {
+/// Records a success of a source as the database would: its windows are collected, and the frontier moves on over all that is
+/// collected in a row. It never moves back, nor over a hole. The queue may hold other sources' windows. (The gap's past is
+/// forgotten as well; that is the caller's.)
+pub fn record(state: &mut SourceState, queue: &mut Vec<QueuedWindow>, success: &LastSuccess) {
     let (id, window) = (&success.collected.source, success.collected.window);
-    let state = states.entry(id.clone()).or_insert_with(|| SourceState { source: id.clone(), ..SourceState::default() });
+    state.source.clone_from(id);
     for row in queue.iter_mut().filter(|row| row.source == *id && window.start <= row.window.start && row.window.end <= window.end) {
         row.is_collected = true;
         row.is_requested = false;

@@ -205,6 +205,8 @@ fn a_window_that_somebody_else_collected_is_left_alone_unless_it_is_asked_for() 
     let facts = Facts::new("2026-01-17", Some("2026-01-17"));
     let stale = facts.clone().with([queued("2026-01-16", "2026-01-16T06:00")]).plan(&house());
     assert_eq!((stale.standing, stale.behind, stale.jobs), (SourceStanding::UpToDate, 0, vec![]));
+    let begun = QueuedWindow { remote: Some("r1".to_owned()), ..queued("2026-01-16", "2026-01-16T06:00") };
+    assert_eq!(facts.clone().with([begun]).plan(&house()).jobs.len(), 1, "a service's job is followed to its end");
     let asked = facts.clone().with([requested("2026-01-16", "2026-01-16T06:00")]).plan(&house());
     assert_eq!((asked.behind, windows(&asked)), (1, vec![window("2026-01-16", "2026-01-16T06:00")]));
     let unended = facts.with([requested("2026-01-17", "2026-01-17T06:00")]).plan(&house());
@@ -414,7 +416,7 @@ fn a_success_moves_the_frontier_over_what_is_collected_in_a_row_and_no_further()
         (Some("2026-01-16T18:00"), ("2026-01-10", "2026-01-10T06:00"), "2026-01-16T18:00", 3),
     ] {
         let mut facts = Facts::new("2026-01-20", frontier).with(queue());
-        record(&mut facts.states, &mut facts.queue, &success(collected.0, collected.1, Some(0)));
+        record(facts.states.get_mut("house").unwrap(), &mut facts.queue, &success(collected.0, collected.1, Some(0)));
         assert_eq!(facts.states["house"].frontier, Some(at(then)), "{frontier:?} {collected:?}");
         assert_eq!(facts.queue.len(), left, "{frontier:?} {collected:?}");
     }
@@ -422,11 +424,11 @@ fn a_success_moves_the_frontier_over_what_is_collected_in_a_row_and_no_further()
 
 #[test]
 fn successes_without_records_are_counted_until_one_has_some() {
-    let (mut states, mut queue) = (HashMap::new(), Vec::new());
+    let (mut state, mut queue) = (SourceState::default(), Vec::new());
     for (records, empty) in [(Some(0), 1), (Some(0), 2), (Some(7), 0), (None, 0)] {
         let success = success("2026-01-16", "2026-01-16T06:00", records);
-        record(&mut states, &mut queue, &success);
-        assert_eq!((states["house"].empty, states["house"].last.as_ref()), (empty, Some(&success)));
+        record(&mut state, &mut queue, &success);
+        assert_eq!((state.empty, state.last.as_ref()), (empty, Some(&success)));
     }
 }
 

@@ -1,0 +1,296 @@
+//! A simulated source, its queue and its collector: what a frontier promises, whatever happens.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use etl_orch::plan::collecting::{self, SourceFacts};
+use etl_orch::plan::collection::{Collected, Collection, LastSuccess, QueuedWindow, Seen, SourcePlan, SourceState};
+use etl_orch::plan::etl::CommandSpec;
+use etl_orch::plan::gap::GapKey;
+use etl_orch::plan::memory::{Cooldown, Failure, GapState, Memory};
+use etl_orch::plan::outcome::{Class, ExitCodes};
+use etl_orch::plan::retry::RetryPolicy;
+use etl_orch::plan::selection::Selection;
+use etl_orch::plan::source::{CatchUp, Collector, Source};
+use etl_orch::plan::template::{Placeholder, Template};
+use etl_orch::plan::window::{Cadence, Window};
+use proptest::prelude::*;
+
+use crate::config;
+
+const ID: &str = "house";
+const TICK: i64 = 15;
+
+fn source() -> Source {
+    let year = Template::parse("{window_year}", Placeholder::OF_SOURCE).unwrap();
+    let command = CommandSpec {
+        argv: vec![year],
+        cwd: PathBuf::from("/"),
+        env: Vec::new(),
+        env_file: None,
+        timeout: Duration::from_secs(60),
+        grace: Duration::from_secs(10),
+    };
+    Source {
+        id: ID.to_owned(),
+        name: ID.to_owned(),
+        cadence: Cadence { every: Duration::from_secs(6 * 3600), zone: None },
+        catch_up: CatchUp::Coalesce,
+        lag: Duration::ZERO,
+        max_windows: 28,
+        start: None,
+        lookback_days: 1,
+        collector: Collector::Command { command, exit_codes: ExitCodes::default() },
+        retry: RetryPolicy::default(),
+        pool: None,
+        version: None,
+        records: None,
+        verify: None,
+        freshness: None,
+        warn_after: Duration::from_secs(13 * 3600),
+        error_after: Duration::from_secs(25 * 3600),
+    }
+}
+
+/// What happens to the world, or to its collector from now on.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    /// It fails so.
+    Fails(Class),
+    /// It works, but for every so many windows.
+    Flaky(u64),
+    /// Whoever runs it dies, before or after a service has begun the job.
+    Killed {
+        begun: bool,
+    },
+    Works,
+    ClockSteps(i64),
+    /// Nobody runs anything for so many hours.
+    Off(i64),
+    Every(u64),
+    Lag(u64),
+    Mode(CatchUp),
+    /// An operator wants what was collected so many hours ago again.
+    Asks(i64),
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let class = prop_oneof![Just(Class::Transient), Just(Class::Permanent), Just(Class::NotReady), Just(Class::Crash)];
+    prop_oneof![
+        4 => class.prop_map(Event::Fails),
+        2 => (2_u64..5).prop_map(Event::Flaky),
+        2 => any::<bool>().prop_map(|begun| Event::Killed { begun }),
+        6 => Just(Event::Works),
+        2 => (-60_i64..60).prop_map(Event::ClockSteps),
+        2 => (1_i64..300).prop_map(Event::Off),
+        3 => prop_oneof![Just(1_u64), Just(4), Just(6), Just(12), Just(5)].prop_map(Event::Every),
+        1 => (0_u64..4).prop_map(Event::Lag),
+        2 => prop_oneof![Just(CatchUp::Each), Just(CatchUp::Coalesce)].prop_map(Event::Mode),
+        2 => (0_i64..100).prop_map(Event::Asks),
+    ]
+}
+
+#[derive(Debug)]
+struct World {
+    now: DateTime<Utc>,
+    source: Source,
+    faults: Event,
+    states: HashMap<String, SourceState>,
+    queue: Vec<QueuedWindow>,
+    gaps: HashMap<GapKey, GapState>,
+    /// Where the first run began.
+    begin: Option<DateTime<Utc>>,
+    /// What was collected, in this order, and whether an operator had asked for it.
+    collected: Vec<(Window, bool)>,
+    asked: BTreeSet<Window>,
+    attempts: u64,
+}
+
+impl World {
+    fn new(start: Option<DateTime<Utc>>) -> Self {
+        Self {
+            now: "2025-12-28T00:07:00Z".parse().unwrap(),
+            source: Source { start, ..source() },
+            faults: Event::Works,
+            states: HashMap::new(),
+            queue: Vec::new(),
+            gaps: HashMap::new(),
+            begin: None,
+            collected: Vec::new(),
+            asked: BTreeSet::new(),
+            attempts: 0,
+        }
+    }
+
+    fn frontier(&self) -> Option<DateTime<Utc>> {
+        self.states.get(ID).and_then(|state| state.frontier)
+    }
+
+    fn plan(&self) -> SourcePlan {
+        let running = HashMap::new();
+        let facts = SourceFacts { now: self.now, states: &self.states, queue: &self.queue, gaps: &self.gaps, running: &running };
+        let sources = std::slice::from_ref(&self.source);
+        collecting::plan(sources, &Selection::default(), &["ab".to_owned()], facts, 500).remove(0)
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Fails(_) | Event::Flaky(_) | Event::Killed { .. } | Event::Works => self.faults = event,
+            Event::ClockSteps(hours) | Event::Off(hours) => self.now += TimeDelta::hours(hours),
+            Event::Every(hours) => self.source.cadence.every = Duration::from_secs(hours * 3600),
+            Event::Lag(hours) => self.source.lag = Duration::from_secs(hours * 3600),
+            Event::Mode(mode) => self.source.catch_up = mode,
+            Event::Asks(hours) => self.ask(hours),
+        }
+    }
+
+    fn ask(&mut self, hours: i64) {
+        let Some(frontier) = self.frontier() else { return };
+        let at = frontier - TimeDelta::hours(hours);
+        for window in self.source.cadence.overlapping(Window::new(at, at + TimeDelta::hours(5)).unwrap()) {
+            self.asked.insert(window);
+            self.queue.retain(|row| row.window != window);
+            let row = QueuedWindow { source: ID.to_owned(), window, is_collected: false, is_requested: true, remote: None };
+            self.queue.push(row);
+        }
+    }
+
+    /// One run.
+    fn tick(&mut self) -> Result<(), TestCaseError> {
+        let plan = self.plan();
+        if self.frontier().is_none() && !plan.jobs.is_empty() {
+            self.begin = plan.missing.map(|missing| missing.start).into_iter().chain(self.begin).min();
+        }
+        for window in &plan.new {
+            prop_assert!(self.queue.iter().all(|row| !row.window.overlaps(*window)), "{window} is in the queue");
+            let row = QueuedWindow { source: ID.to_owned(), window: *window, is_collected: false, is_requested: false, remote: None };
+            self.queue.push(row);
+        }
+        if self.source.catch_up == CatchUp::Each {
+            prop_assert!(plan.jobs.len() <= self.source.max_windows);
+        }
+        for job in &plan.jobs {
+            if !self.collect(job)? {
+                break;
+            }
+        }
+        self.now += TimeDelta::minutes(TICK);
+        self.holds()
+    }
+
+    /// Runs a job, and says whether the chain goes on.
+    fn collect(&mut self, job: &Collection) -> Result<bool, TestCaseError> {
+        let (now, before) = (self.now, self.frontier());
+        let is_in = |row: &&mut QueuedWindow| job.window.start <= row.window.start && row.window.end <= job.window.end;
+        if let Some(remote) = &job.remote {
+            let begun = self.queue.iter().filter(|row| row.remote.as_ref() == Some(remote)).count();
+            prop_assert_eq!(begun as u64, job.windows, "a job of a service is followed for exactly its windows");
+        }
+        self.attempts += 1;
+        self.queue.iter_mut().filter(is_in).for_each(|row| row.is_requested = false);
+        let class = match self.faults {
+            Event::Fails(class) => class,
+            Event::Flaky(every) if self.attempts.is_multiple_of(every) => Class::Transient,
+            Event::Killed { begun } => {
+                if begun && job.remote.is_none() {
+                    let remote = self.attempts.to_string();
+                    let rows = self.queue.iter_mut().filter(is_in).filter(|row| !row.is_collected);
+                    rows.for_each(|row| row.remote = Some(remote.clone()));
+                }
+                let fingerprint = collecting::fingerprint(&self.source, "ab", now);
+                self.remember(|memory| memory.lost(Some(&fingerprint), now));
+                return Ok(false);
+            }
+            Event::Flaky(_) | Event::Works => Class::Success,
+            Event::ClockSteps(_) | Event::Off(_) | Event::Every(_) | Event::Lag(_) | Event::Mode(_) | Event::Asks(_) => unreachable!(),
+        };
+        let fingerprint = Some(collecting::fingerprint(&self.source, "ab", now));
+        let policy = Cooldown::default();
+        if class != Class::Success {
+            self.queue.iter_mut().filter(is_in).for_each(|row| row.remote = None);
+        }
+        match class {
+            Class::Success => {}
+            Class::NotReady => {
+                self.remember(|memory| memory.not_ready("", fingerprint.as_ref(), now, &policy));
+                return Ok(false);
+            }
+            Class::Transient | Class::Permanent | Class::Crash | Class::Uncertain | Class::Configuration | Class::Interrupted => {
+                let failure = Failure { class, error: "", at: now, probe: false, fingerprint: fingerprint.as_ref() };
+                self.remember(|memory| memory.failed(failure, &policy));
+                return Ok(false);
+            }
+        }
+        self.gaps.clear();
+        self.collected.push((job.window, self.queue.iter_mut().filter(is_in).any(|row| self.asked.contains(&row.window))));
+        let collected = Collected { source: ID.to_owned(), window: job.window, seen: Seen::Reported, records: None, message: None };
+        let state = self.states.entry(ID.to_owned()).or_default();
+        collecting::record(state, &mut self.queue, &LastSuccess { at: now, collected });
+        prop_assert!(self.frontier() >= before, "a frontier never moves back");
+        Ok(true)
+    }
+
+    fn remember(&mut self, change: impl Fn(&Memory) -> Memory) {
+        let key = GapKey::source(ID);
+        let new = GapState { key: key.clone(), fence: 0, memory: Memory::default(), skip: None, forced: false };
+        let state = self.gaps.entry(key).or_insert(new);
+        state.memory = change(&state.memory);
+    }
+
+    /// No hole before the frontier; nothing was collected twice, or out of order, but what was asked for.
+    fn holds(&self) -> Result<(), TestCaseError> {
+        let mut at = self.begin;
+        let mut sorted: Vec<Window> = self.collected.iter().map(|(window, _)| *window).collect();
+        sorted.sort();
+        for window in sorted {
+            at = at.map(|at| if window.start <= at { at.max(window.end) } else { at });
+        }
+        prop_assert!(self.frontier() <= at, "a hole at {at:?} before {:?}", self.frontier());
+        let unasked: Vec<Window> = self.collected.iter().filter(|(_, asked)| !asked).map(|(window, _)| *window).collect();
+        for pair in unasked.windows(2) {
+            prop_assert!(pair[0].end <= pair[1].start, "{} and then {}", pair[0], pair[1]);
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(config(64))]
+
+    /// Whatever happened: there is no hole before the frontier, and when all faults end the source is current within the longest
+    /// rest, a window, a tick, and the runs that it takes to work off what is missing.
+    #[test]
+    fn a_frontier_has_no_hole_before_it_and_a_source_catches_up(
+        events in proptest::collection::vec((0_usize..60, any_event()), 1..40),
+        days_before in proptest::option::of(0_i64..20),
+        each in any::<bool>(),
+    ) {
+        let begin: DateTime<Utc> = "2025-12-28T00:07:00Z".parse().unwrap();
+        let mut world = World::new(days_before.map(|days| begin - TimeDelta::days(days)));
+        if each {
+            world.source.catch_up = CatchUp::Each;
+        }
+        for (ticks, event) in events {
+            world.happen(event);
+            for _ in 0..=ticks {
+                world.tick()?;
+            }
+        }
+        world.faults = Event::Works;
+        let longest_rest = 12 * 60 / TICK;
+        let to_work_off = world.plan().behind / 28;
+        // A clock that goes backwards brings back a rest that was over: it may begin only after a quarantine, which ends with the
+        // next window that becomes due.
+        let window = i64::try_from(world.source.cadence.every.as_secs()).unwrap() / 60 / TICK;
+        for _ in 0..=longest_rest + window + 1 + i64::try_from(to_work_off).unwrap() {
+            world.tick()?;
+        }
+        // As the last run left it: since then another window may have become due.
+        world.now -= TimeDelta::minutes(TICK);
+        let plan = world.plan();
+        prop_assert_eq!(plan.behind, 0, "{:?} {:?}", plan.standing, world.gaps);
+        prop_assert!(world.frontier().is_none_or(|frontier| frontier + TimeDelta::hours(16) > world.now));
+    }
+}
