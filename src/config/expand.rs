@@ -29,9 +29,14 @@ pub(super) fn place(path: &[&str]) -> Place {
 
 fn in_source(path: &[&str]) -> Place {
     match path {
-        ["command", "*"] | ["env", _] | ["verify", "command", "*"] | ["verify", "env", _] | ["verify", "sql"] => Place::Template,
-        ["http", "headers", _] | ["http", "trigger" | "status" | "cancel", "url"] => Place::Template,
-        ["http", "trigger" | "status" | "cancel", "headers", _] => Place::Template,
+        ["command", "*"]
+        | ["env", _]
+        | ["verify", "command", "*"]
+        | ["verify", "env", _]
+        | ["verify", "sql"]
+        | ["http", "headers", _]
+        | ["http", "trigger" | "status" | "cancel", "url"]
+        | ["http", "trigger" | "status" | "cancel", "headers", _] => Place::Template,
         ["http", "trigger" | "cancel", "json", ..] => Place::Body,
         _ => Place::Plain,
     }

@@ -178,23 +178,17 @@ fn method(written: written::Method) -> Method {
 /// An address of a host that is known beforehand.
 fn url(check: &mut Check, path: &[&str], source: &str, allowed: &[Placeholder]) -> Option<Template> {
     let template = check.template(path, source, allowed)?;
-    match problem(&template) {
-        Some(problem) => {
-            let message = format!("{} {problem}", check.document.named(path));
-            check.wrong(path, message);
-            None
-        }
-        None => Some(template),
+    if let Some(problem) = problem(&template) {
+        check.wrong(path, format!("{} {problem}", check.document.named(path)));
+        return None;
     }
+    Some(template)
 }
 
 /// What is wrong with an address, without a part of it: it may hold secrets.
 fn problem(template: &Template) -> Option<String> {
     let mut pieces = template.pieces();
-    let head = match pieces.next() {
-        Some(Piece::Text(text)) => text,
-        Some(Piece::Value(_)) | None => "",
-    };
+    let head = if let Some(Piece::Text(text)) = pieces.next() { text } else { "" };
     let is_all = pieces.next().is_none();
     let after = |scheme: &str| head.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme)).map(|_| &head[scheme.len()..]);
     let rest = after("https://").or_else(|| after("http://"));

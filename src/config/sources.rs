@@ -257,8 +257,8 @@ fn verify(check: &mut Check, id: &str, written: written::Verify) -> Option<Verif
 fn records_of(check: &mut Check, id: &str, written: &mut written::Source) -> Option<RecordsRule> {
     let (here, inside) = (["sources", id, "records"], ["sources", id, "http", "records"]);
     let is_http = written.http.is_some();
-    let in_http = written.http.as_mut().and_then(|http| http.records.take());
-    match (written.records.take(), in_http) {
+    let of_service = written.http.as_mut().and_then(|http| http.records.take());
+    match (written.records.take(), of_service) {
         (Some(_), Some(_)) => {
             check.wrong_key(&here, "records stands here and in http; keep one of the two");
             None
@@ -279,21 +279,27 @@ fn records(check: &mut Check, path: &[&str], written: written::Records, is_http:
     if pointer.is_none() && written.pattern.is_none() && !check.document.is_broken(path) {
         check.wrong_key(path, format!("{name} is empty; write a pattern, such as \"Completed: (\\d+) transactions\""));
     }
-    let pattern = written.pattern.and_then(|source| match Regex::new(&source) {
-        Ok(pattern) if pattern.captures_len() > 1 => Some(pattern),
-        Ok(_) => {
-            check.wrong(&at("pattern"), format!("{name}.pattern has no group; put ( ) around the number"));
-            None
-        }
+    let pattern = match written.pattern {
+        Some(pattern) => Some(grouped(check, &at("pattern"), &pattern)?),
+        None => None,
+    };
+    Some(RecordsRule { pointer, pattern })
+}
+
+/// A regular expression with at least one group.
+fn grouped(check: &mut Check, path: &[&str], pattern: &str) -> Option<Regex> {
+    let name = check.document.named(path);
+    match Regex::new(pattern) {
+        Ok(pattern) if pattern.captures_len() > 1 => return Some(pattern),
+        Ok(_) => check.wrong(path, format!("{name} has no group; put ( ) around the number")),
         Err(error) => {
             // The first lines of such an error are the pattern, which may come from a variable.
             let text = error.to_string();
             let why = text.rsplit("error: ").next().unwrap_or_default().trim();
-            check.wrong(&at("pattern"), format!("{name}.pattern is no regular expression: {why}"));
-            None
+            check.wrong(path, format!("{name} is no regular expression: {why}"));
         }
-    });
-    Some(RecordsRule { pointer, pattern })
+    }
+    None
 }
 
 fn collector(check: &mut Check, id: &str, written: written::Source) -> Option<Collector> {

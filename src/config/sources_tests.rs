@@ -112,12 +112,7 @@ sources:
     warn_after: 1d 4h
     error_after: 2d
     freshness: {sql: \"select max(disclosure_date) from t where tags = '{1,2}'\"}
-    verify:
-      command: [check, '{window_start}', '{job_id}']
-      cwd: /srv
-      env: {SOURCE: '{source}'}
-      timeout: 1m
-      grace: 1s
+    verify: {command: [check, '{window_start}', '{job_id}'], cwd: /srv, env: {SOURCE: '{source}'}, timeout: 1m, grace: 1s}
     records: {pattern: 'collected (\\d+)'}
     retry: {max_attempts: 1}
     pool: net
