@@ -1,6 +1,7 @@
 //! What the tests of the real binary share: a world of its own for each test, on either database.
 
 pub(crate) mod postgres;
+pub(crate) mod service;
 pub(crate) mod world;
 
 pub(crate) use world::{Kind, WAITS, World, etl, etl_with_row, insert_report, until};

@@ -1,0 +1,1 @@
+//! Connections: refused, broken, distrusted, by a proxy.
