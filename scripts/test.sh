@@ -29,6 +29,7 @@ needs dash dash
 needs mawk mawk
 needs busybox busybox
 needs faketime faketime
+needs openssl openssl
 if [ -n "$missing" ]; then
     command -v apt-get >/dev/null || { echo "scripts/test.sh: install these first:$missing" >&2; exit 1; }
     sudo=

@@ -11,12 +11,9 @@ mod capture;
 mod ending;
 mod exit;
 mod group;
-mod lines;
-mod log;
 mod lookup;
 mod refusal;
 mod spawn;
-mod tail;
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -31,12 +28,12 @@ use tokio::time::sleep;
 use self::capture::Capture;
 use self::ending::Ending;
 use self::group::{Leader, Leftovers};
-use self::log::AttemptLog;
+use super::record::Record;
 use super::{End, Ended, Program, Said, Stop};
 
-pub use self::lines::MAX_LINE;
-pub use self::log::MAX_LOG_BYTES;
-pub use self::tail::{TAIL_BYTES, TAIL_LINES};
+pub use super::lines::MAX_LINE;
+pub use super::log::MAX_LOG_BYTES;
+pub use super::tail::{TAIL_BYTES, TAIL_LINES};
 
 /// How long processes that the child leaves behind, with its output still open, may take to finish by themselves before
 /// they get SIGTERM. It lets the `tee` of a shell's `exec > >(tee ...)` write its last lines.
@@ -60,10 +57,8 @@ impl CommandExecutor {
         let pid = spawned.leader.pid();
         // The listener may have gone away; the attempt goes on.
         let _ = said.try_send(Said::Spawned(pid));
-        let attempt = Attempt {
-            capture: Capture::new(spawned.out, spawned.err, AttemptLog::new(task.log), said),
-            ending: Ending::new(stop, task.grace),
-        };
+        let attempt =
+            Attempt { capture: Capture::new(spawned.out, spawned.err, Record::new(task.log, said)), ending: Ending::new(stop, task.grace) };
         let (end, tail) = attempt.run(spawned.leader, task.timeout).await;
         Ended { end, duration: started.elapsed(), tail, pid: Some(pid), answer: None, open: None }
     }

@@ -1,26 +1,56 @@
 //! Has a service do the work: triggers a job and follows it to its end.
+//!
+//! It knows what requests and answers mean, not what the work is. A trigger's answer is never a success; only a state that the
+//! configuration calls so is. A request that may have started a job is never sent again in the same attempt.
 
-use std::time::Duration;
+mod call;
+mod clients;
+mod exchange;
+mod following;
+mod hosts;
+mod interrupt;
+mod journal;
+mod request;
+mod triggering;
+mod unanswered;
 
 use tokio::sync::{mpsc, watch};
 
+use self::clients::Clients;
+use self::hosts::Hosts;
 use super::{Call, End, Ended, Said, Stop};
 
 /// Runs calls. Connections and the limits of hosts are shared by all of them.
-#[derive(Debug, Default)]
-pub struct HttpExecutor {}
+#[derive(Default)]
+pub struct HttpExecutor {
+    clients: Clients,
+    hosts: Hosts,
+}
 
 impl HttpExecutor {
     /// Runs a call to its end, as [`Executor::run`](super::Executor::run) says.
     pub async fn run(&self, call: Call, stop: watch::Receiver<Stop>, said: mpsc::Sender<Said>) -> Ended {
-        let _ = (call, stop, said);
-        Ended {
-            end: End::SpawnFailed("there is no executor for services yet".to_owned()),
-            duration: Duration::ZERO,
-            tail: String::new(),
-            pid: None,
-            answer: None,
-            open: None,
+        if *stop.borrow() != Stop::No {
+            return without_request(End::Stopped, call.resume);
+        }
+        let client = match self.clients.of(&call.spec).await {
+            Ok(client) => client,
+            Err(why) => return without_request(End::SpawnFailed(why), call.resume),
+        };
+        match request::Requests(&call).check() {
+            Ok(secrets) => call::run(&call, client, &self.hosts, secrets, stop, said).await,
+            Err(why) => without_request(End::SpawnFailed(why), call.resume),
         }
     }
+}
+
+/// A client's own would print the proxies.
+impl std::fmt::Debug for HttpExecutor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpExecutor").field("hosts", &self.hosts).finish_non_exhaustive()
+    }
+}
+
+fn without_request(end: End, open: Option<String>) -> Ended {
+    Ended { end, duration: std::time::Duration::ZERO, tail: String::new(), pid: None, answer: None, open }
 }

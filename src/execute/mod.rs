@@ -5,7 +5,11 @@
 
 pub mod command;
 pub mod http;
+mod lines;
+mod log;
+mod record;
 pub mod survivors;
+mod tail;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

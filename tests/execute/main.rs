@@ -1,4 +1,4 @@
-//! Drives the command executor with real, and mostly hostile, processes.
+//! Drives the executors: with real, and mostly hostile, processes, and with a stand-in of the users' service.
 //!
 //! Nothing here waits for a fixed time: a child tells that it is ready by printing a line, and every wait has a deadline
 //! that only a defect reaches.
@@ -7,6 +7,12 @@
 
 mod bench;
 mod ending;
+mod http;
+mod http_answers;
+mod http_interrupts;
+mod http_wire;
 mod output;
+#[path = "../support/service.rs"]
+mod service;
 mod starting;
 mod whole_process;

@@ -7,12 +7,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use tokio::net::unix::pipe::Receiver;
-use tokio::sync::mpsc;
 
-use super::super::Said;
-use super::lines::{Lines, text};
-use super::log::AttemptLog;
-use super::tail::Tail;
+use super::super::lines::Lines;
+use super::super::record::Record;
 
 /// The first read asks for this much; most children say little.
 const FIRST_CHUNK: usize = 1024;
@@ -41,12 +38,12 @@ impl Stream {
         }
     }
 
-    fn read(&mut self, chunk: &mut Vec<u8>, sinks: &mut Sinks) {
+    fn read(&mut self, chunk: &mut Vec<u8>, record: &mut Record) {
         let Some(pipe) = &self.pipe else { return };
         match pipe.try_read(chunk) {
-            Ok(0) => self.close(sinks),
+            Ok(0) => self.close(record),
             Ok(length) => {
-                self.take(&chunk[..length], sinks);
+                self.take(&chunk[..length], record);
                 if length == chunk.len() {
                     chunk.resize((length * 4).min(MAX_CHUNK), 0);
                 }
@@ -54,47 +51,30 @@ impl Stream {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Err(error) => {
                 tracing::warn!(%error, "reading the output of an attempt failed; the rest of it is lost");
-                self.close(sinks);
+                self.close(record);
             }
         }
     }
 
     /// Takes what is in the pipe at this moment and closes it. What a process that holds the other end writes later, and
     /// be it without end, is not waited for.
-    fn read_rest(&mut self, chunk: &mut Vec<u8>, sinks: &mut Sinks) {
+    fn read_rest(&mut self, chunk: &mut Vec<u8>, record: &mut Record) {
         let Some(pipe) = &self.pipe else { return };
         let present = rustix::io::ioctl_fionread(pipe).ok().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
         chunk.resize(present, 0);
         let length = if present == 0 { 0 } else { rustix::io::read(pipe, chunk.as_mut_slice()).unwrap_or(0) };
-        self.take(&chunk[..length], sinks);
-        self.close(sinks);
+        self.take(&chunk[..length], record);
+        self.close(record);
     }
 
-    fn take(&mut self, bytes: &[u8], sinks: &mut Sinks) {
-        sinks.log.append(bytes);
-        self.lines.push(bytes, |line| sinks.line(line));
+    fn take(&mut self, bytes: &[u8], record: &mut Record) {
+        record.append(bytes);
+        self.lines.push(bytes, |line| record.line(line));
     }
 
-    fn close(&mut self, sinks: &mut Sinks) {
+    fn close(&mut self, record: &mut Record) {
         self.pipe = None;
-        self.lines.finish(|line| sinks.line(line));
-    }
-}
-
-/// Where output goes.
-#[derive(Debug)]
-struct Sinks {
-    log: AttemptLog,
-    tail: Tail,
-    said: mpsc::Sender<Said>,
-}
-
-impl Sinks {
-    fn line(&mut self, line: &[u8]) {
-        self.tail.push(line);
-        if let Ok(place) = self.said.try_reserve() {
-            place.send(Said::Line(text(line)));
-        }
+        self.lines.finish(|line| record.line(line));
     }
 }
 
@@ -104,13 +84,13 @@ pub(super) struct Capture {
     out: Stream,
     err: Stream,
     chunk: Vec<u8>,
-    sinks: Sinks,
+    record: Record,
 }
 
 impl Capture {
     /// Captures both streams.
-    pub(super) fn new(out: Stream, err: Stream, log: AttemptLog, said: mpsc::Sender<Said>) -> Self {
-        Self { out, err, chunk: vec![0; FIRST_CHUNK], sinks: Sinks { log, tail: Tail::default(), said } }
+    pub(super) fn new(out: Stream, err: Stream, record: Record) -> Self {
+        Self { out, err, chunk: vec![0; FIRST_CHUNK], record }
     }
 
     /// Whether anybody may still print.
@@ -120,15 +100,15 @@ impl Capture {
 
     /// Waits for output and takes one chunk of it; for ever when both streams have ended. Loses nothing when dropped.
     pub(super) async fn read(&mut self) {
-        let Self { out, err, chunk, sinks } = self;
+        let Self { out, err, chunk, record } = self;
         let errs = tokio::select! {
             () = out.readable() => false,
             () = err.readable() => true,
         };
         // What was printed before an error stands before it: most print what they do, then what went wrong.
-        out.read(chunk, sinks);
+        out.read(chunk, record);
         if errs {
-            err.read(chunk, sinks);
+            err.read(chunk, record);
         }
         // A child that floods must not keep the other chains from their turn.
         tokio::task::consume_budget().await;
@@ -136,9 +116,8 @@ impl Capture {
 
     /// Takes what is left, and returns the tail.
     pub(super) fn finish(mut self) -> String {
-        self.out.read_rest(&mut self.chunk, &mut self.sinks);
-        self.err.read_rest(&mut self.chunk, &mut self.sinks);
-        let notes = self.sinks.log.finish();
-        self.sinks.tail.into_text(&notes)
+        self.out.read_rest(&mut self.chunk, &mut self.record);
+        self.err.read_rest(&mut self.chunk, &mut self.record);
+        self.record.finish()
     }
 }

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use super::lines::text;
 
-/// Most bytes in [`super::super::Ended::tail`].
+/// Most bytes in [`super::Ended::tail`].
 pub const TAIL_BYTES: usize = 8 * 1024;
-/// Most lines in [`super::super::Ended::tail`].
+/// Most lines in [`super::Ended::tail`].
 pub const TAIL_LINES: usize = 40;
 
 /// The last lines so far.

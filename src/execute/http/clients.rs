@@ -1,0 +1,77 @@
+//! The connections to services, shared by all calls. Decides whom to trust; sends nothing.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::{Certificate, Client, redirect, retry};
+use tokio::sync::Mutex;
+
+use crate::plan::source::HttpSpec;
+
+/// An unused connection is closed after this long. Common servers close theirs after 5 s; a trigger must not be written into a
+/// connection that is just being closed, as nobody could tell whether it was read.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// Connecting, with all that belongs to it, never takes longer than this.
+const LONGEST_CONNECT: Duration = Duration::from_secs(30);
+
+/// What tells one client from another: who is trusted, and how long connecting may take.
+type Key = (Option<PathBuf>, Duration);
+
+/// The clients so far. One is made when it is first needed: reading the system's certificates takes its time.
+#[derive(Default)]
+pub(super) struct Clients(Mutex<HashMap<Key, Client>>);
+
+impl Clients {
+    /// The client for a service.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub(super) async fn of(&self, spec: &HttpSpec) -> Result<Client, String> {
+        // Sooner than the whole request, so that it is known of a request that took too long whether it was sent.
+        let connect = (spec.request_timeout * 3 / 4).min(LONGEST_CONNECT);
+        let key = (spec.ca_file.clone(), connect);
+        let mut clients = self.0.lock().await;
+        if let Some(client) = clients.get(&key) {
+            return Ok(client.clone());
+        }
+        let client = make(spec.ca_file.as_deref(), connect)?;
+        clients.insert(key, client.clone());
+        Ok(client)
+    }
+}
+
+fn make(ca_file: Option<&Path>, connect: Duration) -> Result<Client, String> {
+    // Who was first wins; they are all the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let own = ca_file.map(certificates).transpose()?.unwrap_or_default();
+    let builder = || {
+        Client::builder()
+            .user_agent(concat!("etl-orch/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .referer(false)
+            .connect_timeout(connect)
+            .pool_idle_timeout(IDLE)
+    };
+    match builder().tls_certs_merge(own.clone()).build() {
+        Ok(client) => Ok(client),
+        // A system without certificates can still ask by plain HTTP, and distrusts everybody else.
+        Err(_) if own.is_empty() => builder().tls_certs_only(own).build().map_err(|error| format!("no request can be made: {error}")),
+        Err(_) => Err(unusable(ca_file)),
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
+    let pem = std::fs::read(path).map_err(|error| format!("`ca_file` {} cannot be read: {error}", path.display()))?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) | Err(_) => Err(unusable(Some(path))),
+    }
+}
+
+fn unusable(ca_file: Option<&Path>) -> String {
+    let path = ca_file.unwrap_or(Path::new(""));
+    format!("`ca_file` {} holds no certificate that can be used; it must be PEM, with a BEGIN CERTIFICATE line", path.display())
+}

@@ -1,0 +1,192 @@
+//! One request and its answer, within limits. Judges neither.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::{Client, Response, StatusCode};
+use serde_json::Value;
+use url::Url;
+
+use super::journal::Redaction;
+use super::request::{Request, without_secrets};
+use super::unanswered::{Unanswered, innermost};
+
+/// Of an answer that is longer nothing is used.
+pub(super) const MAX_BODY: usize = 1024 * 1024;
+
+/// What a service answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The status.
+    pub(super) status: StatusCode,
+    /// What came with it.
+    pub(super) content: Content,
+    /// How long it wants to be left alone; at least a second.
+    pub(super) retry_after: Option<Duration>,
+    /// Where it points to, without what may be secret.
+    pub(super) location: Option<String>,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// JSON, without what is secret and without NUL.
+    Json(Value),
+    /// Something else, likewise.
+    Text(String),
+    /// It was not read to its end; why.
+    Unread(String),
+}
+
+/// Sends a request and reads the answer.
+pub(super) async fn send(client: &Client, request: &Request, limit: Duration, redaction: &Redaction) -> Result<Answer, Unanswered> {
+    let mut asked = client.request(request.method.clone(), request.url.clone()).headers(request.headers.clone()).timeout(limit);
+    if let Some(json) = &request.json {
+        asked = asked.json(json);
+    }
+    let response = asked.send().await.map_err(|error| Unanswered::new(&error, request, limit))?;
+    let headers = response.headers();
+    let retry_after = retry_after(headers);
+    let location = headers
+        .get(LOCATION)
+        .and_then(|location| location.to_str().ok())
+        .and_then(|location| request.url.join(location).ok())
+        .map(|url: Url| redaction.clean(&without_secrets(&url)));
+    let status = response.status();
+    let content = match read(response, limit).await {
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(json) => Content::Json(redaction.clean_json(json)),
+            Err(_) => Content::Text(redaction.clean(&String::from_utf8_lossy(&bytes))),
+        },
+        Err(why) => Content::Unread(why),
+    };
+    Ok(Answer { status, content, retry_after, location })
+}
+
+async fn read(mut response: Response, limit: Duration) -> Result<Vec<u8>, String> {
+    let too_long = || format!("its answer is longer than {} KiB", MAX_BODY / 1024);
+    if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(None) => return Ok(bytes),
+            Ok(Some(chunk)) if bytes.len() + chunk.len() > MAX_BODY => return Err(too_long()),
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Err(error) if error.is_timeout() => {
+                return Err(format!("its answer did not come to an end within {}", humantime::format_duration(limit)));
+            }
+            Err(error) => return Err(format!("its answer broke off: {}", innermost(&error))),
+        }
+    }
+}
+
+/// `Retry-After`, in seconds or as a date. A date is taken relative to the answer's own, so that clocks that differ do no harm.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let date = |name| DateTime::parse_from_rfc2822(headers.get(name)?.to_str().ok()?).ok();
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let now = date(DATE).unwrap_or_else(|| Utc::now().fixed_offset());
+            (date(RETRY_AFTER)? - now).to_std().unwrap_or_default()
+        }
+    };
+    Some(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT))
+}
+
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+/// What a clock can still add.
+const LONGEST_WAIT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+impl Answer {
+    /// Whether the service says that it has done what it was asked.
+    pub(super) fn is_good(&self) -> bool {
+        self.status.is_success()
+    }
+
+    /// What the service says about it, for people.
+    pub(super) fn words(&self) -> String {
+        let said = match &self.content {
+            Content::Json(json) => said_in(json),
+            Content::Text(text) if !text.trim_start().starts_with('<') && !text.trim().is_empty() => {
+                Some(super::journal::one_line(text.trim(), 200))
+            }
+            Content::Text(_) => None,
+            Content::Unread(why) => Some(why.clone()),
+        };
+        let said = said.or_else(|| self.status.canonical_reason().map(str::to_owned));
+        said.map_or(self.status.as_u16().to_string(), |said| format!("{}: {said}", self.status.as_u16()))
+    }
+}
+
+/// FastAPI's `detail`, a text or a list of what is wrong where; or what others call it.
+fn said_in(json: &Value) -> Option<String> {
+    let text = |value: &Value| match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    let problem = |problem: &Value| {
+        let place = problem.get("loc").and_then(Value::as_array).map(|loc| loc.iter().filter_map(text).collect::<Vec<_>>().join("."));
+        let said = problem.get("msg").and_then(text)?;
+        Some(place.filter(|place| !place.is_empty()).map_or(said.clone(), |place| format!("{place}: {said}")))
+    };
+    let said = match json.get("detail") {
+        Some(Value::Array(problems)) => {
+            Some(problems.iter().filter_map(problem).collect::<Vec<_>>().join("; ")).filter(|said| !said.is_empty())
+        }
+        Some(detail) => text(detail),
+        None => ["message", "error", "title"].iter().find_map(|key| text(json.get(key)?)),
+    };
+    said.map(|said| super::journal::one_line(&said, super::journal::MOST_CHARS))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_service_complains_of_is_found() {
+        for (json, said) in [
+            (json!({"detail": "Unknown source: x"}), Some("Unknown source: x")),
+            (
+                json!({"detail": [{"loc": ["body", "year"], "msg": "not an integer", "type": "t"}, {"loc": ["body", 0], "msg": "too short"}]}),
+                Some("body.year: not an integer; body.0: too short"),
+            ),
+            (json!({"detail": [{"msg": "bad"}, 7, null]}), Some("bad")),
+            (json!({"detail": []}), None),
+            (json!({"error": "two\nlines"}), Some("two lines")),
+            (json!([1]), None),
+            (json!({"detail": {"x": 1}}), None),
+        ] {
+            assert_eq!(said_in(&json).as_deref(), said, "{json}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        for (retry, date, wait) in [
+            ("37", None, Some(37)),
+            ("0", None, Some(1)),
+            ("Thu, 01 Jan 1970 00:01:00 GMT", Some("Thu, 01 Jan 1970 00:00:23 GMT"), Some(37)),
+            ("Thu, 01 Jan 1970 00:01:00 GMT", Some("Thu, 01 Jan 1970 00:02:00 GMT"), Some(1)),
+            ("Thu, 01 Jan 1970 00:01:00 GMT", None, Some(1)),
+            ("99999999999999999", None, Some(30 * 24 * 3600)),
+            ("soon", None, None),
+            ("-5", None, None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(retry));
+            if let Some(date) = date {
+                headers.insert(DATE, HeaderValue::from_static(date));
+            }
+            assert_eq!(retry_after(&headers), wait.map(Duration::from_secs), "{retry} at {date:?}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Requests as they are sent: placeholders filled, addresses percent-encoded, headers checked. Sends nothing.
+//!
+//! What it refuses it names without showing it, as all of it may be secret.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+use url::Url;
+
+use super::super::Call;
+use crate::plan::source::{Method, RequestSpec};
+use crate::plan::template::Placeholder;
+
+/// Everything but the unreserved characters: a value stays within its part of the path, or of the query.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What is shorter is no secret, and would be found in every other text.
+const SHORTEST_SECRET: usize = 6;
+
+/// A request, ready to be sent. It has no `Debug`: what it holds may be secret.
+#[derive(Clone)]
+pub(super) struct Request {
+    /// Its method.
+    pub(super) method: reqwest::Method,
+    /// Where it goes.
+    pub(super) url: Url,
+    /// Its headers, marked as sensitive.
+    pub(super) headers: HeaderMap,
+    /// Its body.
+    pub(super) json: Option<Value>,
+}
+
+impl Request {
+    /// Fills in the values of a call. `name` is what configuration calls the request.
+    ///
+    /// # Errors
+    /// Which part of it cannot be sent, in words.
+    pub(super) fn new(name: &str, spec: &RequestSpec, values: &BTreeMap<Placeholder, String>, job: &str) -> Result<Self, String> {
+        let value = |placeholder: Placeholder| match placeholder {
+            Placeholder::RemoteId => job.to_owned(),
+            other => values.get(&other).cloned().unwrap_or_default(),
+        };
+        let url = spec.url.render(|placeholder| utf8_percent_encode(&value(placeholder), RESERVED).to_string());
+        let url = Url::parse(&url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| format!("the address of `{name}` is none once its placeholders are filled; correct its `url:`"))?;
+        let mut headers = HeaderMap::new();
+        for (header, text) in &spec.headers {
+            let refuse =
+                || format!("the header {header} of `{name}` cannot be sent: its value holds a line break or another control character");
+            let key =
+                HeaderName::from_bytes(header.as_bytes()).map_err(|_| format!("`{name}` has a header whose name is none: {header}"))?;
+            let mut filled = HeaderValue::from_bytes(text.render(value).as_bytes()).map_err(|_| refuse())?;
+            filled.set_sensitive(true);
+            headers.append(key, filled);
+        }
+        let json = spec.json.as_ref().map(|body| body.render(&value));
+        Ok(Self { method: method(spec.method), url, headers, json })
+    }
+
+    /// Method and address, without what may be secret in the latter.
+    pub(super) fn shown(&self) -> String {
+        format!("{} {}", self.method, without_secrets(&self.url))
+    }
+
+    /// `https://host:8000`.
+    pub(super) fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
+    /// Texts that no service's answer may bring into a log.
+    fn secrets(&self) -> Vec<String> {
+        let headers = self.headers.values().filter_map(|value| value.to_str().ok()).flat_map(|value| {
+            let credentials = value.split_once(' ').map(|(_, credentials)| credentials);
+            [Some(value), credentials].into_iter().flatten().map(|text| text.trim().to_owned())
+        });
+        let query = self.url.query_pairs().map(|(_, value)| value.into_owned());
+        headers.chain(query).chain(self.url.password().map(str::to_owned)).collect()
+    }
+}
+
+/// An address without userinfo, query and fragment.
+pub(super) fn without_secrets(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    // Refused only where there is no host, and so no userinfo.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.to_string()
+}
+
+/// The requests of a call.
+pub(super) struct Requests<'a>(pub(super) &'a Call);
+
+impl Requests<'_> {
+    /// Starts the job.
+    pub(super) fn trigger(&self) -> Result<Request, String> {
+        Request::new("trigger", &self.0.spec.trigger, &self.0.values, "")
+    }
+
+    /// Asks for its state.
+    pub(super) fn status(&self, job: &str) -> Result<Request, String> {
+        Request::new("status", &self.0.spec.status, &self.0.values, job)
+    }
+
+    /// Stops it, where that is possible.
+    pub(super) fn cancel(&self, job: &str) -> Option<Result<Request, String>> {
+        self.0.spec.cancel.as_ref().map(|spec| Request::new("cancel", spec, &self.0.values, job))
+    }
+
+    /// Finds out what cannot be sent before anything is, and returns the texts that are to stay out of logs, longest first.
+    pub(super) fn check(&self) -> Result<Vec<String>, String> {
+        let job = self.0.resume.as_deref().unwrap_or("id");
+        let requests = [Some(self.trigger()), Some(self.status(job)), self.cancel(job)];
+        let requests: Vec<Request> = requests.into_iter().flatten().collect::<Result<_, _>>()?;
+        let mut secrets: Vec<String> = requests.iter().flat_map(Request::secrets).collect();
+        secrets.retain(|text| text.len() >= SHORTEST_SECRET && text != job && !self.0.values.values().any(|value| value == text));
+        secrets.sort_unstable_by_key(|text| std::cmp::Reverse(text.len()));
+        secrets.dedup();
+        Ok(secrets)
+    }
+}
+
+fn method(method: Method) -> reqwest::Method {
+    match method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
+        Method::Delete => reqwest::Method::DELETE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::template::Template;
+
+    fn spec(url: &str, header: &str) -> RequestSpec {
+        let template = |text| Template::parse(text, Placeholder::ALL).unwrap();
+        RequestSpec { method: Method::Get, url: template(url), headers: vec![("X-Key".to_owned(), template(header))], json: None }
+    }
+
+    fn request(url: &str, header: &str, job: &str) -> Result<Request, String> {
+        let values = BTreeMap::from([(Placeholder::Source, "a b/ü?".to_owned())]);
+        Request::new("status", &spec(url, header), &values, job)
+    }
+
+    #[test]
+    fn values_stay_within_their_part_of_an_address() {
+        let made = request("http://h/{source}/x?y={remote_id}", "k", "1&z=../..#f").unwrap();
+        assert_eq!(made.url.as_str(), "http://h/a%20b%2F%C3%BC%3F/x?y=1%26z%3D..%2F..%23f");
+        assert_eq!(made.shown(), "GET http://h/a%20b%2F%C3%BC%3F/x");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_named_and_not_shown() {
+        for (url, header, words) in [
+            ("http://h/", "topsecret\r\nX-Evil: 1", "the header X-Key of `status`"),
+            ("http://h/", "topsecret{remote_id}", "the header X-Key of `status`"),
+            ("http://topsecret:port/", "k", "the address of `status`"),
+            ("file:///topsecret", "k", "the address of `status`"),
+        ] {
+            let why = request(url, header, "\n").err().unwrap();
+            assert!(why.contains(words) && !why.contains("topsecret"), "{why}");
+        }
+        assert_eq!(request("https://user:topsecret@h/p?token=topsecret#f", "k", "").unwrap().shown(), "GET https://h/p");
+    }
+
+    #[test]
+    fn credentials_and_queries_are_secrets() {
+        let made = request("https://user:password@h/p?token=in%20query", "Bearer abcdef", "").unwrap();
+        assert_eq!(made.secrets(), ["Bearer abcdef", "abcdef", "in query", "password"]);
+    }
+}

@@ -1,0 +1,245 @@
+//! A stand-in of the service, calls of it, and how they go when nothing is wrong.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use etl_orch::execute::http::HttpExecutor;
+use etl_orch::execute::{Call, End, Ended, Said, Stop};
+use etl_orch::plan::body::Body;
+use etl_orch::plan::source::{HttpSpec, Method, Rate, RequestSpec};
+use etl_orch::plan::template::{Placeholder, Template};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::bench::within;
+use crate::service::{Answer, Course, KEY, Seen, Service};
+
+/// Longer than any test may take.
+const LONG: Duration = Duration::from_secs(3600);
+
+pub(crate) struct Rig {
+    pub(crate) service: Arc<Service>,
+    pub(crate) executor: Arc<HttpExecutor>,
+    pub(crate) dir: TempDir,
+}
+
+pub(crate) fn template(text: &str) -> Template {
+    Template::parse(text, Placeholder::ALL).unwrap()
+}
+
+pub(crate) fn request(method: Method, url: &str, json: Option<Body>) -> RequestSpec {
+    RequestSpec { method, url: template(url), headers: vec![("X-API-Key".to_owned(), template(KEY))], json }
+}
+
+/// What configuration would say of the service at this address.
+pub(crate) fn spec(url: &str) -> HttpSpec {
+    let body = Body::Object(vec![
+        ("source".to_owned(), Body::Text(template("{source}"))),
+        ("year".to_owned(), Body::Text(template("{window_year}"))),
+        ("limit".to_owned(), Body::Plain(json!(100))),
+    ]);
+    HttpSpec {
+        trigger: request(Method::Post, &format!("{url}/etl/trigger"), Some(body)),
+        job_id: "/job_id".to_owned(),
+        status: request(Method::Get, &format!("{url}/etl/status/{{remote_id}}"), None),
+        every: Duration::from_millis(5),
+        state: "/status".to_owned(),
+        succeeded: vec!["completed".to_owned()],
+        failed: vec!["failed".to_owned(), "error".to_owned()],
+        message: Some("/message".to_owned()),
+        progress: Some("/progress".to_owned()),
+        total: Some("/total".to_owned()),
+        cancel: None,
+        request_timeout: Duration::from_secs(60),
+        timeout: LONG,
+        rate: Rate { requests: 1000, per: Duration::from_secs(1) },
+        ca_file: None,
+    }
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        Self { service: Arc::new(Service::start()), executor: Arc::default(), dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.dir.path().join("logs/job/1.log")
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap()
+    }
+
+    pub(crate) fn call(&self) -> Call {
+        self.call_of(spec(&self.service.url()))
+    }
+
+    pub(crate) fn call_of(&self, spec: HttpSpec) -> Call {
+        let values = BTreeMap::from([(Placeholder::Source, "house".to_owned()), (Placeholder::WindowYear, "2026".to_owned())]);
+        Call { spec, values, resume: None, log: self.log_path() }
+    }
+
+    /// A call that can be cancelled.
+    pub(crate) fn cancellable(&self) -> Call {
+        let cancel = request(Method::Post, &format!("{}/etl/cancel/{{remote_id}}", self.service.url()), None);
+        self.call_of(HttpSpec { cancel: Some(cancel), ..spec(&self.service.url()) })
+    }
+
+    pub(crate) fn start(&self, call: Call) -> Asked {
+        let (stop, asked) = watch::channel(Stop::No);
+        let (say, said) = mpsc::channel(1024);
+        let executor = self.executor.clone();
+        Asked { ended: tokio::spawn(async move { executor.run(call, asked, say).await }), stop, said }
+    }
+
+    pub(crate) async fn run(&self, call: Call) -> Ended {
+        self.start(call).end().await
+    }
+
+    /// Waits for requests.
+    pub(crate) async fn until(&self, wanted: impl Fn(&[Seen]) -> bool + Send + 'static) {
+        let service = self.service.clone();
+        tokio::task::spawn_blocking(move || service.until(wanted)).await.unwrap();
+    }
+
+    /// The service's only job.
+    pub(crate) fn job(&self) -> String {
+        self.service.jobs().pop().unwrap()
+    }
+}
+
+/// A call under way.
+pub(crate) struct Asked {
+    pub(crate) ended: JoinHandle<Ended>,
+    pub(crate) stop: watch::Sender<Stop>,
+    pub(crate) said: mpsc::Receiver<Said>,
+}
+
+impl Asked {
+    pub(crate) async fn end(self) -> Ended {
+        within(self.ended).await.unwrap()
+    }
+
+    /// Waits for a line that has these words.
+    pub(crate) async fn hear(&mut self, words: &str) -> String {
+        loop {
+            match within(self.said.recv()).await.expect("the call ended before it said what was awaited") {
+                Said::Line(line) if line.contains(words) => return line,
+                Said::Line(_) | Said::Triggered(_) | Said::Spawned(_) => {}
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_is_triggered_once_and_followed_to_its_end() {
+    let rig = Rig::new();
+    rig.service.goes(Course::Completes { running: 3 });
+    let mut asked = rig.start(rig.call());
+    let Some(Said::Triggered(id)) = within(asked.said.recv()).await else { panic!("the first thing said is the id") };
+    assert_eq!(id, rig.job());
+    let ended = asked.end().await;
+    assert_eq!((ended.end, ended.open, ended.pid), (End::Completed, None, None));
+    assert_eq!(ended.answer.unwrap()["message"], "Completed: 17 transactions from 3 PDFs");
+    assert_eq!(
+        ended.tail,
+        format!(
+            "triggered: job {id} (HTTP 200)\nqueued: Job queued\nrunning: Processing house disclosures (1/3)\nrunning: Processing house disclosures (2/3)\nrunning: Processing house disclosures (3/3)\ncompleted: Completed: 17 transactions from 3 PDFs"
+        )
+    );
+    let log = rig.log();
+    assert!(log.lines().zip(ended.tail.lines()).all(|(log, tail)| log.split_once("Z ").unwrap().1 == tail), "{log}");
+    let requests = rig.service.requests();
+    assert_eq!(requests[0].body, json!({"source": "house", "year": 2026, "limit": 100}));
+    assert!(requests.iter().all(|request| request.headers["x-api-key"] == KEY));
+    assert_eq!((rig.service.triggers(), rig.service.polls()), (1, 5));
+}
+
+#[tokio::test]
+async fn what_does_not_change_is_told_once() {
+    let rig = Rig::new();
+    rig.service.goes(Course::Stuck);
+    let asked = rig.start(rig.call());
+    rig.until(|seen| seen.len() > 10).await;
+    rig.service.finish(&rig.job());
+    let ended = asked.end().await;
+    assert_eq!(ended.end, End::Completed);
+    assert_eq!(ended.tail.lines().count(), 3, "{}", ended.tail);
+}
+
+#[tokio::test]
+async fn a_failure_is_what_the_service_says() {
+    for (source, state) in [("house", "failed"), ("senate", "error")] {
+        let rig = Rig::new();
+        rig.service.goes(Course::Fails(format!("Error:\n{KEY} {}", "x".repeat(3000))));
+        let mut call = rig.call();
+        call.values.insert(Placeholder::Source, source.to_owned());
+        let ended = rig.run(call).await;
+        let End::Reported { why, fault } = ended.end else { panic!("{:?}", ended.end) };
+        assert_eq!(format!("{fault:?}"), "Transient");
+        assert!(why.starts_with("Error: [redacted] xxx") && why.chars().count() <= 1001, "{why}");
+        assert_eq!(ended.answer.unwrap()["status"], state);
+        assert!(!rig.log().contains(KEY) && !ended.tail.contains(KEY));
+        assert_eq!(ended.open, None);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_without_words_is_one_too() {
+    let rig = Rig::new();
+    rig.service.goes(Course::Fails(String::new()));
+    let End::Reported { why, .. } = rig.run(rig.call()).await.end else { panic!("it failed") };
+    assert_eq!(why, "the service reports failed");
+}
+
+#[tokio::test]
+async fn a_job_from_before_is_followed_and_not_triggered_again() {
+    let rig = Rig::new();
+    let first = rig.start(rig.call());
+    rig.until(|seen| !seen.is_empty()).await;
+    first.stop.send(Stop::AtOnce).unwrap();
+    let open = first.end().await.open;
+    // Where the trigger had no answer yet nobody knows the id but the service.
+    let resume = open.or_else(|| rig.service.jobs().pop());
+    std::fs::remove_dir_all(rig.dir.path().join("logs")).ok();
+    let ended = rig.run(Call { resume, ..rig.call() }).await;
+    assert_eq!((ended.end, rig.service.triggers()), (End::Completed, 1));
+}
+
+#[tokio::test]
+async fn a_job_that_the_service_has_forgotten_is_triggered_again() {
+    let rig = Rig::new();
+    let ended = rig.run(Call { resume: Some("gone before".to_owned()), ..rig.call() }).await;
+    assert_eq!((ended.end, rig.service.triggers()), (End::Completed, 1));
+    assert!(ended.tail.starts_with("the service no longer knows gone before; triggering again\ntriggered: job "), "{}", ended.tail);
+    assert_eq!(rig.service.requests()[0].path, "/etl/status/gone%20before");
+}
+
+#[tokio::test]
+async fn a_job_that_vanishes_on_the_way_is_not_triggered_again_by_the_same_call() {
+    let rig = Rig::new();
+    rig.service.goes(Course::Stuck);
+    let mut asked = rig.start(rig.call());
+    asked.hear("running").await;
+    let id = rig.job();
+    rig.service.restart();
+    let ended = asked.end().await;
+    assert_eq!((ended.end, ended.open), (End::Vanished, None));
+    assert!(ended.tail.ends_with(&format!("the service does not know its job {id} any more (404)")), "{}", ended.tail);
+    assert_eq!(rig.service.triggers(), 1);
+}
+
+#[tokio::test]
+async fn connections_are_used_again() {
+    let rig = Rig::new();
+    rig.service.next([Answer::Own]);
+    let a = rig.run(rig.call()).await;
+    std::fs::remove_dir_all(rig.dir.path().join("logs")).unwrap();
+    let b = rig.run(rig.call()).await;
+    assert_eq!((a.end, b.end), (End::Completed, End::Completed));
+    assert_eq!(rig.service.connections(), 1);
+}

@@ -1,0 +1,443 @@
+//! A stand-in for the service that collects disclosures: what it answers, byte for byte where that matters, and how it goes wrong.
+//!
+//! It runs in the test's process, on a thread and a port of its own, until it is dropped. Nothing in it happens by time: a job goes
+//! on when its state is asked for, or when the test says so.
+//!
+//! ```text
+//! let service = Service::start();                  // key "the-service-key", 1000 requests per second
+//! // in the configuration:
+//! //   trigger: {url: "{service.url()}/etl/trigger", headers: {X-API-Key: the-service-key}, json: {source: house}}
+//! //   status: {url: "{service.url()}/etl/status/{remote_id}", every: 10ms}
+//! world.run();
+//! assert_eq!(service.triggers(), 1);
+//! ```
+//!
+//! Before a run `goes(Course::..)` says how the jobs to come go, `next([Answer::..])` what the next requests get instead of their
+//! answers, `limit(..)` how many requests are taken. While one goes on `until(|seen| ..)` waits for requests, and
+//! `finish(id)`, `fail(id, ..)` and `restart()` change what the service says of its jobs. Times of requests are in `requests()`.
+
+// Not every test binary that has it uses all of it.
+#![allow(clippy::allow_attributes, dead_code, reason = "shared by test binaries that each use a part of it")]
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant, SystemTime};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+/// The key that it wants in `X-API-Key`.
+pub(crate) const KEY: &str = "the-service-key";
+
+/// Far beyond what anything takes on a slow machine.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// How a job goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Course {
+    /// `queued` at the first look, `running` at so many, then `completed`.
+    Completes { running: u32 },
+    /// The same, and nothing was found.
+    CompletesEmpty,
+    /// `running` once, then `error` for the Senate and `failed` for all others, with this message.
+    Fails(String),
+    /// `running`, until somebody says otherwise.
+    Stuck,
+}
+
+/// What a request gets instead of its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Its own.
+    Own,
+    /// This status, with this text.
+    Status(u16, &'static str),
+    /// 200 with JSON that has neither id nor state.
+    Empty,
+    /// 200 with something that is no JSON.
+    Nonsense,
+    /// 200 with 50 MB.
+    Huge,
+    /// 307 to this address.
+    Redirect(&'static str),
+    /// 429 with this `Retry-After`, or none.
+    Busy(Option<String>),
+    /// What is asked is done, but the answer comes only after [`Service::release`].
+    Late,
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) at: Instant,
+}
+
+#[derive(Debug)]
+struct Job {
+    source: String,
+    course: Course,
+    looks: u32,
+}
+
+struct Inner {
+    jobs: HashMap<String, Job>,
+    course: Course,
+    next: VecDeque<Answer>,
+    seen: Vec<Seen>,
+    limit: (usize, Duration),
+    by_date: bool,
+    taken: VecDeque<Instant>,
+    connections: usize,
+}
+
+struct Shared {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    release: Notify,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no request panics")
+    }
+}
+
+/// The service. It ends when it is dropped.
+pub(crate) struct Service {
+    shared: Arc<Shared>,
+    address: std::net::SocketAddr,
+    end: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Service {
+    /// A service whose jobs complete at the third look, and that takes as many requests as come.
+    pub(crate) fn start() -> Self {
+        let shared = Arc::new(Shared {
+            inner: Mutex::new(Inner {
+                jobs: HashMap::new(),
+                course: Course::Completes { running: 1 },
+                next: VecDeque::new(),
+                seen: Vec::new(),
+                limit: (1000, Duration::from_secs(1)),
+                by_date: false,
+                taken: VecDeque::new(),
+                connections: 0,
+            }),
+            changed: Condvar::new(),
+            release: Notify::new(),
+        });
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port of its own");
+        listener.set_nonblocking(true).expect("a socket");
+        let address = listener.local_addr().expect("a socket");
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let (router, counting) = (router(shared.clone()), shared.clone());
+        let serve = async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
+            let listener = listener.tap_io(move |_| counting.lock().connections += 1);
+            tokio::select! {
+                _ = axum::serve(listener, router) => {}
+                _ = ended => {}
+            }
+        };
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(serve);
+            runtime.shutdown_background();
+        });
+        Self { shared, address, end: Some(end), thread: Some(thread) }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Jobs triggered from now on go like this.
+    pub(crate) fn goes(&self, course: Course) {
+        self.shared.lock().course = course;
+    }
+
+    /// The next requests get these instead of their answers, in this order.
+    pub(crate) fn next(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.shared.lock().next.extend(answers);
+    }
+
+    /// Triggers and looks together are taken up to this; the real one's limit is 10 in 60 s.
+    pub(crate) fn limit(&self, requests: usize, span: Duration) {
+        self.shared.lock().limit = (requests, span);
+    }
+
+    /// From now on `Retry-After` is a date.
+    pub(crate) fn says_dates(&self) {
+        self.shared.lock().by_date = true;
+    }
+
+    /// The answers that are late may go now.
+    pub(crate) fn release(&self) {
+        self.shared.release.notify_one();
+    }
+
+    /// The job is complete at the next look.
+    pub(crate) fn finish(&self, id: &str) {
+        self.shared.lock().jobs.get_mut(id).expect("a job of this service").course = Course::Completes { running: 0 };
+    }
+
+    /// The job has failed at the next look.
+    pub(crate) fn fail(&self, id: &str, message: &str) {
+        self.shared.lock().jobs.get_mut(id).expect("a job of this service").course = Course::Fails(message.to_owned());
+    }
+
+    /// The service forgets its jobs, as it keeps them in memory.
+    pub(crate) fn restart(&self) {
+        self.shared.lock().jobs.clear();
+    }
+
+    /// Ids of the jobs that it knows.
+    pub(crate) fn jobs(&self) -> Vec<String> {
+        self.shared.lock().jobs.keys().cloned().collect()
+    }
+
+    /// Everything that was asked so far.
+    pub(crate) fn requests(&self) -> Vec<Seen> {
+        self.shared.lock().seen.clone()
+    }
+
+    /// How many triggers came.
+    pub(crate) fn triggers(&self) -> usize {
+        count(&self.requests(), "/etl/trigger")
+    }
+
+    /// How many looks at a state came.
+    pub(crate) fn polls(&self) -> usize {
+        count(&self.requests(), "/etl/status/")
+    }
+
+    /// How many jobs were to be cancelled.
+    pub(crate) fn cancels(&self) -> usize {
+        count(&self.requests(), "/etl/cancel/")
+    }
+
+    /// How many connections were made.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.lock().connections
+    }
+
+    /// Waits until what was asked is as wanted. It blocks: from async code use `spawn_blocking`.
+    pub(crate) fn until(&self, wanted: impl Fn(&[Seen]) -> bool) {
+        let (_inner, waited) =
+            self.shared.changed.wait_timeout_while(self.shared.lock(), DEADLINE, |inner| !wanted(&inner.seen)).expect("no request panics");
+        assert!(!waited.timed_out(), "this must not take so long");
+    }
+}
+
+/// How many of these requests went to a path that begins so.
+pub(crate) fn count(seen: &[Seen], path: &str) -> usize {
+    seen.iter().filter(|seen| seen.path.starts_with(path)).count()
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.end.take().map(|end| end.send(()));
+        drop(self.thread.take().map(std::thread::JoinHandle::join));
+    }
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/etl/trigger", post(trigger))
+        .route("/etl/status/{job_id}", get(status))
+        .route("/etl/cancel/{job_id}", post(cancel))
+        .fallback(async || detail(404, json!("Not Found")))
+        .method_not_allowed_fallback(async || detail(405, json!("Method Not Allowed")))
+        .layer(from_fn_with_state(shared.clone(), first))
+        .with_state(shared)
+}
+
+/// Notes the request, then has it answered: by what was ordered, by a refusal, or by its handler.
+async fn first(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default();
+    let ordered = {
+        let mut inner = shared.lock();
+        inner.seen.push(Seen {
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            headers: parts.headers.clone(),
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+            at: Instant::now(),
+        });
+        inner.next.pop_front().unwrap_or(Answer::Own)
+    };
+    shared.changed.notify_all();
+    let own = async {
+        if let Some(refused) = shared.lock().refused() {
+            return refused;
+        }
+        if parts.headers.get("x-api-key").is_none_or(|key| key != KEY) {
+            return detail(401, json!("API key required. Provide via X-API-Key header."));
+        }
+        next.run(Request::from_parts(parts, Body::from(bytes))).await
+    };
+    match ordered {
+        Answer::Own => own.await,
+        Answer::Status(status, text) => (code(status), text).into_response(),
+        Answer::Empty => json_of(200, &json!({"status_of": "nothing"})),
+        Answer::Nonsense => (StatusCode::OK, "<html>a page</html>").into_response(),
+        Answer::Huge => (StatusCode::OK, vec![b' '; 50_000_000]).into_response(),
+        Answer::Redirect(to) => (code(307), [(header::LOCATION, to)]).into_response(),
+        Answer::Busy(after) => busy(after),
+        Answer::Late => {
+            let answer = own.await;
+            shared.release.notified().await;
+            answer
+        }
+    }
+}
+
+impl Inner {
+    /// One bucket for triggers and looks: a sliding window.
+    fn refused(&mut self) -> Option<Response> {
+        let (requests, span) = self.limit;
+        let now = Instant::now();
+        while self.taken.front().is_some_and(|at| now.duration_since(*at) >= span) {
+            self.taken.pop_front();
+        }
+        if self.taken.len() < requests {
+            self.taken.push_back(now);
+            return None;
+        }
+        let wait = self.taken.front().map_or(span, |first| span.saturating_sub(now.duration_since(*first)));
+        let seconds = wait.as_secs() + 1;
+        let after = if self.by_date { date(SystemTime::now() + Duration::from_secs(seconds)) } else { seconds.to_string() };
+        Some(busy(Some(after)))
+    }
+}
+
+async fn trigger(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let Ok(Value::Object(body)) = serde_json::from_slice(&body) else {
+        return detail(422, json!([{"type": "json_invalid", "loc": ["body", 0], "msg": "JSON decode error", "input": {}}]));
+    };
+    let mut problems = Vec::new();
+    for (field, kind) in [("year", "int"), ("lookback_days", "int"), ("limit", "int")] {
+        if let Some(value) = body.get(field)
+            && !(value.is_i64() || value.is_null() || value.as_str().is_some_and(|text| text.parse::<i64>().is_ok()))
+        {
+            problems.push(json!({"type": format!("{kind}_parsing"), "loc": ["body", field],
+                "msg": "Input should be a valid integer, unable to parse string as an integer", "input": value}));
+        }
+    }
+    let source = match body.get("source") {
+        None => "house".to_owned(),
+        Some(Value::String(source)) => source.clone(),
+        Some(other) => {
+            problems
+                .push(json!({"type": "string_type", "loc": ["body", "source"], "msg": "Input should be a valid string", "input": other}));
+            String::new()
+        }
+    };
+    if !problems.is_empty() {
+        return detail(422, Value::Array(problems));
+    }
+    if !["house", "senate", "quiver", "eu_parliament", "california"].contains(&source.as_str()) {
+        return detail(400, json!(format!("Unknown source: {source}")));
+    }
+    let id = uuid::Uuid::new_v4().to_string();
+    let mut inner = shared.lock();
+    let course = inner.course.clone();
+    inner.jobs.insert(id.clone(), Job { source: source.clone(), course, looks: 0 });
+    json_of(200, &json!({"job_id": id, "status": "started", "message": format!("ETL job started for {source}")}))
+}
+
+async fn status(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+    match shared.lock().jobs.get_mut(&id) {
+        Some(job) => json_of(200, &job.look(&id)),
+        None => detail(404, json!("Job not found")),
+    }
+}
+
+/// The users' service has none; others do.
+async fn cancel(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+    match shared.lock().jobs.remove(&id) {
+        Some(_) => json_of(200, &json!({"status": "cancelled"})),
+        None => detail(404, json!("Job not found")),
+    }
+}
+
+impl Job {
+    fn look(&mut self, id: &str) -> Value {
+        self.looks += 1;
+        let running = |done: u32, of: u32| ("running", format!("Processing {} disclosures", self.source), Some(done), Some(of));
+        let is_done = |running: u32| self.looks > running + u32::from(running > 0);
+        let (status, message, progress, total) = match &self.course {
+            Course::Completes { running: times } if is_done(*times) => ("completed", completed(&self.source, false), None, None),
+            Course::CompletesEmpty if self.looks > 1 => ("completed", completed(&self.source, true), None, None),
+            Course::Completes { .. } if self.looks == 1 => ("queued", "Job queued".to_owned(), None, None),
+            Course::Completes { running: times } => running(self.looks - 1, *times),
+            Course::CompletesEmpty => running(0, 1),
+            Course::Fails(why) if self.looks > 1 => {
+                let status = if self.source == "senate" { "error" } else { "failed" };
+                (status, why.clone(), None, None)
+            }
+            Course::Fails(_) => running(0, 1),
+            Course::Stuck => running(3, 10),
+        };
+        json!({
+            "job_id": id,
+            "status": status,
+            "progress": progress,
+            "total": total,
+            "message": message,
+            "started_at": "2026-01-16T00:00:00",
+            "completed_at": (status == "completed").then_some("2026-01-16T00:05:00"),
+        })
+    }
+}
+
+/// What each source's collector says when it is done.
+fn completed(source: &str, empty: bool) -> String {
+    match (source, empty) {
+        ("house", false) => "Completed: 17 transactions from 3 PDFs",
+        ("house", true) => "Completed: 0 transactions from 0 PDFs",
+        ("senate", false) => "Completed [http]: 12 senators, 30 disclosures, 44 transactions, 0 errors",
+        ("senate", true) => "Completed [http]: 0 senators, 0 disclosures, 0 transactions, 0 errors",
+        (_, false) => "Completed: 5 inserted, 7 updated, 9 skipped, 0 failed",
+        (_, true) => "Completed: 0 inserted, 0 updated, 0 skipped, 0 failed",
+    }
+    .to_owned()
+}
+
+fn busy(after: Option<String>) -> Response {
+    let mut answer = json_of(429, &json!({"error": "Rate limit exceeded: 10 per 1 minute"}));
+    answer.headers_mut().extend(after.and_then(|after| Some((header::RETRY_AFTER, after.parse().ok()?))));
+    answer
+}
+
+fn detail(status: u16, detail: Value) -> Response {
+    json_of(status, &json!({ "detail": detail }))
+}
+
+fn json_of(status: u16, json: &Value) -> Response {
+    (code(status), [(header::CONTENT_TYPE, "application/json")], json.to_string()).into_response()
+}
+
+fn code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).expect("a status")
+}
+
+/// As `Date` and `Retry-After` have it.
+pub(crate) fn date(at: SystemTime) -> String {
+    chrono::DateTime::<chrono::Utc>::from(at).format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
