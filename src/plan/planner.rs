@@ -62,9 +62,27 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// How many of the jobs make a report.
+    #[must_use]
+    pub fn reports(&self) -> usize {
+        self.jobs.iter().filter(|job| job.report().is_some()).count()
+    }
+
+    /// Whether anything is missing: a report, or a window of a source.
+    #[must_use]
+    pub fn finds_something(&self) -> bool {
+        self.gaps() > 0 || self.sources.iter().any(|source| source.behind > 0 || !source.jobs.is_empty())
+    }
+
+    /// Whether it is about sources alone: nobody asked for a report.
+    #[must_use]
+    pub fn is_of_sources_alone(&self) -> bool {
+        self.etls.is_empty() && !self.sources.is_empty()
+    }
+
     /// How many reports are missing (with `--force`: to be made), whether this run makes them or not.
     pub fn gaps(&self) -> u64 {
-        self.jobs.len() as u64 + self.waiting.total + self.claimed.total + self.quarantined.total + self.cooling_down.total + self.capped
+        self.reports() as u64 + self.waiting.total + self.claimed.total + self.quarantined.total + self.cooling_down.total + self.capped
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::catalogue::Catalogue;
+use super::collection::Collected;
 use super::gap::GapKey;
 use super::ids::{JobId, RunId};
 use super::job::{JobState, RunCounts};
@@ -33,7 +34,8 @@ pub struct RunReport {
 
 impl RunReport {
     /// Whether something was done, failed or changed, or could not be looked at. That a bank has no data, or a symbol nobody
-    /// who monitors it, is none of these; nor is that a gap still rests, or is quarantined or skipped.
+    /// who monitors it, is none of these; nor is that a gap still rests, or is quarantined or skipped, or
+    /// that a source is behind of which nothing was to be done.
     pub fn is_noteworthy(&self) -> bool {
         let results = self.results.as_ref();
         let unseen = self.plan.oddities.invalid_rows > 0 || self.plan.claimed.total > 0;
@@ -76,6 +78,8 @@ pub struct JobResult {
     pub duration: Duration,
     /// Why, unless it succeeded.
     pub reason: Option<String>,
+    /// What was collected, by a job of a source that succeeded.
+    pub collected: Option<Collected>,
 }
 
 impl Results {
@@ -134,6 +138,7 @@ mod tests {
             exhausted: false,
             duration: Duration::from_secs(seconds),
             reason: None,
+            collected: None,
         };
         let plan = plan_of(vec![job(0), job(0), job(1)], Vec::new());
         let results = Results { jobs: vec![result(600), result(754), result(9999)], ..Results::default() };

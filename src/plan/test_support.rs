@@ -10,6 +10,8 @@ use super::outcome::ExitCodes;
 use super::planner::{Listed, Plan, PlannedJob};
 use super::retry::RetryPolicy;
 use super::settings::RunSettings;
+use super::source::{CatchUp, Collector, Source};
+use super::window::Cadence;
 
 pub(crate) fn bank(key: &str, id: i64) -> Institution {
     Institution { key: key.to_owned(), id, name: format!("Bank {key}"), kind: None, priority: 0 }
@@ -41,6 +43,29 @@ pub(crate) fn etl(name: &str, report_type: &str) -> Etl {
 
 pub(crate) fn etl_needing(name: &str, report_type: &str, need: EtlIndex) -> Etl {
     Etl { needs: vec![need], ..etl(name, report_type) }
+}
+
+/// A source with windows of 6 hours, which a program collects.
+pub(crate) fn source_called(id: &str) -> Source {
+    Source {
+        id: id.to_owned(),
+        name: format!("Source {id}"),
+        cadence: Cadence { every: Duration::from_secs(6 * 3600), zone: None },
+        catch_up: CatchUp::Coalesce,
+        lag: Duration::ZERO,
+        max_windows: 28,
+        start: None,
+        lookback_days: 0,
+        collector: Collector::Command { command: etl("", "").command, exit_codes: ExitCodes::default() },
+        retry: RetryPolicy::default(),
+        pool: None,
+        version: None,
+        records: None,
+        verify: None,
+        freshness: None,
+        warn_after: Duration::from_secs(7 * 3600),
+        error_after: Duration::from_secs(13 * 3600),
+    }
 }
 
 /// Settings with so many chains at once, and otherwise the defaults.

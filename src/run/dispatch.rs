@@ -128,6 +128,7 @@ impl<'a> Dispatch<'a> {
                     exhausted: false,
                     duration: Duration::ZERO,
                     reason: None,
+                    collected: None,
                 },
                 held: None,
                 since: None,

@@ -15,6 +15,7 @@ mod planning;
 mod recover;
 mod reports;
 pub mod signals;
+pub mod sources;
 mod spool;
 mod sync;
 mod workshop;

@@ -36,6 +36,7 @@ mod records;
 mod recovery;
 mod retries;
 mod selection;
+mod sources_orders;
 mod stop;
 mod taken;
 mod timers;
