@@ -38,9 +38,10 @@ pub(super) fn heading(plans: &[SourcePlan]) -> String {
         of("ahead of the clock", |plan| plan.lateness == Lateness::Ahead),
     ];
     let sources = count(plans.len() as u64, "source");
-    let counts: String = counts.into_iter().filter(|(_, number)| *number > 0).map(|(name, number)| format!(", {number} {name}")).collect();
-    let fine = if plans.iter().all(is_fine) { ", all up to date" } else { "" };
-    format!("SOURCES: {sources}{counts}{fine}")
+    let counted = counts.into_iter().filter(|(_, number)| *number > 0).map(|(name, number)| format!("{number} {name}"));
+    let fine = plans.iter().all(is_fine).then(|| "all up to date".to_owned());
+    let parts: Vec<String> = std::iter::once(sources).chain(counted).chain(fine).collect();
+    format!("SOURCES: {}", parts.join(", "))
 }
 
 /// A line for each source; where many are up to date, one for all of them.

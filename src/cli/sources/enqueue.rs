@@ -54,7 +54,7 @@ async fn order(config: &Config, global: &Global, args: &EnqueueArgs, windows: Ve
     match global.format {
         Format::Text => show::out(&format!("enqueue: {}: {}; {when}\n", args.id, said(&windows)))?,
         // The run that follows has stdout to itself: one object.
-        Format::Json if args.now => tracing::info!("Enqueued {}: {}", args.id, said(&windows)),
+        Format::Json if args.now => tracing::info!("Enqueued {}: {}; {when}", args.id, said(&windows)),
         Format::Json => show::out(&format!("{:#}\n", as_json(&order, &windows, &when)))?,
     }
     Ok(())
@@ -123,4 +123,90 @@ fn as_json(order: &SourceOrder, windows: &[Window], when: &str) -> serde_json::V
             .collect::<Vec<_>>(),
         "when": when,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::collection::{Collection, Lateness, Pause, SourceState};
+    use crate::plan::job::Owner;
+    use crate::plan::memory::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+
+    fn at(hour: u32) -> DateTime<Utc> {
+        format!("2026-01-16T{hour:02}:00:00Z").parse().unwrap()
+    }
+
+    fn window(start: u32) -> Window {
+        Window { start: at(start), end: at(start + 6) }
+    }
+
+    fn plan(standing: SourceStanding, jobs: &[Window]) -> SourcePlan {
+        let job = |window: &Window| Collection { source: 0, window: *window, windows: 1, remote: None };
+        SourcePlan {
+            source: 0,
+            state: SourceState::default(),
+            standing,
+            new: Vec::new(),
+            jobs: jobs.iter().map(job).collect(),
+            behind: 0,
+            missing: None,
+            left: 0,
+            next_due: at(18),
+            lateness: Lateness::OnTime,
+            error: None,
+            failed_runs: 0,
+        }
+    }
+
+    #[test]
+    fn when_windows_are_collected_is_what_a_run_would_do() {
+        let asked = [window(0), window(6)];
+        let order = |by: &str| (at(1), by.to_owned(), "why".to_owned());
+        let ((since, by, reason), owner) =
+            (order("ann"), Owner { host: "h\u{1b}".to_owned(), boot_id: String::new(), pid: 7, pid_started: 1 });
+        let standings = [
+            plan(SourceStanding::Due, &[Window { start: at(0), end: at(18) }]),
+            plan(SourceStanding::Due, &[window(6)]),
+            plan(SourceStanding::Due, &[window(12)]),
+            plan(SourceStanding::Claimed(owner), &[]),
+            plan(SourceStanding::CoolingDown(Rest { since: at(1), until: at(2), why: RestReason::Failed }), &[]),
+            plan(SourceStanding::Quarantined(Quarantine { since: at(1), why: QuarantineReason::Failures }), &[]),
+            plan(SourceStanding::Skipped(SkipOrder { since, until: None, by: by.clone(), reason: reason.clone() }), &[]),
+            plan(SourceStanding::Paused(Pause { since, by, reason }), &[]),
+        ];
+        let args = |now| EnqueueArgs { id: "us_house".to_owned(), window: None, now, reason: String::new() };
+        let mut said: Vec<String> = standings.iter().map(|plan| when(Some(plan), &asked, &args(false))).collect();
+        said.push(when(Some(&standings[0]), &asked, &args(true)));
+        insta::assert_snapshot!(said.join("\n"), @r"
+        collected by the next run
+        1 of them collected by the next run, the others later
+        collected by a later run, as others come first
+        collected by the next run after pid 7 on h\u{1b}, which collects us_house at the moment
+        not collected before 2026-01-16T02:00:00Z, as it failed; `etl-orch retry us_house --reason TEXT` lets it be tried
+        not collected while us_house is quarantined; `etl-orch retry us_house --reason TEXT` releases it
+        not collected while us_house is skipped; `etl-orch unskip us_house --reason TEXT` ends that
+        not collected while us_house is paused; `etl-orch sources resume us_house --reason TEXT` ends that
+        collected now
+        ");
+    }
+
+    #[test]
+    fn windows_are_named_from_the_first_to_the_last() {
+        assert_eq!(said(&[window(0)]), "1 window, 2026-01-16T00:00:00Z/2026-01-16T06:00:00Z");
+        assert_eq!(said(&[window(0), window(6), window(12)]), "3 windows, 2026-01-16T00:00:00Z/2026-01-16T18:00:00Z");
+    }
+
+    #[test]
+    fn json_has_every_window() {
+        let order = SourceOrder {
+            source: "us_house".to_owned(),
+            kind: SourceOrderKind::Collect(Vec::new()),
+            by: "ann".to_owned(),
+            reason: "why".to_owned(),
+            at: at(10),
+        };
+        let json = as_json(&order, &[window(0), window(6)], "collected by the next run");
+        assert_eq!((&json["schema_version"], &json["kind"], &json["by"]), (&1.into(), &"enqueue".into(), &"ann".into()));
+        assert_eq!(json["windows"][1], json!({ "start": "2026-01-16T06:00:00Z", "end": "2026-01-16T12:00:00Z" }));
+    }
 }

@@ -75,21 +75,20 @@ pub(super) fn of(pause: &Pause) -> String {
 
 fn as_text(order: &SourceOrder, given: &Given) -> String {
     let id = &order.source;
-    let pause = given.pause.as_ref().map(|pause| format!(", {}", of(pause))).unwrap_or_default();
-    match (&order.kind, given.changed) {
-        (SourceOrderKind::Pause, true) => {
+    let is_pause = order.kind == SourceOrderKind::Pause;
+    match (is_pause, given.changed) {
+        (true, true) => {
             let job = given.running.as_ref();
             let job =
                 job.map(|job| format!(" (its job {job} is running and goes on; `etl-orch cancel {job}` stops it)")).unwrap_or_default();
             format!("pause: {id} is left alone until `etl-orch sources resume {id}`{job}\n")
         }
-        (SourceOrderKind::Pause, false) => format!("pause: {id} is paused already{pause}\n"),
-        (SourceOrderKind::Resume | SourceOrderKind::Collect(_), true) => {
-            format!("resume: {id} is not paused any more; the next run collects what it missed\n")
+        (true, false) => {
+            let pause = given.pause.as_ref().map(|pause| format!(", {}", of(pause))).unwrap_or_default();
+            format!("pause: {id} is paused already{pause}\n")
         }
-        (SourceOrderKind::Resume | SourceOrderKind::Collect(_), false) => {
-            format!("resume: {id} is not paused; there was nothing to change\n")
-        }
+        (false, true) => format!("resume: {id} is not paused any more; the next run collects what it missed\n"),
+        (false, false) => format!("resume: {id} is not paused; there was nothing to change\n"),
     }
 }
 
