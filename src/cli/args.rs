@@ -11,6 +11,7 @@ use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand
 use tracing_subscriber::filter::LevelFilter;
 
 use super::orders::args::{CancelArgs, SkipArgs, SweepArgs};
+use super::sources::args::SourcesCommand;
 use crate::plan::period::Period;
 use crate::plan::settings::Variables;
 use crate::run::lock::LockWait;
@@ -82,6 +83,11 @@ pub(super) enum Command {
     Unskip(SweepArgs),
     /// Stop a running job, and leave its gap alone until `retry`
     Cancel(CancelArgs),
+    /// The disclosure sources: what was collected of each, what is due, and what is in its way
+    Sources {
+        #[command(subcommand)]
+        command: Option<SourcesCommand>,
+    },
     /// Create the state tables and, on SQLite, the data tables
     Init(InitArgs),
     /// Look at the configuration
@@ -119,13 +125,16 @@ pub(super) struct RunArgs {
     /// Only this ETL (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(super) etl_type: Vec<String>,
+    /// Only this disclosure source (repeatable); with --bank-symbol, --etl-type or --period, their reports too
+    #[arg(long, value_name = "ID")]
+    pub(super) source: Vec<String>,
     /// Only this fiscal period, such as 2025Q2 (repeatable)
     #[arg(long, value_name = "PERIOD")]
     pub(super) period: Vec<Period>,
     /// Only this fiscal year and later ones
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(1900..=2999))]
     pub(super) from_year: Option<u16>,
-    /// Make existing reports again; needs --bank-symbol, --etl-type or --period
+    /// Make existing reports again; needs --bank-symbol, --etl-type, --period or --source
     #[arg(long)]
     pub(super) force: bool,
     /// How many chains run at once: a number, or auto for min(cores, memory / 4 GiB)
@@ -169,6 +178,29 @@ pub(super) enum MaxParallel {
     Auto,
     /// At least 1.
     Chains(usize),
+}
+
+impl RunArgs {
+    /// A run of one source, with every other option as it is by default.
+    pub(super) fn of_source(id: &str) -> Self {
+        Self {
+            dry_run: false,
+            bank_symbol: Vec::new(),
+            etl_type: Vec::new(),
+            source: vec![id.to_owned()],
+            period: Vec::new(),
+            from_year: None,
+            force: false,
+            max_parallel: None,
+            max_jobs: None,
+            no_lock: false,
+            lock_wait: LockWait::Forever,
+            fail_fast: false,
+            detailed_exit_code: false,
+            verbose: false,
+            quiet: false,
+        }
+    }
 }
 
 impl std::str::FromStr for MaxParallel {
@@ -238,6 +270,7 @@ impl Cli {
                 | Command::Skip(_)
                 | Command::Unskip(_)
                 | Command::Cancel(_)
+                | Command::Sources { .. }
                 | Command::Init(_)
                 | Command::Config { .. }
                 | Command::Completions { .. }
@@ -283,6 +316,12 @@ mod tests {
         assert!(run.dry_run);
         assert_eq!(run.bank_symbol, ["RY", "td"]);
         assert_eq!(run.period[0].compact(), "2025Q2");
+    }
+
+    #[test]
+    fn a_run_of_one_source_is_like_any_other() {
+        let cli = read(&["run", "--source", "us_house"]).unwrap();
+        assert_eq!(format!("{:?}", cli.run_args().unwrap()), format!("{:?}", RunArgs::of_source("us_house")));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod names;
 mod orders;
 mod pages;
 mod run;
+mod sources;
 mod user;
 
 use std::process::ExitCode;
@@ -42,6 +43,7 @@ fn answer(cli: Cli, environment: &Variables) -> Result<Exit, Failure> {
     match cli.command {
         Some(Command::Run(run)) => in_runtime(run::command(&cli.global, &run, environment)),
         None => in_runtime(run::command(&cli.global, &cli.run, environment)),
+        Some(Command::Sources { command }) => in_runtime(sources::command(&cli.global, command.as_ref(), environment)),
         Some(Command::Init(init)) => in_runtime(init::command(&cli.global, &init, environment)),
         Some(Command::Retry(args)) => in_runtime(orders::retry(&cli.global, &args, environment)),
         Some(Command::Skip(args)) => in_runtime(orders::skip(&cli.global, &args, environment)),

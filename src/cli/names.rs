@@ -1,9 +1,10 @@
-//! Banks and ETLs as people name them.
+//! Banks, ETLs and sources as people name them.
 
 use crate::config::Config;
 use crate::plan::etl::EtlIndex;
 use crate::plan::institution::{BankIndex, SelectError};
 use crate::plan::nearest::did_you_mean;
+use crate::plan::source::SourceIndex;
 
 /// The bank that is meant by `RY`, `ry` or `RY-CA`.
 pub(super) fn bank(config: &Config, symbol: &str) -> Result<BankIndex, SelectError> {
@@ -15,5 +16,14 @@ pub(super) fn etl(config: &Config, name: &str) -> Result<EtlIndex, String> {
     config.etls.iter().position(|etl| etl.name == name).ok_or_else(|| {
         let hint = did_you_mean(name, config.etls.iter().map(|etl| etl.name.as_str()));
         format!("unknown ETL {name:?}{hint}")
+    })
+}
+
+/// The source of this id, or why there is none.
+pub(super) fn source(config: &Config, id: &str) -> Result<SourceIndex, String> {
+    config.sources.iter().position(|source| source.id == id).ok_or_else(|| {
+        let hint = did_you_mean(id, config.sources.iter().map(|source| source.id.as_str()));
+        let none = if config.sources.is_empty() { "; no sources are configured" } else { "" };
+        format!("unknown source {id:?}{hint}{none}")
     })
 }

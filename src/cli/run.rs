@@ -33,15 +33,31 @@ use crate::show::progress::{ChildOutput, Detail, Progress};
 use crate::store::{self, Access, Store};
 
 pub(super) async fn command(global: &Global, args: &RunArgs, environment: &Variables) -> Result<Exit, Failure> {
-    let mut request = Request::load(global, args, environment)?;
     if args.dry_run {
-        return dry_run(global, args, &request).await;
+        return dry_run(global, args, &Request::load(global, args, environment)?).await;
     }
+    after(global, args, environment, async { Ok(()) }).await
+}
+
+/// A run after something else, which is done once, under the guard and before there is a wait for the lock.
+pub(super) async fn after(
+    global: &Global,
+    args: &RunArgs,
+    environment: &Variables,
+    first: impl Future<Output = Result<(), Failure>>,
+) -> Result<Exit, Failure> {
+    let mut request = Request::load(global, args, environment)?;
     let Some(link) = Link::to_guard().map_err(cannot("use the link to the guard"))? else {
         return stand_guard().await;
     };
     let guard_gone = link.watch().map_err(cannot("watch the guard"))?;
     let signals = Signals::listen(guard_gone).map_err(cannot("listen for signals"))?;
+    tokio::select! {
+        biased;
+        done = first => done?,
+        // What was begun is brought to its end when told to stop once; told twice it is given up.
+        () = told_to(signals.stop(), Stop::AtOnce) => return Ok(stopped(&signals)),
+    }
     let lock = if args.no_lock {
         None
     } else {
@@ -114,16 +130,23 @@ fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
             Err(problem) => problems.push(format!("--etl-type: {problem}")),
         }
     }
+    let mut sources = BTreeSet::new();
+    for id in &args.source {
+        match names::source(config, id) {
+            Ok(source) => drop(sources.insert(source)),
+            Err(problem) => problems.push(format!("--source: {problem}")),
+        }
+    }
     let selection = Selection {
         banks,
         etls,
-        sources: BTreeSet::new(),
+        sources,
         periods: args.period.iter().copied().collect(),
         from_year: args.from_year.or(config.run.from_year),
         force: args.force,
     };
     if problems.is_empty() && args.force && !selection.is_narrowed() {
-        problems.push("--force would make every report again; say which with --bank-symbol, --etl-type or --period".to_owned());
+        problems.push("--force would make every report again; say which with --bank-symbol, --etl-type, --period or --source".to_owned());
     }
     if problems.is_empty() { Ok(selection) } else { Err(Failure::Usage(problems.join("\nerror: "))) }
 }
@@ -276,7 +299,8 @@ fn invocation(args: &RunArgs, request: &Request, store: Arc<dyn Store>, id: RunI
     }
 }
 
-fn catalogue(config: &Config) -> Catalogue {
+/// What is configured.
+pub(super) fn catalogue(config: &Config) -> Catalogue {
     Catalogue { institutions: config.institutions.clone(), etls: config.etls.clone(), sources: config.sources.clone() }
 }
 
@@ -285,6 +309,7 @@ fn options(args: &RunArgs) -> serde_json::Value {
     serde_json::json!({
         "bank_symbol": args.bank_symbol,
         "etl_type": args.etl_type,
+        "source": args.source,
         "period": args.period,
         "from_year": args.from_year,
         "force": args.force,

@@ -13,6 +13,7 @@ pub mod etl;
 pub mod event;
 pub mod facts;
 pub mod fingerprint;
+pub mod freshness;
 pub mod gap;
 pub mod ids;
 pub mod institution;

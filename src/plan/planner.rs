@@ -62,10 +62,21 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// How many of the jobs make a report.
+    #[must_use]
+    pub fn reports(&self) -> usize {
+        self.jobs.iter().filter(|job| job.report().is_some()).count()
+    }
+
+    /// Whether it is about sources alone: nobody asked for a report.
+    #[must_use]
+    pub fn is_of_sources_alone(&self) -> bool {
+        self.etls.is_empty() && !self.sources.is_empty()
+    }
+
     /// How many reports are missing (with `--force`: to be made), whether this run makes them or not.
     pub fn gaps(&self) -> u64 {
-        let jobs = self.jobs.iter().filter(|job| job.report().is_some()).count() as u64;
-        jobs + self.waiting.total + self.claimed.total + self.quarantined.total + self.cooling_down.total + self.capped
+        self.reports() as u64 + self.waiting.total + self.claimed.total + self.quarantined.total + self.cooling_down.total + self.capped
     }
 
     /// How many windows of sources are due and were not collected. As with reports, what an operator wants left alone is not
@@ -341,7 +352,8 @@ impl<'a> Planner<'a> {
             why: kept.why,
             gate: kept.gate,
         });
-        let selected = |etl: &EtlIndex| self.selection.etls.is_empty() || self.selection.etls.contains(etl);
+        let has_reports = self.selection.has_reports();
+        let selected = |etl: &EtlIndex| has_reports && (self.selection.etls.is_empty() || self.selection.etls.contains(etl));
         Plan {
             etls: (0..self.etls.len()).filter(selected).collect(),
             breakers: breakers(known, &self.concerned, &jobs),

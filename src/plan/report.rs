@@ -34,7 +34,8 @@ pub struct RunReport {
 
 impl RunReport {
     /// Whether something was done, failed or changed, or could not be looked at. That a bank has no data, or a symbol nobody
-    /// who monitors it, is none of these; nor is that a gap still rests, or is quarantined or skipped.
+    /// who monitors it, is none of these; nor is that a gap still rests, or is quarantined or skipped, or
+    /// that a source is behind of which nothing was to be done.
     pub fn is_noteworthy(&self) -> bool {
         let results = self.results.as_ref();
         let unseen = self.plan.oddities.invalid_rows > 0 || self.plan.claimed.total > 0;
@@ -77,7 +78,7 @@ pub struct JobResult {
     pub duration: Duration,
     /// Why, unless it succeeded.
     pub reason: Option<String>,
-    /// What it collected, where that is what it was for.
+    /// What was collected, by a job of a source that succeeded.
     pub collected: Option<Collected>,
 }
 

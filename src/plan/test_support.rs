@@ -92,3 +92,9 @@ pub(crate) fn plan_of(jobs: Vec<PlannedJob>, chains: Vec<Vec<usize>>) -> Plan {
         oddities: Oddities::default(),
     }
 }
+
+/// The same under a name, with other limits.
+pub(crate) fn source_called(id: &str) -> Source {
+    let (warn_after, error_after) = (Duration::from_secs(7 * 3600), Duration::from_secs(13 * 3600));
+    Source { name: format!("Source {id}"), lookback_days: 0, warn_after, error_after, ..source(id) }
+}

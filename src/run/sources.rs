@@ -42,7 +42,7 @@ impl Sources {
         let mut states: HashMap<String, SourceState> = states.into_iter().map(|state| (state.source.clone(), state)).collect();
         let mut queue = store.queue().await?;
         for success in &found.collected {
-            collecting::record(&mut states, &mut queue, success);
+            collecting::record(states.entry(success.collected.source.clone()).or_default(), &mut queue, success);
         }
         let digest = |source| fingerprint::of_source(source, subject.env_files);
         Ok(Self { states, queue, digests: subject.catalogue.sources.iter().map(digest).collect() })

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::escape::escaped;
+use super::sources::{SourceEntry, entry, result_of};
 use super::summary::{time, warnings};
 use crate::plan::catalogue::Catalogue;
 use crate::plan::decision::Why;
@@ -10,7 +11,7 @@ use crate::plan::etl::Etl;
 use crate::plan::gap::GapKey;
 use crate::plan::memory::{Quarantine, Rest, SkipOrder};
 use crate::plan::planner::{BreakerPlan, Gate, PlannedJob};
-use crate::plan::report::RunReport;
+use crate::plan::report::{JobResult, RunReport};
 
 /// Version of the object's shape. It rises when a field changes its meaning or goes; new fields may appear without.
 const SCHEMA_VERSION: u32 = 1;
@@ -35,6 +36,7 @@ struct Summary<'a> {
     quarantined: Vec<Quarantined<'a>>,
     cooling_down: Vec<CoolingDown<'a>>,
     breakers: Vec<Breaker<'a>>,
+    sources: Vec<SourceEntry<'a>>,
     results: Option<Totals<'a>>,
     invalid_rows: u64,
     invalid: Vec<Invalid<'a>>,
@@ -79,7 +81,7 @@ struct Job<'a> {
 }
 
 #[derive(Serialize)]
-struct Outcome {
+pub(super) struct Outcome {
     id: String,
     state: &'static str,
     attempts: u32,
@@ -153,6 +155,19 @@ struct Invalid<'a> {
     rows: u64,
 }
 
+impl Outcome {
+    /// What a job came to.
+    pub(super) fn of(result: &JobResult) -> Self {
+        Self {
+            id: result.id.to_string(),
+            state: result.state.name(),
+            attempts: result.attempts,
+            duration_seconds: result.duration.as_secs_f64(),
+            reason: safe(result.reason.as_deref()),
+        }
+    }
+}
+
 /// One object with the facts of the text summary, ending in a newline.
 ///
 /// # Errors
@@ -174,7 +189,7 @@ pub fn run_as_json(report: &RunReport, catalogue: &Catalogue, exit_code: u8) -> 
         existing_reports: plan.existing,
         gaps: Gaps {
             total: plan.gaps(),
-            planned: plan.jobs.len(),
+            planned: plan.reports(),
             waiting: plan.waiting.total,
             claimed: plan.claimed.total,
             skipped: plan.skipped.total,
@@ -195,6 +210,7 @@ pub fn run_as_json(report: &RunReport, catalogue: &Catalogue, exit_code: u8) -> 
             .collect(),
         cooling_down: plan.cooling_down.named.iter().map(|(gap, rest, error)| cooling_down(gap, *rest, error.as_deref())).collect(),
         breakers: breakers(report, etls),
+        sources: plan.sources.iter().map(|source| entry(source, catalogue, |job| result_of(report, job))).collect(),
         results: results.map(|results| {
             let counts = results.counts();
             Totals {
@@ -219,7 +235,7 @@ pub fn run_as_json(report: &RunReport, catalogue: &Catalogue, exit_code: u8) -> 
         unmonitored_symbols: plan.oddities.unmonitored.iter().map(String::as_str).collect(),
         institutions_without_data: &plan.oddities.without_data,
         lost: report.lost.iter().map(GapKey::as_str).collect(),
-        warnings: warnings(report),
+        warnings: warnings(report, catalogue),
     };
     serde_json::to_string_pretty(&summary).map(|text| text + "\n")
 }
@@ -292,13 +308,7 @@ fn jobs<'a>(report: &'a RunReport, catalogue: &'a Catalogue) -> Vec<Job<'a>> {
                 Gate::Probe => "probe",
                 Gate::BehindProbe => "behind_probe",
             },
-            result: result.map(|result| Outcome {
-                id: result.id.to_string(),
-                state: result.state.name(),
-                attempts: result.attempts,
-                duration_seconds: result.duration.as_secs_f64(),
-                reason: result.reason.as_deref().map(|reason| escaped(reason).into_owned()),
-            }),
+            result: result.map(Outcome::of),
         })
     };
     report.plan.jobs.iter().enumerate().filter_map(job).collect()

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::escape::escaped;
+use super::sources;
 use crate::plan::catalogue::Catalogue;
 use crate::plan::census::MOST_UNMONITORED;
 use crate::plan::decision::Why;
@@ -15,7 +16,7 @@ use crate::plan::job::JobState;
 use crate::plan::planner::{Gate, PlannedJob};
 use crate::plan::report::{JobResult, Results, RunReport};
 
-pub(super) use left_alone::time;
+pub(super) use left_alone::{last_error, quarantined, resting, skipped, time};
 
 const WIDTH: usize = 80;
 /// Names in a list before it is cut to "and n more".
@@ -25,8 +26,11 @@ const NAMED: usize = 10;
 pub fn run_as_text(report: &RunReport, catalogue: &Catalogue) -> String {
     let mut page = Page { text: String::new(), report, catalogue };
     page.head();
-    page.gaps();
-    page.left_alone();
+    if !report.plan.is_of_sources_alone() {
+        page.gaps();
+        page.left_alone();
+    }
+    page.sources();
     if let Some(results) = &report.results {
         page.results(results);
     }
@@ -61,7 +65,10 @@ impl Page<'_> {
         if let Some(run) = self.report.run {
             self.line(format!("Run: {}", run.short()));
         }
-        self.line(format!("Monitored Institutions: {}", count(self.catalogue.institutions.len() as u64, "bank")));
+        let reports = !self.report.plan.is_of_sources_alone();
+        if reports || !self.catalogue.institutions.is_empty() {
+            self.line(format!("Monitored Institutions: {}", count(self.catalogue.institutions.len() as u64, "bank")));
+        }
         for (tags, combinations) in availability(self.report, &self.catalogue.etls) {
             self.line(format!("Data Availability: {} with {tags}", count(combinations, "bank-period combination")));
         }
@@ -74,7 +81,9 @@ impl Page<'_> {
             let verb = if self.report.run.is_some() { "Recorded" } else { "To be recorded" };
             self.line(format!("{verb} from the spool: {}", count(self.report.respooled, "attempt")));
         }
-        self.line(format!("Existing Reports: {}", count(self.report.plan.existing, "report")));
+        if reports {
+            self.line(format!("Existing Reports: {}", count(self.report.plan.existing, "report")));
+        }
         self.line("");
     }
 
@@ -89,7 +98,7 @@ impl Page<'_> {
         let what = if forced { "report to be made" } else { "missing report" };
         let what = if gaps == 1 { format!("1 {what}") } else { format!("{gaps} {}", what.replacen("report", "reports", 1)) };
         let resting = plan.quarantined.total + plan.cooling_down.total > 0 && plan.claimed.total == 0;
-        let none = if plan.jobs.is_empty() && resting { ", none to be made now" } else { "" };
+        let none = if plan.reports() == 0 && resting { ", none to be made now" } else { "" };
         self.line(format!("📋 GAPS IDENTIFIED: {what}{none}"));
         self.rule('-');
         let mut by_bank: Vec<(usize, Vec<(Gap, &PlannedJob)>)> = Vec::new();
@@ -112,6 +121,22 @@ impl Page<'_> {
                 };
                 self.line(format!("  • {}: {}{again}{gate}", gap.period, self.catalogue.etls[gap.etl].name));
             }
+        }
+    }
+
+    /// The sources in the selection, where there are any.
+    fn sources(&mut self) {
+        let plans = &self.report.plan.sources;
+        if plans.is_empty() {
+            return;
+        }
+        if !self.text.ends_with("\n\n") {
+            self.line("");
+        }
+        self.line(sources::heading(plans));
+        self.rule('-');
+        for line in sources::lines(plans, self.catalogue) {
+            self.line(format!("  • {line}"));
         }
     }
 
@@ -140,9 +165,25 @@ impl Page<'_> {
         if let Some(error) = &results.broken {
             self.line(format!("Stopped: {}", escaped(error)));
         }
+        self.collected(results);
         self.listed(results, "Failed Jobs:", JobState::Failed, "❌");
         self.listed(results, "Skipped Jobs:", JobState::Skipped, "•");
         self.not_run(results);
+    }
+
+    /// What jobs of sources came to, as far as that is known.
+    fn collected(&mut self, results: &Results) {
+        let jobs = self.report.plan.jobs.iter().zip(&results.jobs);
+        let collected = jobs.filter_map(|(job, result)| Some((job, result.collected.as_ref()?)));
+        let lines: Vec<String> =
+            collected.map(|(job, collected)| format!("  ✅ {}: {}", self.catalogue.label(job), sources::collected(collected))).collect();
+        if !lines.is_empty() {
+            self.line("");
+            self.line("Collected:");
+            for line in lines {
+                self.line(line);
+            }
+        }
     }
 
     fn listed(&mut self, results: &Results, title: &str, state: JobState, mark: &str) {
@@ -174,7 +215,7 @@ impl Page<'_> {
     }
 
     fn warnings(&mut self) {
-        let lines = warnings(self.report);
+        let lines = warnings(self.report, self.catalogue);
         if !lines.is_empty() {
             if !self.text.ends_with("\n\n") {
                 self.line("");
@@ -210,7 +251,7 @@ fn no_gaps(report: &RunReport) -> String {
 }
 
 /// What a person should look at, each in a line that is safe to show.
-pub(super) fn warnings(report: &RunReport) -> Vec<String> {
+pub(super) fn warnings(report: &RunReport, catalogue: &Catalogue) -> Vec<String> {
     let odd = &report.plan.oddities;
     let mut lines: Vec<String> = report.warnings.iter().map(|warning| escaped(warning).into_owned()).collect();
     lines.extend(report.lost.iter().map(|gap| {
@@ -224,6 +265,7 @@ pub(super) fn warnings(report: &RunReport) -> Vec<String> {
     if odd.invalid.total > NAMED as u64 {
         lines.push(format!("invalid rows: {} in all", odd.invalid_rows));
     }
+    lines.extend(sources::warnings(report, catalogue));
     let at_least = if odd.unmonitored.len() >= MOST_UNMONITORED { "at least " } else { "" };
     let unmonitored = odd.unmonitored.iter().map(String::as_str).collect();
     lines.extend(named(at_least, "symbol", "in the data that nobody monitors", unmonitored));

@@ -37,6 +37,7 @@ mod records;
 mod recovery;
 mod retries;
 mod selection;
+mod sources_orders;
 mod stop;
 mod taken;
 mod timers;

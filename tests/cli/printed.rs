@@ -177,6 +177,7 @@ on_both_databases! {
           "quarantined": [],
           "cooling_down": [],
           "breakers": [],
+          "sources": [],
           "results": {
             "total": 2,
             "succeeded": 1,

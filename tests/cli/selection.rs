@@ -75,6 +75,7 @@ on_both_databases! {
         for (args, told) in [
             (["--bank-symbol", "BMQ"], "error: --bank-symbol: unknown bank \"BMQ\"; did you mean BMO, BMO-CA?"),
             (["--etl-type", "call_sumary"], "error: --etl-type: unknown ETL \"call_sumary\"; did you mean call_summary?"),
+            (["--source", "us_house"], "error: --source: unknown source \"us_house\"; no sources are configured"),
             (["--period", "2025Q5"], "quarter \"Q5\" is not one of Q1, Q2, Q3, Q4"),
         ] {
             for dry_run in [&[][..], &["--dry-run"]] {
@@ -86,7 +87,7 @@ on_both_databases! {
         let both = world.run_to(2, &["--bank-symbol", "XX1", "--bank-symbol", "RY", "--etl-type", "zzz"]);
         assert!(both.stderr.contains("\"XX1\"") && both.stderr.contains("\"zzz\""), "every one is named: {}", both.stderr);
         let force = world.run_to(2, &["--force"]);
-        assert!(force.stderr.contains("say which with --bank-symbol, --etl-type or --period"), "{}", force.stderr);
+        assert!(force.stderr.contains("say which with --bank-symbol, --etl-type, --period or --source"), "{}", force.stderr);
         assert_eq!(world.run_to(2, &["--force", "--from-year", "2024"]).stdout, "");
         assert_eq!(world.reports(), [""; 0]);
     }

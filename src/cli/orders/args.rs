@@ -10,13 +10,14 @@ use clap::Args;
 pub(in crate::cli) struct OrderArgs {
     /// Why; kept with your name and the time
     #[arg(long, value_name = "TEXT", value_parser = reason)]
-    pub(super) reason: String,
+    pub(in crate::cli) reason: String,
 }
 
 /// What an order is about.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct Words {
-    /// A bank (RY or RY-CA, in any case); or a whole gap (RY-CA/2025Q2/call_summary), or the id of a job or its beginning
+    /// A bank (RY or RY-CA, in any case); or a whole gap (RY-CA/2025Q2/call_summary), a source (us_house), or the id of a job or its
+    /// beginning
     #[arg(value_name = "BANK")]
     bank: Option<String>,
     /// The fiscal year, or the period in one word (2025Q2)
@@ -42,7 +43,7 @@ impl Words {
 pub(in crate::cli) struct SweepArgs {
     #[command(flatten)]
     pub(super) words: Words,
-    /// Every gap that rests or is quarantined (retry), or is skipped (unskip)
+    /// Every gap and source that rests or is quarantined (retry), or is skipped (unskip)
     #[arg(long, conflicts_with = "bank")]
     pub(super) all: bool,
     /// With --all: only this ETL (repeatable)
@@ -67,7 +68,7 @@ pub(in crate::cli) struct SkipArgs {
 /// Options of `cancel`.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct CancelArgs {
-    /// The id of a job, or its beginning (at least 4 characters)
+    /// The id of a job, or its beginning (at least 4 characters); or a source that is being collected
     #[arg(value_name = "ID")]
     pub(super) id: String,
     #[command(flatten)]
@@ -112,7 +113,8 @@ fn when(text: &str) -> Result<When, String> {
         .map_err(|_| "write a date such as 2026-12-01, a time such as 2026-12-01T09:00:00Z, or a duration such as 3d".to_owned())
 }
 
-fn reason(text: &str) -> Result<String, String> {
+/// Reads a reason.
+pub(in crate::cli) fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("say why, in a few words".to_owned());

@@ -11,8 +11,10 @@ use super::super::args::{Format, Global};
 use super::super::exit::{Exit, Failure};
 use super::super::user::user;
 use super::args::CancelArgs;
-use super::target::Jobs;
+use super::target::{self, Jobs};
 use super::{load, one_job};
+use crate::config::Config;
+use crate::plan::gap::GapKey;
 use crate::plan::job::{JobState, Owner};
 use crate::plan::operator::{CancelAnswer, FoundJob};
 use crate::plan::settings::Variables;
@@ -26,9 +28,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 pub(in crate::cli) async fn command(global: &Global, args: &CancelArgs, environment: &Variables) -> Result<Exit, Failure> {
     let config = load(global, environment)?;
-    let wanted = Jobs::parse(&args.id).ok_or_else(|| {
-        Failure::Usage(format!("{:?} is no id of a job; write at least its first 4 characters, 0 to 9 and a to f", args.id))
-    })?;
+    let wanted = wanted(&config, &args.id)?;
     let by = user(environment);
     let store = store::open(&config.database, Access::ReadWrite).await?;
     let ended = cancel(&store, &wanted, &by, &args.order.reason).await;
@@ -53,9 +53,36 @@ pub(in crate::cli) async fn command(global: &Global, args: &CancelArgs, environm
     Ok(Exit::Success)
 }
 
+/// What is to be cancelled.
+enum Wanted {
+    /// A job.
+    Job(Jobs),
+    /// The running job of a source.
+    Source(GapKey),
+}
+
+fn wanted(config: &Config, word: &str) -> Result<Wanted, Failure> {
+    if let Some(source) = target::source(config, word)? {
+        return Ok(Wanted::Source(source));
+    }
+    Jobs::parse(word)
+        .map(Wanted::Job)
+        .ok_or_else(|| Failure::Usage(format!("{word:?} is no id of a job; write at least its first 4 characters, 0 to 9 and a to f")))
+}
+
+async fn find(store: &Arc<dyn Store>, wanted: &Wanted) -> Result<FoundJob, Failure> {
+    let source = match wanted {
+        Wanted::Job(jobs) => return one_job(store, jobs).await,
+        Wanted::Source(source) => source,
+    };
+    let running = store.running_jobs().await?.into_iter().find(|job| job.gap == *source);
+    let job = running.map(|job| FoundJob { id: job.claim.job, run: job.run, gap: job.gap, state: JobState::Running });
+    job.ok_or_else(|| Failure::Orchestrator(format!("{source} is not being collected; there was nothing to cancel")))
+}
+
 /// The job, and how it ended.
-async fn cancel(store: &Arc<dyn Store>, wanted: &Jobs, by: &str, reason: &str) -> Result<(FoundJob, JobState), Failure> {
-    let job = one_job(store, wanted).await?;
+async fn cancel(store: &Arc<dyn Store>, wanted: &Wanted, by: &str, reason: &str) -> Result<(FoundJob, JobState), Failure> {
+    let job = find(store, wanted).await?;
     match store.order_cancel(job.id, by, reason, Utc::now()).await? {
         CancelAnswer::Dropped => Ok((job, JobState::Cancelled)),
         CancelAnswer::Asked(owner) => {
@@ -66,7 +93,7 @@ async fn cancel(store: &Arc<dyn Store>, wanted: &Jobs, by: &str, reason: &str) -
             let text = format!("job {} ({}) has ended: {}; there was nothing to cancel", job.id.short(), job.gap, state.name());
             Err(Failure::Orchestrator(text))
         }
-        CancelAnswer::Unknown => Err(Failure::Usage(wanted.unknown())),
+        CancelAnswer::Unknown => Err(Failure::Usage(format!("job {} is not on record any more", job.id))),
     }
 }
 

@@ -39,9 +39,12 @@ pub(super) fn matching(order: &Order, target: &Target, states: &[GapState]) -> V
     let Target::Past { bank, etls } = target else { return Vec::new() };
     let is_skipped = |state: &GapState| state.skip.as_ref().is_some_and(|skip| skip.holds(order.at));
     let is_meant = |state: &&GapState| {
-        let Some((of, _, etl)) = state.key.parts() else { return false };
-        bank.as_ref().is_none_or(|bank| bank == of)
-            && (etls.is_empty() || etls.iter().any(|name| name == etl))
+        let is_of = match state.key.parts() {
+            Some((of, _, etl)) => bank.as_ref().is_none_or(|bank| bank == of) && (etls.is_empty() || etls.iter().any(|name| name == etl)),
+            // All of them, unless a bank or an ETL is named.
+            None => state.key.source_id().is_some() && bank.is_none() && etls.is_empty(),
+        };
+        is_of
             && match order.kind {
                 OrderKind::Unskip => is_skipped(state),
                 // Whoever means all of those that failed does not mean what somebody wants left alone.
@@ -115,6 +118,8 @@ mod tests {
             state("BMO-CA/2025Q2/b", Memory { quarantine, ..resting(9) }, None),
             state("BMO-CA/2025Q1/b", resting(11), Some(12)),
             state("BMO-CA/2024Q1/b", Memory::default(), Some(9)),
+            state("source:eu", Memory::default(), Some(12)),
+            state("source:us_house", resting(11), None),
         ]
     }
 
@@ -125,9 +130,13 @@ mod tests {
 
     #[test]
     fn all_are_those_that_an_order_changes_something_of() {
-        assert_eq!(matched(OrderKind::Retry, None, &[]), ["BMO-CA/2025Q2/b", "RY-CA/2025Q2/a"], "not what is skipped or rests no more");
+        assert_eq!(
+            matched(OrderKind::Retry, None, &[]),
+            ["BMO-CA/2025Q2/b", "RY-CA/2025Q2/a", "source:us_house"],
+            "not what is skipped or rests no more"
+        );
         assert_eq!(matched(OrderKind::Retry, None, &["a"]), ["RY-CA/2025Q2/a"]);
-        assert_eq!(matched(OrderKind::Unskip, None, &[]), ["BMO-CA/2025Q1/b"], "not what has ended");
+        assert_eq!(matched(OrderKind::Unskip, None, &[]), ["BMO-CA/2025Q1/b", "source:eu"], "not what has ended");
         assert_eq!(matched(OrderKind::Unskip, None, &["a"]), [""; 0]);
     }
 

@@ -8,6 +8,7 @@ use super::args::SweepArgs;
 use crate::config::Config;
 use crate::plan::gap::GapKey;
 use crate::plan::institution::SelectError;
+use crate::plan::nearest::nearest;
 use crate::plan::period::Period;
 
 /// What an order is about.
@@ -95,14 +96,21 @@ pub(super) fn of_sweep(config: &Config, args: &SweepArgs) -> Result<Target, Fail
 /// of a gap, or the id of a job.
 pub(super) fn of_words(config: &Config, words: &[&str]) -> Result<Target, Failure> {
     match words {
-        [] => Err(usage("say which: BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, or the id of a job")),
+        [] => Err(usage("say which: BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job")),
+        [word, more, ..] if word.starts_with(SOURCE) => Err(usage(format!("{more:?} is too much; a source has neither period nor ETL"))),
         [key] if key.contains('/') => gap(config, key),
-        [word] => match (names::bank(config, word), Jobs::parse(word)) {
-            (Ok(bank), _) => Ok(Target::Past { bank: Some(config.institutions.get(bank).key.clone()), etls: Vec::new() }),
-            (Err(SelectError::Unknown { wanted, .. }), Some(jobs)) => {
+        [word] => match (names::bank(config, word), source(config, word)?, Jobs::parse(word)) {
+            (Ok(bank), _, _) => Ok(Target::Past { bank: Some(config.institutions.get(bank).key.clone()), etls: Vec::new() }),
+            (Err(SelectError::Unknown { .. }), Some(source), _) => Ok(Target::Gaps(vec![source])),
+            (Err(SelectError::Unknown { wanted, .. }), None, Some(jobs)) => {
                 Ok(Target::Job(Jobs { no_bank: Some(format!("no bank is called {wanted:?}")), ..jobs }))
             }
-            (Err(error), _) => Err(usage(error)),
+            (Err(SelectError::Unknown { wanted, hint }), None, None) => {
+                let sources = nearest(word, config.sources.iter().map(|source| source.id.as_str()));
+                let source = if sources.is_empty() { String::new() } else { format!("; did you mean the source {}?", sources.join(", ")) };
+                Err(usage(format!("unknown bank {wanted:?}{hint}{source}")))
+            }
+            (Err(error @ SelectError::Ambiguous { .. }), _, _) => Err(usage(error)),
         },
         [bank, rest @ ..] => {
             let (period, rest) = period(rest)?;
@@ -113,6 +121,17 @@ pub(super) fn of_words(config: &Config, words: &[&str]) -> Result<Target, Failur
             }
         }
     }
+}
+
+/// What the key of a source begins with.
+const SOURCE: &str = "source:";
+
+/// The source that is named so: `source:us_house`, or its id alone. `None` where the word is about something else.
+pub(super) fn source(config: &Config, word: &str) -> Result<Option<GapKey>, Failure> {
+    if let Some(id) = word.strip_prefix(SOURCE) {
+        return names::source(config, id).map(|_| Some(GapKey::source(id))).map_err(usage);
+    }
+    Ok(names::source(config, word).is_ok().then(|| GapKey::source(word)))
 }
 
 fn usage(problem: impl fmt::Display) -> Failure {
@@ -157,6 +176,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::plan::settings::Variables;
+    use crate::plan::test_support::source_called;
 
     const CONFIG: &str = "database: {url: 'sqlite://x.db'}
 etls:
@@ -170,7 +190,8 @@ etls:
         let path = directory.path().join("etl-orch.yaml");
         std::fs::write(&path, CONFIG).unwrap();
         std::fs::write(directory.path().join("monitored_institutions.yaml"), BANKS).unwrap();
-        let config = config::load(&path, &Variables::new()).unwrap();
+        let mut config = config::load(&path, &Variables::new()).unwrap();
+        config.sources = ["us_house", "dead", "beef"].map(source_called).to_vec();
         of_words(&config, words).map_err(|failure| failure.to_string())
     }
 
@@ -197,6 +218,15 @@ etls:
     }
 
     #[test]
+    fn a_source_is_named_by_its_key_or_by_its_id_where_no_bank_is_called_so() {
+        assert_eq!(read(&["us_house"]), Ok(keys(&["source:us_house"])));
+        assert_eq!(read(&["source:us_house"]), Ok(keys(&["source:us_house"])));
+        assert_eq!(read(&["source:dead"]), Ok(keys(&["source:dead"])));
+        assert_eq!(read(&["dead"]), Ok(Target::Past { bank: Some("DEAD-US".to_owned()), etls: Vec::new() }));
+        assert_eq!(read(&["beef"]), Ok(keys(&["source:beef"])), "a source goes before a job");
+    }
+
+    #[test]
     fn a_job_is_named_by_the_beginning_of_its_id() {
         let job = |word: &str| match read(&[word]) {
             Ok(Target::Job(job)) => job.prefix,
@@ -215,6 +245,9 @@ etls:
     fn what_cannot_be_meant_is_said() {
         let said: Vec<String> = [
             &[][..],
+            &["source:us_hous"],
+            &["source:us_house", "2025Q2"],
+            &["us_hous"],
             &["RX"],
             &["c"],
             &["RY", "2025"],
@@ -232,7 +265,10 @@ etls:
         .map(|words| read(words).unwrap_err())
         .collect();
         insta::assert_snapshot!(said.join("\n"), @r#"
-        error: say which: BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, or the id of a job
+        error: say which: BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job
+        error: unknown source "us_hous"; did you mean us_house?
+        error: "2025Q2" is too much; a source has neither period nor ETL
+        error: unknown bank "us_hous"; did you mean the source us_house?
         error: unknown bank "RX"; did you mean RY?
         error: bank "c" is ambiguous; write one of C-CA, C-US
         error: which quarter of 2025? Write it like 2025 Q2

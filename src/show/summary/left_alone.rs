@@ -65,12 +65,14 @@ fn list<T>(title: &str, listed: &Listed<T>, line: impl Fn(&T) -> String) -> Vec<
     lines
 }
 
-fn skipped(order: &SkipOrder) -> String {
+/// `by ann since 2026-…: why`.
+pub(in crate::show) fn skipped(order: &SkipOrder) -> String {
     let until = order.until.map(|until| format!(" until {}", time(until))).unwrap_or_default();
     format!("by {} since {}{until}: {}", excerpt(&order.by), time(order.since), excerpt(&order.reason))
 }
 
-fn quarantined(quarantine: Quarantine) -> String {
+/// `since 2026-…, why`.
+pub(in crate::show) fn quarantined(quarantine: Quarantine) -> String {
     let why = match quarantine.why {
         QuarantineReason::Failures => "too many failed runs in a row",
         QuarantineReason::Permanent => "its ETL says that trying again cannot help",
@@ -79,7 +81,8 @@ fn quarantined(quarantine: Quarantine) -> String {
     format!("since {}, {why}", time(quarantine.since))
 }
 
-fn resting(rest: Rest, error: Option<&str>) -> String {
+/// `until 2026-…: why`.
+pub(in crate::show) fn resting(rest: Rest, error: Option<&str>) -> String {
     let until = time(rest.until);
     match rest.why {
         RestReason::Failed => format!("until {until}{}", last_error(error)),
@@ -90,7 +93,8 @@ fn resting(rest: Rest, error: Option<&str>) -> String {
     }
 }
 
-fn last_error(error: Option<&str>) -> String {
+/// `: why`, or nothing.
+pub(in crate::show) fn last_error(error: Option<&str>) -> String {
     error.map(|error| format!(": {}", excerpt(error))).unwrap_or_default()
 }
 

@@ -1,0 +1,150 @@
+//! Which windows `--window` asks for.
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+
+use crate::plan::window::{Cadence, Window};
+
+/// The most windows that one order asks for.
+const MOST: usize = 1000;
+
+/// Windows as a person names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Wanted {
+    /// Those that overlap `[start, end)`.
+    Span(Point, Point),
+    /// Those that overlap this day.
+    Day(NaiveDate),
+    /// The one in which this instant lies.
+    Instant(DateTime<Utc>),
+}
+
+/// An end of a span: a time, or the begin of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Point {
+    /// The begin of this day, in the source's zone.
+    Day(NaiveDate),
+    /// This instant.
+    Instant(DateTime<Utc>),
+}
+
+/// Reads `START/END`, a day or a time.
+pub(super) fn wanted(text: &str) -> Result<Wanted, String> {
+    if let Some((start, end)) = text.split_once('/') {
+        return Ok(Wanted::Span(point(start)?, point(end)?));
+    }
+    Ok(match point(text)? {
+        Point::Day(day) => Wanted::Day(day),
+        Point::Instant(at) => Wanted::Instant(at),
+    })
+}
+
+fn point(text: &str) -> Result<Point, String> {
+    if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Ok(Point::Day(day));
+    }
+    DateTime::parse_from_rfc3339(text).map(|at| Point::Instant(at.with_timezone(&Utc))).map_err(|_| {
+        "write START/END, a day such as 2026-01-16, or a time such as 2026-01-16T09:00:00Z; START and END are days or times".to_owned()
+    })
+}
+
+impl Wanted {
+    /// The windows themselves, oldest first: whole ones that have ended, at least one.
+    pub(super) fn windows(wanted: Option<Self>, cadence: Cadence, now: DateTime<Utc>) -> Result<Vec<Window>, String> {
+        let Some(wanted) = wanted else {
+            return cadence.last_ended(now).map(|last| vec![last]).ok_or_else(|| "no window of it has ended yet".to_owned());
+        };
+        let span = wanted.span(cadence).ok_or("its START is not before its END, or it is beyond what a calendar holds")?;
+        let windows: Vec<Window> = cadence.overlapping(span).take(MOST + 1).collect();
+        if windows.len() > MOST {
+            return Err(format!("it is more than {MOST} windows; ask for fewer at a time"));
+        }
+        match windows.last() {
+            None => Err("no window is in it".to_owned()),
+            Some(last) if last.end > now => Err(format!("its window {last} has not ended yet; it is collected once it has")),
+            Some(_) => Ok(windows),
+        }
+    }
+
+    fn span(self, cadence: Cadence) -> Option<Window> {
+        let at = |point| match point {
+            Point::Day(day) => midnight(cadence, day),
+            Point::Instant(at) => Some(at),
+        };
+        match self {
+            Self::Span(start, end) => Window::new(at(start)?, at(end)?),
+            Self::Day(day) => Window::new(midnight(cadence, day)?, midnight(cadence, day.checked_add_days(Days::new(1))?)?),
+            Self::Instant(at) => Window::new(at, at.checked_add_signed(TimeDelta::microseconds(1))?),
+        }
+    }
+}
+
+/// When a day begins. Where the clocks skip midnight it begins later.
+fn midnight(cadence: Cadence, day: NaiveDate) -> Option<DateTime<Utc>> {
+    let Some(zone) = cadence.zone else { return Some(day.and_time(NaiveTime::MIN).and_utc()) };
+    let quarters = (0..96).map(|quarter| day.and_time(NaiveTime::MIN).checked_add_signed(TimeDelta::minutes(15 * quarter)));
+    quarters.flatten().find_map(|time| zone.from_local_datetime(&time).earliest()).map(|at| at.with_timezone(&Utc))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        "2026-01-17T07:00:00Z".parse().unwrap()
+    }
+
+    fn of(text: Option<&str>, hours: u64, zone: Option<&str>) -> Result<Vec<String>, String> {
+        let cadence = Cadence { every: Duration::from_secs(hours * 3600), zone: zone.map(|zone| zone.parse().unwrap()) };
+        let windows = Wanted::windows(text.map(wanted).transpose()?, cadence, now())?;
+        Ok(windows.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn windows_may_be_named_in_several_ways() {
+        let (a, b) = ("2026-01-16T00:00:00Z/2026-01-16T06:00:00Z", "2026-01-16T06:00:00Z/2026-01-16T12:00:00Z");
+        assert_eq!(of(Some(a), 6, None).unwrap(), [a]);
+        assert_eq!(of(Some("2026-01-16T05:59:59Z"), 6, None).unwrap(), [a]);
+        assert_eq!(of(Some("2026-01-16T06:00:00Z"), 6, None).unwrap(), [b]);
+        assert_eq!(of(Some("2026-01-16T05:00:00Z/2026-01-16T07:00:00Z"), 6, None).unwrap(), [a, b], "rounded out to whole windows");
+        assert_eq!(of(Some("2026-01-16"), 6, None).unwrap().len(), 4);
+        assert_eq!(of(Some("2026-01-14/2026-01-16"), 24, None).unwrap().len(), 2, "END itself is not in it");
+        assert_eq!(of(None, 6, None).unwrap(), ["2026-01-17T00:00:00Z/2026-01-17T06:00:00Z"]);
+    }
+
+    #[test]
+    fn a_day_is_one_of_the_sources_zone() {
+        let day = ["2026-01-15T05:00:00Z/2026-01-16T05:00:00Z"];
+        assert_eq!(of(Some("2026-01-15"), 24, Some("America/New_York")).unwrap(), day);
+        let long = of(Some("2025-11-02"), 24, Some("America/New_York")).unwrap();
+        assert_eq!(long, ["2025-11-02T04:00:00Z/2025-11-03T05:00:00Z"], "the clocks go back");
+    }
+
+    #[test]
+    fn what_cannot_be_collected_is_refused() {
+        let said: Vec<String> = [
+            Some("tomorrow"),
+            Some("2026-01-16/"),
+            Some("2026-01-16/2026-01-16"),
+            Some("2026-01-17T06:00:00Z"),
+            Some("2026-01-17"),
+            Some("2000-01-01/2026-01-01"),
+            Some("2025-01-01/2026-01-01"),
+            Some("1000000-01-01"),
+        ]
+        .into_iter()
+        .map(|text| of(text, 6, None).unwrap_err())
+        .collect();
+        insta::assert_snapshot!(said.join("\n"), @r"
+        write START/END, a day such as 2026-01-16, or a time such as 2026-01-16T09:00:00Z; START and END are days or times
+        write START/END, a day such as 2026-01-16, or a time such as 2026-01-16T09:00:00Z; START and END are days or times
+        its START is not before its END, or it is beyond what a calendar holds
+        its window 2026-01-17T06:00:00Z/2026-01-17T12:00:00Z has not ended yet; it is collected once it has
+        its window 2026-01-17T18:00:00Z/2026-01-18T00:00:00Z has not ended yet; it is collected once it has
+        it is more than 1000 windows; ask for fewer at a time
+        it is more than 1000 windows; ask for fewer at a time
+        write START/END, a day such as 2026-01-16, or a time such as 2026-01-16T09:00:00Z; START and END are days or times
+        ");
+    }
+}
