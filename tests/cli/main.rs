@@ -37,6 +37,8 @@ mod records;
 mod recovery;
 mod retries;
 mod selection;
+mod source_desk;
+mod sources;
 mod sources_orders;
 mod stop;
 mod taken;
