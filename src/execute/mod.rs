@@ -71,9 +71,9 @@ pub enum Stop {
     /// Go on.
     #[default]
     No,
-    /// SIGTERM to the group, the grace period, then SIGKILL.
+    /// SIGTERM to the group, the grace period, then SIGKILL. A service's job is cancelled, where that is possible.
     Gracefully,
-    /// SIGKILL to the group now.
+    /// SIGKILL to the group now. A service's job goes on.
     AtOnce,
 }
 

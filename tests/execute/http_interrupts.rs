@@ -107,8 +107,12 @@ async fn a_job_that_takes_too_long_is_cancelled_or_left_alone() {
     for can_cancel in [true, false] {
         let rig = Rig::new();
         rig.service.goes(Course::Stuck);
+        let mut before = rig.start(Call { log: rig.dir.path().join("before.log"), ..rig.call() });
+        before.hear("triggered").await;
+        before.stop.send(Stop::AtOnce).unwrap();
         let mut call = if can_cancel { rig.cancellable() } else { rig.call() };
-        call.spec.timeout = Duration::from_millis(300);
+        call.resume = before.end().await.open;
+        call.spec.timeout = Duration::from_millis(50);
         call.spec.every = Duration::from_secs(3600);
         let ended = rig.run(call).await;
         assert_eq!((ended.end, ended.open, rig.service.cancels()), (End::TimedOut, None, usize::from(can_cancel)));
@@ -118,13 +122,28 @@ async fn a_job_that_takes_too_long_is_cancelled_or_left_alone() {
 }
 
 #[tokio::test]
+async fn a_call_whose_turn_does_not_come_has_asked_for_nothing() {
+    let rig = Rig::new();
+    let mut call = rig.call();
+    call.spec.rate = Rate { requests: 1, per: Duration::from_secs(1800) };
+    let mut first = rig.start(call.clone());
+    first.hear("triggered").await;
+    call.spec.timeout = Duration::from_millis(50);
+    call.log = rig.dir.path().join("other.log");
+    let ended = rig.run(call).await;
+    let End::Reported { why, fault: Fault::Busy } = ended.end else { panic!("{:?}", ended.end) };
+    assert!(why.contains("the turn of this one did not come"), "{why}");
+    assert_eq!((ended.open, rig.service.triggers()), (None, 1));
+}
+
+#[tokio::test]
 async fn a_trigger_without_an_answer_may_have_started_the_job() {
     for whole in [false, true] {
         let rig = Rig::new();
         rig.service.next([Answer::Late]);
         let mut call = rig.call();
         let limit = if whole { &mut call.spec.timeout } else { &mut call.spec.request_timeout };
-        *limit = Duration::from_millis(300);
+        *limit = Duration::from_secs(1);
         let ended = rig.run(call).await;
         let End::Reported { why, fault: Fault::Uncertain } = ended.end else { panic!("{:?}", ended.end) };
         assert!(why.contains("it is not triggered again in this run"), "{why}");

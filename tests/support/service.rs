@@ -237,9 +237,9 @@ impl Service {
 
     /// Waits until what was asked is as wanted. It blocks: from async code use `spawn_blocking`.
     pub(crate) fn until(&self, wanted: impl Fn(&[Seen]) -> bool) {
-        let (_inner, waited) =
+        let (_unlocked, outcome) =
             self.shared.changed.wait_timeout_while(self.shared.lock(), DEADLINE, |inner| !wanted(&inner.seen)).expect("no request panics");
-        assert!(!waited.timed_out(), "this must not take so long");
+        assert!(!outcome.timed_out(), "this must not take so long");
     }
 }
 
@@ -386,12 +386,11 @@ impl Job {
             Course::CompletesEmpty if self.looks > 1 => ("completed", completed(&self.source, true), None, None),
             Course::Completes { .. } if self.looks == 1 => ("queued", "Job queued".to_owned(), None, None),
             Course::Completes { running: times } => running(self.looks - 1, *times),
-            Course::CompletesEmpty => running(0, 1),
             Course::Fails(why) if self.looks > 1 => {
                 let status = if self.source == "senate" { "error" } else { "failed" };
                 (status, why.clone(), None, None)
             }
-            Course::Fails(_) => running(0, 1),
+            Course::CompletesEmpty | Course::Fails(_) => running(0, 1),
             Course::Stuck => running(3, 10),
         };
         json!({

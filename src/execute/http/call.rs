@@ -197,7 +197,7 @@ impl Conversation<'_> {
     async fn ask(&mut self, request: &Request, what: Asked) -> Result<Result<Answer, Unanswered>, Over> {
         let spec = &self.call.spec;
         let host = self.hosts.of(&request.url, spec.rate);
-        let mut guess = (spec.rate.per / spec.rate.requests.max(1)).max(Duration::from_secs(1));
+        let mut guess = (spec.rate.per / spec.rate.requests.max(1)).clamp(Duration::from_secs(1), LONGEST_GUESS);
         loop {
             let turn = match self.watch.during(host.turn(self.watch.deadline)).await? {
                 Ok(turn) => turn,
@@ -218,7 +218,7 @@ impl Conversation<'_> {
                         Some(wait) => (wait, "as the service asks"),
                         None => (guess, "as the service does not say how long"),
                     };
-                    guess = (guess * 2).min(LONGEST_GUESS.max(spec.rate.per));
+                    guess = (guess * 2).min(LONGEST_GUESS);
                     let until = Instant::now() + wait;
                     host.leave_alone(until);
                     if until > self.watch.deadline {
@@ -281,11 +281,16 @@ impl Conversation<'_> {
             }
             Over::Interrupted(Interrupt::TimeUp) => {
                 let is_cancelled = self.cancel().await;
-                match &self.job {
-                    Some(job) if is_cancelled => self.journal.tell(&format!("time is up; the job {job} was cancelled")),
-                    Some(job) => self.journal.tell(&format!("time is up; the service may still be at its job {job}")),
-                    None => self.journal.tell("time is up before the service was asked"),
-                }
+                let Some(job) = &self.job else {
+                    let why = "the service was not asked: it takes only so many requests at a time, and the turn of this one did not come";
+                    self.journal.tell(why);
+                    return (End::Reported { why: why.to_owned(), fault: Fault::Busy }, None);
+                };
+                self.journal.tell(&if is_cancelled {
+                    format!("time is up; the job {job} was cancelled")
+                } else {
+                    format!("time is up; the service may still be at its job {job}")
+                });
                 (End::TimedOut, None)
             }
         }

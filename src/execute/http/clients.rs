@@ -30,7 +30,7 @@ impl Clients {
     /// Why there is none, in words.
     pub(super) async fn of(&self, spec: &HttpSpec) -> Result<Client, String> {
         // Sooner than the whole request, so that it is known of a request that took too long whether it was sent.
-        let connect = (spec.request_timeout * 3 / 4).min(LONGEST_CONNECT);
+        let connect = (spec.request_timeout / 4 * 3).min(LONGEST_CONNECT);
         let key = (spec.ca_file.clone(), connect);
         let mut clients = self.0.lock().await;
         if let Some(client) = clients.get(&key) {

@@ -87,12 +87,11 @@ async fn read(mut response: Response, limit: Duration) -> Result<Vec<u8>, String
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let date = |name| DateTime::parse_from_rfc2822(headers.get(name)?.to_str().ok()?).ok();
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let now = date(DATE).unwrap_or_else(|| Utc::now().fixed_offset());
-            (date(RETRY_AFTER)? - now).to_std().unwrap_or_default()
-        }
+    let wait = if let Ok(seconds) = text.parse::<u64>() {
+        Duration::from_secs(seconds)
+    } else {
+        let now = date(DATE).unwrap_or_else(|| Utc::now().fixed_offset());
+        (date(RETRY_AFTER)? - now).to_std().unwrap_or_default()
     };
     Some(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT))
 }

@@ -5,12 +5,16 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 
 use crate::plan::source::Rate;
+
+/// Clocks can still add it.
+const LONGEST_SPAN: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The hosts that were asked for something.
 #[derive(Debug, Default)]
@@ -21,6 +25,7 @@ impl Hosts {
     pub(super) fn of(&self, url: &Url, rate: Rate) -> Arc<Host> {
         let host = lock(&self.0).entry(url.origin().ascii_serialization()).or_default().clone();
         let mut state = lock(&host.state);
+        let rate = Rate { per: rate.per.min(LONGEST_SPAN), ..rate };
         if !state.rates.contains(&rate) {
             state.rates.push(rate);
         }
@@ -142,8 +147,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);

@@ -57,6 +57,7 @@ impl Journal {
 
     /// Tells a line; in the log with the time.
     pub(super) fn tell(&mut self, line: &str) {
+        let line = one_line(line, 4 * MOST_CHARS);
         let now = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
         self.record.append(format!("{now} {line}\n").as_bytes());
         self.record.line(line.as_bytes());
