@@ -153,14 +153,11 @@ impl Request<'_> {
             let node = check.document.get(&at("json"))?.clone();
             body(check, &mut at("json").iter().map(|step| (*step).to_owned()).collect(), &node, self.allowed)
         });
-        let url = match written.url {
-            Some(source) => url(check, &at("url"), &source, self.allowed),
-            None => {
-                let message = format!("{} has no url; write its address, https://...", check.document.named(&self.at));
-                check.missing(&at("url"), message);
-                None
-            }
-        };
+        if written.url.is_none() {
+            let message = format!("{} has no url; write its address, https://...", check.document.named(&self.at));
+            check.missing(&at("url"), message);
+        }
+        let url = written.url.and_then(|source| url(check, &at("url"), &source, self.allowed));
         Some(RequestSpec { method: method(written.method.unwrap_or(default)), url: url?, headers: merged(self.general, own), json })
     }
 }
