@@ -66,6 +66,7 @@ pub enum CatchUp {
 
 /// What collects a source.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there are few, and they stay where they are")]
 pub enum Collector {
     /// A program.
     Command {

@@ -7,31 +7,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::collections::{Looked, NOT_VERIFIED};
 use super::ledger::Recorded;
-use super::output::{self, Published};
 use super::spool::{Record, RecordKind};
+use super::verdict::{Judgement, Verdict};
 use super::workshop::{Paths, Workshop};
 use crate::execute::{End, Ended, Said, Stop};
 use crate::plan::collection::Collected;
 use crate::plan::decision::Why;
 use crate::plan::etl::ReportsBy;
 use crate::plan::event::Event;
-use crate::plan::gap::Gap;
 use crate::plan::ids::JobId;
-use crate::plan::job::{AttemptEnd, Begun, Claim, ClaimRequest, Claimed, ReportKey, Wanted};
+use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed, Wanted};
 use crate::plan::memory::{Failure, Memory};
-use crate::plan::outcome::{Class, ExitCodes, Outcome};
+use crate::plan::outcome::{Class, Outcome};
 use crate::plan::planner::{Gate, PlannedJob, Target};
-use crate::plan::retry::RetryPolicy;
-use crate::plan::schedule::{After, JobIndex, after};
+use crate::plan::schedule::{After, JobIndex};
 use crate::store::{self, StoreError};
 
 /// An attempt that is over sooner has its pid recorded with its end only.
-const SHORT: Duration = Duration::from_secs(1);
+pub(super) const SHORT: Duration = Duration::from_secs(1);
 
 /// What is said of a job whose ETL ended well while the database was away.
 pub(super) const NOT_LOOKED_AT: &str = "exit 0, but the database is away; the next run looks for the report";
@@ -53,7 +50,7 @@ pub(super) struct Held {
     /// What the gap's runs had come to before.
     memory: Memory,
     /// The report that was there before, where one may be (`--force`).
-    before: Option<String>,
+    pub(super) before: Option<String>,
     /// The id of a service's job that was started for it and whose end was not seen.
     remote: Option<String>,
 }
@@ -153,18 +150,7 @@ impl Workshop {
                 let verdict = self.verdict(job, (id, attempt), &held, &ended, &paths, begins_at, stop).await;
                 (ended, verdict)
             }
-            Err(error) => {
-                let why = format!("cannot prepare {}: {error}", paths.work_dir.display());
-                let ended = Ended {
-                    end: End::SpawnFailed(why.clone()),
-                    duration: Duration::ZERO,
-                    tail: String::new(),
-                    pid: None,
-                    answer: None,
-                    open: held.remote.clone(),
-                };
-                (ended, Verdict::Outcome(Outcome::SpawnFailed { why, may_pass: true }))
-            }
+            Err(error) => unprepared(&paths, &error, &held),
         };
         let judge = |verdict: &Verdict| {
             let mut judgement =
@@ -205,19 +191,15 @@ impl Workshop {
         if after == After::Succeed {
             clear(&paths.work_dir);
         }
-        let collected = match &verdict {
-            Verdict::Collected(collected) => Some((**collected).clone()),
-            Verdict::Outcome(_) | Verdict::Published(..) | Verdict::Unverified(_) | Verdict::Unlooked => None,
-        };
-        let remembered = match record.kind {
-            RecordKind::Failed { memory, .. } if memory != held.memory => Some((held.claim.fence, memory)),
+        let (remembered, collected) = match record.kind {
+            RecordKind::Failed { memory, .. } if memory != held.memory => (Some((held.claim.fence, memory)), None),
+            RecordKind::Collected(collected) => (None, Some(*collected)),
             RecordKind::Failed { .. }
             | RecordKind::Succeeded(_)
-            | RecordKind::Collected(_)
             | RecordKind::Unverified { .. }
             | RecordKind::Retry
             | RecordKind::Skipped { .. }
-            | RecordKind::Cancelled { .. } => None,
+            | RecordKind::Cancelled { .. } => (None, None),
         };
         let held = matches!(after, After::Retry(_)).then(|| Held { remote: ended.open.clone(), ..held });
         let trouble = if spooled { self.ledger.hopeless() } else { None };
@@ -382,141 +364,9 @@ impl Workshop {
 
     /// Has recorded which job of a service is to be followed, should this process die. If that is not recorded at worst another job is
     /// triggered, or one that has ended is looked at once more.
-    async fn follow(&self, claim: Claim, attempt: u32, remote: Option<&str>) {
+    pub(super) async fn follow(&self, claim: Claim, attempt: u32, remote: Option<&str>) {
         if let Err(error) = self.ledger.insist(|| self.store.follow(claim, attempt, remote)).await {
             tracing::warn!("{error}");
-        }
-    }
-
-    /// What the end of an attempt means: exit 0 is a success only when the report is there.
-    #[expect(clippy::too_many_arguments, reason = "an attempt has that many sides")]
-    async fn verdict(
-        &self,
-        job: &PlannedJob,
-        (id, attempt): (JobId, u32),
-        held: &Held,
-        ended: &Ended,
-        paths: &Paths,
-        began: DateTime<Utc>,
-        stop: watch::Receiver<Stop>,
-    ) -> Verdict {
-        Verdict::Outcome(match &ended.end {
-            End::Exited(0) | End::Completed => match &job.target {
-                Target::Report { gap, .. } => return self.verify(*gap, held, ended, paths, began).await,
-                Target::Collection(collection) => {
-                    return match self.look(job, collection, (id, held.claim, attempt), ended, paths, stop).await {
-                        Looked::Collected(collected) => Verdict::Collected(collected),
-                        Looked::Not(outcome) => {
-                            // There is nothing to be followed any further, and the next attempt begins anew.
-                            self.follow(held.claim, attempt, None).await;
-                            Verdict::Outcome(outcome)
-                        }
-                        Looked::Unknown => Verdict::Unlooked,
-                    };
-                }
-            },
-            End::Exited(code) => self.catalogue.exit_codes(job).outcome(*code),
-            End::Signalled(signal) => Outcome::Signal(*signal),
-            End::Reported { why, fault } => Outcome::ReportedError { why: why.clone(), fault: *fault },
-            End::Vanished => Outcome::Lost,
-            End::TimedOut => Outcome::TimedOut(self.timeout(job)),
-            End::Stopped => Outcome::Interrupted,
-            End::SpawnFailed(why) => Outcome::SpawnFailed { why: why.clone(), may_pass: false },
-            End::Unseen(_) => Outcome::Lost,
-        })
-    }
-
-    /// Whether somebody else has the claim by now. Who was frozen beyond his lease must not replace the report of who took over;
-    /// in a moment nobody takes over.
-    async fn is_taken(&self, claim: Claim, ended: &Ended, began: DateTime<Utc>) -> bool {
-        let short = TimeDelta::from_std(SHORT).unwrap_or_default();
-        // A suspended host is seen by the wall clock alone.
-        if ended.duration < SHORT && (Utc::now() - began).abs() < short {
-            return false;
-        }
-        let watched = self.store.watch(self.run).await;
-        // A database that is away says nothing; the fence guards the record in any case.
-        watched.is_ok_and(|watched| !watched.iter().any(|watched| watched.claim == claim))
-    }
-
-    async fn verify(&self, gap: Gap, held: &Held, ended: &Ended, paths: &Paths, began: DateTime<Utc>) -> Verdict {
-        if let (Some(place), Some(written)) = (self.place(gap), paths.output.clone()) {
-            if self.is_taken(held.claim, ended, began).await {
-                return Verdict::Outcome(Outcome::NoOutput(CLAIM_LOST.to_owned()));
-            }
-            let published = tokio::task::spawn_blocking(move || output::publish(&written, &place)).await;
-            return match published {
-                Ok(Ok(published)) => Verdict::Published(gap, published),
-                Ok(Err(unusable)) => Verdict::Outcome(Outcome::NoOutput(unusable.to_string())),
-                Err(panic) => Verdict::Outcome(Outcome::NoOutput(panic.to_string())),
-            };
-        }
-        let key = self.report_key(gap);
-        let outcome = match self.ledger.insist(|| self.store.report_fingerprint(&key)).await {
-            Err(_) => return Verdict::Unverified(key),
-            Ok(None) => Outcome::NoOutput(format!(
-                "exit 0, but the reports table has no {} for bank_id {}, {}",
-                key.report_type, key.bank_id, key.period
-            )),
-            Ok(now) if now == held.before => {
-                Outcome::NoOutput(format!("exit 0, but the {} is the one that was there before", key.report_type))
-            }
-            Ok(Some(_)) => Outcome::Succeeded,
-        };
-        Verdict::Outcome(outcome)
-    }
-}
-
-/// What the end of an attempt's process was found to be.
-enum Verdict {
-    /// This, and nothing is left to be done.
-    Outcome(Outcome),
-    /// Exit 0, and the report is in its place; its row is to be written.
-    Published(Gap, Published),
-    /// Exit 0, but the database does not say whether the report is there.
-    Unverified(ReportKey),
-    /// Windows were collected.
-    Collected(Box<Collected>),
-    /// A collector reports success, but the database does not say whether the data is there.
-    Unlooked,
-}
-
-/// What the end of an attempt means, and what follows.
-struct Judgement {
-    class: Class,
-    after: After,
-    reason: Option<String>,
-    end: AttemptEnd,
-}
-
-impl Judgement {
-    fn new(rules: (&ExitCodes, &RetryPolicy), verdict: &Verdict, attempt: u32, random: f64, ended: &Ended) -> Self {
-        let (exit_codes, retry) = rules;
-        let outcome = match verdict {
-            Verdict::Outcome(outcome) => outcome.clone(),
-            Verdict::Published(..) | Verdict::Unverified(_) | Verdict::Collected(_) | Verdict::Unlooked => Outcome::Succeeded,
-        };
-        let class = exit_codes.classify(&outcome);
-        let (after, reason) = match verdict {
-            Verdict::Unverified(_) => (After::Cancel, Some(NOT_LOOKED_AT.to_owned())),
-            Verdict::Unlooked => (After::Cancel, Some(NOT_VERIFIED.to_owned())),
-            Verdict::Outcome(_) | Verdict::Published(..) | Verdict::Collected(_) => {
-                let reason = (outcome != Outcome::Succeeded).then(|| explain(&outcome, &ended.tail));
-                (after(class, attempt, retry, random), reason)
-            }
-        };
-        Self {
-            class,
-            after,
-            reason,
-            end: AttemptEnd {
-                attempt,
-                outcome,
-                ended_at: Utc::now(),
-                duration_ms: i64::try_from(ended.duration.as_millis()).unwrap_or(i64::MAX),
-                tail: ended.tail.clone(),
-                pid: ended.pid,
-            },
         }
     }
 }
@@ -557,6 +407,20 @@ fn prepare(paths: &Paths) -> io::Result<()> {
     Ok(())
 }
 
+/// The end of an attempt that has no workspace.
+fn unprepared(paths: &Paths, error: &io::Error, held: &Held) -> (Ended, Verdict) {
+    let why = format!("cannot prepare {}: {error}", paths.work_dir.display());
+    let ended = Ended {
+        end: End::SpawnFailed(why.clone()),
+        duration: Duration::ZERO,
+        tail: String::new(),
+        pid: None,
+        answer: None,
+        open: held.remote.clone(),
+    };
+    (ended, Verdict::Outcome(Outcome::SpawnFailed { why, may_pass: true }))
+}
+
 /// The gap is filled: what the ETL left in its workspace goes. The directory itself stays until the run is over
 /// ([`remove_workspaces`]), as file systems are slow at making what was removed a moment ago.
 fn clear(work_dir: &Path) {
@@ -571,14 +435,5 @@ pub(super) fn remove_workspaces(work_dirs: impl Iterator<Item = PathBuf>) {
     for work_dir in work_dirs {
         // Gone already, or not empty: then its removal has failed before, and was told.
         let _ = std::fs::remove_dir(work_dir);
-    }
-}
-
-/// The outcome, and the last line that the process printed: usually what went wrong.
-fn explain(outcome: &Outcome, tail: &str) -> String {
-    let speaks = matches!(outcome, Outcome::Lost | Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady(_) | Outcome::TimedOut(_));
-    match tail.lines().rev().find(|line| !line.trim().is_empty()) {
-        Some(last) if speaks => format!("{outcome} - {}", last.trim()),
-        _ => outcome.to_string(),
     }
 }

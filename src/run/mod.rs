@@ -18,6 +18,7 @@ pub mod signals;
 pub mod sources;
 mod spool;
 mod sync;
+mod verdict;
 mod workshop;
 
 use std::collections::HashSet;

@@ -1,0 +1,160 @@
+//! What the end of an attempt means: whether its report or its collection is there, and what follows.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+
+use super::attempt::{CLAIM_LOST, Held, NOT_LOOKED_AT, SHORT};
+use super::collections::{Looked, NOT_VERIFIED};
+use super::output::{self, Published};
+use super::workshop::{Paths, Workshop};
+use crate::execute::{End, Ended, Stop};
+use crate::plan::collection::Collected;
+use crate::plan::gap::Gap;
+use crate::plan::ids::JobId;
+use crate::plan::job::{AttemptEnd, Claim, ReportKey};
+use crate::plan::outcome::{Class, ExitCodes, Outcome};
+use crate::plan::planner::{PlannedJob, Target};
+use crate::plan::retry::RetryPolicy;
+use crate::plan::schedule::{After, after};
+
+/// What the end of an attempt's process was found to be.
+pub(super) enum Verdict {
+    /// This, and nothing is left to be done.
+    Outcome(Outcome),
+    /// Exit 0, and the report is in its place; its row is to be written.
+    Published(Gap, Published),
+    /// Exit 0, but the database does not say whether the report is there.
+    Unverified(ReportKey),
+    /// Windows were collected.
+    Collected(Box<Collected>),
+    /// A collector reports success, but the database does not say whether the data is there.
+    Unlooked,
+}
+
+/// What the end of an attempt means, and what follows.
+pub(super) struct Judgement {
+    pub(super) class: Class,
+    pub(super) after: After,
+    pub(super) reason: Option<String>,
+    pub(super) end: AttemptEnd,
+}
+
+impl Judgement {
+    pub(super) fn new(rules: (&ExitCodes, &RetryPolicy), verdict: &Verdict, attempt: u32, random: f64, ended: &Ended) -> Self {
+        let (exit_codes, retry) = rules;
+        let outcome = match verdict {
+            Verdict::Outcome(outcome) => outcome.clone(),
+            Verdict::Published(..) | Verdict::Unverified(_) | Verdict::Collected(_) | Verdict::Unlooked => Outcome::Succeeded,
+        };
+        let class = exit_codes.classify(&outcome);
+        let (after, reason) = match verdict {
+            Verdict::Unverified(_) => (After::Cancel, Some(NOT_LOOKED_AT.to_owned())),
+            Verdict::Unlooked => (After::Cancel, Some(NOT_VERIFIED.to_owned())),
+            Verdict::Outcome(_) | Verdict::Published(..) | Verdict::Collected(_) => {
+                let reason = (outcome != Outcome::Succeeded).then(|| explain(&outcome, &ended.tail));
+                (after(class, attempt, retry, random), reason)
+            }
+        };
+        Self {
+            class,
+            after,
+            reason,
+            end: AttemptEnd {
+                attempt,
+                outcome,
+                ended_at: Utc::now(),
+                duration_ms: i64::try_from(ended.duration.as_millis()).unwrap_or(i64::MAX),
+                tail: ended.tail.clone(),
+                pid: ended.pid,
+            },
+        }
+    }
+}
+
+impl Workshop {
+    /// What the end of an attempt means: exit 0 is a success only when the report is there.
+    #[expect(clippy::too_many_arguments, reason = "an attempt has that many sides")]
+    pub(super) async fn verdict(
+        &self,
+        job: &PlannedJob,
+        (id, attempt): (JobId, u32),
+        held: &Held,
+        ended: &Ended,
+        paths: &Paths,
+        began: DateTime<Utc>,
+        stop: watch::Receiver<Stop>,
+    ) -> Verdict {
+        Verdict::Outcome(match &ended.end {
+            End::Exited(0) | End::Completed => match &job.target {
+                Target::Report { gap, .. } => return self.verify(*gap, held, ended, paths, began).await,
+                Target::Collection(collection) => {
+                    return match self.look(job, collection, (id, held.claim, attempt), ended, paths, stop).await {
+                        Looked::Collected(collected) => Verdict::Collected(collected),
+                        Looked::Not(outcome) => {
+                            // There is nothing to be followed any further, and the next attempt begins anew.
+                            self.follow(held.claim, attempt, None).await;
+                            Verdict::Outcome(outcome)
+                        }
+                        Looked::Unknown => Verdict::Unlooked,
+                    };
+                }
+            },
+            End::Exited(code) => self.catalogue.exit_codes(job).outcome(*code),
+            End::Signalled(signal) => Outcome::Signal(*signal),
+            End::Reported { why, fault } => Outcome::ReportedError { why: why.clone(), fault: *fault },
+            End::TimedOut => Outcome::TimedOut(self.timeout(job)),
+            End::Stopped => Outcome::Interrupted,
+            End::SpawnFailed(why) => Outcome::SpawnFailed { why: why.clone(), may_pass: false },
+            End::Vanished | End::Unseen(_) => Outcome::Lost,
+        })
+    }
+
+    /// Whether somebody else has the claim by now. Who was frozen beyond his lease must not replace the report of who took over;
+    /// in a moment nobody takes over.
+    async fn is_taken(&self, claim: Claim, ended: &Ended, began: DateTime<Utc>) -> bool {
+        let short = TimeDelta::from_std(SHORT).unwrap_or_default();
+        // A suspended host is seen by the wall clock alone.
+        if ended.duration < SHORT && (Utc::now() - began).abs() < short {
+            return false;
+        }
+        let watched = self.store.watch(self.run).await;
+        // A database that is away says nothing; the fence guards the record in any case.
+        watched.is_ok_and(|watched| !watched.iter().any(|watched| watched.claim == claim))
+    }
+
+    async fn verify(&self, gap: Gap, held: &Held, ended: &Ended, paths: &Paths, began: DateTime<Utc>) -> Verdict {
+        if let (Some(place), Some(written)) = (self.place(gap), paths.output.clone()) {
+            if self.is_taken(held.claim, ended, began).await {
+                return Verdict::Outcome(Outcome::NoOutput(CLAIM_LOST.to_owned()));
+            }
+            let published = tokio::task::spawn_blocking(move || output::publish(&written, &place)).await;
+            return match published {
+                Ok(Ok(published)) => Verdict::Published(gap, published),
+                Ok(Err(unusable)) => Verdict::Outcome(Outcome::NoOutput(unusable.to_string())),
+                Err(panic) => Verdict::Outcome(Outcome::NoOutput(panic.to_string())),
+            };
+        }
+        let key = self.report_key(gap);
+        let outcome = match self.ledger.insist(|| self.store.report_fingerprint(&key)).await {
+            Err(_) => return Verdict::Unverified(key),
+            Ok(None) => Outcome::NoOutput(format!(
+                "exit 0, but the reports table has no {} for bank_id {}, {}",
+                key.report_type, key.bank_id, key.period
+            )),
+            Ok(now) if now == held.before => {
+                Outcome::NoOutput(format!("exit 0, but the {} is the one that was there before", key.report_type))
+            }
+            Ok(Some(_)) => Outcome::Succeeded,
+        };
+        Verdict::Outcome(outcome)
+    }
+}
+
+/// The outcome, and the last line that the process printed: usually what went wrong.
+fn explain(outcome: &Outcome, tail: &str) -> String {
+    let speaks = matches!(outcome, Outcome::Lost | Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady(_) | Outcome::TimedOut(_));
+    match tail.lines().rev().find(|line| !line.trim().is_empty()) {
+        Some(last) if speaks => format!("{outcome} - {}", last.trim()),
+        _ => outcome.to_string(),
+    }
+}
