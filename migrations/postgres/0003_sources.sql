@@ -26,7 +26,7 @@ CREATE TABLE etl_orch.disclosure_queue (
     window_end   timestamptz NOT NULL,
     state        text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'collected')),
     queued_at    timestamptz NOT NULL,
-    -- An operator asked for it, and it was not tried since.
+    -- An operator asked for it, and no success has answered that. While no job has claimed it since, it goes before a rest.
     requested_by text,
     requested_at timestamptz,
     -- The job that last claimed it.

@@ -26,7 +26,7 @@ CREATE TABLE disclosure_queue (
     window_end   TEXT NOT NULL,
     state        TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'collected')),
     queued_at    TEXT NOT NULL,
-    -- An operator asked for it, and it was not tried since.
+    -- An operator asked for it, and no success has answered that. While no job has claimed it since, it goes before a rest.
     requested_by TEXT,
     requested_at TEXT,
     -- The job that last claimed it.

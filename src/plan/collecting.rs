@@ -88,8 +88,8 @@ fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint:
     let state = state.unwrap_or_else(|| SourceState { source: source.id.clone(), ..SourceState::default() });
     let missing = Missing::find(source, &state, facts.queue, facts.now);
     let is_named = selection.force && selection.sources.contains(&index);
-    let again = if is_named { missing.again() } else { Vec::new() };
-    let is_overridden = selection.force || missing.is_requested();
+    let again = if is_named { missing.last() } else { Vec::new() };
+    let is_overridden = selection.force || missing.is_urgent();
     let standing = match (&state.paused, gap.and_then(|gap| gap.skip.as_ref()).filter(|order| order.holds(facts.now))) {
         (Some(pause), _) => SourceStanding::Paused(pause.clone()),
         (None, Some(order)) => SourceStanding::Skipped(order.clone()),
@@ -126,13 +126,19 @@ fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint:
     Looked { plan, jobs }
 }
 
-/// Everything that is to be collected, oldest first.
-fn rows(missing: &Missing<'_>, new: &[Window], again: &[Window]) -> Vec<Row> {
-    let queued = missing.queued.iter().map(|row| Row { window: row.window, remote: row.remote.clone(), is_behind: true });
-    let new = new.iter().map(|window| Row { window: *window, remote: None, is_behind: true });
-    let again = again.iter().map(|window| Row { window: *window, remote: None, is_behind: false });
-    let mut rows: Vec<Row> = queued.chain(new).chain(again).collect();
-    rows.sort_by_key(|row| row.window);
+/// Everything that is to be collected, oldest first; what is to be collected once more comes last, so that it holds up nothing that
+/// is missing should it fail.
+fn rows(missing: &Missing<'_>, new: &[Window], last: &[Window]) -> Vec<Row> {
+    let row = |window, remote: Option<&String>, is_behind| {
+        let is_again = missing.is_before_frontier(window);
+        Row { window, remote: remote.cloned(), is_behind, is_again }
+    };
+    let queued = missing.queued.iter().map(|queued| row(queued.window, queued.remote.as_ref(), true));
+    let new = new.iter().map(|window| row(*window, None, true));
+    let asked = missing.again.iter().map(|queued| row(queued.window, queued.remote.as_ref(), false));
+    let last = last.iter().filter(|last| !missing.again.iter().any(|queued| queued.window == **last)).map(|last| row(*last, None, false));
+    let mut rows: Vec<Row> = queued.chain(new).chain(asked).chain(last).collect();
+    rows.sort_by_key(|row| (row.is_again, row.window));
     rows
 }
 

@@ -93,8 +93,10 @@ pub struct QueuedWindow {
     pub window: Window,
     /// Whether it was collected, and nobody has asked for it again since.
     pub is_collected: bool,
-    /// An operator asked for it, and it was not tried since.
+    /// An operator asked for it, and that was not answered by a success.
     pub is_requested: bool,
+    /// An operator asked for it, and it was not tried since: it goes before a rest.
+    pub is_urgent: bool,
     /// The service's id of the job that was started for it and whose end was not seen.
     pub remote: Option<String>,
 }

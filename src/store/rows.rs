@@ -229,6 +229,7 @@ pub(super) struct QueuedColumns {
     window_end: DateTime<Utc>,
     is_collected: bool,
     is_requested: bool,
+    is_urgent: bool,
     remote_id: Option<String>,
 }
 
@@ -239,6 +240,7 @@ impl QueuedColumns {
             window: Window { start: self.window_start, end: self.window_end },
             is_collected: self.is_collected,
             is_requested: self.is_requested,
+            is_urgent: self.is_urgent,
             remote: self.remote_id,
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::support::World;
 use crate::support::clock::clock;
-use crate::support::world::{Done, Running};
+use crate::support::world::Done;
 
 /// Says in the file `collected` what it was asked for: `SOURCE START END`. The lines of the file `plan` come first.
 const COLLECT: &str = "[ ! -e before.sh ] || . ./before.sh\necho \"$1 $2 $3\" >> collected\necho \"collected 3 records\"\n";
@@ -38,11 +38,6 @@ impl<'a> Desk<'a> {
         let done = Done::of(&self.command(time, args).output().expect("the binary starts"));
         assert_eq!(done.code, code, "{args:?}: {}\n{}", done.stdout, done.stderr);
         done
-    }
-
-    /// Starts the binary at this time.
-    pub(crate) fn spawn(&self, time: &str, args: &[&str]) -> Running {
-        Running::start(self.command(time, args))
     }
 
     fn command(&self, time: &str, args: &[&str]) -> std::process::Command {

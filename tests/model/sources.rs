@@ -152,7 +152,8 @@ impl World {
         for window in self.source.cadence.overlapping(Window::new(at, at + TimeDelta::hours(5)).unwrap()) {
             self.asked.insert(window);
             self.queue.retain(|row| row.window != window);
-            let row = QueuedWindow { source: ID.to_owned(), window, is_collected: false, is_requested: true, remote: None };
+            let row =
+                QueuedWindow { source: ID.to_owned(), window, is_collected: false, is_requested: true, is_urgent: true, remote: None };
             self.queue.push(row);
         }
     }
@@ -165,7 +166,14 @@ impl World {
         }
         for window in &plan.new {
             prop_assert!(self.queue.iter().all(|row| !row.window.overlaps(*window)), "{window} is in the queue");
-            let row = QueuedWindow { source: ID.to_owned(), window: *window, is_collected: false, is_requested: false, remote: None };
+            let row = QueuedWindow {
+                source: ID.to_owned(),
+                window: *window,
+                is_collected: false,
+                is_requested: false,
+                is_urgent: false,
+                remote: None,
+            };
             self.queue.push(row);
         }
         if self.source.catch_up == CatchUp::Each {
@@ -189,7 +197,7 @@ impl World {
             prop_assert_eq!(begun as u64, job.windows, "a job of a service is followed for exactly its windows");
         }
         self.attempts += 1;
-        self.queue.iter_mut().filter(is_in).for_each(|row| row.is_requested = false);
+        self.queue.iter_mut().filter(is_in).for_each(|row| row.is_urgent = false);
         let class = match self.faults {
             Event::Fails(class) => class,
             Event::Flaky(every) if self.attempts.is_multiple_of(every) => Class::Transient,

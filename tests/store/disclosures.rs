@@ -79,8 +79,8 @@ async fn a_claim_takes_what_is_queued_within_its_windows(fixture: Fixture) {
     put(&*store, "us_senate", [1]).await;
     store.order_source(&order(HOUSE, SourceOrderKind::Collect(vec![window(1), window(3)]), 1)).await.unwrap();
     claim(&*store, HOUSE, windows(1, 3)).await;
-    assert_eq!(queue(&*store, HOUSE).await, ["0-1", "1-2", "2-3", "3-4 requested"]);
-    assert_eq!(rows(&fixture).await, ["queued||||", "queued||job||", "queued||job||", "queued|anna|||", "queued||||"]);
+    assert_eq!(queue(&*store, HOUSE).await, ["0-1", "1-2 tried", "2-3", "3-4 requested"]);
+    assert_eq!(rows(&fixture).await, ["queued||||", "queued|anna|job||", "queued||job||", "queued|anna|||", "queued||||"]);
     let planned = format!("SELECT gap_key, etl, window_start = '{}', window_end = '{}' FROM {}", "X", "Y", fixture.own("etl_jobs"));
     let stored = |number| start(number).to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
     let planned = planned.replace('X', &stored(1)).replace('Y', &stored(3));
@@ -272,7 +272,7 @@ async fn a_request_queues_what_was_collected_and_what_is_new(fixture: Fixture) {
     let failed = claim(&*store, HOUSE, window(7)).await;
     store.follow(failed, 1, Some("abc")).await.unwrap();
     fail(&*store, failed).await;
-    assert_eq!(queue(&*store, HOUSE).await, ["7-8 abc"]);
+    assert_eq!(queue(&*store, HOUSE).await, ["7-8 tried abc"]);
     store.order_source(&order(HOUSE, SourceOrderKind::Collect(vec![window(7)]), 22)).await.unwrap();
     assert_eq!(queue(&*store, HOUSE).await, ["7-8 requested"]);
 }
@@ -289,7 +289,7 @@ async fn a_request_leaves_what_is_running_to_its_job(fixture: Fixture) {
     ask_for(3).await;
     assert_eq!(rows(&fixture).await, ["queued|anna|job||abc", "queued|anna|||"]);
     fail(&*store, running).await;
-    assert_eq!(queue(&*store, HOUSE).await, ["0-1 requested abc", "1-2 requested"], "it was asked for after it was begun");
+    assert_eq!(queue(&*store, HOUSE).await, ["0-1 tried abc", "1-2 requested"], "it was asked for after it was begun");
     let running = claim(&*store, HOUSE, window(0)).await;
     ask_for(4).await;
     crate::windows::succeed(&*store, running, &crate::windows::collected(HOUSE, window(0))).await;
@@ -302,7 +302,7 @@ async fn an_order_is_carried_out_once(fixture: Fixture) {
     assert!(store.order_source(&collect).await.unwrap());
     claim(&*store, HOUSE, window(0)).await;
     assert!(store.order_source(&collect).await.unwrap());
-    assert_eq!(rows(&fixture).await, ["queued||job||"], "the same order, said again, when it was answered");
+    assert_eq!(rows(&fixture).await, ["queued|anna|job||"], "the same order, said again, when it was answered");
     for kind in [SourceOrderKind::Pause, SourceOrderKind::Resume] {
         for _ in 0..2 {
             assert!(store.order_source(&order(HOUSE, kind.clone(), 2)).await.unwrap());

@@ -102,7 +102,9 @@ pub(crate) async fn queue(store: &dyn Store, source: &str) -> Vec<String> {
     let queue = store.queue().await.unwrap();
     let shown = |one: &QueuedWindow| {
         let mut text = format!("{}-{}", number(one.window.start), number(one.window.end));
-        for (says, word) in [(one.is_collected, " collected"), (one.is_requested, " requested")] {
+        for (says, word) in
+            [(one.is_collected, " collected"), (one.is_urgent, " requested"), (one.is_requested && !one.is_urgent, " tried")]
+        {
             text.push_str(if says { word } else { "" });
         }
         text + &one.remote.as_ref().map(|remote| format!(" {remote}")).unwrap_or_default()

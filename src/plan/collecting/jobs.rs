@@ -13,6 +13,8 @@ pub(super) struct Row {
     pub(super) remote: Option<String>,
     /// Whether it is missing, and not just wanted again.
     pub(super) is_behind: bool,
+    /// Whether it was collected before.
+    pub(super) is_again: bool,
 }
 
 /// The windows of one job, in a row.
@@ -23,6 +25,7 @@ pub(super) struct Group {
     /// How many of them are missing.
     pub(super) behind: u64,
     remote: Option<String>,
+    is_again: bool,
 }
 
 impl Group {
@@ -31,7 +34,7 @@ impl Group {
     }
 }
 
-/// The jobs for these windows, which are sorted. A job that a service has begun is followed for exactly its windows.
+/// The jobs for these windows, which are sorted, those that were collected before last. A job that a service has begun is followed for exactly its windows.
 pub(super) fn groups(source: &Source, rows: Vec<Row>) -> Vec<Group> {
     let (may_join, most) = match source.catch_up {
         CatchUp::Coalesce => (true, usize::MAX),
@@ -40,6 +43,7 @@ pub(super) fn groups(source: &Source, rows: Vec<Row>) -> Vec<Group> {
     let by_year = source.uses(Placeholder::WindowYear);
     let year = |window: Window| source.cadence.year_of(window.start);
     let belongs = |group: &Group, row: &Row| match (&group.remote, &row.remote) {
+        _ if group.is_again != row.is_again => false,
         // It is one job, also where an operator asked for windows of another length that overlap.
         (Some(one), Some(other)) => one == other && row.window.start <= group.window.end,
         (None, None) => may_join && group.window.end == row.window.start && !(by_year && year(group.window) != year(row.window)),
@@ -54,7 +58,7 @@ pub(super) fn groups(source: &Source, rows: Vec<Row>) -> Vec<Group> {
                 group.windows += 1;
                 group.behind += behind;
             }
-            Some(_) | None => groups.push(Group { window: row.window, windows: 1, behind, remote: row.remote }),
+            Some(_) | None => groups.push(Group { window: row.window, windows: 1, behind, remote: row.remote, is_again: row.is_again }),
         }
     }
     groups.truncate(most);

@@ -12,8 +12,11 @@ use crate::plan::window::Window;
 pub(super) struct Missing<'a> {
     source: &'a Source,
     now: DateTime<Utc>,
+    frontier: Option<DateTime<Utc>>,
     /// What is to be collected of the queue, oldest first.
     pub(super) queued: Vec<&'a QueuedWindow>,
+    /// What of the queue is before the frontier and is to be collected all the same, oldest first.
+    pub(super) again: Vec<&'a QueuedWindow>,
     /// Due, and not in the queue; oldest first.
     uncovered: Vec<Window>,
     /// No window that ends here or before will become due.
@@ -29,24 +32,29 @@ impl<'a> Missing<'a> {
         let begin = state.frontier.unwrap_or_else(|| first_begin(source, end, &rows));
         let uncovered = Window::new(begin, end).map_or_else(Vec::new, |span| without(span, &rows));
         let due_by = due_by(source, now);
-        // What is before the frontier was collected, or asked for again and tried in vain. What has not ended would be collected in
-        // part. But a job that a service has begun is followed to its end.
-        let is_stale = |row: &QueuedWindow| state.frontier.is_some_and(|frontier| row.window.end <= frontier);
+        // What is before the frontier was collected by somebody else. What has not ended would be collected in part. But a job that a
+        // service has begun is followed to its end.
+        let is_stale = |row: &QueuedWindow| is_before(row.window, state.frontier);
         let is_due = |row: &QueuedWindow| row.window.end <= due_by && !is_stale(row);
         let is_asked = |row: &QueuedWindow| row.is_requested && row.window.end <= now;
         let is_wanted = |row: &QueuedWindow| !row.is_collected && (row.remote.is_some() || is_asked(row) || is_due(row));
-        let queued = rows.into_iter().filter(|row| is_wanted(row)).collect();
-        Self { source, now, queued, uncovered, horizon: begin.max(end) }
+        let (again, queued) = rows.into_iter().filter(|row| is_wanted(row)).partition(|row| is_stale(row));
+        Self { source, now, frontier: state.frontier, queued, again, uncovered, horizon: begin.max(end) }
     }
 
     /// Whether nothing is.
     pub(super) fn is_none(&self) -> bool {
-        self.queued.is_empty() && self.uncovered.is_empty()
+        self.queued.is_empty() && self.again.is_empty() && self.uncovered.is_empty()
     }
 
-    /// Whether an operator asked for some of it.
-    pub(super) fn is_requested(&self) -> bool {
-        self.queued.iter().any(|row| row.is_requested)
+    /// Whether a window was collected before.
+    pub(super) fn is_before_frontier(&self, window: Window) -> bool {
+        is_before(window, self.frontier)
+    }
+
+    /// Whether an operator asked for some of it, and it was not tried since.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.queued.iter().chain(&self.again).any(|row| row.is_urgent)
     }
 
     /// The windows that are not in the queue, oldest first.
@@ -67,7 +75,7 @@ impl<'a> Missing<'a> {
     }
 
     /// The last ended window, to be collected again, unless it is among what is missing.
-    pub(super) fn again(&self) -> Vec<Window> {
+    pub(super) fn last(&self) -> Vec<Window> {
         let last = self.source.cadence.last_ended(self.now);
         let is_missing = |window: &Window| {
             self.queued.iter().map(|row| row.window).chain(self.uncovered.iter().copied()).any(|row| row.overlaps(*window))
@@ -85,6 +93,10 @@ impl<'a> Missing<'a> {
     fn years(&self, span: Window) -> Vec<Window> {
         if self.source.uses(Placeholder::WindowYear) { self.source.cadence.years_between(span).collect() } else { vec![span] }
     }
+}
+
+fn is_before(window: Window, frontier: Option<DateTime<Utc>>) -> bool {
+    frontier.is_some_and(|frontier| window.end <= frontier)
 }
 
 /// Where a source begins of which nothing was ever collected: at its `start:`, or with its last window. But a window that was put

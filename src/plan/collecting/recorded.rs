@@ -11,6 +11,7 @@ pub fn record(state: &mut SourceState, queue: &mut Vec<QueuedWindow>, success: &
     for row in queue.iter_mut().filter(|row| row.source == *id && window.start <= row.window.start && row.window.end <= window.end) {
         row.is_collected = true;
         row.is_requested = false;
+        row.is_urgent = false;
         row.remote = None;
     }
     if state.frontier.is_none_or(|frontier| window.start <= frontier && frontier < window.end) {

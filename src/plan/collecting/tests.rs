@@ -22,11 +22,18 @@ fn hours(hours: u64) -> Duration {
 }
 
 fn queued(start: &str, end: &str) -> QueuedWindow {
-    QueuedWindow { source: "house".to_owned(), window: window(start, end), is_collected: false, is_requested: false, remote: None }
+    QueuedWindow {
+        source: "house".to_owned(),
+        window: window(start, end),
+        is_collected: false,
+        is_requested: false,
+        is_urgent: false,
+        remote: None,
+    }
 }
 
 fn requested(start: &str, end: &str) -> QueuedWindow {
-    QueuedWindow { is_requested: true, ..queued(start, end) }
+    QueuedWindow { is_requested: true, is_urgent: true, ..queued(start, end) }
 }
 
 /// What is known of one source.
@@ -208,7 +215,10 @@ fn a_window_that_somebody_else_collected_is_left_alone_unless_it_is_asked_for() 
     let begun = QueuedWindow { remote: Some("r1".to_owned()), ..queued("2026-01-16", "2026-01-16T06:00") };
     assert_eq!(facts.clone().with([begun]).plan(&house()).jobs.len(), 1, "a service's job is followed to its end");
     let asked = facts.clone().with([requested("2026-01-16", "2026-01-16T06:00")]).plan(&house());
-    assert_eq!((asked.behind, windows(&asked)), (1, vec![window("2026-01-16", "2026-01-16T06:00")]));
+    assert_eq!((asked.behind, windows(&asked)), (0, vec![window("2026-01-16", "2026-01-16T06:00")]));
+    let behind = Facts::new("2026-01-17", Some("2026-01-16T18:00")).with([requested("2026-01-14", "2026-01-14T06:00")]).plan(&house());
+    let (missing, again) = (window("2026-01-16T18:00", "2026-01-17"), window("2026-01-14", "2026-01-14T06:00"));
+    assert_eq!((behind.behind, windows(&behind)), (1, vec![missing, again]), "what is asked for again holds up nothing");
     let unended = facts.with([requested("2026-01-17", "2026-01-17T06:00")]).plan(&house());
     assert_eq!(unended.standing, SourceStanding::UpToDate, "half a window is never collected");
     let source = Source { lag: hours(3), ..house() };

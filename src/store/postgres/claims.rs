@@ -91,13 +91,10 @@ impl Postgres {
                 // Every parameter is to be used somewhere.
                 done: format!("$4 AND NOT EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {queued})"),
                 insisted: format!(
-                    "(j.forced OR EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {queued} AND q.requested_at IS NOT NULL))"
+                    "(j.forced OR EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {queued} AND q.requested_at IS NOT NULL AND q.job_id IS NULL))"
                 ),
                 pause: "SELECT s.paused_at, s.paused_by, s.pause_reason FROM etl_orch.sources s WHERE s.source = $1",
-                taken: format!(
-                    ", taken AS (UPDATE etl_orch.disclosure_queue q SET job_id = c.id, requested_by = NULL, requested_at = NULL
-                                 FROM claimed c WHERE {queued})"
-                ),
+                taken: format!(", taken AS (UPDATE etl_orch.disclosure_queue q SET job_id = c.id FROM claimed c WHERE {queued})"),
             },
         }
     }

@@ -23,7 +23,8 @@ pub(super) const QUEUED: &str = "q.source = $1 AND q.state = 'queued' AND q.wind
 
 /// The columns of a window `q` of the queue.
 const WINDOW: &str = "q.source, q.window_start, q.window_end, q.state = 'collected' AS is_collected, \
-     q.requested_at IS NOT NULL AS is_requested, q.remote_id";
+     q.requested_at IS NOT NULL AS is_requested, \
+     q.requested_at IS NOT NULL AND q.job_id IS NULL AS is_urgent, q.remote_id";
 
 impl Postgres {
     pub(super) async fn source_states(&self) -> Result<Vec<SourceState>> {

@@ -92,7 +92,10 @@ impl Sqlite {
             ),
             // Only three parameters say what is wanted.
             Wanted::Windows { .. } => (
-                format!("j.forced OR EXISTS (SELECT 1 FROM disclosure_queue WHERE {} AND requested_at IS NOT NULL)", sources::QUEUED),
+                format!(
+                    "j.forced OR EXISTS (SELECT 1 FROM disclosure_queue WHERE {} AND requested_at IS NOT NULL AND job_id IS NULL)",
+                    sources::QUEUED
+                ),
                 format!("NOT EXISTS (SELECT 1 FROM disclosure_queue WHERE {})", sources::QUEUED),
                 "SELECT paused_at, paused_by, pause_reason FROM sources WHERE source = ?1",
             ),

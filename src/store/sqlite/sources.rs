@@ -20,7 +20,8 @@ pub(super) const QUEUED: &str = "source = ?1 AND state = 'queued' AND window_sta
 
 /// The columns of a window `q` of the queue.
 const WINDOW: &str = "q.source, q.window_start, q.window_end, q.state = 'collected' AS is_collected, \
-     q.requested_at IS NOT NULL AS is_requested, q.remote_id";
+     q.requested_at IS NOT NULL AS is_requested, \
+     q.requested_at IS NOT NULL AND q.job_id IS NULL AS is_urgent, q.remote_id";
 
 impl Sqlite {
     pub(super) async fn source_states(&self) -> Result<Vec<SourceState>> {
@@ -85,7 +86,7 @@ impl Sqlite {
 
 /// Gives the queued windows within `window` to the job that was claimed for them.
 pub(super) async fn take(connection: &mut SqliteConnection, source: &str, window: Window, job: &str) -> sqlx::Result<()> {
-    sqlx::query(AssertSqlSafe(format!("UPDATE disclosure_queue SET job_id = ?4, requested_by = NULL, requested_at = NULL WHERE {QUEUED}")))
+    sqlx::query(AssertSqlSafe(format!("UPDATE disclosure_queue SET job_id = ?4 WHERE {QUEUED}")))
         .bind(storable(source))
         .bind(rfc3339(window.start))
         .bind(rfc3339(window.end))
