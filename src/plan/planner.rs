@@ -339,7 +339,10 @@ impl<'a> Planner<'a> {
     /// The plan, once everything was streamed.
     pub fn finish(mut self) -> Plan {
         self.choose_probes();
-        self.oddities.banks_without_data(self.institutions, self.selection, &self.census);
+        let has_reports = self.selection.has_reports();
+        if has_reports && !self.etls.is_empty() {
+            self.oddities.banks_without_data(self.institutions, self.selection, &self.census);
+        }
         let known = self.known;
         let state = |key: &GapKey| known.gaps.get(key);
         let error = |key: &GapKey| state(key).and_then(|state| state.memory.error.clone());
@@ -352,7 +355,6 @@ impl<'a> Planner<'a> {
             why: kept.why,
             gate: kept.gate,
         });
-        let has_reports = self.selection.has_reports();
         let selected = |etl: &EtlIndex| has_reports && (self.selection.etls.is_empty() || self.selection.etls.contains(etl));
         Plan {
             etls: (0..self.etls.len()).filter(selected).collect(),

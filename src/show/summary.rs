@@ -66,7 +66,7 @@ impl Page<'_> {
             self.line(format!("Run: {}", run.short()));
         }
         let reports = !self.report.plan.is_of_sources_alone();
-        if reports || !self.catalogue.institutions.is_empty() {
+        if reports {
             self.line(format!("Monitored Institutions: {}", count(self.catalogue.institutions.len() as u64, "bank")));
         }
         for (tags, combinations) in availability(self.report, &self.catalogue.etls) {

@@ -47,7 +47,7 @@ async fn order(config: &Config, global: &Global, args: &EnqueueArgs, windows: Ve
         at,
     };
     let store = store::open(&config.database, Access::ReadWrite).await?;
-    let given = give(&*store, config, &order).await;
+    let given = give(&*store, config, &order, args.window.is_some()).await;
     store.close().await;
     let plan = given?;
     let when = when(plan.as_ref(), &windows, args);
@@ -61,10 +61,20 @@ async fn order(config: &Config, global: &Global, args: &EnqueueArgs, windows: Ve
 }
 
 /// What a run would now do about the source.
-async fn give(store: &dyn Store, config: &Config, order: &SourceOrder) -> Result<Option<SourcePlan>, Failure> {
+async fn give(store: &dyn Store, config: &Config, order: &SourceOrder, names_windows: bool) -> Result<Option<SourcePlan>, Failure> {
     if let Some(pause) = pause::pause_of(store, &order.source).await? {
         let (id, why) = (&order.source, pause::of(&pause));
         let text = format!("{id} is paused {why}; `etl-orch sources resume {id} --reason TEXT` comes first");
+        return Err(Failure::Orchestrator(text));
+    }
+    let states = store.source_states().await?;
+    let was_collected = states.iter().any(|state| state.source == order.source && state.frontier.is_some());
+    if names_windows && !was_collected {
+        // What succeeds first is where a source begins: all that came after it would be due.
+        let text = format!(
+            "nothing of {0} was collected yet; let `etl-orch run --source {0}` begin it, or set start: where it is to begin",
+            order.source
+        );
         return Err(Failure::Orchestrator(text));
     }
     store.order_source(order).await?;
