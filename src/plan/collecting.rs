@@ -26,8 +26,8 @@ use super::selection::Selection;
 use super::source::{Source, SourceIndex};
 use super::window::Window;
 
-/// No run puts more windows of a source into the queue; the next one goes on.
-const MOST_NEW: usize = 10_000;
+/// No more windows of a source are in the queue at once; a later run goes on.
+const MOST_QUEUED: usize = 10_000;
 
 /// What is known when the sources are planned.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +65,8 @@ pub fn fingerprint(source: &Source, digest: &str, now: DateTime<Utc>) -> Fingerp
 }
 
 /// A window is due when it ended here or before.
-fn due_by(source: &Source, now: DateTime<Utc>) -> DateTime<Utc> {
+#[must_use]
+pub fn due_by(source: &Source, now: DateTime<Utc>) -> DateTime<Utc> {
     let lag = TimeDelta::from_std(source.lag).unwrap_or(TimeDelta::MAX);
     now.checked_sub_signed(lag).unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
@@ -89,25 +90,29 @@ fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint:
     let missing = Missing::find(source, &state, facts.queue, facts.now);
     let is_named = selection.force && selection.sources.contains(&index);
     let again = if is_named { missing.last() } else { Vec::new() };
-    let is_overridden = selection.force || missing.is_urgent();
+    let rests = |gap: &GapState| match gap.memory.standing(facts.now, Some(fingerprint)) {
+        Standing::Quarantined(quarantine) => Some(SourceStanding::Quarantined(quarantine)),
+        Standing::Resting(rest) => Some(SourceStanding::CoolingDown(rest)),
+        Standing::Free => None,
+    };
+    let rests = gap.and_then(rests).filter(|_| !selection.force);
+    // What an operator asked for is tried once in spite of a rest, and nothing else is.
+    let is_once = rests.is_some() && missing.is_urgent();
     let standing = match (&state.paused, gap.and_then(|gap| gap.skip.as_ref()).filter(|order| order.holds(facts.now))) {
         (Some(pause), _) => SourceStanding::Paused(pause.clone()),
         (None, Some(order)) => SourceStanding::Skipped(order.clone()),
         (None, None) if missing.is_none() && again.is_empty() => SourceStanding::UpToDate,
-        (None, None) => match (facts.running.get(&key), gap) {
+        (None, None) => match (facts.running.get(&key), rests) {
             (Some(owner), _) => SourceStanding::Claimed(owner.clone()),
-            (None, Some(gap)) if !is_overridden => match gap.memory.standing(facts.now, Some(fingerprint)) {
-                Standing::Quarantined(quarantine) => SourceStanding::Quarantined(quarantine),
-                Standing::Resting(rest) => SourceStanding::CoolingDown(rest),
-                Standing::Free => SourceStanding::Due,
-            },
+            (None, Some(rest)) if !is_once => rest,
             (None, _) => SourceStanding::Due,
         },
     };
     let is_due = standing == SourceStanding::Due;
-    let new: Vec<Window> = if is_due { missing.not_queued().take(MOST_NEW).collect() } else { Vec::new() };
+    let room = MOST_QUEUED.saturating_sub(missing.queued.len());
+    let new: Vec<Window> = if is_due && !is_once { missing.not_queued().take(room).collect() } else { Vec::new() };
     let again = if is_due { again } else { Vec::new() };
-    let jobs = if is_due { jobs::groups(source, rows(&missing, &new, &again)) } else { Vec::new() };
+    let jobs = if is_due { jobs::groups(source, rows(&missing, is_once, &new, &again)) } else { Vec::new() };
     let plan = SourcePlan {
         source: index,
         standing,
@@ -127,15 +132,16 @@ fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint:
 }
 
 /// Everything that is to be collected, oldest first; what is to be collected once more comes last, so that it holds up nothing that
-/// is missing should it fail.
-fn rows(missing: &Missing<'_>, new: &[Window], last: &[Window]) -> Vec<Row> {
+/// is missing should it fail. Where `is_once`, only what an operator asked for and was not tried since.
+fn rows(missing: &Missing<'_>, is_once: bool, new: &[Window], last: &[Window]) -> Vec<Row> {
     let row = |window, remote: Option<&String>, is_behind| {
         let is_again = missing.is_before_frontier(window);
         Row { window, remote: remote.cloned(), is_behind, is_again }
     };
-    let queued = missing.queued.iter().map(|queued| row(queued.window, queued.remote.as_ref(), true));
+    let is_wanted = |queued: &&&QueuedWindow| !is_once || queued.is_urgent;
+    let queued = missing.queued.iter().filter(is_wanted).map(|queued| row(queued.window, queued.remote.as_ref(), true));
     let new = new.iter().map(|window| row(*window, None, true));
-    let asked = missing.again.iter().map(|queued| row(queued.window, queued.remote.as_ref(), false));
+    let asked = missing.again.iter().filter(is_wanted).map(|queued| row(queued.window, queued.remote.as_ref(), false));
     let last = last.iter().filter(|last| !missing.again.iter().any(|queued| queued.window == **last)).map(|last| row(*last, None, false));
     let mut rows: Vec<Row> = queued.chain(new).chain(asked).chain(last).collect();
     rows.sort_by_key(|row| (row.is_again, row.window));

@@ -269,6 +269,12 @@ impl Memory {
         }
     }
 
+    /// After a failure that is not charged, but to be told.
+    #[must_use]
+    pub fn told(&self, error: &str) -> Self {
+        Self { error: Some(error.to_owned()), ..self.clone() }
+    }
+
     /// After its input was not ready: a rest of its own, and no failure.
     #[must_use]
     pub fn not_ready(&self, error: &str, fingerprint: Option<&Fingerprint>, at: DateTime<Utc>, policy: &Cooldown) -> Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::catalogue::Catalogue;
-use super::collection::Collected;
+use super::collection::{Collected, Lateness};
 use super::gap::GapKey;
 use super::ids::{JobId, RunId};
 use super::job::{JobState, RunCounts};
@@ -39,7 +39,9 @@ impl RunReport {
     pub fn is_noteworthy(&self) -> bool {
         let results = self.results.as_ref();
         let unseen = self.plan.oddities.invalid_rows > 0 || self.plan.claimed.total > 0;
+        let is_ahead = self.plan.sources.iter().any(|source| source.lateness == Lateness::Ahead);
         unseen
+            || is_ahead
             || self.synced > 0
             || self.respooled > 0
             || !self.lost.is_empty()
@@ -78,8 +80,16 @@ pub struct JobResult {
     pub duration: Duration,
     /// Why, unless it succeeded.
     pub reason: Option<String>,
-    /// What was collected, by a job of a source that succeeded.
+    /// What was collected, also where that is not on record.
     pub collected: Option<Collected>,
+}
+
+impl JobResult {
+    /// What was collected and is on record so.
+    #[must_use]
+    pub fn collected(&self) -> Option<&Collected> {
+        self.collected.as_ref().filter(|_| self.state == JobState::Succeeded)
+    }
 }
 
 impl Results {

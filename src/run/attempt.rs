@@ -224,7 +224,10 @@ impl Workshop {
             (_, After::Succeed) => RecordKind::Succeeded(None),
             (_, After::Retry(_) | After::Later(_) | After::PoolFull(_)) => RecordKind::Retry,
             (_, After::Fail) => {
-                let memory = if is_our_own(&end.outcome) {
+                let is_charged = !is_our_own(&end.outcome) && *class != Class::Configuration;
+                let memory = if job.collection().is_some() && !is_charged {
+                    held.memory.told(&why)
+                } else if !is_charged {
                     held.memory.clone()
                 } else {
                     let failure = Failure {

@@ -14,6 +14,7 @@ use crate::plan::outcome::{Fault, Outcome};
 use crate::plan::planner::PlannedJob;
 use crate::plan::source::{Collector, Source, Verify};
 use crate::plan::template::Placeholder;
+use crate::store;
 
 /// What is said of a collection that could not be verified because the database is away.
 pub(super) const NOT_VERIFIED: &str = "its collector reports success, but the database is away; the next run verifies it";
@@ -86,13 +87,17 @@ impl Workshop {
             None => Seen::Reported,
             Some(Verify::Sql(query)) => {
                 let query = query.render(value);
-                match self.ledger.insist(|| self.store.value_of(&query)).await {
+                match self.asked(&query).await {
                     Ok(found) if Verify::is_true(found.as_deref()) => Seen::Verified,
                     Ok(found) => {
                         let found = found.map_or("nothing".to_owned(), |found| format!("{found:?}"));
                         return Looked::Not(Outcome::NoOutput(format!("reported as collected, but verify finds {found}")));
                     }
-                    Err(error) if error.may_pass() => return Looked::Unknown,
+                    Err(error) if error.may_pass() && !self.is_database_there().await => return Looked::Unknown,
+                    Err(error) if error.may_pass() => {
+                        let why = format!("reported as collected, but verify did not come to its end: {error}");
+                        return Looked::Not(Outcome::ReportedError { why, fault: Fault::Transient });
+                    }
                     Err(error) => {
                         let why = format!("reported as collected, but verify cannot be asked: {error}");
                         return Looked::Not(Outcome::ReportedError { why, fault: Fault::Configuration });
@@ -124,6 +129,19 @@ impl Workshop {
             }
         };
         Looked::Collected(Box::new(collected(source, collection, seen, ended)))
+    }
+
+    /// What a query finds. It may take as long as the store lets it; one that was cut off is asked once more.
+    async fn asked(&self, query: &str) -> store::Result<Option<String>> {
+        match self.store.value_of(query).await {
+            Err(error) if error.may_pass() && self.is_database_there().await => self.store.value_of(query).await,
+            answer => answer,
+        }
+    }
+
+    /// Whether it is the query that failed, and not the database.
+    async fn is_database_there(&self) -> bool {
+        self.ledger.insist(|| self.store.watch(self.run)).await.is_ok()
     }
 }
 

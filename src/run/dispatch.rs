@@ -47,8 +47,8 @@ enum Done {
     Told,
 }
 
-/// What is said of a job whose report was made while the database was away.
-pub(super) const NOT_ON_RECORD: &str = "its report was made, but the database is away; the next run records it";
+/// What is said of a job that was done while the database was away.
+pub(super) const NOT_ON_RECORD: &str = "it was done, but the database is away; the next run records it";
 
 /// How often the database is asked what others want of our jobs.
 const WATCH: Duration = Duration::from_secs(1);

@@ -62,7 +62,7 @@ pub(super) async fn plan(store: &dyn Store, subject: Subject<'_>, found: &Found,
     let digests = EtlDigests::of(subject);
     let (known, stale_breakers) = know(store, subject, &digests, found).await?;
     let sources = Sources::gather(store, subject, found).await?;
-    let collections = sources.plan(subject, &known);
+    let collections = sources.plan(subject, &known, most_collections(subject));
     let mut plan = plan_reports(store, subject, &known, room_beside(&collections, subject.settings), also_available).await?;
     let input = |gap: Gap| (subject.catalogue.institutions.get(gap.bank).id, gap.period);
     let inputs = Inputs::look_up(store, subject, plan.jobs.iter().filter_map(PlannedJob::report).map(input).collect()).await?;
@@ -71,6 +71,12 @@ pub(super) async fn plan(store: &dyn Store, subject: Subject<'_>, found: &Found,
     }
     sources.add(&mut plan, collections, subject.catalogue, &known);
     Ok(Planned { plan, known, stale_breakers })
+}
+
+/// How many jobs may be of sources: half of them, where reports may want the others.
+pub(super) fn most_collections(subject: Subject<'_>) -> usize {
+    let most = subject.settings.max_jobs;
+    if subject.has_reports() { most.div_ceil(2) } else { most }
 }
 
 /// The settings for reports, when these collections are made in the same run.

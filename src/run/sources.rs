@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::RunError;
-use super::planning::{Subject, remembered};
+use super::planning::{Subject, most_collections, remembered};
 use super::recover::{self, Found};
 use super::sync::Stamps;
 use crate::plan::catalogue::Catalogue;
@@ -48,10 +48,9 @@ impl Sources {
         Ok(Self { states, queue, digests: subject.catalogue.sources.iter().map(digest).collect() })
     }
 
-    /// What is done about the sources in the selection.
-    pub(super) fn plan(&self, subject: Subject<'_>, known: &Known) -> Vec<SourcePlan> {
-        let (sources, most) = (&subject.catalogue.sources, subject.settings.max_jobs);
-        collecting::plan(sources, subject.selection, &self.digests, self.facts(known.now, known), most)
+    /// What is done about the sources in the selection, by at most so many jobs.
+    pub(super) fn plan(&self, subject: Subject<'_>, known: &Known, most: usize) -> Vec<SourcePlan> {
+        collecting::plan(&subject.catalogue.sources, subject.selection, &self.digests, self.facts(known.now, known), most)
     }
 
     /// Adds what is done about them to the plan of reports.
@@ -79,5 +78,5 @@ pub async fn look(
     let known = Known { now: Utc::now(), running: found.running.clone(), gaps: remembered(store, &found).await?, ..Known::default() };
     let (selection, stamps) = (Selection::default(), Stamps::default());
     let subject = Subject { catalogue, env_files, settings, selection: &selection, stamps: &stamps };
-    Ok(Sources::gather(store, subject, &found).await?.plan(subject, &known))
+    Ok(Sources::gather(store, subject, &found).await?.plan(subject, &known, most_collections(subject)))
 }

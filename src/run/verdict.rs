@@ -44,7 +44,8 @@ impl Judgement {
         let (exit_codes, retry) = rules;
         let outcome = match verdict {
             Verdict::Outcome(outcome) => outcome.clone(),
-            Verdict::Published(..) | Verdict::Unverified(_) | Verdict::Collected(_) | Verdict::Unlooked => Outcome::Succeeded,
+            Verdict::Published(..) | Verdict::Unverified(_) | Verdict::Collected(_) => Outcome::Succeeded,
+            Verdict::Unlooked => Outcome::Lost,
         };
         let class = exit_codes.classify(&outcome);
         let (after, reason) = match verdict {
@@ -91,8 +92,10 @@ impl Workshop {
                     return match self.look(job, collection, (id, held.claim, attempt), ended, paths, stop).await {
                         Looked::Collected(collected) => Verdict::Collected(collected),
                         Looked::Not(outcome) => {
-                            // There is nothing to be followed any further, and the next attempt begins anew.
-                            self.follow(held.claim, attempt, None).await;
+                            if matches!(outcome, Outcome::NoOutput(_)) {
+                                // There is nothing to be followed any further, and the next attempt begins anew.
+                                self.follow(held.claim, attempt, None).await;
+                            }
                             Verdict::Outcome(outcome)
                         }
                         Looked::Unknown => Verdict::Unlooked,

@@ -148,8 +148,13 @@ pub(super) fn warnings(report: &RunReport, catalogue: &Catalogue) -> Vec<String>
         if !is_caught_up {
             lines.extend(lateness(plan, source).map(|text| format!("{}: {text}", source.id)));
         }
-        let empty = results.into_iter().flatten().filter(|result| is_success(result)).fold(plan.state.empty, |empty, result| {
-            if result.collected.as_ref().is_some_and(|collected| collected.records == Some(0)) { empty + 1 } else { 0 }
+        let empty = results.into_iter().flatten().filter(|result| is_success(result)).fold(plan.state.empty, |empty, result| match result
+            .collected()
+            .and_then(|collected| collected.records)
+        {
+            Some(0) => empty + 1,
+            Some(_) => 0,
+            None => empty,
         });
         if empty >= EMPTY {
             lines.push(format!("{}: {empty} successes in a row with 0 records", source.id));

@@ -174,7 +174,7 @@ impl Page<'_> {
     /// What jobs of sources came to, as far as that is known.
     fn collected(&mut self, results: &Results) {
         let jobs = self.report.plan.jobs.iter().zip(&results.jobs);
-        let collected = jobs.filter_map(|(job, result)| Some((job, result.collected.as_ref()?)));
+        let collected = jobs.filter_map(|(job, result)| Some((job, result.collected()?)));
         let lines: Vec<String> =
             collected.map(|(job, collected)| format!("  ✅ {}: {}", self.catalogue.label(job), sources::collected(collected))).collect();
         if !lines.is_empty() {

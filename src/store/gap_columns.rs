@@ -33,7 +33,7 @@ const ORDERS: [&str; 5] = ["skipped_at", "skip_until", "skipped_by", "skip_reaso
 
 /// Whether a memory says something, as a condition on its row. The same as [`MemoryValues::noted`].
 const SAYS_SOMETHING: &str = "(failed_runs > 0 OR refunded > 0 OR not_ready > 0 OR lost > 0 OR rest_until IS NOT NULL \
-     OR quarantined_at IS NOT NULL)";
+     OR quarantined_at IS NOT NULL OR error IS NOT NULL)";
 
 /// The columns of [`MemoryColumns`], of a row `g`.
 pub(super) fn select_memory() -> String {
@@ -117,7 +117,8 @@ pub(super) struct MemoryValues<'a> {
 impl<'a> From<&'a Memory> for MemoryValues<'a> {
     fn from(memory: &'a Memory) -> Self {
         let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
-        let noted = memory.is_tried() || memory.refunded > 0 || memory.rest.is_some() || memory.quarantine.is_some();
+        let noted =
+            memory.is_tried() || memory.refunded > 0 || memory.rest.is_some() || memory.quarantine.is_some() || memory.error.is_some();
         Self {
             failed_runs: count(memory.failed_runs),
             probes: if noted { count(memory.probes) } else { 0 },

@@ -33,7 +33,7 @@ pub(super) async fn command(global: &Global, args: &EnqueueArgs, environment: &V
 
 fn windows(config: &Config, args: &EnqueueArgs, now: DateTime<Utc>) -> Result<Vec<Window>, Failure> {
     let source = names::source(config, &args.id).map_err(Failure::Usage)?;
-    Wanted::windows(args.window, config.sources[source].cadence, now).map_err(|problem| Failure::Usage(format!("--window: {problem}")))
+    Wanted::windows(args.window, &config.sources[source], now).map_err(|problem| Failure::Usage(format!("--window: {problem}")))
 }
 
 /// Gives the order, and says so.

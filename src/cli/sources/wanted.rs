@@ -2,6 +2,9 @@
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 
+use crate::plan::collecting::due_by;
+use crate::plan::source::Source;
+use crate::plan::template::Placeholder;
 use crate::plan::window::{Cadence, Window};
 
 /// The most windows that one order asks for.
@@ -48,12 +51,22 @@ fn point(text: &str) -> Result<Point, String> {
 }
 
 impl Wanted {
-    /// The windows themselves, oldest first: whole ones that have ended, at least one.
-    pub(super) fn windows(wanted: Option<Self>, cadence: Cadence, now: DateTime<Utc>) -> Result<Vec<Window>, String> {
-        let Some(wanted) = wanted else {
-            return cadence.last_ended(now).map(|last| vec![last]).ok_or_else(|| "no window of it has ended yet".to_owned());
+    /// The windows themselves, oldest first: whole ones that are due, at least one. They are cut at new years where the source goes
+    /// by years.
+    pub(super) fn windows(wanted: Option<Self>, source: &Source, now: DateTime<Utc>) -> Result<Vec<Window>, String> {
+        let cadence = source.cadence;
+        let windows = match wanted {
+            None => cadence.last_ended(due_by(source, now)).map(|last| vec![last]).ok_or("no window of it is due yet")?,
+            Some(wanted) => wanted.whole(source, now)?,
         };
-        let span = wanted.span(cadence).ok_or("its START is not before its END, or it is beyond what a calendar holds")?;
+        let by_year = source.uses(Placeholder::WindowYear);
+        let years = |window| if by_year { cadence.years_between(window).collect() } else { vec![window] };
+        Ok(windows.into_iter().flat_map(years).collect())
+    }
+
+    fn whole(self, source: &Source, now: DateTime<Utc>) -> Result<Vec<Window>, String> {
+        let cadence = source.cadence;
+        let span = self.span(cadence).ok_or("its START is not before its END, or it is beyond what a calendar holds")?;
         let windows: Vec<Window> = cadence.overlapping(span).take(MOST + 1).collect();
         if windows.len() > MOST {
             return Err(format!("it is more than {MOST} windows; ask for fewer at a time"));
@@ -61,6 +74,10 @@ impl Wanted {
         match windows.last() {
             None => Err("no window is in it".to_owned()),
             Some(last) if last.end > now => Err(format!("its window {last} has not ended yet; it is collected once it has")),
+            Some(last) if last.end > due_by(source, now) => {
+                let lag = humantime::format_duration(source.lag);
+                Err(format!("its window {last} is not due yet; it is collected {lag} after its end"))
+            }
             Some(_) => Ok(windows),
         }
     }
@@ -90,6 +107,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::plan::test_support::source;
 
     fn now() -> DateTime<Utc> {
         "2026-01-17T07:00:00Z".parse().unwrap()
@@ -97,7 +115,8 @@ mod tests {
 
     fn of(text: Option<&str>, hours: u64, zone: Option<&str>) -> Result<Vec<String>, String> {
         let cadence = Cadence { every: Duration::from_secs(hours * 3600), zone: zone.map(|zone| zone.parse().unwrap()) };
-        let windows = Wanted::windows(text.map(wanted).transpose()?, cadence, now())?;
+        let source = Source { cadence, ..source("us_house") };
+        let windows = Wanted::windows(text.map(wanted).transpose()?, &source, now())?;
         Ok(windows.iter().map(ToString::to_string).collect())
     }
 

@@ -11,7 +11,9 @@ use crate::plan::window::Window;
 /// What is missing: windows of the queue, and spans of which no window is in it.
 pub(super) struct Missing<'a> {
     source: &'a Source,
-    now: DateTime<Utc>,
+    /// What ended here or before is due.
+    due_by: DateTime<Utc>,
+    /// What ended here or before was collected, or is before the begin that configuration gives the source.
     frontier: Option<DateTime<Utc>>,
     /// What is to be collected of the queue, oldest first.
     pub(super) queued: Vec<&'a QueuedWindow>,
@@ -29,17 +31,18 @@ impl<'a> Missing<'a> {
         let mut rows: Vec<&QueuedWindow> = queue.iter().filter(|row| row.source == source.id).collect();
         rows.sort_by_key(|row| row.window);
         let end = due_end(source, now);
-        let begin = state.frontier.unwrap_or_else(|| first_begin(source, end, &rows));
+        let first = source.start.map(|start| source.cadence.starting_at_or_before(start));
+        let begin = state.frontier.or(first).unwrap_or_else(|| first_begin(source, end, &rows));
         let uncovered = Window::new(begin, end).map_or_else(Vec::new, |span| without(span, &rows));
         let due_by = due_by(source, now);
-        // What is before the frontier was collected by somebody else. What has not ended would be collected in part. But a job that a
+        // What is before the frontier was collected by somebody else. What is not due would be collected in part. But a job that a
         // service has begun is followed to its end.
-        let is_stale = |row: &QueuedWindow| is_before(row.window, state.frontier);
-        let is_due = |row: &QueuedWindow| row.window.end <= due_by && !is_stale(row);
-        let is_asked = |row: &QueuedWindow| row.is_requested && row.window.end <= now;
-        let is_wanted = |row: &QueuedWindow| !row.is_collected && (row.remote.is_some() || is_asked(row) || is_due(row));
+        let frontier = state.frontier.or(first);
+        let is_stale = |row: &QueuedWindow| is_before(row.window, frontier);
+        let is_due = |row: &QueuedWindow| row.window.end <= due_by && (row.is_requested || !is_stale(row));
+        let is_wanted = |row: &QueuedWindow| !row.is_collected && (row.remote.is_some() || is_due(row));
         let (again, queued) = rows.into_iter().filter(|row| is_wanted(row)).partition(|row| is_stale(row));
-        Self { source, now, frontier: state.frontier, queued, again, uncovered, horizon: begin.max(end) }
+        Self { source, due_by, frontier, queued, again, uncovered, horizon: begin.max(end) }
     }
 
     /// Whether nothing is.
@@ -47,7 +50,7 @@ impl<'a> Missing<'a> {
         self.queued.is_empty() && self.again.is_empty() && self.uncovered.is_empty()
     }
 
-    /// Whether a window was collected before.
+    /// Whether a window is before all that is missing.
     pub(super) fn is_before_frontier(&self, window: Window) -> bool {
         is_before(window, self.frontier)
     }
@@ -74,9 +77,9 @@ impl<'a> Missing<'a> {
         Window::new(windows().map(|window| window.start).min()?, windows().map(|window| window.end).max()?)
     }
 
-    /// The last ended window, to be collected again, unless it is among what is missing.
+    /// The last window that is due, to be collected again, unless it is among what is missing.
     pub(super) fn last(&self) -> Vec<Window> {
-        let last = self.source.cadence.last_ended(self.now);
+        let last = self.source.cadence.last_ended(self.due_by);
         let is_missing = |window: &Window| {
             self.queued.iter().map(|row| row.window).chain(self.uncovered.iter().copied()).any(|row| row.overlaps(*window))
         };
@@ -99,13 +102,11 @@ fn is_before(window: Window, frontier: Option<DateTime<Utc>>) -> bool {
     frontier.is_some_and(|frontier| window.end <= frontier)
 }
 
-/// Where a source begins of which nothing was ever collected: at its `start:`, or with its last window. But a window that was put
-/// in the queue before is not forgotten, nor what came after it; nor does a clock that went backwards begin anew before it.
+/// Where a source without `start:` begins of which nothing was ever collected: with its last window. But a window that was put in
+/// the queue before is not forgotten, nor what came after it; nor does a clock that went backwards begin anew before it.
 fn first_begin(source: &Source, end: DateTime<Utc>, rows: &[&QueuedWindow]) -> DateTime<Utc> {
-    let start = source.start.map(|start| source.cadence.starting_at_or_before(start));
-    let first = rows.first().map(|row| row.window.start);
     let last_window = || source.cadence.last_ended(end).map_or(end, |last| last.start);
-    start.into_iter().chain(first).min().unwrap_or_else(last_window)
+    rows.first().map_or_else(last_window, |row| row.window.start)
 }
 
 /// What is left of a span without these windows, which are sorted.

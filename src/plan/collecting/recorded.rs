@@ -24,6 +24,10 @@ pub fn record(state: &mut SourceState, queue: &mut Vec<QueuedWindow>, success: &
     }
     let frontier = state.frontier;
     queue.retain(|row| row.source != *id || !row.is_collected || frontier.is_none_or(|frontier| row.window.end > frontier));
-    state.empty = if success.collected.records == Some(0) { state.empty.saturating_add(1) } else { 0 };
+    state.empty = match success.collected.records {
+        Some(0) => state.empty.saturating_add(1),
+        Some(_) => 0,
+        None => state.empty,
+    };
     state.last = Some(success.clone());
 }

@@ -113,7 +113,7 @@ pub(in crate::show) fn entry<'a>(
         window: span(job.window),
         windows: job.windows,
         resumed: job.remote.is_some(),
-        result: result(job).map(|result| JobEnd { outcome: Outcome::of(result), collected: result.collected.as_ref().map(came) }),
+        result: result(job).map(|result| JobEnd { outcome: Outcome::of(result), collected: result.collected().map(came) }),
     };
     let mut entry = SourceEntry {
         id: &source.id,

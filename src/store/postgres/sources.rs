@@ -186,8 +186,7 @@ async fn carry_out(connection: &mut PgConnection, order: &SourceOrder, gap: &str
                  ON CONFLICT (source, window_start, window_end) DO UPDATE
                  SET state = 'queued', requested_by = $5, requested_at = $4, collected_at = NULL,
                      job_id = CASE WHEN q.job_id IN (SELECT id FROM etl_orch.etl_jobs WHERE gap_key = $6 AND state = 'running') THEN q.job_id END,
-                     remote_id = CASE WHEN q.job_id IN (SELECT id FROM etl_orch.etl_jobs WHERE gap_key = $6 AND state = 'running')
-                                      THEN q.remote_id END",
+                     remote_id = CASE WHEN q.state = 'queued' THEN q.remote_id END",
             )
             .bind(source)
             .bind(starts)

@@ -178,7 +178,7 @@ async fn carry_out(connection: &mut SqliteConnection, order: &SourceOrder, gap: 
              ON CONFLICT (source, window_start, window_end) DO UPDATE
              SET state = 'queued', requested_by = ?4, requested_at = ?3, collected_at = NULL,
                  job_id = CASE WHEN job_id IN (SELECT id FROM etl_jobs WHERE gap_key = ?5 AND state = 'running') THEN job_id END,
-                 remote_id = CASE WHEN job_id IN (SELECT id FROM etl_jobs WHERE gap_key = ?5 AND state = 'running') THEN remote_id END",
+                 remote_id = CASE WHEN state = 'queued' THEN remote_id END",
         )
         .bind(source)
         .bind(as_json(windows))
