@@ -351,7 +351,7 @@ async fn trigger(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     if !problems.is_empty() {
         return detail(422, Value::Array(problems));
     }
-    if !["house", "senate", "quiver", "eu_parliament", "california"].contains(&source.as_str()) {
+    if !["house", "senate", "quiverquant", "eu_parliament", "california"].contains(&source.as_str()) {
         return detail(400, json!(format!("Unknown source: {source}")));
     }
     let id = uuid::Uuid::new_v4().to_string();
