@@ -96,9 +96,9 @@ impl<'a> ServiceDesk<'a> {
         self.world.attempts()
     }
 
-    /// The services' ids of jobs whose end was not seen, of all windows that are queued; empty where a window has none.
+    /// The services' ids of jobs whose end was not seen, of all windows that are queued; `none` where there is none.
     pub(crate) fn open(&self) -> Vec<String> {
-        self.world.sql("SELECT 'open ' || coalesce(remote_id, '') FROM disclosure_queue WHERE state = 'queued' ORDER BY window_start")
+        self.world.sql("SELECT coalesce(remote_id, 'none') FROM disclosure_queue WHERE state = 'queued' ORDER BY window_start")
     }
 
     /// How far a source was collected without a hole, `2026-01-16T00:00`; empty where it never was.

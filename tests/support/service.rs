@@ -47,6 +47,8 @@ pub(crate) enum Course {
     Completes { running: u32 },
     /// The same, and nothing was found.
     CompletesEmpty,
+    /// `completed` at the first look, with this message.
+    Says(String),
     /// `running` once, then `error` for the Senate and `failed` for all others, with this message.
     Fails(String),
     /// `running`, until somebody says otherwise.
@@ -384,6 +386,7 @@ impl Job {
         let (status, message, progress, total) = match &self.course {
             Course::Completes { running: times } if is_done(*times) => ("completed", completed(&self.source, false), None, None),
             Course::CompletesEmpty if self.looks > 1 => ("completed", completed(&self.source, true), None, None),
+            Course::Says(what) => ("completed", what.clone(), None, None),
             Course::Completes { .. } if self.looks == 1 => ("queued", "Job queued".to_owned(), None, None),
             Course::Completes { running: times } => running(self.looks - 1, *times),
             Course::Fails(why) if self.looks > 1 => {

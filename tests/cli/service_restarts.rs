@@ -1,0 +1,164 @@
+//! Either side goes away while a job is under way, and comes back: what was triggered is followed, and triggered once.
+
+use crate::database_away::{Server, spooled};
+use crate::on_both_databases;
+use crate::service_desk::ServiceDesk;
+use crate::support::service::{Course, count};
+use crate::support::world::{Running, kill};
+use crate::support::{Kind, World, until};
+
+/// A job can be stopped at the service.
+const CANCEL: &str = "http.cancel: {url: \"{url}/etl/cancel/{remote_id}\"}";
+
+/// A run whose job goes on at the service, and is on record; the service's id of it.
+fn under_way(desk: &ServiceDesk<'_>) -> (Running, String) {
+    desk.service.goes(Course::Stuck);
+    let running = desk.spawn("01-16 00:20:00", &[]);
+    desk.service.until(|seen| count(seen, "/etl/status/") >= 1);
+    let id = desk.service.jobs().concat();
+    until("the service's id is on record", || desk.open() == [id.clone()]);
+    desk.service.goes(Course::Completes { running: 1 });
+    (running, id)
+}
+
+/// Kills whoever belongs to a run.
+fn kill_both(running: Running) {
+    let orchestrator = running.orchestrator();
+    running.signal("STOP");
+    kill("KILL", orchestrator);
+    running.signal("KILL");
+    assert_eq!(running.wait().code, 137);
+}
+
+fn nothing_is_left_open(desk: &ServiceDesk<'_>) {
+    let world = desk.world;
+    assert_eq!(world.value("SELECT count(*) FROM etl_jobs WHERE state IN ('queued', 'running')"), "0");
+    assert_eq!(world.value("SELECT count(*) FROM etl_runs WHERE state = 'running'"), "0");
+    assert_eq!(world.value("SELECT count(*) FROM disclosure_queue WHERE remote_id IS NOT NULL"), "0");
+    assert_eq!(desk.frontier("us_house"), "2026-01-16T00:00");
+}
+
+on_both_databases! {
+    fn a_service_that_has_forgotten_its_job_gets_another_trigger_in_the_same_run(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        let (running, id) = under_way(&desk);
+        desk.service.restart();
+        let done = running.wait();
+        assert_eq!(done.code, 0, "{done:?}");
+        assert!(done.stderr.contains(&format!("the service does not know its job {id} any more (404)")), "{}", done.stderr);
+        assert_eq!(desk.outcomes(), ["source:us_house|1|lost", "source:us_house|2|succeeded"]);
+        assert_eq!(desk.service.triggers(), 2);
+        let remote = world.sql("SELECT remote_id FROM etl_attempts ORDER BY n");
+        assert_eq!(remote, [id, desk.service.jobs().concat()]);
+        nothing_is_left_open(&desk);
+    }
+
+    fn the_job_of_an_orchestrator_that_was_killed_is_followed_by_the_next_run(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        let (running, id) = under_way(&desk);
+        kill("KILL", running.orchestrator());
+        assert_eq!(running.wait().code, 137);
+        followed_further(&desk, &id, "lost");
+    }
+
+    fn the_job_of_an_orchestrator_and_a_guard_that_were_killed_is_followed_by_the_next_run(world: &World) {
+        let desk = ServiceDesk::new(world, &[CANCEL]);
+        let (running, id) = under_way(&desk);
+        kill_both(running);
+        followed_further(&desk, &id, "lost");
+        assert_eq!(desk.service.cancels(), 0);
+    }
+
+    fn the_job_of_a_run_that_was_stopped_is_followed_by_the_next_run(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        let (running, id) = under_way(&desk);
+        running.signal("TERM");
+        let done = running.wait();
+        assert_eq!(done.code, 143, "{done:?}");
+        followed_further(&desk, &id, "interrupted");
+    }
+
+    fn a_run_that_is_stopped_has_its_job_cancelled_where_that_can_be(world: &World) {
+        let desk = ServiceDesk::new(world, &[CANCEL]);
+        let (running, id) = under_way(&desk);
+        running.signal("TERM");
+        let done = running.wait();
+        assert_eq!(done.code, 143, "{done:?}");
+        assert_eq!((desk.service.cancels(), desk.service.jobs().len()), (1, 0));
+        assert_eq!(desk.open(), ["none"], "what was cancelled is not followed");
+        desk.run_to(0, "01-16 00:35:00", &[]);
+        assert_eq!(desk.service.triggers(), 2);
+        let remote = world.sql("SELECT remote_id FROM etl_attempts ORDER BY started_at");
+        assert_eq!(remote, [id, desk.service.jobs().concat()]);
+        nothing_is_left_open(&desk);
+    }
+
+    fn a_job_that_the_service_has_forgotten_since_is_triggered_again_by_the_next_run(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        let (running, id) = under_way(&desk);
+        kill_both(running);
+        desk.service.restart();
+        let next = desk.run_to(0, "01-16 00:35:00", &["-v"]);
+        assert!(next.stdout.contains("17 records"), "{}", next.stdout);
+        assert_eq!(desk.service.triggers(), 2);
+        let tail = world.sql("SELECT tail FROM etl_attempts WHERE outcome = 'succeeded'").join("\n");
+        assert!(tail.contains(&format!("the service no longer knows {id}; triggering again")), "{tail}");
+        nothing_is_left_open(&desk);
+    }
+
+    fn a_collection_that_is_cancelled_is_cancelled_at_the_service_and_left_alone(world: &World) {
+        let desk = ServiceDesk::new(world, &[CANCEL]);
+        let (running, _) = under_way(&desk);
+        let job = world.value("SELECT id FROM etl_jobs");
+        let order = desk.run_to(0, "01-16 00:20:10", &["cancel", &job[..8], "--reason", "the site asked us to"]);
+        let done = running.wait();
+        println!("{}\n{done:?}", order.stdout);
+        assert!(done.stdout.contains("the site asked us to"), "{}", done.stdout);
+        assert_eq!((desk.service.triggers(), desk.service.cancels()), (1, 1));
+        assert_eq!(world.jobs(), ["source:us_house|cancelled"]);
+        let polls = desk.service.polls();
+        let skipped = desk.run_to(0, "01-16 06:20:00", &[]);
+        assert!(skipped.stdout.contains("us_house: skipped by"), "{}", skipped.stdout);
+        assert!(skipped.stdout.contains("the site asked us to"), "{}", skipped.stdout);
+        assert_eq!((desk.service.triggers(), desk.service.polls()), (1, polls));
+        desk.run_to(0, "01-16 06:25:00", &["retry", "us_house", "--reason", "they are back"]);
+        desk.run_to(0, "01-16 06:35:00", &[]);
+        assert_eq!(desk.service.triggers(), 2);
+        assert_eq!(desk.frontier("us_house"), "2026-01-16T06:00");
+    }
+}
+
+/// The next run follows the job `id`, which completes meanwhile; `before` is how the attempt of the run before is on record.
+fn followed_further(desk: &ServiceDesk<'_>, id: &str, before: &str) {
+    assert_eq!(desk.open(), [id]);
+    let dry = desk.run_to(0, "01-16 00:30:00", &["--dry-run"]);
+    assert!(dry.stdout.contains("1 of them already started at the service"), "{}", dry.stdout);
+    desk.service.finish(id);
+    let next = desk.run_to(0, "01-16 00:35:00", &[]);
+    assert!(next.stdout.contains("17 records, reported"), "{}", next.stdout);
+    assert_eq!(desk.service.triggers(), 1);
+    assert_eq!(desk.outcomes(), [format!("source:us_house|1|{before}"), "source:us_house|1|succeeded".to_owned()]);
+    nothing_is_left_open(desk);
+}
+
+#[test]
+fn what_ends_while_the_database_is_away_is_recorded_by_the_next_run() {
+    let world = World::new(Kind::Postgres);
+    let server = Server::of(&world);
+    let desk = ServiceDesk::new(&world, &[]);
+    let (running, id) = under_way(&desk);
+    server.shut();
+    desk.service.finish(&id);
+    let done = running.wait();
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stdout.contains("the next run records the end of 1 job from the spool"), "{done:?}");
+    assert_eq!(spooled(&world).len(), 1);
+    server.reopen();
+    let next = desk.run_to(0, "01-16 00:35:00", &[]);
+    assert!(next.stdout.contains("Recorded from the spool: 1"), "{}", next.stdout);
+    assert_eq!(desk.service.triggers(), 1);
+    assert_eq!(desk.outcomes(), ["source:us_house|1|succeeded"]);
+    assert_eq!(world.value("SELECT last_records FROM sources"), "17");
+    assert!(spooled(&world).is_empty());
+    nothing_is_left_open(&desk);
+}
