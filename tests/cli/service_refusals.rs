@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::on_both_databases;
 use crate::service_desk::{ServiceDesk, ends};
-use crate::support::service::{Answer, Course, Service, count};
+use crate::support::service::{Answer, Course, KEY, Service, count};
 use crate::support::world::Done;
 use crate::support::{Kind, World};
 
@@ -43,6 +43,41 @@ on_both_databases! {
         }
         desk.run_to(0, "01-16 00:35:00", &[]);
         assert_eq!(desk.frontier("us_house"), "2026-01-16T00:00");
+    }
+
+    fn a_service_that_repeats_the_key_does_not_have_it_kept(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        desk.service.next([Answer::Status(403, "{\"detail\": \"the-service-key is of another customer\"}")]);
+        let refused = desk.run_to(1, "01-16 00:20:00", &["-v"]);
+        assert!(refused.stdout.contains("answers 403: [redacted] is of another customer"), "{}", refused.stdout);
+        desk.service.goes(Course::Says("Completed: 5 transactions for the-service-key".to_owned()));
+        let done = desk.run_to(0, "01-16 00:35:00", &["-v"]);
+        assert!(done.stdout.contains("Completed: 5 transactions for [redacted]"), "{}", done.stdout);
+        for text in [&refused.stdout, &refused.stderr, &done.stdout, &done.stderr, &everything_in(world)] {
+            assert!(!text.contains(KEY), "{text}");
+        }
+    }
+
+    fn a_key_that_is_withdrawn_while_a_job_goes_on_leaves_the_job_to_be_followed(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        desk.service.next([Answer::Own, Answer::Own, Answer::Status(401, "{\"detail\": \"Invalid API key\"}")]);
+        let refused = desk.run_to(1, "01-16 00:20:00", &[]);
+        assert!(refused.stdout.contains(" answers 401: Invalid API key"), "{}", refused.stdout);
+        assert_eq!(desk.open(), desk.service.jobs());
+        desk.run_to(0, "01-16 00:35:00", &[]);
+        assert_eq!(desk.service.triggers(), 1);
+        assert_eq!(desk.frontier("us_house"), "2026-01-16T00:00");
+    }
+
+    fn a_job_whose_state_cannot_be_seen_is_followed_by_the_next_attempt(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        desk.service.next([Answer::Own]);
+        desk.service.next(vec![Answer::Status(502, "Bad Gateway"); 5]);
+        let done = desk.run_to(0, "01-16 00:20:00", &[]);
+        assert!(done.stderr.contains("answers 502: Bad Gateway; 5 times in a row"), "{}", done.stderr);
+        assert!(done.stderr.contains("is followed further by the next attempt"), "{}", done.stderr);
+        assert_eq!(desk.outcomes(), ["source:us_house|1|reported_error", "source:us_house|2|succeeded"]);
+        assert_eq!(desk.service.triggers(), 1);
     }
 
     fn a_request_that_is_wrong_is_not_repeated_until_there_is_another_window(world: &World) {

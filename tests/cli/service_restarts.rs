@@ -3,7 +3,7 @@
 use crate::database_away::{Server, spooled};
 use crate::on_both_databases;
 use crate::service_desk::ServiceDesk;
-use crate::support::service::{Course, count};
+use crate::support::service::{Answer, Course, count};
 use crate::support::world::{Running, kill};
 use crate::support::{Kind, World, until};
 
@@ -106,13 +106,77 @@ on_both_databases! {
         nothing_is_left_open(&desk);
     }
 
+    fn a_stop_waits_for_the_answer_to_a_trigger_so_that_the_job_can_be_followed(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        desk.service.goes(Course::Stuck);
+        desk.service.next([Answer::Late]);
+        let running = desk.spawn("01-16 00:20:00", &[]);
+        desk.service.until(|seen| count(seen, "/etl/trigger") == 1);
+        until("the service has a job", || desk.service.jobs().len() == 1);
+        running.signal("TERM");
+        running.until_it_says("Told to stop");
+        desk.service.release();
+        assert_eq!(running.wait().code, 143);
+        let id = desk.service.jobs().concat();
+        followed_further(&desk, &id, "interrupted");
+    }
+
+    fn a_stop_does_not_wait_for_a_service_that_is_busy(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        desk.service.next([Answer::Busy(Some("3000".to_owned()))]);
+        let running = desk.spawn("01-16 00:20:00", &["-v"]);
+        running.until_it_says("429: waiting 3000 s as the service asks");
+        running.signal("TERM");
+        assert_eq!(running.wait().code, 143);
+        assert_eq!((desk.service.triggers(), desk.service.jobs().len()), (1, 0));
+        desk.run_to(0, "01-16 00:35:00", &[]);
+        assert_eq!(desk.service.jobs().len(), 1);
+        nothing_is_left_open(&desk);
+    }
+
+    fn another_invocation_leaves_a_job_under_way_alone(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        let (running, id) = under_way(&desk);
+        let other = desk.run_to(0, "01-16 00:20:30", &["--no-lock"]);
+        assert!(other.stdout.contains("us_house: running elsewhere, pid "), "{}", other.stdout);
+        desk.service.finish(&id);
+        assert_eq!(running.wait().code, 0);
+        assert_eq!(desk.service.triggers(), 1);
+        nothing_is_left_open(&desk);
+    }
+
+    fn windows_that_became_due_meanwhile_do_not_pass_for_those_that_were_triggered(world: &World) {
+        let window = "http.trigger: {url: \"{url}/etl/trigger\", json: {source: house, from: \"{window_start}\", to: \"{window_end}\"}}";
+        let desk = ServiceDesk::new(world, &[window]);
+        let (running, id) = under_way(&desk);
+        kill_both(running);
+        desk.service.finish(&id);
+        let next = desk.run_to(0, "01-16 12:20:00", &[]);
+        assert!(next.stdout.contains("3 windows behind"), "{}", next.stdout);
+        let asked: Vec<String> = desk.bodies().iter().map(|body| format!("{}-{}", body["from"], body["to"]).replace('"', "")).collect();
+        assert_eq!(asked, ["2026-01-15T18:00:00Z-2026-01-16T00:00:00Z", "2026-01-16T00:00:00Z-2026-01-16T12:00:00Z"]);
+        assert_eq!(desk.frontier("us_house"), "2026-01-16T12:00");
+    }
+
+    fn a_source_that_is_paused_is_not_asked_about_its_job_until_it_is_resumed(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        let (running, id) = under_way(&desk);
+        kill_both(running);
+        desk.run_to(0, "01-16 00:25:00", &["sources", "pause", "us_house", "--reason", "the service moves"]);
+        let polls = desk.service.polls();
+        let paused = desk.run_to(0, "01-16 00:26:00", &[]);
+        assert!(paused.stdout.contains("us_house: paused by") && paused.stdout.contains("the service moves"), "{}", paused.stdout);
+        assert_eq!(desk.service.polls(), polls);
+        desk.run_to(0, "01-16 00:27:00", &["sources", "resume", "us_house", "--reason", "it has moved"]);
+        followed_further(&desk, &id, "lost");
+    }
+
     fn a_collection_that_is_cancelled_is_cancelled_at_the_service_and_left_alone(world: &World) {
         let desk = ServiceDesk::new(world, &[CANCEL]);
         let (running, _) = under_way(&desk);
         let job = world.value("SELECT id FROM etl_jobs");
         let order = desk.run_to(0, "01-16 00:20:10", &["cancel", &job[..8], "--reason", "the site asked us to"]);
         let done = running.wait();
-        println!("{}\n{done:?}", order.stdout);
         assert!(done.stdout.contains("the site asked us to"), "{}", done.stdout);
         assert_eq!((desk.service.triggers(), desk.service.cancels()), (1, 1));
         assert_eq!(world.jobs(), ["source:us_house|cancelled"]);

@@ -31,13 +31,17 @@ on_both_databases! {
             desk.service.goes(Course::Says(hostile.clone()));
             let succeeded = desk.run_to(0, &format!("01-{day} 00:24:00"), &["-v"]);
             let listed_then = desk.run_to(0, &format!("01-{day} 00:25:00"), &["sources"]);
-            for done in [&failed, &listed, &dry, &as_json, &succeeded, &listed_then] {
+            let as_json_then = desk.run_to(0, &format!("01-{day} 00:26:00"), &["sources", "--format", "json"]);
+            let again = ["--source", "us_house", "--force", "--format", "json", "--log-format", "json", "-v"];
+            let run_as_json = desk.run_to(0, &format!("01-{day} 00:27:00"), &again);
+            for done in [&as_json, &as_json_then, &run_as_json] {
+                assert!(done.json().is_object());
+            }
+            for done in [&failed, &listed, &dry, &as_json, &succeeded, &listed_then, &as_json_then, &run_as_json] {
                 assert!(is_harmless(&done.stdout), "{:?}", done.stdout);
                 assert!(is_harmless(&done.stderr), "{:?}", done.stderr);
                 assert!(done.stdout.len() + done.stderr.len() < 20_000, "{} bytes", done.stdout.len() + done.stderr.len());
             }
-            as_json.json();
-            desk.run_to(0, &format!("01-{day} 00:27:00"), &["sources", "--format", "json"]).json();
             assert_eq!(desk.frontier("us_house"), format!("2026-01-{day}T00:00"));
             desk.service.goes(Course::CompletesEmpty);
             desk.run_to(0, &format!("01-{day} 23:20:00"), &[]);
@@ -75,6 +79,20 @@ fn a_certificate_of_an_authority_that_is_not_known_needs_a_ca_file() {
     desk.configure_at(&url, &[("us_house", &["http.ca_file: ca.pem"])]);
     let accepted = ends(desk.command_now(&[]), 0);
     assert!(accepted.stdout.contains("number of records unknown, reported"), "{}", accepted.stdout);
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_told_without_its_password() {
+    let world = World::new(Kind::Sqlite);
+    let desk = ServiceDesk::new(&world, &["retry: {max_attempts: 1}"]);
+    desk.configure_at("http://service.invalid", &[("us_house", &["retry: {max_attempts: 1}"])]);
+    let (_taken, address) = nobody();
+    let mut command = desk.command("01-16 00:20:00", &["-v"]);
+    command.env("http_proxy", format!("http://user:proxy-password@{address}"));
+    let done = ends(command, 1);
+    let words = "cannot connect to service.invalid:80: connection refused (the environment names a proxy)";
+    assert!(done.stdout.contains(words), "{}", done.stdout);
+    assert!(!format!("{done:?}").contains("proxy-password"), "{done:?}");
 }
 
 /// The stand-in is its own proxy: it answers whatever host is asked for.
