@@ -99,7 +99,7 @@ on_both_databases! {
             assert!(lifted.stdout.contains("2 windows behind"), "{}", lifted.stdout);
             assert_eq!(desk.service.triggers(), 2, "one job for both");
             assert_eq!(desk.frontier("us_house"), format!("2026-01-{day}T06:00"));
-            desk.run_to(0, &format!("01-{} 23:20:00", day), &[]);
+            desk.run_to(0, &format!("01-{day} 23:20:00"), &[]);
         }
     }
 
@@ -218,7 +218,10 @@ fn who_is_sent_elsewhere_does_not_go_and_takes_no_key_there() {
     let address = format!("{}/etl/trigger?token=in-the-query", elsewhere.url()).leak();
     desk.service.next([Answer::Redirect(address)]);
     let done: Done = desk.run_to(1, "01-16 00:20:00", &[]);
-    let words = format!("answers 307: Temporary Redirect, and points to {}/etl/trigger; redirects are not followed, correct the address", elsewhere.url());
+    let words = format!(
+        "answers 307: Temporary Redirect, and points to {}/etl/trigger; redirects are not followed, correct the address",
+        elsewhere.url()
+    );
     assert!(done.stdout.contains(&words), "{}", done.stdout);
     assert_eq!((desk.service.triggers(), elsewhere.connections()), (1, 0));
 }

@@ -4,7 +4,7 @@ use crate::database_away::{Server, spooled};
 use crate::on_both_databases;
 use crate::service_desk::ServiceDesk;
 use crate::support::service::{Answer, Course, count};
-use crate::support::world::{Running, kill};
+use crate::support::world::{Running, is_alive, kill};
 use crate::support::{Kind, World, until};
 
 /// A job can be stopped at the service.
@@ -171,13 +171,42 @@ on_both_databases! {
         followed_further(&desk, &id, "lost");
     }
 
+    fn the_job_of_an_orchestrator_whose_guard_was_killed_is_followed_by_the_next_run(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        let (running, id) = under_way(&desk);
+        let orchestrator = running.orchestrator();
+        running.signal("KILL");
+        assert_eq!(running.wait().code, 137);
+        until("the orchestrator has seen it", || !is_alive(orchestrator));
+        followed_further(&desk, &id, "interrupted");
+    }
+
+    fn a_job_that_cannot_be_cancelled_at_the_service_is_followed_once_its_source_is_released(world: &World) {
+        let desk = ServiceDesk::new(world, &[]);
+        let (running, id) = under_way(&desk);
+        let job = world.value("SELECT id FROM etl_jobs");
+        desk.run_to(0, "01-16 00:20:10", &["cancel", &job, "--reason", "too slow"]);
+        let done = running.wait();
+        assert_eq!(done.code, 0, "{done:?}");
+        let said = world.sql("SELECT tail FROM etl_attempts").join("\n");
+        let words = format!("stopped; the service may still be at its job {id}, which is followed further when its source is collected next");
+        assert!(said.ends_with(&words), "{said}");
+        let polls = desk.service.polls();
+        desk.run_to(0, "01-16 00:25:00", &[]);
+        assert_eq!((desk.service.triggers(), desk.service.polls()), (1, polls));
+        desk.run_to(0, "01-16 00:26:00", &["retry", "us_house", "--reason", "it may take its time"]);
+        followed_further(&desk, &id, "interrupted");
+    }
+
     fn a_collection_that_is_cancelled_is_cancelled_at_the_service_and_left_alone(world: &World) {
         let desk = ServiceDesk::new(world, &[CANCEL]);
         let (running, _) = under_way(&desk);
         let job = world.value("SELECT id FROM etl_jobs");
         let order = desk.run_to(0, "01-16 00:20:10", &["cancel", &job[..8], "--reason", "the site asked us to"]);
+        assert!(order.stdout.starts_with(&format!("cancel: source:us_house: job {} is cancelled; ", &job[..8])), "{}", order.stdout);
         let done = running.wait();
-        assert!(done.stdout.contains("the site asked us to"), "{}", done.stdout);
+        assert_eq!(done.code, 0, "{done:?}");
+        assert!(done.stdout.contains("Not run: 1\n") && done.stdout.contains(": the site asked us to"), "{}", done.stdout);
         assert_eq!((desk.service.triggers(), desk.service.cancels()), (1, 1));
         assert_eq!(world.jobs(), ["source:us_house|cancelled"]);
         let polls = desk.service.polls();
@@ -203,6 +232,25 @@ fn followed_further(desk: &ServiceDesk<'_>, id: &str, before: &str) {
     assert_eq!(desk.service.triggers(), 1);
     assert_eq!(desk.outcomes(), [format!("source:us_house|1|{before}"), "source:us_house|1|succeeded".to_owned()]);
     nothing_is_left_open(desk);
+}
+
+#[test]
+fn what_was_triggered_while_the_database_went_away_is_not_triggered_again() {
+    let world = World::new(Kind::Postgres);
+    let server = Server::of(&world);
+    let desk = ServiceDesk::new(&world, &[]);
+    desk.service.next([Answer::Late]);
+    let running = desk.spawn("01-16 00:20:00", &[]);
+    until("the service has a job", || desk.service.jobs().len() == 1);
+    server.shut();
+    desk.service.release();
+    let done = running.wait();
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stdout.contains("the next run records the end of 1 job from the spool"), "{done:?}");
+    server.reopen();
+    desk.run_to(0, "01-16 00:35:00", &[]);
+    assert_eq!(desk.service.triggers(), 1);
+    nothing_is_left_open(&desk);
 }
 
 #[test]

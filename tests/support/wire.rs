@@ -91,7 +91,8 @@ impl Certificates {
     pub(crate) fn serve(&self) -> u16 {
         let config = self.server.clone();
         serve(move |_, connection| {
-            let mut connection = StreamOwned::new(ServerConnection::new(config.clone()).expect("a configuration that can be used"), connection);
+            let mut connection =
+                StreamOwned::new(ServerConnection::new(config.clone()).expect("a configuration that can be used"), connection);
             match hear(&mut connection) {
                 heard if heard.starts_with("POST") => say(&mut connection, r#"{"job_id": "7"}"#),
                 heard if heard.starts_with("GET") => say(&mut connection, r#"{"status": "completed"}"#),
