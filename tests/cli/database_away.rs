@@ -13,28 +13,28 @@ fn etl_that_waits(world: &World) {
 }
 
 /// The world's database on its server, seen from another one.
-struct Server<'a> {
+pub(crate) struct Server<'a> {
     world: &'a World,
     name: String,
 }
 
 impl<'a> Server<'a> {
-    fn of(world: &'a World) -> Self {
+    pub(crate) fn of(world: &'a World) -> Self {
         Self { world, name: world.value("SELECT current_database()") }
     }
 
     /// Ends all connections; new ones are let in at once.
-    fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         self.sql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", self.name));
     }
 
     /// Ends all connections and refuses new ones, as a server does that is being restarted.
-    fn shut(&self) {
+    pub(crate) fn shut(&self) {
         self.sql(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", self.name));
         self.terminate();
     }
 
-    fn reopen(&self) {
+    pub(crate) fn reopen(&self) {
         self.sql(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name));
     }
 
@@ -53,7 +53,7 @@ fn run_into_an_outage(world: &World, server: &Server) -> Running {
     running
 }
 
-fn spooled(world: &World) -> Vec<std::path::PathBuf> {
+pub(crate) fn spooled(world: &World) -> Vec<std::path::PathBuf> {
     let files = fs::read_dir(world.path("var/spool")).expect("a directory").map(|file| file.expect("a file").path());
     files.filter(|file| file.extension().is_some_and(|extension| extension == "json")).collect()
 }

@@ -1,20 +1,14 @@
 //! Connections: refused, broken, distrusted, and by a proxy.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
+use std::io::Write;
 use std::time::Duration;
 
 use etl_orch::execute::{End, Ended};
 use etl_orch::plan::outcome::Fault;
 use etl_orch::plan::source::HttpSpec;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::http::{Rig, spec};
+use crate::wire::{Certificates, hear, nobody, say, serve};
 
 fn reported(ended: Ended) -> (String, Fault) {
     match ended.end {
@@ -23,49 +17,10 @@ fn reported(ended: Ended) -> (String, Fault) {
     }
 }
 
-/// A server that hands each connection, with its number, to this; its port.
-fn serve(mut each: impl FnMut(usize, TcpStream) + Send + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for (number, connection) in listener.incoming().enumerate() {
-            each(number, connection.unwrap());
-        }
-    });
-    port
-}
-
-/// Reads a request, its short body included.
-fn hear(connection: &mut impl Read) -> String {
-    let mut heard = String::new();
-    let mut bytes = [0; 4096];
-    while heard.split_once("\r\n\r\n").is_none_or(|(head, body)| body.len() < length_in(head)) {
-        match connection.read(&mut bytes) {
-            Ok(0) | Err(_) => break,
-            Ok(length) => heard.push_str(&String::from_utf8_lossy(&bytes[..length])),
-        }
-    }
-    heard
-}
-
-fn length_in(head: &str) -> usize {
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned));
-    length.map_or(0, |length| length.trim().parse().unwrap())
-}
-
-fn say(connection: &mut impl Write, json: &str) {
-    let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{json}", json.len());
-    connection.write_all(text.as_bytes()).unwrap();
-    connection.flush().unwrap();
-}
-
 #[tokio::test]
 async fn a_service_that_is_not_there_was_not_asked() {
     let rig = Rig::new();
-    // Nobody else gets the port while this holds it, and it takes no connections.
-    let taken = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
-    rustix::net::bind(&taken, &std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = std::net::SocketAddr::try_from(rustix::net::getsockname(&taken).unwrap()).unwrap();
+    let (_taken, address) = nobody();
     let (why, fault) = reported(rig.run(rig.call_of(spec(&format!("http://{address}")))).await);
     assert_eq!(fault, Fault::Transient);
     assert!(why.starts_with(&format!("cannot connect to {address}: connection refused")), "{why}");
@@ -141,46 +96,6 @@ async fn looks_that_break_are_repeated() {
     let ended = rig.run(rig.call_of(spec(&format!("http://127.0.0.1:{port}")))).await;
     assert_eq!(ended.end, End::Completed, "{}", ended.tail);
     assert_eq!(ended.tail.matches("/etl/status/7 has no answer").count(), 3, "{}", ended.tail);
-}
-
-/// A certificate for 127.0.0.1, and the authority that signed it.
-struct Certificates {
-    authority: PathBuf,
-    server: Arc<ServerConfig>,
-}
-
-impl Certificates {
-    fn new(dir: &Path, name: &str) -> Self {
-        let script = r#"set -e
-            openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -subj "/CN=Authority of the test" -days 2
-            openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out request.pem -subj /CN=service
-            echo "subjectAltName=$NAME" > extensions
-            openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out server.pem"#;
-        let made = Command::new("sh").args(["-c", script]).env("NAME", name).current_dir(dir).output().unwrap();
-        assert!(made.status.success(), "is openssl installed? {}", String::from_utf8_lossy(&made.stderr));
-        let chain = vec![CertificateDer::from_pem_file(dir.join("server.pem")).unwrap()];
-        let key = PrivateKeyDer::from_pem_file(dir.join("key.pem")).unwrap();
-        let server = ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
-        Self { authority: dir.join("ca.pem"), server: Arc::new(server) }
-    }
-
-    /// A service that does one job at once.
-    fn serve(&self) -> u16 {
-        let config = self.server.clone();
-        serve(move |_, connection| {
-            let mut connection = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), connection);
-            match hear(&mut connection) {
-                heard if heard.starts_with("POST") => say(&mut connection, r#"{"job_id": "7"}"#),
-                heard if heard.starts_with("GET") => say(&mut connection, r#"{"status": "completed"}"#),
-                _ => {}
-            }
-        })
-    }
 }
 
 #[tokio::test]

@@ -16,3 +16,5 @@ mod output;
 mod service;
 mod starting;
 mod whole_process;
+#[path = "../support/wire.rs"]
+mod wire;

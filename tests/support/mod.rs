@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod postgres;
 pub(crate) mod service;
+pub(crate) mod wire;
 pub(crate) mod world;
 
 pub(crate) use world::{Kind, WAITS, World, etl, etl_with_row, insert_report, until};

@@ -47,6 +47,8 @@ pub(crate) enum Course {
     Completes { running: u32 },
     /// The same, and nothing was found.
     CompletesEmpty,
+    /// `completed` at the first look, with this message.
+    Says(String),
     /// `running` once, then `error` for the Senate and `failed` for all others, with this message.
     Fails(String),
     /// `running`, until somebody says otherwise.
@@ -351,7 +353,7 @@ async fn trigger(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     if !problems.is_empty() {
         return detail(422, Value::Array(problems));
     }
-    if !["house", "senate", "quiver", "eu_parliament", "california"].contains(&source.as_str()) {
+    if !["house", "senate", "quiverquant", "eu_parliament", "california"].contains(&source.as_str()) {
         return detail(400, json!(format!("Unknown source: {source}")));
     }
     let id = uuid::Uuid::new_v4().to_string();
@@ -384,6 +386,7 @@ impl Job {
         let (status, message, progress, total) = match &self.course {
             Course::Completes { running: times } if is_done(*times) => ("completed", completed(&self.source, false), None, None),
             Course::CompletesEmpty if self.looks > 1 => ("completed", completed(&self.source, true), None, None),
+            Course::Says(what) => ("completed", what.clone(), None, None),
             Course::Completes { .. } if self.looks == 1 => ("queued", "Job queued".to_owned(), None, None),
             Course::Completes { running: times } => running(self.looks - 1, *times),
             Course::Fails(why) if self.looks > 1 => {

@@ -274,10 +274,10 @@ impl Conversation<'_> {
     async fn close(&mut self, over: Over) -> (End, Option<String>) {
         match over {
             Over::Ended { end, open } => (end, open),
-            Over::Interrupted(Interrupt::StoppedAtOnce) => (End::Stopped, self.job.clone()),
+            Over::Interrupted(Interrupt::StoppedAtOnce) => self.stopped(false),
             Over::Interrupted(Interrupt::Stopped) => {
                 let is_cancelled = self.cancel().await;
-                (End::Stopped, self.job.clone().filter(|_| !is_cancelled))
+                self.stopped(is_cancelled)
             }
             Over::Interrupted(Interrupt::TimeUp) => {
                 let is_cancelled = self.cancel().await;
@@ -294,6 +294,18 @@ impl Conversation<'_> {
                 (End::TimedOut, None)
             }
         }
+    }
+
+    fn stopped(&mut self, is_cancelled: bool) -> (End, Option<String>) {
+        let open = self.job.clone().filter(|_| !is_cancelled);
+        match (&self.job, &open) {
+            (Some(_), Some(job)) => self.journal.tell(&format!(
+                "stopped; the service may still be at its job {job}, which is followed further when its source is collected next"
+            )),
+            (Some(job), None) => self.journal.tell(&format!("stopped; the job {job} was cancelled")),
+            (None, _) => {}
+        }
+        (End::Stopped, open)
     }
 
     /// Has the job cancelled, where that is possible. Whether it is.
