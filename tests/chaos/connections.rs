@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 
 use crate::convergence::converges;
-use crate::processes::nothing_is_alive_of;
+use crate::scene::Scene;
 use crate::seed::{Random, each};
 use crate::server;
 use crate::support::Kind;
@@ -31,18 +31,7 @@ fn all_connections_end_again_and_again() {
                 converges(scene);
                 scene.more_work(2);
             }
-            let mut invocation = scene.start(&[]);
-            sleep(scene.random.moment());
-            while invocation.is_running() && scene.tally.faults < TERMINATIONS {
-                let ended: u64 = scene.sql(TERMINATE)[0].parse().expect("a count");
-                scene.tally.faults += u64::from(ended > 0);
-                sleep(scene.random.millis(1..400));
-            }
-            let tag = invocation.tag().to_owned();
-            let done = invocation.wait();
-            assert!(matches!(done.code, 0 | 1), "{done:?}");
-            scene.note(&done);
-            nothing_is_alive_of(&tag);
+            scene.run_amid(TERMINATIONS, terminate);
         }
         converges(scene);
     });
@@ -57,11 +46,7 @@ fn the_server_crashes() {
             let invocation = scene.start(&[]);
             sleep(scene.random.moment());
             server::crash(scene);
-            let tag = invocation.tag().to_owned();
-            let done = invocation.wait();
-            assert!(matches!(done.code, 0 | 1), "{done:?}");
-            scene.note(&done);
-            nothing_is_alive_of(&tag);
+            scene.ends_by_itself(invocation);
         }
         converges(scene);
     });
@@ -98,6 +83,13 @@ fn somebody_else_writes_to_the_file() {
         }
         converges(scene);
     });
+}
+
+/// Ends all connections, and waits a moment.
+fn terminate(scene: &mut Scene) {
+    let ended: u64 = scene.sql(TERMINATE)[0].parse().expect("a count");
+    scene.tally.faults += u64::from(ended > 0);
+    sleep(scene.random.millis(1..400));
 }
 
 /// Keeps the right to write for so long.

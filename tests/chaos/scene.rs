@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
 use std::time::Duration;
 
 use crate::invocation::Invocation;
-use crate::processes::etls_of;
+use crate::processes::{etls_of, nothing_is_alive_of};
 use crate::room::Room;
 use crate::seed::Random;
 use crate::support::world::Done;
@@ -93,7 +94,6 @@ pub(crate) struct Tally {
     pub(crate) runs_to_converge: u64,
     /// Jobs that were lost.
     pub(crate) lost: u64,
-    /// Processes that outlived a run which was on record as over: a defect that is known.
     /// Reports that were made.
     pub(crate) reports: u64,
     /// The longest that something of an ETL was alive after a process of etl-orch was killed.
@@ -238,6 +238,25 @@ impl Scene {
         let done = self.start(args).wait();
         self.note(&done);
         done
+    }
+
+    /// Runs the binary, and does harm at some moment and again and again while it runs, until there were so many faults.
+    pub(crate) fn run_amid(&mut self, faults: u64, mut harm: impl FnMut(&mut Self)) {
+        let mut invocation = self.start(&[]);
+        sleep(self.random.moment());
+        while invocation.is_running() && self.tally.faults < faults {
+            harm(self);
+        }
+        self.ends_by_itself(invocation);
+    }
+
+    /// Waits for the end of an invocation that nobody has killed or stopped.
+    pub(crate) fn ends_by_itself(&mut self, invocation: Invocation) {
+        let tag = invocation.tag().to_owned();
+        let done = invocation.wait();
+        assert!(matches!(done.code, 0 | 1), "{done:?}");
+        self.note(&done);
+        nothing_is_alive_of(&tag);
     }
 
     /// Keeps what an invocation said, for who wants to know what happened.
