@@ -58,35 +58,40 @@ fn somebody_else_writes_to_the_file() {
     each(concat!(module_path!(), "::somebody_else_writes_to_the_file"), Kind::Sqlite, |scene| {
         for _ in 0..3 {
             scene.more_work(1);
-            let mut random = Random::new(scene.random.within(0..u64::MAX));
-            let over = AtomicBool::new(false);
-            let mut faults = 0;
-            let done = thread::scope(|threads| {
-                let (world, over) = (scene.world().path(""), &over);
-                let invocation = scene.start(&["--format", "json"]);
-                let writer = threads.spawn(move || {
-                    let mut spans = 0;
-                    while !over.load(Ordering::Relaxed) {
-                        write_lock(&world, random.within(5..400));
-                        sleep(random.millis(0..200));
-                        spans += 1;
-                    }
-                    spans
-                });
-                let done = invocation.wait();
-                over.store(true, Ordering::Relaxed);
-                faults = writer.join().expect("the writer");
-                done
-            });
-            scene.tally.faults += faults;
-            assert_eq!(done.code, 0, "no writer kept the file for long: {done:?}");
+            run_beside_a_writer(scene);
         }
         converges(scene);
     });
 }
 
+/// A run while somebody else writes for spans, and is idle for others.
+pub(crate) fn run_beside_a_writer(scene: &mut Scene) {
+    let mut random = Random::new(scene.random.within(0..u64::MAX));
+    let over = AtomicBool::new(false);
+    let mut faults = 0;
+    let done = thread::scope(|threads| {
+        let (world, over) = (scene.world().path(""), &over);
+        let invocation = scene.start(&["--format", "json"]);
+        let writer = threads.spawn(move || {
+            let mut spans = 0;
+            while !over.load(Ordering::Relaxed) {
+                write_lock(&world, random.within(5..400));
+                sleep(random.millis(0..200));
+                spans += 1;
+            }
+            spans
+        });
+        let done = invocation.wait();
+        over.store(true, Ordering::Relaxed);
+        faults = writer.join().expect("the writer");
+        done
+    });
+    scene.tally.faults += faults;
+    assert_eq!(done.code, 0, "no writer kept the file for long: {done:?}");
+}
+
 /// Ends all connections, and waits a moment.
-fn terminate(scene: &mut Scene) {
+pub(crate) fn terminate(scene: &mut Scene) {
     let ended: u64 = scene.sql(TERMINATE)[0].parse().expect("a count");
     scene.tally.faults += u64::from(ended > 0);
     sleep(scene.random.millis(1..400));
