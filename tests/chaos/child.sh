@@ -21,10 +21,11 @@ lock() {
 
 exec 9>>"locks/$file"
 lock 9
-# A daemon has left its attempt, but must not be there in the next run.
+# A daemon has left its attempt, but must not be there in the next run. Of runs that are together one may leave it while
+# another collects what comes next.
 for daemon in daemons/"$file".*; do
-    case $daemon in
-        *'.*' | *".$run") ;;
+    case $daemon$CHAOS_TOGETHER in
+        *'.*' | *".$run" | *.yes) ;;
         *) lock "$daemon" rm "$daemon" ;;
     esac
 done

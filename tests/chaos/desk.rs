@@ -45,7 +45,7 @@ const CONFIG: &str = r#"sources:
       timeout: 1m
   us_senate: {every: 1h, start: 2026-01-16, <command>}
   quiver: {every: 1h, start: 2026-01-16, <command>}
-  california: {every: 3h, start: 2026-01-16, catch_up: each, max_windows: 5, <command>}
+  california: {every: 3h, start: 2026-01-16, catch_up: each, max_windows: 8, <command>}
 "#;
 
 const COMMAND: &str = r#"command: [sh, collect.sh, "{source}", "{window_start}", "{window_end}"], timeout: 1m, grace: 200ms"#;
