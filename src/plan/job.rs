@@ -234,7 +234,7 @@ pub enum Claimed {
         /// What the gap's runs have come to.
         memory: Memory,
     },
-    /// The report exists by now, or the windows were collected; the job is recorded as skipped.
+    /// The report exists by now, or the windows were collected, the first of them at least; the job is recorded as skipped.
     AlreadyDone,
     /// Another job of the same gap is running; the job is recorded as skipped.
     Elsewhere {

@@ -182,9 +182,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// queued -> running, with attempt 1, if the report is still missing (not asked when the job is forced), nobody else runs
     /// the gap, and neither an order nor a newer failure of the gap forbids it; otherwise queued -> skipped. With the pool full
-    /// the job stays queued. For windows: if one of the queue within them is not collected and the source is not paused, which is
+    /// the job stays queued. For windows: if the first of them is in the queue, not collected, and the source is not paused, which is
     /// told before anything else; a newer failure does not forbid what an operator asked for. The windows that are not collected
-    /// are the job's from then on, and no longer asked for.
+    /// are the job's from then on.
     async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed>;
 
     /// Records an attempt after the first.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 
 use crate::convergence::converges;
-use crate::processes::nothing_is_alive_of;
+use crate::scene::Scene;
 use crate::seed::{Random, each};
 use crate::server;
 use crate::support::Kind;
@@ -31,18 +31,7 @@ fn all_connections_end_again_and_again() {
                 converges(scene);
                 scene.more_work(2);
             }
-            let mut invocation = scene.start(&[]);
-            sleep(scene.random.moment());
-            while invocation.is_running() && scene.tally.faults < TERMINATIONS {
-                let ended: u64 = scene.sql(TERMINATE)[0].parse().expect("a count");
-                scene.tally.faults += u64::from(ended > 0);
-                sleep(scene.random.millis(1..400));
-            }
-            let tag = invocation.tag().to_owned();
-            let done = invocation.wait();
-            assert!(matches!(done.code, 0 | 1), "{done:?}");
-            scene.note(&done);
-            nothing_is_alive_of(&tag);
+            scene.run_amid(TERMINATIONS, terminate);
         }
         converges(scene);
     });
@@ -57,11 +46,7 @@ fn the_server_crashes() {
             let invocation = scene.start(&[]);
             sleep(scene.random.moment());
             server::crash(scene);
-            let tag = invocation.tag().to_owned();
-            let done = invocation.wait();
-            assert!(matches!(done.code, 0 | 1), "{done:?}");
-            scene.note(&done);
-            nothing_is_alive_of(&tag);
+            scene.ends_by_itself(invocation);
         }
         converges(scene);
     });
@@ -73,31 +58,43 @@ fn somebody_else_writes_to_the_file() {
     each(concat!(module_path!(), "::somebody_else_writes_to_the_file"), Kind::Sqlite, |scene| {
         for _ in 0..3 {
             scene.more_work(1);
-            let mut random = Random::new(scene.random.within(0..u64::MAX));
-            let over = AtomicBool::new(false);
-            let mut faults = 0;
-            let done = thread::scope(|threads| {
-                let (world, over) = (scene.world().path(""), &over);
-                let invocation = scene.start(&["--format", "json"]);
-                let writer = threads.spawn(move || {
-                    let mut spans = 0;
-                    while !over.load(Ordering::Relaxed) {
-                        write_lock(&world, random.within(5..400));
-                        sleep(random.millis(0..200));
-                        spans += 1;
-                    }
-                    spans
-                });
-                let done = invocation.wait();
-                over.store(true, Ordering::Relaxed);
-                faults = writer.join().expect("the writer");
-                done
-            });
-            scene.tally.faults += faults;
-            assert_eq!(done.code, 0, "no writer kept the file for long: {done:?}");
+            run_beside_a_writer(scene);
         }
         converges(scene);
     });
+}
+
+/// A run while somebody else writes for spans, and is idle for others.
+pub(crate) fn run_beside_a_writer(scene: &mut Scene) {
+    let mut random = Random::new(scene.random.within(0..u64::MAX));
+    let over = AtomicBool::new(false);
+    let mut faults = 0;
+    let done = thread::scope(|threads| {
+        let (world, over) = (scene.world().path(""), &over);
+        let invocation = scene.start(&["--format", "json"]);
+        let writer = threads.spawn(move || {
+            let mut spans = 0;
+            while !over.load(Ordering::Relaxed) {
+                write_lock(&world, random.within(5..400));
+                sleep(random.millis(0..200));
+                spans += 1;
+            }
+            spans
+        });
+        let done = invocation.wait();
+        over.store(true, Ordering::Relaxed);
+        faults = writer.join().expect("the writer");
+        done
+    });
+    scene.tally.faults += faults;
+    assert_eq!(done.code, 0, "no writer kept the file for long: {done:?}");
+}
+
+/// Ends all connections, and waits a moment.
+pub(crate) fn terminate(scene: &mut Scene) {
+    let ended: u64 = scene.sql(TERMINATE)[0].parse().expect("a count");
+    scene.tally.faults += u64::from(ended > 0);
+    sleep(scene.random.millis(1..400));
 }
 
 /// Keeps the right to write for so long.

@@ -3,7 +3,6 @@
 use std::thread::sleep;
 
 use crate::convergence::converges;
-use crate::processes::nothing_is_alive_of;
 use crate::room::Room;
 use crate::scene::Scene;
 use crate::seed::each;
@@ -54,20 +53,13 @@ fn again_and_again(scene: &mut Scene, breaks: &str, mends: &str) {
         if scene.missing() == 0 {
             scene.more_work(1);
         }
-        let mut invocation = scene.start(&[]);
-        sleep(scene.random.moment());
-        while invocation.is_running() && scene.tally.faults < FAULTS {
+        scene.run_amid(FAULTS, |scene| {
             scene.shell(breaks);
             scene.tally.faults += 1;
             sleep(scene.random.millis(1..300));
             scene.shell(mends);
             sleep(scene.random.millis(1..300));
-        }
-        let tag = invocation.tag().to_owned();
-        let done = invocation.wait();
-        assert!(matches!(done.code, 0 | 1), "{done:?}");
-        scene.note(&done);
-        nothing_is_alive_of(&tag);
+        });
     }
     converges(scene);
 }

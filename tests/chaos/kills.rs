@@ -77,6 +77,7 @@ pub(crate) fn kill_guard(scene: &mut Scene, mut invocation: Invocation) {
 fn after_one_was_killed(scene: &mut Scene, invocation: Invocation, killed: bool) {
     if killed {
         scene.tally.kills += 1;
+        scene.tally.cuts += 1;
         let took = invocation.etls_are_gone_soon();
         scene.tally.slowest_end = scene.tally.slowest_end.max(took);
     }
@@ -88,6 +89,7 @@ fn after_one_was_killed(scene: &mut Scene, invocation: Invocation, killed: bool)
 /// at once.
 pub(crate) fn kill_both(scene: &mut Scene, mut invocation: Invocation) {
     let orchestrator = invocation.orchestrator();
+    let before = scene.tally.kills;
     let guard_first = scene.random.once_in(2);
     if guard_first {
         scene.tally.kills += u64::from(invocation.signal("KILL"));
@@ -96,6 +98,7 @@ pub(crate) fn kill_both(scene: &mut Scene, mut invocation: Invocation) {
     if !guard_first {
         scene.tally.kills += u64::from(invocation.signal("KILL"));
     }
+    scene.tally.cuts += u64::from(scene.tally.kills > before);
     let done = invocation.wait();
     scene.note(&done);
 }

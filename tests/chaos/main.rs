@@ -40,6 +40,8 @@ macro_rules! chaos {
 }
 
 mod convergence;
+mod desk;
+mod frontiers;
 mod invariants;
 mod invocation;
 mod marks;
@@ -50,6 +52,7 @@ mod seed;
 mod server;
 
 mod clock;
+mod collecting;
 mod connections;
 mod daemons;
 mod disk;

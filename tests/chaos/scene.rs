@@ -5,10 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
 use std::time::Duration;
 
+use crate::desk::Desk;
 use crate::invocation::Invocation;
-use crate::processes::etls_of;
+use crate::processes::{etls_of, nothing_is_alive_of};
 use crate::room::Room;
 use crate::seed::Random;
 use crate::support::world::Done;
@@ -16,6 +18,9 @@ use crate::support::{Kind, World};
 
 /// The ETLs' script.
 const SCRIPT: &str = include_str!("etl.sh");
+
+/// What it and the collectors' script have in common.
+const CHILD: &str = include_str!("child.sh");
 
 /// The banks: key and id.
 const BANKS: [(&str, i64); 10] = [
@@ -66,6 +71,8 @@ pub(crate) struct Scene {
     world: World,
     /// Where it mounts file systems that nobody else sees.
     pub(crate) room: Option<Room>,
+    /// Its sources, and the time in which they are collected.
+    pub(crate) desk: Option<Desk>,
     /// What the faults are drawn from.
     pub(crate) random: Random,
     /// What happened so far.
@@ -85,6 +92,8 @@ pub(crate) struct Tally {
     pub(crate) kills: u64,
     /// Runs that were told to stop, and did.
     pub(crate) stops: u64,
+    /// Runs that were killed, or stopped at once: what they had just asked of somebody may be on record nowhere.
+    pub(crate) cuts: u64,
     /// Other faults: connections ended, disks filled.
     pub(crate) faults: u64,
     /// Runs that ended with 1: what they could not do, a later one did.
@@ -93,7 +102,6 @@ pub(crate) struct Tally {
     pub(crate) runs_to_converge: u64,
     /// Jobs that were lost.
     pub(crate) lost: u64,
-    /// Processes that outlived a run which was on record as over: a defect that is known.
     /// Reports that were made.
     pub(crate) reports: u64,
     /// The longest that something of an ETL was alive after a process of etl-orch was killed.
@@ -102,10 +110,10 @@ pub(crate) struct Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kills, stops, faults, failed_runs, runs_to_converge, lost, reports, slowest_end } = self;
+        let Self { kills, stops, cuts, faults, failed_runs, runs_to_converge, lost, reports, slowest_end } = self;
         write!(
             f,
-            "{kills} kills, {stops} stops, {faults} other faults, {failed_runs} failed runs, {lost} jobs lost, {runs_to_converge} runs to converge, "
+            "{kills} kills, {stops} stops, {cuts} runs cut off, {faults} other faults, {failed_runs} failed runs, {lost} jobs lost, {runs_to_converge} runs to converge, "
         )?;
         write!(f, "{reports} reports, slowest end {} ms", slowest_end.as_millis())
     }
@@ -141,6 +149,7 @@ impl Scene {
         world.institutions(&banks.concat());
         world.write("etl-orch.yaml", &format!("database: {{url: \"{}\"}}\n{CONFIG}", world.url()));
         world.write("etl.sh", SCRIPT);
+        world.write("child.sh", CHILD);
         world.write("sql.sh", &world.sql_function());
         world.write("marks", "");
         for directory in ["locks", "daemons", "reports", "state", "var"] {
@@ -150,6 +159,7 @@ impl Scene {
         Self {
             world,
             room: None,
+            desk: None,
             random: Random::new(seed),
             tally: Tally::default(),
             server_crashed: false,
@@ -158,6 +168,12 @@ impl Scene {
             invocations: 0,
             quarters: 0,
         }
+    }
+
+    /// Has our own tables made, so that they can be looked at whatever becomes of the first run.
+    pub(crate) fn make_tables(&mut self) {
+        let done = self.run(&["init"]);
+        assert_eq!(done.code, 0, "{done:?}");
     }
 
     /// Data for so many further quarters: twenty gaps each.
@@ -226,7 +242,8 @@ impl Scene {
     pub(crate) fn start_with(&mut self, args: &[&str], variables: &[(&str, String)]) -> Invocation {
         self.invocations += 1;
         let mut command = self.world.command(args);
-        command.env("CHAOS_SEED", self.seed.to_string()).envs(variables.iter().map(|(name, value)| (name, value)));
+        command.env("CHAOS_SEED", self.seed.to_string()).envs(self.desk.iter().flat_map(Desk::clock));
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         if let Some(room) = &self.room {
             command = room.inside(&self.world.path(""), &command);
         }
@@ -238,6 +255,25 @@ impl Scene {
         let done = self.start(args).wait();
         self.note(&done);
         done
+    }
+
+    /// Runs the binary, and does harm at some moment and again and again while it runs, until there were so many faults.
+    pub(crate) fn run_amid(&mut self, faults: u64, mut harm: impl FnMut(&mut Self)) {
+        let mut invocation = self.start(&[]);
+        sleep(self.random.moment());
+        while invocation.is_running() && self.tally.faults < faults {
+            harm(self);
+        }
+        self.ends_by_itself(invocation);
+    }
+
+    /// Waits for the end of an invocation that nobody has killed or stopped.
+    pub(crate) fn ends_by_itself(&mut self, invocation: Invocation) {
+        let tag = invocation.tag().to_owned();
+        let done = invocation.wait();
+        assert!(matches!(done.code, 0 | 1), "{done:?}");
+        self.note(&done);
+        nothing_is_alive_of(&tag);
     }
 
     /// Keeps what an invocation said, for who wants to know what happened.

@@ -11,6 +11,7 @@ const STOPS: u64 = 8;
 
 chaos! {
     fn by_a_signal(scene: &mut Scene) {
+        scene.make_tables();
         scene.more_work(2);
         while scene.tally.stops < STOPS {
             if scene.missing() == 0 {
@@ -23,7 +24,8 @@ chaos! {
     }
 }
 
-fn stop_one(scene: &mut Scene) {
+/// Starts a run, and stops it at some moment.
+pub(crate) fn stop_one(scene: &mut Scene) {
     let mut invocation = scene.start(&[]);
     sleep(scene.random.moment());
     let (name, code) = scene.random.pick(&[("TERM", 143), ("INT", 130)]);
@@ -32,7 +34,7 @@ fn stop_one(scene: &mut Scene) {
     let at_once = scene.random.once_in(4);
     if at_once {
         sleep(scene.random.millis(0..50));
-        invocation.signal(name);
+        scene.tally.cuts += u64::from(invocation.signal(name));
     }
     let tag = invocation.tag().to_owned();
     let done = invocation.wait();

@@ -103,7 +103,7 @@ async fn a_stop_is_heeded_while_waiting_for_a_turn_or_as_asked() {
 }
 
 #[tokio::test]
-async fn a_job_that_takes_too_long_is_cancelled_or_left_alone() {
+async fn a_job_that_takes_too_long_is_cancelled_or_followed_once_more() {
     for can_cancel in [true, false] {
         let rig = Rig::new();
         rig.service.goes(Course::Stuck);
@@ -115,9 +115,20 @@ async fn a_job_that_takes_too_long_is_cancelled_or_left_alone() {
         call.spec.timeout = Duration::from_millis(50);
         call.spec.every = Duration::from_secs(3600);
         let ended = rig.run(call).await;
-        assert_eq!((ended.end, ended.open, rig.service.cancels()), (End::TimedOut, None, usize::from(can_cancel)));
-        let words = if can_cancel { "was cancelled" } else { "time is up; the service may still be at its job" };
+        assert_eq!((&ended.open, rig.service.cancels()), (&None, usize::from(can_cancel)));
+        let words = if can_cancel { "was cancelled" } else { "is given up, though the service may still be at it" };
         assert!(ended.tail.lines().last().unwrap().contains(words), "{}", ended.tail);
+        if can_cancel {
+            assert_eq!(ended.end, End::TimedOut);
+        } else {
+            assert!(matches!(ended.end, End::Reported { fault: Fault::Uncertain, .. }), "{:?}", ended.end);
+        }
+        let rig = Rig::new();
+        rig.service.goes(Course::Stuck);
+        let mut call = if can_cancel { rig.cancellable() } else { rig.call() };
+        call.spec.timeout = Duration::from_secs(1);
+        let ended = rig.run(call).await;
+        assert_eq!((ended.end, ended.open), (End::TimedOut, (!can_cancel).then(|| rig.job())));
     }
 }
 

@@ -110,7 +110,8 @@ async fn what_was_collected_meanwhile_is_not_claimed(fixture: Fixture) {
     assert_eq!(ask(&*store, HOUSE, half).await, Claimed::AlreadyDone, "a window is collected whole");
     let reasons = fixture.rows(&format!("SELECT DISTINCT error FROM {} WHERE state = 'skipped'", fixture.own("etl_jobs"))).await;
     assert_eq!(reasons, ["the windows were collected"]);
-    yes(ask(&*store, HOUSE, windows(0, 3)).await);
+    assert_eq!(ask(&*store, HOUSE, windows(0, 3)).await, Claimed::AlreadyDone, "nothing is collected twice for the sake of what is left");
+    yes(ask(&*store, HOUSE, window(2)).await);
 }
 
 async fn of_two_who_want_one_source_one_gets_it(fixture: Fixture) {

@@ -86,11 +86,17 @@ pub(crate) struct Seen {
     pub(crate) at: Instant,
 }
 
-#[derive(Debug)]
-struct Job {
+/// A job of the service.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    /// The body of its trigger.
+    pub(crate) asked: Value,
+    /// How often its state was asked for.
+    pub(crate) looks: u32,
+    /// Its place among all jobs.
+    number: usize,
     source: String,
     course: Course,
-    looks: u32,
 }
 
 struct Inner {
@@ -210,6 +216,13 @@ impl Service {
     /// Ids of the jobs that it knows.
     pub(crate) fn jobs(&self) -> Vec<String> {
         self.shared.lock().jobs.keys().cloned().collect()
+    }
+
+    /// The jobs that it knows with their ids, in the order of their triggers.
+    pub(crate) fn known(&self) -> Vec<(String, Job)> {
+        let mut jobs: Vec<_> = self.shared.lock().jobs.clone().into_iter().collect();
+        jobs.sort_by_key(|(_, job)| job.number);
+        jobs
     }
 
     /// Everything that was asked so far.
@@ -359,7 +372,9 @@ async fn trigger(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let id = uuid::Uuid::new_v4().to_string();
     let mut inner = shared.lock();
     let course = inner.course.clone();
-    inner.jobs.insert(id.clone(), Job { source: source.clone(), course, looks: 0 });
+    let number = inner.jobs.len();
+    let asked = Value::Object(body);
+    inner.jobs.insert(id.clone(), Job { asked, looks: 0, number, source: source.clone(), course });
     json_of(200, &json!({"job_id": id, "status": "started", "message": format!("ETL job started for {source}")}))
 }
 
@@ -379,12 +394,16 @@ async fn cancel(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Re
 }
 
 impl Job {
+    /// Whether it has told that it is complete.
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(self.course, Course::Completes { running } if self.looks > running + u32::from(running > 0))
+    }
+
     fn look(&mut self, id: &str) -> Value {
         self.looks += 1;
         let running = |done: u32, of: u32| ("running", format!("Processing {} disclosures", self.source), Some(done), Some(of));
-        let is_done = |running: u32| self.looks > running + u32::from(running > 0);
         let (status, message, progress, total) = match &self.course {
-            Course::Completes { running: times } if is_done(*times) => ("completed", completed(&self.source, false), None, None),
+            Course::Completes { .. } if self.is_complete() => ("completed", completed(&self.source, false), None, None),
             Course::CompletesEmpty if self.looks > 1 => ("completed", completed(&self.source, true), None, None),
             Course::Says(what) => ("completed", what.clone(), None, None),
             Course::Completes { .. } if self.looks == 1 => ("queued", "Job queued".to_owned(), None, None),

@@ -27,6 +27,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Waits that nobody asked for in seconds grow up to this.
 const LONGEST_GUESS: Duration = Duration::from_secs(300);
 
+/// For so long whoever listens may take to hear of a job's id.
+const LONGEST_HEARING: Duration = Duration::from_secs(10);
+
 /// How a call comes to its end.
 enum Over {
     /// By itself.
@@ -126,7 +129,7 @@ impl Conversation<'_> {
         let asked = self.ask(&request, Asked::Trigger).await?;
         match triggering::judge(asked, &request, &self.call.spec.job_id) {
             Ok((job, status)) => {
-                self.triggered(&job, status);
+                self.triggered(&job, status).await;
                 Ok(job)
             }
             Err(Refusal { why, fault }) => {
@@ -136,9 +139,9 @@ impl Conversation<'_> {
         }
     }
 
-    fn triggered(&mut self, job: &str, status: StatusCode) {
-        // The listener may have gone away; the job goes on.
-        let _ = self.said.try_send(Said::Triggered(job.to_owned()));
+    async fn triggered(&mut self, job: &str, status: StatusCode) {
+        // Who is to keep the id is waited for a little, unlike with lines. The listener may have gone away; the job goes on.
+        let _ = self.said.send_timeout(Said::Triggered(job.to_owned()), LONGEST_HEARING).await;
         self.journal.tell(&format!("triggered: job {job} (HTTP {})", status.as_u16()));
         self.job = Some(job.to_owned());
     }
@@ -208,7 +211,7 @@ impl Conversation<'_> {
                 Asked::Status => self.watch.during(sending).await?,
                 Asked::Trigger => match self.watch.see_through(sending).await {
                     Ok(asked) => asked,
-                    Err((interrupt, asked)) => return Err(self.broken_off(interrupt, asked, request)),
+                    Err((interrupt, asked)) => return Err(self.broken_off(interrupt, asked, request).await),
                 },
             };
             drop(turn);
@@ -232,10 +235,10 @@ impl Conversation<'_> {
     }
 
     /// The trigger was under way when something broke in.
-    fn broken_off(&mut self, interrupt: Interrupt, asked: Option<Result<Answer, Unanswered>>, request: &Request) -> Over {
+    async fn broken_off(&mut self, interrupt: Interrupt, asked: Option<Result<Answer, Unanswered>>, request: &Request) -> Over {
         let judged = asked.map(|asked| triggering::judge(asked, request, &self.call.spec.job_id));
         match judged {
-            Some(Ok((job, status))) => self.triggered(&job, status),
+            Some(Ok((job, status))) => self.triggered(&job, status).await,
             Some(Err(refusal)) => self.journal.tell(&refusal.why),
             None => {
                 let why = format!("{} had no answer yet; {PERHAPS}", request.shown());
@@ -286,12 +289,18 @@ impl Conversation<'_> {
                     self.journal.tell(why);
                     return (End::Reported { why: why.to_owned(), fault: Fault::Busy }, None);
                 };
-                self.journal.tell(&if is_cancelled {
-                    format!("time is up; the job {job} was cancelled")
+                if is_cancelled {
+                    self.journal.tell(&format!("time is up; the job {job} was cancelled"));
+                    (End::TimedOut, None)
+                } else if self.call.resume.as_ref() == Some(job) && self.answer.is_some() {
+                    // Twice is enough: what is stuck there must not keep the source from being collected for ever.
+                    let why = format!("time is up again; its job {job} is given up, though the service may still be at it");
+                    self.journal.tell(&why);
+                    (End::Reported { why, fault: Fault::Uncertain }, None)
                 } else {
-                    format!("time is up; the service may still be at its job {job}")
-                });
-                (End::TimedOut, None)
+                    self.journal.tell(&format!("time is up; the service may still be at its job {job}, which is followed further"));
+                    (End::TimedOut, Some(job.clone()))
+                }
             }
         }
     }

@@ -45,7 +45,9 @@ pub(super) fn judge(asked: Result<Answer, Unanswered>, request: &Request, pointe
     }
     let answers = format!("{} answers {}", request.shown(), answer.words());
     match answer.status {
-        StatusCode::GATEWAY_TIMEOUT => refuse(Fault::Uncertain, format!("{answers}; {PERHAPS}")),
+        StatusCode::GATEWAY_TIMEOUT | StatusCode::BAD_GATEWAY | StatusCode::REQUEST_TIMEOUT => {
+            refuse(Fault::Uncertain, format!("{answers}; {PERHAPS}"))
+        }
         status => refuse(fault_of(status), with_advice(answers, &answer)),
     }
 }

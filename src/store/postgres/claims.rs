@@ -88,8 +88,9 @@ impl Postgres {
                 taken: String::new(),
             },
             Wanted::Windows { .. } => Looked {
+                // Whoever collected the first of them meanwhile may have left others; this job would collect all again.
                 // Every parameter is to be used somewhere.
-                done: format!("$4 AND NOT EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {queued})"),
+                done: format!("$4 AND NOT EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {queued} AND q.window_start = $2)"),
                 insisted: format!(
                     "(j.forced OR EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {queued} AND q.requested_at IS NOT NULL AND q.job_id IS NULL))"
                 ),

@@ -96,7 +96,8 @@ impl Sqlite {
                     "j.forced OR EXISTS (SELECT 1 FROM disclosure_queue WHERE {} AND requested_at IS NOT NULL AND job_id IS NULL)",
                     sources::QUEUED
                 ),
-                format!("NOT EXISTS (SELECT 1 FROM disclosure_queue WHERE {})", sources::QUEUED),
+                // Whoever collected the first of them meanwhile may have left others; this job would collect all again.
+                format!("NOT EXISTS (SELECT 1 FROM disclosure_queue WHERE {} AND window_start = ?2)", sources::QUEUED),
                 "SELECT paused_at, paused_by, pause_reason FROM sources WHERE source = ?1",
             ),
         };
