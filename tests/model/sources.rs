@@ -249,7 +249,8 @@ impl World {
 
     /// No hole before the frontier; nothing was collected twice, or out of order, but what was asked for.
     fn holds(&self) -> Result<(), TestCaseError> {
-        let mut at = self.begin;
+        // Where a source has a `start:` it begins there, wherever another length of its windows would have had it begin.
+        let mut at = self.source.start.or(self.begin);
         let mut sorted: Vec<Window> = self.collected.iter().map(|(window, _)| *window).collect();
         sorted.sort();
         for window in sorted {
