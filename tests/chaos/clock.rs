@@ -4,7 +4,7 @@ use std::thread::sleep;
 
 use crate::convergence::converges;
 use crate::kills::{kill_both, kill_guard, kill_orchestrator};
-use crate::room::Room;
+use crate::room::{FOR_CLOCKS, Room};
 use crate::scene::Scene;
 use crate::support::clock::clock;
 
@@ -14,13 +14,10 @@ const STEPS: u64 = 10;
 /// Taken in turn: from years ago to years ahead, and what makes leases and waits end.
 const OFFSETS: [&str; 10] = ["+3d", "-11m", "-400d", "+1h", "+4000d", "-3d", "+11m", "+400d", "-1h", "-4000d"];
 
-/// The library leaves files behind when its process is killed. They go with the room.
-const FILES_OF_THE_LIBRARY: &str = "mount -t tmpfs tmpfs /dev/shm";
-
 chaos! {
     /// What a killed run has claimed is free again, whatever the clock said then and says now.
     fn steps_between_runs_of_which_some_are_killed(scene: &mut Scene) {
-        scene.room = Some(Room::with(&scene.world().path(""), FILES_OF_THE_LIBRARY));
+        scene.room = Some(Room::with(&scene.world().path(""), FOR_CLOCKS));
         scene.more_work(2);
         for _ in 0..STEPS {
             if scene.missing() == 0 {
@@ -42,7 +39,7 @@ chaos! {
 
     /// A run that lives is not taken for dead by another whose clock is ahead of it.
     fn differs_between_runs_at_the_same_time(scene: &mut Scene) {
-        scene.room = Some(Room::with(&scene.world().path(""), FILES_OF_THE_LIBRARY));
+        scene.room = Some(Room::with(&scene.world().path(""), FOR_CLOCKS));
         for _ in 0..2 {
             scene.more_work(1);
             let runs: Vec<_> = (0..3)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
-use crate::room::Room;
+use crate::room::{FOR_CLOCKS, Room};
 use crate::scene::Scene;
 use crate::support::clock::clock;
 use crate::support::service::{Course, KEY, Service};
@@ -50,9 +50,6 @@ const CONFIG: &str = r#"sources:
 
 const COMMAND: &str = r#"command: [sh, collect.sh, "{source}", "{window_start}", "{window_end}"], timeout: 1m, grace: 200ms"#;
 
-/// The library of the clock leaves files behind when its process is killed. They go with the room.
-const FILES_OF_THE_LIBRARY: &str = "mount -t tmpfs tmpfs /dev/shm";
-
 /// The sources of a scene.
 pub(crate) struct Desk {
     /// The service that collects one of them. All its jobs complete.
@@ -73,7 +70,7 @@ impl Desk {
         scene.world().also(&config);
         scene.world().write("collect.sh", COLLECT);
         scene.world().write("collected", "");
-        scene.room = Some(Room::with(&scene.world().path(""), FILES_OF_THE_LIBRARY));
+        scene.room = Some(Room::with(&scene.world().path(""), FOR_CLOCKS));
         scene.desk = Some(Self { service, hour: FIRST_HOUR, seen: BTreeMap::new() });
     }
 
