@@ -135,6 +135,8 @@ fn section(url: &str, id: &str, keys: &[&str]) -> String {
             format!("trigger: {{url: \"{url}/etl/trigger\", json: {{source: house, year: \"{{window_year}}\", limit: 100}}}}"),
             format!("status: {{url: \"{url}/etl/status/{{remote_id}}\", every: 10ms}}"),
             "rate: {requests: 1000, per: 1s}".to_owned(),
+            // Nothing takes that long; a defect shall not take an hour.
+            "timeout: 2m".to_owned(),
             "records: {pointer: /message, pattern: 'Completed: (\\d+) transactions'}".to_owned(),
         ],
     );

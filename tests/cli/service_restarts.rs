@@ -122,7 +122,7 @@ on_both_databases! {
     }
 
     fn a_stop_does_not_wait_for_a_service_that_is_busy(world: &World) {
-        let desk = ServiceDesk::new(world, &[]);
+        let desk = ServiceDesk::new(world, &["http.timeout: 1h"]);
         desk.service.next([Answer::Busy(Some("3000".to_owned()))]);
         let running = desk.spawn("01-16 00:20:00", &["-v"]);
         running.until_it_says("429: waiting 3000 s as the service asks");
