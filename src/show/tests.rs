@@ -137,7 +137,7 @@ fn each_gap_that_is_left_alone_is_named_with_its_reason() {
       • RY-CA/2024Q4/call_summary: by uid 1000 since 2026-11-01T08:00:00Z: nobody wants it
     Quarantined: 3
       • BMO-CA/2025Q1/call_summary: since 2026-11-02T10:15:00Z, too many failed runs in a row: exit code 1 - Connection timeout
-      • BMO-CA/2024Q4/call_summary: since 2026-11-02T10:15:00Z, its ETL says that trying again cannot help: exit code 65 - xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+      • BMO-CA/2024Q4/call_summary: since 2026-11-02T10:15:00Z, trying the same again cannot help: exit code 65 - xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
       • BMO-CA/2024Q3/call_summary: since 2026-11-02T10:15:00Z, three runs died over it
       Release with: etl-orch retry BANK YEAR QUARTER ETL --reason TEXT
     Cooling down: 2

@@ -68,7 +68,7 @@ on_both_databases! {
         assert!(done.stdout.contains("❌ RY 2025 Q2 [call_summary]: exit code 65 - no transcript\n"), "{}", done.stdout);
         nothing_is_tried(world, &[
             "Quarantined: 1\n  • RY-CA/2025Q2/call_summary: since 20",
-            "its ETL says that trying again cannot help: exit code 65 - no transcript\n",
+            "trying the same again cannot help: exit code 65 - no transcript\n",
             "  Release with: etl-orch retry BANK YEAR QUARTER ETL --reason TEXT\n",
         ]);
         let retry = world.run_to(0, &["retry", GAP, "--reason", "transcript corrected"]);

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::support::clock::clock;
 use crate::support::world::Done;
 
 /// What a job of cron gets as PATH.
@@ -49,6 +50,8 @@ impl QuickStart {
         let mut command = Command::new(env!("CARGO_BIN_EXE_etl-orch"));
         command.args(args).current_dir(self.root.path()).stdin(Stdio::null()).env_clear();
         command.env("PATH", &self.path).env("HOME", self.root.path());
+        // No day ends during a test, which would make another window of disclosures due.
+        command.envs(clock("@2026-11-20 10:00:00"));
         Done::of(&command.output().expect("the binary starts"))
     }
 
@@ -121,7 +124,7 @@ fn with_no_options_every_report_is_made_and_then_nothing_is_left_to_do() {
     let quick_start = QuickStart::new();
     let first = quick_start.run(&[]);
     assert_eq!(first.code, 0, "{first:?}");
-    assert!(first.stdout.contains("Total Jobs: 20\nSuccessful: 20 ✅\nFailed: 0 ❌\n"), "{}", first.stdout);
+    assert!(first.stdout.contains("Total Jobs: 21\nSuccessful: 21 ✅\nFailed: 0 ❌\n"), "{}", first.stdout);
 
     let reports = quick_start.reports();
     let mut expected: Vec<String> = BANKS
@@ -134,8 +137,8 @@ fn with_no_options_every_report_is_made_and_then_nothing_is_left_to_do() {
     let rows = quick_start.sql("SELECT fiscal_year || quarter || '/' || bank_symbol || ' ' || report_type FROM aegis_reports ORDER BY 1");
     assert_eq!(rows.len(), 20);
     assert!(rows.contains(&"2025Q2/RY Call Summary".to_owned()) && rows.contains(&"2025Q1/GS Key Themes".to_owned()), "{rows:?}");
-    assert_eq!(quick_start.sql("SELECT state, count(*) FROM etl_jobs GROUP BY 1"), ["succeeded|20"]);
-    assert_eq!(quick_start.sql("SELECT outcome, count(*) FROM etl_attempts GROUP BY 1"), ["succeeded|20"]);
+    assert_eq!(quick_start.sql("SELECT state, count(*) FROM etl_jobs GROUP BY 1"), ["succeeded|21"]);
+    assert_eq!(quick_start.sql("SELECT outcome, count(*) FROM etl_attempts GROUP BY 1"), ["succeeded|21"]);
 
     for args in [&[][..], &["--dry-run"]] {
         let again = quick_start.run(args);
@@ -216,7 +219,7 @@ fn a_malformed_transcript_fails_once_and_harms_no_other() {
 
     let done = quick_start.run(&[]);
     assert_eq!(done.code, 1, "{done:?}");
-    assert!(done.stdout.contains("Successful: 18 ✅\nFailed: 2 ❌\n"), "{}", done.stdout);
+    assert!(done.stdout.contains("Successful: 19 ✅\nFailed: 2 ❌\n"), "{}", done.stdout);
     let why = "❌ GS 2025 Q2 [call_summary]: exit code 65 - GS_2025_Q2.txt: not a transcript as expected: no section QUESTION AND ANSWER";
     assert!(done.stdout.contains(why), "{}", done.stdout);
     let attempts = "SELECT j.gap_key, a.n, a.outcome_number FROM etl_attempts a JOIN etl_jobs j ON j.id = a.job_id \

@@ -188,15 +188,15 @@ fn two_ticks_of_a_real_cron_make_the_reports_and_then_those_of_what_arrived() {
                 && quick_start.sql("SELECT succeeded FROM etl_runs WHERE state = 'succeeded' ORDER BY started_at") == runs
         });
     };
-    succeeded(&["20"]);
+    succeeded(&["21"]);
     assert_eq!(quick_start.reports().len(), 20);
     let environment = fs::read_to_string(quick_start.at("cron.env")).expect("written by the job");
     let poor = environment.lines().find_map(|line| line.strip_prefix("PATH=")).expect("a PATH");
     assert!(!poor.contains("cargo") && !environment.contains("CARGO"), "{environment}");
 
     quick_start.let_a_transcript_arrive();
-    succeeded(&["20", "2"]);
+    succeeded(&["21", "2"]);
     assert_eq!(quick_start.reports().len(), 22);
     let log = fs::read_to_string(quick_start.at("cron.log")).expect("written by the job");
-    assert!(log.contains("Successful: 20 ✅") && log.contains("Successful: 2 ✅"), "{log}");
+    assert!(log.contains("Successful: 21 ✅") && log.contains("Successful: 2 ✅"), "{log}");
 }

@@ -75,7 +75,7 @@ pub(in crate::show) fn skipped(order: &SkipOrder) -> String {
 pub(in crate::show) fn quarantined(quarantine: Quarantine) -> String {
     let why = match quarantine.why {
         QuarantineReason::Failures => "too many failed runs in a row",
-        QuarantineReason::Permanent => "its ETL says that trying again cannot help",
+        QuarantineReason::Permanent => "trying the same again cannot help",
         QuarantineReason::Crashes => "three runs died over it",
     };
     format!("since {}, {why}", time(quarantine.since))
