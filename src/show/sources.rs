@@ -117,7 +117,8 @@ fn due(plan: &SourcePlan) -> String {
     let jobs = if plan.jobs.is_empty() { "none now".to_owned() } else { format!("in {}", count(plan.jobs.len() as u64, "job")) };
     let resumed = match plan.jobs.iter().filter(|job| job.remote.is_some()).count() {
         0 => String::new(),
-        resumed => format!(", {resumed} of them already started at the service"),
+        resumed if resumed == plan.jobs.len() => ", begun by the service before".to_owned(),
+        resumed => format!(", {resumed} of them begun by the service before"),
     };
     let left = if plan.left > 0 { format!("; {} left for later runs", plan.left) } else { String::new() };
     let failed = plan.error.as_ref().map(|error| format!("; failed before: {}", excerpt(error))).unwrap_or_default();

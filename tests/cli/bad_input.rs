@@ -128,7 +128,7 @@ fn options_that_name_what_is_not_there_are_usage_errors() {
         (&["--bank-symbol", "XX", "--etl-type", "yy"], &["XX", "yy"]),
         (&["--bank-symbol", "\u{1b}[31m"], &["--bank-symbol"]),
         (&["--period", "2025Q5"], &["2025Q5"]),
-        (&["--force"], &["--bank-symbol, --etl-type or --period"]),
+        (&["--force"], &["--bank-symbol, --etl-type, --period or --source"]),
         (&["--dry-runn"], &["--dry-run"]),
         (&["--max-parallel", "0"], &["--max-parallel"]),
         (&["--lock-wait", "soon"], &["forever, none, or a duration"]),

@@ -55,8 +55,6 @@ fn block(view: &SourceView, catalogue: &Catalogue, now: DateTime<Utc>) -> String
     if plan.failed_runs > 0 {
         let error = plan.error.as_ref().map(|error| format!("; the last: {}", excerpt(error))).unwrap_or_default();
         line("failures", format!("{} in a row{error}", count(plan.failed_runs.into(), "run")));
-    } else if let Some(error) = &plan.error {
-        line("failed", excerpt(error).into_owned());
     }
     if let Some(freshness) = &view.freshness {
         line("data", fresh(freshness, now));

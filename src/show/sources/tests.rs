@@ -176,7 +176,7 @@ fn each_source_is_named_with_what_is_done_about_it() {
       • source_3: running elsewhere, pid 7 on h\u{1b}c; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
       • source_4: quarantined since 2026-01-14T00:00:00Z, too many failed runs in a row: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (OVERDUE)
       • source_5: cooling down, until 2026-01-16T19:00:00Z: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
-      • source_6: due, 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z, in 2 jobs, 1 of them already started at the service; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
+      • source_6: due, 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z, in 2 jobs, 1 of them begun by the service before; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
       • source_7: due, 4 windows asked for, in 1 job
       • source_8: up to date, collected until 2026-01-16T00:00:00Z; next due 2026-01-16T06:00:00Z (ahead of the clock)
 
@@ -503,7 +503,7 @@ fn a_page_of_sources_has_a_block_for_each() {
       data       until 2026-01-16 (today)
 
     source_6 (An \u{1b}[1modd name)
-      state      due, 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z, in 2 jobs, 1 of them already started at the service; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
+      state      due, 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z, in 2 jobs, 1 of them begun by the service before; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
       last       never
       collected  until 2026-01-16T00:00:00Z
       next due   2026-01-17T00:00:00Z
