@@ -359,7 +359,7 @@ impl Workshop {
             ended = &mut run => ended,
             () = &mut record => run.await,
         };
-        if job.collection().is_some() && ended.open.is_none() && !matches!(ended.end, End::Completed) {
+        if self.is_followed(job) && ended.open.is_none() && !matches!(ended.end, End::Completed) {
             self.follow(held.claim, attempt, None).await;
         }
         ended

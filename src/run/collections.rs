@@ -35,6 +35,11 @@ impl Workshop {
         &self.catalogue.sources[collection.source]
     }
 
+    /// Whether a job is one of a service, which has an id there.
+    pub(super) fn is_followed(&self, job: &PlannedJob) -> bool {
+        job.collection().is_some_and(|collection| matches!(self.source(collection).collector, Collector::Http(_)))
+    }
+
     /// A value that is the same for every attempt at a window.
     pub(super) fn window_fact(&self, collection: &Collection, placeholder: Placeholder) -> String {
         let source = self.source(collection);

@@ -92,7 +92,7 @@ impl Workshop {
                     return match self.look(job, collection, (id, held.claim, attempt), ended, paths, stop).await {
                         Looked::Collected(collected) => Verdict::Collected(collected),
                         Looked::Not(outcome) => {
-                            if matches!(outcome, Outcome::NoOutput(_)) {
+                            if self.is_followed(job) && matches!(outcome, Outcome::NoOutput(_)) {
                                 // There is nothing to be followed any further, and the next attempt begins anew.
                                 self.follow(held.claim, attempt, None).await;
                             }
