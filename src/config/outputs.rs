@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::check::Check;
+use crate::plan::gap::report_value;
 use crate::plan::institution::{Institution, Institutions};
 use crate::plan::period::Period;
 use crate::plan::template::{Placeholder, Template};
@@ -65,7 +66,7 @@ pub(super) fn paths(check: &mut Check, templates: &[PathTemplate], institutions:
         let mut told = BTreeSet::new();
         for (bank, institution) in banks.iter().enumerate() {
             for period in &periods {
-                let rendered = path.template.render(|placeholder| value(placeholder, institution, *period, path.etl));
+                let rendered = path.template.render(|placeholder| report_value(placeholder, institution, *period, path.etl));
                 let Some((other, other_bank, other_period)) = taken.get(&normal(&rendered)) else {
                     taken.insert(normal(&rendered), (this, bank, *period));
                     continue;
@@ -99,8 +100,9 @@ fn leaves_its_place(check: &mut Check, path: &PathTemplate, banks: &[&Institutio
         return true;
     }
     for bank in banks {
-        let unusable = path.template.placeholders().find(|placeholder| value(*placeholder, bank, period, path.etl).contains(['/', '\0']));
-        let rendered = path.template.render(|placeholder| value(placeholder, bank, period, path.etl));
+        let unusable =
+            path.template.placeholders().find(|placeholder| report_value(*placeholder, bank, period, path.etl).contains(['/', '\0']));
+        let rendered = path.template.render(|placeholder| report_value(placeholder, bank, period, path.etl));
         let harmless = path.template.render(|_| "x".to_owned());
         let is_dots = |part: &str| part == "." || part == "..";
         let dots = unusable.is_none() && rendered.split('/').zip(harmless.split('/')).any(|(part, plain)| is_dots(part) && !is_dots(plain));
@@ -112,31 +114,6 @@ fn leaves_its_place(check: &mut Check, path: &PathTemplate, banks: &[&Institutio
         }
     }
     false
-}
-
-fn value(placeholder: Placeholder, bank: &Institution, period: Period, (etl, report_type): (&str, &str)) -> String {
-    match placeholder {
-        Placeholder::BankSymbol => bank.symbol().to_owned(),
-        Placeholder::BankKey => bank.key.clone(),
-        Placeholder::BankId => bank.id.to_string(),
-        Placeholder::BankName => bank.name.clone(),
-        Placeholder::FiscalYear => period.year().to_string(),
-        Placeholder::Quarter => period.quarter().as_str().to_owned(),
-        Placeholder::Period => period.compact(),
-        Placeholder::Etl => etl.to_owned(),
-        Placeholder::ReportType => report_type.to_owned(),
-        Placeholder::Output
-        | Placeholder::JobId
-        | Placeholder::RunId
-        | Placeholder::Attempt
-        | Placeholder::WorkDir
-        | Placeholder::Source
-        | Placeholder::WindowStart
-        | Placeholder::WindowEnd
-        | Placeholder::WindowYear
-        | Placeholder::LookbackDays
-        | Placeholder::RemoteId => String::new(),
-    }
 }
 
 /// `a//b` and `a/./b` are one path.

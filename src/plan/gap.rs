@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::etl::{Etl, EtlIndex};
 use super::institution::{BankIndex, Institution};
 use super::period::Period;
+use super::template::Placeholder;
 
 /// What the keys of sources begin with.
 const SOURCE: &str = "source:";
@@ -70,4 +71,31 @@ pub struct Gap {
     pub period: Period,
     /// Made by which ETL.
     pub etl: EtlIndex,
+}
+
+/// What a placeholder stands for in a report of a bank, a period and an ETL: its name and its report type. Empty where it belongs to an
+/// attempt, or to a source; configuration refuses those where they have no value.
+pub fn report_value(placeholder: Placeholder, bank: &Institution, period: Period, (etl, report_type): (&str, &str)) -> String {
+    match placeholder {
+        Placeholder::BankSymbol => bank.symbol().to_owned(),
+        Placeholder::BankKey => bank.key.clone(),
+        Placeholder::BankId => bank.id.to_string(),
+        Placeholder::BankName => bank.name.clone(),
+        Placeholder::FiscalYear => period.year().to_string(),
+        Placeholder::Quarter => period.quarter().as_str().to_owned(),
+        Placeholder::Period => period.compact(),
+        Placeholder::Etl => etl.to_owned(),
+        Placeholder::ReportType => report_type.to_owned(),
+        Placeholder::Output
+        | Placeholder::JobId
+        | Placeholder::RunId
+        | Placeholder::Attempt
+        | Placeholder::WorkDir
+        | Placeholder::Source
+        | Placeholder::WindowStart
+        | Placeholder::WindowEnd
+        | Placeholder::WindowYear
+        | Placeholder::LookbackDays
+        | Placeholder::RemoteId => String::new(),
+    }
 }

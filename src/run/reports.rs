@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::workshop::{Workshop, shown};
 use crate::plan::etl::{Etl, EtlIndex, ReportsBy};
-use crate::plan::gap::Gap;
+use crate::plan::gap::{Gap, report_value};
 use crate::plan::ids::JobId;
 use crate::plan::job::{ReportKey, ReportRow};
 use crate::plan::settings::Variables;
@@ -79,30 +79,7 @@ impl Workshop {
 
     /// A value that is the same for every attempt of a gap.
     pub(super) fn report_fact(&self, gap: Gap, placeholder: Placeholder) -> String {
-        let bank = self.catalogue.institutions.get(gap.bank);
         let etl = self.etl(gap);
-        match placeholder {
-            Placeholder::BankSymbol => bank.symbol().to_owned(),
-            Placeholder::BankKey => bank.key.clone(),
-            Placeholder::BankId => bank.id.to_string(),
-            Placeholder::BankName => bank.name.clone(),
-            Placeholder::FiscalYear => gap.period.year().to_string(),
-            Placeholder::Quarter => gap.period.quarter().as_str().to_owned(),
-            Placeholder::Period => gap.period.compact(),
-            Placeholder::Etl => etl.name.clone(),
-            Placeholder::ReportType => etl.report_type.clone(),
-            // These belong to an attempt, or to a source; configuration refuses them where they have no value.
-            Placeholder::Output
-            | Placeholder::JobId
-            | Placeholder::RunId
-            | Placeholder::Attempt
-            | Placeholder::WorkDir
-            | Placeholder::Source
-            | Placeholder::WindowStart
-            | Placeholder::WindowEnd
-            | Placeholder::WindowYear
-            | Placeholder::LookbackDays
-            | Placeholder::RemoteId => String::new(),
-        }
+        report_value(placeholder, self.catalogue.institutions.get(gap.bank), gap.period, (&etl.name, &etl.report_type))
     }
 }
