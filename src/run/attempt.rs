@@ -208,7 +208,8 @@ impl Workshop {
 
     /// What is to be recorded of an attempt's end.
     fn to_record(&self, job: &PlannedJob, id: JobId, held: &Held, verdict: &Verdict, judgement: &Judgement) -> Record {
-        let Judgement { class, after, end, reason } = judgement;
+        let Judgement { class, after, end, open, reason } = judgement;
+        let open = open.clone();
         let why = reason.clone().unwrap_or_default();
         let kind = match (verdict, after) {
             (Verdict::Unverified(report), _) => RecordKind::Unverified { report: report.clone(), before: held.before.clone() },
@@ -247,13 +248,13 @@ impl Workshop {
             }
             (_, After::Cancel) => RecordKind::Cancelled { reason: why },
         };
-        Record { claim: held.claim, gap: job.key.clone(), end: Some(end.clone()), kind, at: end.ended_at }
+        Record { claim: held.claim, gap: job.key.clone(), end: Some(end.clone()), open, kind, at: end.ended_at }
     }
 
     /// Records that a job which is ours is not tried again.
     async fn let_go(&self, job: &PlannedJob, claim: Claim, why: &str) -> Result<Recorded, StoreError> {
         let kind = RecordKind::Cancelled { reason: why.to_owned() };
-        self.ledger.record(&Record { claim, gap: job.key.clone(), end: None, kind, at: Utc::now() }).await
+        self.ledger.record(&Record { claim, gap: job.key.clone(), end: None, open: None, kind, at: Utc::now() }).await
     }
 
     /// Claims the job for its first attempt, or records a further one.

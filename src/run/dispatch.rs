@@ -445,6 +445,7 @@ impl<'a> Dispatch<'a> {
                 claim: held.claim,
                 gap: self.plan.jobs[job].key.clone(),
                 end: None,
+                open: None,
                 kind: RecordKind::Cancelled { reason: because.clone() },
                 at: Utc::now(),
             };

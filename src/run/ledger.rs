@@ -177,7 +177,11 @@ pub(super) enum Handed {
 
 /// Hands one record over to the database.
 pub(super) async fn hand_over(store: &dyn Store, record: &Record) -> store::Result<Handed> {
-    let Record { claim, end, kind, at, .. } = record;
+    let Record { claim, end, open, kind, at, .. } = record;
+    if let (Some(remote), Some(end)) = (open, end) {
+        // The database may have been away when the service told it.
+        store.follow(*claim, end.attempt, Some(remote)).await?;
+    }
     let handed = |done| if done { Handed::Recorded } else { Handed::ClaimLost };
     let Some(end) = end else { return store.cancel(*claim, None, cancelled(kind), *at).await.map(handed) };
     let done = match kind {

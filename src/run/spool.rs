@@ -39,6 +39,9 @@ pub(super) struct Record {
     pub(super) gap: GapKey,
     /// The end of the attempt that was under way.
     pub(super) end: Option<AttemptEnd>,
+    /// The id of a service's job that is to be followed further.
+    #[serde(default)]
+    pub(super) open: Option<String>,
     /// What follows.
     pub(super) kind: RecordKind,
     /// Wall clock.

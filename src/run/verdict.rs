@@ -37,6 +37,8 @@ pub(super) struct Judgement {
     pub(super) after: After,
     pub(super) reason: Option<String>,
     pub(super) end: AttemptEnd,
+    /// The id of a service's job that is to be followed further.
+    pub(super) open: Option<String>,
 }
 
 impl Judgement {
@@ -68,6 +70,7 @@ impl Judgement {
                 tail: ended.tail.clone(),
                 pid: ended.pid,
             },
+            open: ended.open.clone(),
         }
     }
 }

@@ -225,7 +225,7 @@ on_both_databases! {
 fn followed_further(desk: &ServiceDesk<'_>, id: &str, before: &str) {
     assert_eq!(desk.open(), [id]);
     let dry = desk.run_to(0, "01-16 00:30:00", &["--dry-run"]);
-    assert!(dry.stdout.contains("1 of them begun by the service before"), "{}", dry.stdout);
+    assert!(dry.stdout.contains("in 1 job, begun by the service before"), "{}", dry.stdout);
     desk.service.finish(id);
     let next = desk.run_to(0, "01-16 00:35:00", &[]);
     assert!(next.stdout.contains("17 records, reported"), "{}", next.stdout);
@@ -248,6 +248,27 @@ fn what_was_triggered_while_the_database_went_away_is_not_triggered_again() {
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.stdout.contains("the next run records the end of 1 job from the spool"), "{done:?}");
     server.reopen();
+    desk.run_to(0, "01-16 00:35:00", &[]);
+    assert_eq!(desk.service.triggers(), 1);
+    nothing_is_left_open(&desk);
+}
+
+#[test]
+fn a_job_of_which_a_run_heard_while_the_database_was_away_is_followed_by_the_next_one() {
+    let world = World::new(Kind::Postgres);
+    let server = Server::of(&world);
+    let desk = ServiceDesk::new(&world, &[]);
+    desk.service.goes(Course::Stuck);
+    desk.service.next([Answer::Late]);
+    let running = desk.spawn("01-16 00:20:00", &[]);
+    until("the service has a job", || desk.service.jobs().len() == 1);
+    server.shut();
+    desk.service.release();
+    desk.service.until(|seen| count(seen, "/etl/status/") >= 1);
+    running.signal("TERM");
+    assert_eq!(running.wait().code, 143);
+    server.reopen();
+    desk.service.finish(&desk.service.jobs()[0]);
     desk.run_to(0, "01-16 00:35:00", &[]);
     assert_eq!(desk.service.triggers(), 1);
     nothing_is_left_open(&desk);
