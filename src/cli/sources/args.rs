@@ -23,7 +23,7 @@ pub(in crate::cli) struct EnqueueArgs {
     #[arg(value_name = "ID")]
     pub(super) id: String,
     /// Which windows: a span (START/END, END itself not included), a day (2026-01-16), or a time (2026-01-16T09:00:00Z); whole
-    /// windows are collected. Days are those of the source's time zone, UTC without one [default: the last window that has ended]
+    /// windows are collected. Days are those of the source's time zone, UTC without one [default: the last window that is due]
     #[arg(long, value_name = "WINDOW", value_parser = wanted)]
     pub(super) window: Option<Wanted>,
     /// Collect the source now, by a run of its own
