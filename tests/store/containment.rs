@@ -112,7 +112,7 @@ async fn a_gap_without_a_past_is_not_listed(fixture: Fixture) {
     assert!(store.gap_states().await.unwrap().is_empty());
     // What says nothing leaves nothing behind that a later claim would hand out.
     let second = claimed(&*store).await;
-    let mute = Memory { error: Some("x".into()), fingerprint: Some(made_from("a")), released: true, ..Memory::default() };
+    let mute = Memory { fingerprint: Some(made_from("a")), released: true, ..Memory::default() };
     assert!(store.fail(second, &end(1, Outcome::SpawnFailed { why: "x".into(), may_pass: false }), "no", &mute).await.unwrap());
     assert!(store.gap_states().await.unwrap().is_empty());
 }
@@ -128,6 +128,7 @@ async fn whatever_says_something_is_noted(fixture: Fixture) {
         Memory { lost: 1, ..Memory::default() },
         Memory { rest: Some(rest), ..Memory::default() },
         Memory { quarantine: Some(quarantine), ..Memory::default() },
+        Memory { error: Some("set up wrongly".into()), ..Memory::default() },
     ] {
         let (job, report) = (queued(&*store).await, key());
         let planned_fence = fixture.gap().await.first().map_or(0, |row| row.split('|').next().unwrap().parse().unwrap());

@@ -269,13 +269,13 @@ async fn a_request_queues_what_was_collected_and_what_is_new(fixture: Fixture) {
     collect(&*store, HOUSE, window(0)).await;
     assert_eq!(queue(&*store, HOUSE).await, ["7-8 requested"]);
     assert_eq!(state(&*store, HOUSE).await.frontier, Some(start(2)), "it does not go back");
-    // One that failed is begun anew, and not followed.
+    // What a service has begun is followed all the same.
     let failed = claim(&*store, HOUSE, window(7)).await;
     store.follow(failed, 1, Some("abc")).await.unwrap();
     fail(&*store, failed).await;
     assert_eq!(queue(&*store, HOUSE).await, ["7-8 tried abc"]);
     store.order_source(&order(HOUSE, SourceOrderKind::Collect(vec![window(7)]), 22)).await.unwrap();
-    assert_eq!(queue(&*store, HOUSE).await, ["7-8 requested"]);
+    assert_eq!(queue(&*store, HOUSE).await, ["7-8 requested abc"]);
 }
 
 async fn a_request_leaves_what_is_running_to_its_job(fixture: Fixture) {
