@@ -147,7 +147,8 @@ pub(super) fn warnings(report: &RunReport, catalogue: &Catalogue) -> Vec<String>
         let results: Vec<Option<&JobResult>> = plan.jobs.iter().map(|job| result_of(report, job)).collect();
         let is_caught_up = !results.is_empty() && plan.left == 0 && results.iter().all(|result| result.is_some_and(is_success));
         if !is_caught_up {
-            lines.extend(lateness(plan, source).map(|text| format!("{}: {text}", source.id)));
+            let has_moved = results.iter().flatten().any(|result| is_success(result));
+            lines.extend(lateness(plan, source, has_moved).map(|text| format!("{}: {text}", source.id)));
         }
         let empty = results.into_iter().flatten().filter(|result| is_success(result)).fold(plan.state.empty, |empty, result| match result
             .collected()
@@ -164,8 +165,10 @@ pub(super) fn warnings(report: &RunReport, catalogue: &Catalogue) -> Vec<String>
     lines
 }
 
-fn lateness(plan: &SourcePlan, source: &Source) -> Option<String> {
+/// Why a source is late, as this run found it; `has_moved` when it has collected something of it since.
+fn lateness(plan: &SourcePlan, source: &Source, has_moved: bool) -> Option<String> {
     let collected = plan.state.frontier.map_or("nothing was collected yet".to_owned(), |at| format!("collected until {}", time(at)));
+    let collected = if has_moved { format!("{collected} before this run") } else { collected };
     match plan.lateness {
         Lateness::OnTime => None,
         Lateness::Late => Some(format!("late: {collected}; warn_after is {}", humantime::format_duration(source.warn_after))),
