@@ -1,4 +1,4 @@
-//! Connections: refused, broken, distrusted, and by a proxy.
+//! Connections: refused, broken, distrusted. (Proxies are tested by the whole binary, which has an environment of its own.)
 
 use std::io::Write;
 use std::time::Duration;
@@ -143,31 +143,4 @@ async fn a_ca_file_that_cannot_be_used_is_named() {
         assert!(why.contains(file) && why.contains(words), "{why}");
     }
     assert_eq!(rig.service.requests().len(), 0);
-}
-
-/// The stand-in is its own proxy: it answers whatever host is asked for.
-#[tokio::test]
-async fn the_proxy_of_the_environment_is_used_unless_it_says_otherwise() {
-    for (no_proxy, words) in [("elsewhere.example", "it came to Completed"), ("service.invalid", "cannot connect to service.invalid:80: ")]
-    {
-        let rig = Rig::new();
-        let output = tokio::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "--nocapture", "http_wire::in_an_environment_with_a_proxy"])
-            .env("http_proxy", rig.service.url())
-            .env("NO_PROXY", no_proxy)
-            .output()
-            .await
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(said.contains(words), "{said}");
-        assert_eq!(rig.service.triggers(), usize::from(no_proxy == "elsewhere.example"));
-    }
-}
-
-#[tokio::test]
-#[ignore = "a part of the test above, which runs it in another environment"]
-async fn in_an_environment_with_a_proxy() {
-    let rig = Rig::new();
-    let ended = rig.run(rig.call_of(spec("http://service.invalid"))).await;
-    println!("it came to {:?}", ended.end);
 }
