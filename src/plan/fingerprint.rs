@@ -1,5 +1,7 @@
 //! What a failure depended on: when it changes, trying again may help.
 
+mod text;
+
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::etl::{CommandSpec, Etl, ReportsBy};
 use super::settings::{EnvFiles, Variables};
-use super::source::{Collector, HttpSpec, RequestSpec, Source, Verify};
+use super::source::{Collector, Source, Verify};
+use text::DigestText;
 
 /// The sources of a gap and its ETL, as digests: configuration may hold secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,91 +55,81 @@ pub fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     })
 }
 
-/// The digest of all that configuration says on how an ETL makes its report. `variables` are those of its `env_file`.
+/// The digest of all that configuration says about how an ETL makes its report. `variables` are those of its `env_file`.
 #[must_use]
 pub fn of_etl(etl: &Etl, variables: &Variables) -> String {
-    let mut said = Said::default();
-    said.text(etl.version.clone().unwrap_or_default());
-    said.command(&etl.command, Some(variables));
-    said.text(format!("{:?}", etl.exit_codes));
-    said.text(match &etl.reports {
+    // Every key is named here, so that a new one must be sorted into what changes a report and what does not.
+    let Etl {
+        version,
+        command,
+        exit_codes,
+        reports,
+        requires,
+        name: _,
+        report_type: _,
+        description: _,
+        needs: _,
+        retry: _,
+        warn_after: _,
+        pool: _,
+    } = etl;
+    let mut text = DigestText::default();
+    text.push(version.clone().unwrap_or_default());
+    text.command(command, Some(variables));
+    text.exit_codes(exit_codes);
+    text.push(match reports {
         ReportsBy::Etl => String::new(),
         ReportsBy::Orchestrator { output } => output.to_string(),
     });
-    said.list(etl.requires.clone());
-    said.digest()
+    text.list(requires.clone());
+    text.digest()
 }
 
-/// The digest of all that configuration says on how a source is collected and verified; not of when, and how often it is tried.
+/// The digest of all that configuration says about how a source is collected and verified; not of when, nor how often it is tried.
 #[must_use]
 pub fn of_source(source: &Source, env_files: &EnvFiles) -> String {
+    let Source {
+        version,
+        collector,
+        verify,
+        id: _,
+        name: _,
+        cadence: _,
+        catch_up: _,
+        lag: _,
+        max_windows: _,
+        start: _,
+        lookback_days: _,
+        retry: _,
+        pool: _,
+        records: _,
+        freshness: _,
+        warn_after: _,
+        error_after: _,
+    } = source;
     let variables = |command: &CommandSpec| command.env_file.as_ref().and_then(|path| env_files.get(path));
-    let mut said = Said::default();
-    said.text(source.version.clone().unwrap_or_default());
-    match &source.collector {
+    let mut text = DigestText::default();
+    text.push(version.clone().unwrap_or_default());
+    match collector {
         Collector::Command { command, exit_codes } => {
-            said.text("command".to_owned());
-            said.command(command, variables(command));
-            said.text(format!("{exit_codes:?}"));
+            text.push("command".to_owned());
+            text.command(command, variables(command));
+            text.exit_codes(exit_codes);
         }
         Collector::Http(http) => {
-            said.text("http".to_owned());
-            said.http(http);
+            text.push("http".to_owned());
+            text.http(http);
         }
     }
-    match &source.verify {
-        None => said.text(String::new()),
-        Some(Verify::Sql(query)) => said.list(vec!["sql".to_owned(), query.to_string()]),
+    match verify {
+        None => text.push(String::new()),
+        Some(Verify::Sql(query)) => text.list(vec!["sql".to_owned(), query.to_string()]),
         Some(Verify::Command(command)) => {
-            said.text("command".to_owned());
-            said.command(command, variables(command));
+            text.push("command".to_owned());
+            text.command(command, variables(command));
         }
     }
-    said.digest()
-}
-
-/// What configuration says of something, text by text.
-#[derive(Default)]
-struct Said(Vec<String>);
-
-impl Said {
-    fn text(&mut self, text: String) {
-        self.0.push(text);
-    }
-
-    /// A list begins with its length: an entry that moves from one to the next is a change.
-    fn list(&mut self, entries: Vec<String>) {
-        self.0.push(entries.len().to_string());
-        self.0.extend(entries);
-    }
-
-    fn command(&mut self, command: &CommandSpec, variables: Option<&Variables>) {
-        self.text(command.cwd.to_string_lossy().into_owned());
-        self.text(format!("{:?}", command.timeout));
-        self.list(command.argv.iter().map(ToString::to_string).collect());
-        self.list(command.env.iter().flat_map(|(name, value)| [name.clone(), value.to_string()]).collect());
-        self.list(variables.into_iter().flatten().flat_map(|(name, value)| [name.clone(), value.clone()]).collect());
-    }
-
-    fn http(&mut self, http: &HttpSpec) {
-        self.request(Some(&http.trigger));
-        self.request(Some(&http.status));
-        self.request(http.cancel.as_ref());
-        self.list(vec![http.job_id.clone(), http.state.clone()]);
-        self.list(http.succeeded.clone());
-        self.list(http.failed.clone());
-        self.text(format!("{:?} {:?} {:?}", http.timeout, http.request_timeout, http.ca_file));
-    }
-
-    fn request(&mut self, request: Option<&RequestSpec>) {
-        let Some(request) = request else { return self.list(Vec::new()) };
-        self.list(vec![format!("{:?}", request.method), request.url.to_string(), format!("{:?}", request.json)]);
-        self.list(request.headers.iter().flat_map(|(name, value)| [name.clone(), value.to_string()]).collect());
-    }
-
-    fn digest(&self) -> String {
-        digest(self.0.iter().map(String::as_str))
-    }
+    text.digest()
 }
 
 #[cfg(test)]
@@ -144,10 +137,12 @@ mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
+    use serde_json::Value;
+
     use super::*;
     use crate::plan::body::Body;
     use crate::plan::outcome::ExitCodes;
-    use crate::plan::source::{Method, Rate};
+    use crate::plan::source::{HttpSpec, Method, Rate, RequestSpec};
     use crate::plan::template::{Placeholder, Template};
     use crate::plan::test_support::{etl, source};
 
@@ -258,6 +253,54 @@ mod tests {
     fn when_a_source_is_collected_and_how_often_it_is_asked_is_not() {
         let later = Source { lag: Duration::from_secs(1), max_windows: 2, ..of_http(HttpSpec { every: Duration::from_secs(1), ..http() }) };
         assert_eq!(of_source(&later, &EnvFiles::new()), of_source(&of_http(http()), &EnvFiles::new()));
+    }
+
+    /// Stored by every version since the first: another digest would release every quarantine.
+    #[test]
+    fn format_1_is_what_it_always_was() {
+        let mut report = etl("call_summary", "Call Summary");
+        report.version = Some("3".to_owned());
+        report.command = CommandSpec {
+            argv: ["python", "-m", "summary", "{bank_symbol}"].map(|text| Template::parse(text, Placeholder::ALL).unwrap()).to_vec(),
+            cwd: PathBuf::from("/srv/aegis"),
+            env: vec![("YEAR".to_owned(), Template::parse("{fiscal_year}", Placeholder::ALL).unwrap())],
+            timeout: Duration::from_millis(90_500),
+            ..report.command
+        };
+        report.exit_codes = ExitCodes { config: [2, 64].into(), not_ready: [].into(), ..ExitCodes::default() };
+        report.requires = vec!["transcripts".to_owned()];
+        let by_orchestrator = Etl {
+            reports: ReportsBy::Orchestrator { output: Template::parse("/r/{period}.md", Placeholder::ALL).unwrap() },
+            ..report.clone()
+        };
+        let variables = Variables::from([("KEY".to_owned(), "value".to_owned())]);
+        let collector = Collector::Command { command: report.command.clone(), exit_codes: report.exit_codes.clone() };
+        let program = Source { collector, verify: Some(Verify::Sql(template("select '{window_end}'"))), ..source("house") };
+        let mut service = http();
+        service.trigger.headers.push(("X-API-Key".to_owned(), template("key")));
+        service.trigger.json = Some(Body::Object(vec![
+            ("source".to_owned(), Body::Text(template("house"))),
+            ("year".to_owned(), Body::Text(template("{window_year}"))),
+            ("quote".to_owned(), Body::Text(template("a \"b\" {{c}} until {window_end}"))),
+            ("list".to_owned(), Body::List([Value::Null, true.into(), 100.into(), 1.5.into()].map(Body::Plain).to_vec())),
+        ]));
+        service.cancel = Some(service.status.clone());
+        service.request_timeout = Duration::from_micros(2_500);
+        service.ca_file = Some(PathBuf::from("/etc/ca.pem"));
+        let verified = Source { verify: Some(Verify::Command(report.command.clone())), ..of_http(service) };
+        let none = EnvFiles::new();
+        let digests = [
+            of_etl(&report, &Variables::new()),
+            of_etl(&by_orchestrator, &variables),
+            of_source(&source("house"), &none),
+            of_source(&program, &none),
+            of_source(&of_http(http()), &none),
+            of_source(&verified, &none),
+        ];
+        assert_eq!(
+            digests,
+            ["20a648cecc518512", "c44ba3005adf6249", "0518d5de462a3564", "1637d2e541587707", "9fccff99e715d8d2", "c3c854341fe87768"]
+        );
     }
 
     #[test]
