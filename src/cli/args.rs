@@ -12,8 +12,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::orders::args::{CancelArgs, SkipArgs, SweepArgs};
 use super::sources::args::SourcesCommand;
-use crate::plan::period::Period;
-use crate::plan::settings::Variables;
+use crate::plan::model::period::Period;
+use crate::plan::model::settings::Variables;
 use crate::run::lock::LockWait;
 use crate::show::logs::{self, LogFormat};
 

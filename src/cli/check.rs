@@ -5,9 +5,9 @@ use std::fmt::Write;
 use super::args::{Format, Global};
 use super::exit::{Exit, Failure};
 use crate::config::{self, Config};
-use crate::plan::etl::ReportsBy;
-use crate::plan::settings::Variables;
-use crate::plan::source::Collector;
+use crate::plan::model::etl::ReportsBy;
+use crate::plan::model::settings::Variables;
+use crate::plan::model::source::Collector;
 use crate::show;
 
 pub(super) fn command(global: &Global, environment: &Variables) -> Result<Exit, Failure> {

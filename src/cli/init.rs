@@ -2,8 +2,8 @@
 
 use super::args::{Global, InitArgs};
 use super::exit::{Exit, Failure};
-use crate::plan::etl::writes_reports;
-use crate::plan::settings::{DatabaseTarget, Variables};
+use crate::plan::model::etl::writes_reports;
+use crate::plan::model::settings::{DatabaseTarget, Variables};
 use crate::store::{self, Access};
 use crate::{config, show};
 

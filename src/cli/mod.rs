@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-use crate::plan::settings::Variables;
+use crate::plan::model::settings::Variables;
 use crate::show;
 use args::{Cli, Command, ConfigCommand};
 use exit::{Exit, Failure};

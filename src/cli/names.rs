@@ -1,10 +1,10 @@
 //! Banks, ETLs and sources as people name them.
 
 use crate::config::Config;
-use crate::plan::etl::EtlIndex;
-use crate::plan::institution::{BankIndex, SelectError};
-use crate::plan::nearest::did_you_mean;
-use crate::plan::source::SourceIndex;
+use crate::plan::model::etl::EtlIndex;
+use crate::plan::model::institution::{BankIndex, SelectError};
+use crate::plan::model::source::SourceIndex;
+use crate::plan::text::nearest::did_you_mean;
 
 /// The bank that is meant by `RY`, `ry` or `RY-CA`.
 pub(super) fn bank(config: &Config, symbol: &str) -> Result<BankIndex, SelectError> {

@@ -1,6 +1,6 @@
 //! Who gives an order.
 
-use crate::plan::settings::Variables;
+use crate::plan::model::settings::Variables;
 
 /// The user: who called `sudo`, else who is logged in, else whose number the process has.
 pub(super) fn user(environment: &Variables) -> String {

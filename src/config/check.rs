@@ -9,8 +9,8 @@ use super::document::Document;
 use super::error::Findings;
 use super::paths::{resolve, resolve_template};
 use super::written::Span;
-use crate::plan::settings::{ColumnName, TableName};
-use crate::plan::template::{Placeholder, Template, TemplateError};
+use crate::plan::model::settings::{ColumnName, TableName};
+use crate::plan::text::template::{Placeholder, Template, TemplateError};
 
 /// A document under check. Methods take the path of a setting and what was written there, and note what is wrong with it.
 pub(super) struct Check<'a> {

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::paths::resolve;
-use crate::plan::settings::{DatabaseTarget, Variables};
+use crate::plan::model::settings::{DatabaseTarget, Variables};
 
 /// Parameters of a PostgreSQL URL that have an effect. Those that hold no secret are shown to people.
 const PARAMETERS: &[(&str, bool)] = &[

@@ -9,7 +9,7 @@ use super::document::Document;
 use super::error::Findings;
 use super::tree::Value;
 use super::written::Written;
-use crate::plan::nearest::did_you_mean;
+use crate::plan::text::nearest::did_you_mean;
 
 /// After this many mistakes of shape the file is given up: it is something else than a configuration.
 const MAX_MISTAKES: usize = 100;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::error::{Findings, Position};
-use crate::plan::settings::Variables;
+use crate::plan::model::settings::Variables;
 
 /// The variables of a `.env` file; none when there is no such file. Mistakes never show what the file holds.
 pub(super) fn read(path: &Path, findings: &mut Findings) -> Variables {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::error::{ConfigErrors, Findings};
 use super::{Config, dotenv};
-use crate::plan::settings::EnvFiles;
-use crate::plan::source::{Collector, Verify};
+use crate::plan::model::settings::EnvFiles;
+use crate::plan::model::source::{Collector, Verify};
 
 impl Config {
     /// The variables of every `env_file`, by path.

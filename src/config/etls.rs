@@ -10,10 +10,10 @@ use super::pools;
 use super::program::{Program, exit_codes, grace_fits, version};
 use super::run::retry;
 use super::written::{self, By};
-use crate::plan::etl::{Etl, Pool, ReportsBy};
-use crate::plan::institution::Institutions;
-use crate::plan::retry::RetryPolicy;
-use crate::plan::template::Placeholder;
+use crate::plan::model::etl::{Etl, Pool, ReportsBy};
+use crate::plan::model::institution::Institutions;
+use crate::plan::model::retry::RetryPolicy;
+use crate::plan::text::template::Placeholder;
 
 /// What the whole file says for every ETL.
 pub(super) struct Defaults {

@@ -2,7 +2,7 @@
 
 use super::error::{Findings, Position};
 use super::tree::{Node, Scalar, Value};
-use crate::plan::settings::Variables;
+use crate::plan::model::settings::Variables;
 
 /// What a scalar is read as, by its path in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

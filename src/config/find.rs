@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::ConfigErrors;
-use crate::plan::settings::Variables;
+use crate::plan::model::settings::Variables;
 
 /// Name of the variable that may name the file.
 const VARIABLE: &str = "ETL_ORCH_CONFIG";

@@ -10,9 +10,9 @@ use super::run::small;
 use super::sources::BEFORE_TRIGGER;
 use super::tree::{Node, Value};
 use super::written_sources as written;
-use crate::plan::body::Body;
-use crate::plan::source::{HttpSpec, Method, Rate, RequestSpec};
-use crate::plan::template::{Piece, Placeholder, Template};
+use crate::plan::model::source::{HttpSpec, Method, Rate, RequestSpec};
+use crate::plan::text::body::Body;
+use crate::plan::text::template::{Piece, Placeholder, Template};
 
 /// The whole may take this long, unless the file says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(3600);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::error::{Findings, Position};
 use super::tree::{Entry, Node, Value, parse};
-use crate::plan::institution::{Institution, Institutions};
+use crate::plan::model::institution::{Institution, Institutions};
 
 /// Reads the file's text. Entries with mistakes are left out; the mistakes are in `findings`.
 pub(super) fn read(text: &str, findings: &mut Findings) -> Institutions {

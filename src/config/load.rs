@@ -12,10 +12,10 @@ use super::pools::pools;
 use super::sources::{self, sources};
 use super::written::{self, Written};
 use super::{Config, database, decode, dotenv, expand, institutions, paths::directory_of, paths::resolve, run, tree};
-use crate::plan::institution::Institutions;
-use crate::plan::retry::RetryPolicy;
-use crate::plan::settings::{Database, DatabaseTarget, SyncRule, Variables};
-use crate::plan::template::Placeholder;
+use crate::plan::model::institution::Institutions;
+use crate::plan::model::retry::RetryPolicy;
+use crate::plan::model::settings::{Database, DatabaseTarget, SyncRule, Variables};
+use crate::plan::text::template::Placeholder;
 
 /// State is kept in this directory beside the configuration, unless the file says otherwise.
 const STATE_DIR: &str = "var";

@@ -40,10 +40,10 @@ mod written_sources;
 
 use std::path::PathBuf;
 
-use crate::plan::etl::Etl;
-use crate::plan::institution::Institutions;
-use crate::plan::settings::{Database, RunSettings, SyncRule};
-use crate::plan::source::Source;
+use crate::plan::model::etl::Etl;
+use crate::plan::model::institution::Institutions;
+use crate::plan::model::settings::{Database, RunSettings, SyncRule};
+use crate::plan::model::source::Source;
 
 pub use error::{ConfigError, ConfigErrors, Position};
 pub use find::find;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::check::Check;
-use crate::plan::etl::EtlIndex;
-use crate::plan::nearest::did_you_mean;
+use crate::plan::model::etl::EtlIndex;
+use crate::plan::text::nearest::did_you_mean;
 
 /// An ETL's name with the names in its `needs`.
 pub(super) type Needs<'a> = (&'a str, &'a [String]);

@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::check::Check;
-use crate::plan::gap::report_value;
-use crate::plan::institution::{Institution, Institutions};
-use crate::plan::period::Period;
-use crate::plan::template::{Placeholder, Template};
+use crate::plan::model::gap::report_value;
+use crate::plan::model::institution::{Institution, Institutions};
+use crate::plan::model::period::Period;
+use crate::plan::text::template::{Placeholder, Template};
 
 /// Placeholders for what a bank and a period are, which a path in `availability.sync` may name.
 pub(super) const BANK_AND_PERIOD: &[Placeholder] = &[

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::check::Check;
 use super::run::small;
-use crate::plan::etl::Pool;
-use crate::plan::nearest::did_you_mean;
+use crate::plan::model::etl::Pool;
+use crate::plan::text::nearest::did_you_mean;
 
 /// Checks `pools:`.
 pub(super) fn pools(check: &mut Check, written: BTreeMap<String, i64>) -> Vec<Pool> {

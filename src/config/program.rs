@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::check::Check;
 use super::written::{self, Span};
-use crate::plan::etl::CommandSpec;
-use crate::plan::outcome::ExitCodes;
-use crate::plan::template::{Placeholder, Template};
+use crate::plan::model::etl::CommandSpec;
+use crate::plan::model::outcome::ExitCodes;
+use crate::plan::text::template::{Placeholder, Template};
 
 /// A program may run this long, unless the file says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(3600);

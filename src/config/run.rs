@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::check::Check;
 use super::parallel::automatic_parallelism;
 use super::written;
-use crate::plan::memory::Cooldown;
-use crate::plan::period::Period;
-use crate::plan::retry::RetryPolicy;
-use crate::plan::settings::{ChainBy, Order, RunSettings};
+use crate::plan::model::period::Period;
+use crate::plan::model::retry::RetryPolicy;
+use crate::plan::model::settings::{ChainBy, Order, RunSettings};
+use crate::plan::remember::failure_history::Cooldown;
 
 const SHORTEST_LEASE: Duration = Duration::from_secs(60);
 

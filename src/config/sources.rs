@@ -15,11 +15,11 @@ use super::program::{Program, exit_codes, grace_fits, version};
 use super::run::{retry, size};
 use super::scalars::Span;
 use super::written_sources as written;
-use crate::plan::nearest::did_you_mean;
-use crate::plan::records::RecordsRule;
-use crate::plan::source::{CatchUp, Collector, Source, Verify};
-use crate::plan::template::Placeholder;
-use crate::plan::window::Cadence;
+use crate::plan::model::source::{CatchUp, Collector, Source, Verify};
+use crate::plan::model::window::Cadence;
+use crate::plan::text::nearest::did_you_mean;
+use crate::plan::text::records::RecordsRule;
+use crate::plan::text::template::Placeholder;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);

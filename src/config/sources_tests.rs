@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::tests::{BANKS, directory, errors, load_in, load_text, shipped, variables, with};
 use super::*;
-use crate::plan::body::Body;
-use crate::plan::etl::CommandSpec;
-use crate::plan::source::{CatchUp, Collector, HttpSpec, Method, Rate, RequestSpec, Verify};
-use crate::plan::template::Placeholder;
+use crate::plan::model::etl::CommandSpec;
+use crate::plan::model::source::{CatchUp, Collector, HttpSpec, Method, Rate, RequestSpec, Verify};
+use crate::plan::text::body::Body;
+use crate::plan::text::template::Placeholder;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -72,11 +72,11 @@ fn defaults_of_a_source_are_those_of_the_specification() {
     assert_eq!((source.warn_after, source.error_after), (7 * HOUR, 13 * HOUR));
     assert_eq!((&source.records, &source.verify, &source.freshness), (&None, &None, &None));
     assert_eq!((&source.pool, &source.version), (&None, &None));
-    assert_eq!(source.retry, crate::plan::retry::RetryPolicy::default());
+    assert_eq!(source.retry, crate::plan::model::retry::RetryPolicy::default());
     let Collector::Command { command, exit_codes } = &source.collector else { panic!("a program") };
     assert_eq!((command.timeout, command.grace), (HOUR, Duration::from_secs(10)));
     assert_eq!(command.cwd, directory.path().canonicalize().unwrap());
-    assert_eq!(*exit_codes, crate::plan::outcome::ExitCodes::default());
+    assert_eq!(*exit_codes, crate::plan::model::outcome::ExitCodes::default());
 }
 
 #[test]

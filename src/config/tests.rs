@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::plan::etl::ReportsBy;
-use crate::plan::memory::Cooldown;
-use crate::plan::settings::{ChainBy, DatabaseTarget, Order, Variables};
+use crate::plan::model::etl::ReportsBy;
+use crate::plan::model::settings::{ChainBy, DatabaseTarget, Order, Variables};
+use crate::plan::remember::failure_history::Cooldown;
 
 pub(super) const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank of Canada}\nBMO-CA: {id: 2, name: Bank of Montreal}\n";
 
@@ -139,8 +139,8 @@ fn defaults_are_those_of_the_specification() {
     assert_eq!(etl.command.cwd, base);
     assert_eq!((etl.command.timeout, etl.command.grace), (Duration::from_secs(3600), Duration::from_secs(10)));
     assert_eq!((&etl.reports, etl.warn_after), (&ReportsBy::Etl, None));
-    assert_eq!(etl.retry, crate::plan::retry::RetryPolicy::default());
-    assert_eq!(etl.exit_codes, crate::plan::outcome::ExitCodes::default());
+    assert_eq!(etl.retry, crate::plan::model::retry::RetryPolicy::default());
+    assert_eq!(etl.exit_codes, crate::plan::model::outcome::ExitCodes::default());
 }
 
 #[test]
@@ -415,7 +415,7 @@ fn cooldown_breaker_and_version_column_are_as_written() {
 #[test]
 fn an_etl_uses_a_pool_that_there_is() {
     let config = load_text(&etl_with("    pool: llm\npools: {llm: 2, unused: 1}\n")).unwrap();
-    assert_eq!(config.etls[0].pool, Some(crate::plan::etl::Pool { name: "llm".to_owned(), limit: 2 }));
+    assert_eq!(config.etls[0].pool, Some(crate::plan::model::etl::Pool { name: "llm".to_owned(), limit: 2 }));
     assert_eq!(load_text(&etl_with("pools: {}\n")).unwrap().etls[0].pool, None);
 
     let bad = [

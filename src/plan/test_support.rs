@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::census::{Census, Oddities};
-use super::etl::{CommandSpec, Etl, EtlIndex, ReportsBy};
-use super::institution::Institution;
-use super::outcome::ExitCodes;
-use super::planner::{Listed, Plan, PlannedJob};
-use super::retry::RetryPolicy;
-use super::settings::RunSettings;
-use super::source::{CatchUp, Collector, Source};
-use super::window::Cadence;
+use crate::plan::decide::census::{Census, Oddities};
+use crate::plan::decide::planner::{Listed, Plan, PlannedJob};
+use crate::plan::model::etl::{CommandSpec, Etl, EtlIndex, ReportsBy};
+use crate::plan::model::institution::Institution;
+use crate::plan::model::outcome::ExitCodes;
+use crate::plan::model::retry::RetryPolicy;
+use crate::plan::model::settings::RunSettings;
+use crate::plan::model::source::{CatchUp, Collector, Source};
+use crate::plan::model::window::Cadence;
 
 pub(crate) fn bank(key: &str, id: i64) -> Institution {
     Institution { key: key.to_owned(), id, name: format!("Bank {key}"), kind: None, priority: 0 }

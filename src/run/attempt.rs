@@ -15,16 +15,16 @@ use super::spool::{Record, RecordKind};
 use super::verdict::{Judgement, Verdict};
 use super::workshop::{Paths, Workshop};
 use crate::execute::{End, Ended, Said, Stop};
-use crate::plan::collection::Collected;
-use crate::plan::decision::Why;
-use crate::plan::etl::ReportsBy;
-use crate::plan::event::Event;
-use crate::plan::ids::JobId;
-use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed, Wanted};
-use crate::plan::memory::{Failure, Memory};
-use crate::plan::outcome::{Class, Outcome};
-use crate::plan::planner::{Gate, PlannedJob, Target};
-use crate::plan::schedule::{After, JobIndex};
+use crate::plan::decide::decision::Why;
+use crate::plan::decide::planner::{Gate, PlannedJob, Target};
+use crate::plan::model::collection::Collected;
+use crate::plan::model::etl::ReportsBy;
+use crate::plan::model::ids::JobId;
+use crate::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, Wanted};
+use crate::plan::model::outcome::{Class, Outcome};
+use crate::plan::remember::failure_history::{Failure, Memory};
+use crate::plan::run::event::Event;
+use crate::plan::run::schedule::{After, JobIndex};
 use crate::store::{self, StoreError};
 
 /// An attempt that is over sooner has its pid recorded with its end only.

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use chrono::Utc;
 
 use super::workshop::Workshop;
-use crate::plan::breaker::OpenBreaker;
-use crate::plan::etl::EtlIndex;
-use crate::plan::fingerprint;
-use crate::plan::gap::{Gap, GapKey};
-use crate::plan::known::Known;
-use crate::plan::memory::{Cooldown, Memory};
-use crate::plan::planner::Plan;
-use crate::plan::schedule::{JobIndex, Notice};
+use crate::plan::decide::planner::Plan;
+use crate::plan::model::etl::EtlIndex;
+use crate::plan::model::gap::{Gap, GapKey};
+use crate::plan::remember::breaker::OpenBreaker;
+use crate::plan::remember::failure_history::{Cooldown, Memory};
+use crate::plan::remember::fingerprint;
+use crate::plan::remember::stored_state::Known;
+use crate::plan::run::schedule::{JobIndex, Notice};
 
 /// What is to be remembered of a gap from now on, if its latest claim is still of this fence.
 pub(super) type Refund = (GapKey, i64, Memory);

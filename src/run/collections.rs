@@ -7,13 +7,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::workshop::{Paths, Workshop};
 use crate::execute::{End, Ended, Stop, Task};
-use crate::plan::collection::{Collected, Collection, Seen};
-use crate::plan::ids::JobId;
-use crate::plan::job::Claim;
-use crate::plan::outcome::{Fault, Outcome};
-use crate::plan::planner::PlannedJob;
-use crate::plan::source::{Collector, Source, Verify};
-use crate::plan::template::Placeholder;
+use crate::plan::decide::planner::PlannedJob;
+use crate::plan::model::collection::{Collected, Collection, Seen};
+use crate::plan::model::ids::JobId;
+use crate::plan::model::job::Claim;
+use crate::plan::model::outcome::{Fault, Outcome};
+use crate::plan::model::source::{Collector, Source, Verify};
+use crate::plan::text::template::Placeholder;
 use crate::store;
 
 /// What is said of a collection that could not be verified because the database is away.

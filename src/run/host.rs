@@ -1,7 +1,7 @@
 //! What this host says of itself and of its processes.
 
-use crate::plan::job::Owner;
-use crate::plan::liveness::{HostFacts, Liveness, liveness};
+use crate::plan::model::job::Owner;
+use crate::plan::remember::liveness::{HostFacts, Liveness, liveness};
 
 /// The present process, as the owner of what it records.
 pub fn this_process() -> Owner {

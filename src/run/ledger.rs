@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::spool::{Record, RecordKind, Spool};
 use super::told_to;
 use crate::execute::Stop;
-use crate::plan::job::{AttemptEnd, Made, ReportKey};
-use crate::plan::outcome::Outcome;
+use crate::plan::model::job::{AttemptEnd, Made, ReportKey};
+use crate::plan::model::outcome::Outcome;
 use crate::store::{self, Store, StoreError};
 
 /// For how long the database is asked again to take one record.

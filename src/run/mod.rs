@@ -36,19 +36,19 @@ use uuid::Uuid;
 pub use host::this_process;
 
 use crate::execute::{Executor, Stop, survivors};
-use crate::plan::catalogue::Catalogue;
-use crate::plan::decision::Why;
-use crate::plan::etl::writes_reports;
-use crate::plan::event::Event;
-use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{About, JobState, NewJob, NewRun, RunCounts, RunState};
-use crate::plan::known::Known;
-use crate::plan::operator::{SourceOrder, SourceOrderKind};
-use crate::plan::planner::{Plan, PlannedJob, Target};
-use crate::plan::report::{self, Results, RunReport};
-use crate::plan::schedule::Schedule;
-use crate::plan::selection::Selection;
-use crate::plan::settings::{EnvFiles, RunSettings, SyncRule};
+use crate::plan::decide::decision::Why;
+use crate::plan::decide::planner::{Plan, PlannedJob, Target};
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::etl::writes_reports;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::{About, JobState, NewJob, NewRun, RunCounts, RunState};
+use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
+use crate::plan::model::selection::Selection;
+use crate::plan::model::settings::{EnvFiles, RunSettings, SyncRule};
+use crate::plan::remember::stored_state::Known;
+use crate::plan::run::event::Event;
+use crate::plan::run::schedule::Schedule;
+use crate::plan::run::summary::{self, Results, RunReport};
 use crate::store::{Store, StoreError};
 use dispatch::Dispatch;
 use ledger::{Handed, Ledger};
@@ -175,7 +175,7 @@ impl Invocation {
         let ended = if matches!(worked, Err(RunError::Stopped)) { unless_stopped(Stop::AtOnce, &stop, end).await } else { end.await };
         let (synced, plan, mut results) = worked?;
         let mut warnings = [learnt.warnings, found.warnings].concat();
-        warnings.extend(report::slow_jobs(&plan, &results, &self.catalogue));
+        warnings.extend(summary::slow_jobs(&plan, &results, &self.catalogue));
         for trouble in [ended.err().map(|error| error.to_string()), left.err().map(|error| error.to_string())].into_iter().flatten() {
             results.broken.get_or_insert(trouble);
         }

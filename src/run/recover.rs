@@ -10,12 +10,12 @@ use super::ledger::{Handed, hand_over};
 use super::spool::{self, Entry, Record, RecordKind};
 use super::{RunError, host};
 use crate::execute::survivors;
-use crate::plan::collection::LastSuccess;
-use crate::plan::gap::GapKey;
-use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{Owner, RunCounts, RunState, RunningJob, RunningRun};
-use crate::plan::liveness::Liveness;
-use crate::plan::memory::Memory;
+use crate::plan::model::collection::LastSuccess;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::{Owner, RunCounts, RunState, RunningJob, RunningRun};
+use crate::plan::remember::failure_history::Memory;
+use crate::plan::remember::liveness::Liveness;
 use crate::store::{self, Store};
 
 /// What is running elsewhere, and what no longer is.

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 
 use super::workshop::{Workshop, shown};
-use crate::plan::etl::{Etl, EtlIndex, ReportsBy};
-use crate::plan::gap::{Gap, report_value};
-use crate::plan::ids::JobId;
-use crate::plan::job::{ReportKey, ReportRow};
-use crate::plan::settings::Variables;
-use crate::plan::template::Placeholder;
+use crate::plan::model::etl::{Etl, EtlIndex, ReportsBy};
+use crate::plan::model::gap::{Gap, report_value};
+use crate::plan::model::ids::JobId;
+use crate::plan::model::job::{ReportKey, ReportRow};
+use crate::plan::model::settings::Variables;
+use crate::plan::text::template::Placeholder;
 
 use super::planning::variables_of;
 

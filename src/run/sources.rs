@@ -9,14 +9,14 @@ use super::RunError;
 use super::planning::{Subject, most_collections, remembered};
 use super::recover::{self, Found};
 use super::sync::Stamps;
-use crate::plan::catalogue::Catalogue;
-use crate::plan::collecting::{self, SourceFacts};
-use crate::plan::collection::{QueuedWindow, SourcePlan, SourceState};
-use crate::plan::fingerprint;
-use crate::plan::known::Known;
-use crate::plan::planner::Plan;
-use crate::plan::selection::Selection;
-use crate::plan::settings::{EnvFiles, RunSettings};
+use crate::plan::decide::backfill::{self, SourceFacts};
+use crate::plan::decide::planner::Plan;
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::collection::{QueuedWindow, SourcePlan, SourceState};
+use crate::plan::model::selection::Selection;
+use crate::plan::model::settings::{EnvFiles, RunSettings};
+use crate::plan::remember::fingerprint;
+use crate::plan::remember::stored_state::Known;
 use crate::store::{self, Store};
 
 /// What is known of sources.
@@ -42,7 +42,7 @@ impl Sources {
         let mut states: HashMap<String, SourceState> = states.into_iter().map(|state| (state.source.clone(), state)).collect();
         let mut queue = store.queue().await?;
         for success in &found.collected {
-            collecting::record(states.entry(success.collected.source.clone()).or_default(), &mut queue, success);
+            backfill::record(states.entry(success.collected.source.clone()).or_default(), &mut queue, success);
         }
         let digest = |source| fingerprint::of_source(source, subject.env_files);
         Ok(Self { states, queue, digests: subject.catalogue.sources.iter().map(digest).collect() })
@@ -50,12 +50,12 @@ impl Sources {
 
     /// What is done about the sources in the selection, by at most so many jobs.
     pub(super) fn plan(&self, subject: Subject<'_>, known: &Known, most: usize) -> Vec<SourcePlan> {
-        collecting::plan(&subject.catalogue.sources, subject.selection, &self.digests, self.facts(known.now, known), most)
+        backfill::plan(&subject.catalogue.sources, subject.selection, &self.digests, self.facts(known.now, known), most)
     }
 
     /// Adds what is done about them to the plan of reports.
     pub(super) fn add(&self, plan: &mut Plan, found: Vec<SourcePlan>, catalogue: &Catalogue, known: &Known) {
-        collecting::add(plan, found, &catalogue.sources, &self.digests, self.facts(known.now, known));
+        backfill::add(plan, found, &catalogue.sources, &self.digests, self.facts(known.now, known));
     }
 
     fn facts<'a>(&'a self, now: DateTime<Utc>, known: &'a Known) -> SourceFacts<'a> {

@@ -15,11 +15,11 @@ use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::collection::Collected;
-use crate::plan::gap::GapKey;
-use crate::plan::ids::RunId;
-use crate::plan::job::{AttemptEnd, Claim, ReportKey, ReportRow};
-use crate::plan::memory::Memory;
+use crate::plan::model::collection::Collected;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::RunId;
+use crate::plan::model::job::{AttemptEnd, Claim, ReportKey, ReportRow};
+use crate::plan::remember::failure_history::Memory;
 
 /// Bytes set aside for one entry: what a child printed last, two errors, each of up to 8 KiB that JSON may make six times as
 /// long, and names.

@@ -5,10 +5,10 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::plan::institution::Institutions;
-use crate::plan::pattern::{Component, Found, PathPattern};
-use crate::plan::period::Period;
-use crate::plan::settings::SyncRule;
+use crate::plan::decide::path_pattern::{Component, Found, PathPattern};
+use crate::plan::model::institution::Institutions;
+use crate::plan::model::period::Period;
+use crate::plan::model::settings::SyncRule;
 use crate::store::Available;
 
 /// Symbols that nobody monitors are named up to this number, and counted.
@@ -142,8 +142,8 @@ impl Search<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::institution::Institution;
-    use crate::plan::template::{Placeholder, Template};
+    use crate::plan::model::institution::Institution;
+    use crate::plan::text::template::{Placeholder, Template};
 
     fn learn_from(files: &str) -> io::Result<Learnt> {
         let bank = Institution { key: "RY-CA".to_owned(), id: 1, name: "Royal Bank".to_owned(), kind: None, priority: 0 };

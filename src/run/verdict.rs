@@ -8,14 +8,14 @@ use super::collections::{Looked, NOT_VERIFIED};
 use super::output::{self, Published};
 use super::workshop::{Paths, Workshop};
 use crate::execute::{End, Ended, Stop};
-use crate::plan::collection::Collected;
-use crate::plan::gap::Gap;
-use crate::plan::ids::JobId;
-use crate::plan::job::{AttemptEnd, Claim, ReportKey};
-use crate::plan::outcome::{Class, ExitCodes, Outcome};
-use crate::plan::planner::{PlannedJob, Target};
-use crate::plan::retry::RetryPolicy;
-use crate::plan::schedule::{After, after};
+use crate::plan::decide::planner::{PlannedJob, Target};
+use crate::plan::model::collection::Collected;
+use crate::plan::model::gap::Gap;
+use crate::plan::model::ids::JobId;
+use crate::plan::model::job::{AttemptEnd, Claim, ReportKey};
+use crate::plan::model::outcome::{Class, ExitCodes, Outcome};
+use crate::plan::model::retry::RetryPolicy;
+use crate::plan::run::schedule::{After, after};
 
 /// What the end of an attempt's process was found to be.
 pub(super) enum Verdict {

@@ -11,16 +11,16 @@ use tokio::time::Instant;
 use super::ledger::Ledger;
 use super::planning::variables_of;
 use crate::execute::{Call, Executor, Program, Task};
-use crate::plan::catalogue::Catalogue;
-use crate::plan::decision::Why;
-use crate::plan::etl::CommandSpec;
-use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::Claim;
-use crate::plan::memory::Cooldown;
-use crate::plan::planner::{PlannedJob, Target};
-use crate::plan::settings::EnvFiles;
-use crate::plan::source::Collector;
-use crate::plan::template::Placeholder;
+use crate::plan::decide::decision::Why;
+use crate::plan::decide::planner::{PlannedJob, Target};
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::etl::CommandSpec;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::Claim;
+use crate::plan::model::settings::EnvFiles;
+use crate::plan::model::source::Collector;
+use crate::plan::remember::failure_history::Cooldown;
+use crate::plan::text::template::Placeholder;
 use crate::store::Store;
 
 /// What every attempt of a run needs.

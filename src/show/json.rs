@@ -5,13 +5,13 @@ use serde::Serialize;
 use super::escape::escaped;
 use super::sources::{SourceEntry, entry, result_of};
 use super::summary::{time, warnings};
-use crate::plan::catalogue::Catalogue;
-use crate::plan::decision::Why;
-use crate::plan::etl::Etl;
-use crate::plan::gap::GapKey;
-use crate::plan::memory::{Quarantine, Rest, SkipOrder};
-use crate::plan::planner::{BreakerPlan, Gate, PlannedJob};
-use crate::plan::report::{JobResult, RunReport};
+use crate::plan::decide::decision::Why;
+use crate::plan::decide::planner::{BreakerPlan, Gate, PlannedJob};
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::etl::Etl;
+use crate::plan::model::gap::GapKey;
+use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
+use crate::plan::run::summary::{JobResult, RunReport};
 
 /// Version of the object's shape. It rises when a field changes its meaning or goes; new fields may appear without.
 const SCHEMA_VERSION: u32 = 1;

@@ -13,9 +13,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::escape::escaped;
 use super::logs;
 use super::summary::count;
-use crate::plan::event::Event;
-use crate::plan::job::JobState;
-use crate::plan::schedule::JobIndex;
+use crate::plan::model::job::JobState;
+use crate::plan::run::event::Event;
+use crate::plan::run::schedule::JobIndex;
 
 /// Child lines that wait to be shown; when more wait they are dropped from the display (never from the log file).
 const LINES_WAITING: usize = 4096;

@@ -11,11 +11,11 @@ pub(super) use json::{SourceEntry, entry};
 
 use super::escape::{escaped, excerpt};
 use super::summary::{count, last_error, quarantined, resting, skipped, time};
-use crate::plan::catalogue::Catalogue;
-use crate::plan::collection::{Collected, Collection, Lateness, Pause, Seen, SourcePlan, SourceStanding};
-use crate::plan::job::JobState;
-use crate::plan::report::{JobResult, RunReport};
-use crate::plan::source::Source;
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::collection::{Collected, Collection, Lateness, Pause, Seen, SourcePlan, SourceStanding};
+use crate::plan::model::job::JobState;
+use crate::plan::model::source::Source;
+use crate::plan::run::summary::{JobResult, RunReport};
 
 /// Sources with nothing to say of them that have a line each; more share one.
 const LINES: usize = 3;

@@ -7,14 +7,14 @@ use std::fmt::Write;
 
 use super::escape::escaped;
 use super::sources;
-use crate::plan::catalogue::Catalogue;
-use crate::plan::census::MOST_UNMONITORED;
-use crate::plan::decision::Why;
-use crate::plan::etl::Etl;
-use crate::plan::gap::Gap;
-use crate::plan::job::JobState;
-use crate::plan::planner::{Gate, PlannedJob};
-use crate::plan::report::{JobResult, Results, RunReport};
+use crate::plan::decide::census::MOST_UNMONITORED;
+use crate::plan::decide::decision::Why;
+use crate::plan::decide::planner::{Gate, PlannedJob};
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::etl::Etl;
+use crate::plan::model::gap::Gap;
+use crate::plan::model::job::JobState;
+use crate::plan::run::summary::{JobResult, Results, RunReport};
 
 pub(super) use left_alone::{last_error, quarantined, resting, skipped, time};
 

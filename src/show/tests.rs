@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 
 use super::{run_as_json, run_as_text};
-use crate::plan::catalogue::Catalogue;
-use crate::plan::decision::Why;
-use crate::plan::etl::Etl;
-use crate::plan::gap::{Gap, GapKey};
-use crate::plan::institution::Institutions;
-use crate::plan::memory::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
-use crate::plan::planner::{BreakerPlan, Gate, Listed, Plan, PlannedJob, Target};
-use crate::plan::report::RunReport;
+use crate::plan::decide::decision::Why;
+use crate::plan::decide::planner::{BreakerPlan, Gate, Listed, Plan, PlannedJob, Target};
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::etl::Etl;
+use crate::plan::model::gap::{Gap, GapKey};
+use crate::plan::model::institution::Institutions;
+use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use crate::plan::run::summary::RunReport;
 use crate::plan::test_support::{bank, etl, plan_of};
 
 fn at(time: &str) -> DateTime<Utc> {
@@ -281,7 +281,7 @@ fn an_etl_that_fails_for_everyone_may_have_no_probe() {
 fn what_comes_from_the_spool_is_counted_and_worth_a_word() {
     let dry = RunReport { respooled: 1, ..report(plan_of(Vec::new(), Vec::new())) };
     assert!(run_as_text(&dry, &catalogue()).contains("\nTo be recorded from the spool: 1 attempt\n"));
-    let run = RunReport { respooled: 2, run: Some(crate::plan::ids::RunId::new(uuid::Uuid::nil())), ..dry.clone() };
+    let run = RunReport { respooled: 2, run: Some(crate::plan::model::ids::RunId::new(uuid::Uuid::nil())), ..dry.clone() };
     assert!(run_as_text(&run, &catalogue()).contains("\nRecorded from the spool: 2 attempts\n"));
     assert!(run.is_noteworthy());
     let unchanged = report(Plan { jobs: Vec::new(), breakers: Vec::new(), ..plan() });

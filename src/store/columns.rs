@@ -1,7 +1,7 @@
 //! Which columns the data tables must have, and what to say when they have not (specification §5).
 
 use super::{Result, StoreError};
-use crate::plan::settings::{ColumnName, TableName};
+use crate::plan::model::settings::{ColumnName, TableName};
 
 /// A column of a data table, as the catalogue describes it.
 #[derive(Debug, Clone)]

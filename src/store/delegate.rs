@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::plan::job::{AttemptEnd, JobState, Made};
-use crate::plan::memory::Memory;
+use crate::plan::model::job::{AttemptEnd, JobState, Made};
+use crate::plan::remember::failure_history::Memory;
 
 /// How a running job leaves that state.
 #[derive(Debug, Clone, Copy)]

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 
 use super::record::storable;
-use crate::plan::fingerprint::Fingerprint;
-use crate::plan::gap::GapKey;
-use crate::plan::job::{Claimed, Wanted};
-use crate::plan::memory::{GapState, Memory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
-use crate::plan::operator::{CancelRequest, OrderKind};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::job::{Claimed, Wanted};
+use crate::plan::model::orders::{CancelRequest, OrderKind};
+use crate::plan::remember::failure_history::{GapState, Memory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use crate::plan::remember::fingerprint::Fingerprint;
 
 /// The columns of a memory, in the order in which [`MemoryValues`] are bound.
 const MEMORY: [&str; 13] = [

@@ -21,21 +21,21 @@ use chrono::{DateTime, Utc};
 
 pub use error::StoreError;
 
-use crate::plan::breaker::OpenBreaker;
-use crate::plan::collection::{QueuedWindow, SourceState};
-use crate::plan::etl::EtlIndex;
-use crate::plan::etl::Pool;
-use crate::plan::facts::{Candidate, CensusGroup};
-use crate::plan::gap::GapKey;
-use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{
+use crate::plan::model::candidate::{Candidate, CensusGroup};
+use crate::plan::model::collection::{QueuedWindow, SourceState};
+use crate::plan::model::etl::EtlIndex;
+use crate::plan::model::etl::Pool;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::{
     AttemptEnd, Begun, Claim, ClaimRequest, Claimed, Made, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun, Watched,
 };
-use crate::plan::memory::{GapState, Memory};
-use crate::plan::operator::{CancelAnswer, FoundJob, Order, SourceOrder};
-use crate::plan::period::Period;
-use crate::plan::settings::{Database, DatabaseTarget};
-use crate::plan::window::Window;
+use crate::plan::model::orders::{CancelAnswer, FoundJob, Order, SourceOrder};
+use crate::plan::model::period::Period;
+use crate::plan::model::settings::{Database, DatabaseTarget};
+use crate::plan::model::window::Window;
+use crate::plan::remember::breaker::OpenBreaker;
+use crate::plan::remember::failure_history::{GapState, Memory};
 
 /// Answer of every operation on the store.
 pub type Result<T> = std::result::Result<T, StoreError>;

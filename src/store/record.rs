@@ -9,11 +9,11 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use super::columns::Column;
 use super::{EtlScan, Result, ScanRequest, Scanned, StoreError};
-use crate::plan::etl::EtlIndex;
-use crate::plan::facts::{AvailabilityKey, Candidate, CensusGroup};
-use crate::plan::job::{About, AttemptEnd, ReportRow};
-use crate::plan::outcome::Outcome;
-use crate::plan::window::Window;
+use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
+use crate::plan::model::etl::EtlIndex;
+use crate::plan::model::job::{About, AttemptEnd, ReportRow};
+use crate::plan::model::outcome::Outcome;
+use crate::plan::model::window::Window;
 
 /// Says what was being done when the driver failed.
 pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::gap_columns::{CancelColumns, MemoryColumns};
-use crate::plan::breaker::OpenBreaker;
-use crate::plan::collection::{Collected, LastSuccess, Pause, QueuedWindow, Seen, SourceState};
-use crate::plan::fingerprint::Fingerprint;
-use crate::plan::gap::GapKey;
-use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{Claim, JobState, Owner, RunningJob, RunningRun, Watched};
-use crate::plan::memory::SkipOrder;
-use crate::plan::operator::{CancelAnswer, FoundJob};
-use crate::plan::period::Period;
-use crate::plan::window::Window;
+use crate::plan::model::collection::{Collected, LastSuccess, Pause, QueuedWindow, Seen, SourceState};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::{Claim, JobState, Owner, RunningJob, RunningRun, Watched};
+use crate::plan::model::orders::{CancelAnswer, FoundJob};
+use crate::plan::model::period::Period;
+use crate::plan::model::window::Window;
+use crate::plan::remember::breaker::OpenBreaker;
+use crate::plan::remember::failure_history::SkipOrder;
+use crate::plan::remember::fingerprint::Fingerprint;
 
 /// The columns of an owner.
 #[derive(sqlx::FromRow)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use etl_orch::execute::http::HttpExecutor;
 use etl_orch::execute::{Call, End, Ended, Said, Stop};
-use etl_orch::plan::body::Body;
-use etl_orch::plan::source::{HttpSpec, Method, Rate, RequestSpec};
-use etl_orch::plan::template::{Placeholder, Template};
+use etl_orch::plan::model::source::{HttpSpec, Method, Rate, RequestSpec};
+use etl_orch::plan::text::body::Body;
+use etl_orch::plan::text::template::{Placeholder, Template};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use etl_orch::execute::{Call, End, Ended};
-use etl_orch::plan::outcome::Fault;
-use etl_orch::plan::source::{HttpSpec, Rate};
-use etl_orch::plan::template::Placeholder;
+use etl_orch::plan::model::outcome::Fault;
+use etl_orch::plan::model::source::{HttpSpec, Rate};
+use etl_orch::plan::text::template::Placeholder;
 
 use crate::http::{Rig, spec, template};
 use crate::service::{Answer, Course, date};

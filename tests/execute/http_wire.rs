@@ -4,8 +4,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use etl_orch::execute::{End, Ended};
-use etl_orch::plan::outcome::Fault;
-use etl_orch::plan::source::HttpSpec;
+use etl_orch::plan::model::outcome::Fault;
+use etl_orch::plan::model::source::HttpSpec;
 
 use crate::http::{Rig, spec};
 use crate::wire::{Certificates, hear, nobody, say, serve};

@@ -1,7 +1,7 @@
 //! What may happen between two runs.
 
 use chrono::TimeDelta;
-use etl_orch::plan::period::Period;
+use etl_orch::plan::model::period::Period;
 use proptest::prelude::*;
 
 use crate::world::{BANKS, End, Fault, World};

@@ -9,8 +9,8 @@ mod world;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use etl_orch::plan::gap::Gap;
-use etl_orch::plan::settings::{ChainBy, Order};
+use etl_orch::plan::model::gap::Gap;
+use etl_orch::plan::model::settings::{ChainBy, Order};
 use proptest::prelude::*;
 
 use self::events::{Event, any_end, any_event, any_fault};
@@ -25,7 +25,7 @@ fn most_in_two_days(charged: &[i64]) -> usize {
 }
 
 /// The periods that arrive in a case, oldest first.
-fn quarters() -> Vec<etl_orch::plan::period::Period> {
+fn quarters() -> Vec<etl_orch::plan::model::period::Period> {
     (2020..2026).flat_map(|year| (1..=4).map(move |quarter| period(&format!("{year}Q{quarter}")))).collect()
 }
 

@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use etl_orch::plan::collecting::{self, SourceFacts};
-use etl_orch::plan::collection::{Collected, Collection, LastSuccess, QueuedWindow, Seen, SourcePlan, SourceState};
-use etl_orch::plan::etl::CommandSpec;
-use etl_orch::plan::gap::GapKey;
-use etl_orch::plan::memory::{Cooldown, Failure, GapState, Memory};
-use etl_orch::plan::outcome::{Class, ExitCodes};
-use etl_orch::plan::retry::RetryPolicy;
-use etl_orch::plan::selection::Selection;
-use etl_orch::plan::source::{CatchUp, Collector, Source};
-use etl_orch::plan::template::{Placeholder, Template};
-use etl_orch::plan::window::{Cadence, Window};
+use etl_orch::plan::decide::backfill::{self, SourceFacts};
+use etl_orch::plan::model::collection::{Collected, Collection, LastSuccess, QueuedWindow, Seen, SourcePlan, SourceState};
+use etl_orch::plan::model::etl::CommandSpec;
+use etl_orch::plan::model::gap::GapKey;
+use etl_orch::plan::model::outcome::{Class, ExitCodes};
+use etl_orch::plan::model::retry::RetryPolicy;
+use etl_orch::plan::model::selection::Selection;
+use etl_orch::plan::model::source::{CatchUp, Collector, Source};
+use etl_orch::plan::model::window::{Cadence, Window};
+use etl_orch::plan::remember::failure_history::{Cooldown, Failure, GapState, Memory};
+use etl_orch::plan::text::template::{Placeholder, Template};
 use proptest::prelude::*;
 
 use crate::config;
@@ -132,7 +132,7 @@ impl World {
         let running = HashMap::new();
         let facts = SourceFacts { now: self.now, states: &self.states, queue: &self.queue, gaps: &self.gaps, running: &running };
         let sources = std::slice::from_ref(&self.source);
-        collecting::plan(sources, &Selection::default(), &["ab".to_owned()], facts, 500).remove(0)
+        backfill::plan(sources, &Selection::default(), &["ab".to_owned()], facts, 500).remove(0)
     }
 
     fn happen(&mut self, event: Event) {
@@ -211,14 +211,14 @@ impl World {
                     let rows = self.queue.iter_mut().filter(is_in).filter(|row| !row.is_collected);
                     rows.for_each(|row| row.remote = Some(remote.clone()));
                 }
-                let fingerprint = collecting::fingerprint(&self.source, "ab", now);
+                let fingerprint = backfill::fingerprint(&self.source, "ab", now);
                 self.remember(|memory| memory.lost(Some(&fingerprint), now));
                 return Ok(false);
             }
             Event::Flaky(_) | Event::Works => Class::Success,
             Event::ClockSteps(_) | Event::Off(_) | Event::Every(_) | Event::Lag(_) | Event::Mode(_) | Event::Asks(_) => unreachable!(),
         };
-        let fingerprint = Some(collecting::fingerprint(&self.source, "ab", now));
+        let fingerprint = Some(backfill::fingerprint(&self.source, "ab", now));
         let policy = Cooldown::default();
         if class != Class::Success {
             self.queue.iter_mut().filter(is_in).for_each(|row| row.remote = None);
@@ -239,7 +239,7 @@ impl World {
         self.collected.push((job.window, self.queue.iter_mut().filter(is_in).any(|row| self.asked.contains(&row.window))));
         let collected = Collected { source: ID.to_owned(), window: job.window, seen: Seen::Reported, records: None, message: None };
         let state = self.states.entry(ID.to_owned()).or_default();
-        collecting::record(state, &mut self.queue, &LastSuccess { at: now, collected });
+        backfill::record(state, &mut self.queue, &LastSuccess { at: now, collected });
         prop_assert!(self.frontier() >= before, "a frontier never moves back");
         Ok(true)
     }

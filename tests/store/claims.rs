@@ -1,8 +1,8 @@
 //! Claims: one gap is run by one job at a time.
 
-use etl_orch::plan::job::{Claim, ClaimRequest, Claimed, Made, NewJob};
-use etl_orch::plan::memory::{Memory, Quarantine, QuarantineReason};
-use etl_orch::plan::outcome::Outcome;
+use etl_orch::plan::model::job::{Claim, ClaimRequest, Claimed, Made, NewJob};
+use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::failure_history::{Memory, Quarantine, QuarantineReason};
 
 use crate::fixture::{Fixture, at, begin_run, claimed, end, enqueue, fail, failed_runs, key, new_job, owner, queued, wish, yes};
 

@@ -1,9 +1,9 @@
 //! What a success changes of its source: the queue, the last success, and the frontier, which is never a maximum.
 
-use etl_orch::plan::collection::{Collected, LastSuccess, Seen};
-use etl_orch::plan::job::{Claim, Made};
-use etl_orch::plan::memory::Memory;
-use etl_orch::plan::outcome::Outcome;
+use etl_orch::plan::model::collection::{Collected, LastSuccess, Seen};
+use etl_orch::plan::model::job::{Claim, Made};
+use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::failure_history::Memory;
 use etl_orch::store::Store;
 
 use crate::fixture::{Fixture, at, end, failed_runs};
@@ -47,7 +47,7 @@ async fn a_success_counts_once(fixture: Fixture) {
     let before = state(&*store, HOUSE).await;
     assert_eq!(before.empty, 1);
     // Meanwhile somebody wants it again: what is said again must not answer that.
-    let asked = etl_orch::plan::operator::SourceOrderKind::Collect(vec![window(0)]);
+    let asked = etl_orch::plan::model::orders::SourceOrderKind::Collect(vec![window(0)]);
     store.order_source(&crate::windows::order(HOUSE, asked, 20)).await.unwrap();
     succeed(&*store, claim, &made).await;
     assert_eq!(state(&*store, HOUSE).await, before);
@@ -73,7 +73,7 @@ async fn a_success_forgets_the_past_of_the_source(fixture: Fixture) {
     assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &failed_runs(2)).await.unwrap());
     assert_eq!(store.gap_states().await.unwrap().len(), 1);
     let run = crate::fixture::begin_run(&*store).await;
-    let job = etl_orch::plan::job::NewJob { forced: true, ..crate::windows::job_of(HOUSE, window(0)) };
+    let job = etl_orch::plan::model::job::NewJob { forced: true, ..crate::windows::job_of(HOUSE, window(0)) };
     crate::fixture::enqueue(&*store, run, std::slice::from_ref(&job)).await;
     let wish = crate::windows::wish_for(job.id, HOUSE, window(0));
     let second = crate::fixture::yes(store.claim(&wish).await.unwrap());

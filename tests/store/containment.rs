@@ -1,14 +1,14 @@
 //! What is remembered of gaps and of ETLs, and what others want of a run's jobs.
 
 use chrono::{DateTime, Utc};
-use etl_orch::plan::breaker::OpenBreaker;
-use etl_orch::plan::fingerprint::Fingerprint;
-use etl_orch::plan::gap::GapKey;
-use etl_orch::plan::ids::RunId;
-use etl_orch::plan::job::{Claim, ClaimRequest, Claimed, Made, NewJob, Watched};
-use etl_orch::plan::memory::{GapState, Memory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
-use etl_orch::plan::operator::{CancelRequest, Order, OrderKind};
-use etl_orch::plan::outcome::Outcome;
+use etl_orch::plan::model::gap::GapKey;
+use etl_orch::plan::model::ids::RunId;
+use etl_orch::plan::model::job::{Claim, ClaimRequest, Claimed, Made, NewJob, Watched};
+use etl_orch::plan::model::orders::{CancelRequest, Order, OrderKind};
+use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::breaker::OpenBreaker;
+use etl_orch::plan::remember::failure_history::{GapState, Memory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use etl_orch::plan::remember::fingerprint::Fingerprint;
 use etl_orch::store::Access;
 use uuid::Uuid;
 

@@ -1,13 +1,13 @@
 //! The queue of disclosure sources: what is put into it, who may work on it, and what operators order.
 
-use etl_orch::plan::collection::Pause;
-use etl_orch::plan::etl::Pool;
-use etl_orch::plan::gap::GapKey;
-use etl_orch::plan::job::{ClaimRequest, Claimed};
-use etl_orch::plan::memory::{Memory, SkipOrder};
-use etl_orch::plan::operator::{Order, OrderKind, SourceOrderKind};
-use etl_orch::plan::outcome::Outcome;
-use etl_orch::plan::window::Window;
+use etl_orch::plan::model::collection::Pause;
+use etl_orch::plan::model::etl::Pool;
+use etl_orch::plan::model::gap::GapKey;
+use etl_orch::plan::model::job::{ClaimRequest, Claimed};
+use etl_orch::plan::model::orders::{Order, OrderKind, SourceOrderKind};
+use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::model::window::Window;
+use etl_orch::plan::remember::failure_history::{Memory, SkipOrder};
 use etl_orch::store::Access;
 
 use crate::fixture::{Fixture, at, end, fail, failed_runs, owner, yes};
@@ -224,7 +224,7 @@ async fn an_id_of_a_service_is_kept_until_it_is_not_followed_any_more(fixture: F
         assert!(store.follow(claim, 1, Some("abc")).await.unwrap());
         assert_eq!(queue(&*store, HOUSE).await, ["0-1 abc", "1-2 abc", "2-3"]);
     }
-    assert!(!store.follow(etl_orch::plan::job::Claim { fence: 2, ..claim }, 1, Some("other")).await.unwrap());
+    assert!(!store.follow(etl_orch::plan::model::job::Claim { fence: 2, ..claim }, 1, Some("other")).await.unwrap());
     let attempts = format!("SELECT n, coalesce(remote_id, '') FROM {} ORDER BY n", fixture.own("etl_attempts"));
     for _ in 0..2 {
         assert!(store.follow(claim, 1, None).await.unwrap());
@@ -328,7 +328,8 @@ async fn hostile_texts_are_data(fixture: Fixture) {
         let claim = claim(&*store, source, window(0)).await;
         assert!(store.follow(claim, 1, Some(source)).await.unwrap());
         assert_eq!(queue(&*store, &stored).await, [format!("0-1 {stored}")]);
-        let made = etl_orch::plan::collection::Collected { message: Some(source.into()), ..crate::windows::collected(source, window(0)) };
+        let made =
+            etl_orch::plan::model::collection::Collected { message: Some(source.into()), ..crate::windows::collected(source, window(0)) };
         crate::windows::succeed(&*store, claim, &made).await;
         let last = state(&*store, &stored).await.last.unwrap();
         assert_eq!((last.collected.message.as_ref(), &last.collected.source), (Some(&stored), &stored));

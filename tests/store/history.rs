@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use etl_orch::plan::job::{Begun, Claim, Made, NewJob, RunCounts, RunState, RunningRun};
-use etl_orch::plan::memory::Memory;
-use etl_orch::plan::outcome::Outcome;
+use etl_orch::plan::model::job::{Begun, Claim, Made, NewJob, RunCounts, RunState, RunningRun};
+use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::failure_history::Memory;
 
 use crate::fixture::{Fixture, at, begin_run, claim, claimed, end, enqueue, new_job, of_bank, owner};
 

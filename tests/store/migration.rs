@@ -1,8 +1,8 @@
 //! A database that the previous version of etl-orch made and wrote.
 
-use etl_orch::plan::job::{Claim, Made};
-use etl_orch::plan::memory::Memory;
-use etl_orch::plan::outcome::Outcome;
+use etl_orch::plan::model::job::{Claim, Made};
+use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::failure_history::Memory;
 use etl_orch::store::{self, Access, StoreError};
 
 use crate::fixture::{Fixture, at, claim, end, enqueue, gap_state, new_job};
@@ -119,7 +119,7 @@ async fn orders_are_kept_by_a_version_that_knows_more_kinds(fixture: Fixture) {
     assert_eq!(before.len(), 2);
     let store = fixture.open().await;
     assert_eq!(fixture.rows(&all).await, before, "with their ids");
-    let pause = crate::windows::order("us_house", etl_orch::plan::operator::SourceOrderKind::Pause, 1);
+    let pause = crate::windows::order("us_house", etl_orch::plan::model::orders::SourceOrderKind::Pause, 1);
     assert!(store.order_source(&pause).await.unwrap());
     let kinds = format!("SELECT id, kind FROM {overrides} ORDER BY id");
     assert_eq!(fixture.rows(&kinds).await, ["1|retry", "3|cancel", "4|pause"]);

@@ -1,12 +1,12 @@
 //! What operators order, `--force` among it, and how jobs are found by their ids.
 
 use chrono::{DateTime, Utc};
-use etl_orch::plan::gap::GapKey;
-use etl_orch::plan::ids::JobId;
-use etl_orch::plan::job::{ClaimRequest, Claimed, JobState, Made, NewJob};
-use etl_orch::plan::memory::{Memory, SkipOrder};
-use etl_orch::plan::operator::{CancelAnswer, FoundJob, Order, OrderKind};
-use etl_orch::plan::outcome::Outcome;
+use etl_orch::plan::model::gap::GapKey;
+use etl_orch::plan::model::ids::JobId;
+use etl_orch::plan::model::job::{ClaimRequest, Claimed, JobState, Made, NewJob};
+use etl_orch::plan::model::orders::{CancelAnswer, FoundJob, Order, OrderKind};
+use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::failure_history::{Memory, SkipOrder};
 use etl_orch::store::Store;
 use uuid::Uuid;
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use etl_orch::plan::etl::Pool;
-use etl_orch::plan::gap::GapKey;
-use etl_orch::plan::ids::{JobId, RunId};
-use etl_orch::plan::job::{Begun, Claim, ClaimRequest, Claimed, JobState, Made, NewJob};
-use etl_orch::plan::memory::Memory;
-use etl_orch::plan::outcome::Outcome;
+use etl_orch::plan::model::etl::Pool;
+use etl_orch::plan::model::gap::GapKey;
+use etl_orch::plan::model::ids::{JobId, RunId};
+use etl_orch::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, JobState, Made, NewJob};
+use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::failure_history::Memory;
 use etl_orch::store::Store;
 
 use crate::fixture::{Fixture, at, begin_run, end, enqueue, key, new_job, wish, yes};

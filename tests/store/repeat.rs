@@ -1,9 +1,9 @@
 //! What was carried out already is not done again, and counts as done: whoever got no answer may ask again.
 
-use etl_orch::plan::ids::RunId;
-use etl_orch::plan::job::{Begun, Claim, ClaimRequest, Claimed, Made, NewRun, RunCounts, RunState};
-use etl_orch::plan::memory::Memory;
-use etl_orch::plan::outcome::Outcome;
+use etl_orch::plan::model::ids::RunId;
+use etl_orch::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, Made, NewRun, RunCounts, RunState};
+use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::failure_history::Memory;
 use uuid::Uuid;
 
 use crate::fixture::{

@@ -1,8 +1,8 @@
 //! Rows of the reports table.
 
-use etl_orch::plan::job::Made;
-use etl_orch::plan::memory::Memory;
-use etl_orch::plan::outcome::Outcome;
+use etl_orch::plan::model::job::Made;
+use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::failure_history::Memory;
 use etl_orch::store::Access;
 
 use crate::fixture::{Fixture, claimed, end, key, report_row};
@@ -99,7 +99,7 @@ async fn postgres_gets_values_of_its_columns_types() {
     store.check_data_tables(true, true).await.unwrap();
     for _ in 0..2 {
         let claim = claimed_forced(&*store).await;
-        let row = etl_orch::plan::job::ReportRow { markdown_content: None, ..report_row() };
+        let row = etl_orch::plan::model::job::ReportRow { markdown_content: None, ..report_row() };
         assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Made::Report(Some(&row))).await.unwrap());
         assert_eq!(
             fixture
@@ -110,9 +110,9 @@ async fn postgres_gets_values_of_its_columns_types() {
     }
 }
 
-async fn claimed_forced(store: &dyn etl_orch::store::Store) -> etl_orch::plan::job::Claim {
+async fn claimed_forced(store: &dyn etl_orch::store::Store) -> etl_orch::plan::model::job::Claim {
     let run = crate::fixture::begin_run(store).await;
-    let job = etl_orch::plan::job::NewJob { forced: true, ..crate::fixture::new_job(0) };
+    let job = etl_orch::plan::model::job::NewJob { forced: true, ..crate::fixture::new_job(0) };
     crate::fixture::enqueue(store, run, std::slice::from_ref(&job)).await;
     crate::fixture::claim(store, job.id).await
 }

@@ -1,6 +1,6 @@
 //! What a scan finds.
 
-use etl_orch::plan::settings::TableName;
+use etl_orch::plan::model::settings::TableName;
 use etl_orch::store::EtlScan;
 
 use crate::fixture::{Fixture, found, period, request, scan};

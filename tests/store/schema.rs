@@ -1,6 +1,6 @@
 //! Our own tables and the data tables: made, checked, refused.
 
-use etl_orch::plan::settings::{DatabaseTarget, TableName};
+use etl_orch::plan::model::settings::{DatabaseTarget, TableName};
 use etl_orch::store::{self, Access, StoreError};
 use secrecy::SecretString;
 

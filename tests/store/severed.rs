@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use etl_orch::plan::outcome::Outcome;
+use etl_orch::plan::model::outcome::Outcome;
 
 use crate::fixture::{Fixture, at, begin_run, claimed, end, queued, wish, yes};
 
@@ -80,5 +80,10 @@ async fn what_a_severed_claim_did_is_undone() {
     drop(blocker.stdin.take());
     blocker.wait().unwrap();
     assert_eq!(yes(store.claim(&wish).await.unwrap()).fence, 5);
-    assert!(store.lose(yes(store.claim(&wish).await.unwrap()), &etl_orch::plan::memory::Memory::default(), at(9)).await.unwrap());
+    assert!(
+        store
+            .lose(yes(store.claim(&wish).await.unwrap()), &etl_orch::plan::remember::failure_history::Memory::default(), at(9))
+            .await
+            .unwrap()
+    );
 }

@@ -1,7 +1,7 @@
 //! What the availability table says of the sources of a gap: a text that changes when they do.
 
-use etl_orch::plan::period::Period;
-use etl_orch::plan::settings::ColumnName;
+use etl_orch::plan::model::period::Period;
+use etl_orch::plan::model::settings::ColumnName;
 use etl_orch::store::{Store, StoreError};
 
 use crate::fixture::{Fixture, period};

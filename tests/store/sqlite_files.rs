@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use etl_orch::plan::settings::DatabaseTarget;
+use etl_orch::plan::model::settings::DatabaseTarget;
 use etl_orch::store::{Access, StoreError};
 
 use crate::fixture::{Fixture, begin_run, claimed, request, scan};

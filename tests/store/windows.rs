@@ -1,13 +1,13 @@
 //! The windows of disclosure sources: short ways to fill the queue and to work on it.
 
 use chrono::{DateTime, Duration, TimeZone, Utc};
-use etl_orch::plan::collection::{Collected, QueuedWindow, Seen, SourceState};
-use etl_orch::plan::gap::GapKey;
-use etl_orch::plan::ids::JobId;
-use etl_orch::plan::job::{About, Claim, ClaimRequest, Claimed, Made, NewJob, Wanted};
-use etl_orch::plan::operator::{SourceOrder, SourceOrderKind};
-use etl_orch::plan::outcome::Outcome;
-use etl_orch::plan::window::Window;
+use etl_orch::plan::model::collection::{Collected, QueuedWindow, Seen, SourceState};
+use etl_orch::plan::model::gap::GapKey;
+use etl_orch::plan::model::ids::JobId;
+use etl_orch::plan::model::job::{About, Claim, ClaimRequest, Claimed, Made, NewJob, Wanted};
+use etl_orch::plan::model::orders::{SourceOrder, SourceOrderKind};
+use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::model::window::Window;
 use etl_orch::store::Store;
 use uuid::Uuid;
 

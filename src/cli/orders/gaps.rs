@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::target::Target;
-use crate::plan::gap::GapKey;
-use crate::plan::job::RunningJob;
-use crate::plan::memory::{GapState, Standing};
-use crate::plan::operator::{Order, OrderKind};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::job::RunningJob;
+use crate::plan::model::orders::{Order, OrderKind};
+use crate::plan::remember::failure_history::{GapState, Standing};
 
 /// What an order does to a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,9 +85,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::plan::ids::{JobId, RunId};
-    use crate::plan::job::{Claim, Owner};
-    use crate::plan::memory::{Memory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+    use crate::plan::model::ids::{JobId, RunId};
+    use crate::plan::model::job::{Claim, Owner};
+    use crate::plan::remember::failure_history::{Memory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 
     fn at(hour: u32) -> DateTime<Utc> {
         format!("2026-11-01T{hour:02}:00:00Z").parse().unwrap()

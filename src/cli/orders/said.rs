@@ -5,8 +5,8 @@ use serde_json::json;
 use super::super::args::Format;
 use super::gaps::Verdict;
 use super::{Given, time};
-use crate::plan::gap::GapKey;
-use crate::plan::operator::{Order, OrderKind};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::orders::{Order, OrderKind};
 use crate::show::escape::escaped;
 
 /// A line for each gap and a total, or one object.

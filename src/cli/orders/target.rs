@@ -6,10 +6,10 @@ use super::super::exit::Failure;
 use super::super::names;
 use super::args::SweepArgs;
 use crate::config::Config;
-use crate::plan::gap::GapKey;
-use crate::plan::institution::SelectError;
-use crate::plan::nearest::nearest;
-use crate::plan::period::Period;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::institution::SelectError;
+use crate::plan::model::period::Period;
+use crate::plan::text::nearest::nearest;
 
 /// What an order is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +175,7 @@ fn gaps(config: &Config, bank: &str, period: Period, etl: Option<&str>) -> Resul
 mod tests {
     use super::*;
     use crate::config;
-    use crate::plan::settings::Variables;
+    use crate::plan::model::settings::Variables;
     use crate::plan::test_support::source_called;
 
     const CONFIG: &str = "database: {url: 'sqlite://x.db'}

@@ -11,10 +11,10 @@ use super::args::EnqueueArgs;
 use super::wanted::Wanted;
 use super::{load, pause};
 use crate::config::Config;
-use crate::plan::collection::{SourcePlan, SourceStanding};
-use crate::plan::operator::{SourceOrder, SourceOrderKind};
-use crate::plan::settings::Variables;
-use crate::plan::window::Window;
+use crate::plan::model::collection::{SourcePlan, SourceStanding};
+use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
+use crate::plan::model::settings::Variables;
+use crate::plan::model::window::Window;
 use crate::show;
 use crate::show::escape::escaped;
 use crate::store::{self, Access, Store};
@@ -138,9 +138,9 @@ fn as_json(order: &SourceOrder, windows: &[Window], when: &str) -> serde_json::V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::collection::{Collection, Lateness, Pause, SourceState};
-    use crate::plan::job::Owner;
-    use crate::plan::memory::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+    use crate::plan::model::collection::{Collection, Lateness, Pause, SourceState};
+    use crate::plan::model::job::Owner;
+    use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 
     fn at(hour: u32) -> DateTime<Utc> {
         format!("2026-01-16T{hour:02}:00:00Z").parse().unwrap()

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 
-use crate::plan::collecting::due_by;
-use crate::plan::source::Source;
-use crate::plan::template::Placeholder;
-use crate::plan::window::{Cadence, Window};
+use crate::plan::decide::backfill::due_by;
+use crate::plan::model::source::Source;
+use crate::plan::model::window::{Cadence, Window};
+use crate::plan::text::template::Placeholder;
 
 /// The most windows that one order asks for.
 const MOST: usize = 1000;

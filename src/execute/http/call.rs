@@ -18,7 +18,7 @@ use super::journal::{Journal, Redaction};
 use super::request::{Request, Requests};
 use super::triggering::{self, PERHAPS, Refusal};
 use super::unanswered::Unanswered;
-use crate::plan::outcome::Fault;
+use crate::plan::model::outcome::Fault;
 
 /// After so many questions in a row that found nothing out the attempt is over.
 const MOST_FAILURES: u32 = 5;

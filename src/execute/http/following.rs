@@ -8,8 +8,8 @@ use super::journal::{MOST_CHARS, one_line};
 use super::request::Request;
 use super::triggering::{Refusal, fault_of, with_advice};
 use super::unanswered::Unanswered;
-use crate::plan::outcome::Fault;
-use crate::plan::source::HttpSpec;
+use crate::plan::model::outcome::Fault;
+use crate::plan::model::source::HttpSpec;
 
 /// What is known of a job after a question.
 #[derive(Debug, PartialEq)]

@@ -10,8 +10,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::super::Call;
-use crate::plan::source::{Method, RequestSpec};
-use crate::plan::template::Placeholder;
+use crate::plan::model::source::{Method, RequestSpec};
+use crate::plan::text::template::Placeholder;
 
 /// Everything but the unreserved characters: a value stays within its part of the path, or of the query.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -138,7 +138,7 @@ fn method(method: Method) -> reqwest::Method {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::template::Template;
+    use crate::plan::text::template::Template;
 
     fn spec(url: &str, header: &str) -> RequestSpec {
         let template = |text| Template::parse(text, Placeholder::ALL).unwrap();

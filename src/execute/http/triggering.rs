@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::exchange::{Answer, Content};
 use super::request::Request;
 use super::unanswered::Unanswered;
-use crate::plan::outcome::Fault;
+use crate::plan::model::outcome::Fault;
 
 /// Longest id of a job, in characters.
 const LONGEST_ID: usize = 200;

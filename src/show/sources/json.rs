@@ -5,13 +5,13 @@ use serde::Serialize;
 use super::super::escape::escaped;
 use super::super::json::Outcome;
 use super::super::summary::time;
-use crate::plan::catalogue::Catalogue;
-use crate::plan::collection::{Collected, Collection, LastSuccess, Lateness, Pause, SourcePlan, SourceStanding};
-use crate::plan::gap::GapKey;
-use crate::plan::job::Owner;
-use crate::plan::memory::{Quarantine, Rest, SkipOrder};
-use crate::plan::report::JobResult;
-use crate::plan::window::Window;
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::collection::{Collected, Collection, LastSuccess, Lateness, Pause, SourcePlan, SourceStanding};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::job::Owner;
+use crate::plan::model::window::Window;
+use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
+use crate::plan::run::summary::JobResult;
 
 /// A source and what is done about it.
 #[derive(Serialize)]

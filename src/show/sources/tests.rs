@@ -6,19 +6,19 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{SourceView, sources_as_json, sources_as_text};
-use crate::plan::catalogue::Catalogue;
-use crate::plan::collection::{Collected, Collection, LastSuccess, Lateness, Pause, Seen, SourcePlan, SourceStanding, SourceState};
-use crate::plan::decision::Why;
-use crate::plan::freshness::{Freshness, Newest};
-use crate::plan::gap::GapKey;
-use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{JobState, Owner};
-use crate::plan::memory::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
-use crate::plan::planner::{Gate, Plan, PlannedJob, Target};
-use crate::plan::report::{JobResult, Results, RunReport};
-use crate::plan::source::Source;
+use crate::plan::decide::decision::Why;
+use crate::plan::decide::freshness::{Freshness, Newest};
+use crate::plan::decide::planner::{Gate, Plan, PlannedJob, Target};
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::collection::{Collected, Collection, LastSuccess, Lateness, Pause, Seen, SourcePlan, SourceStanding, SourceState};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::{JobState, Owner};
+use crate::plan::model::source::Source;
+use crate::plan::model::window::Window;
+use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use crate::plan::run::summary::{JobResult, Results, RunReport};
 use crate::plan::test_support::{etl, plan_of, source_called};
-use crate::plan::window::Window;
 use crate::show::{run_as_json, run_as_text};
 
 fn at(time: &str) -> DateTime<Utc> {

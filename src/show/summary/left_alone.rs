@@ -4,8 +4,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::super::escape::{escaped, excerpt};
 use super::Page;
-use crate::plan::memory::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
-use crate::plan::planner::{BreakerPlan, Listed};
+use crate::plan::decide::planner::{BreakerPlan, Listed};
+use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 
 impl Page<'_> {
     /// All of them, by reason.

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, QueryBuilder};
 
 use super::scan::{SAME_KEY, push_found};
 use super::{DURABLE, Postgres};
-use crate::plan::period::Period;
+use crate::plan::model::period::Period;
 use crate::store::rows::{SourceRow, sources};
 use crate::store::{Available, Result};
 

@@ -7,9 +7,9 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, FromRow, Row};
 
 use super::{DURABLE, Postgres, SMALL, reports, sources};
-use crate::plan::etl::Pool;
-use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed, Wanted};
-use crate::plan::memory::GapState;
+use crate::plan::model::etl::Pool;
+use crate::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, Wanted};
+use crate::plan::remember::failure_history::GapState;
 use crate::store::Result;
 use crate::store::gap_columns::{GapStateColumns, is_held_back, select_gap, why_skipped};
 use crate::store::record::storable;

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
 
 use super::sources::lock_gap_of;
-use crate::plan::collection::Collected;
-use crate::plan::job::Claim;
+use crate::plan::model::collection::Collected;
+use crate::plan::model::job::Claim;
 use crate::store::record::storable;
 
 /// Records what the claim's job collected, in the transaction that ends it.

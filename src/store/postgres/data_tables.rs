@@ -1,7 +1,7 @@
 //! The data tables, as the catalogue describes them. Views and foreign tables will do for reading.
 
 use super::Postgres;
-use crate::plan::settings::TableName;
+use crate::plan::model::settings::TableName;
 use crate::store::columns::{Column, DataTable};
 use crate::store::{Result, StoreError};
 

@@ -7,9 +7,9 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection, Postgres as Driver, Row};
 
 use super::{DURABLE, Postgres, collected, reports};
-use crate::plan::ids::JobId;
-use crate::plan::job::{AttemptEnd, Claim, JobState, Made};
-use crate::plan::memory::Memory;
+use crate::plan::model::ids::JobId;
+use crate::plan::model::job::{AttemptEnd, Claim, JobState, Made};
+use crate::plan::remember::failure_history::Memory;
 use crate::store::Result;
 use crate::store::columns::Column;
 use crate::store::delegate::Ending;

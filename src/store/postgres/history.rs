@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::orders::force;
 use super::{DURABLE, Postgres};
-use crate::plan::ids::RunId;
-use crate::plan::job::{NewJob, NewRun, RunCounts, RunState, RunningJob, RunningRun};
+use crate::plan::model::ids::RunId;
+use crate::plan::model::job::{NewJob, NewRun, RunCounts, RunState, RunningJob, RunningRun};
 use crate::store::Result;
 use crate::store::gap_columns::select_memory;
 use crate::store::record::{AboutColumns, signed, storable, storable_json};

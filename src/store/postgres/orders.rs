@@ -5,10 +5,10 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
 use super::{DURABLE, Postgres};
-use crate::plan::gap::GapKey;
-use crate::plan::ids::JobId;
-use crate::plan::job::NewJob;
-use crate::plan::operator::{CancelAnswer, Order, OrderKind};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::JobId;
+use crate::plan::model::job::NewJob;
+use crate::plan::model::orders::{CancelAnswer, Order, OrderKind};
 use crate::store::Result;
 use crate::store::gap_columns::{change, why_cancelled};
 use crate::store::record::storable;

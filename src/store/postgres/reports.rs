@@ -4,8 +4,8 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::Postgres;
-use crate::plan::job::{ReportKey, ReportRow};
-use crate::plan::settings::TableName;
+use crate::plan::model::job::{ReportKey, ReportRow};
+use crate::plan::model::settings::TableName;
 use crate::store::Result;
 use crate::store::columns::Column;
 use crate::store::record::{report_columns, storable};

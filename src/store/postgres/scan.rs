@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Postgres as Driver, QueryBuilder, Row};
 
 use super::Postgres;
-use crate::plan::etl::EtlIndex;
+use crate::plan::model::etl::EtlIndex;
 use crate::store::record::{POSSIBLE_YEARS, candidate, group, storable, tag_sets, tags};
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
 

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::scan::{FOUND, SAME_KEY, TAGS, as_json};
 use super::{Sqlite, begin_write};
-use crate::plan::period::Period;
+use crate::plan::model::period::Period;
 use crate::store::record::{failed, text};
 use crate::store::rows::sources;
 use crate::store::{Available, Result};

@@ -5,8 +5,8 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Sqlite, begin_write, reports, sources};
-use crate::plan::etl::Pool;
-use crate::plan::job::{Begun, Claim, ClaimRequest, Claimed, Owner, Wanted};
+use crate::plan::model::etl::Pool;
+use crate::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, Owner, Wanted};
 use crate::store::Result;
 use crate::store::gap_columns::{GapColumns, GapStateColumns, is_held_back, select_gap, why_skipped};
 use crate::store::record::{failed, rfc3339, storable};

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteConnection;
 
-use crate::plan::collection::Collected;
-use crate::plan::job::Claim;
+use crate::plan::model::collection::Collected;
+use crate::plan::model::job::Claim;
 use crate::store::record::{rfc3339, storable};
 
 /// Records what the claim's job collected, in the transaction that ends it.

@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use tokio::sync::{Mutex, OnceCell};
 
 use super::{Session, Sqlite, data_tables, migrations};
-use crate::plan::settings::Database;
+use crate::plan::model::settings::Database;
 use crate::store::record::failed;
 use crate::store::{Access, Result, StoreError};
 

@@ -5,12 +5,12 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::endings::bind_memory;
 use super::{Sqlite, begin_write};
-use crate::plan::breaker::OpenBreaker;
-use crate::plan::gap::GapKey;
-use crate::plan::ids::RunId;
-use crate::plan::job::Watched;
-use crate::plan::memory::{GapState, Memory};
-use crate::plan::operator::FoundJob;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::RunId;
+use crate::plan::model::job::Watched;
+use crate::plan::model::orders::FoundJob;
+use crate::plan::remember::breaker::OpenBreaker;
+use crate::plan::remember::failure_history::{GapState, Memory};
 use crate::store::Result;
 use crate::store::gap_columns::{GapStateColumns, remember, select_gap};
 use crate::store::record::{failed, rfc3339, storable, storable_json};

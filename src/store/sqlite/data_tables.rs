@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::Sqlite;
-use crate::plan::settings::{ColumnName, TableName};
+use crate::plan::model::settings::{ColumnName, TableName};
 use crate::store::columns::{Column, DataTable};
 use crate::store::record::failed;
 use crate::store::{Result, StoreError};

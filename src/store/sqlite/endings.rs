@@ -7,9 +7,9 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::{Driver, Sqlite, begin_write, collected, reports};
-use crate::plan::ids::JobId;
-use crate::plan::job::{AttemptEnd, Claim, JobState, Made};
-use crate::plan::memory::Memory;
+use crate::plan::model::ids::JobId;
+use crate::plan::model::job::{AttemptEnd, Claim, JobState, Made};
+use crate::plan::remember::failure_history::Memory;
 use crate::store::Result;
 use crate::store::columns::Column;
 use crate::store::delegate::Ending;

@@ -8,9 +8,9 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::orders::force;
 use super::{Sqlite, begin_write};
-use crate::plan::fingerprint::Fingerprint;
-use crate::plan::ids::RunId;
-use crate::plan::job::{NewJob, NewRun, RunCounts, RunState, RunningJob, RunningRun};
+use crate::plan::model::ids::RunId;
+use crate::plan::model::job::{NewJob, NewRun, RunCounts, RunState, RunningJob, RunningRun};
+use crate::plan::remember::fingerprint::Fingerprint;
 use crate::store::Result;
 use crate::store::gap_columns::select_memory;
 use crate::store::record::{AboutColumns, failed, rfc3339, signed, storable, storable_json};

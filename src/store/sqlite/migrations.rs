@@ -6,7 +6,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnection;
 
 use super::data_tables;
-use crate::plan::settings::Database;
+use crate::plan::model::settings::Database;
 use crate::store::Result;
 use crate::store::record::{migration_failed, must_migrate, newest};
 

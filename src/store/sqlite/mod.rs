@@ -30,20 +30,20 @@ pub(super) use migrations::schema_sql;
 use super::columns::Column;
 use super::delegate::{Ending, implement_store};
 use super::{Access, Available, Result, ScanRequest, Scanned, StoreError};
-use crate::plan::breaker::OpenBreaker;
-use crate::plan::collection::{QueuedWindow, SourceState};
-use crate::plan::etl::Pool;
-use crate::plan::gap::GapKey;
-use crate::plan::ids::{JobId, RunId};
-use crate::plan::job::{
+use crate::plan::model::collection::{QueuedWindow, SourceState};
+use crate::plan::model::etl::Pool;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::{
     AttemptEnd, Begun, Claim, ClaimRequest, Claimed, JobState, Made, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob,
     RunningRun, Watched,
 };
-use crate::plan::memory::{GapState, Memory};
-use crate::plan::operator::{CancelAnswer, FoundJob, Order, SourceOrder};
-use crate::plan::period::Period;
-use crate::plan::settings::{ColumnName, TableName};
-use crate::plan::window::Window;
+use crate::plan::model::orders::{CancelAnswer, FoundJob, Order, SourceOrder};
+use crate::plan::model::period::Period;
+use crate::plan::model::settings::{ColumnName, TableName};
+use crate::plan::model::window::Window;
+use crate::plan::remember::breaker::OpenBreaker;
+use crate::plan::remember::failure_history::{GapState, Memory};
 
 /// The adapter.
 #[derive(Debug)]

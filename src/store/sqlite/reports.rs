@@ -6,8 +6,8 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::{Driver, Sqlite};
-use crate::plan::job::{ReportKey, ReportRow};
-use crate::plan::settings::TableName;
+use crate::plan::model::job::{ReportKey, ReportRow};
+use crate::plan::model::settings::TableName;
 use crate::store::Result;
 use crate::store::columns::Column;
 use crate::store::record::{failed, report_columns, storable};

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row};
 
 use super::{Driver, Sqlite};
-use crate::plan::etl::EtlIndex;
+use crate::plan::model::etl::EtlIndex;
 use crate::store::record::{POSSIBLE_YEARS, candidate, failed, group, signed, tag_sets, tags, text};
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
 

@@ -1,0 +1,164 @@
+//! From what is known of a source to what a run does about it: pure functions over half-open windows (specification §8).
+//!
+//! What is missing is what lies between a source's frontier and the end of the last window that is due. What of it is not in the
+//! queue yet is new to it; what is in the queue and not collected makes jobs.
+
+mod added;
+mod backlog;
+mod jobs;
+mod lateness;
+mod recorded;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+pub use self::added::add;
+use self::backlog::Missing;
+use self::jobs::{Row, deal};
+pub use self::recorded::record;
+use crate::plan::model::collection::{QueuedWindow, SourcePlan, SourceStanding, SourceState};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::job::Owner;
+use crate::plan::model::selection::Selection;
+use crate::plan::model::source::{Source, SourceIndex};
+use crate::plan::model::window::Window;
+use crate::plan::remember::failure_history::{GapState, Standing};
+use crate::plan::remember::fingerprint::{self, Fingerprint};
+
+/// No more windows of a source are in the queue at once; a later run goes on.
+const MOST_QUEUED: usize = 10_000;
+
+/// What is known when the sources are planned.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceFacts<'a> {
+    /// Wall clock.
+    pub now: DateTime<Utc>,
+    /// The records of sources, by id; those that never ran have none.
+    pub states: &'a HashMap<String, SourceState>,
+    /// The queue: every window that is not collected, and those collected beyond a frontier.
+    pub queue: &'a [QueuedWindow],
+    /// Gaps that have a past.
+    pub gaps: &'a HashMap<GapKey, GapState>,
+    /// Gaps that living owners are filling.
+    pub running: &'a HashMap<GapKey, Owner>,
+}
+
+/// What a run does about the sources in its selection, in order of declaration, with at most `most` jobs in all. `digests` are
+/// those of [`fingerprint::of_source`], for each source.
+#[must_use]
+pub fn plan(sources: &[Source], selection: &Selection, digests: &[String], facts: SourceFacts<'_>, most: usize) -> Vec<SourcePlan> {
+    let mut looked: Vec<Looked> = Vec::new();
+    for (index, source) in sources.iter().enumerate().filter(|(index, _)| selection.has_source(*index)) {
+        let digest = digests.get(index).map_or("", String::as_str);
+        looked.push(look(index, source, selection, &fingerprint(source, digest, facts.now), facts));
+    }
+    let turns = deal(&looked.iter().map(|looked| looked.jobs.len()).collect::<Vec<_>>(), most);
+    looked.into_iter().zip(turns).map(|(looked, jobs)| looked.finish(jobs)).collect()
+}
+
+/// What a failure of a source depends on: a window that became due since is new data (specification §9).
+#[must_use]
+pub fn fingerprint(source: &Source, digest: &str, now: DateTime<Utc>) -> Fingerprint {
+    let due = due_end(source, now).timestamp().to_string();
+    Fingerprint { sources: fingerprint::digest([due.as_str()]), etl: digest.to_owned() }
+}
+
+/// A window is due when it ended here or before.
+#[must_use]
+pub fn due_by(source: &Source, now: DateTime<Utc>) -> DateTime<Utc> {
+    let lag = TimeDelta::from_std(source.lag).unwrap_or(TimeDelta::MAX);
+    now.checked_sub_signed(lag).unwrap_or(DateTime::<Utc>::MIN_UTC)
+}
+
+/// The end of the last window that is due.
+fn due_end(source: &Source, now: DateTime<Utc>) -> DateTime<Utc> {
+    source.cadence.starting_at_or_before(due_by(source, now))
+}
+
+/// A source that was looked at by itself, before jobs are shared out among all.
+struct Looked {
+    plan: SourcePlan,
+    jobs: Vec<jobs::Group>,
+}
+
+fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint: &Fingerprint, facts: SourceFacts<'_>) -> Looked {
+    let key = GapKey::source(&source.id);
+    let gap = facts.gaps.get(&key);
+    let state = facts.states.get(&source.id).cloned();
+    let state = state.unwrap_or_else(|| SourceState { source: source.id.clone(), ..SourceState::default() });
+    let missing = Missing::find(source, &state, facts.queue, facts.now);
+    let is_named = selection.force && selection.sources.contains(&index);
+    let again = if is_named { missing.last() } else { Vec::new() };
+    let rests = |gap: &GapState| match gap.memory.standing(facts.now, Some(fingerprint)) {
+        Standing::Quarantined(quarantine) => Some(SourceStanding::Quarantined(quarantine)),
+        Standing::Resting(rest) => Some(SourceStanding::CoolingDown(rest)),
+        Standing::Free => None,
+    };
+    let rests = gap.and_then(rests).filter(|_| !selection.force);
+    // What an operator asked for is tried once in spite of a rest, and nothing else is.
+    let is_once = rests.is_some() && missing.is_urgent();
+    let standing = match (&state.paused, gap.and_then(|gap| gap.skip.as_ref()).filter(|order| order.holds(facts.now))) {
+        (Some(pause), _) => SourceStanding::Paused(pause.clone()),
+        (None, Some(order)) => SourceStanding::Skipped(order.clone()),
+        (None, None) if missing.is_none() && again.is_empty() => SourceStanding::UpToDate,
+        (None, None) => match (facts.running.get(&key), rests) {
+            (Some(owner), _) => SourceStanding::Claimed(owner.clone()),
+            (None, Some(rest)) if !is_once => rest,
+            (None, _) => SourceStanding::Due,
+        },
+    };
+    let is_due = standing == SourceStanding::Due;
+    let room = MOST_QUEUED.saturating_sub(missing.queued.len());
+    let new: Vec<Window> = if is_due && !is_once { missing.not_queued().take(room).collect() } else { Vec::new() };
+    let again = if is_due { again } else { Vec::new() };
+    let jobs = if is_due { jobs::groups(source, rows(&missing, is_once, &new, &again)) } else { Vec::new() };
+    let plan = SourcePlan {
+        source: index,
+        standing,
+        new,
+        again,
+        jobs: Vec::new(),
+        behind: missing.count(),
+        missing: missing.span(),
+        left: 0,
+        next_due: missing.next_due(),
+        lateness: lateness::of(source, &state, gap, &missing, facts.now),
+        error: gap.and_then(|gap| gap.memory.error.clone()),
+        failed_runs: gap.map_or(0, |gap| gap.memory.failed_runs),
+        state,
+    };
+    Looked { plan, jobs }
+}
+
+/// Everything that is to be collected, oldest first; what is to be collected once more comes last, so that it holds up nothing that
+/// is missing should it fail. Where `is_once`, only what an operator asked for and was not tried since.
+fn rows(missing: &Missing<'_>, is_once: bool, new: &[Window], last: &[Window]) -> Vec<Row> {
+    let row = |window, remote: Option<&String>, is_behind| {
+        let is_again = missing.is_before_frontier(window);
+        Row { window, remote: remote.cloned(), is_behind, is_again }
+    };
+    let is_wanted = |queued: &&&QueuedWindow| !is_once || queued.is_urgent;
+    let queued = missing.queued.iter().filter(is_wanted).map(|queued| row(queued.window, queued.remote.as_ref(), true));
+    let new = new.iter().map(|window| row(*window, None, true));
+    let asked = missing.again.iter().filter(is_wanted).map(|queued| row(queued.window, queued.remote.as_ref(), false));
+    let last = last.iter().filter(|last| !missing.again.iter().any(|queued| queued.window == **last)).map(|last| row(*last, None, false));
+    let mut rows: Vec<Row> = queued.chain(new).chain(asked).chain(last).collect();
+    rows.sort_by_key(|row| (row.is_again, row.window));
+    rows
+}
+
+impl Looked {
+    /// The plan, when so many of its jobs are made in this run.
+    fn finish(self, jobs: usize) -> SourcePlan {
+        let Self { mut plan, jobs: mut groups } = self;
+        groups.truncate(jobs);
+        let made: u64 = groups.iter().map(|group| group.behind).sum();
+        plan.left = if plan.standing == SourceStanding::Due { plan.behind.saturating_sub(made) } else { 0 };
+        plan.jobs = groups.into_iter().map(|group| group.collection(plan.source)).collect();
+        plan
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! Whether a source is behind for too long.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::backlog::Missing;
+use crate::plan::model::collection::{Lateness, SourceState};
+use crate::plan::model::source::Source;
+use crate::plan::remember::failure_history::GapState;
+
+/// Whether a source is behind for too long. One that never succeeded is late by its oldest missing window once it was tried, or
+/// had the time to be: it must not look fine.
+pub(super) fn of(source: &Source, state: &SourceState, gap: Option<&GapState>, missing: &Missing<'_>, now: DateTime<Utc>) -> Lateness {
+    let was_tried = gap.is_some_and(|gap| gap.memory.is_tried()) || !missing.queued.is_empty();
+    let since = match state.frontier {
+        Some(frontier) if frontier > now => return Lateness::Ahead,
+        Some(frontier) => Some(frontier),
+        None => missing.span().map(|span| span.start).filter(|_| was_tried),
+    };
+    let Some(since) = since else { return Lateness::OnTime };
+    let span = |span: Duration| TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX);
+    let age = now.signed_duration_since(since).checked_sub(&span(source.lag)).unwrap_or(TimeDelta::MIN);
+    if age > span(source.error_after) {
+        Lateness::Overdue
+    } else if age > span(source.warn_after) {
+        Lateness::Late
+    } else {
+        Lateness::OnTime
+    }
+}

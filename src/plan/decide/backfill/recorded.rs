@@ -1,0 +1,33 @@
+//! What a success changes of its source's record and queue, for who looks ahead: a dry run, before the spool is recorded.
+
+use crate::plan::model::collection::{LastSuccess, QueuedWindow, SourceState};
+
+/// Records a success of a source as the database would: its windows are collected, and the frontier moves on over all that is
+/// collected in a row. It never moves back, nor over a hole. The queue may hold other sources' windows. (The gap's past is
+/// forgotten as well; that is the caller's.)
+pub fn record(state: &mut SourceState, queue: &mut Vec<QueuedWindow>, success: &LastSuccess) {
+    let (id, window) = (&success.collected.source, success.collected.window);
+    state.source.clone_from(id);
+    for row in queue.iter_mut().filter(|row| row.source == *id && window.start <= row.window.start && row.window.end <= window.end) {
+        row.is_collected = true;
+        row.is_requested = false;
+        row.is_urgent = false;
+        row.remote = None;
+    }
+    if state.frontier.is_none_or(|frontier| window.start <= frontier && frontier < window.end) {
+        state.frontier = Some(window.end);
+    }
+    let mut collected: Vec<_> = queue.iter().filter(|row| row.source == *id && row.is_collected).map(|row| row.window).collect();
+    collected.sort();
+    for window in collected {
+        state.frontier = state.frontier.map(|frontier| if window.start <= frontier { frontier.max(window.end) } else { frontier });
+    }
+    let frontier = state.frontier;
+    queue.retain(|row| row.source != *id || !row.is_collected || frontier.is_none_or(|frontier| row.window.end > frontier));
+    state.empty = match success.collected.records {
+        Some(0) => state.empty.saturating_add(1),
+        Some(_) => 0,
+        None => state.empty,
+    };
+    state.last = Some(success.clone());
+}

@@ -1,0 +1,473 @@
+use std::time::Duration;
+
+use super::*;
+use crate::plan::decide::planner::{PlannedJob, Target};
+use crate::plan::model::collection::{Collected, Collection, LastSuccess, Lateness, Pause, Seen};
+use crate::plan::model::source::{CatchUp, Collector};
+use crate::plan::remember::failure_history::{Memory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use crate::plan::test_support::{plan_of, source};
+use crate::plan::text::template::{Placeholder, Template};
+
+fn at(text: &str) -> DateTime<Utc> {
+    let text = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00") };
+    format!("{text}:00Z").parse().unwrap()
+}
+
+fn window(start: &str, end: &str) -> Window {
+    Window::new(at(start), at(end)).unwrap()
+}
+
+fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * 3600)
+}
+
+fn queued(start: &str, end: &str) -> QueuedWindow {
+    QueuedWindow {
+        source: "house".to_owned(),
+        window: window(start, end),
+        is_collected: false,
+        is_requested: false,
+        is_urgent: false,
+        remote: None,
+    }
+}
+
+fn requested(start: &str, end: &str) -> QueuedWindow {
+    QueuedWindow { is_requested: true, is_urgent: true, ..queued(start, end) }
+}
+
+/// What is known of one source.
+#[derive(Default, Clone)]
+struct Facts {
+    now: DateTime<Utc>,
+    states: HashMap<String, SourceState>,
+    queue: Vec<QueuedWindow>,
+    gaps: HashMap<GapKey, GapState>,
+    running: HashMap<GapKey, Owner>,
+}
+
+impl Facts {
+    fn new(now: &str, frontier: Option<&str>) -> Self {
+        let mut facts = Self { now: at(now), ..Self::default() };
+        facts.state(SourceState { frontier: frontier.map(at), ..SourceState::default() });
+        facts
+    }
+
+    fn with(self, queue: impl IntoIterator<Item = QueuedWindow>) -> Self {
+        Self { queue: queue.into_iter().collect(), ..self }
+    }
+
+    fn state(&mut self, state: SourceState) {
+        self.states.insert("house".to_owned(), SourceState { source: "house".to_owned(), ..state });
+    }
+
+    fn remember(&mut self, memory: Memory, skip: Option<SkipOrder>) {
+        let key = GapKey::source("house");
+        self.gaps.insert(key.clone(), GapState { key, fence: 3, memory, skip, forced: false });
+    }
+
+    fn facts(&self) -> SourceFacts<'_> {
+        SourceFacts { now: self.now, states: &self.states, queue: &self.queue, gaps: &self.gaps, running: &self.running }
+    }
+
+    fn plan(&self, source: &Source) -> SourcePlan {
+        self.plan_with(source, &Selection::default(), 500)
+    }
+
+    fn forced(&self, source: &Source) -> SourcePlan {
+        self.plan_with(source, &Selection { force: true, sources: [0].into(), ..Selection::default() }, 500)
+    }
+
+    fn plan_with(&self, source: &Source, selection: &Selection, most: usize) -> SourcePlan {
+        let mut plans = plan(std::slice::from_ref(source), selection, &["ab".to_owned()], self.facts(), most);
+        assert_eq!(plans.len(), 1);
+        plans.remove(0)
+    }
+}
+
+fn house() -> Source {
+    source("house")
+}
+
+fn each() -> Source {
+    Source { catch_up: CatchUp::Each, ..house() }
+}
+
+fn by_year(source: Source) -> Source {
+    let mut source = source;
+    let Collector::Command { command, .. } = &mut source.collector else { unreachable!() };
+    command.argv.push(Template::parse("{window_year}", Placeholder::OF_SOURCE).unwrap());
+    source
+}
+
+fn windows(plan: &SourcePlan) -> Vec<Window> {
+    plan.jobs.iter().map(|job| job.window).collect()
+}
+
+#[test]
+fn a_first_run_collects_the_last_window_that_is_due_or_all_since_the_start() {
+    for (start, lag, new) in [
+        (None, 0, vec![window("2026-01-16T06:00", "2026-01-16T12:00")]),
+        (None, 3, vec![window("2026-01-16", "2026-01-16T06:00")]),
+        (Some("2026-01-16T00:30"), 0, vec![window("2026-01-16", "2026-01-16T06:00"), window("2026-01-16T06:00", "2026-01-16T12:00")]),
+        (Some("2026-01-17"), 0, vec![]),
+    ] {
+        let source = Source { start: start.map(at), lag: hours(lag), ..house() };
+        let plan = Facts::new("2026-01-16T14:00", None).plan(&source);
+        assert_eq!(plan.new, new, "{start:?} {lag}");
+        assert_eq!((plan.behind, plan.jobs.len()), (new.len() as u64, usize::from(!new.is_empty())));
+        assert_eq!(plan.lateness, Lateness::OnTime);
+    }
+}
+
+#[test]
+fn a_window_is_due_when_its_lag_is_over() {
+    let source = Source { lag: Duration::from_secs(90 * 60), ..house() };
+    let plan = Facts::new("2026-01-16T13:29", Some("2026-01-16T06:00")).plan(&source);
+    assert_eq!((plan.standing, plan.behind, plan.next_due), (SourceStanding::UpToDate, 0, at("2026-01-16T13:30")));
+    let plan = Facts::new("2026-01-16T13:30", Some("2026-01-16T06:00")).plan(&source);
+    assert_eq!((plan.standing, plan.behind, plan.next_due), (SourceStanding::Due, 1, at("2026-01-16T19:30")));
+    assert_eq!(plan.jobs.len(), 1);
+}
+
+#[test]
+fn nine_days_that_were_missed_are_one_job_or_one_for_each_window() {
+    let facts = Facts::new("2026-01-25T05:00", Some("2026-01-16"));
+    let plan = facts.plan(&house());
+    assert_eq!((plan.new.len(), plan.behind, plan.left), (36, 36, 0));
+    assert_eq!(plan.jobs, [Collection { source: 0, window: window("2026-01-16", "2026-01-25"), windows: 36, remote: None }]);
+    assert_eq!(plan.missing, Some(window("2026-01-16", "2026-01-25")));
+    assert_eq!(plan.lateness, Lateness::Overdue);
+
+    let plan = facts.plan(&each());
+    assert_eq!((plan.new.len(), plan.behind, plan.jobs.len(), plan.left), (36, 36, 28, 8));
+    assert_eq!(windows(&plan), plan.new[..28], "the oldest first");
+    let plan = facts.plan_with(&each(), &Selection::default(), 5);
+    assert_eq!((plan.new.len(), plan.jobs.len(), plan.left), (36, 5, 31));
+}
+
+#[test]
+fn a_job_is_cut_at_a_new_year_where_its_year_is_said() {
+    let facts = Facts::new("2026-01-03", Some("2025-12-30"));
+    let cut = [window("2025-12-30", "2026-01-01"), window("2026-01-01", "2026-01-03")];
+    assert_eq!(windows(&facts.plan(&by_year(house()))), cut);
+    assert_eq!(windows(&facts.plan(&house())), [window("2025-12-30", "2026-01-03")]);
+    // A week that spans it becomes two windows.
+    let weekly = |source: Source| Source { cadence: crate::plan::model::window::Cadence { every: hours(7 * 24), zone: None }, ..source };
+    let facts = Facts::new("2026-01-09", Some("2025-12-25"));
+    let cut = [window("2025-12-25", "2026-01-01"), window("2026-01-01", "2026-01-08")];
+    assert_eq!(facts.plan(&weekly(house())).new, cut, "1970-01-01 was a Thursday as well");
+    let facts = Facts::new("2027-01-09", Some("2026-12-24"));
+    let cut = [window("2026-12-24", "2026-12-31"), window("2026-12-31", "2027-01-01"), window("2027-01-01", "2027-01-07")];
+    let plan = facts.plan(&by_year(weekly(house())));
+    assert_eq!((plan.new.as_slice(), plan.behind), (cut.as_slice(), 3));
+    assert_eq!(plan.jobs.len(), 2);
+}
+
+#[test]
+fn another_length_of_windows_leaves_no_hole_and_no_overlap() {
+    for (every, expected) in [
+        (12, vec![("2026-01-16T06:00", "2026-01-16T12:00"), ("2026-01-16T12:00", "2026-01-17")]),
+        (
+            4,
+            vec![
+                ("2026-01-16T06:00", "2026-01-16T08:00"),
+                ("2026-01-16T08:00", "2026-01-16T12:00"),
+                ("2026-01-16T12:00", "2026-01-16T16:00"),
+                ("2026-01-16T16:00", "2026-01-16T20:00"),
+                ("2026-01-16T20:00", "2026-01-17"),
+            ],
+        ),
+    ] {
+        let mut source = house();
+        source.cadence.every = hours(every);
+        let plan = Facts::new("2026-01-17T01:00", Some("2026-01-16T06:00")).plan(&source);
+        assert_eq!(plan.new, expected.iter().map(|(start, end)| window(start, end)).collect::<Vec<_>>());
+        // What is in the queue already stays as it is.
+        let facts = Facts::new("2026-01-17T01:00", Some("2026-01-16T06:00")).with([queued("2026-01-16T12:00", "2026-01-16T18:00")]);
+        let plan = facts.plan(&source);
+        assert_eq!(windows(&plan), [window("2026-01-16T06:00", "2026-01-17")], "{every}");
+        assert_eq!(plan.new.iter().map(|window| (window.end - window.start).num_hours()).sum::<i64>(), 12);
+    }
+}
+
+#[test]
+fn what_is_in_the_queue_is_not_put_there_again_and_not_forgotten() {
+    let collected = QueuedWindow { is_collected: true, ..queued("2026-01-16T12:00", "2026-01-16T18:00") };
+    let facts = Facts::new("2026-01-17", Some("2026-01-16T06:00")).with([queued("2026-01-16T06:00", "2026-01-16T12:00"), collected]);
+    let plan = facts.plan(&house());
+    assert_eq!(plan.new, [window("2026-01-16T18:00", "2026-01-17")]);
+    assert_eq!(windows(&plan), [window("2026-01-16T06:00", "2026-01-16T12:00"), plan.new[0]], "not across what was collected");
+    assert_eq!(plan.behind, 2);
+    // Nothing was ever collected: the first window is still wanted days later, and what came after it.
+    let facts = Facts::new("2026-01-17", None).with([queued("2026-01-14", "2026-01-14T06:00")]);
+    let plan = facts.plan(&house());
+    assert_eq!((plan.behind, plan.new.len()), (12, 11));
+    assert_eq!(windows(&plan), [window("2026-01-14", "2026-01-17")]);
+    assert_eq!(plan.lateness, Lateness::Overdue, "a source that never succeeds does not look fine");
+}
+
+#[test]
+fn a_window_that_somebody_else_collected_is_left_alone_unless_it_is_asked_for() {
+    let facts = Facts::new("2026-01-17", Some("2026-01-17"));
+    let stale = facts.clone().with([queued("2026-01-16", "2026-01-16T06:00")]).plan(&house());
+    assert_eq!((stale.standing, stale.behind, stale.jobs), (SourceStanding::UpToDate, 0, vec![]));
+    let begun = QueuedWindow { remote: Some("r1".to_owned()), ..queued("2026-01-16", "2026-01-16T06:00") };
+    assert_eq!(facts.clone().with([begun]).plan(&house()).jobs.len(), 1, "a service's job is followed to its end");
+    let asked = facts.clone().with([requested("2026-01-16", "2026-01-16T06:00")]).plan(&house());
+    assert_eq!((asked.behind, windows(&asked)), (0, vec![window("2026-01-16", "2026-01-16T06:00")]));
+    let behind = Facts::new("2026-01-17", Some("2026-01-16T18:00")).with([requested("2026-01-14", "2026-01-14T06:00")]).plan(&house());
+    let (missing, again) = (window("2026-01-16T18:00", "2026-01-17"), window("2026-01-14", "2026-01-14T06:00"));
+    assert_eq!((behind.behind, windows(&behind)), (1, vec![missing, again]), "what is asked for again holds up nothing");
+    let unended = facts.with([requested("2026-01-17", "2026-01-17T06:00")]).plan(&house());
+    assert_eq!(unended.standing, SourceStanding::UpToDate, "half a window is never collected");
+    let source = Source { lag: hours(3), ..house() };
+    let early = Facts::new("2026-01-17T00:30", Some("2026-01-16T18:00")).with([requested("2026-01-16T18:00", "2026-01-17")]).plan(&source);
+    assert_eq!(early.jobs.len(), 0, "who asks waits for the lag: before, the data is not complete");
+}
+
+#[test]
+fn a_clock_that_went_backwards_puts_nothing_in_the_queue() {
+    let plan = Facts::new("2026-01-10", Some("2026-01-16T06:00")).plan(&house());
+    assert_eq!((plan.standing, plan.new.len(), plan.behind, plan.missing), (SourceStanding::UpToDate, 0, 0, None));
+    assert_eq!((plan.lateness, plan.next_due), (Lateness::Ahead, at("2026-01-16T12:00")));
+}
+
+#[test]
+fn a_job_that_a_service_has_begun_is_followed_for_exactly_its_windows() {
+    let begun = |start, end| QueuedWindow { remote: Some("r1".to_owned()), ..queued(start, end) };
+    for source in [house(), each()] {
+        let rows = [begun("2026-01-16", "2026-01-16T06:00"), begun("2026-01-16T06:00", "2026-01-16T12:00")];
+        let plan = Facts::new("2026-01-17", Some("2026-01-16")).with(rows).plan(&source);
+        let first = Collection { source: 0, window: window("2026-01-16", "2026-01-16T12:00"), windows: 2, remote: Some("r1".to_owned()) };
+        assert_eq!(plan.jobs[0], first);
+        assert_eq!((plan.jobs[1].window.start, plan.jobs[1].remote.as_deref()), (first.window.end, None));
+    }
+    let other = QueuedWindow { remote: Some("r2".to_owned()), ..queued("2026-01-16T06:00", "2026-01-16T12:00") };
+    let facts = Facts::new("2026-01-16T12:00", Some("2026-01-16")).with([begun("2026-01-16", "2026-01-16T06:00"), other]);
+    assert_eq!(facts.plan(&house()).jobs.len(), 2, "two jobs stay two");
+}
+
+#[test]
+fn poison_at_the_head_is_what_is_tried_first_in_every_run() {
+    for now in ["2026-01-16T12:00", "2026-01-18T12:00", "2026-01-20T12:00"] {
+        let facts = Facts::new(now, Some("2026-01-16")).with([queued("2026-01-16", "2026-01-16T06:00")]);
+        let plan = facts.plan(&each());
+        assert_eq!(plan.jobs[0].window, window("2026-01-16", "2026-01-16T06:00"));
+        assert!(plan.jobs.is_sorted_by_key(|job| job.window));
+    }
+}
+
+fn pause() -> Pause {
+    Pause { since: at("2026-01-01"), by: "me".to_owned(), reason: "r".to_owned() }
+}
+
+#[test]
+fn the_first_reason_in_order_is_the_standing_and_all_but_due_have_no_jobs() {
+    let owner = Owner { host: "h".to_owned(), boot_id: "b".to_owned(), pid: 1, pid_started: 2 };
+    let skip = SkipOrder { since: at("2026-01-01"), until: None, by: "me".to_owned(), reason: "r".to_owned() };
+    let now = at("2026-01-17");
+    let rest = Rest { since: now, until: now + TimeDelta::hours(1), why: RestReason::Failed };
+    let quarantine = Quarantine { since: now, why: QuarantineReason::Failures };
+    let resting = Memory { rest: Some(rest), failed_runs: 2, error: Some("boom".to_owned()), ..Memory::default() };
+    let poison = Memory { quarantine: Some(quarantine), fingerprint: Some(fingerprint(&house(), "ab", now)), ..resting.clone() };
+
+    let mut facts = Facts::new("2026-01-17", Some("2026-01-16"));
+    facts.state(SourceState { frontier: Some(at("2026-01-16")), paused: Some(pause()), ..SourceState::default() });
+    facts.running.insert(GapKey::source("house"), owner.clone());
+    facts.remember(poison.clone(), Some(skip.clone()));
+    let undone = |facts: &Facts, standing| {
+        let plan = facts.plan(&house());
+        assert_eq!((plan.standing, plan.jobs.len(), plan.new.len(), plan.left), (standing, 0, 0, 0));
+        assert_eq!((plan.behind, plan.missing), (4, Some(window("2026-01-16", "2026-01-17"))));
+        assert_eq!((plan.error.as_deref(), plan.failed_runs), (Some("boom"), 2));
+    };
+    undone(&facts, SourceStanding::Paused(pause()));
+    facts.state(SourceState { frontier: Some(at("2026-01-16")), ..SourceState::default() });
+    undone(&facts, SourceStanding::Skipped(skip.clone()));
+    facts.remember(poison.clone(), None);
+    undone(&facts, SourceStanding::Claimed(owner));
+    facts.running.clear();
+    undone(&facts, SourceStanding::Quarantined(quarantine));
+    facts.remember(resting, None);
+    undone(&facts, SourceStanding::CoolingDown(rest));
+    facts.gaps.clear();
+    assert_eq!(facts.plan(&house()).standing, SourceStanding::Due);
+
+    let mut current = Facts::new("2026-01-17", Some("2026-01-17"));
+    current.remember(poison, None);
+    assert_eq!(current.plan(&house()).standing, SourceStanding::UpToDate);
+    current.remember(Memory::default(), Some(skip.clone()));
+    assert_eq!(current.plan(&house()).standing, SourceStanding::Skipped(skip));
+    current.state(SourceState { frontier: Some(at("2026-01-17")), paused: Some(pause()), ..SourceState::default() });
+    assert_eq!(current.forced(&house()).standing, SourceStanding::Paused(pause()), "also when nothing is due, and with --force");
+}
+
+#[test]
+fn who_asks_for_a_window_or_forces_overrides_rest_and_quarantine() {
+    let now = at("2026-01-17");
+    let quarantine = Some(Quarantine { since: now, why: QuarantineReason::Failures });
+    let memory = Memory { quarantine, fingerprint: Some(fingerprint(&house(), "ab", now)), ..Memory::default() };
+    let mut facts = Facts::new("2026-01-17", Some("2026-01-16"));
+    facts.remember(memory, None);
+    assert!(matches!(facts.plan(&house()).standing, SourceStanding::Quarantined(_)));
+    let force = Selection { force: true, ..Selection::default() };
+    assert_eq!(facts.plan_with(&house(), &force, 500).standing, SourceStanding::Due);
+    let facts = facts.with([requested("2026-01-16", "2026-01-16T06:00")]);
+    assert_eq!(facts.plan(&house()).standing, SourceStanding::Due);
+}
+
+#[test]
+fn a_window_that_became_due_and_a_change_of_the_collector_end_quarantine() {
+    let print = |source: &Source, digest, now| fingerprint(source, digest, at(now));
+    let then = print(&house(), "ab", "2026-01-16T12:00");
+    assert_eq!(then, print(&house(), "ab", "2026-01-16T17:59"));
+    assert_ne!(then, print(&house(), "ab", "2026-01-16T18:00"));
+    assert_ne!(then, print(&house(), "cd", "2026-01-16T12:00"));
+    assert_eq!(Fingerprint::parse(&then.to_text()), Some(then));
+}
+
+#[test]
+fn a_named_source_is_collected_again_by_force() {
+    let last = window("2026-01-16T18:00", "2026-01-17");
+    let facts = Facts::new("2026-01-17T02:00", Some("2026-01-17"));
+    let plan = facts.forced(&house());
+    assert_eq!((plan.again.as_slice(), windows(&plan), plan.new.len(), plan.behind, plan.left), ([last].as_slice(), vec![last], 0, 0, 0));
+    let unnamed = facts.plan_with(&house(), &Selection { force: true, ..Selection::default() }, 500);
+    assert_eq!((unnamed.standing, unnamed.again.len()), (SourceStanding::UpToDate, 0));
+    let behind = Facts::new("2026-01-17T02:00", Some("2026-01-16T18:00")).forced(&house());
+    assert_eq!((behind.again.len(), windows(&behind)), (0, vec![last]), "it is collected anyway");
+    // What has ended but is not due is not complete yet.
+    let early = Facts::new("2026-01-17T02:00", Some("2026-01-16T12:00")).forced(&Source { lag: hours(4), ..house() });
+    assert_eq!((early.new.len(), early.again.as_slice(), early.behind, early.left), (1, [].as_slice(), 1, 0));
+    assert_eq!(windows(&early), [window("2026-01-16T12:00", "2026-01-16T18:00")]);
+}
+
+#[test]
+fn it_is_late_by_what_was_collected_last_and_its_lag() {
+    let source = Source { lag: hours(2), ..house() };
+    for (frontier, lateness) in [
+        ("2026-01-17T01:00", Lateness::Ahead),
+        ("2026-01-17", Lateness::OnTime),
+        ("2026-01-16T09:00", Lateness::OnTime),
+        ("2026-01-16T08:59", Lateness::Late),
+        ("2026-01-15T21:00", Lateness::Late),
+        ("2026-01-15T20:59", Lateness::Overdue),
+    ] {
+        assert_eq!(Facts::new("2026-01-17", Some(frontier)).plan(&source).lateness, lateness, "{frontier}");
+    }
+    let mut failed = Facts::new("2026-01-17", None);
+    let source = Source { start: Some(at("2026-01-16T06:00")), ..house() };
+    assert_eq!(failed.plan(&source).lateness, Lateness::OnTime, "it was never tried");
+    failed.remember(Memory { failed_runs: 1, ..Memory::default() }, None);
+    assert_eq!(failed.plan(&source).lateness, Lateness::Late);
+}
+
+#[test]
+fn a_long_past_is_counted_by_arithmetic_and_worked_off_run_by_run() {
+    let source = Source {
+        start: Some(at("1970-01-01")),
+        cadence: crate::plan::model::window::Cadence { every: Duration::from_secs(60), zone: None },
+        ..house()
+    };
+    let plan = Facts::new("2020-01-01", None).plan(&source);
+    assert_eq!((plan.new.len(), plan.behind), (10_000, 18_262 * 24 * 60));
+    assert_eq!(plan.left, plan.behind - 10_000);
+    assert_eq!(plan.jobs[0].windows, 10_000);
+}
+
+#[test]
+fn jobs_are_dealt_out_round_by_round() {
+    for (wanted, most, dealt) in [
+        (vec![3, 1, 5], 100, vec![3, 1, 5]),
+        (vec![3, 1, 5], 6, vec![3, 1, 2]),
+        (vec![3, 1, 5], 2, vec![1, 1, 0]),
+        (vec![0, 4], 3, vec![0, 3]),
+        (vec![2, 2], 0, vec![0, 0]),
+        (vec![], 3, vec![]),
+    ] {
+        assert_eq!(deal(&wanted, most), dealt, "{wanted:?} {most}");
+    }
+}
+
+#[test]
+fn sources_are_chosen_by_name() {
+    let sources = [source("house"), source("senate")];
+    let facts = Facts::new("2026-01-17", Some("2026-01-16"));
+    let chosen = |selection: &Selection| -> Vec<SourceIndex> {
+        plan(&sources, selection, &[], facts.facts(), 500).iter().map(|plan| plan.source).collect()
+    };
+    assert_eq!(chosen(&Selection::default()), [0, 1]);
+    assert_eq!(chosen(&Selection { sources: [1].into(), ..Selection::default() }), [1]);
+    assert_eq!(chosen(&Selection { banks: [1].into(), ..Selection::default() }), [0; 0]);
+}
+
+fn success(start: &str, end: &str, records: Option<i64>) -> LastSuccess {
+    let collected = Collected { source: "house".to_owned(), window: window(start, end), seen: Seen::Reported, records, message: None };
+    LastSuccess { at: at("2026-01-20"), collected }
+}
+
+#[test]
+fn a_success_moves_the_frontier_over_what_is_collected_in_a_row_and_no_further() {
+    let beyond = |start, end| QueuedWindow { is_collected: true, ..queued(start, end) };
+    let queue = || {
+        vec![
+            queued("2026-01-16", "2026-01-16T06:00"),
+            queued("2026-01-16T06:00", "2026-01-16T12:00"),
+            beyond("2026-01-16T12:00", "2026-01-16T18:00"),
+            queued("2026-01-16T18:00", "2026-01-17"),
+        ]
+    };
+    for (frontier, collected, then, left) in [
+        (Some("2026-01-16"), ("2026-01-16", "2026-01-16T06:00"), "2026-01-16T06:00", 3),
+        (Some("2026-01-16"), ("2026-01-16", "2026-01-16T12:00"), "2026-01-16T18:00", 1),
+        (Some("2026-01-16"), ("2026-01-16T06:00", "2026-01-16T12:00"), "2026-01-16", 4),
+        (None, ("2026-01-16T06:00", "2026-01-16T12:00"), "2026-01-16T18:00", 2),
+        (Some("2026-01-16T18:00"), ("2026-01-10", "2026-01-10T06:00"), "2026-01-16T18:00", 3),
+    ] {
+        let mut facts = Facts::new("2026-01-20", frontier).with(queue());
+        record(facts.states.get_mut("house").unwrap(), &mut facts.queue, &success(collected.0, collected.1, Some(0)));
+        assert_eq!(facts.states["house"].frontier, Some(at(then)), "{frontier:?} {collected:?}");
+        assert_eq!(facts.queue.len(), left, "{frontier:?} {collected:?}");
+    }
+}
+
+#[test]
+fn successes_without_records_are_counted_until_one_has_some() {
+    let (mut state, mut queue) = (SourceState::default(), Vec::new());
+    for (records, empty) in [(Some(0), 1), (Some(0), 2), (Some(7), 0), (None, 0)] {
+        let success = success("2026-01-16", "2026-01-16T06:00", records);
+        record(&mut state, &mut queue, &success);
+        assert_eq!((state.empty, state.last.as_ref()), (empty, Some(&success)));
+    }
+}
+
+#[test]
+fn chains_of_sources_and_of_reports_take_turns_and_reports_keep_their_place() {
+    let sources = [Source { id: "senate".to_owned(), ..each() }, each()];
+    let facts = Facts::new("2026-01-16T12:00", Some("2026-01-16"));
+    let report = |bank| PlannedJob {
+        target: Target::Report {
+            gap: crate::plan::model::gap::Gap { bank, period: "2025Q2".parse().unwrap(), etl: 0 },
+            data_symbol: String::new(),
+        },
+        key: GapKey::stored(bank.to_string()),
+        why: crate::plan::decide::decision::Why::Missing,
+        gate: crate::plan::decide::planner::Gate::Open,
+        planned_fence: 0,
+        fingerprint: None,
+    };
+    let mut all = plan_of((0..4).map(report).collect(), vec![vec![1], vec![0, 2], vec![3]]);
+    let digests = ["ab".to_owned(), "cd".to_owned()];
+    let found = plan(&sources, &Selection::default(), &digests, facts.facts(), 500);
+    add(&mut all, found, &sources, &digests, facts.facts());
+    assert_eq!(all.chains, [vec![4], vec![1], vec![5, 6], vec![0, 2], vec![3]]);
+    assert_eq!(all.jobs[5].key, GapKey::source("house"));
+    assert_eq!(all.jobs[5].fingerprint, Some(fingerprint(&sources[1], "cd", facts.now)));
+    assert_eq!((all.gaps(), all.windows_behind(), all.has_gaps()), (4, 3, true));
+    all.jobs.truncate(0);
+    all.sources.retain(|source| source.source == 1);
+    assert!(all.has_gaps(), "a window is behind");
+    all.sources[0].standing = SourceStanding::Paused(pause());
+    assert!(!all.has_gaps(), "what an operator wants left alone is not missed");
+}

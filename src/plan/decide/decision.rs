@@ -1,0 +1,224 @@
+//! The verdict on one candidate, with its reason.
+//!
+//! The dry run, the run and every later explanation call [`decide`]; nothing else decides (specification §2).
+
+use chrono::{DateTime, Utc};
+
+use crate::plan::model::etl::EtlIndex;
+use crate::plan::model::gap::Gap;
+use crate::plan::model::job::Owner;
+use crate::plan::model::selection::{Filter, Selection};
+use crate::plan::remember::failure_history::{GapState, Quarantine, Rest, SkipOrder, Standing};
+use crate::plan::remember::fingerprint::Fingerprint;
+
+/// What is known of a gap when it is decided on. The row it came from was checked before ([`crate::plan::decide::data_row::check`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// What it is about.
+    pub gap: Gap,
+    /// Whether the report exists.
+    pub exists: bool,
+    /// Whether a `--force` that no success has answered yet asks for it.
+    pub forced: bool,
+    /// Its record, if it has a past.
+    pub state: Option<&'a GapState>,
+    /// What its sources and ETL are now, where that was looked up.
+    pub fingerprint: Option<&'a Fingerprint>,
+    /// Whether its ETL is taken for broken.
+    pub breaker_open: bool,
+    /// Wall clock.
+    pub now: DateTime<Utc>,
+    /// Who is filling the gap right now, if anybody.
+    pub claimed_by: Option<&'a Owner>,
+    /// The first need whose report neither exists nor is made earlier in this run.
+    pub unmet_need: Option<EtlIndex>,
+}
+
+impl Facts<'_> {
+    /// Why the report would be made.
+    #[must_use]
+    pub fn why(&self) -> Why {
+        if self.exists { Why::Forced } else { Why::Missing }
+    }
+}
+
+/// The verdict. The first that applies, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// An option keeps it out of this invocation.
+    Filtered(Filter),
+    /// The report exists.
+    Done,
+    /// An operator wants it left alone.
+    Skipped(SkipOrder),
+    /// Somebody else is making it now.
+    Claimed(Owner),
+    /// A report that it needs is missing, and is not made in this run.
+    Waiting(EtlIndex),
+    /// It failed so that trying again helps only once something has changed.
+    Quarantined(Quarantine),
+    /// It failed, or was not ready, and is not tried for a while.
+    CoolingDown(Rest),
+    /// Its ETL is taken for broken: it waits for the probe.
+    Deferred,
+    /// It is to be made.
+    Run(Why),
+}
+
+/// Why a report is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It is missing.
+    Missing,
+    /// It exists, and `--force` asks for it again, now or in a run that could not finish it.
+    Forced,
+}
+
+/// Decides on one candidate. `--force` overrides rest, quarantine and breaker; one that is still pending from an earlier run
+/// only has an existing report made again.
+pub fn decide(facts: Facts<'_>, selection: &Selection) -> Decision {
+    if let Some(filter) = selection.excludes(facts.gap) {
+        return Decision::Filtered(filter);
+    }
+    if facts.exists && !selection.force && !facts.forced {
+        return Decision::Done;
+    }
+    if let Some(order) = facts.state.and_then(|state| state.skip.as_ref()).filter(|order| order.holds(facts.now)) {
+        return Decision::Skipped(order.clone());
+    }
+    if let Some(owner) = facts.claimed_by {
+        return Decision::Claimed(owner.clone());
+    }
+    if let Some(need) = facts.unmet_need {
+        return Decision::Waiting(need);
+    }
+    if selection.force {
+        return Decision::Run(facts.why());
+    }
+    match facts.state.map_or(Standing::Free, |state| state.memory.standing(facts.now, facts.fingerprint)) {
+        Standing::Quarantined(quarantine) => Decision::Quarantined(quarantine),
+        Standing::Resting(rest) => Decision::CoolingDown(rest),
+        Standing::Free if facts.breaker_open => Decision::Deferred,
+        Standing::Free => Decision::Run(facts.why()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::plan::model::gap::GapKey;
+    use crate::plan::remember::failure_history::{Memory, QuarantineReason, RestReason};
+
+    fn owner() -> Owner {
+        Owner { host: "h".to_owned(), boot_id: "b".to_owned(), pid: 1, pid_started: 2 }
+    }
+
+    fn gap() -> Gap {
+        Gap { bank: 0, period: "2025Q2".parse().unwrap(), etl: 1 }
+    }
+
+    fn noon() -> DateTime<Utc> {
+        "2026-05-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn facts() -> Facts<'static> {
+        Facts {
+            gap: gap(),
+            exists: false,
+            forced: false,
+            state: None,
+            fingerprint: None,
+            breaker_open: false,
+            now: noon(),
+            claimed_by: None,
+            unmet_need: None,
+        }
+    }
+
+    fn state() -> GapState {
+        GapState { key: GapKey::stored(String::new()), fence: 0, memory: Memory::default(), skip: None, forced: false }
+    }
+
+    fn force() -> Selection {
+        Selection { force: true, ..Selection::default() }
+    }
+
+    #[test]
+    fn the_first_reason_in_order_is_the_verdict() {
+        let owner = owner();
+        let skip = SkipOrder { since: noon(), until: None, by: "me".to_owned(), reason: "r".to_owned() };
+        let quarantine = Quarantine { since: noon(), why: QuarantineReason::Permanent };
+        let rest = Rest { since: noon(), until: noon() + chrono::TimeDelta::hours(1), why: RestReason::Failed };
+        let worst = GapState {
+            memory: Memory { quarantine: Some(quarantine), rest: Some(rest), ..Memory::default() },
+            skip: Some(skip.clone()),
+            ..state()
+        };
+        let all = Facts { exists: true, state: Some(&worst), breaker_open: true, claimed_by: Some(&owner), unmet_need: Some(0), ..facts() };
+        let every = Selection::default();
+        let elsewhere = Selection { banks: BTreeSet::from([7]), ..Selection::default() };
+        assert_eq!(decide(all, &elsewhere), Decision::Filtered(Filter::Bank));
+        assert_eq!(decide(all, &every), Decision::Done);
+        let all = Facts { exists: false, ..all };
+        assert_eq!(decide(all, &every), Decision::Skipped(skip));
+        let unskipped = GapState { skip: None, ..worst.clone() };
+        let all = Facts { state: Some(&unskipped), ..all };
+        assert_eq!(decide(all, &every), Decision::Claimed(owner.clone()));
+        let all = Facts { claimed_by: None, ..all };
+        assert_eq!(decide(all, &every), Decision::Waiting(0));
+        let all = Facts { unmet_need: None, ..all };
+        assert_eq!(decide(all, &every), Decision::Quarantined(quarantine));
+        let resting = GapState { memory: Memory { quarantine: None, ..unskipped.memory.clone() }, ..state() };
+        let all = Facts { state: Some(&resting), ..all };
+        assert_eq!(decide(all, &every), Decision::CoolingDown(rest));
+        let all = Facts { state: None, ..all };
+        assert_eq!(decide(all, &every), Decision::Deferred);
+        let all = Facts { breaker_open: false, ..all };
+        assert_eq!(decide(all, &every), Decision::Run(Why::Missing));
+    }
+
+    #[test]
+    fn force_makes_what_exists_again_and_overrides_all_but_skip() {
+        assert_eq!(decide(Facts { exists: true, ..facts() }, &force()), Decision::Run(Why::Forced));
+        let quarantine = Quarantine { since: noon(), why: QuarantineReason::Failures };
+        let rest = Rest { since: noon(), until: noon() + chrono::TimeDelta::hours(1), why: RestReason::Failed };
+        for memory in [Memory { quarantine: Some(quarantine), ..Memory::default() }, Memory { rest: Some(rest), ..Memory::default() }] {
+            let state = GapState { memory, ..state() };
+            assert_eq!(decide(Facts { state: Some(&state), breaker_open: true, ..facts() }, &force()), Decision::Run(Why::Missing));
+        }
+        let skip = SkipOrder { since: noon(), until: None, by: "me".to_owned(), reason: "r".to_owned() };
+        let state = GapState { skip: Some(skip.clone()), ..state() };
+        assert_eq!(decide(Facts { state: Some(&state), ..facts() }, &force()), Decision::Skipped(skip));
+    }
+
+    #[test]
+    fn a_pending_force_makes_a_report_again_but_overrides_no_rest() {
+        let every = Selection::default();
+        let pending = Facts { exists: true, forced: true, ..facts() };
+        assert_eq!(decide(pending, &every), Decision::Run(Why::Forced));
+        assert_eq!(decide(Facts { breaker_open: true, ..pending }, &every), Decision::Deferred);
+        let rest = Rest { since: noon(), until: noon() + chrono::TimeDelta::hours(1), why: RestReason::Failed };
+        let state = GapState { memory: Memory { rest: Some(rest), ..Memory::default() }, forced: true, ..state() };
+        assert_eq!(decide(Facts { state: Some(&state), ..pending }, &every), Decision::CoolingDown(rest));
+    }
+
+    #[test]
+    fn a_skip_order_ends_by_itself() {
+        let until = Some(noon());
+        let state = GapState { skip: Some(SkipOrder { since: noon(), until, by: String::new(), reason: String::new() }), ..state() };
+        assert_eq!(decide(Facts { state: Some(&state), ..facts() }, &Selection::default()), Decision::Run(Why::Missing));
+    }
+
+    #[test]
+    fn each_option_filters() {
+        for (selection, filter) in [
+            (Selection { etls: BTreeSet::from([0]), ..Selection::default() }, Filter::Etl),
+            (Selection { periods: BTreeSet::from(["2025Q1".parse().unwrap()]), ..Selection::default() }, Filter::Period),
+            (Selection { from_year: Some(2026), ..Selection::default() }, Filter::FromYear),
+        ] {
+            assert_eq!(decide(facts(), &selection), Decision::Filtered(filter));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What is missing, and what a run does about it.
+
+pub mod backfill;
+pub mod census;
+pub mod data_row;
+pub mod decision;
+pub mod freshness;
+pub mod path_pattern;
+pub mod planner;

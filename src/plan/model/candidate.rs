@@ -1,0 +1,50 @@
+//! Facts as the database tells them, before anybody checked them.
+
+use crate::plan::model::etl::EtlIndex;
+
+/// The columns of one availability row that identify a gap, as text and unchecked: a database of the user's may hold
+/// anything, and one bad row stops nobody else (specification §4).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AvailabilityKey {
+    /// `bank_id`.
+    pub bank_id: Option<String>,
+    /// `bank_symbol`.
+    pub bank_symbol: Option<String>,
+    /// `fiscal_year`.
+    pub fiscal_year: Option<String>,
+    /// `quarter`.
+    pub quarter: Option<String>,
+}
+
+/// An availability row that has what an ETL requires and lacks its report (or has it, where the scan asked for
+/// existing reports too).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Which ETL's report.
+    pub etl: EtlIndex,
+    /// Which bank and period.
+    pub key: AvailabilityKey,
+    /// Whether the report exists; `false` unless the scan included existing reports.
+    pub exists: bool,
+    /// For each of the ETL's `needs`, in order: whether that report exists.
+    pub needs_met: Vec<bool>,
+}
+
+/// Availability rows that have one set of required tags, counted by bank and quarter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CensusGroup {
+    /// The group was counted for these ETLs: those that require the same tags.
+    pub etls: Vec<EtlIndex>,
+    /// `bank_id` of the group.
+    pub bank_id: Option<String>,
+    /// `bank_symbol` of the group.
+    pub bank_symbol: Option<String>,
+    /// `quarter` of the group.
+    pub quarter: Option<String>,
+    /// Smallest `fiscal_year` in the group; together with `max_year` it shows whether a bad one is in it.
+    pub min_year: Option<String>,
+    /// Largest `fiscal_year` in the group.
+    pub max_year: Option<String>,
+    /// Distinct (bank, period) in the group.
+    pub rows: u64,
+}

@@ -1,0 +1,59 @@
+//! What is configured: banks, ETLs and sources, which everything else names by position.
+
+use crate::plan::decide::planner::{PlannedJob, Target};
+use crate::plan::model::etl::{Etl, Pool};
+use crate::plan::model::institution::Institutions;
+use crate::plan::model::outcome::ExitCodes;
+use crate::plan::model::retry::RetryPolicy;
+use crate::plan::model::source::{Collector, Source};
+
+/// The banks, ETLs and sources of a configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    /// The monitored banks.
+    pub institutions: Institutions,
+    /// The ETLs, in order of declaration.
+    pub etls: Vec<Etl>,
+    /// The sources, in order of declaration.
+    pub sources: Vec<Source>,
+}
+
+impl Catalogue {
+    /// How often a job is tried in one run.
+    pub fn retry(&self, job: &PlannedJob) -> &RetryPolicy {
+        match &job.target {
+            Target::Report { gap, .. } => &self.etls[gap.etl].retry,
+            Target::Collection(collection) => &self.sources[collection.source].retry,
+        }
+    }
+
+    /// The external resource that a job's attempts use.
+    pub fn pool(&self, job: &PlannedJob) -> Option<&Pool> {
+        match &job.target {
+            Target::Report { gap, .. } => self.etls[gap.etl].pool.as_ref(),
+            Target::Collection(collection) => self.sources[collection.source].pool.as_ref(),
+        }
+    }
+
+    /// What the exit codes of a job's program mean.
+    pub fn exit_codes(&self, job: &PlannedJob) -> ExitCodes {
+        match &job.target {
+            Target::Report { gap, .. } => self.etls[gap.etl].exit_codes.clone(),
+            Target::Collection(collection) => match &self.sources[collection.source].collector {
+                Collector::Command { exit_codes, .. } => exit_codes.clone(),
+                Collector::Http(_) => ExitCodes::default(),
+            },
+        }
+    }
+
+    /// What people call a job: `RY 2025 Q2 [call_summary]`, `us_house 2026-01-16T00:00:00Z/2026-01-16T06:00:00Z`.
+    pub fn label(&self, job: &PlannedJob) -> String {
+        match &job.target {
+            Target::Report { gap, .. } => {
+                let bank = self.institutions.get(gap.bank);
+                format!("{} {} [{}]", self.institutions.data_symbol(bank), gap.period, self.etls[gap.etl].name)
+            }
+            Target::Collection(collection) => format!("{} {}", self.sources[collection.source].id, collection.window),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What there is: banks, periods, ETLs, sources, windows, jobs and their outcomes, as values.
+
+pub mod candidate;
+pub mod catalogue;
+pub mod collection;
+pub mod etl;
+pub mod gap;
+pub mod ids;
+pub mod institution;
+pub mod job;
+pub mod orders;
+pub mod outcome;
+pub mod period;
+pub mod retry;
+pub mod selection;
+pub mod settings;
+pub mod source;
+pub mod window;

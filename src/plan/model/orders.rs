@@ -1,0 +1,120 @@
+//! What an operator can order: to try again, to leave alone, to stop (specification §9). Orders are kept for ever.
+
+use chrono::{DateTime, Utc};
+
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::{JobState, Owner};
+use crate::plan::model::window::Window;
+
+/// An order on gaps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// What is ordered.
+    pub kind: OrderKind,
+    /// Who orders it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Wall clock.
+    pub at: DateTime<Utc>,
+}
+
+/// What can be ordered on gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderKind {
+    /// Forget failures, rest, quarantine and `skip`.
+    Retry,
+    /// Leave alone.
+    Skip {
+        /// The order ends by itself.
+        until: Option<DateTime<Utc>>,
+    },
+    /// Take `skip` back.
+    Unskip,
+}
+
+impl OrderKind {
+    /// The name under which it is stored. The same column holds `cancel` and `force`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Skip { .. } => "skip",
+            Self::Unskip => "unskip",
+        }
+    }
+}
+
+/// An order on a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceOrder {
+    /// Which source.
+    pub source: String,
+    /// What is ordered.
+    pub kind: SourceOrderKind,
+    /// Who orders it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Wall clock.
+    pub at: DateTime<Utc>,
+}
+
+/// What can be ordered on a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceOrderKind {
+    /// Leave it alone until it is resumed.
+    Pause,
+    /// Take `Pause` back.
+    Resume,
+    /// Collect these windows, also again, by the next run.
+    Collect(Vec<Window>),
+}
+
+impl SourceOrderKind {
+    /// The name under which it is stored.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Collect(_) => "collect",
+        }
+    }
+}
+
+/// Somebody asked for a running job to be stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelRequest {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What became of the wish to cancel a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CancelAnswer {
+    /// Its owner was asked to stop it, and its gap is skipped.
+    Asked(Owner),
+    /// It was queued: it is cancelled, and its gap is skipped.
+    Dropped,
+    /// It has ended; nothing was changed.
+    Ended(JobState),
+    /// There is no such job.
+    Unknown,
+}
+
+/// A job as a person finds it by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundJob {
+    /// Its id.
+    pub id: JobId,
+    /// Its run.
+    pub run: RunId,
+    /// What it fills.
+    pub gap: GapKey,
+    /// Its state.
+    pub state: JobState,
+}

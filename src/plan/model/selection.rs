@@ -1,0 +1,78 @@
+//! What one invocation was asked to look at.
+
+use std::collections::BTreeSet;
+
+use crate::plan::model::etl::EtlIndex;
+use crate::plan::model::gap::Gap;
+use crate::plan::model::institution::BankIndex;
+use crate::plan::model::period::Period;
+use crate::plan::model::source::SourceIndex;
+
+/// The part of all gaps that an invocation is about. Empty sets mean "all".
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// `--bank-symbol`.
+    pub banks: BTreeSet<BankIndex>,
+    /// `--etl-type`.
+    pub etls: BTreeSet<EtlIndex>,
+    /// `--source`.
+    pub sources: BTreeSet<SourceIndex>,
+    /// `--period`.
+    pub periods: BTreeSet<Period>,
+    /// `--from-year`, or `run.from_year`.
+    pub from_year: Option<u16>,
+    /// `--force`: what exists is made again.
+    pub force: bool,
+}
+
+impl Selection {
+    /// Whether an option of the command line narrows this invocation down; `from_year` may come from configuration and
+    /// does not.
+    pub fn is_narrowed(&self) -> bool {
+        self.names_reports() || !self.sources.is_empty()
+    }
+
+    fn names_reports(&self) -> bool {
+        !self.banks.is_empty() || !self.etls.is_empty() || !self.periods.is_empty()
+    }
+
+    /// Whether it is about reports: who names only sources means no report.
+    #[must_use]
+    pub fn has_reports(&self) -> bool {
+        self.names_reports() || self.sources.is_empty()
+    }
+
+    /// Whether it is about this source: who names only reports means no source.
+    #[must_use]
+    pub fn has_source(&self, source: SourceIndex) -> bool {
+        if self.sources.is_empty() { !self.names_reports() } else { self.sources.contains(&source) }
+    }
+
+    /// The first option that keeps a gap out, or `None` when the gap is in.
+    pub fn excludes(&self, gap: Gap) -> Option<Filter> {
+        if !self.banks.is_empty() && !self.banks.contains(&gap.bank) {
+            Some(Filter::Bank)
+        } else if !self.etls.is_empty() && !self.etls.contains(&gap.etl) {
+            Some(Filter::Etl)
+        } else if !self.periods.is_empty() && !self.periods.contains(&gap.period) {
+            Some(Filter::Period)
+        } else if self.from_year.is_some_and(|year| gap.period.year() < year) {
+            Some(Filter::FromYear)
+        } else {
+            None
+        }
+    }
+}
+
+/// The option that keeps a gap out of an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// `--bank-symbol`.
+    Bank,
+    /// `--etl-type`.
+    Etl,
+    /// `--period`.
+    Period,
+    /// `--from-year`, or `run.from_year`.
+    FromYear,
+}

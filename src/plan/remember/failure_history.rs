@@ -1,0 +1,346 @@
+//! What is remembered of a gap between runs, so that poison is not retried for ever (specification §9).
+//!
+//! ```text
+//!            failed            failed, n times in a row, or permanently         sources or ETL changed, or `retry`
+//! nothing ----------> resting ------------------------------------------> quarantined ----------> nothing
+//!    ^                   │ its time comes
+//!    └── succeeded ──────┘
+//! ```
+//!
+//! Who holds the claim on a gap computes what follows and has it stored with the end of its job.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::outcome::Class;
+use crate::plan::remember::fingerprint::Fingerprint;
+
+/// How often a gap that fails is tried (`cooldown:` in the configuration).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cooldown {
+    /// Rest after the first run that used up its attempts; doubles with each further one.
+    pub initial: Duration,
+    /// No rest is longer.
+    pub max: Duration,
+    /// After that many failed runs in a row the gap is quarantined; at least 1.
+    pub quarantine_after: u32,
+}
+
+impl Default for Cooldown {
+    fn default() -> Self {
+        Self { initial: Duration::from_secs(600), max: Duration::from_secs(12 * 3600), quarantine_after: 8 }
+    }
+}
+
+/// Losses in a row after which a gap is quarantined: its ETL takes the orchestrator down with it.
+const LOSSES: u32 = 3;
+
+/// No rest for want of input is longer, as input is expected to come.
+const LONGEST_WAIT_FOR_INPUT: Duration = Duration::from_secs(3600);
+
+impl Cooldown {
+    /// The rest after `runs` failed runs in a row.
+    fn rest(&self, runs: u32) -> Duration {
+        let doubled = 2_u32.checked_pow(runs.saturating_sub(1)).and_then(|factor| self.initial.checked_mul(factor));
+        doubled.map_or(self.max, |rest| rest.min(self.max))
+    }
+}
+
+/// A gap's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GapState {
+    /// Which gap.
+    pub key: GapKey,
+    /// The fence of its latest claim.
+    pub fence: i64,
+    /// What its runs have come to.
+    pub memory: Memory,
+    /// An operator wants it left alone.
+    pub skip: Option<SkipOrder>,
+    /// `--force` asked for it, and no success has answered that yet.
+    pub forced: bool,
+}
+
+/// What a gap's runs have come to since its last success.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// Runs in a row that used up their attempts.
+    pub failed_runs: u32,
+    /// How many of them were probes of an open breaker, to be given back when it closes.
+    pub probes: u32,
+    /// How many failed runs were given back; bounded, so that a breaker never makes poison immortal.
+    pub refunded: u32,
+    /// Runs in a row that found its input not ready.
+    pub not_ready: u32,
+    /// Owners in a row that died over it.
+    pub lost: u32,
+    /// It is left alone for a while.
+    pub rest: Option<Rest>,
+    /// It is left alone until somebody or something changes that.
+    pub quarantine: Option<Quarantine>,
+    /// Whether it was tried again after a change of its sources or its ETL, and failed again. Data that changes all the time
+    /// must not undo every rest.
+    pub released: bool,
+    /// Its sources and its ETL when it last failed.
+    pub fingerprint: Option<Fingerprint>,
+    /// Why it last failed.
+    pub error: Option<String>,
+}
+
+/// A time in which a gap is not tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// Its begin, by the clock of who recorded it.
+    pub since: DateTime<Utc>,
+    /// Its end.
+    pub until: DateTime<Utc>,
+    /// What it is for.
+    pub why: RestReason,
+}
+
+/// What a rest is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RestReason {
+    /// A run used up its attempts.
+    Failed,
+    /// Its input was not ready.
+    NotReady,
+}
+
+impl RestReason {
+    /// The name under which it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::NotReady => "not_ready",
+        }
+    }
+
+    /// The reason of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Failed, Self::NotReady].into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// A gap is not tried until `retry`, or until its sources or its ETL change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Why.
+    pub why: QuarantineReason,
+}
+
+/// Why a gap is in quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum QuarantineReason {
+    /// Too many failed runs in a row.
+    Failures,
+    /// Its ETL said that trying again cannot help.
+    Permanent,
+    /// Three owners in a row died over it.
+    Crashes,
+}
+
+impl QuarantineReason {
+    /// The name under which it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failures => "failures",
+            Self::Permanent => "permanent",
+            Self::Crashes => "crashes",
+        }
+    }
+
+    /// The reason of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Failures, Self::Permanent, Self::Crashes].into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// An operator's order to leave a gap alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkipOrder {
+    /// When it was given.
+    pub since: DateTime<Utc>,
+    /// When it ends by itself.
+    pub until: Option<DateTime<Utc>>,
+    /// Who gave it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl SkipOrder {
+    /// Whether the order holds at this time.
+    #[must_use]
+    pub fn holds(&self, now: DateTime<Utc>) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// Whether a gap may be tried, as far as its own past goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It may.
+    Free,
+    /// Not before its rest is over.
+    Resting(Rest),
+    /// Not before somebody or something changes that.
+    Quarantined(Quarantine),
+}
+
+/// A final failure, as it is charged.
+#[derive(Debug, Clone, Copy)]
+pub struct Failure<'a> {
+    /// What the last attempt meant.
+    pub class: Class,
+    /// Whether it was the probe of an open breaker.
+    pub probe: bool,
+    /// Why, in a sentence.
+    pub error: &'a str,
+    /// The sources and the ETL it failed with, where they are known.
+    pub fingerprint: Option<&'a Fingerprint>,
+    /// Wall clock.
+    pub at: DateTime<Utc>,
+}
+
+impl Memory {
+    /// Whether the gap may be tried at `now`, its sources and ETL being what `current` says (`None`: as they were).
+    ///
+    /// The first change since the gap's last success ends rest and quarantine at once. A later one lifts the quarantine only, and
+    /// the rest goes on: then the gap is tried at most once in the longest rest, however often its sources change. A rest that begins in the future is over: the clock was set back, and a wait that
+    /// cannot be measured must not last for ever.
+    #[must_use]
+    pub fn standing(&self, now: DateTime<Utc>, current: Option<&Fingerprint>) -> Standing {
+        let changed = self.has_changed(current);
+        if changed && !self.released {
+            return Standing::Free;
+        }
+        match (self.quarantine, self.rest) {
+            (Some(quarantine), _) if !changed => Standing::Quarantined(quarantine),
+            (_, Some(rest)) if rest.since <= now && now < rest.until => Standing::Resting(rest),
+            (_, _) => Standing::Free,
+        }
+    }
+
+    /// Whether sources or ETL are known to differ from those it last failed with.
+    #[must_use]
+    pub fn has_changed(&self, current: Option<&Fingerprint>) -> bool {
+        matches!((&self.fingerprint, current), (Some(then), Some(now)) if then != now)
+    }
+
+    /// Whether it failed, in whatever way, since its last success.
+    #[must_use]
+    pub fn is_tried(&self) -> bool {
+        self.failed_runs > 0 || self.not_ready > 0 || self.lost > 0
+    }
+
+    /// After a final failure. Only failures that are the gap's own are charged: not those of configuration, which are its
+    /// ETL's, and not what was interrupted or lost.
+    #[must_use]
+    pub fn failed(&self, failure: Failure<'_>, policy: &Cooldown) -> Self {
+        let permanent = match failure.class {
+            Class::Permanent => true,
+            Class::Transient | Class::Uncertain | Class::Crash => false,
+            Class::Success | Class::Configuration | Class::NotReady | Class::Interrupted => return self.clone(),
+        };
+        let failed_runs = self.failed_runs.saturating_add(1);
+        let why = if permanent { Some(QuarantineReason::Permanent) } else { None };
+        let why = why.or((failed_runs >= policy.quarantine_after).then_some(QuarantineReason::Failures));
+        Self {
+            failed_runs,
+            probes: self.probes.saturating_add(u32::from(failure.probe)),
+            refunded: self.refunded,
+            not_ready: 0,
+            lost: 0,
+            rest: Some(rest(failure.at, policy.rest(failed_runs), RestReason::Failed)),
+            quarantine: why.map(|why| Quarantine { since: failure.at, why }),
+            released: self.released || self.has_changed(failure.fingerprint),
+            fingerprint: failure.fingerprint.cloned(),
+            error: Some(failure.error.to_owned()),
+        }
+    }
+
+    /// After a failure that is not charged, but to be told.
+    #[must_use]
+    pub fn told(&self, error: &str) -> Self {
+        Self { error: Some(error.to_owned()), ..self.clone() }
+    }
+
+    /// After its input was not ready: a rest of its own, and no failure.
+    #[must_use]
+    pub fn not_ready(&self, error: &str, fingerprint: Option<&Fingerprint>, at: DateTime<Utc>, policy: &Cooldown) -> Self {
+        let not_ready = self.not_ready.saturating_add(1);
+        let span = policy.rest(not_ready).min(LONGEST_WAIT_FOR_INPUT);
+        Self {
+            not_ready,
+            lost: 0,
+            rest: Some(rest(at, span, RestReason::NotReady)),
+            quarantine: self.unless_lifted(fingerprint),
+            released: self.released || self.has_changed(fingerprint),
+            fingerprint: fingerprint.cloned(),
+            error: Some(error.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// After its owner died over it. Not charged, but three in a row are a crash.
+    #[must_use]
+    pub fn lost(&self, fingerprint: Option<&Fingerprint>, at: DateTime<Utc>) -> Self {
+        let lost = self.lost.saturating_add(1);
+        let crashes = Quarantine { since: at, why: QuarantineReason::Crashes };
+        let error = "its owner died over it".to_owned();
+        Self {
+            lost,
+            quarantine: self.unless_lifted(fingerprint).or((lost >= LOSSES).then_some(crashes)),
+            released: self.released || self.has_changed(fingerprint),
+            fingerprint: fingerprint.cloned(),
+            error: Some(error),
+            ..self.clone()
+        }
+    }
+
+    /// The quarantine, unless a change lifted it: what was tried after the change starts from there, also where that try
+    /// neither failed nor succeeded.
+    fn unless_lifted(&self, fingerprint: Option<&Fingerprint>) -> Option<Quarantine> {
+        self.quarantine.filter(|_| !self.has_changed(fingerprint))
+    }
+
+    /// Takes back `runs` failed runs that an outage of the ETL explains, as far as there is something left to take back, and
+    /// ends the rest that came of them. Since a gap's last success at most as many runs are taken back as lead to quarantine: a
+    /// gap that always fails is quarantined after twice that many runs at the latest, whatever breakers do.
+    #[must_use]
+    pub fn refunded(&self, runs: u32, policy: &Cooldown) -> Self {
+        let probes = self.probes.saturating_sub(runs);
+        let runs = runs.min(self.failed_runs).min(policy.quarantine_after.saturating_sub(self.refunded));
+        if runs == 0 {
+            return Self { probes, ..self.clone() };
+        }
+        let failed_runs = self.failed_runs - runs;
+        let stays = |quarantine: &Quarantine| quarantine.why != QuarantineReason::Failures || failed_runs >= policy.quarantine_after;
+        Self {
+            failed_runs,
+            probes,
+            refunded: self.refunded + runs,
+            rest: self.rest.filter(|rest| rest.why != RestReason::Failed),
+            quarantine: self.quarantine.filter(stays),
+            ..self.clone()
+        }
+    }
+}
+
+fn rest(since: DateTime<Utc>, span: Duration, why: RestReason) -> Rest {
+    let until = TimeDelta::from_std(span).ok().and_then(|span| since.checked_add_signed(span));
+    Rest { since, until: until.unwrap_or(DateTime::<Utc>::MAX_UTC), why }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! What is known before a scan: who is at work, and what earlier runs came to.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::plan::model::etl::EtlIndex;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::job::Owner;
+use crate::plan::remember::breaker::OpenBreaker;
+use crate::plan::remember::failure_history::GapState;
+use crate::plan::remember::fingerprint::Fingerprint;
+
+/// Facts of the database that are about gaps and ETLs, and not about data.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Wall clock.
+    pub now: DateTime<Utc>,
+    /// Gaps that living owners are filling.
+    pub running: HashMap<GapKey, Owner>,
+    /// Gaps that have a past; all others are new or done.
+    pub gaps: HashMap<GapKey, GapState>,
+    /// For gaps that failed: what their sources and ETL are now.
+    pub fingerprints: HashMap<GapKey, Fingerprint>,
+    /// ETLs that are taken for broken.
+    pub breakers: HashMap<EtlIndex, OpenBreaker>,
+    /// Gaps whose report will be recorded from the spool before anything else (a dry run records nothing).
+    pub settled: HashSet<GapKey>,
+}

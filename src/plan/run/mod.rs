@@ -1,0 +1,5 @@
+//! What happens while jobs run: which one is next, and what an end leads to.
+
+pub mod event;
+pub mod schedule;
+pub mod summary;

@@ -1,0 +1,308 @@
+//! Which job starts next: chains in bounded parallel, retries, and what stops them. A pure state machine; the run room
+//! drives it.
+//!
+//! ```text
+//! chain:  ready --start--> running --ended--> ready | backoff | finished
+//!         backoff --its time comes--> ready      (a chain that waits holds no slot)
+//!         gated --the probe of its ETL succeeds--> ready
+//! ```
+//!
+//! What waits outside of this: a chain whose head's pool is full is passed over. What ends a job before its time: a stop, a
+//! broken ETL, a need that was not made, its bank's failures, the deadline.
+
+mod chains;
+mod containment;
+
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+use self::chains::{Chains, Head};
+use self::containment::{Containment, Leave, Verdict};
+use crate::plan::decide::planner::Plan;
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::etl::EtlIndex;
+use crate::plan::model::gap::Gap;
+use crate::plan::model::institution::BankIndex;
+use crate::plan::model::outcome::Class;
+use crate::plan::model::retry::RetryPolicy;
+use crate::plan::model::settings::RunSettings;
+
+/// Position of a job in [`Plan::jobs`].
+pub type JobIndex = usize;
+
+/// What follows from the end of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// The job is done.
+    Succeed,
+    /// Another attempt after this wait.
+    Retry(Duration),
+    /// No further attempt.
+    Fail,
+    /// Its input is not ready: no failure, no further attempt in this run.
+    Skip,
+    /// The run is stopping, or somebody wants this job stopped.
+    Cancel,
+    /// The attempt could not begin, and no other could: after this wait. It does not count.
+    Later(Duration),
+    /// The attempt could not begin, and none of its pool could: after this wait. It does not count.
+    PoolFull(Duration),
+}
+
+/// What follows from an attempt's class, given how many attempts failed with this one. `random` is uniform in `0.0..1.0`.
+pub fn after(class: Class, failed: u32, policy: &RetryPolicy, random: f64) -> After {
+    match class {
+        Class::Success => After::Succeed,
+        Class::NotReady => After::Skip,
+        Class::Interrupted => After::Cancel,
+        Class::Permanent | Class::Uncertain | Class::Configuration => After::Fail,
+        Class::Transient | Class::Crash => policy.delay_after(failed, random).map_or(After::Fail, After::Retry),
+    }
+}
+
+/// What the driver is to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Start this attempt; tell [`Schedule::ended`] when it is over and recorded.
+    Start {
+        /// Which job.
+        job: JobIndex,
+        /// From 1.
+        attempt: u32,
+    },
+    /// This job was not started and will not be.
+    Drop {
+        /// Which job.
+        job: JobIndex,
+        /// Why.
+        reason: NotStarted,
+    },
+    /// This job waits for a retry that will not come.
+    GiveUp {
+        /// Which job.
+        job: JobIndex,
+        /// Why.
+        reason: NotStarted,
+    },
+    /// Nothing to do before an attempt ends or, if given, this time comes.
+    Wait {
+        /// Time since the run's start.
+        until: Option<Duration>,
+    },
+    /// Nothing is left.
+    Finished,
+}
+
+/// Why a job was left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotStarted {
+    /// etl-orch was told to stop.
+    Stopped,
+    /// `--fail-fast`, and a job failed.
+    FailFast,
+    /// `run.deadline` is past.
+    Deadline,
+    /// Its ETL is set up wrongly, as an earlier job showed.
+    EtlStopped(EtlIndex),
+    /// A report that it needs was not made.
+    NeedUnmet(EtlIndex),
+    /// Its ETL failed for one bank after the other.
+    Breaker(EtlIndex),
+    /// Its bank failed in so many periods in a row.
+    BankStopped,
+    /// An earlier window of its source was not collected.
+    EarlierWindow,
+}
+
+/// What the end of a job says of an ETL's breaker, for the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// It opened. The failures of these jobs are not charged.
+    Opened {
+        /// Which ETL.
+        etl: EtlIndex,
+        /// The banks that failed in a row.
+        banks: Vec<BankIndex>,
+        /// The jobs of this run that did.
+        refund: Vec<JobIndex>,
+    },
+    /// It was open already when this job failed, which is not charged either.
+    Refund {
+        /// Which ETL.
+        etl: EtlIndex,
+        /// Which job.
+        job: JobIndex,
+    },
+    /// The ETL works again.
+    Closed(EtlIndex),
+}
+
+/// The state of all chains of a run.
+#[derive(Debug)]
+pub struct Schedule {
+    chains: Chains,
+    containment: Containment,
+    /// Jobs that ended without their report; what needs them cannot run.
+    unmade: HashSet<Gap>,
+    needs: Vec<Vec<EtlIndex>>,
+    slots: usize,
+    deadline: Option<Duration>,
+    past_deadline: bool,
+    fail_fast: bool,
+    halt: Option<NotStarted>,
+}
+
+impl Schedule {
+    /// A schedule for a plan. `slots` chains run at once (at least 1).
+    pub fn new(plan: &Plan, catalogue: &Catalogue, settings: &RunSettings, fail_fast: bool) -> Self {
+        Self {
+            chains: Chains::new(plan, catalogue),
+            containment: Containment::new(plan, catalogue.etls.len(), settings),
+            unmade: HashSet::new(),
+            needs: catalogue.etls.iter().map(|etl| etl.needs.clone()).collect(),
+            slots: settings.max_parallel.max(1),
+            deadline: settings.deadline,
+            past_deadline: false,
+            fail_fast,
+            halt: None,
+        }
+    }
+
+    /// Nothing more is started. The first reason stays.
+    pub fn halt(&mut self, reason: NotStarted) {
+        if self.halt.is_none() {
+            self.halt = Some(reason);
+            self.chains.look_again();
+        }
+    }
+
+    /// What to do at `now` (time since the run's start). Ask again until the answer is `Wait` or `Finished`.
+    pub fn step(&mut self, plan: &Plan, now: Duration) -> Step {
+        if !self.past_deadline && self.deadline.is_some_and(|deadline| now >= deadline) {
+            self.past_deadline = true;
+            self.chains.look_again();
+        }
+        self.chains.wake(now);
+        loop {
+            if let Some(step) = self.place_chains(plan, now) {
+                return step;
+            }
+            if self.chains.running() < self.slots
+                && let Some((job, attempt)) = self.chains.start(now)
+            {
+                return Step::Start { job, attempt };
+            }
+            if self.chains.is_empty() {
+                return Step::Finished;
+            }
+            let until = self.chains.next_wake(now);
+            if self.chains.running() > 0 || until.is_some() || !self.let_gated_go(plan) {
+                return Step::Wait { until };
+            }
+        }
+    }
+
+    /// An attempt of `job` is over and recorded. `class` is what it meant; `None` where there was no attempt, because
+    /// the report is there already or is being made elsewhere (`after` says which of the two: succeeded or skipped).
+    pub fn ended(&mut self, plan: &Plan, job: JobIndex, class: Option<Class>, after: After, attempt: u32, now: Duration) -> Vec<Notice> {
+        let Some(chain) = plan.jobs.get(job).and_then(|_| self.chains.ended(job)) else {
+            return Vec::new();
+        };
+        match after {
+            After::Retry(delay) => {
+                self.chains.put_off(chain, now + delay, attempt + 1);
+                return Vec::new();
+            }
+            After::Later(delay) => {
+                self.chains.shut_all(chain, now + delay, attempt);
+                return Vec::new();
+            }
+            After::PoolFull(delay) => {
+                self.chains.shut_pool(chain, job, now + delay, attempt);
+                return Vec::new();
+            }
+            After::Succeed => {}
+            After::Fail | After::Skip | After::Cancel => self.note_unmade(plan, job),
+        }
+        self.chains.take_out(chain);
+        let (notices, concerns_others) = self.containment.ended(plan, job, Verdict::new(class, after));
+        if concerns_others {
+            self.chains.look_again();
+        }
+        if after == After::Fail && self.fail_fast {
+            self.halt(NotStarted::FailFast);
+        }
+        notices
+    }
+
+    /// Takes out a job that is waited with, as somebody does not want it any more. Returns whether it was.
+    pub fn give_up(&mut self, plan: &Plan, job: JobIndex) -> bool {
+        let Some(chain) = self.chains.waits(job) else { return false };
+        self.chains.look_again();
+        self.chains.take_out(chain);
+        self.note_unmade(plan, job);
+        self.containment.over(plan, job);
+        true
+    }
+
+    /// Finds the place of each chain that has none, until one of them has a job that must not be started (any more).
+    fn place_chains(&mut self, plan: &Plan, now: Duration) -> Option<Step> {
+        while let Some(head) = self.chains.unplaced() {
+            match self.leave(plan, head) {
+                Leave::Granted => self.chains.place(head, false, now),
+                Leave::Gated => self.chains.place(head, true, now),
+                Leave::Refused(reason) => return Some(self.refuse(plan, head, reason)),
+            }
+        }
+        None
+    }
+
+    fn leave(&self, plan: &Plan, head: Head) -> Leave {
+        if let Some(reason) = self.halt {
+            return Leave::Refused(reason);
+        }
+        if let Some(need) = self.unmet_need(plan, head.job) {
+            return Leave::Refused(NotStarted::NeedUnmet(need));
+        }
+        match self.containment.leave(plan, head.job, head.begun) {
+            Leave::Granted | Leave::Gated if self.past_deadline && !head.begun => Leave::Refused(NotStarted::Deadline),
+            leave @ (Leave::Granted | Leave::Gated | Leave::Refused(_)) => leave,
+        }
+    }
+
+    fn refuse(&mut self, plan: &Plan, head: Head, reason: NotStarted) -> Step {
+        let Head { chain, job, begun } = head;
+        self.chains.take_out(chain);
+        self.note_unmade(plan, job);
+        if self.containment.over(plan, job) {
+            self.chains.look_again();
+        }
+        if begun { Step::GiveUp { job, reason } } else { Step::Drop { job, reason } }
+    }
+
+    /// Nothing else is left: the jobs behind probes that never get their turn are not waited for. Whether there are any.
+    fn let_gated_go(&mut self, plan: &Plan) -> bool {
+        let etls: BTreeSet<EtlIndex> = self.chains.gated().filter_map(|job| plan.jobs[job].report()).map(|gap| gap.etl).collect();
+        let mut any = false;
+        for etl in etls {
+            any |= self.containment.give_up_probe(etl);
+        }
+        self.chains.look_again();
+        any
+    }
+
+    fn unmet_need(&self, plan: &Plan, job: JobIndex) -> Option<EtlIndex> {
+        let gap = plan.jobs[job].report()?;
+        self.needs[gap.etl].iter().copied().find(|need| self.unmade.contains(&Gap { etl: *need, ..gap }))
+    }
+
+    fn note_unmade(&mut self, plan: &Plan, job: JobIndex) {
+        let Some(gap) = plan.jobs[job].report() else { return };
+        if self.needs.iter().any(|needs| needs.contains(&gap.etl)) {
+            self.unmade.insert(gap);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! The chains of a run: where each one stands, found without looking at all of them.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use crate::plan::decide::planner::Plan;
+use crate::plan::model::catalogue::Catalogue;
+
+use super::JobIndex;
+
+/// Position of a chain in [`Plan::chains`].
+pub(super) type ChainIndex = usize;
+
+/// All chains, each in exactly one of the sets, running, or finished.
+#[derive(Debug)]
+pub(super) struct Chains {
+    all: Vec<Chain>,
+    chain_of: Vec<ChainIndex>,
+    pools: Vec<Pool>,
+    /// The pool of each job.
+    pool_of: Vec<usize>,
+    /// To be looked at: their head is new, or something happened that may concern it.
+    unplaced: BTreeSet<ChainIndex>,
+    /// Their head may not start by itself.
+    gated: BTreeSet<ChainIndex>,
+    waiting: BTreeSet<(Duration, ChainIndex)>,
+    /// Nothing can begin before.
+    shut_until: Duration,
+    running: usize,
+    left: usize,
+}
+
+#[derive(Debug)]
+struct Chain {
+    jobs: VecDeque<JobIndex>,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ready { attempt: u32 },
+    Running,
+    Backoff { until: Duration, attempt: u32 },
+}
+
+/// The chains that are ready and whose head uses one pool. The first pool is that of jobs without one.
+#[derive(Debug)]
+struct Pool {
+    limit: usize,
+    used: usize,
+    ready: BTreeSet<ChainIndex>,
+    /// Others use all of it: nothing of it can begin before.
+    shut_until: Duration,
+}
+
+/// The job that a chain is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) chain: ChainIndex,
+    pub(super) job: JobIndex,
+    /// Whether an attempt of it was made.
+    pub(super) begun: bool,
+}
+
+impl Chains {
+    pub(super) fn new(plan: &Plan, catalogue: &Catalogue) -> Self {
+        let (pools, pool_of) = pools(plan, catalogue);
+        let mut chain_of = vec![0; plan.jobs.len()];
+        for (chain, jobs) in plan.chains.iter().enumerate() {
+            for job in jobs {
+                chain_of[*job] = chain;
+            }
+        }
+        let all: Vec<Chain> =
+            plan.chains.iter().map(|jobs| Chain { jobs: jobs.iter().copied().collect(), state: State::Ready { attempt: 1 } }).collect();
+        let unplaced: BTreeSet<ChainIndex> = (0..all.len()).filter(|chain| !all[*chain].jobs.is_empty()).collect();
+        Self {
+            left: unplaced.len(),
+            all,
+            chain_of,
+            pools,
+            pool_of,
+            unplaced,
+            gated: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            shut_until: Duration::ZERO,
+            running: 0,
+        }
+    }
+
+    /// How many attempts are under way.
+    pub(super) fn running(&self) -> usize {
+        self.running
+    }
+
+    /// Whether no job is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The next end of a wait.
+    pub(super) fn next_wake(&self, now: Duration) -> Option<Duration> {
+        let shut = self.pools.iter().filter(|pool| !pool.ready.is_empty()).map(|pool| pool.shut_until.max(self.shut_until));
+        let waits = self.waiting.first().map(|(until, _)| *until);
+        shut.filter(|until| *until > now).chain(waits).min()
+    }
+
+    /// The gated chains' heads.
+    pub(super) fn gated(&self) -> impl Iterator<Item = JobIndex> {
+        self.gated.iter().filter_map(|chain| self.all[*chain].jobs.front().copied())
+    }
+
+    /// Something happened that may concern any job that is not running.
+    pub(super) fn look_again(&mut self) {
+        self.unplaced.append(&mut self.gated);
+        for pool in &mut self.pools {
+            self.unplaced.append(&mut pool.ready);
+        }
+        self.unplaced.extend(std::mem::take(&mut self.waiting).into_iter().map(|(_, chain)| chain));
+    }
+
+    /// Chains whose wait is over are to be looked at.
+    pub(super) fn wake(&mut self, now: Duration) {
+        while let Some((until, chain)) = self.waiting.pop_first() {
+            if until > now {
+                self.waiting.insert((until, chain));
+                return;
+            }
+            self.unplaced.insert(chain);
+        }
+    }
+
+    /// A chain that is to be looked at; then it is to be [placed](Self::place), or its head [taken out](Self::take_out).
+    pub(super) fn unplaced(&mut self) -> Option<Head> {
+        while let Some(chain) = self.unplaced.pop_first() {
+            let begun = match self.all[chain].state {
+                State::Ready { attempt } | State::Backoff { attempt, .. } => attempt > 1,
+                State::Running => continue,
+            };
+            if let Some(job) = self.all[chain].jobs.front() {
+                return Some(Head { chain, job: *job, begun });
+            }
+        }
+        None
+    }
+
+    /// Puts a chain where its state belongs at `now`.
+    pub(super) fn place(&mut self, head: Head, gated: bool, now: Duration) {
+        let state = &mut self.all[head.chain].state;
+        match *state {
+            State::Backoff { until, .. } if until > now => {
+                self.waiting.insert((until, head.chain));
+                return;
+            }
+            State::Backoff { attempt, .. } => *state = State::Ready { attempt },
+            State::Ready { .. } => {}
+            State::Running => return,
+        }
+        if gated {
+            self.gated.insert(head.chain);
+        } else {
+            self.pools[self.pool_of[head.job]].ready.insert(head.chain);
+        }
+    }
+
+    /// Takes the head out of its chain; the next job is to be looked at.
+    pub(super) fn take_out(&mut self, chain: ChainIndex) {
+        let Chain { jobs, state } = &mut self.all[chain];
+        jobs.pop_front();
+        *state = State::Ready { attempt: 1 };
+        if jobs.is_empty() {
+            self.left -= 1;
+        } else {
+            self.unplaced.insert(chain);
+        }
+    }
+
+    /// Starts the head of the first ready chain whose pool has room.
+    pub(super) fn start(&mut self, now: Duration) -> Option<(JobIndex, u32)> {
+        if now < self.shut_until {
+            return None;
+        }
+        let with_room = self.pools.iter_mut().filter(|pool| pool.used < pool.limit && pool.shut_until <= now);
+        let pool = with_room.min_by_key(|pool| pool.ready.first().map_or(ChainIndex::MAX, |chain| *chain))?;
+        let index = pool.ready.pop_first()?;
+        pool.used += 1;
+        self.running += 1;
+        let chain = &mut self.all[index];
+        let attempt = match chain.state {
+            State::Ready { attempt } | State::Backoff { attempt, .. } => attempt,
+            State::Running => return None,
+        };
+        chain.state = State::Running;
+        chain.jobs.front().map(|job| (*job, attempt))
+    }
+
+    /// The attempt of a job is over; its chain, if that job was running.
+    pub(super) fn ended(&mut self, job: JobIndex) -> Option<ChainIndex> {
+        let index = *self.chain_of.get(job)?;
+        let chain = &self.all[index];
+        if chain.state != State::Running || chain.jobs.front() != Some(&job) {
+            return None;
+        }
+        self.running -= 1;
+        self.pools[self.pool_of[job]].used -= 1;
+        Some(index)
+    }
+
+    /// The head of a chain could not begin, and nothing can before `until`.
+    pub(super) fn shut_all(&mut self, chain: ChainIndex, until: Duration, attempt: u32) {
+        self.shut_until = self.shut_until.max(until);
+        self.all[chain].state = State::Ready { attempt };
+        self.unplaced.insert(chain);
+    }
+
+    /// The head of a chain could not begin, and nothing of its pool can before `until`.
+    pub(super) fn shut_pool(&mut self, chain: ChainIndex, job: JobIndex, until: Duration, attempt: u32) {
+        let pool = &mut self.pools[self.pool_of[job]];
+        pool.shut_until = pool.shut_until.max(until);
+        self.all[chain].state = State::Ready { attempt };
+        self.unplaced.insert(chain);
+    }
+
+    /// The chain whose head this job is, unless it is running.
+    pub(super) fn waits(&self, job: JobIndex) -> Option<ChainIndex> {
+        let index = *self.chain_of.get(job)?;
+        let chain = &self.all[index];
+        (chain.state != State::Running && chain.jobs.front() == Some(&job)).then_some(index)
+    }
+
+    /// The head of a chain that was running is to be tried (again) later.
+    pub(super) fn put_off(&mut self, chain: ChainIndex, until: Duration, attempt: u32) {
+        self.all[chain].state = State::Backoff { until, attempt };
+        self.unplaced.insert(chain);
+    }
+}
+
+/// The pools by name, and that of each job. Where two jobs give a pool different limits, the smaller one holds.
+fn pools(plan: &Plan, catalogue: &Catalogue) -> (Vec<Pool>, Vec<usize>) {
+    let mut pools = vec![Pool { limit: usize::MAX, used: 0, ready: BTreeSet::new(), shut_until: Duration::ZERO }];
+    let mut names: Vec<&str> = vec![""];
+    let mut pool_of = Vec::new();
+    for job in &plan.jobs {
+        let Some(pool) = catalogue.pool(job) else {
+            pool_of.push(0);
+            continue;
+        };
+        let limit = usize::try_from(pool.limit).unwrap_or(usize::MAX).max(1);
+        let known = names.iter().skip(1).position(|name| *name == pool.name).map(|position| position + 1);
+        let index = known.unwrap_or_else(|| {
+            names.push(&pool.name);
+            pools.push(Pool { limit, used: 0, ready: BTreeSet::new(), shut_until: Duration::ZERO });
+            pools.len() - 1
+        });
+        pools[index].limit = pools[index].limit.min(limit);
+        pool_of.push(index);
+    }
+    (pools, pool_of)
+}

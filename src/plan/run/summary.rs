@@ -1,0 +1,157 @@
+//! What a run came to: the facts that its summary shows.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::plan::decide::planner::Plan;
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::collection::{Collected, Lateness};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::{JobState, RunCounts};
+
+/// Everything that a summary shows, as text or JSON.
+#[derive(Debug, Clone)]
+pub struct RunReport {
+    /// `None` for a dry run, which is not recorded.
+    pub run: Option<RunId>,
+    /// Wall clock at the start.
+    pub started_at: DateTime<Utc>,
+    /// What was found and planned.
+    pub plan: Plan,
+    /// The jobs that were executed; `None` for a dry run.
+    pub results: Option<Results>,
+    /// How many (bank, period, tag) were learnt from files; in a dry run: would be.
+    pub synced: u64,
+    /// Gaps whose owner died over them.
+    pub lost: Vec<GapKey>,
+    /// Ends of attempts that an earlier run could not record in the database, and that this one recorded (a dry run: would).
+    pub respooled: u64,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+impl RunReport {
+    /// Whether something was done, failed or changed, or could not be looked at. That a bank has no data, or a symbol nobody
+    /// who monitors it, is none of these; nor is that a gap still rests, or is quarantined or skipped, or
+    /// that a source is behind of which nothing was to be done.
+    pub fn is_noteworthy(&self) -> bool {
+        let results = self.results.as_ref();
+        let unseen = self.plan.oddities.invalid_rows > 0 || self.plan.claimed.total > 0;
+        let is_ahead = self.plan.sources.iter().any(|source| source.lateness == Lateness::Ahead);
+        unseen
+            || is_ahead
+            || self.synced > 0
+            || self.respooled > 0
+            || !self.lost.is_empty()
+            || !self.warnings.is_empty()
+            || results.is_some_and(|results| !results.jobs.is_empty() || results.broken.is_some())
+    }
+}
+
+/// What the jobs of a run came to.
+#[derive(Debug, Clone, Default)]
+pub struct Results {
+    /// One for each job of the plan, in the same order.
+    pub jobs: Vec<JobResult>,
+    /// From the first start to the last end.
+    pub duration: Duration,
+    /// Whether the run was told to stop before its end.
+    pub stopped: bool,
+    /// The jobs whose end the database could not take; it waits in the spool.
+    pub spooled: Vec<usize>,
+    /// Why the orchestrator itself could not go on.
+    pub broken: Option<String>,
+}
+
+/// What a job came to.
+#[derive(Debug, Clone)]
+pub struct JobResult {
+    /// Its id.
+    pub id: JobId,
+    /// How it ended; still `Queued` if it never came to it.
+    pub state: JobState,
+    /// How many attempts it had.
+    pub attempts: u32,
+    /// Whether it failed because no attempt was left, and not because another could not help.
+    pub exhausted: bool,
+    /// From its first attempt to its end.
+    pub duration: Duration,
+    /// Why, unless it succeeded.
+    pub reason: Option<String>,
+    /// What was collected, also where that is not on record.
+    pub collected: Option<Collected>,
+}
+
+impl JobResult {
+    /// What was collected and is on record so.
+    #[must_use]
+    pub fn collected(&self) -> Option<&Collected> {
+        self.collected.as_ref().filter(|_| self.state == JobState::Succeeded)
+    }
+}
+
+impl Results {
+    /// The counts by state.
+    pub fn counts(&self) -> RunCounts {
+        let count = |state: JobState| self.jobs.iter().filter(|job| job.state == state).count() as u64;
+        RunCounts {
+            planned: self.jobs.len() as u64,
+            succeeded: count(JobState::Succeeded),
+            failed: count(JobState::Failed),
+            skipped: count(JobState::Skipped),
+            cancelled: count(JobState::Cancelled) + count(JobState::Queued),
+        }
+    }
+}
+
+/// Jobs that took longer than their ETL's `warn_after`, each in a sentence.
+pub fn slow_jobs(plan: &Plan, results: &Results, catalogue: &Catalogue) -> Vec<String> {
+    let jobs = plan.jobs.iter().zip(&results.jobs);
+    jobs.filter_map(|(job, result)| {
+        let limit = catalogue.etls[job.report()?.etl].warn_after.filter(|limit| result.duration > *limit)?;
+        let took = humantime::format_duration(Duration::from_secs(result.duration.as_secs()));
+        Some(format!("{} took {took}, longer than warn_after {}", catalogue.label(job), humantime::format_duration(limit)))
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::decide::decision::Why;
+    use crate::plan::decide::planner::{PlannedJob, Target};
+    use crate::plan::model::etl::Etl;
+    use crate::plan::model::gap::{Gap, GapKey};
+    use crate::plan::model::institution::Institutions;
+    use crate::plan::test_support::{bank, etl, plan_of};
+    use uuid::Uuid;
+
+    #[test]
+    fn a_job_over_its_limit_is_named() {
+        let limit = Some(Duration::from_secs(600));
+        let etls = vec![Etl { warn_after: limit, ..etl("call_summary", "Call Summary") }, etl("key_themes", "Key Themes")];
+        let catalogue = Catalogue { institutions: Institutions::new(vec![bank("RY-CA", 1)]), etls, ..Catalogue::default() };
+        let job = |etl| PlannedJob {
+            target: Target::Report { gap: Gap { bank: 0, period: "2025Q2".parse().unwrap(), etl }, data_symbol: String::new() },
+            key: GapKey::stored(String::new()),
+            why: Why::Missing,
+            gate: crate::plan::decide::planner::Gate::Open,
+            planned_fence: 0,
+            fingerprint: None,
+        };
+        let result = |seconds| JobResult {
+            id: JobId::new(Uuid::nil()),
+            state: JobState::Succeeded,
+            attempts: 1,
+            exhausted: false,
+            duration: Duration::from_secs(seconds),
+            reason: None,
+            collected: None,
+        };
+        let plan = plan_of(vec![job(0), job(0), job(1)], Vec::new());
+        let results = Results { jobs: vec![result(600), result(754), result(9999)], ..Results::default() };
+        assert_eq!(slow_jobs(&plan, &results, &catalogue), ["RY 2025 Q2 [call_summary] took 12m 34s, longer than warn_after 10m"]);
+    }
+}

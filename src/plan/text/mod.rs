@@ -1,0 +1,6 @@
+//! Texts: templates, bodies, what a text says, and the nearest names.
+
+pub mod body;
+pub mod nearest;
+pub mod records;
+pub mod template;

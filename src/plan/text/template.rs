@@ -1,0 +1,271 @@
+//! Texts with `{placeholders}`, as configuration writes them and jobs fill them (specification §4).
+
+use std::fmt;
+
+use crate::plan::text::nearest::did_you_mean;
+
+macro_rules! placeholders {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)?) => {
+        /// A value that a template can name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Placeholder { $($(#[$doc])* $variant),* }
+
+        impl Placeholder {
+            /// Every placeholder there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The name between the braces.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
+}
+
+placeholders! {
+    /// Short symbol, `RY`.
+    BankSymbol = "bank_symbol",
+    /// Full key, `RY-CA`.
+    BankKey = "bank_key",
+    /// The bank's number.
+    BankId = "bank_id",
+    /// The bank's name.
+    BankName = "bank_name",
+    /// `2025`.
+    FiscalYear = "fiscal_year",
+    /// `Q2`.
+    Quarter = "quarter",
+    /// `2025Q2`.
+    Period = "period",
+    /// Name of the ETL.
+    Etl = "etl",
+    /// The ETL's report type.
+    ReportType = "report_type",
+    /// Id of the source.
+    Source = "source",
+    /// First instant of the window, `2026-01-16T00:00:00Z`.
+    WindowStart = "window_start",
+    /// First instant after the window.
+    WindowEnd = "window_end",
+    /// Year of the window, `2026`.
+    WindowYear = "window_year",
+    /// Days from the begin of the window until now, at least the source's `lookback`.
+    LookbackDays = "lookback_days",
+    /// The id that a service gave to its job.
+    RemoteId = "remote_id",
+    /// The file that the ETL writes its report to.
+    Output = "output",
+    /// Id of the job.
+    JobId = "job_id",
+    /// Id of the run.
+    RunId = "run_id",
+    /// Number of the attempt, from 1.
+    Attempt = "attempt",
+    /// A directory that stays the gap's own across attempts and runs.
+    WorkDir = "work_dir",
+}
+
+impl Placeholder {
+    /// Those that have a value for a report.
+    pub const OF_REPORT: &'static [Self] = &[
+        Self::BankSymbol,
+        Self::BankKey,
+        Self::BankId,
+        Self::BankName,
+        Self::FiscalYear,
+        Self::Quarter,
+        Self::Period,
+        Self::Etl,
+        Self::ReportType,
+        Self::Output,
+        Self::JobId,
+        Self::RunId,
+        Self::Attempt,
+        Self::WorkDir,
+    ];
+
+    /// Those that have a value for a source; `{remote_id}` only once a service has given one.
+    pub const OF_SOURCE: &'static [Self] = &[
+        Self::Source,
+        Self::WindowStart,
+        Self::WindowEnd,
+        Self::WindowYear,
+        Self::LookbackDays,
+        Self::RemoteId,
+        Self::JobId,
+        Self::RunId,
+        Self::Attempt,
+        Self::WorkDir,
+    ];
+
+    /// Whether it stands for a number.
+    #[must_use]
+    pub fn is_numeric(self) -> bool {
+        matches!(self, Self::BankId | Self::FiscalYear | Self::WindowYear | Self::LookbackDays | Self::Attempt)
+    }
+}
+
+/// A text with placeholders. `{{` and `}}` stand for the braces themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    source: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Value(Placeholder),
+}
+
+/// A part of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Text that stays as it is.
+    Text(&'a str),
+    /// A placeholder.
+    Value(Placeholder),
+}
+
+/// Why a text is no template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// The name between the braces is not known, or not available at this place.
+    #[error("unknown placeholder {{{name}}}{hint}")]
+    Unknown {
+        /// The name as written.
+        name: String,
+        /// `; did you mean bank_symbol?`, or empty.
+        hint: String,
+    },
+    /// A brace without its partner.
+    #[error("unbalanced {0:?} in {1:?}; write {{{{ or }}}} for a brace itself")]
+    Unbalanced(char, String),
+}
+
+impl Template {
+    /// Reads a template in which the `allowed` placeholders may occur.
+    ///
+    /// # Errors
+    /// Every unknown placeholder and unbalanced brace in it.
+    pub fn parse(source: &str, allowed: &[Placeholder]) -> Result<Self, Vec<TemplateError>> {
+        let mut parts = Vec::new();
+        let mut errors = Vec::new();
+        let mut text = String::new();
+        let mut rest = source;
+        while let Some(at) = rest.find(['{', '}']) {
+            text.push_str(&rest[..at]);
+            let brace = if rest[at..].starts_with('{') { '{' } else { '}' };
+            let tail = &rest[at + 1..];
+            if let Some(after) = tail.strip_prefix(brace) {
+                text.push(brace);
+                rest = after;
+                continue;
+            }
+            let end = if brace == '{' { tail.find(['{', '}']).filter(|end| tail[*end..].starts_with('}')) } else { None };
+            let Some(end) = end else {
+                errors.push(TemplateError::Unbalanced(brace, source.to_owned()));
+                rest = tail;
+                continue;
+            };
+            let name = &tail[..end];
+            match allowed.iter().find(|placeholder| placeholder.name() == name) {
+                Some(placeholder) => {
+                    if !text.is_empty() {
+                        parts.push(Part::Text(std::mem::take(&mut text)));
+                    }
+                    parts.push(Part::Value(*placeholder));
+                }
+                None => errors.push(TemplateError::Unknown {
+                    name: name.to_owned(),
+                    hint: did_you_mean(name, allowed.iter().map(|placeholder| placeholder.name())),
+                }),
+            }
+            rest = &tail[end + 1..];
+        }
+        text.push_str(rest);
+        if !text.is_empty() {
+            parts.push(Part::Text(text));
+        }
+        if errors.is_empty() { Ok(Self { source: source.to_owned(), parts }) } else { Err(errors) }
+    }
+
+    /// The placeholders in it, in order, repeated where they repeat.
+    pub fn placeholders(&self) -> impl Iterator<Item = Placeholder> + '_ {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Value(placeholder) => Some(*placeholder),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// Text and placeholders, in order.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        self.parts.iter().map(|part| match part {
+            Part::Text(text) => Piece::Text(text),
+            Part::Value(placeholder) => Piece::Value(*placeholder),
+        })
+    }
+
+    /// Fills in every placeholder by `value`.
+    pub fn render(&self, mut value: impl FnMut(Placeholder) -> String) -> String {
+        self.parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => text.clone(),
+                Part::Value(placeholder) => value(*placeholder),
+            })
+            .collect()
+    }
+}
+
+/// The template as it was written.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(source: &str) -> Result<Template, Vec<TemplateError>> {
+        Template::parse(source, Placeholder::ALL)
+    }
+
+    #[test]
+    fn fills_in_values() {
+        let template = parse("reports/{period}/{bank_symbol}_{etl}.md").unwrap();
+        assert_eq!(template.render(|placeholder| placeholder.name().to_uppercase()), "reports/PERIOD/BANK_SYMBOL_ETL.md");
+        assert_eq!(template.placeholders().count(), 3);
+    }
+
+    #[test]
+    fn doubled_braces_are_braces() {
+        let template = parse("{{\"bank\": {bank_id}}}").unwrap();
+        assert_eq!(template.render(|_| "7".to_owned()), "{\"bank\": 7}");
+    }
+
+    #[test]
+    fn a_value_is_never_read_as_a_template() {
+        let template = parse("{bank_name}").unwrap();
+        assert_eq!(template.render(|_| "{etl}".to_owned()), "{etl}");
+    }
+
+    #[test]
+    fn names_every_mistake_and_the_nearest_name() {
+        let errors = parse("{bank_symbl} and {quarter} and {nonsense_}").unwrap_err();
+        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(texts[0], "unknown placeholder {bank_symbl}; did you mean bank_symbol, bank_key, bank_name?");
+        assert_eq!(texts.len(), 2);
+        for broken in ["{bank_symbol", "bank_symbol}", "{{bank_symbol}", "{a{etl}"] {
+            assert!(parse(broken).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_allowed_here_is_known() {
+        assert!(Template::parse("{output}", &[Placeholder::BankKey]).is_err());
+    }
+}
