@@ -23,18 +23,18 @@ use crate::plan::model::ids::RunId;
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::{EnvFiles, Variables};
 use crate::plan::run::event::Event;
-use crate::plan::run::summary::RunReport;
+use crate::plan::run::summary::RunSummary;
 use crate::run::guard::{self, Fate, Link};
 use crate::run::lock::{self, Acquired, Lock};
 use crate::run::signals::Signals;
-use crate::run::{Invocation, RunError, prepare_state_dir, this_process, told_to};
+use crate::run::{Invocation, RunError, prepare_state_dir, this_process, wait_for_stop};
 use crate::show;
 use crate::show::progress::{ChildOutput, Detail, Progress};
 use crate::store::{self, Access, Store};
 
 pub(super) async fn command(global: &Global, args: &RunArgs, environment: &Variables) -> Result<Exit, Failure> {
     if args.dry_run {
-        return dry_run(global, args, &Request::load(global, args, environment)?).await;
+        return dry_run(global, args, &RunRequest::load(global, args, environment)?).await;
     }
     after(global, args, environment, async { Ok(()) }).await
 }
@@ -46,7 +46,7 @@ pub(super) async fn after(
     environment: &Variables,
     first: impl Future<Output = Result<(), Failure>>,
 ) -> Result<Exit, Failure> {
-    let mut request = Request::load(global, args, environment)?;
+    let mut request = RunRequest::load(global, args, environment)?;
     let Some(link) = Link::to_guard().map_err(cannot("use the link to the guard"))? else {
         return stand_guard().await;
     };
@@ -56,7 +56,7 @@ pub(super) async fn after(
         biased;
         done = first => done?,
         // What was begun is brought to its end when told to stop once; told twice it is given up.
-        () = told_to(signals.stop(), Stop::AtOnce) => return Ok(stopped(&signals)),
+        () = wait_for_stop(signals.stop(), Stop::AtOnce) => return Ok(stopped(&signals)),
     }
     let lock = if args.no_lock {
         None
@@ -88,14 +88,14 @@ fn cannot(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
 }
 
 /// What the options and the configuration ask for, checked together.
-struct Request {
+struct RunRequest {
     config: Config,
     env_files: EnvFiles,
     selection: Selection,
     user: String,
 }
 
-impl Request {
+impl RunRequest {
     fn load(global: &Global, args: &RunArgs, environment: &Variables) -> Result<Self, Failure> {
         let path = config::find(global.config.as_deref(), environment)?;
         let mut config = config::load(&path, environment)?;
@@ -154,7 +154,7 @@ fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
 /// The lock, or how the process ends without it. After a wait the configuration is read anew: it may have changed.
 async fn take_lock(
     args: &RunArgs,
-    request: &mut Request,
+    request: &mut RunRequest,
     global: &Global,
     environment: &Variables,
     signals: &Signals,
@@ -169,7 +169,7 @@ async fn take_lock(
         return Ok(match acquired {
             Acquired::Yes { lock, waited: false } => Ok(lock),
             Acquired::Yes { lock, waited: true } => {
-                *request = Request::load(global, args, environment)?;
+                *request = RunRequest::load(global, args, environment)?;
                 if request.config.lock_file != path {
                     continue; // the configuration names another lock by now
                 }
@@ -189,7 +189,7 @@ async fn take_lock(
     }
 }
 
-async fn dry_run(global: &Global, args: &RunArgs, request: &Request) -> Result<Exit, Failure> {
+async fn dry_run(global: &Global, args: &RunArgs, request: &RunRequest) -> Result<Exit, Failure> {
     let store = store::open(&request.config.database, Access::ReadOnly).await?;
     let invocation = invocation(args, request, store.clone(), RunId::new(Uuid::new_v4()), Arc::new(|_| {}));
     let report = invocation.dry_run().await;
@@ -200,7 +200,7 @@ async fn dry_run(global: &Global, args: &RunArgs, request: &Request) -> Result<E
     Ok(exit)
 }
 
-async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&Lock>, signals: &Signals) -> Result<Exit, Failure> {
+async fn run(global: &Global, args: &RunArgs, request: &RunRequest, lock: Option<&Lock>, signals: &Signals) -> Result<Exit, Failure> {
     let since = Instant::now();
     let id = RunId::new(Uuid::new_v4());
     if let Some(lock) = lock {
@@ -242,7 +242,7 @@ async fn run(global: &Global, args: &RunArgs, request: &Request, lock: Option<&L
 /// Ends some time after it was asked to stop at once: what takes longer hangs. Meanwhile what left the groups of the run's
 /// attempts is ended, whatever else does not answer.
 async fn hangs_after(stop: watch::Receiver<Stop>, run: RunId) {
-    told_to(stop, Stop::AtOnce).await;
+    wait_for_stop(stop, Stop::AtOnce).await;
     // The attempts end their own groups first, and see that it was by our wish.
     tokio::time::sleep(Duration::from_millis(50)).await;
     if let Err(error) = survivors::end(&run.to_string()).await {
@@ -257,7 +257,7 @@ fn stopped(signals: &Signals) -> Exit {
     Exit::Signal(signals.number().unwrap_or_default())
 }
 
-fn exit_of(report: &RunReport, args: &RunArgs, signals: &Signals) -> Exit {
+fn exit_of(report: &RunSummary, args: &RunArgs, signals: &Signals) -> Exit {
     let results = report.results.as_ref();
     if let Some(signal) = signals.number() {
         Exit::Signal(signal)
@@ -280,7 +280,13 @@ fn detail(global: &Global, args: &RunArgs) -> Detail {
     Detail { live: for_people && std::env::var_os("TERM").is_none_or(|term| term != "dumb"), child_output }
 }
 
-fn invocation(args: &RunArgs, request: &Request, store: Arc<dyn Store>, id: RunId, events: Arc<dyn Fn(Event) + Send + Sync>) -> Invocation {
+fn invocation(
+    args: &RunArgs,
+    request: &RunRequest,
+    store: Arc<dyn Store>,
+    id: RunId,
+    events: Arc<dyn Fn(Event) + Send + Sync>,
+) -> Invocation {
     let config = &request.config;
     Invocation {
         id,
@@ -319,7 +325,7 @@ fn options(args: &RunArgs) -> serde_json::Value {
     })
 }
 
-fn print(global: &Global, request: &Request, report: &RunReport, exit: Exit) -> Result<(), Failure> {
+fn print(global: &Global, request: &RunRequest, report: &RunSummary, exit: Exit) -> Result<(), Failure> {
     let catalogue = catalogue(&request.config);
     let page = match global.format {
         Format::Text => show::run_as_text(report, &catalogue),

@@ -7,7 +7,7 @@ use super::parallel::automatic_parallelism;
 use super::written;
 use crate::plan::model::period::Period;
 use crate::plan::model::retry::RetryPolicy;
-use crate::plan::model::settings::{ChainBy, Order, RunSettings};
+use crate::plan::model::settings::{ChainBy, PeriodOrder, RunSettings};
 use crate::plan::remember::failure_history::Cooldown;
 
 const SHORTEST_LEASE: Duration = Duration::from_secs(60);
@@ -38,8 +38,8 @@ pub(super) fn run(check: &mut Check, written: written::Run, beside: Beside) -> R
             None => default.chain_by,
         },
         order: match written.order {
-            Some(written::Order::NewestFirst) => Order::NewestFirst,
-            Some(written::Order::OldestFirst) => Order::OldestFirst,
+            Some(written::PeriodOrder::NewestFirst) => PeriodOrder::NewestFirst,
+            Some(written::PeriodOrder::OldestFirst) => PeriodOrder::OldestFirst,
             None => default.order,
         },
         max_jobs: size(check.within(&["run", "max_jobs"], written.max_jobs, 1..=1_000_000_000, signed(default.max_jobs))),

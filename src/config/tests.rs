@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::plan::model::etl::ReportsBy;
-use crate::plan::model::settings::{ChainBy, DatabaseTarget, Order, Variables};
+use crate::plan::model::settings::{ChainBy, DatabaseTarget, PeriodOrder, Variables};
 use crate::plan::remember::failure_history::Cooldown;
 
 pub(super) const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank of Canada}\nBMO-CA: {id: 2, name: Bank of Montreal}\n";
@@ -126,7 +126,7 @@ fn defaults_are_those_of_the_specification() {
     let run = RunSettings {
         max_parallel: 4,
         chain_by: ChainBy::Bank,
-        order: Order::NewestFirst,
+        order: PeriodOrder::NewestFirst,
         max_jobs: 500,
         from_year: None,
         deadline: None,

@@ -74,7 +74,7 @@ pub(super) struct Run {
     /// What runs one after the other: all jobs of a bank, or those of a bank and a period. Default: `bank`.
     pub(super) chain_by: Option<ChainBy>,
     /// Which periods come first. Default: `newest_first`.
-    pub(super) order: Option<Order>,
+    pub(super) order: Option<PeriodOrder>,
     /// Most jobs that one run starts; what it leaves is reported. Default: 500.
     #[schemars(range(min = 1))]
     pub(super) max_jobs: Option<i64>,
@@ -244,7 +244,7 @@ pub(super) enum ChainBy {
 /// Which periods come first.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Order {
+pub(super) enum PeriodOrder {
     /// The latest period first.
     NewestFirst,
     /// The earliest period first.

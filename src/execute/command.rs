@@ -29,7 +29,7 @@ use self::capture::Capture;
 use self::ending::Ending;
 use self::group::{Leader, Leftovers};
 use super::record::Record;
-use super::{End, Ended, Program, Said, Stop};
+use super::{AttemptEvent, End, Ended, Program, Stop};
 
 pub use super::lines::MAX_LINE;
 pub use super::log::MAX_LOG_BYTES;
@@ -45,7 +45,7 @@ pub struct CommandExecutor;
 
 impl CommandExecutor {
     /// Runs a program to its end, as [`Executor::run`](super::Executor::run) says.
-    pub async fn run(&self, task: Program, stop: watch::Receiver<Stop>, said: mpsc::Sender<Said>) -> Ended {
+    pub async fn run(&self, task: Program, stop: watch::Receiver<Stop>, said: mpsc::Sender<AttemptEvent>) -> Ended {
         if *stop.borrow() != Stop::No {
             return without_process(End::Stopped);
         }
@@ -56,7 +56,7 @@ impl CommandExecutor {
         };
         let pid = spawned.leader.pid();
         // The listener may have gone away; the attempt goes on.
-        let _ = said.try_send(Said::Spawned(pid));
+        let _ = said.try_send(AttemptEvent::Spawned(pid));
         let attempt =
             Attempt { capture: Capture::new(spawned.out, spawned.err, Record::new(task.log, said)), ending: Ending::new(stop, task.grace) };
         let (end, tail) = attempt.run(spawned.leader, task.timeout).await;

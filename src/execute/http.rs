@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::clients::Clients;
 use self::hosts::Hosts;
-use super::{Call, End, Ended, Said, Stop};
+use super::{AttemptEvent, Call, End, Ended, Stop};
 
 /// Runs calls. Connections and the limits of hosts are shared by all of them.
 #[derive(Default)]
@@ -29,7 +29,7 @@ pub struct HttpExecutor {
 
 impl HttpExecutor {
     /// Runs a call to its end, as [`Executor::run`](super::Executor::run) says.
-    pub async fn run(&self, call: Call, stop: watch::Receiver<Stop>, said: mpsc::Sender<Said>) -> Ended {
+    pub async fn run(&self, call: Call, stop: watch::Receiver<Stop>, said: mpsc::Sender<AttemptEvent>) -> Ended {
         if *stop.borrow() != Stop::No {
             return without_request(End::Stopped, call.resume);
         }

@@ -79,7 +79,7 @@ pub enum Stop {
 
 /// What an attempt says while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum AttemptEvent {
     /// The process exists, under this pid.
     Spawned(u32),
     /// It printed a line: cut after `command::MAX_LINE` bytes of what it printed, invalid UTF-8 and NUL replaced, other
@@ -139,10 +139,10 @@ pub struct Ended {
 #[async_trait::async_trait]
 pub trait Executor: Send + Sync {
     /// Runs the task to its end. When it returns no process of the attempt's group is left, whatever `stop` said.
-    /// `said` is never waited for: what it cannot take is dropped from it, not from the log. [`Said::Spawned`] comes first.
+    /// `said` is never waited for: what it cannot take is dropped from it, not from the log. [`AttemptEvent::Spawned`] comes first.
     ///
     /// Dropping the future ends a group by SIGKILL; a service's job goes on.
-    async fn run(&self, task: Task, stop: watch::Receiver<Stop>, said: mpsc::Sender<Said>) -> Ended;
+    async fn run(&self, task: Task, stop: watch::Receiver<Stop>, said: mpsc::Sender<AttemptEvent>) -> Ended;
 }
 
 /// The adapters together.
@@ -154,7 +154,7 @@ pub struct Executors {
 
 #[async_trait::async_trait]
 impl Executor for Executors {
-    async fn run(&self, task: Task, stop: watch::Receiver<Stop>, said: mpsc::Sender<Said>) -> Ended {
+    async fn run(&self, task: Task, stop: watch::Receiver<Stop>, said: mpsc::Sender<AttemptEvent>) -> Ended {
         match task {
             Task::Command(program) => self.command.run(program, stop, said).await,
             Task::Http(call) => self.http.run(*call, stop, said).await,

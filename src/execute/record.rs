@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
-use super::Said;
+use super::AttemptEvent;
 use super::lines::text;
 use super::log::AttemptLog;
 use super::tail::Tail;
@@ -14,12 +14,12 @@ use super::tail::Tail;
 pub(super) struct Record {
     log: AttemptLog,
     tail: Tail,
-    said: mpsc::Sender<Said>,
+    said: mpsc::Sender<AttemptEvent>,
 }
 
 impl Record {
     /// A record whose log will be at `log`.
-    pub(super) fn new(log: PathBuf, said: mpsc::Sender<Said>) -> Self {
+    pub(super) fn new(log: PathBuf, said: mpsc::Sender<AttemptEvent>) -> Self {
         Self { log: AttemptLog::new(log), tail: Tail::default(), said }
     }
 
@@ -32,7 +32,7 @@ impl Record {
     pub(super) fn line(&mut self, line: &[u8]) {
         self.tail.push(line);
         if let Ok(place) = self.said.try_reserve() {
-            place.send(Said::Line(text(line)));
+            place.send(AttemptEvent::Line(text(line)));
         }
     }
 

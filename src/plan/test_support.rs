@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::plan::decide::census::{Census, Oddities};
+use crate::plan::decide::census::{Census, DataIssues};
 use crate::plan::decide::planner::{Listed, Plan, PlannedJob};
 use crate::plan::model::etl::{CommandSpec, Etl, EtlIndex, ReportsBy};
 use crate::plan::model::institution::Institution;
@@ -89,7 +89,7 @@ pub(crate) fn plan_of(jobs: Vec<PlannedJob>, chains: Vec<Vec<usize>>) -> Plan {
         capped: 0,
         existing: 0,
         census: Census::default(),
-        oddities: Oddities::default(),
+        data_issues: DataIssues::default(),
     }
 }
 

@@ -10,21 +10,21 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::context::{Paths, RunContext};
 use super::ledger::Recorded;
 use super::spool::{Record, RecordKind};
 use super::verdict::{Judgement, Verdict};
-use super::workshop::{Paths, Workshop};
-use crate::execute::{End, Ended, Said, Stop};
+use crate::execute::{AttemptEvent, End, Ended, Stop};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::planner::{Gate, PlannedJob, Target};
 use crate::plan::model::collection::Collected;
 use crate::plan::model::etl::ReportsBy;
 use crate::plan::model::ids::JobId;
-use crate::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, Wanted};
+use crate::plan::model::job::{Begun, Claim, ClaimRequest, ClaimTarget, Claimed};
 use crate::plan::model::outcome::{Class, Outcome};
-use crate::plan::remember::failure_history::{Failure, Memory};
+use crate::plan::remember::failure_history::{Failure, FailureHistory};
 use crate::plan::run::event::Event;
-use crate::plan::run::schedule::{After, JobIndex};
+use crate::plan::run::schedule::{JobIndex, NextStep};
 use crate::store::{self, StoreError};
 
 /// An attempt that is over sooner has its pid recorded with its end only.
@@ -44,11 +44,11 @@ const LINES_WAITING: usize = 256;
 
 /// A job that is ours, between attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Held {
+pub(super) struct ActiveJob {
     /// The right to it.
     pub(super) claim: Claim,
     /// What the gap's runs had come to before.
-    memory: Memory,
+    history: FailureHistory,
     /// The report that was there before, where one may be (`--force`).
     pub(super) before: Option<String>,
     /// The id of a service's job that was started for it and whose end was not seen.
@@ -63,15 +63,15 @@ pub(super) struct Report {
     /// Which attempt, from 1.
     pub(super) attempt: u32,
     /// What follows.
-    pub(super) after: After,
+    pub(super) after: NextStep,
     /// What it meant; `None` where nothing was started.
     pub(super) class: Option<Class>,
     /// Why, unless it succeeded.
     pub(super) reason: Option<String>,
     /// The job, where it is ours and goes on.
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<ActiveJob>,
     /// What is remembered of the gap now, and under which fence, where the job failed.
-    pub(super) remembered: Option<(i64, Memory)>,
+    pub(super) remembered: Option<(i64, FailureHistory)>,
     /// What it collected.
     pub(super) collected: Option<Collected>,
     /// Whether its end waits in the spool.
@@ -92,7 +92,7 @@ pub(super) struct Assignment<'a> {
     /// From 1.
     pub(super) attempt: u32,
     /// From the attempt before, unless this is the first.
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<ActiveJob>,
     /// Uniform in `0.0..1.0`, for the jitter of the wait that may follow.
     pub(super) random: f64,
     /// When it began, for the record. The same when it is begun again because the database did not say whether it was.
@@ -103,7 +103,7 @@ pub(super) struct Assignment<'a> {
     pub(super) stopped_because: Arc<OnceLock<String>>,
 }
 
-impl Workshop {
+impl RunContext {
     /// Carries out one attempt.
     ///
     /// # Errors
@@ -135,10 +135,10 @@ impl Workshop {
             Taken::Never(error, held) => {
                 let why = format!("it could not be started: {error}");
                 let spooled = match held {
-                    Some(held) => self.let_go(job, held.claim, &why).await? == Recorded::Spooled,
+                    Some(held) => self.record_cancelled(job, held.claim, &why).await? == Recorded::Spooled,
                     None => false,
                 };
-                return Ok(Report { spooled, trouble: Some(error.to_string()), ..report(After::Cancel, Some(why)) });
+                return Ok(Report { spooled, trouble: Some(error.to_string()), ..report(NextStep::Cancel, Some(why)) });
             }
         };
         is_begun.store(true, Ordering::Relaxed);
@@ -155,7 +155,7 @@ impl Workshop {
         let judge = |verdict: &Verdict| {
             let mut judgement =
                 Judgement::new((&self.catalogue.exit_codes(job), self.catalogue.retry(job)), verdict, attempt, random, &ended);
-            if let (After::Cancel, Some(because)) = (judgement.after, stopped_because.get()) {
+            if let (NextStep::Cancel, Some(because)) = (judgement.after, stopped_because.get()) {
                 judgement.reason = Some(because.clone());
             }
             judgement
@@ -174,7 +174,7 @@ impl Workshop {
         let Judgement { class, mut after, mut reason, .. } = judgement;
         let spooled = match recorded {
             Recorded::Yes if matches!(verdict, Verdict::Unverified(_)) => {
-                (after, reason) = (After::Succeed, None);
+                (after, reason) = (NextStep::Succeed, None);
                 false
             }
             Recorded::NotThere => {
@@ -183,16 +183,16 @@ impl Workshop {
             }
             Recorded::Yes => false,
             Recorded::Spooled => true,
-            Recorded::ClaimLost => return Ok(report(After::Fail, Some(CLAIM_LOST.to_owned()))),
+            Recorded::ClaimLost => return Ok(report(NextStep::Fail, Some(CLAIM_LOST.to_owned()))),
         };
-        if spooled && matches!(after, After::Retry(_)) {
-            after = After::Cancel;
+        if spooled && matches!(after, NextStep::Retry(_)) {
+            after = NextStep::Cancel;
         }
-        if after == After::Succeed {
+        if after == NextStep::Succeed {
             clear(&paths.work_dir);
         }
         let (remembered, collected) = match record.kind {
-            RecordKind::Failed { memory, .. } if memory != held.memory => (Some((held.claim.fence, memory)), None),
+            RecordKind::Failed { history, .. } if history != held.history => (Some((held.claim.fence, history)), None),
             RecordKind::Collected(collected) => (None, Some(*collected)),
             RecordKind::Failed { .. }
             | RecordKind::Succeeded(_)
@@ -201,19 +201,19 @@ impl Workshop {
             | RecordKind::Skipped { .. }
             | RecordKind::Cancelled { .. } => (None, None),
         };
-        let held = matches!(after, After::Retry(_)).then(|| Held { remote: ended.open.clone(), ..held });
+        let held = matches!(after, NextStep::Retry(_)).then(|| ActiveJob { remote: ended.open.clone(), ..held });
         let trouble = if spooled { self.ledger.hopeless() } else { None };
         Ok(Report { class: Some(class), held, remembered, collected, spooled, trouble, ..report(after, reason) })
     }
 
     /// What is to be recorded of an attempt's end.
-    fn to_record(&self, job: &PlannedJob, id: JobId, held: &Held, verdict: &Verdict, judgement: &Judgement) -> Record {
+    fn to_record(&self, job: &PlannedJob, id: JobId, held: &ActiveJob, verdict: &Verdict, judgement: &Judgement) -> Record {
         let Judgement { class, after, end, open, reason } = judgement;
         let open = open.clone();
         let why = reason.clone().unwrap_or_default();
         let kind = match (verdict, after) {
             (Verdict::Unverified(report), _) => RecordKind::Unverified { report: report.clone(), before: held.before.clone() },
-            (Verdict::Published(gap, published), After::Succeed) => {
+            (Verdict::Published(gap, published), NextStep::Succeed) => {
                 let symbol = match &job.target {
                     Target::Report { data_symbol, .. } => data_symbol.as_str(),
                     Target::Collection(_) => "",
@@ -221,15 +221,15 @@ impl Workshop {
                 let row = self.report_row(*gap, symbol, id, end.attempt, published.content.clone(), end.ended_at);
                 RecordKind::Succeeded(Some(Box::new(row)))
             }
-            (Verdict::Collected(collected), After::Succeed) => RecordKind::Collected(collected.clone()),
-            (_, After::Succeed) => RecordKind::Succeeded(None),
-            (_, After::Retry(_) | After::Later(_) | After::PoolFull(_)) => RecordKind::Retry,
-            (_, After::Fail) => {
+            (Verdict::Collected(collected), NextStep::Succeed) => RecordKind::Collected(collected.clone()),
+            (_, NextStep::Succeed) => RecordKind::Succeeded(None),
+            (_, NextStep::Retry(_) | NextStep::Later(_) | NextStep::PoolFull(_)) => RecordKind::Retry,
+            (_, NextStep::Fail) => {
                 let is_charged = !is_our_own(&end.outcome) && *class != Class::Configuration;
-                let memory = if job.collection().is_some() && !is_charged {
-                    held.memory.told(&why)
+                let history = if job.collection().is_some() && !is_charged {
+                    held.history.told(&why)
                 } else if !is_charged {
-                    held.memory.clone()
+                    held.history.clone()
                 } else {
                     let failure = Failure {
                         class: *class,
@@ -238,27 +238,27 @@ impl Workshop {
                         fingerprint: job.fingerprint.as_ref(),
                         at: end.ended_at,
                     };
-                    held.memory.failed(failure, &self.cooldown)
+                    held.history.failed(failure, &self.cooldown)
                 };
-                RecordKind::Failed { error: why, memory }
+                RecordKind::Failed { error: why, history }
             }
-            (_, After::Skip) => {
-                let memory = held.memory.not_ready(&why, job.fingerprint.as_ref(), end.ended_at, &self.cooldown);
-                RecordKind::Skipped { reason: why, memory }
+            (_, NextStep::Skip) => {
+                let history = held.history.not_ready(&why, job.fingerprint.as_ref(), end.ended_at, &self.cooldown);
+                RecordKind::Skipped { reason: why, history }
             }
-            (_, After::Cancel) => RecordKind::Cancelled { reason: why },
+            (_, NextStep::Cancel) => RecordKind::Cancelled { reason: why },
         };
         Record { claim: held.claim, gap: job.key.clone(), end: Some(end.clone()), open, kind, at: end.ended_at }
     }
 
     /// Records that a job which is ours is not tried again.
-    async fn let_go(&self, job: &PlannedJob, claim: Claim, why: &str) -> Result<Recorded, StoreError> {
+    async fn record_cancelled(&self, job: &PlannedJob, claim: Claim, why: &str) -> Result<Recorded, StoreError> {
         let kind = RecordKind::Cancelled { reason: why.to_owned() };
         self.ledger.record(&Record { claim, gap: job.key.clone(), end: None, open: None, kind, at: Utc::now() }).await
     }
 
     /// Claims the job for its first attempt, or records a further one.
-    async fn take(&self, job: &PlannedJob, id: JobId, attempt: u32, held: Option<Held>, paths: &Paths, at: DateTime<Utc>) -> Taken {
+    async fn take(&self, job: &PlannedJob, id: JobId, attempt: u32, held: Option<ActiveJob>, paths: &Paths, at: DateTime<Utc>) -> Taken {
         let taken = match &held {
             None => self.claim(job, id, paths, at).await,
             Some(held) => self.begin(job, held, attempt, paths, at).await,
@@ -269,19 +269,19 @@ impl Workshop {
                 taken
             }
             Err(error) => match self.ledger.wait_after(&error) {
-                Some(wait) => Taken::Later(After::Later(wait), held),
+                Some(wait) => Taken::Later(NextStep::Later(wait), held),
                 None => Taken::Never(error, held),
             },
         }
     }
 
-    async fn begin(&self, job: &PlannedJob, held: &Held, attempt: u32, paths: &Paths, at: DateTime<Utc>) -> store::Result<Taken> {
+    async fn begin(&self, job: &PlannedJob, held: &ActiveJob, attempt: u32, paths: &Paths, at: DateTime<Utc>) -> store::Result<Taken> {
         let log = paths.log.to_string_lossy();
         let begun = self.store.begin_attempt(held.claim, attempt, self.catalogue.pool(job), &log, at).await?;
         Ok(match begun {
             Begun::Yes => Taken::Ours(held.clone()),
-            Begun::PoolFull => Taken::Later(After::PoolFull(POOL_FULL), Some(held.clone())),
-            Begun::ClaimLost => Taken::NotOurs(After::Fail, CLAIM_LOST.to_owned()),
+            Begun::PoolFull => Taken::Later(NextStep::PoolFull(POOL_FULL), Some(held.clone())),
+            Begun::ClaimLost => Taken::NotOurs(NextStep::Fail, CLAIM_LOST.to_owned()),
         })
     }
 
@@ -293,10 +293,10 @@ impl Workshop {
                     (ReportsBy::Etl, Why::Forced) => self.store.report_fingerprint(key).await?,
                     (ReportsBy::Etl, Why::Missing) | (ReportsBy::Orchestrator { .. }, _) => None,
                 };
-                (Wanted::Report(key), before, None)
+                (ClaimTarget::Report(key), before, None)
             }
             (Target::Collection(collection), _) => {
-                let wanted = Wanted::Windows { source: &self.source(collection).id, window: collection.window };
+                let wanted = ClaimTarget::Windows { source: &self.source(collection).id, window: collection.window };
                 (wanted, None, collection.remote.clone())
             }
             (Target::Report { .. }, None) => unreachable!("a report has a key"),
@@ -310,14 +310,14 @@ impl Workshop {
             at,
         };
         Ok(match self.store.claim(&request).await? {
-            Claimed::Yes { claim, memory } => Taken::Ours(Held { claim, memory, before, remote }),
-            Claimed::AlreadyDone if key.is_none() => Taken::NotOurs(After::Succeed, "it was collected elsewhere meanwhile".to_owned()),
-            Claimed::AlreadyDone => Taken::NotOurs(After::Succeed, "its report was made elsewhere meanwhile".to_owned()),
-            Claimed::Elsewhere { owner } => Taken::NotOurs(After::Skip, format!("process {} on {} is at it", owner.pid, owner.host)),
-            Claimed::Ordered(skip) => Taken::NotOurs(After::Skip, format!("{} had it skipped: {}", skip.by, skip.reason)),
-            Claimed::HeldBack => Taken::NotOurs(After::Skip, "another invocation failed at it meanwhile".to_owned()),
-            Claimed::PoolFull => Taken::Later(After::PoolFull(POOL_FULL), None),
-            Claimed::Gone => Taken::NotOurs(After::Cancel, "another invocation cancelled it".to_owned()),
+            Claimed::Yes { claim, history } => Taken::Ours(ActiveJob { claim, history, before, remote }),
+            Claimed::AlreadyDone if key.is_none() => Taken::NotOurs(NextStep::Succeed, "it was collected elsewhere meanwhile".to_owned()),
+            Claimed::AlreadyDone => Taken::NotOurs(NextStep::Succeed, "its report was made elsewhere meanwhile".to_owned()),
+            Claimed::Elsewhere { owner } => Taken::NotOurs(NextStep::Skip, format!("process {} on {} is at it", owner.pid, owner.host)),
+            Claimed::Ordered(skip) => Taken::NotOurs(NextStep::Skip, format!("{} had it skipped: {}", skip.by, skip.reason)),
+            Claimed::HeldBack => Taken::NotOurs(NextStep::Skip, "another invocation failed at it meanwhile".to_owned()),
+            Claimed::PoolFull => Taken::Later(NextStep::PoolFull(POOL_FULL), None),
+            Claimed::Gone => Taken::NotOurs(NextStep::Cancel, "another invocation cancelled it".to_owned()),
         })
     }
 
@@ -327,7 +327,7 @@ impl Workshop {
         index: JobIndex,
         job: &PlannedJob,
         id: JobId,
-        held: &Held,
+        held: &ActiveJob,
         attempt: u32,
         paths: &Paths,
         stop: watch::Receiver<Stop>,
@@ -340,9 +340,9 @@ impl Workshop {
             let mut started = Some(started);
             while let Some(said) = hear.recv().await {
                 match said {
-                    Said::Spawned(pid) => drop(started.take().map(|started| started.send(pid))),
-                    Said::Line(text) => events(Event::Line { job: index, text }),
-                    Said::Triggered(remote) => self.follow(held.claim, attempt, Some(&remote)).await,
+                    AttemptEvent::Spawned(pid) => drop(started.take().map(|started| started.send(pid))),
+                    AttemptEvent::Line(text) => events(Event::Line { job: index, text }),
+                    AttemptEvent::Triggered(remote) => self.follow(held.claim, attempt, Some(&remote)).await,
                 }
             }
         };
@@ -381,12 +381,12 @@ fn is_our_own(outcome: &Outcome) -> bool {
 }
 
 enum Taken {
-    Ours(Held),
-    NotOurs(After, String),
+    Ours(ActiveJob),
+    NotOurs(NextStep, String),
     /// Not now: the pool is full, or the database away.
-    Later(After, Option<Held>),
+    Later(NextStep, Option<ActiveJob>),
     /// The database is away for too long, or in trouble that does not pass.
-    Never(StoreError, Option<Held>),
+    Never(StoreError, Option<ActiveJob>),
 }
 
 /// Makes the workspace, and clears it of outputs that earlier attempts left: what this attempt is taken for, it made.
@@ -412,7 +412,7 @@ fn prepare(paths: &Paths) -> io::Result<()> {
 }
 
 /// The end of an attempt that has no workspace.
-fn unprepared(paths: &Paths, error: &io::Error, held: &Held) -> (Ended, Verdict) {
+fn unprepared(paths: &Paths, error: &io::Error, held: &ActiveJob) -> (Ended, Verdict) {
     let why = format!("cannot prepare {}: {error}", paths.work_dir.display());
     let ended = Ended {
         end: End::SpawnFailed(why.clone()),

@@ -4,31 +4,31 @@ use std::collections::HashMap;
 
 use chrono::Utc;
 
-use super::workshop::Workshop;
+use super::context::RunContext;
 use crate::plan::decide::planner::Plan;
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::remember::breaker::OpenBreaker;
-use crate::plan::remember::failure_history::{Cooldown, Memory};
+use crate::plan::remember::failure_history::{Cooldown, FailureHistory};
 use crate::plan::remember::fingerprint;
-use crate::plan::remember::stored_state::Known;
+use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::schedule::{JobIndex, Notice};
 
 /// What is to be remembered of a gap from now on, if its latest claim is still of this fence.
-pub(super) type Refund = (GapKey, i64, Memory);
+pub(super) type Refund = (GapKey, i64, FailureHistory);
 
 pub(super) struct Breakers<'a> {
-    workshop: &'a Workshop,
+    context: &'a RunContext,
     plan: &'a Plan,
-    known: &'a Known,
+    stored: &'a StoredState,
     open: HashMap<EtlIndex, OpenBreaker>,
     /// The jobs of this run that failed, with what is remembered of their gaps.
-    failed: HashMap<JobIndex, (i64, Memory)>,
+    failed: HashMap<JobIndex, (i64, FailureHistory)>,
 }
 
 impl<'a> Breakers<'a> {
-    pub(super) fn new(workshop: &'a Workshop, plan: &'a Plan, known: &'a Known) -> Self {
-        Self { workshop, plan, known, open: known.breakers.clone(), failed: HashMap::new() }
+    pub(super) fn new(context: &'a RunContext, plan: &'a Plan, stored: &'a StoredState) -> Self {
+        Self { context, plan, stored, open: stored.breakers.clone(), failed: HashMap::new() }
     }
 
     /// The breaker of an ETL, if it is open.
@@ -37,30 +37,30 @@ impl<'a> Breakers<'a> {
     }
 
     /// A job failed for good, and this is remembered of its gap.
-    pub(super) fn failed(&mut self, job: JobIndex, fence: i64, memory: Memory) {
-        self.failed.insert(job, (fence, memory));
+    pub(super) fn failed(&mut self, job: JobIndex, fence: i64, history: FailureHistory) {
+        self.failed.insert(job, (fence, history));
     }
 
     /// A probe starts.
     pub(super) fn probes(&mut self, gap: Gap) {
         if let Some(breaker) = self.open.get_mut(&gap.etl) {
-            breaker.probed = Some(self.workshop.catalogue.institutions.get(gap.bank).key.clone());
+            breaker.probed = Some(self.context.catalogue.institutions.get(gap.bank).key.clone());
             breaker.probed_at = Some(Utc::now());
         }
     }
 
     /// Does what the schedule says. Returns the ETL whose breaker changed, and what is to be given back.
-    pub(super) fn heed(&mut self, notice: Notice) -> (EtlIndex, Vec<Refund>) {
+    pub(super) fn apply_notice(&mut self, notice: Notice) -> (EtlIndex, Vec<Refund>) {
         match notice {
             Notice::Opened { etl, banks, refund } => {
-                let banks: Vec<String> = banks.iter().map(|bank| self.workshop.catalogue.institutions.get(*bank).key.clone()).collect();
-                let name = &self.workshop.catalogue.etls[etl].name;
+                let banks: Vec<String> = banks.iter().map(|bank| self.context.catalogue.institutions.get(*bank).key.clone()).collect();
+                let name = &self.context.catalogue.etls[etl].name;
                 tracing::warn!("{name} failed for {} in a row: the rest of it is deferred until it works again", banks.join(", "));
                 let opened = OpenBreaker {
                     etl: name.clone(),
                     since: Utc::now(),
                     banks,
-                    etl_digest: fingerprint::of_etl(&self.workshop.catalogue.etls[etl], &self.workshop.variables(etl)),
+                    etl_digest: fingerprint::of_etl(&self.context.catalogue.etls[etl], &self.context.variables(etl)),
                     probed: None,
                     probed_at: None,
                 };
@@ -70,40 +70,40 @@ impl<'a> Breakers<'a> {
             Notice::Refund { etl, job } => (etl, self.refund(job, 1).into_iter().collect()),
             Notice::Closed(etl) => {
                 self.open.remove(&etl);
-                tracing::info!("{} works again", self.workshop.catalogue.etls[etl].name);
+                tracing::info!("{} works again", self.context.catalogue.etls[etl].name);
                 (etl, self.probes_given_back(etl))
             }
         }
     }
 
     fn refund(&mut self, job: JobIndex, runs: u32) -> Option<Refund> {
-        let (fence, memory) = self.failed.get_mut(&job)?;
-        *memory = memory.refunded(runs, &self.workshop.cooldown);
-        Some((self.plan.jobs[job].key.clone(), *fence, memory.clone()))
+        let (fence, history) = self.failed.get_mut(&job)?;
+        *history = history.refunded(runs, &self.context.cooldown);
+        Some((self.plan.jobs[job].key.clone(), *fence, history.clone()))
     }
 
     /// The ETL was broken, so that failed probes say nothing of their gaps.
     fn probes_given_back(&mut self, etl: EtlIndex) -> Vec<Refund> {
-        let cooldown: &Cooldown = &self.workshop.cooldown;
-        let name = &self.workshop.catalogue.etls[etl].name;
+        let cooldown: &Cooldown = &self.context.cooldown;
+        let name = &self.context.catalogue.etls[etl].name;
         let of_this_run: Vec<JobIndex> = self
             .failed
             .iter()
-            .filter(|(job, (_, memory))| self.plan.jobs[**job].report().is_some_and(|gap| gap.etl == etl) && memory.probes > 0)
+            .filter(|(job, (_, history))| self.plan.jobs[**job].report().is_some_and(|gap| gap.etl == etl) && history.probes > 0)
             .map(|(job, _)| *job)
             .collect();
         let mut refunds: Vec<Refund> = self
-            .known
+            .stored
             .gaps
             .values()
-            .filter(|state| state.memory.probes > 0 && state.key.parts().is_some_and(|(_, _, of)| of == *name))
+            .filter(|state| state.history.probes > 0 && state.key.parts().is_some_and(|(_, _, of)| of == *name))
             // Who is at it now records what comes of that.
-            .filter(|state| !self.known.running.contains_key(&state.key))
+            .filter(|state| !self.stored.running.contains_key(&state.key))
             .filter(|state| !of_this_run.iter().any(|job| self.plan.jobs[*job].key == state.key))
-            .map(|state| (state.key.clone(), state.fence, state.memory.refunded(state.memory.probes, cooldown)))
+            .map(|state| (state.key.clone(), state.fence, state.history.refunded(state.history.probes, cooldown)))
             .collect();
         for job in of_this_run {
-            let runs = self.failed.get(&job).map_or(0, |(_, memory)| memory.probes);
+            let runs = self.failed.get(&job).map_or(0, |(_, history)| history.probes);
             refunds.extend(self.refund(job, runs));
         }
         refunds

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{SecondsFormat, Utc};
 use tokio::sync::{mpsc, watch};
 
-use super::workshop::{Paths, Workshop};
+use super::context::{Paths, RunContext};
 use crate::execute::{End, Ended, Stop, Task};
 use crate::plan::decide::planner::PlannedJob;
 use crate::plan::model::collection::{Collected, Collection, Seen};
@@ -20,7 +20,7 @@ use crate::store;
 pub(super) const NOT_VERIFIED: &str = "its collector reports success, but the database is away; the next run verifies it";
 
 /// What became of the look at a collection.
-pub(super) enum Looked {
+pub(super) enum Verification {
     /// It is there, as far as that can be known.
     Collected(Box<Collected>),
     /// It is not.
@@ -29,7 +29,7 @@ pub(super) enum Looked {
     Unknown,
 }
 
-impl Workshop {
+impl RunContext {
     /// The source of a collection.
     pub(super) fn source(&self, collection: &Collection) -> &Source {
         &self.catalogue.sources[collection.source]
@@ -85,7 +85,7 @@ impl Workshop {
         ended: &Ended,
         paths: &Paths,
         stop: watch::Receiver<Stop>,
-    ) -> Looked {
+    ) -> Verification {
         let source = self.source(collection);
         let value = |placeholder| self.value(job, id, attempt, paths, placeholder);
         let seen = match &source.verify {
@@ -96,16 +96,16 @@ impl Workshop {
                     Ok(found) if Verify::is_true(found.as_deref()) => Seen::Verified,
                     Ok(found) => {
                         let found = found.map_or("nothing".to_owned(), |found| format!("{found:?}"));
-                        return Looked::Not(Outcome::NoOutput(format!("reported as collected, but verify finds {found}")));
+                        return Verification::Not(Outcome::NoOutput(format!("reported as collected, but verify finds {found}")));
                     }
-                    Err(error) if error.may_pass() && !self.is_database_there().await => return Looked::Unknown,
+                    Err(error) if error.may_pass() && !self.is_database_there().await => return Verification::Unknown,
                     Err(error) if error.may_pass() => {
                         let why = format!("reported as collected, but verify did not come to its end: {error}");
-                        return Looked::Not(Outcome::ReportedError { why, fault: Fault::Transient });
+                        return Verification::Not(Outcome::ReportedError { why, fault: Fault::Transient });
                     }
                     Err(error) => {
                         let why = format!("reported as collected, but verify cannot be asked: {error}");
-                        return Looked::Not(Outcome::ReportedError { why, fault: Fault::Configuration });
+                        return Verification::Not(Outcome::ReportedError { why, fault: Fault::Configuration });
                     }
                 }
             }
@@ -118,8 +118,10 @@ impl Workshop {
                 let (verified, ()) = tokio::join!(self.executor.run(Task::Command(program), stop, said), listen);
                 match verified.end {
                     End::Exited(0) => Seen::Verified,
-                    End::Stopped => return Looked::Not(Outcome::Interrupted),
-                    End::SpawnFailed(why) => return Looked::Not(Outcome::SpawnFailed { why: format!("verify: {why}"), may_pass: false }),
+                    End::Stopped => return Verification::Not(Outcome::Interrupted),
+                    End::SpawnFailed(why) => {
+                        return Verification::Not(Outcome::SpawnFailed { why: format!("verify: {why}"), may_pass: false });
+                    }
                     End::Exited(_)
                     | End::Signalled(_)
                     | End::TimedOut
@@ -128,12 +130,12 @@ impl Workshop {
                     | End::Reported { .. }
                     | End::Vanished => {
                         let said = verified.tail.lines().last().map(|line| format!(": {}", line.trim())).unwrap_or_default();
-                        return Looked::Not(Outcome::NoOutput(format!("reported as collected, but verify does not find it{said}")));
+                        return Verification::Not(Outcome::NoOutput(format!("reported as collected, but verify does not find it{said}")));
                     }
                 }
             }
         };
-        Looked::Collected(Box::new(collected(source, collection, seen, ended)))
+        Verification::Collected(Box::new(collected(source, collection, seen, ended)))
     }
 
     /// What a query finds. It may take as long as the store lets it; one that was cut off is asked once more.

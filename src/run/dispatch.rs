@@ -14,11 +14,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::attempt::{Assignment, Held, Report, remove_workspaces};
+use super::attempt::{ActiveJob, Assignment, Report, remove_workspaces};
 use super::breakers::{Breakers, Refund};
+use super::context::RunContext;
 use super::ledger::Recorded;
 use super::spool::{Record, RecordKind};
-use super::workshop::Workshop;
 use crate::execute::Stop;
 use crate::plan::decide::planner::{Gate, Plan};
 use crate::plan::model::etl::EtlIndex;
@@ -27,10 +27,10 @@ use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{JobState, Watched};
 use crate::plan::model::orders::CancelRequest;
 use crate::plan::model::outcome::Class;
-use crate::plan::remember::failure_history::Memory;
-use crate::plan::remember::stored_state::Known;
+use crate::plan::remember::failure_history::FailureHistory;
+use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::event::Event;
-use crate::plan::run::schedule::{After, JobIndex, NotStarted, Schedule, Step};
+use crate::plan::run::schedule::{JobIndex, NextStep, NotStarted, Schedule, Step};
 use crate::plan::run::summary::{JobResult, Results};
 use crate::store::StoreError;
 
@@ -55,16 +55,16 @@ const WATCH: Duration = Duration::from_secs(1);
 
 /// The jobs of a run, being worked on.
 pub(super) struct Dispatch<'a> {
-    workshop: &'a Workshop,
+    context: &'a RunContext,
     plan: &'a Plan,
     schedule: Schedule,
     stop: watch::Receiver<Stop>,
     breakers: Breakers<'a>,
     /// ETLs whose breaker changed since that was last recorded, and what is to be remembered of gaps by it.
-    untold: BTreeMap<EtlIndex, BTreeMap<GapKey, (i64, Memory)>>,
+    untold: BTreeMap<EtlIndex, BTreeMap<GapKey, (i64, FailureHistory)>>,
     telling: bool,
     events: &'a (dyn Fn(Event) + Send + Sync),
-    jobs: Vec<Live>,
+    jobs: Vec<JobProgress>,
     work: FuturesUnordered<Work<'a>>,
     started: Instant,
     /// When the lease was last known to be renewed.
@@ -80,9 +80,9 @@ pub(super) struct Dispatch<'a> {
 }
 
 #[derive(Debug)]
-struct Live {
+struct JobProgress {
     result: JobResult,
-    held: Option<Held>,
+    held: Option<ActiveJob>,
     since: Option<Instant>,
     /// What its attempt sees: the signals' stop, ours when the database fails, or that of this job alone.
     brake: watch::Sender<Stop>,
@@ -96,7 +96,7 @@ struct Live {
     begins_at: Option<DateTime<Utc>>,
 }
 
-impl Live {
+impl JobProgress {
     /// Stops its attempt, or the next one, at least so.
     fn stop(&self, stop: Stop) {
         self.brake.send_if_modified(|before| {
@@ -110,17 +110,17 @@ impl Live {
 impl<'a> Dispatch<'a> {
     /// Ready to work on `plan`, whose jobs are recorded under `ids`.
     pub(super) fn new(
-        workshop: &'a Workshop,
+        context: &'a RunContext,
         plan: &'a Plan,
         ids: &[JobId],
         schedule: Schedule,
         stop: watch::Receiver<Stop>,
         events: &'a (dyn Fn(Event) + Send + Sync),
-        known: &'a Known,
+        stored: &'a StoredState,
     ) -> Self {
         let jobs = ids
             .iter()
-            .map(|id| Live {
+            .map(|id| JobProgress {
                 result: JobResult {
                     id: *id,
                     state: JobState::Queued,
@@ -141,19 +141,19 @@ impl<'a> Dispatch<'a> {
             .collect();
         let now = Instant::now();
         Self {
-            workshop,
+            context,
             plan,
             schedule,
             stop,
-            breakers: Breakers::new(workshop, plan, known),
+            breakers: Breakers::new(context, plan, stored),
             untold: BTreeMap::new(),
             telling: false,
             events,
             jobs,
             work: FuturesUnordered::new(),
-            started: workshop.since,
-            leased_since: workshop.leased_since,
-            renew_at: workshop.leased_since + workshop.lease / 3,
+            started: context.since,
+            leased_since: context.leased_since,
+            renew_at: context.leased_since + context.lease / 3,
             renewing: false,
             is_late: false,
             watch_at: now + WATCH,
@@ -194,13 +194,13 @@ impl<'a> Dispatch<'a> {
                 Some(done) = self.work.next(), if !self.work.is_empty() => self.done(done),
                 () = sleep_until(until) => {}
                 () = tokio::time::sleep_until(self.renew_at), if !self.renewing => self.renew(),
-                () = tokio::time::sleep_until(self.leased_since + self.workshop.lease * 2 / 3), if !self.is_late => self.too_late(),
+                () = tokio::time::sleep_until(self.leased_since + self.context.lease * 2 / 3), if !self.is_late => self.too_late(),
                 () = tokio::time::sleep_until(self.watch_at), if !self.watching => self.watch(),
                 () = more_than(&mut self.stop, asked) => {}
             }
         }
         let filled = self.plan.jobs.iter().zip(&self.jobs).filter(|(_, live)| live.result.state == JobState::Succeeded);
-        remove_workspaces(filled.map(|(job, live)| self.workshop.paths(job, live.result.id, 1).work_dir));
+        remove_workspaces(filled.map(|(job, live)| self.context.paths(job, live.result.id, 1).work_dir));
         Results {
             jobs: self.jobs.into_iter().map(|job| job.result).collect(),
             duration: began.elapsed(),
@@ -234,12 +234,12 @@ impl<'a> Dispatch<'a> {
             is_begun: live.is_begun.clone(),
             stopped_because: live.stopped_because.clone(),
         };
-        let (workshop, events, stop) = (self.workshop, self.events, live.brake.subscribe());
+        let (context, events, stop) = (self.context, self.events, live.brake.subscribe());
         if let Some(gap) = job.report().filter(|_| attempt == 1 && job.gate == Gate::Probe) {
             self.breakers.probes(gap);
             self.tell_breaker(gap.etl, Vec::new());
         }
-        self.work.push(Box::pin(async move { Done::Attempt(index, workshop.attempt(assignment, stop, events).await.map(Box::new)) }));
+        self.work.push(Box::pin(async move { Done::Attempt(index, context.attempt(assignment, stop, events).await.map(Box::new)) }));
     }
 
     fn done(&mut self, done: Done) {
@@ -267,7 +267,7 @@ impl<'a> Dispatch<'a> {
         if class.is_some() {
             live.result.attempts = attempt;
         }
-        if !matches!(after, After::Later(_)) {
+        if !matches!(after, NextStep::Later(_)) {
             live.begins_at = None;
         }
         if let Some(trouble) = trouble {
@@ -278,35 +278,35 @@ impl<'a> Dispatch<'a> {
         if spooled {
             self.spooled.push(job);
         }
-        if let Some((fence, memory)) = remembered {
-            self.breakers.failed(job, fence, memory);
+        if let Some((fence, history)) = remembered {
+            self.breakers.failed(job, fence, history);
         }
         match after {
-            After::Retry(delay) => (self.events)(Event::Retrying { job, attempt, error: reason.unwrap_or_default(), delay }),
-            After::Later(_) | After::PoolFull(_) => {
+            NextStep::Retry(delay) => (self.events)(Event::Retrying { job, attempt, error: reason.unwrap_or_default(), delay }),
+            NextStep::Later(_) | NextStep::PoolFull(_) => {
                 if class.is_none() && attempt == 1 {
                     self.jobs[job].since = None;
                 }
             }
-            After::Succeed | After::Fail | After::Skip | After::Cancel => {
+            NextStep::Succeed | NextStep::Fail | NextStep::Skip | NextStep::Cancel => {
                 let state = match after {
-                    After::Succeed if class.is_none() => JobState::Skipped,
+                    NextStep::Succeed if class.is_none() => JobState::Skipped,
                     // What is not on record is no success yet, whoever saw the report.
-                    After::Succeed if spooled => JobState::Failed,
-                    After::Succeed => JobState::Succeeded,
-                    After::Fail => JobState::Failed,
-                    After::Skip => JobState::Skipped,
-                    After::Cancel | After::Retry(_) | After::Later(_) | After::PoolFull(_) => JobState::Cancelled,
+                    NextStep::Succeed if spooled => JobState::Failed,
+                    NextStep::Succeed => JobState::Succeeded,
+                    NextStep::Fail => JobState::Failed,
+                    NextStep::Skip => JobState::Skipped,
+                    NextStep::Cancel | NextStep::Retry(_) | NextStep::Later(_) | NextStep::PoolFull(_) => JobState::Cancelled,
                 };
-                self.jobs[job].result.exhausted = after == After::Fail && matches!(class, Some(Class::Transient | Class::Crash));
-                let reason = if spooled && after == After::Succeed { Some(NOT_ON_RECORD.to_owned()) } else { reason };
+                self.jobs[job].result.exhausted = after == NextStep::Fail && matches!(class, Some(Class::Transient | Class::Crash));
+                let reason = if spooled && after == NextStep::Succeed { Some(NOT_ON_RECORD.to_owned()) } else { reason };
                 self.finish(job, state, reason);
             }
         }
         // Neither is it something that another job may rely on.
-        let after = if spooled && after == After::Succeed { After::Cancel } else { after };
+        let after = if spooled && after == NextStep::Succeed { NextStep::Cancel } else { after };
         for notice in self.schedule.ended(self.plan, job, class, after, attempt, self.started.elapsed()) {
-            let (etl, refunds) = self.breakers.heed(notice);
+            let (etl, refunds) = self.breakers.apply_notice(notice);
             self.tell_breaker(etl, refunds);
         }
     }
@@ -315,7 +315,7 @@ impl<'a> Dispatch<'a> {
     /// when.
     fn tell_breaker(&mut self, etl: EtlIndex, refunds: Vec<Refund>) {
         let untold = self.untold.entry(etl).or_default();
-        untold.extend(refunds.into_iter().map(|(gap, fence, memory)| (gap, (fence, memory))));
+        untold.extend(refunds.into_iter().map(|(gap, fence, history)| (gap, (fence, history))));
         self.tell_next();
     }
 
@@ -326,11 +326,11 @@ impl<'a> Dispatch<'a> {
         }
         let Some((etl, refunds)) = self.untold.pop_first() else { return };
         self.telling = true;
-        let (workshop, breaker) = (self.workshop, self.breakers.of(etl).cloned());
-        let refunds: Vec<Refund> = refunds.into_iter().map(|(gap, (fence, memory))| (gap, fence, memory)).collect();
+        let (context, breaker) = (self.context, self.breakers.of(etl).cloned());
+        let refunds: Vec<Refund> = refunds.into_iter().map(|(gap, (fence, history))| (gap, fence, history)).collect();
         self.work.push(Box::pin(async move {
-            let name = &workshop.catalogue.etls[etl].name;
-            let told = workshop.ledger.insist(|| workshop.store.set_breaker(name, breaker.as_ref(), &refunds)).await;
+            let name = &context.catalogue.etls[etl].name;
+            let told = context.ledger.insist(|| context.store.set_breaker(name, breaker.as_ref(), &refunds)).await;
             if let Err(error) = told {
                 tracing::warn!("the breaker of {name} could not be recorded: {error}");
             }
@@ -343,8 +343,8 @@ impl<'a> Dispatch<'a> {
         self.watch_at = Instant::now() + WATCH;
         if self.jobs.iter().any(|live| live.is_at_work || live.held.is_some()) {
             self.watching = true;
-            let (store, run) = (&self.workshop.store, self.workshop.run);
-            let begun = |(_, live): &(JobIndex, &Live)| live.is_at_work && live.is_begun.load(Ordering::Relaxed);
+            let (store, run) = (&self.context.store, self.context.run);
+            let begun = |(_, live): &(JobIndex, &JobProgress)| live.is_at_work && live.is_begun.load(Ordering::Relaxed);
             let ours = self.jobs.iter().enumerate().filter(begun).map(|(job, _)| job).collect();
             self.work.push(Box::pin(async move { Done::Watch(ours, store.watch(run).await) }));
         }
@@ -355,7 +355,7 @@ impl<'a> Dispatch<'a> {
         self.watch_at = Instant::now() + WATCH;
         let watched: HashMap<JobId, Option<CancelRequest>> = match watched {
             Ok(watched) => {
-                self.workshop.ledger.is_back();
+                self.context.ledger.is_back();
                 watched.into_iter().map(|watched| (watched.claim.job, watched.cancel)).collect()
             }
             // Asked again in a moment; the renewal of the lease sees to what follows from a database that stays away.
@@ -381,18 +381,18 @@ impl<'a> Dispatch<'a> {
     /// Renews the lease when a third of it has passed, one renewal at a time. What counts is when it was asked for.
     fn renew(&mut self) {
         self.renewing = true;
-        let (store, run, lease) = (&self.workshop.store, self.workshop.run, self.workshop.lease);
+        let (store, run, lease) = (&self.context.store, self.context.run, self.context.lease);
         let asked = Instant::now();
         self.work.push(Box::pin(async move { Done::Renewal(asked, store.renew(run, lease).await) }));
     }
 
     fn renewed(&mut self, asked: Instant, renewed: Result<bool, StoreError>) {
         self.renewing = false;
-        self.renew_at = Instant::now() + self.workshop.lease / 3;
+        self.renew_at = Instant::now() + self.context.lease / 3;
         match renewed {
             Ok(true) => {
                 self.leased_since = asked;
-                self.workshop.ledger.is_back();
+                self.context.ledger.is_back();
             }
             Ok(false) => {
                 self.broke("another host took this run for dead; its claims are gone");
@@ -400,7 +400,7 @@ impl<'a> Dispatch<'a> {
             }
             Err(error) => {
                 tracing::warn!("{error}; trying again");
-                self.renew_at = Instant::now() + self.workshop.lease / 30;
+                self.renew_at = Instant::now() + self.context.lease / 30;
             }
         }
     }
@@ -416,7 +416,7 @@ impl<'a> Dispatch<'a> {
         self.broke(&error.to_string());
         self.jobs[job].is_at_work = false;
         self.finish(job, JobState::Failed, Some(format!("its end could not be recorded: {error}")));
-        self.schedule.ended(self.plan, job, None, After::Cancel, 1, self.started.elapsed());
+        self.schedule.ended(self.plan, job, None, NextStep::Cancel, 1, self.started.elapsed());
     }
 
     /// A job that will not be started. Where there may be many of them the end of the run closes their
@@ -424,10 +424,10 @@ impl<'a> Dispatch<'a> {
     fn leave(&mut self, job: JobIndex, reason: NotStarted) {
         let words = self.words(reason);
         if !matches!(reason, NotStarted::Stopped | NotStarted::Breaker(_)) {
-            let (workshop, id, words, now) = (self.workshop, self.jobs[job].result.id, words.clone(), Utc::now());
+            let (context, id, words, now) = (self.context, self.jobs[job].result.id, words.clone(), Utc::now());
             self.work.push(Box::pin(async move {
                 // The end of the run closes what is still queued in any case.
-                let dropped = workshop.ledger.insist(|| workshop.store.drop_queued(id, &words, now)).await;
+                let dropped = context.ledger.insist(|| context.store.drop_queued(id, &words, now)).await;
                 Done::Record(dropped.map(drop).or_else(|error| if error.may_pass() { Ok(()) } else { Err(error) }))
             }));
         }
@@ -449,7 +449,7 @@ impl<'a> Dispatch<'a> {
                 kind: RecordKind::Cancelled { reason: because.clone() },
                 at: Utc::now(),
             };
-            let ledger = &self.workshop.ledger;
+            let ledger = &self.context.ledger;
             self.work.push(Box::pin(async move { Done::LetGo(job, ledger.record(&record).await) }));
         }
         self.finish(job, JobState::Cancelled, Some(because));
@@ -478,7 +478,7 @@ impl<'a> Dispatch<'a> {
     }
 
     fn words(&self, reason: NotStarted) -> String {
-        let name = |etl: usize| &self.workshop.catalogue.etls[etl].name;
+        let name = |etl: usize| &self.context.catalogue.etls[etl].name;
         match reason {
             NotStarted::Stopped => "the run was stopped".to_owned(),
             NotStarted::FailFast => "another job failed, and --fail-fast was given".to_owned(),

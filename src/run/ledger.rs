@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::spool::{Record, RecordKind, Spool};
-use super::told_to;
+use super::wait_for_stop;
 use crate::execute::Stop;
-use crate::plan::model::job::{AttemptEnd, Made, ReportKey};
+use crate::plan::model::job::{Artifact, AttemptEnd, ReportKey};
 use crate::plan::model::outcome::Outcome;
 use crate::store::{self, Store, StoreError};
 
@@ -61,10 +61,10 @@ impl Ledger {
     /// # Errors
     /// When neither takes it, or the database refuses what the record says. Then the next run finds a job whose end nobody saw.
     pub(super) async fn record(&self, record: &Record) -> Result<Recorded, StoreError> {
-        match self.insist(|| hand_over(&*self.store, record)).await {
-            Ok(Handed::Recorded) => Ok(Recorded::Yes),
-            Ok(Handed::NotThere) => Ok(Recorded::NotThere),
-            Ok(Handed::ClaimLost) => Ok(Recorded::ClaimLost),
+        match self.insist(|| replay(&*self.store, record)).await {
+            Ok(Replayed::Recorded) => Ok(Recorded::Yes),
+            Ok(Replayed::NotThere) => Ok(Recorded::NotThere),
+            Ok(Replayed::ClaimLost) => Ok(Recorded::ClaimLost),
             Err(error) if error.is_about_values() => Err(error),
             Err(error) => match self.spool.keep(&closed(record)) {
                 Ok(()) => {
@@ -120,7 +120,7 @@ impl Ledger {
             reason: format!("no answer within {} s", span.as_secs()),
         };
         let hurried = async {
-            told_to(self.stop.clone(), Stop::AtOnce).await;
+            wait_for_stop(self.stop.clone(), Stop::AtOnce).await;
             tokio::time::sleep(MOMENT).await;
         };
         tokio::select! {
@@ -166,7 +166,7 @@ impl Ledger {
 
 /// What became of a record that was handed over to the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Handed {
+pub(super) enum Replayed {
     /// It is there. What was [unverified](RecordKind::Unverified) was found to be a success.
     Recorded,
     /// It is there: what was unverified was found not to be a success.
@@ -176,29 +176,29 @@ pub(super) enum Handed {
 }
 
 /// Hands one record over to the database.
-pub(super) async fn hand_over(store: &dyn Store, record: &Record) -> store::Result<Handed> {
+pub(super) async fn replay(store: &dyn Store, record: &Record) -> store::Result<Replayed> {
     let Record { claim, end, open, kind, at, .. } = record;
     if let (Some(remote), Some(end)) = (open, end) {
         // The database may have been away when the service told it.
         store.follow(*claim, end.attempt, Some(remote)).await?;
     }
-    let handed = |done| if done { Handed::Recorded } else { Handed::ClaimLost };
+    let handed = |done| if done { Replayed::Recorded } else { Replayed::ClaimLost };
     let Some(end) = end else { return store.cancel(*claim, None, cancelled(kind), *at).await.map(handed) };
     let done = match kind {
-        RecordKind::Succeeded(row) => store.succeed(*claim, end, Made::Report(row.as_deref())).await,
-        RecordKind::Collected(collected) => store.succeed(*claim, end, Made::Collection(collected)).await,
+        RecordKind::Succeeded(row) => store.succeed(*claim, end, Artifact::Report(row.as_deref())).await,
+        RecordKind::Collected(collected) => store.succeed(*claim, end, Artifact::Collection(collected)).await,
         RecordKind::Unverified { report, before } => {
             if is_new(store, report, before.as_deref()).await? {
-                store.succeed(*claim, end, Made::Report(None)).await
+                store.succeed(*claim, end, Artifact::Report(None)).await
             } else {
                 let outcome = Outcome::NoOutput("the report could not be looked at after exit 0, and is not there now".to_owned());
                 let done = store.cancel(*claim, Some(&AttemptEnd { outcome, ..end.clone() }), cancelled(kind), *at).await?;
-                return Ok(if done { Handed::NotThere } else { Handed::ClaimLost });
+                return Ok(if done { Replayed::NotThere } else { Replayed::ClaimLost });
             }
         }
         RecordKind::Retry => store.end_attempt(*claim, end).await,
-        RecordKind::Failed { error, memory } => store.fail(*claim, end, error, memory).await,
-        RecordKind::Skipped { reason, memory } => store.skip(*claim, end, reason, memory).await,
+        RecordKind::Failed { error, history } => store.fail(*claim, end, error, history).await,
+        RecordKind::Skipped { reason, history } => store.skip(*claim, end, reason, history).await,
         RecordKind::Cancelled { reason } => store.cancel(*claim, Some(end), reason, *at).await,
     };
     done.map(handed)

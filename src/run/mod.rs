@@ -5,6 +5,7 @@
 mod attempt;
 mod breakers;
 mod collections;
+mod context;
 mod dispatch;
 pub mod guard;
 mod host;
@@ -19,7 +20,6 @@ pub mod sources;
 mod spool;
 mod sync;
 mod verdict;
-mod workshop;
 
 use std::collections::HashSet;
 use std::os::unix::fs::DirBuilderExt;
@@ -41,20 +41,20 @@ use crate::plan::decide::planner::{Plan, PlannedJob, Target};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::writes_reports;
 use crate::plan::model::ids::{JobId, RunId};
-use crate::plan::model::job::{About, JobState, NewJob, NewRun, RunCounts, RunState};
+use crate::plan::model::job::{JobState, JobSubject, NewJob, NewRun, RunCounts, RunState};
 use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::{EnvFiles, RunSettings, SyncRule};
-use crate::plan::remember::stored_state::Known;
+use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::event::Event;
 use crate::plan::run::schedule::Schedule;
-use crate::plan::run::summary::{self, Results, RunReport};
+use crate::plan::run::summary::{self, Results, RunSummary};
 use crate::store::{Store, StoreError};
+use context::RunContext;
 use dispatch::Dispatch;
-use ledger::{Handed, Ledger};
-use planning::{Planned, Subject};
+use ledger::{Ledger, Replayed};
+use planning::{PlanInput, Planned};
 use spool::Spool;
-use workshop::Workshop;
 
 /// Everything that an invocation works with.
 pub struct Invocation {
@@ -133,26 +133,26 @@ impl Invocation {
     ///
     /// # Errors
     /// When the database or a directory cannot be read.
-    pub async fn dry_run(&self) -> Result<RunReport, RunError> {
+    pub async fn dry_run(&self) -> Result<RunSummary, RunError> {
         let started_at = Utc::now();
         let learnt = self.learn()?;
         self.check_tables().await?;
         let found = recover::look(&*self.store, &self.state_dir).await?;
         let news = self.store.not_yet_available(&learnt.available).await?;
         let synced = news.len() as u64;
-        let Planned { plan, .. } = planning::plan(&*self.store, self.subject(&learnt.stamps), &found, news).await?;
+        let Planned { plan, .. } = planning::plan(&*self.store, self.input(&learnt.stamps), &found, news).await?;
         let warnings = [learnt.warnings, found.warnings].concat();
-        Ok(RunReport { run: None, started_at, plan, results: None, synced, lost: found.lost, respooled: found.respooled, warnings })
+        Ok(RunSummary { run: None, started_at, plan, results: None, synced, lost: found.lost, respooled: found.respooled, warnings })
     }
 
     /// Does what there is to do. `since` is when the lock was taken, or the start without one.
     ///
     /// # Errors
     /// When the database or a directory cannot be read before anything was started; later trouble stands in the report.
-    pub async fn run(&self, stop: watch::Receiver<Stop>, since: Instant) -> Result<RunReport, RunError> {
+    pub async fn run(&self, stop: watch::Receiver<Stop>, since: Instant) -> Result<RunSummary, RunError> {
         let started_at = Utc::now();
         let learnt = self.learn()?;
-        let found = unless_stopped(Stop::Gracefully, &stop, self.begin(started_at)).await?;
+        let found = or_stopped(Stop::Gracefully, &stop, self.begin(started_at)).await?;
         let worked = self.work(&learnt, &found, &stop, since, started_at).await;
         let (state, counts) = match &worked {
             Ok((_, _, results)) => (state(results), results.counts()),
@@ -172,14 +172,14 @@ impl Invocation {
             Ok(tokio::time::timeout(LAST_WORDS, end).await.map_err(|_| RunError::Silent)??)
         };
         // A database that stands still must not keep us when nothing depends on it: the next run closes the record.
-        let ended = if matches!(worked, Err(RunError::Stopped)) { unless_stopped(Stop::AtOnce, &stop, end).await } else { end.await };
+        let ended = if matches!(worked, Err(RunError::Stopped)) { or_stopped(Stop::AtOnce, &stop, end).await } else { end.await };
         let (synced, plan, mut results) = worked?;
         let mut warnings = [learnt.warnings, found.warnings].concat();
         warnings.extend(summary::slow_jobs(&plan, &results, &self.catalogue));
         for trouble in [ended.err().map(|error| error.to_string()), left.err().map(|error| error.to_string())].into_iter().flatten() {
             results.broken.get_or_insert(trouble);
         }
-        Ok(RunReport {
+        Ok(RunSummary {
             run: Some(self.id),
             started_at,
             plan,
@@ -207,9 +207,9 @@ impl Invocation {
         since: Instant,
         started_at: DateTime<Utc>,
     ) -> Result<(u64, Plan, Results), RunError> {
-        let Prepared { synced, plan, known, ids, leased_since } =
-            unless_stopped(Stop::Gracefully, stop, self.prepare(learnt, found, started_at)).await?;
-        let results = self.execute(&plan, &known, (&ids, leased_since), stop.clone(), since, started_at).await?;
+        let Prepared { synced, plan, stored, ids, leased_since } =
+            or_stopped(Stop::Gracefully, stop, self.prepare(learnt, found, started_at)).await?;
+        let results = self.execute(&plan, &stored, (&ids, leased_since), stop.clone(), since, started_at).await?;
         Ok((synced, plan, results))
     }
 
@@ -219,8 +219,8 @@ impl Invocation {
         if !news.is_empty() {
             self.store.add_availability(&news).await?;
         }
-        let planned = planning::plan(&*self.store, self.subject(&learnt.stamps), found, Vec::new()).await?;
-        let Planned { plan, known, stale_breakers } = planned;
+        let planned = planning::plan(&*self.store, self.input(&learnt.stamps), found, Vec::new()).await?;
+        let Planned { plan, stored, stale_breakers } = planned;
         for etl in stale_breakers {
             self.store.set_breaker(&etl, None, &[]).await?;
         }
@@ -234,13 +234,13 @@ impl Invocation {
             }
             self.store.enqueue(self.id, &self.new_jobs(&plan, &ids), &self.user, started_at).await?;
         }
-        Ok(Prepared { synced: news.len() as u64, plan, known, ids, leased_since })
+        Ok(Prepared { synced: news.len() as u64, plan, stored, ids, leased_since })
     }
 
     async fn execute(
         &self,
         plan: &Plan,
-        known: &Known,
+        stored: &StoredState,
         (ids, leased_since): (&[JobId], Instant),
         stop: watch::Receiver<Stop>,
         since: Instant,
@@ -257,7 +257,7 @@ impl Invocation {
             chains: plan.chains.len(),
             max_parallel: self.settings.max_parallel,
         });
-        let workshop = Workshop {
+        let context = RunContext {
             run: self.id,
             lease: self.settings.lease,
             store: self.store.clone(),
@@ -272,8 +272,8 @@ impl Invocation {
             started_at,
         };
         let schedule = Schedule::new(plan, &self.catalogue, &self.settings, self.fail_fast);
-        let mut results = Dispatch::new(&workshop, plan, ids, schedule, stop, &*self.events, known).run().await;
-        if let Some(trouble) = workshop.ledger.trouble() {
+        let mut results = Dispatch::new(&context, plan, ids, schedule, stop, &*self.events, stored).run().await;
+        if let Some(trouble) = context.ledger.trouble() {
             // The database may be back by now.
             self.settle(&mut results, trouble).await;
         }
@@ -289,9 +289,9 @@ impl Invocation {
             let reason = result.reason.as_deref();
             let was_made = reason == Some(dispatch::NOT_ON_RECORD) || reason == Some(attempt::NOT_LOOKED_AT);
             match settled.get(&result.id) {
-                Some(Handed::Recorded) if was_made => (result.state, result.reason) = (JobState::Succeeded, None),
-                Some(Handed::Recorded | Handed::NotThere) => {}
-                Some(Handed::ClaimLost) => {
+                Some(Replayed::Recorded) if was_made => (result.state, result.reason) = (JobState::Succeeded, None),
+                Some(Replayed::Recorded | Replayed::NotThere) => {}
+                Some(Replayed::ClaimLost) => {
                     (result.state, result.reason) = (JobState::Failed, Some(attempt::CLAIM_LOST.to_owned()));
                 }
                 None => results.spooled.push(job),
@@ -311,7 +311,7 @@ impl Invocation {
     /// What left its group is the guard's to end, but the guard may be killed. It comes before the record of the run's end: who
     /// looks for survivors later looks only for those of runs that have none.
     async fn end_daemons(&self, stop: &watch::Receiver<Stop>) -> std::io::Result<usize> {
-        survivors::end_with_grace(&self.id.to_string(), guard::GRACE, told_to(stop.clone(), Stop::AtOnce)).await
+        survivors::end_with_grace(&self.id.to_string(), guard::GRACE, wait_for_stop(stop.clone(), Stop::AtOnce)).await
     }
 
     /// What files say is available, where that matters.
@@ -332,8 +332,8 @@ impl Invocation {
         Ok(())
     }
 
-    fn subject<'a>(&'a self, stamps: &'a sync::Stamps) -> Subject<'a> {
-        Subject { catalogue: &self.catalogue, env_files: &self.env_files, settings: &self.settings, selection: &self.selection, stamps }
+    fn input<'a>(&'a self, stamps: &'a sync::Stamps) -> PlanInput<'a> {
+        PlanInput { catalogue: &self.catalogue, env_files: &self.env_files, settings: &self.settings, selection: &self.selection, stamps }
     }
 
     fn record(&self, started_at: DateTime<Utc>) -> NewRun {
@@ -353,10 +353,10 @@ impl Invocation {
             let (etl, about) = match &job.target {
                 Target::Report { gap, .. } => {
                     let bank = self.catalogue.institutions.get(gap.bank);
-                    let about = About::Report { bank_key: bank.key.clone(), bank_id: bank.id, period: gap.period };
+                    let about = JobSubject::Report { bank_key: bank.key.clone(), bank_id: bank.id, period: gap.period };
                     (&self.catalogue.etls[gap.etl].name, about)
                 }
-                Target::Collection(collection) => (&self.catalogue.sources[collection.source].id, About::Windows(collection.window)),
+                Target::Collection(collection) => (&self.catalogue.sources[collection.source].id, JobSubject::Windows(collection.window)),
             };
             NewJob {
                 id: *id,
@@ -397,14 +397,14 @@ impl Invocation {
 struct Prepared {
     synced: u64,
     plan: Plan,
-    known: Known,
+    stored: StoredState,
     ids: Vec<JobId>,
     /// When the lease was last renewed.
     leased_since: Instant,
 }
 
 /// Waits until at least this much is asked for.
-pub async fn told_to(mut stop: watch::Receiver<Stop>, least: Stop) {
+pub async fn wait_for_stop(mut stop: watch::Receiver<Stop>, least: Stop) {
     if stop.wait_for(|stop| *stop >= least).await.is_err() {
         // Nobody can ask any more.
         std::future::pending::<()>().await;
@@ -412,15 +412,11 @@ pub async fn told_to(mut stop: watch::Receiver<Stop>, least: Stop) {
 }
 
 /// What `work` comes to, unless this much is asked for first: then `work` is dropped where it stands.
-async fn unless_stopped<T>(
-    asked: Stop,
-    stop: &watch::Receiver<Stop>,
-    work: impl Future<Output = Result<T, RunError>>,
-) -> Result<T, RunError> {
+async fn or_stopped<T>(asked: Stop, stop: &watch::Receiver<Stop>, work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
     tokio::select! {
         biased;
         done = work => done,
-        () = told_to(stop.clone(), asked) => Err(RunError::Stopped),
+        () = wait_for_stop(stop.clone(), asked) => Err(RunError::Stopped),
     }
 }
 

@@ -18,12 +18,12 @@ use crate::plan::model::settings::{EnvFiles, RunSettings, Variables};
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::GapState;
 use crate::plan::remember::fingerprint::{self, Fingerprint};
-use crate::plan::remember::stored_state::Known;
+use crate::plan::remember::stored_state::StoredState;
 use crate::store::{self, Available, EtlScan, ScanRequest, Scanned, Store};
 
 /// What is planned about.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Subject<'a> {
+pub(super) struct PlanInput<'a> {
     /// The banks, ETLs and sources.
     pub(super) catalogue: &'a Catalogue,
     /// The variables of `env_file`s, by path.
@@ -36,7 +36,7 @@ pub(super) struct Subject<'a> {
     pub(super) stamps: &'a Stamps,
 }
 
-impl Subject<'_> {
+impl PlanInput<'_> {
     /// Whether it is about reports.
     pub(super) fn has_reports(&self) -> bool {
         self.selection.has_reports() && !self.catalogue.etls.is_empty()
@@ -49,7 +49,7 @@ pub(super) struct Planned {
     /// What is to be done.
     pub(super) plan: Plan,
     /// What was known before the scan.
-    pub(super) known: Known,
+    pub(super) stored: StoredState,
     /// ETLs that have an open breaker, but are not what they were when it opened, or are not configured any more.
     pub(super) stale_breakers: Vec<String>,
 }
@@ -58,25 +58,25 @@ pub(super) struct Planned {
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn plan(store: &dyn Store, subject: Subject<'_>, found: &Found, also_available: Vec<Available>) -> store::Result<Planned> {
-    let digests = EtlDigests::of(subject);
-    let (known, stale_breakers) = know(store, subject, &digests, found).await?;
-    let sources = Sources::gather(store, subject, found).await?;
-    let collections = sources.plan(subject, &known, most_collections(subject));
-    let mut plan = plan_reports(store, subject, &known, room_beside(&collections, subject.settings), also_available).await?;
-    let input = |gap: Gap| (subject.catalogue.institutions.get(gap.bank).id, gap.period);
-    let inputs = Inputs::look_up(store, subject, plan.jobs.iter().filter_map(PlannedJob::report).map(input).collect()).await?;
+pub(super) async fn plan(store: &dyn Store, input: PlanInput<'_>, found: &Found, also_available: Vec<Available>) -> store::Result<Planned> {
+    let digests = EtlDigests::of(input);
+    let (stored, stale_breakers) = know(store, input, &digests, found).await?;
+    let sources = Sources::gather(store, input, found).await?;
+    let collections = sources.plan(input, &stored, most_collections(input));
+    let mut plan = plan_reports(store, input, &stored, room_beside(&collections, input.settings), also_available).await?;
+    let row_of = |gap: Gap| (input.catalogue.institutions.get(gap.bank).id, gap.period);
+    let inputs = Inputs::look_up(store, input, plan.jobs.iter().filter_map(PlannedJob::report).map(row_of).collect()).await?;
     for job in &mut plan.jobs {
-        job.fingerprint = job.report().map(|gap| digests.with(gap.etl, inputs.digest(input(gap))));
+        job.fingerprint = job.report().map(|gap| digests.with(gap.etl, inputs.digest(row_of(gap))));
     }
-    sources.add(&mut plan, collections, subject.catalogue, &known);
-    Ok(Planned { plan, known, stale_breakers })
+    sources.add(&mut plan, collections, input.catalogue, &stored);
+    Ok(Planned { plan, stored, stale_breakers })
 }
 
 /// How many jobs may be of sources: half of them, where reports may want the others.
-pub(super) fn most_collections(subject: Subject<'_>) -> usize {
-    let most = subject.settings.max_jobs;
-    if subject.has_reports() { most.div_ceil(2) } else { most }
+pub(super) fn most_collections(input: PlanInput<'_>) -> usize {
+    let most = input.settings.max_jobs;
+    if input.has_reports() { most.div_ceil(2) } else { most }
 }
 
 /// The settings for reports, when these collections are made in the same run.
@@ -88,16 +88,16 @@ fn room_beside(collections: &[SourcePlan], settings: &RunSettings) -> RunSetting
 /// The plan of reports; an empty one where the selection has none, without a look at the data.
 async fn plan_reports(
     store: &dyn Store,
-    subject: Subject<'_>,
-    known: &Known,
+    input: PlanInput<'_>,
+    stored: &StoredState,
     settings: RunSettings,
     also_available: Vec<Available>,
 ) -> store::Result<Plan> {
-    let mut planner = Planner::new(&subject.catalogue.institutions, &subject.catalogue.etls, &settings, subject.selection, known);
-    if !subject.has_reports() {
+    let mut planner = Planner::new(&input.catalogue.institutions, &input.catalogue.etls, &settings, input.selection, stored);
+    if !input.has_reports() {
         return Ok(planner.finish());
     }
-    let request = request(subject, also_available);
+    let request = request(input, also_available);
     store
         .scan(&request, &mut |scanned| match scanned {
             Scanned::Candidate(candidate) => planner.candidate(candidate),
@@ -105,7 +105,7 @@ async fn plan_reports(
             Scanned::NotAnArray { rows, examples } => planner.not_an_array(rows, examples),
         })
         .await?;
-    if let Some(request) = forced_request(subject, known, request) {
+    if let Some(request) = forced_request(input, stored, request) {
         store
             .scan(&request, &mut |scanned| match scanned {
                 Scanned::Candidate(candidate) => planner.forced_candidate(candidate),
@@ -120,35 +120,36 @@ async fn plan_reports(
 /// Every gap that has a past; in a dry run, as recovery would leave it.
 pub(super) async fn remembered(store: &dyn Store, found: &Found) -> store::Result<HashMap<GapKey, GapState>> {
     let mut gaps: HashMap<GapKey, GapState> = store.gap_states().await?.into_iter().map(|state| (state.key.clone(), state)).collect();
-    for (key, memory) in &found.would_remember {
+    for (key, history) in &found.would_remember {
         let state = gaps.entry(key.clone());
-        let state = state.or_insert_with(|| GapState { key: key.clone(), fence: 0, memory: memory.clone(), skip: None, forced: false });
-        state.memory = memory.clone();
+        let state = state.or_insert_with(|| GapState { key: key.clone(), fence: 0, history: history.clone(), skip: None, forced: false });
+        state.history = history.clone();
     }
     Ok(gaps)
 }
 
 /// What is known before the scan, and which breakers are stale.
-async fn know(store: &dyn Store, subject: Subject<'_>, digests: &EtlDigests, found: &Found) -> store::Result<(Known, Vec<String>)> {
+async fn know(store: &dyn Store, input: PlanInput<'_>, digests: &EtlDigests, found: &Found) -> store::Result<(StoredState, Vec<String>)> {
     let gaps = remembered(store, found).await?;
     let failed: Vec<(&GapKey, EtlIndex, (i64, Period))> = gaps
         .values()
-        .filter(|state| state.memory.fingerprint.is_some())
+        .filter(|state| state.history.fingerprint.is_some())
         .filter_map(|state| {
             let (bank, period, etl) = state.key.parts()?;
-            let (_, bank) = subject.catalogue.institutions.iter().find(|(_, known)| known.key == bank)?;
-            let etl = subject.catalogue.etls.iter().position(|known| known.name == etl)?;
+            let (_, bank) = input.catalogue.institutions.iter().find(|(_, stored)| stored.key == bank)?;
+            let etl = input.catalogue.etls.iter().position(|stored| stored.name == etl)?;
             Some((&state.key, etl, (bank.id, period)))
         })
         .collect();
-    let inputs = Inputs::look_up(store, subject, failed.iter().map(|(_, _, source)| *source).collect()).await?;
+    let inputs = Inputs::look_up(store, input, failed.iter().map(|(_, _, source)| *source).collect()).await?;
     let fingerprints = failed.iter().map(|(key, etl, source)| ((*key).clone(), digests.with(*etl, inputs.digest(*source)))).collect();
     let breakers = store.open_breakers().await?;
     let mut stale: Vec<String> = breakers.iter().map(|breaker| breaker.etl.clone()).collect();
-    let breakers = digests.still_open(subject, breakers);
+    let breakers = digests.still_open(input, breakers);
     stale.retain(|etl| !breakers.values().any(|breaker| breaker.etl == *etl));
-    let known = Known { now: Utc::now(), running: found.running.clone(), fingerprints, breakers, settled: found.settled.clone(), gaps };
-    Ok((known, stale))
+    let stored =
+        StoredState { now: Utc::now(), running: found.running.clone(), fingerprints, breakers, settled: found.settled.clone(), gaps };
+    Ok((stored, stale))
 }
 
 /// The variables of a program's `env_file`.
@@ -160,8 +161,8 @@ pub(super) fn variables_of(command: &CommandSpec, env_files: &EnvFiles) -> Varia
 pub(super) struct EtlDigests(Vec<String>);
 
 impl EtlDigests {
-    pub(super) fn of(subject: Subject<'_>) -> Self {
-        Self(subject.catalogue.etls.iter().map(|etl| fingerprint::of_etl(etl, &variables_of(&etl.command, subject.env_files))).collect())
+    pub(super) fn of(input: PlanInput<'_>) -> Self {
+        Self(input.catalogue.etls.iter().map(|etl| fingerprint::of_etl(etl, &variables_of(&etl.command, input.env_files))).collect())
     }
 
     fn with(&self, etl: EtlIndex, sources: String) -> Fingerprint {
@@ -169,9 +170,9 @@ impl EtlDigests {
     }
 
     /// The breakers of ETLs that are what they were when they broke.
-    fn still_open(&self, subject: Subject<'_>, breakers: Vec<OpenBreaker>) -> HashMap<EtlIndex, OpenBreaker> {
+    fn still_open(&self, input: PlanInput<'_>, breakers: Vec<OpenBreaker>) -> HashMap<EtlIndex, OpenBreaker> {
         let of_etl = |breaker: OpenBreaker| {
-            let etl = subject.catalogue.etls.iter().position(|etl| etl.name == breaker.etl)?;
+            let etl = input.catalogue.etls.iter().position(|etl| etl.name == breaker.etl)?;
             (self.0[etl] == breaker.etl_digest).then_some((etl, breaker))
         };
         breakers.into_iter().filter_map(of_etl).collect()
@@ -185,10 +186,10 @@ struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    async fn look_up(store: &dyn Store, subject: Subject<'a>, of: BTreeSet<(i64, Period)>) -> store::Result<Self> {
+    async fn look_up(store: &dyn Store, input: PlanInput<'a>, of: BTreeSet<(i64, Period)>) -> store::Result<Self> {
         let of: Vec<_> = of.into_iter().collect();
         let rows = if of.is_empty() { HashMap::new() } else { store.sources(&of).await?.into_iter().collect() };
-        Ok(Self { rows, stamps: subject.stamps })
+        Ok(Self { rows, stamps: input.stamps })
     }
 
     fn digest(&self, source: (i64, Period)) -> String {
@@ -198,9 +199,9 @@ impl<'a> Inputs<'a> {
     }
 }
 
-fn request(subject: Subject<'_>, also_available: Vec<Available>) -> ScanRequest {
-    let selection = subject.selection;
-    let etls = subject.catalogue.etls.iter().enumerate();
+fn request(input: PlanInput<'_>, also_available: Vec<Available>) -> ScanRequest {
+    let selection = input.selection;
+    let etls = input.catalogue.etls.iter().enumerate();
     ScanRequest {
         etls: etls
             .filter(|(index, _)| selection.etls.is_empty() || selection.etls.contains(index))
@@ -208,10 +209,10 @@ fn request(subject: Subject<'_>, also_available: Vec<Available>) -> ScanRequest 
                 etl: index,
                 report_type: etl.report_type.clone(),
                 requires: etl.requires.clone(),
-                needs: etl.needs.iter().map(|need| subject.catalogue.etls[*need].report_type.clone()).collect(),
+                needs: etl.needs.iter().map(|need| input.catalogue.etls[*need].report_type.clone()).collect(),
             })
             .collect(),
-        symbols: subject
+        symbols: input
             .catalogue
             .institutions
             .data_symbols()
@@ -227,15 +228,15 @@ fn request(subject: Subject<'_>, also_available: Vec<Available>) -> ScanRequest 
 
 /// A second look, at the periods of gaps that `--force` asked for in a run that could not finish them: their reports may be
 /// there. `None` when there are none, or the first look included them.
-fn forced_request(subject: Subject<'_>, known: &Known, request: ScanRequest) -> Option<ScanRequest> {
+fn forced_request(input: PlanInput<'_>, stored: &StoredState, request: ScanRequest) -> Option<ScanRequest> {
     if request.include_existing {
         return None;
     }
     let selected = &request.periods;
-    let forced = known.gaps.values().filter(|state| state.forced).filter_map(|state| state.key.parts());
+    let forced = stored.gaps.values().filter(|state| state.forced).filter_map(|state| state.key.parts());
     let periods: BTreeSet<Period> =
         forced.map(|(_, period, _)| period).filter(|period| selected.is_empty() || selected.contains(period)).collect();
-    if periods.is_empty() || subject.catalogue.etls.is_empty() {
+    if periods.is_empty() || input.catalogue.etls.is_empty() {
         return None;
     }
     Some(ScanRequest { periods: periods.into_iter().collect(), include_existing: true, ..request })

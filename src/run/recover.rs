@@ -6,7 +6,7 @@ use std::path::Path;
 
 use chrono::Utc;
 
-use super::ledger::{Handed, hand_over};
+use super::ledger::{Replayed, replay};
 use super::spool::{self, Entry, Record, RecordKind};
 use super::{RunError, host};
 use crate::execute::survivors;
@@ -14,7 +14,7 @@ use crate::plan::model::collection::LastSuccess;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{Owner, RunCounts, RunState, RunningJob, RunningRun};
-use crate::plan::remember::failure_history::Memory;
+use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::liveness::Liveness;
 use crate::store::{self, Store};
 
@@ -30,7 +30,7 @@ pub(super) struct Found {
     /// What a person should know.
     pub(super) warnings: Vec<String>,
     /// In a dry run, what recovery would have recorded of gaps.
-    pub(super) would_remember: HashMap<GapKey, Memory>,
+    pub(super) would_remember: HashMap<GapKey, FailureHistory>,
     /// In a dry run, what the spool says was collected.
     pub(super) collected: Vec<LastSuccess>,
     /// In a dry run, gaps of which the spool has a success.
@@ -82,7 +82,7 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Found
     let mut found = Found::default();
     let unreadable = |error| RunError::StateDir(spool::directory(state_dir), error);
     for entry in spool::entries(state_dir).map_err(unreadable)? {
-        found.hand_over(store, &entry).await?;
+        found.replay(store, &entry).await?;
     }
     // The jobs first: a run that begins meanwhile has its jobs in neither list, instead of jobs without a living run.
     let (jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
@@ -111,12 +111,12 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Found
 }
 
 /// Hands over what waits in the spool of these jobs, as far as the database takes it.
-pub(super) async fn settle(store: &dyn Store, state_dir: &Path, jobs: &HashSet<JobId>) -> HashMap<JobId, Handed> {
+pub(super) async fn settle(store: &dyn Store, state_dir: &Path, jobs: &HashSet<JobId>) -> HashMap<JobId, Replayed> {
     let mut settled = HashMap::new();
     let mut found = Found::default();
     for entry in spool::entries(state_dir).unwrap_or_default() {
         let Some(job) = entry.record.as_ref().ok().map(|record| record.claim.job).filter(|job| jobs.contains(job)) else { continue };
-        match found.hand_over(store, &entry).await {
+        match found.replay(store, &entry).await {
             Ok(Some(handed)) => drop(settled.insert(job, handed)),
             Ok(None) => {}
             Err(error) => {
@@ -138,8 +138,8 @@ fn clear_workspaces(state_dir: &Path) {
 }
 
 /// What is to be remembered of a gap whose owner died over it. Who was asked to stop it may have died of that.
-fn lost(job: &RunningJob) -> Memory {
-    if job.cancel.is_some() { job.memory.clone() } else { job.memory.lost(job.fingerprint.as_ref(), Utc::now()) }
+fn lost(job: &RunningJob) -> FailureHistory {
+    if job.cancel.is_some() { job.history.clone() } else { job.history.lost(job.fingerprint.as_ref(), Utc::now()) }
 }
 
 fn unreadable(path: &Path, why: &str) -> String {
@@ -149,7 +149,7 @@ fn unreadable(path: &Path, why: &str) -> String {
 impl Found {
     /// Hands an entry of the spool over to the database, and takes it away. `None` where the database can make nothing of it: that
     /// is said, and stops nobody else.
-    async fn hand_over(&mut self, store: &dyn Store, entry: &Entry) -> Result<Option<Handed>, RunError> {
+    async fn replay(&mut self, store: &dyn Store, entry: &Entry) -> Result<Option<Replayed>, RunError> {
         let on_disk = |error| RunError::StateDir(entry.path.clone(), error);
         let record = match &entry.record {
             Ok(record) => with_content(record),
@@ -159,7 +159,7 @@ impl Found {
                 return Ok(None);
             }
         };
-        let handed = match hand_over(store, &record).await {
+        let handed = match replay(store, &record).await {
             Ok(handed) => handed,
             Err(error) if error.may_pass() => return Err(error.into()),
             Err(error) if error.is_about_values() => {
@@ -172,7 +172,7 @@ impl Found {
                 return Ok(None);
             }
         };
-        if let (Handed::ClaimLost, Some(end)) = (handed, &record.end) {
+        if let (Replayed::ClaimLost, Some(end)) = (handed, &record.end) {
             // The job was taken for lost meanwhile: its attempt gets its end, and nothing else changes.
             store.attach(record.claim, end).await?;
         }
@@ -185,15 +185,15 @@ impl Found {
         self.respooled += 1;
         match &record.kind {
             RecordKind::Succeeded(_) => {
-                self.would_remember.insert(record.gap.clone(), Memory::default());
+                self.would_remember.insert(record.gap.clone(), FailureHistory::default());
                 self.settled.insert(record.gap.clone());
             }
             RecordKind::Collected(collected) => {
-                self.would_remember.insert(record.gap.clone(), Memory::default());
+                self.would_remember.insert(record.gap.clone(), FailureHistory::default());
                 self.collected.push(LastSuccess { at: record.at, collected: (**collected).clone() });
             }
-            RecordKind::Failed { memory, .. } | RecordKind::Skipped { memory, .. } => {
-                self.would_remember.insert(record.gap.clone(), memory.clone());
+            RecordKind::Failed { history, .. } | RecordKind::Skipped { history, .. } => {
+                self.would_remember.insert(record.gap.clone(), history.clone());
             }
             RecordKind::Unverified { .. } | RecordKind::Retry | RecordKind::Cancelled { .. } => {}
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use super::workshop::{Workshop, shown};
+use super::context::{RunContext, shown};
 use crate::plan::model::etl::{Etl, EtlIndex, ReportsBy};
 use crate::plan::model::gap::{Gap, report_value};
 use crate::plan::model::ids::JobId;
@@ -14,7 +14,7 @@ use crate::plan::text::template::Placeholder;
 
 use super::planning::variables_of;
 
-impl Workshop {
+impl RunContext {
     /// The ETL of a gap.
     pub(super) fn etl(&self, gap: Gap) -> &Etl {
         &self.catalogue.etls[gap.etl]

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::told_to;
+use super::wait_for_stop;
 use crate::execute::Stop;
 
 /// SIGTERM, SIGINT and SIGHUP, as they come. A SIGHUP that is ignored (`nohup`) stays ignored.
@@ -86,7 +86,7 @@ impl Signals {
 
     /// Waits for the first signal.
     pub async fn came(&self) {
-        told_to(self.stop(), Stop::Gracefully).await;
+        wait_for_stop(self.stop(), Stop::Gracefully).await;
     }
 
     /// The first signal that came.

@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::RunError;
-use super::planning::{Subject, most_collections, remembered};
+use super::planning::{PlanInput, most_collections, remembered};
 use super::recover::{self, Found};
 use super::sync::Stamps;
 use crate::plan::decide::backfill::{self, SourceFacts};
@@ -16,7 +16,7 @@ use crate::plan::model::collection::{QueuedWindow, SourcePlan, SourceState};
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::{EnvFiles, RunSettings};
 use crate::plan::remember::fingerprint;
-use crate::plan::remember::stored_state::Known;
+use crate::plan::remember::stored_state::StoredState;
 use crate::store::{self, Store};
 
 /// What is known of sources.
@@ -33,9 +33,9 @@ impl Sources {
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn gather(store: &dyn Store, subject: Subject<'_>, found: &Found) -> store::Result<Self> {
-        let mut sources = subject.catalogue.sources.iter().enumerate();
-        if !sources.any(|(index, _)| subject.selection.has_source(index)) {
+    pub(super) async fn gather(store: &dyn Store, input: PlanInput<'_>, found: &Found) -> store::Result<Self> {
+        let mut sources = input.catalogue.sources.iter().enumerate();
+        if !sources.any(|(index, _)| input.selection.has_source(index)) {
             return Ok(Self::default());
         }
         let states = store.source_states().await?;
@@ -44,22 +44,22 @@ impl Sources {
         for success in &found.collected {
             backfill::record(states.entry(success.collected.source.clone()).or_default(), &mut queue, success);
         }
-        let digest = |source| fingerprint::of_source(source, subject.env_files);
-        Ok(Self { states, queue, digests: subject.catalogue.sources.iter().map(digest).collect() })
+        let digest = |source| fingerprint::of_source(source, input.env_files);
+        Ok(Self { states, queue, digests: input.catalogue.sources.iter().map(digest).collect() })
     }
 
     /// What is done about the sources in the selection, by at most so many jobs.
-    pub(super) fn plan(&self, subject: Subject<'_>, known: &Known, most: usize) -> Vec<SourcePlan> {
-        backfill::plan(&subject.catalogue.sources, subject.selection, &self.digests, self.facts(known.now, known), most)
+    pub(super) fn plan(&self, input: PlanInput<'_>, stored: &StoredState, most: usize) -> Vec<SourcePlan> {
+        backfill::plan(&input.catalogue.sources, input.selection, &self.digests, self.facts(stored.now, stored), most)
     }
 
     /// Adds what is done about them to the plan of reports.
-    pub(super) fn add(&self, plan: &mut Plan, found: Vec<SourcePlan>, catalogue: &Catalogue, known: &Known) {
-        backfill::add(plan, found, &catalogue.sources, &self.digests, self.facts(known.now, known));
+    pub(super) fn add(&self, plan: &mut Plan, found: Vec<SourcePlan>, catalogue: &Catalogue, stored: &StoredState) {
+        backfill::add(plan, found, &catalogue.sources, &self.digests, self.facts(stored.now, stored));
     }
 
-    fn facts<'a>(&'a self, now: DateTime<Utc>, known: &'a Known) -> SourceFacts<'a> {
-        SourceFacts { now, states: &self.states, queue: &self.queue, gaps: &known.gaps, running: &known.running }
+    fn facts<'a>(&'a self, now: DateTime<Utc>, stored: &'a StoredState) -> SourceFacts<'a> {
+        SourceFacts { now, states: &self.states, queue: &self.queue, gaps: &stored.gaps, running: &stored.running }
     }
 }
 
@@ -75,8 +75,9 @@ pub async fn look(
     state_dir: &Path,
 ) -> Result<Vec<SourcePlan>, RunError> {
     let found = recover::look(store, state_dir).await?;
-    let known = Known { now: Utc::now(), running: found.running.clone(), gaps: remembered(store, &found).await?, ..Known::default() };
+    let stored =
+        StoredState { now: Utc::now(), running: found.running.clone(), gaps: remembered(store, &found).await?, ..StoredState::default() };
     let (selection, stamps) = (Selection::default(), Stamps::default());
-    let subject = Subject { catalogue, env_files, settings, selection: &selection, stamps: &stamps };
-    Ok(Sources::gather(store, subject, &found).await?.plan(subject, &known, most_collections(subject)))
+    let input = PlanInput { catalogue, env_files, settings, selection: &selection, stamps: &stamps };
+    Ok(Sources::gather(store, input, &found).await?.plan(input, &stored, most_collections(input)))
 }

@@ -19,7 +19,7 @@ use crate::plan::model::collection::Collected;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::{AttemptEnd, Claim, ReportKey, ReportRow};
-use crate::plan::remember::failure_history::Memory;
+use crate::plan::remember::failure_history::FailureHistory;
 
 /// Bytes set aside for one entry: what a child printed last, two errors, each of up to 8 KiB that JSON may make six times as
 /// long, and names.
@@ -69,14 +69,16 @@ pub(super) enum RecordKind {
         /// Why.
         error: String,
         /// What is to be remembered of the gap.
-        memory: Memory,
+        #[serde(rename = "memory")]
+        history: FailureHistory,
     },
     /// Its input was not ready.
     Skipped {
         /// In words.
         reason: String,
         /// What is to be remembered of the gap.
-        memory: Memory,
+        #[serde(rename = "memory")]
+        history: FailureHistory,
     },
     /// It was stopped.
     Cancelled {

@@ -3,10 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
-use super::attempt::{CLAIM_LOST, Held, NOT_LOOKED_AT, SHORT};
-use super::collections::{Looked, NOT_VERIFIED};
+use super::attempt::{ActiveJob, CLAIM_LOST, NOT_LOOKED_AT, SHORT};
+use super::collections::{NOT_VERIFIED, Verification};
+use super::context::{Paths, RunContext};
 use super::output::{self, Published};
-use super::workshop::{Paths, Workshop};
 use crate::execute::{End, Ended, Stop};
 use crate::plan::decide::planner::{PlannedJob, Target};
 use crate::plan::model::collection::Collected;
@@ -15,7 +15,7 @@ use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{AttemptEnd, Claim, ReportKey};
 use crate::plan::model::outcome::{Class, ExitCodes, Outcome};
 use crate::plan::model::retry::RetryPolicy;
-use crate::plan::run::schedule::{After, after};
+use crate::plan::run::schedule::{NextStep, next_step};
 
 /// What the end of an attempt's process was found to be.
 pub(super) enum Verdict {
@@ -34,7 +34,7 @@ pub(super) enum Verdict {
 /// What the end of an attempt means, and what follows.
 pub(super) struct Judgement {
     pub(super) class: Class,
-    pub(super) after: After,
+    pub(super) after: NextStep,
     pub(super) reason: Option<String>,
     pub(super) end: AttemptEnd,
     /// The id of a service's job that is to be followed further.
@@ -51,11 +51,11 @@ impl Judgement {
         };
         let class = exit_codes.classify(&outcome);
         let (after, reason) = match verdict {
-            Verdict::Unverified(_) => (After::Cancel, Some(NOT_LOOKED_AT.to_owned())),
-            Verdict::Unlooked => (After::Cancel, Some(NOT_VERIFIED.to_owned())),
+            Verdict::Unverified(_) => (NextStep::Cancel, Some(NOT_LOOKED_AT.to_owned())),
+            Verdict::Unlooked => (NextStep::Cancel, Some(NOT_VERIFIED.to_owned())),
             Verdict::Outcome(_) | Verdict::Published(..) | Verdict::Collected(_) => {
                 let reason = (outcome != Outcome::Succeeded).then(|| explain(&outcome, &ended.tail));
-                (after(class, attempt, retry, random), reason)
+                (next_step(class, attempt, retry, random), reason)
             }
         };
         Self {
@@ -75,14 +75,14 @@ impl Judgement {
     }
 }
 
-impl Workshop {
+impl RunContext {
     /// What the end of an attempt means: exit 0 is a success only when the report is there.
     #[expect(clippy::too_many_arguments, reason = "an attempt has that many sides")]
     pub(super) async fn verdict(
         &self,
         job: &PlannedJob,
         (id, attempt): (JobId, u32),
-        held: &Held,
+        held: &ActiveJob,
         ended: &Ended,
         paths: &Paths,
         began: DateTime<Utc>,
@@ -93,15 +93,15 @@ impl Workshop {
                 Target::Report { gap, .. } => return self.verify(*gap, held, ended, paths, began).await,
                 Target::Collection(collection) => {
                     return match self.look(job, collection, (id, held.claim, attempt), ended, paths, stop).await {
-                        Looked::Collected(collected) => Verdict::Collected(collected),
-                        Looked::Not(outcome) => {
+                        Verification::Collected(collected) => Verdict::Collected(collected),
+                        Verification::Not(outcome) => {
                             if self.is_followed(job) && matches!(outcome, Outcome::NoOutput(_)) {
                                 // There is nothing to be followed any further, and the next attempt begins anew.
                                 self.follow(held.claim, attempt, None).await;
                             }
                             Verdict::Outcome(outcome)
                         }
-                        Looked::Unknown => Verdict::Unlooked,
+                        Verification::Unknown => Verdict::Unlooked,
                     };
                 }
             },
@@ -128,7 +128,7 @@ impl Workshop {
         watched.is_ok_and(|watched| !watched.iter().any(|watched| watched.claim == claim))
     }
 
-    async fn verify(&self, gap: Gap, held: &Held, ended: &Ended, paths: &Paths, began: DateTime<Utc>) -> Verdict {
+    async fn verify(&self, gap: Gap, held: &ActiveJob, ended: &Ended, paths: &Paths, began: DateTime<Utc>) -> Verdict {
         if let (Some(place), Some(written)) = (self.place(gap), paths.output.clone()) {
             if self.is_taken(held.claim, ended, began).await {
                 return Verdict::Outcome(Outcome::NoOutput(CLAIM_LOST.to_owned()));

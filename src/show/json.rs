@@ -11,7 +11,7 @@ use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::Etl;
 use crate::plan::model::gap::GapKey;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
-use crate::plan::run::summary::{JobResult, RunReport};
+use crate::plan::run::summary::{JobResult, RunSummary};
 
 /// Version of the object's shape. It rises when a field changes its meaning or goes; new fields may appear without.
 const SCHEMA_VERSION: u32 = 1;
@@ -172,7 +172,7 @@ impl Outcome {
 ///
 /// # Errors
 /// Never in practice: every value has a JSON form.
-pub fn run_as_json(report: &RunReport, catalogue: &Catalogue, exit_code: u8) -> serde_json::Result<String> {
+pub fn run_as_json(report: &RunSummary, catalogue: &Catalogue, exit_code: u8) -> serde_json::Result<String> {
     let plan = &report.plan;
     let (institutions, etls) = (&catalogue.institutions, &catalogue.etls);
     let results = report.results.as_ref();
@@ -224,16 +224,16 @@ pub fn run_as_json(report: &RunReport, catalogue: &Catalogue, exit_code: u8) -> 
                 error: results.broken.as_deref(),
             }
         }),
-        invalid_rows: plan.oddities.invalid_rows,
+        invalid_rows: plan.data_issues.invalid_rows,
         invalid: plan
-            .oddities
+            .data_issues
             .invalid
             .named
             .iter()
             .map(|rows| Invalid { which: &rows.which, problem: &rows.problem, rows: rows.rows })
             .collect(),
-        unmonitored_symbols: plan.oddities.unmonitored.iter().map(String::as_str).collect(),
-        institutions_without_data: &plan.oddities.without_data,
+        unmonitored_symbols: plan.data_issues.unmonitored.iter().map(String::as_str).collect(),
+        institutions_without_data: &plan.data_issues.without_data,
         lost: report.lost.iter().map(GapKey::as_str).collect(),
         warnings: warnings(report, catalogue),
     };
@@ -258,7 +258,7 @@ fn cooling_down<'a>(gap: &'a GapKey, rest: Rest, error: Option<&str>) -> Cooling
     CoolingDown { gap: gap.as_str(), why: rest.why.name(), since: time(rest.since), until: time(rest.until), error: safe(error) }
 }
 
-fn breakers<'a>(report: &'a RunReport, etls: &'a [Etl]) -> Vec<Breaker<'a>> {
+fn breakers<'a>(report: &'a RunSummary, etls: &'a [Etl]) -> Vec<Breaker<'a>> {
     let plan = &report.plan;
     let breaker = |breaker: &BreakerPlan| Breaker {
         etl: &etls[breaker.etl].name,
@@ -273,7 +273,7 @@ fn safe(text: Option<&str>) -> Option<String> {
     text.map(|text| escaped(text).into_owned())
 }
 
-fn availability(report: &RunReport, etls: &[Etl]) -> Vec<Availability> {
+fn availability(report: &RunSummary, etls: &[Etl]) -> Vec<Availability> {
     let mut seen: Vec<Availability> = Vec::new();
     for (index, etl) in report.plan.etls.iter().map(|index| (*index, &etls[*index])) {
         let mut tags = etl.requires.clone();
@@ -285,7 +285,7 @@ fn availability(report: &RunReport, etls: &[Etl]) -> Vec<Availability> {
     seen
 }
 
-fn jobs<'a>(report: &'a RunReport, catalogue: &'a Catalogue) -> Vec<Job<'a>> {
+fn jobs<'a>(report: &'a RunSummary, catalogue: &'a Catalogue) -> Vec<Job<'a>> {
     let job = |(position, job): (usize, &'a PlannedJob)| {
         let gap = job.report()?;
         let bank = catalogue.institutions.get(gap.bank);

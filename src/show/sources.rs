@@ -12,10 +12,10 @@ pub(super) use json::{SourceEntry, entry};
 use super::escape::{escaped, excerpt};
 use super::summary::{count, last_error, quarantined, resting, skipped, time};
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::collection::{Collected, Collection, Lateness, Pause, Seen, SourcePlan, SourceStanding};
+use crate::plan::model::collection::{Collected, Collection, Lateness, Pause, Seen, SourcePlan, SourceStatus};
 use crate::plan::model::job::JobState;
 use crate::plan::model::source::Source;
-use crate::plan::run::summary::{JobResult, RunReport};
+use crate::plan::run::summary::{JobResult, RunSummary};
 
 /// Sources with nothing to say of them that have a line each; more share one.
 const LINES: usize = 3;
@@ -27,12 +27,12 @@ const EMPTY: u32 = 3;
 pub(super) fn heading(plans: &[SourcePlan]) -> String {
     let of = |name: &'static str, is: fn(&SourcePlan) -> bool| (name, plans.iter().filter(|plan| is(plan)).count());
     let counts = [
-        of("due", |plan| plan.standing == SourceStanding::Due),
+        of("due", |plan| plan.standing == SourceStatus::Due),
         of("paused", |plan| plan.state.paused.is_some()),
-        of("skipped", |plan| matches!(plan.standing, SourceStanding::Skipped(_))),
-        of("running elsewhere", |plan| matches!(plan.standing, SourceStanding::Claimed(_))),
-        of("quarantined", |plan| matches!(plan.standing, SourceStanding::Quarantined(_))),
-        of("cooling down", |plan| matches!(plan.standing, SourceStanding::CoolingDown(_))),
+        of("skipped", |plan| matches!(plan.standing, SourceStatus::Skipped(_))),
+        of("running elsewhere", |plan| matches!(plan.standing, SourceStatus::Claimed(_))),
+        of("quarantined", |plan| matches!(plan.standing, SourceStatus::Quarantined(_))),
+        of("cooling down", |plan| matches!(plan.standing, SourceStatus::CoolingDown(_))),
         of("late", |plan| plan.lateness == Lateness::Late),
         of("overdue", |plan| plan.lateness == Lateness::Overdue),
         of("ahead of the clock", |plan| plan.lateness == Lateness::Ahead),
@@ -61,7 +61,7 @@ pub(super) fn lines(plans: &[SourcePlan], catalogue: &Catalogue) -> Vec<String> 
 
 /// Whether there is nothing to say of it but that.
 fn is_fine(plan: &SourcePlan) -> bool {
-    plan.standing == SourceStanding::UpToDate
+    plan.standing == SourceStatus::UpToDate
         && plan.lateness == Lateness::OnTime
         && plan.state.frontier.is_some()
         && plan.state.paused.is_none()
@@ -70,20 +70,20 @@ fn is_fine(plan: &SourcePlan) -> bool {
 /// What is done about a source and why, in a sentence that is safe to show.
 fn standing(plan: &SourcePlan) -> String {
     let text = match &plan.standing {
-        SourceStanding::UpToDate => {
+        SourceStatus::UpToDate => {
             let until = plan.state.frontier.map(|until| format!("up to date, collected until {}", time(until)));
             let until = until.unwrap_or_else(|| "nothing was due yet".to_owned());
             let paused = plan.state.paused.as_ref().map(|pause| format!("; {}", paused(pause))).unwrap_or_default();
             format!("{until}; next due {}{paused}", time(plan.next_due))
         }
-        SourceStanding::Paused(pause) => paused(pause) + &behind(plan),
-        SourceStanding::Skipped(order) => format!("skipped {}{}", skipped(order), behind(plan)),
-        SourceStanding::Claimed(owner) => format!("running elsewhere, pid {} on {}{}", owner.pid, escaped(&owner.host), behind(plan)),
-        SourceStanding::Quarantined(quarantine) => {
+        SourceStatus::Paused(pause) => paused(pause) + &behind(plan),
+        SourceStatus::Skipped(order) => format!("skipped {}{}", skipped(order), behind(plan)),
+        SourceStatus::Claimed(owner) => format!("running elsewhere, pid {} on {}{}", owner.pid, escaped(&owner.host), behind(plan)),
+        SourceStatus::Quarantined(quarantine) => {
             format!("quarantined {}{}{}", quarantined(*quarantine), last_error(plan.error.as_deref()), behind(plan))
         }
-        SourceStanding::CoolingDown(rest) => format!("cooling down, {}{}", resting(*rest, plan.error.as_deref()), behind(plan)),
-        SourceStanding::Due => due(plan),
+        SourceStatus::CoolingDown(rest) => format!("cooling down, {}{}", resting(*rest, plan.error.as_deref()), behind(plan)),
+        SourceStatus::Due => due(plan),
     };
     text + mark(plan.lateness)
 }
@@ -140,7 +140,7 @@ pub(super) fn collected(collected: &Collected) -> String {
 }
 
 /// What a person should look at, each in a line that is safe to show. What this run has put right is not named.
-pub(super) fn warnings(report: &RunReport, catalogue: &Catalogue) -> Vec<String> {
+pub(super) fn warnings(report: &RunSummary, catalogue: &Catalogue) -> Vec<String> {
     let mut lines = Vec::new();
     for plan in &report.plan.sources {
         let source = &catalogue.sources[plan.source];
@@ -182,7 +182,7 @@ fn is_success(result: &JobResult) -> bool {
 }
 
 /// What became of a source's job in this run.
-pub(super) fn result_of<'a>(report: &'a RunReport, job: &Collection) -> Option<&'a JobResult> {
+pub(super) fn result_of<'a>(report: &'a RunSummary, job: &Collection) -> Option<&'a JobResult> {
     let jobs = &report.plan.jobs;
     let is_it = |other: &Collection| other.source == job.source && other.window == job.window;
     let position = jobs.iter().position(|planned| planned.collection().is_some_and(is_it))?;

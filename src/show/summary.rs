@@ -1,6 +1,6 @@
 //! The summary of a run or dry run as text, in the layout that its users know.
 
-mod left_alone;
+mod not_planned;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,21 +14,21 @@ use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::Etl;
 use crate::plan::model::gap::Gap;
 use crate::plan::model::job::JobState;
-use crate::plan::run::summary::{JobResult, Results, RunReport};
+use crate::plan::run::summary::{JobResult, Results, RunSummary};
 
-pub(super) use left_alone::{last_error, quarantined, resting, skipped, time};
+pub(super) use not_planned::{last_error, quarantined, resting, skipped, time};
 
 const WIDTH: usize = 80;
 /// Names in a list before it is cut to "and n more".
 const NAMED: usize = 10;
 
 /// The whole summary, ending in a newline.
-pub fn run_as_text(report: &RunReport, catalogue: &Catalogue) -> String {
+pub fn run_as_text(report: &RunSummary, catalogue: &Catalogue) -> String {
     let mut page = Page { text: String::new(), report, catalogue };
     page.head();
     if !report.plan.is_of_sources_alone() {
         page.gaps();
-        page.left_alone();
+        page.not_planned();
     }
     page.sources();
     if let Some(results) = &report.results {
@@ -41,7 +41,7 @@ pub fn run_as_text(report: &RunReport, catalogue: &Catalogue) -> String {
 
 struct Page<'a> {
     text: String,
-    report: &'a RunReport,
+    report: &'a RunSummary,
     catalogue: &'a Catalogue,
 }
 
@@ -229,21 +229,21 @@ impl Page<'_> {
 }
 
 /// What no gaps mean. Nothing is called fine because it could not be looked at.
-fn no_gaps(report: &RunReport) -> String {
+fn no_gaps(report: &RunSummary) -> String {
     let plan = &report.plan;
     let exist = count(plan.existing, "report");
     let do_exist = if plan.existing == 1 { "1 report exists".to_owned() } else { format!("{exist} exist") };
     let skipped = if plan.skipped.total == 1 { "1 is".to_owned() } else { format!("{} are", plan.skipped.total) };
-    let unread = count(plan.oddities.invalid_rows, "row");
-    if plan.skipped.total > 0 && plan.oddities.invalid_rows == 0 {
+    let unread = count(plan.data_issues.invalid_rows, "row");
+    if plan.skipped.total > 0 && plan.data_issues.invalid_rows == 0 {
         format!("NO GAPS: {do_exist}, {skipped} skipped")
     } else if plan.skipped.total > 0 {
         format!("NO GAPS in the rows that could be read: {do_exist}, {skipped} skipped; {unread} could not")
-    } else if plan.existing > 0 && plan.oddities.invalid_rows == 0 {
+    } else if plan.existing > 0 && plan.data_issues.invalid_rows == 0 {
         format!("✅ NO GAPS: all {exist} that the data allows for exist")
     } else if plan.existing > 0 {
         format!("NO GAPS in the rows that could be read; {unread} could not")
-    } else if plan.oddities.invalid_rows > 0 {
+    } else if plan.data_issues.invalid_rows > 0 {
         format!("NOTHING TO GO BY: no row could be read; {unread} could not")
     } else {
         "NOTHING TO GO BY: no monitored bank has data that was asked for".to_owned()
@@ -251,8 +251,8 @@ fn no_gaps(report: &RunReport) -> String {
 }
 
 /// What a person should look at, each in a line that is safe to show.
-pub(super) fn warnings(report: &RunReport, catalogue: &Catalogue) -> Vec<String> {
-    let odd = &report.plan.oddities;
+pub(super) fn warnings(report: &RunSummary, catalogue: &Catalogue) -> Vec<String> {
+    let odd = &report.plan.data_issues;
     let mut lines: Vec<String> = report.warnings.iter().map(|warning| escaped(warning).into_owned()).collect();
     lines.extend(report.lost.iter().map(|gap| {
         let again = if report.plan.jobs.iter().any(|job| job.key == *gap) { "; it is planned again" } else { "" };
@@ -288,7 +288,7 @@ pub(super) fn reason(result: &JobResult) -> String {
 }
 
 /// Counts of available combinations, by the tags that ETLs require.
-pub(super) fn availability(report: &RunReport, etls: &[Etl]) -> Vec<(String, u64)> {
+pub(super) fn availability(report: &RunSummary, etls: &[Etl]) -> Vec<(String, u64)> {
     let mut seen: Vec<(String, u64)> = Vec::new();
     for (index, etl) in report.plan.etls.iter().map(|index| (*index, &etls[*index])) {
         let mut tags = etl.requires.clone();

@@ -10,7 +10,7 @@ use crate::plan::model::etl::Etl;
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::institution::Institutions;
 use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
-use crate::plan::run::summary::RunReport;
+use crate::plan::run::summary::RunSummary;
 use crate::plan::test_support::{bank, etl, plan_of};
 
 fn at(time: &str) -> DateTime<Utc> {
@@ -84,8 +84,8 @@ fn plan() -> Plan {
     }
 }
 
-fn report(plan: Plan) -> RunReport {
-    RunReport {
+fn report(plan: Plan) -> RunSummary {
+    RunSummary {
         run: None,
         started_at: at("03T10:15"),
         plan,
@@ -110,7 +110,7 @@ fn etls() -> [Etl; 2] {
 }
 
 /// The text without its head.
-fn text(report: &RunReport) -> String {
+fn text(report: &RunSummary) -> String {
     let text = run_as_text(report, &catalogue());
     text.split_once("Existing Reports: 0 reports\n\n").unwrap().1.to_owned()
 }
@@ -245,7 +245,7 @@ fn what_is_skipped_is_no_gap_and_does_not_exist_either() {
         let mut plan = plan_of(Vec::new(), Vec::new());
         plan.existing = existing;
         plan.skipped = listed(vec![(key("RY-CA/2025Q1/call_summary"), skip("ann", "no", None)); skipped]);
-        plan.oddities.invalid_rows = invalid_rows;
+        plan.data_issues.invalid_rows = invalid_rows;
         let text = run_as_text(&report(plan), &catalogue());
         text.lines().find(|line| line.contains("NO")).unwrap().to_owned()
     };
@@ -279,9 +279,9 @@ fn an_etl_that_fails_for_everyone_may_have_no_probe() {
 
 #[test]
 fn what_comes_from_the_spool_is_counted_and_worth_a_word() {
-    let dry = RunReport { respooled: 1, ..report(plan_of(Vec::new(), Vec::new())) };
+    let dry = RunSummary { respooled: 1, ..report(plan_of(Vec::new(), Vec::new())) };
     assert!(run_as_text(&dry, &catalogue()).contains("\nTo be recorded from the spool: 1 attempt\n"));
-    let run = RunReport { respooled: 2, run: Some(crate::plan::model::ids::RunId::new(uuid::Uuid::nil())), ..dry.clone() };
+    let run = RunSummary { respooled: 2, run: Some(crate::plan::model::ids::RunId::new(uuid::Uuid::nil())), ..dry.clone() };
     assert!(run_as_text(&run, &catalogue()).contains("\nRecorded from the spool: 2 attempts\n"));
     assert!(run.is_noteworthy());
     let unchanged = report(Plan { jobs: Vec::new(), breakers: Vec::new(), ..plan() });

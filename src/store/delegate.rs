@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::plan::model::job::{AttemptEnd, JobState, Made};
-use crate::plan::remember::failure_history::Memory;
+use crate::plan::model::job::{Artifact, AttemptEnd, JobState};
+use crate::plan::remember::failure_history::FailureHistory;
 
 /// How a running job leaves that state.
 #[derive(Debug, Clone, Copy)]
@@ -16,9 +16,9 @@ pub(super) struct Ending<'a> {
     /// Why, unless it succeeded.
     pub(super) error: Option<&'a str>,
     /// A report's row to be written with it, or what was collected.
-    pub(super) made: Made<'a>,
+    pub(super) made: Artifact<'a>,
     /// What is to be remembered of the gap; `None` leaves that as it is.
-    pub(super) memory: Option<&'a Memory>,
+    pub(super) history: Option<&'a FailureHistory>,
     /// Wall clock.
     pub(super) at: DateTime<Utc>,
 }
@@ -26,7 +26,7 @@ pub(super) struct Ending<'a> {
 impl<'a> Ending<'a> {
     /// An ending with the end of its last attempt.
     pub(super) fn with(state: JobState, attempt: &'a AttemptEnd) -> Self {
-        Self { state, attempt: Some(attempt), error: None, made: Made::Report(None), memory: None, at: attempt.ended_at }
+        Self { state, attempt: Some(attempt), error: None, made: Artifact::Report(None), history: None, at: attempt.ended_at }
     }
 }
 
@@ -96,25 +96,25 @@ macro_rules! implement_store {
                 self.answered(<$adapter>::end_attempt(self, claim, end)).await
             }
 
-            async fn succeed(&self, claim: Claim, end: &AttemptEnd, made: Made<'_>) -> Result<bool> {
-                let nothing = Memory::default();
-                let ending = Ending { made, memory: Some(&nothing), ..Ending::with(JobState::Succeeded, end) };
+            async fn succeed(&self, claim: Claim, end: &AttemptEnd, made: Artifact<'_>) -> Result<bool> {
+                let nothing = FailureHistory::default();
+                let ending = Ending { made, history: Some(&nothing), ..Ending::with(JobState::Succeeded, end) };
                 self.answered(self.finish(claim, ending)).await
             }
 
-            async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str, memory: &Memory) -> Result<bool> {
-                let ending = Ending { error: Some(error), memory: Some(memory), ..Ending::with(JobState::Failed, end) };
+            async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str, history: &FailureHistory) -> Result<bool> {
+                let ending = Ending { error: Some(error), history: Some(history), ..Ending::with(JobState::Failed, end) };
                 self.answered(self.finish(claim, ending)).await
             }
 
-            async fn skip(&self, claim: Claim, end: &AttemptEnd, reason: &str, memory: &Memory) -> Result<bool> {
-                let ending = Ending { error: Some(reason), memory: Some(memory), ..Ending::with(JobState::Skipped, end) };
+            async fn skip(&self, claim: Claim, end: &AttemptEnd, reason: &str, history: &FailureHistory) -> Result<bool> {
+                let ending = Ending { error: Some(reason), history: Some(history), ..Ending::with(JobState::Skipped, end) };
                 self.answered(self.finish(claim, ending)).await
             }
 
             async fn cancel(&self, claim: Claim, end: Option<&AttemptEnd>, reason: &str, at: DateTime<Utc>) -> Result<bool> {
-                let made = Made::Report(None);
-                let ending = Ending { state: JobState::Cancelled, attempt: end, error: Some(reason), made, memory: None, at };
+                let made = Artifact::Report(None);
+                let ending = Ending { state: JobState::Cancelled, attempt: end, error: Some(reason), made, history: None, at };
                 self.answered(self.finish(claim, ending)).await
             }
 
@@ -122,8 +122,8 @@ macro_rules! implement_store {
                 self.answered(<$adapter>::drop_queued(self, job, reason, at)).await
             }
 
-            async fn lose(&self, claim: Claim, memory: &Memory, at: DateTime<Utc>) -> Result<bool> {
-                self.answered(<$adapter>::lose(self, claim, memory, at)).await
+            async fn lose(&self, claim: Claim, history: &FailureHistory, at: DateTime<Utc>) -> Result<bool> {
+                self.answered(<$adapter>::lose(self, claim, history, at)).await
             }
 
             async fn attach(&self, claim: Claim, end: &AttemptEnd) -> Result<bool> {
@@ -142,7 +142,7 @@ macro_rules! implement_store {
                 self.answered(<$adapter>::open_breakers(self)).await
             }
 
-            async fn set_breaker(&self, etl: &str, breaker: Option<&OpenBreaker>, refunds: &[(GapKey, i64, Memory)]) -> Result<()> {
+            async fn set_breaker(&self, etl: &str, breaker: Option<&OpenBreaker>, refunds: &[(GapKey, i64, FailureHistory)]) -> Result<()> {
                 self.answered(<$adapter>::set_breaker(self, etl, breaker, refunds)).await
             }
 
@@ -150,7 +150,7 @@ macro_rules! implement_store {
                 self.answered(<$adapter>::sources(self, of)).await
             }
 
-            async fn order(&self, order: &Order, gaps: &[GapKey]) -> Result<u64> {
+            async fn order(&self, order: &GapOrder, gaps: &[GapKey]) -> Result<u64> {
                 self.answered(<$adapter>::order(self, order, gaps)).await
             }
 

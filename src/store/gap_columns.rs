@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 
 use super::record::storable;
 use crate::plan::model::gap::GapKey;
-use crate::plan::model::job::{Claimed, Wanted};
-use crate::plan::model::orders::{CancelRequest, OrderKind};
-use crate::plan::remember::failure_history::{GapState, Memory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use crate::plan::model::job::{ClaimTarget, Claimed};
+use crate::plan::model::orders::{CancelRequest, GapOrderKind};
+use crate::plan::remember::failure_history::{FailureHistory, GapState, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 use crate::plan::remember::fingerprint::Fingerprint;
 
-/// The columns of a memory, in the order in which [`MemoryValues`] are bound.
+/// The columns of a memory, in the order in which [`FailureHistoryValues`] are bound.
 const MEMORY: [&str; 13] = [
     "failed_runs",
     "probes",
@@ -31,18 +31,18 @@ const MEMORY: [&str; 13] = [
 /// The columns of an order to leave a gap alone, and of a pending `--force`.
 const ORDERS: [&str; 5] = ["skipped_at", "skip_until", "skipped_by", "skip_reason", "forced_at"];
 
-/// Whether a memory says something, as a condition on its row. The same as [`MemoryValues::noted`].
+/// Whether a memory says something, as a condition on its row. The same as [`FailureHistoryValues::noted`].
 const SAYS_SOMETHING: &str = "(failed_runs > 0 OR refunded > 0 OR not_ready > 0 OR lost > 0 OR rest_until IS NOT NULL \
      OR quarantined_at IS NOT NULL OR error IS NOT NULL)";
 
-/// The columns of [`MemoryColumns`], of a row `g`.
-pub(super) fn select_memory() -> String {
+/// The columns of [`FailureHistoryColumns`], of a row `g`.
+pub(super) fn select_history() -> String {
     MEMORY.map(|column| format!("g.{column}")).join(", ")
 }
 
 /// The columns of [`GapColumns`], of a row `g`.
 pub(super) fn select_gap() -> String {
-    format!("g.fence, {}, {}", select_memory(), ORDERS.map(|column| format!("g.{column}")).join(", "))
+    format!("g.fence, {}, {}", select_history(), ORDERS.map(|column| format!("g.{column}")).join(", "))
 }
 
 /// How a gap's memory is written, as parts of an `UPDATE`.
@@ -75,10 +75,10 @@ pub(super) struct Change {
 }
 
 /// The parts for an order, with parameters that are written as `$1` or `?1`.
-pub(super) fn change(kind: OrderKind, mark: char) -> Change {
+pub(super) fn change(kind: GapOrderKind, mark: char) -> Change {
     const NO_SKIP: &str = "skipped_at = NULL, skip_until = NULL, skipped_by = NULL, skip_reason = NULL";
     match kind {
-        OrderKind::Retry => Change {
+        GapOrderKind::Retry => Change {
             set: format!(
                 "fence = fence + 1, failed_runs = 0, probes = 0, refunded = 0, not_ready = 0, lost = 0, rest_since = NULL, rest_until = NULL, \
                  rest_reason = NULL, quarantined_at = NULL, quarantine_reason = NULL, released = FALSE, fingerprint = NULL, \
@@ -86,13 +86,13 @@ pub(super) fn change(kind: OrderKind, mark: char) -> Change {
             ),
             is_change: format!("(skipped_at IS NOT NULL OR {SAYS_SOMETHING})"),
         },
-        OrderKind::Skip { .. } => Change {
+        GapOrderKind::Skip { .. } => Change {
             set: format!(
                 "skipped_by = {mark}2, skip_reason = {mark}3, skipped_at = {mark}4, skip_until = {mark}5, forced_at = NULL, noted = TRUE"
             ),
             is_change: "TRUE".to_owned(),
         },
-        OrderKind::Unskip => Change {
+        GapOrderKind::Unskip => Change {
             set: format!("{NO_SKIP}, noted = forced_at IS NOT NULL OR {SAYS_SOMETHING}"),
             is_change: "skipped_at IS NOT NULL".to_owned(),
         },
@@ -100,7 +100,7 @@ pub(super) fn change(kind: OrderKind, mark: char) -> Change {
 }
 
 /// A memory on its way into its columns. Where it says nothing they say nothing.
-pub(super) struct MemoryValues<'a> {
+pub(super) struct FailureHistoryValues<'a> {
     pub(super) failed_runs: i32,
     pub(super) probes: i32,
     pub(super) refunded: i32,
@@ -114,22 +114,22 @@ pub(super) struct MemoryValues<'a> {
     pub(super) noted: bool,
 }
 
-impl<'a> From<&'a Memory> for MemoryValues<'a> {
-    fn from(memory: &'a Memory) -> Self {
+impl<'a> From<&'a FailureHistory> for FailureHistoryValues<'a> {
+    fn from(history: &'a FailureHistory) -> Self {
         let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
         let noted =
-            memory.is_tried() || memory.refunded > 0 || memory.rest.is_some() || memory.quarantine.is_some() || memory.error.is_some();
+            history.is_tried() || history.refunded > 0 || history.rest.is_some() || history.quarantine.is_some() || history.error.is_some();
         Self {
-            failed_runs: count(memory.failed_runs),
-            probes: if noted { count(memory.probes) } else { 0 },
-            refunded: count(memory.refunded),
-            not_ready: count(memory.not_ready),
-            lost: count(memory.lost),
-            rest: memory.rest,
-            quarantine: memory.quarantine,
-            released: noted && memory.released,
-            fingerprint: memory.fingerprint.as_ref().filter(|_| noted).map(|fingerprint| storable(&fingerprint.to_text()).into_owned()),
-            error: memory.error.as_deref().filter(|_| noted).map(storable),
+            failed_runs: count(history.failed_runs),
+            probes: if noted { count(history.probes) } else { 0 },
+            refunded: count(history.refunded),
+            not_ready: count(history.not_ready),
+            lost: count(history.lost),
+            rest: history.rest,
+            quarantine: history.quarantine,
+            released: noted && history.released,
+            fingerprint: history.fingerprint.as_ref().filter(|_| noted).map(|fingerprint| storable(&fingerprint.to_text()).into_owned()),
+            error: history.error.as_deref().filter(|_| noted).map(storable),
             noted,
         }
     }
@@ -137,7 +137,7 @@ impl<'a> From<&'a Memory> for MemoryValues<'a> {
 
 /// A memory, as both adapters select it; all NULL where the gap has no row.
 #[derive(sqlx::FromRow)]
-pub(super) struct MemoryColumns {
+pub(super) struct FailureHistoryColumns {
     failed_runs: Option<i32>,
     probes: Option<i32>,
     refunded: Option<i32>,
@@ -153,13 +153,13 @@ pub(super) struct MemoryColumns {
     error: Option<String>,
 }
 
-impl MemoryColumns {
-    pub(super) fn memory(self) -> Memory {
+impl FailureHistoryColumns {
+    pub(super) fn history(self) -> FailureHistory {
         let count = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
         let (rest, quarantine) = (self.rest_reason.as_deref(), self.quarantine_reason.as_deref());
         let rest = rest.and_then(RestReason::parse).unwrap_or(RestReason::Failed);
         let quarantine = quarantine.and_then(QuarantineReason::parse).unwrap_or(QuarantineReason::Failures);
-        Memory {
+        FailureHistory {
             failed_runs: count(self.failed_runs),
             probes: count(self.probes),
             refunded: count(self.refunded),
@@ -179,7 +179,7 @@ impl MemoryColumns {
 pub(super) struct GapColumns {
     fence: Option<i64>,
     #[sqlx(flatten)]
-    memory: MemoryColumns,
+    history: FailureHistoryColumns,
     skipped_at: Option<DateTime<Utc>>,
     skip_until: Option<DateTime<Utc>>,
     skipped_by: Option<String>,
@@ -193,7 +193,7 @@ impl GapColumns {
         GapState {
             key: GapKey::stored(key),
             fence: self.fence.unwrap_or(0),
-            memory: self.memory.memory(),
+            history: self.history.history(),
             skip: self.skipped_at.map(|since| SkipOrder { since, until, by, reason }),
             forced: self.forced_at.is_some(),
         }
@@ -216,17 +216,17 @@ impl GapStateColumns {
 
 /// Whether another invocation worked on the gap since it was planned, and it is to be left alone now.
 pub(super) fn is_held_back(gap: &GapState, planned_fence: i64, at: DateTime<Utc>) -> bool {
-    let rests = gap.memory.rest.is_some_and(|rest| rest.since <= at && at < rest.until);
-    gap.fence != planned_fence && (gap.memory.quarantine.is_some() || rests)
+    let rests = gap.history.rest.is_some_and(|rest| rest.since <= at && at < rest.until);
+    gap.fence != planned_fence && (gap.history.quarantine.is_some() || rests)
 }
 
 /// What is recorded of a job that its claim skipped; `None` where it did not.
-pub(super) fn why_skipped(claimed: &Claimed, wanted: Wanted<'_>) -> Option<String> {
+pub(super) fn why_skipped(claimed: &Claimed, wanted: ClaimTarget<'_>) -> Option<String> {
     match claimed {
         Claimed::AlreadyDone => Some(
             match wanted {
-                Wanted::Report(_) => "the report exists",
-                Wanted::Windows { .. } => "the windows were collected",
+                ClaimTarget::Report(_) => "the report exists",
+                ClaimTarget::Windows { .. } => "the windows were collected",
             }
             .to_owned(),
         ),

@@ -28,14 +28,15 @@ use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{
-    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, Made, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun, Watched,
+    Artifact, AttemptEnd, Begun, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun,
+    Watched,
 };
-use crate::plan::model::orders::{CancelAnswer, FoundJob, Order, SourceOrder};
+use crate::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, SourceOrder};
 use crate::plan::model::period::Period;
 use crate::plan::model::settings::{Database, DatabaseTarget};
 use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
-use crate::plan::remember::failure_history::{GapState, Memory};
+use crate::plan::remember::failure_history::{FailureHistory, GapState};
 
 /// Answer of every operation on the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -203,13 +204,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// meanwhile is answered too. The first frontier is the end of what was collected first. It moves to the end of what was
     /// collected from before it or from it on, then over windows that were collected ahead of it without a hole, and never back.
     /// A success that does not say how much it collected leaves the number of empty ones as it is.
-    async fn succeed(&self, claim: Claim, end: &AttemptEnd, made: Made<'_>) -> Result<bool>;
+    async fn succeed(&self, claim: Claim, end: &AttemptEnd, made: Artifact<'_>) -> Result<bool>;
 
     /// running -> failed. `error` says why, in a sentence; `memory` is what is to be remembered of the gap.
-    async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str, memory: &Memory) -> Result<bool>;
+    async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str, history: &FailureHistory) -> Result<bool>;
 
     /// running -> skipped, with what is to be remembered of the gap.
-    async fn skip(&self, claim: Claim, end: &AttemptEnd, reason: &str, memory: &Memory) -> Result<bool>;
+    async fn skip(&self, claim: Claim, end: &AttemptEnd, reason: &str, history: &FailureHistory) -> Result<bool>;
 
     /// running -> cancelled. Without `end` no attempt was under way.
     async fn cancel(&self, claim: Claim, end: Option<&AttemptEnd>, reason: &str, at: DateTime<Utc>) -> Result<bool>;
@@ -218,7 +219,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool>;
 
     /// running -> lost, for a job whose owner died; so is its attempt that has no end. With what is to be remembered of the gap.
-    async fn lose(&self, claim: Claim, memory: &Memory, at: DateTime<Utc>) -> Result<bool>;
+    async fn lose(&self, claim: Claim, history: &FailureHistory, at: DateTime<Utc>) -> Result<bool>;
 
     /// Gives a lost job's attempt the end that became known later. Nothing else of the job changes.
     async fn attach(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;
@@ -234,7 +235,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Opens or changes the breaker of an ETL (`Some`), or closes it (`None`), and writes what is to be remembered of gaps by
     /// it; where a gap was claimed again since (another fence), or is running, its memory stays as it is.
-    async fn set_breaker(&self, etl: &str, breaker: Option<&OpenBreaker>, refunds: &[(GapKey, i64, Memory)]) -> Result<()>;
+    async fn set_breaker(&self, etl: &str, breaker: Option<&OpenBreaker>, refunds: &[(GapKey, i64, FailureHistory)]) -> Result<()>;
 
     /// What the database says of the sources of these (`bank_id`, period): for each that it knows a text that changes when the
     /// tags or the `version_column` of its availability rows do.
@@ -243,7 +244,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Gives an order on gaps, and records it. `Retry` on a gap that is running changes nothing of it; on others it
     /// raises the fence, so that nobody writes back what he remembered of them. Returns how many gaps it
     /// changed.
-    async fn order(&self, order: &Order, gaps: &[GapKey]) -> Result<u64>;
+    async fn order(&self, order: &GapOrder, gaps: &[GapKey]) -> Result<u64>;
 
     /// Asks for a job to be stopped and has its gap skipped, and records that.
     async fn order_cancel(&self, job: JobId, by: &str, reason: &str, at: DateTime<Utc>) -> Result<CancelAnswer>;

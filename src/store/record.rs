@@ -11,7 +11,7 @@ use super::columns::Column;
 use super::{EtlScan, Result, ScanRequest, Scanned, StoreError};
 use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
 use crate::plan::model::etl::EtlIndex;
-use crate::plan::model::job::{About, AttemptEnd, ReportRow};
+use crate::plan::model::job::{AttemptEnd, JobSubject, ReportRow};
 use crate::plan::model::outcome::Outcome;
 use crate::plan::model::window::Window;
 
@@ -40,7 +40,7 @@ pub(super) fn storable_json(value: &Value) -> String {
 
 /// What a job makes or collects, as columns.
 #[derive(Default)]
-pub(super) struct AboutColumns {
+pub(super) struct JobSubjectColumns {
     pub(super) bank_key: Option<String>,
     pub(super) bank_id: Option<i64>,
     pub(super) year: Option<i32>,
@@ -48,17 +48,17 @@ pub(super) struct AboutColumns {
     pub(super) window: Option<Window>,
 }
 
-impl From<&About> for AboutColumns {
-    fn from(about: &About) -> Self {
+impl From<&JobSubject> for JobSubjectColumns {
+    fn from(about: &JobSubject) -> Self {
         match about {
-            About::Report { bank_key, bank_id, period } => Self {
+            JobSubject::Report { bank_key, bank_id, period } => Self {
                 bank_key: Some(storable(bank_key).into_owned()),
                 bank_id: Some(*bank_id),
                 year: Some(period.year().into()),
                 quarter: Some(period.quarter().as_str()),
                 window: None,
             },
-            About::Windows(window) => Self { window: Some(*window), ..Self::default() },
+            JobSubject::Windows(window) => Self { window: Some(*window), ..Self::default() },
         }
     }
 }

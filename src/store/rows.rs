@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::gap_columns::{CancelColumns, MemoryColumns};
+use super::gap_columns::{CancelColumns, FailureHistoryColumns};
 use crate::plan::model::collection::{Collected, LastSuccess, Pause, QueuedWindow, Seen, SourceState};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
@@ -65,7 +65,7 @@ pub(super) struct RunningJobColumns {
     #[sqlx(flatten)]
     owner: OwnerColumns,
     #[sqlx(flatten)]
-    memory: MemoryColumns,
+    history: FailureHistoryColumns,
 }
 
 impl RunningJobColumns {
@@ -76,7 +76,7 @@ impl RunningJobColumns {
             gap: GapKey::stored(self.gap_key),
             owner: self.owner.owner()?,
             since: self.started_at,
-            memory: self.memory.memory(),
+            history: self.history.history(),
             fingerprint: self.planned_with.as_deref().and_then(Fingerprint::parse),
             cancel: self.cancel.request(),
         })

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use etl_orch::execute::command::CommandExecutor;
-use etl_orch::execute::{Ended, Program, Said, Stop};
+use etl_orch::execute::{AttemptEvent, Ended, Program, Stop};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -61,7 +61,7 @@ impl Bench {
 pub(crate) struct Running {
     pub(crate) ended: JoinHandle<Ended>,
     pub(crate) stop: watch::Sender<Stop>,
-    pub(crate) said: mpsc::Receiver<Said>,
+    pub(crate) said: mpsc::Receiver<AttemptEvent>,
 }
 
 impl Running {
@@ -75,8 +75,8 @@ impl Running {
     pub(crate) async fn line(&mut self) -> String {
         loop {
             match within(self.said.recv()).await.expect("the child ended before it said what was awaited") {
-                Said::Spawned(_) | Said::Triggered(_) => {}
-                Said::Line(line) => return line,
+                AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) => {}
+                AttemptEvent::Line(line) => return line,
             }
         }
     }

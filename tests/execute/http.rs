@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etl_orch::execute::http::HttpExecutor;
-use etl_orch::execute::{Call, End, Ended, Said, Stop};
+use etl_orch::execute::{AttemptEvent, Call, End, Ended, Stop};
 use etl_orch::plan::model::source::{HttpSpec, Method, Rate, RequestSpec};
 use etl_orch::plan::text::body::Body;
 use etl_orch::plan::text::template::{Placeholder, Template};
@@ -116,7 +116,7 @@ impl Rig {
 pub(crate) struct Asked {
     pub(crate) ended: JoinHandle<Ended>,
     pub(crate) stop: watch::Sender<Stop>,
-    pub(crate) said: mpsc::Receiver<Said>,
+    pub(crate) said: mpsc::Receiver<AttemptEvent>,
 }
 
 impl Asked {
@@ -128,8 +128,8 @@ impl Asked {
     pub(crate) async fn hear(&mut self, words: &str) -> String {
         loop {
             match within(self.said.recv()).await.expect("the call ended before it said what was awaited") {
-                Said::Line(line) if line.contains(words) => return line,
-                Said::Line(_) | Said::Triggered(_) | Said::Spawned(_) => {}
+                AttemptEvent::Line(line) if line.contains(words) => return line,
+                AttemptEvent::Line(_) | AttemptEvent::Triggered(_) | AttemptEvent::Spawned(_) => {}
             }
         }
     }
@@ -140,7 +140,7 @@ async fn a_job_is_triggered_once_and_followed_to_its_end() {
     let rig = Rig::new();
     rig.service.goes(Course::Completes { running: 3 });
     let mut asked = rig.start(rig.call());
-    let Some(Said::Triggered(id)) = within(asked.said.recv()).await else { panic!("the first thing said is the id") };
+    let Some(AttemptEvent::Triggered(id)) = within(asked.said.recv()).await else { panic!("the first thing said is the id") };
     assert_eq!(id, rig.job());
     let ended = asked.end().await;
     assert_eq!((ended.end, ended.open, ended.pid), (End::Completed, None, None));

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use etl_orch::execute::command::{CommandExecutor, MAX_LINE, TAIL_BYTES, TAIL_LINES};
-use etl_orch::execute::{End, Said, Stop};
+use etl_orch::execute::{AttemptEvent, End, Stop};
 use tokio::sync::{mpsc, watch};
 
 use crate::bench::{Bench, Running, run, within};
@@ -14,7 +14,7 @@ use crate::bench::{Bench, Running, run, within};
 async fn output_reaches_log_tail_and_listener() {
     let bench = Bench::new();
     let mut running = Running::start(bench.sh("echo one; echo two >&2; printf three"));
-    assert!(matches!(within(running.said.recv()).await, Some(Said::Spawned(_))), "the pid comes first");
+    assert!(matches!(within(running.said.recv()).await, Some(AttemptEvent::Spawned(_))), "the pid comes first");
     let lines = BTreeSet::from([running.line().await, running.line().await, running.line().await]);
     assert_eq!(lines, BTreeSet::from(["one".into(), "two".into(), "three".into()]));
     let ended = running.end().await;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use etl_orch::plan::model::gap::Gap;
-use etl_orch::plan::model::settings::{ChainBy, Order};
+use etl_orch::plan::model::settings::{ChainBy, PeriodOrder};
 use proptest::prelude::*;
 
 use self::events::{Event, any_end, any_event, any_fault};
@@ -90,7 +90,7 @@ proptest! {
         }
         // Long after, everything is quarantined, and nothing is tried any more.
         world.ticks(96 * 6);
-        let quarantined = world.missing().iter().filter(|gap| gap.etl == etl).all(|gap| world.memory(*gap).quarantine.is_some());
+        let quarantined = world.missing().iter().filter(|gap| gap.etl == etl).all(|gap| world.history(*gap).quarantine.is_some());
         prop_assert!(quarantined);
         let plan = world.plan();
         prop_assert!(plan.jobs.is_empty() && plan.breakers.iter().all(|breaker| breaker.probe.is_none()));
@@ -120,7 +120,7 @@ proptest! {
                 prop_assert_eq!(of_etl.len(), 1, "only the probe tries it");
                 probed.push(tick.probes[0].bank);
             }
-            prop_assert!(world.missing().iter().all(|gap| world.memory(*gap).quarantine.is_none()));
+            prop_assert!(world.missing().iter().all(|gap| world.history(*gap).quarantine.is_none()));
         }
         prop_assert_eq!(probed.len(), 11);
         prop_assert_eq!(probed.iter().collect::<BTreeSet<_>>().len(), 11, "each time another bank");
@@ -184,8 +184,8 @@ proptest! {
         let left: Vec<Gap> = world.missing();
         for gap in &left {
             let need = Gap { etl: 0, ..*gap };
-            let is_contained = world.memory(*gap).quarantine.is_some() || (gap.etl == 1 && world.memory(need).quarantine.is_some());
-            prop_assert!(is_contained, "{gap:?} {:?} {:?}", world.memory(*gap), world.breakers);
+            let is_contained = world.history(*gap).quarantine.is_some() || (gap.etl == 1 && world.history(need).quarantine.is_some());
+            prop_assert!(is_contained, "{gap:?} {:?} {:?}", world.history(*gap), world.breakers);
         }
         world.retry_all();
         let runs = 4 + left.len() / max_jobs;
@@ -237,7 +237,7 @@ proptest! {
             world.settings.chain_by = ChainBy::BankPeriod;
         }
         if modes.2 {
-            world.settings.order = Order::OldestFirst;
+            world.settings.order = PeriodOrder::OldestFirst;
         }
         world.settings.deadline = deadline.map(Duration::from_secs);
         world.bank_faults = faults;

@@ -14,7 +14,7 @@ use etl_orch::plan::model::retry::RetryPolicy;
 use etl_orch::plan::model::selection::Selection;
 use etl_orch::plan::model::source::{CatchUp, Collector, Source};
 use etl_orch::plan::model::window::{Cadence, Window};
-use etl_orch::plan::remember::failure_history::{Cooldown, Failure, GapState, Memory};
+use etl_orch::plan::remember::failure_history::{Cooldown, Failure, FailureHistory, GapState};
 use etl_orch::plan::text::template::{Placeholder, Template};
 use proptest::prelude::*;
 
@@ -212,7 +212,7 @@ impl World {
                     rows.for_each(|row| row.remote = Some(remote.clone()));
                 }
                 let fingerprint = backfill::fingerprint(&self.source, "ab", now);
-                self.remember(|memory| memory.lost(Some(&fingerprint), now));
+                self.remember(|history| history.lost(Some(&fingerprint), now));
                 return Ok(false);
             }
             Event::Flaky(_) | Event::Works => Class::Success,
@@ -226,12 +226,12 @@ impl World {
         match class {
             Class::Success => {}
             Class::NotReady => {
-                self.remember(|memory| memory.not_ready("", fingerprint.as_ref(), now, &policy));
+                self.remember(|history| history.not_ready("", fingerprint.as_ref(), now, &policy));
                 return Ok(false);
             }
             Class::Transient | Class::Permanent | Class::Crash | Class::Uncertain | Class::Configuration | Class::Interrupted => {
                 let failure = Failure { class, error: "", at: now, probe: false, fingerprint: fingerprint.as_ref() };
-                self.remember(|memory| memory.failed(failure, &policy));
+                self.remember(|history| history.failed(failure, &policy));
                 return Ok(false);
             }
         }
@@ -244,11 +244,11 @@ impl World {
         Ok(true)
     }
 
-    fn remember(&mut self, change: impl Fn(&Memory) -> Memory) {
+    fn remember(&mut self, change: impl Fn(&FailureHistory) -> FailureHistory) {
         let key = GapKey::source(ID);
-        let new = GapState { key: key.clone(), fence: 0, memory: Memory::default(), skip: None, forced: false };
+        let new = GapState { key: key.clone(), fence: 0, history: FailureHistory::default(), skip: None, forced: false };
         let state = self.gaps.entry(key).or_insert(new);
-        state.memory = change(&state.memory);
+        state.history = change(&state.history);
     }
 
     /// No hole before the frontier; nothing was collected twice, or out of order, but what was asked for.

@@ -15,12 +15,12 @@ use etl_orch::plan::model::outcome::{Class, ExitCodes};
 use etl_orch::plan::model::period::Period;
 use etl_orch::plan::model::retry::RetryPolicy;
 use etl_orch::plan::model::selection::Selection;
-use etl_orch::plan::model::settings::{Order, RunSettings};
+use etl_orch::plan::model::settings::{PeriodOrder, RunSettings};
 use etl_orch::plan::remember::breaker::OpenBreaker;
-use etl_orch::plan::remember::failure_history::{Failure, GapState, Memory};
+use etl_orch::plan::remember::failure_history::{Failure, FailureHistory, GapState};
 use etl_orch::plan::remember::fingerprint::Fingerprint;
-use etl_orch::plan::remember::stored_state::Known;
-use etl_orch::plan::run::schedule::{After, JobIndex, NotStarted, Notice, Schedule, Step, after};
+use etl_orch::plan::remember::stored_state::StoredState;
+use etl_orch::plan::run::schedule::{JobIndex, NextStep, NotStarted, Notice, Schedule, Step, next_step};
 
 pub(crate) const BANKS: usize = 14;
 pub(crate) const TICK: i64 = 15;
@@ -176,14 +176,14 @@ impl World {
         all.filter(|gap| !self.made.contains(&(gap.etl, gap.bank, gap.period))).collect()
     }
 
-    pub(crate) fn memory(&self, gap: Gap) -> Memory {
-        self.states.get(&self.key(gap)).map(|state| state.memory.clone()).unwrap_or_default()
+    pub(crate) fn history(&self, gap: Gap) -> FailureHistory {
+        self.states.get(&self.key(gap)).map(|state| state.history.clone()).unwrap_or_default()
     }
 
-    pub(crate) fn remember(&mut self, gap: Gap, memory: Memory) {
+    pub(crate) fn remember(&mut self, gap: Gap, history: FailureHistory) {
         let key = self.key(gap);
-        let blank = GapState { key: key.clone(), fence: 0, memory: Memory::default(), skip: None, forced: false };
-        self.states.entry(key).or_insert(blank).memory = memory;
+        let blank = GapState { key: key.clone(), fence: 0, history: FailureHistory::default(), skip: None, forced: false };
+        self.states.entry(key).or_insert(blank).history = history;
     }
 
     /// An operator orders all gaps to be tried again.
@@ -209,20 +209,20 @@ impl World {
         asked && self.attempts.is_multiple_of(3)
     }
 
-    fn known(&self) -> Known {
+    fn stored(&self) -> StoredState {
         let missing = self.missing().into_iter().map(|gap| (self.key(gap), self.fingerprint(gap)));
-        Known {
+        StoredState {
             now: self.now(),
             gaps: self.states.iter().map(|(key, state)| (key.clone(), state.clone())).collect(),
             fingerprints: missing.filter(|(key, _)| self.states.contains_key(key)).collect(),
             breakers: self.breakers.clone(),
-            ..Known::default()
+            ..StoredState::default()
         }
     }
 
     pub(crate) fn plan(&self) -> Plan {
-        let (known, selection) = (self.known(), Selection::default());
-        let mut planner = Planner::new(&self.institutions, &self.etls, &self.settings, &selection, &known);
+        let (stored, selection) = (self.stored(), Selection::default());
+        let mut planner = Planner::new(&self.institutions, &self.etls, &self.settings, &selection, &stored);
         for gap in self.missing() {
             let bank = self.institutions.get(gap.bank);
             planner.candidate(Candidate {
@@ -259,24 +259,24 @@ impl World {
     }
 
     fn failed(&mut self, gap: Gap, class: Class, probe: bool, at: DateTime<Utc>) {
-        let before = self.memory(gap);
+        let before = self.history(gap);
         let fingerprint = self.fingerprint(gap);
         let failure = Failure { class, probe, error: "failed", fingerprint: Some(&fingerprint), at };
-        let memory = before.failed(failure, &self.settings.cooldown);
-        if memory.failed_runs > before.failed_runs {
+        let history = before.failed(failure, &self.settings.cooldown);
+        if history.failed_runs > before.failed_runs {
             self.charged.entry(gap).or_default().push(self.minutes);
         }
-        self.remember(gap, memory);
+        self.remember(gap, history);
         if probe && let Some(breaker) = self.breakers.get_mut(&gap.etl) {
             breaker.probed = Some(self.institutions.get(gap.bank).key.clone());
             breaker.probed_at = Some(at);
         }
     }
 
-    fn heed(&mut self, plan: &Plan, notice: Notice, at: DateTime<Utc>) {
+    fn apply_notice(&mut self, plan: &Plan, notice: Notice, at: DateTime<Utc>) {
         let refund = |world: &mut Self, gap: Gap, runs| {
-            let memory = world.memory(gap).refunded(runs, &world.settings.cooldown);
-            world.remember(gap, memory);
+            let history = world.history(gap).refunded(runs, &world.settings.cooldown);
+            world.remember(gap, history);
         };
         match notice {
             Notice::Opened { etl, banks, refund: jobs } => {
@@ -293,7 +293,7 @@ impl World {
                 self.breakers.remove(&etl);
                 let of_etl = self.missing().into_iter().filter(|gap| gap.etl == etl);
                 for gap in of_etl.collect::<Vec<_>>() {
-                    let probes = self.memory(gap).probes;
+                    let probes = self.history(gap).probes;
                     if probes > 0 {
                         refund(self, gap, probes);
                     }
@@ -410,7 +410,7 @@ impl<'a> Run<'a> {
         let rank = |job: &JobIndex| {
             let gap = self.plan.jobs[*job].report().unwrap();
             let quarters = i64::from(gap.period.year()) * 4 + gap.period.quarter() as i64;
-            (if self.world.settings.order == Order::NewestFirst { -quarters } else { quarters }, gap.etl)
+            (if self.world.settings.order == PeriodOrder::NewestFirst { -quarters } else { quarters }, gap.etl)
         };
         let ordinary: Vec<JobIndex> = chain.iter().copied().filter(|job| self.plan.jobs[*job].gate != Gate::Probe).collect();
         assert!(ordinary.is_sorted_by_key(rank));
@@ -430,29 +430,29 @@ impl<'a> Run<'a> {
             self.progress[job] = if attempt == 1 { Progress::Queued } else { Progress::Waiting };
             let wait = Duration::from_secs(20);
             // As when the database is away for a moment.
-            let later = if self.ended.is_multiple_of(3) { After::Later(wait) } else { After::PoolFull(wait) };
+            let later = if self.ended.is_multiple_of(3) { NextStep::Later(wait) } else { NextStep::PoolFull(wait) };
             assert_eq!(self.schedule.ended(self.plan, job, None, later, attempt, self.now), []);
             return;
         }
         let class = if stopped { Class::Interrupted } else { self.world.class(gap) };
-        let after = after(class, attempt, &self.world.etls[gap.etl].retry, 0.5);
+        let after = next_step(class, attempt, &self.world.etls[gap.etl].retry, 0.5);
         let at = self.world.now() + TimeDelta::from_std(self.now).unwrap();
         match after {
-            After::Succeed => {
+            NextStep::Succeed => {
                 assert!(self.world.made.insert((gap.etl, gap.bank, gap.period)), "made twice");
-                self.world.remember(gap, Memory::default());
+                self.world.remember(gap, FailureHistory::default());
             }
-            After::Fail => self.world.failed(gap, class, planned.gate == Gate::Probe, at),
-            After::Skip => {
+            NextStep::Fail => self.world.failed(gap, class, planned.gate == Gate::Probe, at),
+            NextStep::Skip => {
                 let fingerprint = self.world.fingerprint(gap);
-                let memory = self.world.memory(gap).not_ready("not ready", Some(&fingerprint), at, &self.world.settings.cooldown);
-                self.world.remember(gap, memory);
+                let history = self.world.history(gap).not_ready("not ready", Some(&fingerprint), at, &self.world.settings.cooldown);
+                self.world.remember(gap, history);
             }
-            After::Retry(_) | After::Later(_) | After::PoolFull(_) | After::Cancel => {}
+            NextStep::Retry(_) | NextStep::Later(_) | NextStep::PoolFull(_) | NextStep::Cancel => {}
         }
-        self.progress[job] = if matches!(after, After::Retry(_)) { Progress::Waiting } else { Progress::Over };
+        self.progress[job] = if matches!(after, NextStep::Retry(_)) { Progress::Waiting } else { Progress::Over };
         for notice in self.schedule.ended(self.plan, job, Some(class), after, attempt, self.now) {
-            self.world.heed(self.plan, notice, at);
+            self.world.apply_notice(self.plan, notice, at);
         }
     }
 
@@ -463,8 +463,8 @@ impl<'a> Run<'a> {
             self.plan.jobs.iter().zip(&self.progress).filter(|(_, progress)| matches!(progress, Progress::Running | Progress::Waiting));
         for (job, _) in under_way {
             let fingerprint = self.world.fingerprint(job.report().unwrap());
-            let memory = self.world.memory(job.report().unwrap()).lost(Some(&fingerprint), at);
-            self.world.remember(job.report().unwrap(), memory);
+            let history = self.world.history(job.report().unwrap()).lost(Some(&fingerprint), at);
+            self.world.remember(job.report().unwrap(), history);
         }
         self.tick
     }

@@ -1,8 +1,8 @@
 //! Claims: one gap is run by one job at a time.
 
-use etl_orch::plan::model::job::{Claim, ClaimRequest, Claimed, Made, NewJob};
+use etl_orch::plan::model::job::{Artifact, Claim, ClaimRequest, Claimed, NewJob};
 use etl_orch::plan::model::outcome::Outcome;
-use etl_orch::plan::remember::failure_history::{Memory, Quarantine, QuarantineReason};
+use etl_orch::plan::remember::failure_history::{FailureHistory, Quarantine, QuarantineReason};
 
 use crate::fixture::{Fixture, at, begin_run, claimed, end, enqueue, fail, failed_runs, key, new_job, owner, queued, wish, yes};
 
@@ -67,7 +67,7 @@ async fn a_job_can_be_claimed_once(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
     assert_eq!(store.claim(&ClaimRequest { at: at(3), ..wish(claim.job, &key()) }).await.unwrap(), Claimed::Gone);
-    assert!(store.fail(claim, &end(1, Outcome::ExitCode(1)), "no", &Memory::default()).await.unwrap());
+    assert!(store.fail(claim, &end(1, Outcome::ExitCode(1)), "no", &FailureHistory::default()).await.unwrap());
     assert_eq!(store.claim(&ClaimRequest { at: at(4), ..wish(claim.job, &key()) }).await.unwrap(), Claimed::Gone);
     assert_eq!(store.claim(&ClaimRequest { at: at(4), ..wish(new_job(0).id, &key()) }).await.unwrap(), Claimed::Gone);
 }
@@ -75,10 +75,10 @@ async fn a_job_can_be_claimed_once(fixture: Fixture) {
 async fn the_fence_grows_with_every_claim(fixture: Fixture) {
     let store = fixture.open().await;
     let first = claimed(&*store).await;
-    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &Memory::default()).await.unwrap());
+    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &FailureHistory::default()).await.unwrap());
     let second = claimed(&*store).await;
     assert!(second.fence > first.fence, "{first:?} {second:?}");
-    assert!(store.lose(second, &Memory::default(), at(5)).await.unwrap());
+    assert!(store.lose(second, &FailureHistory::default(), at(5)).await.unwrap());
     assert!(claimed(&*store).await.fence > second.fence);
 }
 
@@ -96,7 +96,7 @@ async fn of_two_claims_at_once_one_wins(fixture: Fixture) {
             claims.iter().filter_map(|claimed| if let Claimed::Yes { claim, .. } = claimed { Some(*claim) } else { None }).collect();
         assert_eq!(won.len(), 1, "{claims:?}");
         assert!(claims.contains(&Claimed::Elsewhere { owner: owner() }), "{claims:?}");
-        assert!(one.fail(won[0], &end(1, Outcome::ExitCode(1)), "no", &Memory::default()).await.unwrap());
+        assert!(one.fail(won[0], &end(1, Outcome::ExitCode(1)), "no", &FailureHistory::default()).await.unwrap());
     }
 }
 
@@ -131,8 +131,8 @@ async fn a_newer_failure_of_the_gap_holds_a_job_back(fixture: Fixture) {
     let quarantine = Quarantine { since: at(500), why: QuarantineReason::Permanent };
     let ours = queued(&*store).await;
     let claim = yes(store.claim(&ClaimRequest { planned_fence: 1, ..wish(ours.id, &report) }).await.unwrap());
-    let memory = Memory { quarantine: Some(quarantine), ..Memory::default() };
-    assert!(store.fail(claim, &end(1, Outcome::ExitCode(65)), "no", &memory).await.unwrap());
+    let history = FailureHistory { quarantine: Some(quarantine), ..FailureHistory::default() };
+    assert!(store.fail(claim, &end(1, Outcome::ExitCode(65)), "no", &history).await.unwrap());
     let ours = queued(&*store).await;
     assert_eq!(store.claim(&ClaimRequest { planned_fence: 1, ..wish(ours.id, &report) }).await.unwrap(), Claimed::HeldBack);
     let run = begin_run(&*store).await;
@@ -148,7 +148,7 @@ async fn a_failure_that_was_planned_with_holds_nothing_back(fixture: Fixture) {
     let (job, report) = (queued(&*store).await, key());
     let wish = ClaimRequest { planned_fence: first.fence, at: at(11), ..wish(job.id, &report) };
     let claimed = store.claim(&wish).await.unwrap();
-    assert_eq!(claimed, Claimed::Yes { claim: Claim { job: job.id, fence: 2 }, memory: failed_runs(1) });
+    assert_eq!(claimed, Claimed::Yes { claim: Claim { job: job.id, fence: 2 }, history: failed_runs(1) });
 }
 
 async fn what_is_over_holds_nothing_back(fixture: Fixture) {
@@ -161,7 +161,7 @@ async fn what_is_over_holds_nothing_back(fixture: Fixture) {
         let job = queued(&*store).await;
         let claim = yes(store.claim(&ClaimRequest { at: at(second), ..wish(job.id, &report) }).await.unwrap());
         assert_eq!(claim.fence, fence);
-        assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
+        assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a success changes of its source: the queue, the last success, and the frontier, which is never a maximum.
 
 use etl_orch::plan::model::collection::{Collected, LastSuccess, Seen};
-use etl_orch::plan::model::job::{Claim, Made};
+use etl_orch::plan::model::job::{Artifact, Claim};
 use etl_orch::plan::model::outcome::Outcome;
-use etl_orch::plan::remember::failure_history::Memory;
+use etl_orch::plan::remember::failure_history::FailureHistory;
 use etl_orch::store::Store;
 
 use crate::fixture::{Fixture, at, end, failed_runs};
@@ -59,9 +59,9 @@ async fn a_success_without_a_claim_changes_nothing(fixture: Fixture) {
     put(&*store, HOUSE, [0]).await;
     let claim = claim(&*store, HOUSE, window(0)).await;
     let (good, made) = (end(1, Outcome::Succeeded), collected(HOUSE, window(0)));
-    assert!(!store.succeed(Claim { fence: 7, ..claim }, &good, Made::Collection(&made)).await.unwrap());
-    assert!(store.lose(claim, &Memory::default(), at(5)).await.unwrap());
-    assert!(!store.succeed(claim, &good, Made::Collection(&made)).await.unwrap());
+    assert!(!store.succeed(Claim { fence: 7, ..claim }, &good, Artifact::Collection(&made)).await.unwrap());
+    assert!(store.lose(claim, &FailureHistory::default(), at(5)).await.unwrap());
+    assert!(!store.succeed(claim, &good, Artifact::Collection(&made)).await.unwrap());
     assert_eq!(queue(&*store, HOUSE).await, ["0-1"]);
     assert!(store.source_states().await.unwrap().is_empty());
 }

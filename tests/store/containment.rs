@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::RunId;
-use etl_orch::plan::model::job::{Claim, ClaimRequest, Claimed, Made, NewJob, Watched};
-use etl_orch::plan::model::orders::{CancelRequest, Order, OrderKind};
+use etl_orch::plan::model::job::{Artifact, Claim, ClaimRequest, Claimed, NewJob, Watched};
+use etl_orch::plan::model::orders::{CancelRequest, GapOrder, GapOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::breaker::OpenBreaker;
-use etl_orch::plan::remember::failure_history::{GapState, Memory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use etl_orch::plan::remember::failure_history::{FailureHistory, GapState, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 use etl_orch::plan::remember::fingerprint::Fingerprint;
 use etl_orch::store::Access;
 use uuid::Uuid;
@@ -33,9 +33,9 @@ crate::on_both_databases![
     without_history_nothing_is_remembered,
 ];
 
-/// A memory in which everything is said.
-fn everything() -> Memory {
-    Memory {
+/// A history in which everything is said.
+fn everything() -> FailureHistory {
+    FailureHistory {
         failed_runs: 3,
         probes: 1,
         refunded: 2,
@@ -68,22 +68,22 @@ async fn a_memory_comes_back_as_it_was_written(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
     assert!(store.fail(claim, &end(1, Outcome::ExitCode(1)), "no", &everything()).await.unwrap());
-    let expected = GapState { key: new_job(0).gap, fence: 1, memory: everything(), skip: None, forced: false };
+    let expected = GapState { key: new_job(0).gap, fence: 1, history: everything(), skip: None, forced: false };
     assert_eq!(store.gap_states().await.unwrap(), [expected]);
     let (job, report) = (queued(&*store).await, key());
     let again = yes(store.claim(&ClaimRequest { planned_fence: 1, ..wish(job.id, &report) }).await.unwrap());
-    let less = Memory { quarantine: None, rest: None, fingerprint: None, error: None, released: false, ..everything() };
+    let less = FailureHistory { quarantine: None, rest: None, fingerprint: None, error: None, released: false, ..everything() };
     assert!(store.skip(again, &end(1, Outcome::NotReady(66)), "no", &less).await.unwrap());
-    assert_eq!(gap_state(&*store).await.unwrap().memory, less);
+    assert_eq!(gap_state(&*store).await.unwrap().history, less);
 }
 
 async fn a_rest_without_end_is_kept(fixture: Fixture) {
     let store = fixture.open().await;
     let first = claimed(&*store).await;
     let rest = Rest { since: at(0), until: DateTime::<Utc>::MAX_UTC, why: RestReason::Failed };
-    let memory = Memory { failed_runs: 1, rest: Some(rest), ..Memory::default() };
-    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &memory).await.unwrap());
-    let kept = gap_state(&*store).await.unwrap().memory.rest.unwrap();
+    let history = FailureHistory { failed_runs: 1, rest: Some(rest), ..FailureHistory::default() };
+    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &history).await.unwrap());
+    let kept = gap_state(&*store).await.unwrap().history.rest.unwrap();
     assert!(kept.until > at(0) + chrono::Duration::days(365_000), "{kept:?}");
     let job = queued(&*store).await;
     assert_eq!(store.claim(&wish(job.id, &key())).await.unwrap(), Claimed::HeldBack);
@@ -93,26 +93,29 @@ async fn a_success_forgets(fixture: Fixture) {
     let store = fixture.open().await;
     let first = claimed(&*store).await;
     assert!(
-        store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &Memory { rest: None, quarantine: None, ..everything() }).await.unwrap()
+        store
+            .fail(first, &end(1, Outcome::ExitCode(1)), "no", &FailureHistory { rest: None, quarantine: None, ..everything() })
+            .await
+            .unwrap()
     );
     let second = claimed(&*store).await;
-    assert!(store.succeed(second, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
+    assert!(store.succeed(second, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
     assert_eq!(gap_state(&*store).await, None);
     assert_eq!(fixture.gap().await, ["2||"]);
     let third = queued(&*store).await;
-    let Claimed::Yes { memory, .. } = store.claim(&wish(third.id, &key())).await.unwrap() else { panic!("not claimed") };
-    assert_eq!(memory, Memory::default());
+    let Claimed::Yes { history, .. } = store.claim(&wish(third.id, &key())).await.unwrap() else { panic!("not claimed") };
+    assert_eq!(history, FailureHistory::default());
 }
 
 async fn a_gap_without_a_past_is_not_listed(fixture: Fixture) {
     let store = fixture.open().await;
     let first = claimed(&*store).await;
     assert!(store.gap_states().await.unwrap().is_empty());
-    assert!(store.succeed(first, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
+    assert!(store.succeed(first, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
     assert!(store.gap_states().await.unwrap().is_empty());
     // What says nothing leaves nothing behind that a later claim would hand out.
     let second = claimed(&*store).await;
-    let mute = Memory { fingerprint: Some(made_from("a")), released: true, ..Memory::default() };
+    let mute = FailureHistory { fingerprint: Some(made_from("a")), released: true, ..FailureHistory::default() };
     assert!(store.fail(second, &end(1, Outcome::SpawnFailed { why: "x".into(), may_pass: false }), "no", &mute).await.unwrap());
     assert!(store.gap_states().await.unwrap().is_empty());
 }
@@ -121,39 +124,39 @@ async fn whatever_says_something_is_noted(fixture: Fixture) {
     let store = fixture.open().await;
     let rest = Rest { since: at(1), until: at(1), why: RestReason::Failed };
     let quarantine = Quarantine { since: at(0), why: QuarantineReason::Permanent };
-    for memory in [
-        Memory { failed_runs: 1, ..Memory::default() },
-        Memory { refunded: 1, ..Memory::default() },
-        Memory { not_ready: 1, ..Memory::default() },
-        Memory { lost: 1, ..Memory::default() },
-        Memory { rest: Some(rest), ..Memory::default() },
-        Memory { quarantine: Some(quarantine), ..Memory::default() },
-        Memory { error: Some("set up wrongly".into()), ..Memory::default() },
+    for history in [
+        FailureHistory { failed_runs: 1, ..FailureHistory::default() },
+        FailureHistory { refunded: 1, ..FailureHistory::default() },
+        FailureHistory { not_ready: 1, ..FailureHistory::default() },
+        FailureHistory { lost: 1, ..FailureHistory::default() },
+        FailureHistory { rest: Some(rest), ..FailureHistory::default() },
+        FailureHistory { quarantine: Some(quarantine), ..FailureHistory::default() },
+        FailureHistory { error: Some("set up wrongly".into()), ..FailureHistory::default() },
     ] {
         let (job, report) = (queued(&*store).await, key());
         let planned_fence = fixture.gap().await.first().map_or(0, |row| row.split('|').next().unwrap().parse().unwrap());
         let claim = yes(store.claim(&ClaimRequest { planned_fence, ..wish(job.id, &report) }).await.unwrap());
-        assert!(store.fail(claim, &end(1, Outcome::ExitCode(1)), "no", &memory).await.unwrap());
-        assert_eq!(gap_state(&*store).await.unwrap().memory, memory);
+        assert!(store.fail(claim, &end(1, Outcome::ExitCode(1)), "no", &history).await.unwrap());
+        assert_eq!(gap_state(&*store).await.unwrap().history, history);
     }
 }
 
 async fn a_cancelled_job_leaves_the_memory_as_it_is(fixture: Fixture) {
     let store = fixture.open().await;
     let first = claimed(&*store).await;
-    let memory = Memory { rest: None, ..failed_runs(2) };
-    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &memory).await.unwrap());
+    let history = FailureHistory { rest: None, ..failed_runs(2) };
+    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &history).await.unwrap());
     let second = claimed(&*store).await;
     assert!(store.cancel(second, Some(&end(1, Outcome::Interrupted)), "told to stop", at(12)).await.unwrap());
-    assert_eq!(gap_state(&*store).await.unwrap().memory, memory);
+    assert_eq!(gap_state(&*store).await.unwrap().history, history);
 }
 
 async fn a_loss_is_remembered(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    let memory = Memory { lost: 1, error: Some("its owner died over it".into()), ..Memory::default() };
-    assert!(store.lose(claim, &memory, at(30)).await.unwrap());
-    assert_eq!(gap_state(&*store).await.unwrap().memory, memory);
+    let history = FailureHistory { lost: 1, error: Some("its owner died over it".into()), ..FailureHistory::default() };
+    assert!(store.lose(claim, &history, at(30)).await.unwrap());
+    assert_eq!(gap_state(&*store).await.unwrap().history, history);
 }
 
 async fn a_memory_is_written_by_the_holder_of_the_fence_only(fixture: Fixture) {
@@ -172,18 +175,18 @@ async fn a_memory_is_written_by_the_holder_of_the_fence_only(fixture: Fixture) {
 async fn a_claim_hands_out_the_memory(fixture: Fixture) {
     let store = fixture.open().await;
     let first = claimed(&*store).await;
-    let memory = Memory { rest: None, quarantine: None, ..everything() };
-    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &memory).await.unwrap());
+    let history = FailureHistory { rest: None, quarantine: None, ..everything() };
+    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &history).await.unwrap());
     let job = queued(&*store).await;
     let claimed = store.claim(&wish(job.id, &key())).await.unwrap();
-    assert_eq!(claimed, Claimed::Yes { claim: Claim { job: job.id, fence: 2 }, memory });
+    assert_eq!(claimed, Claimed::Yes { claim: Claim { job: job.id, fence: 2 }, history });
 }
 
 async fn running_jobs_come_with_all_that_recovery_needs(fixture: Fixture) {
     let store = fixture.open().await;
     let first = claimed(&*store).await;
-    let memory = Memory { rest: None, quarantine: None, ..everything() };
-    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &memory).await.unwrap());
+    let history = FailureHistory { rest: None, quarantine: None, ..everything() };
+    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &history).await.unwrap());
     let run = begin_run(&*store).await;
     let job = NewJob { fingerprint: Some(made_from("b")), ..new_job(0) };
     enqueue(&*store, run, std::slice::from_ref(&job)).await;
@@ -191,7 +194,7 @@ async fn running_jobs_come_with_all_that_recovery_needs(fixture: Fixture) {
     store.order_cancel(job.id, "anna", "wrong data", at(4)).await.unwrap();
     let jobs = store.running_jobs().await.unwrap();
     assert_eq!((jobs.len(), jobs[0].claim, jobs[0].run), (1, claim, run));
-    assert_eq!((&jobs[0].memory, &jobs[0].fingerprint), (&memory, &job.fingerprint));
+    assert_eq!((&jobs[0].history, &jobs[0].fingerprint), (&history, &job.fingerprint));
     assert_eq!(jobs[0].cancel, Some(CancelRequest { by: "anna".into(), reason: "wrong data".into() }));
 }
 
@@ -216,7 +219,7 @@ async fn a_run_watches_its_running_jobs(fixture: Fixture) {
 async fn a_lost_attempt_gets_its_end_later(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.lose(claim, &Memory::default(), at(30)).await.unwrap());
+    assert!(store.lose(claim, &FailureHistory::default(), at(30)).await.unwrap());
     let end = end(1, Outcome::ExitCode(3));
     assert!(store.attach(claim, &end).await.unwrap());
     assert!(store.attach(claim, &end).await.unwrap(), "what is recorded counts as done");
@@ -231,7 +234,7 @@ async fn only_a_lost_attempt_gets_its_end_later(fixture: Fixture) {
     let claim = claimed(&*store).await;
     let end = end(1, Outcome::ExitCode(3));
     assert!(!store.attach(claim, &end).await.unwrap(), "the job is running");
-    assert!(store.lose(claim, &Memory::default(), at(30)).await.unwrap());
+    assert!(store.lose(claim, &FailureHistory::default(), at(30)).await.unwrap());
     assert!(!store.attach(Claim { fence: 9, ..claim }, &end).await.unwrap());
     assert!(!store.attach(claim, &crate::fixture::end(2, Outcome::ExitCode(3))).await.unwrap());
     assert_eq!(fixture.attempts().await, ["1|lost||lost"]);
@@ -262,7 +265,7 @@ async fn refunds_are_written_where_nobody_claimed_since(fixture: Fixture) {
         enqueue(&*store, run, std::slice::from_ref(&job)).await;
         claim(&*store, job.id).await
     };
-    let past = Memory { rest: None, ..failed_runs(3) };
+    let past = FailureHistory { rest: None, ..failed_runs(3) };
     for position in 0..3 {
         let claim = try_it(position).await;
         assert!(store.fail(claim, &end(1, Outcome::ExitCode(1)), "no", &past).await.unwrap());
@@ -270,22 +273,22 @@ async fn refunds_are_written_where_nobody_claimed_since(fixture: Fixture) {
     let again = try_it(1).await;
     assert!(store.fail(again, &end(1, Outcome::ExitCode(1)), "no", &past).await.unwrap());
     try_it(2).await;
-    let refunded = Memory { failed_runs: 2, refunded: 1, ..past.clone() };
+    let refunded = FailureHistory { failed_runs: 2, refunded: 1, ..past.clone() };
     let unknown = GapKey::stored("RY-CA/2025Q2/unknown".into());
     let refunds = [(&gaps[2], 2), (&gaps[0], 1), (&gaps[1], 1), (&unknown, 0)].map(|(gap, fence)| (gap.clone(), fence, refunded.clone()));
     store.set_breaker("a", Some(&breaker("a")), &refunds).await.unwrap();
     let states = store.gap_states().await.unwrap();
-    let failed: Vec<_> = states.iter().map(|state| (state.key.as_str(), state.memory.failed_runs)).collect();
+    let failed: Vec<_> = states.iter().map(|state| (state.key.as_str(), state.history.failed_runs)).collect();
     assert_eq!(failed, [("RY-CA/2025Q2/again", 3), ("RY-CA/2025Q2/failed", 2), ("RY-CA/2025Q2/running", 3)]);
     assert_eq!(store.open_breakers().await.unwrap(), [breaker("a")]);
     // Closing gives back too, and what is given back wholly is not listed any more, unless something else is said of the gap.
-    let order = Order { kind: OrderKind::Skip { until: None }, by: "anna".into(), reason: "r".into(), at: at(40) };
+    let order = GapOrder { kind: GapOrderKind::Skip { until: None }, by: "anna".into(), reason: "r".into(), at: at(40) };
     store.order(&order, &gaps[1..2]).await.unwrap();
-    let nothing = [(gaps[0].clone(), 1, Memory::default()), (gaps[1].clone(), 2, Memory::default())];
+    let nothing = [(gaps[0].clone(), 1, FailureHistory::default()), (gaps[1].clone(), 2, FailureHistory::default())];
     store.set_breaker("a", None, &nothing).await.unwrap();
     let states = store.gap_states().await.unwrap();
     let skip = Some(SkipOrder { since: at(40), until: None, by: "anna".into(), reason: "r".into() });
-    assert_eq!(states[0], GapState { key: gaps[1].clone(), fence: 2, memory: Memory::default(), skip, forced: false });
+    assert_eq!(states[0], GapState { key: gaps[1].clone(), fence: 2, history: FailureHistory::default(), skip, forced: false });
     assert_eq!(states.len(), 2);
     assert!(store.open_breakers().await.unwrap().is_empty());
 }

@@ -4,10 +4,10 @@ use etl_orch::plan::model::collection::Pause;
 use etl_orch::plan::model::etl::Pool;
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::job::{ClaimRequest, Claimed};
-use etl_orch::plan::model::orders::{Order, OrderKind, SourceOrderKind};
+use etl_orch::plan::model::orders::{GapOrder, GapOrderKind, SourceOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::window::Window;
-use etl_orch::plan::remember::failure_history::{Memory, SkipOrder};
+use etl_orch::plan::remember::failure_history::{FailureHistory, SkipOrder};
 use etl_orch::store::Access;
 
 use crate::fixture::{Fixture, at, end, fail, failed_runs, owner, yes};
@@ -134,7 +134,7 @@ async fn a_pause_between_plan_and_claim_wins(fixture: Fixture) {
     let store = fixture.open().await;
     put(&*store, HOUSE, [0]).await;
     let (first, second) = (planned(&*store, HOUSE, window(0)).await, planned(&*store, HOUSE, window(0)).await);
-    let skip = Order { kind: OrderKind::Skip { until: None }, by: "otto".into(), reason: "no".into(), at: at(1) };
+    let skip = GapOrder { kind: GapOrderKind::Skip { until: None }, by: "otto".into(), reason: "no".into(), at: at(1) };
     store.order(&skip, &[GapKey::source(HOUSE)]).await.unwrap();
     assert!(store.order_source(&order(HOUSE, SourceOrderKind::Pause, 1)).await.unwrap());
     let paused = SkipOrder { since: at(1), until: None, by: "anna".into(), reason: "because".into() };
@@ -144,7 +144,7 @@ async fn a_pause_between_plan_and_claim_wins(fixture: Fixture) {
     let fence = format!("SELECT fence FROM {}", fixture.own("gap_states"));
     assert_eq!(fixture.rows(&fence).await, ["0"], "the fence is not used up");
     assert!(store.order_source(&order(HOUSE, SourceOrderKind::Resume, 2)).await.unwrap());
-    let unskip = Order { kind: OrderKind::Unskip, ..skip };
+    let unskip = GapOrder { kind: GapOrderKind::Unskip, ..skip };
     store.order(&unskip, &[GapKey::source(HOUSE)]).await.unwrap();
     yes(store.claim(&wish_for(second, HOUSE, window(0))).await.unwrap());
 }
@@ -152,7 +152,7 @@ async fn a_pause_between_plan_and_claim_wins(fixture: Fixture) {
 async fn a_skipped_source_is_not_claimed(fixture: Fixture) {
     let store = fixture.open().await;
     put(&*store, HOUSE, [0]).await;
-    let skip = Order { kind: OrderKind::Skip { until: Some(at(60)) }, by: "otto".into(), reason: "no".into(), at: at(1) };
+    let skip = GapOrder { kind: GapOrderKind::Skip { until: Some(at(60)) }, by: "otto".into(), reason: "no".into(), at: at(1) };
     store.order(&skip, &[GapKey::source(HOUSE)]).await.unwrap();
     let expected = SkipOrder { since: at(1), until: Some(at(60)), by: "otto".into(), reason: "no".into() };
     assert_eq!(ask(&*store, HOUSE, window(0)).await, Claimed::Ordered(expected));
@@ -172,8 +172,8 @@ async fn a_newer_failure_holds_a_source_back_unless_somebody_asked_for_it(fixtur
     assert_eq!(ask_later(windows(0, 2), 0).await, Claimed::HeldBack);
     store.order_source(&order(HOUSE, SourceOrderKind::Collect(vec![window(1)]), 15)).await.unwrap();
     assert_eq!(ask_later(window(0), 0).await, Claimed::HeldBack, "another window was asked for");
-    let Claimed::Yes { claim: asked, memory } = ask_later(windows(0, 2), 0).await else { panic!("it was asked for") };
-    assert_eq!(memory, failed_runs(1));
+    let Claimed::Yes { claim: asked, history } = ask_later(windows(0, 2), 0).await else { panic!("it was asked for") };
+    assert_eq!(history, failed_runs(1));
     fail(&*store, asked).await;
     assert_eq!(ask_later(windows(0, 2), 0).await, Claimed::HeldBack, "it was tried");
     yes(ask_later(windows(0, 2), 2).await);
@@ -199,12 +199,12 @@ async fn ends_without_success_leave_windows_in_the_queue(fixture: Fixture) {
     for way in 0..4 {
         let claim = claim(&*store, HOUSE, window(0)).await;
         assert!(store.follow(claim, 1, Some(&format!("remote {way}"))).await.unwrap());
-        let memory = Memory::default();
+        let history = FailureHistory::default();
         let ended = match way {
-            0 => store.fail(claim, &bad, "no", &memory).await,
-            1 => store.skip(claim, &bad, "no", &memory).await,
+            0 => store.fail(claim, &bad, "no", &history).await,
+            1 => store.skip(claim, &bad, "no", &history).await,
             2 => store.cancel(claim, Some(&bad), "no", at(10)).await,
-            _ => store.lose(claim, &memory, at(10)).await,
+            _ => store.lose(claim, &history, at(10)).await,
         };
         assert!(ended.unwrap());
         assert_eq!(rows(&fixture).await, [format!("queued||job||remote {way}")]);

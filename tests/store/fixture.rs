@@ -6,11 +6,13 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeZone, Utc};
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::{JobId, RunId};
-use etl_orch::plan::model::job::{About, AttemptEnd, Claim, ClaimRequest, Claimed, NewJob, NewRun, Owner, ReportKey, ReportRow, Wanted};
+use etl_orch::plan::model::job::{
+    AttemptEnd, Claim, ClaimRequest, ClaimTarget, Claimed, JobSubject, NewJob, NewRun, Owner, ReportKey, ReportRow,
+};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::period::Period;
 use etl_orch::plan::model::settings::{Database, DatabaseTarget, TableName};
-use etl_orch::plan::remember::failure_history::{GapState, Memory, Rest, RestReason};
+use etl_orch::plan::remember::failure_history::{FailureHistory, GapState, Rest, RestReason};
 use etl_orch::store::{self, Access, Available, EtlScan, ScanRequest, Scanned, Store};
 use secrecy::SecretString;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -237,8 +239,8 @@ pub(crate) async fn begin_run(store: &dyn Store) -> RunId {
 }
 
 /// A job of bank 1 for 2025 Q2.
-pub(crate) fn of_bank(bank_id: i64) -> About {
-    About::Report { bank_key: "RY-CA".into(), bank_id, period: period("2025Q2") }
+pub(crate) fn of_bank(bank_id: i64) -> JobSubject {
+    JobSubject::Report { bank_key: "RY-CA".into(), bank_id, period: period("2025Q2") }
 }
 
 pub(crate) fn new_job(position: usize) -> NewJob {
@@ -268,7 +270,7 @@ pub(crate) async fn queued(store: &dyn Store) -> NewJob {
 
 /// The wish to claim a job, of a gap that nobody has claimed before.
 pub(crate) fn wish(job: JobId, report: &ReportKey) -> ClaimRequest<'_> {
-    ClaimRequest { job, wanted: Wanted::Report(report), planned_fence: 0, pool: None, log: "log", at: at(2) }
+    ClaimRequest { job, wanted: ClaimTarget::Report(report), planned_fence: 0, pool: None, log: "log", at: at(2) }
 }
 
 pub(crate) fn key() -> ReportKey {
@@ -294,9 +296,9 @@ pub(crate) fn yes(claimed: Claimed) -> Claim {
 }
 
 /// What a gap is remembered by after so many failed runs, the last at [`at`]\(10): it rests for 100 seconds.
-pub(crate) fn failed_runs(failed_runs: u32) -> Memory {
+pub(crate) fn failed_runs(failed_runs: u32) -> FailureHistory {
     let rest = Rest { since: at(10), until: at(110), why: RestReason::Failed };
-    Memory { failed_runs, rest: Some(rest), error: Some("exit code 1".into()), ..Memory::default() }
+    FailureHistory { failed_runs, rest: Some(rest), error: Some("exit code 1".into()), ..FailureHistory::default() }
 }
 
 /// The claim's job fails, and that is all that is remembered of its gap.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use etl_orch::plan::model::job::{Begun, Claim, Made, NewJob, RunCounts, RunState, RunningRun};
+use etl_orch::plan::model::job::{Artifact, Begun, Claim, NewJob, RunCounts, RunState, RunningRun};
 use etl_orch::plan::model::outcome::Outcome;
-use etl_orch::plan::remember::failure_history::Memory;
+use etl_orch::plan::remember::failure_history::FailureHistory;
 
 use crate::fixture::{Fixture, at, begin_run, claim, claimed, end, enqueue, new_job, of_bank, owner};
 
@@ -100,7 +100,7 @@ async fn attempts_follow_each_other_within_a_job(fixture: Fixture) {
 async fn a_job_succeeds(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
     assert_eq!(fixture.jobs().await, ["succeeded|"]);
     assert_eq!(fixture.attempts().await, ["1|succeeded||"]);
     assert!(store.running_jobs().await.unwrap().is_empty());
@@ -109,7 +109,7 @@ async fn a_job_succeeds(fixture: Fixture) {
 async fn a_job_fails(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.fail(claim, &end(1, Outcome::NoOutput("no row".into())), "it made no report", &Memory::default()).await.unwrap());
+    assert!(store.fail(claim, &end(1, Outcome::NoOutput("no row".into())), "it made no report", &FailureHistory::default()).await.unwrap());
     assert_eq!(fixture.jobs().await, ["failed|it made no report"]);
     assert_eq!(fixture.attempts().await, ["1|no_output||no output: no row"]);
     let ended = format!("SELECT count(*) FROM {} WHERE ended_at > started_at", fixture.own("etl_jobs"));
@@ -119,7 +119,7 @@ async fn a_job_fails(fixture: Fixture) {
 async fn a_job_is_skipped(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.skip(claim, &end(1, Outcome::NotReady(66)), "its input is not ready", &Memory::default()).await.unwrap());
+    assert!(store.skip(claim, &end(1, Outcome::NotReady(66)), "its input is not ready", &FailureHistory::default()).await.unwrap());
     assert_eq!(fixture.jobs().await, ["skipped|its input is not ready"]);
     assert_eq!(fixture.attempts().await, ["1|not_ready|66|not ready"]);
 }
@@ -140,8 +140,8 @@ async fn a_lost_job_loses_its_open_attempt(fixture: Fixture) {
     let claim = claimed(&*store).await;
     assert!(store.end_attempt(claim, &end(1, Outcome::ExitCode(1))).await.unwrap());
     assert_eq!(store.begin_attempt(claim, 2, None, "log", at(12)).await.unwrap(), Begun::Yes);
-    assert!(store.lose(claim, &Memory::default(), at(30)).await.unwrap());
-    assert!(!store.lose(claim, &Memory::default(), at(31)).await.unwrap());
+    assert!(store.lose(claim, &FailureHistory::default(), at(30)).await.unwrap());
+    assert!(!store.lose(claim, &FailureHistory::default(), at(31)).await.unwrap());
     assert_eq!(fixture.jobs().await, ["lost|its owner died"]);
     assert_eq!(fixture.attempts().await, ["1|exit_code|1|exit code 1", "2|lost||lost"]);
 }
@@ -168,7 +168,7 @@ async fn another_fence_changes_nothing(fixture: Fixture) {
 async fn an_ended_job_does_not_change(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.lose(claim, &Memory::default(), at(5)).await.unwrap());
+    assert!(store.lose(claim, &FailureHistory::default(), at(5)).await.unwrap());
     nothing_changes(&fixture, &*store, claim).await;
 }
 
@@ -179,12 +179,12 @@ async fn nothing_changes(fixture: &Fixture, store: &dyn etl_orch::store::Store, 
     assert_eq!(store.begin_attempt(claim, 2, None, "log", at(9)).await.unwrap(), Begun::ClaimLost);
     assert!(!store.attempt_spawned(claim, 1, 1).await.unwrap());
     assert!(!store.end_attempt(claim, &end).await.unwrap());
-    assert!(!store.succeed(claim, &end, Made::Report(None)).await.unwrap());
-    assert!(!store.succeed(claim, &end, Made::Report(Some(&crate::fixture::report_row()))).await.unwrap());
-    assert!(!store.fail(claim, &end, "no", &Memory::default()).await.unwrap());
-    assert!(!store.skip(claim, &end, "no", &Memory::default()).await.unwrap());
+    assert!(!store.succeed(claim, &end, Artifact::Report(None)).await.unwrap());
+    assert!(!store.succeed(claim, &end, Artifact::Report(Some(&crate::fixture::report_row()))).await.unwrap());
+    assert!(!store.fail(claim, &end, "no", &FailureHistory::default()).await.unwrap());
+    assert!(!store.skip(claim, &end, "no", &FailureHistory::default()).await.unwrap());
     assert!(!store.cancel(claim, Some(&end), "no", at(9)).await.unwrap());
-    assert!(!store.lose(claim, &Memory::default(), at(9)).await.unwrap());
+    assert!(!store.lose(claim, &FailureHistory::default(), at(9)).await.unwrap());
     assert_eq!((fixture.jobs().await, fixture.attempts().await), (jobs, attempts));
     assert_eq!(fixture.rows("SELECT count(*) FROM aegis_reports").await, ["0"]);
 }
@@ -194,7 +194,7 @@ async fn texts_with_nul_characters_are_kept_readable(fixture: Fixture) {
     let claim = claimed(&*store).await;
     let mut end = end(1, Outcome::SpawnFailed { why: "no\0program".into(), may_pass: false });
     end.tail = "bin\0ary \u{1b}[31m \u{ffff}".into();
-    assert!(store.fail(claim, &end, "a\0b", &Memory::default()).await.unwrap());
+    assert!(store.fail(claim, &end, "a\0b", &FailureHistory::default()).await.unwrap());
     assert_eq!(fixture.jobs().await, ["failed|a\u{fffd}b"]);
     let tail = format!("SELECT tail FROM {}", fixture.own("etl_attempts"));
     assert_eq!(fixture.rows(&tail).await, ["bin\u{fffd}ary \u{1b}[31m \u{ffff}"]);

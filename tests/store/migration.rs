@@ -1,8 +1,8 @@
 //! A database that the previous version of etl-orch made and wrote.
 
-use etl_orch::plan::model::job::{Claim, Made};
+use etl_orch::plan::model::job::{Artifact, Claim};
 use etl_orch::plan::model::outcome::Outcome;
-use etl_orch::plan::remember::failure_history::Memory;
+use etl_orch::plan::remember::failure_history::FailureHistory;
 use etl_orch::store::{self, Access, StoreError};
 
 use crate::fixture::{Fixture, at, claim, end, enqueue, gap_state, new_job};
@@ -83,15 +83,15 @@ async fn what_the_previous_version_wrote_is_kept(fixture: Fixture) {
     assert!(store.running_runs().await.unwrap()[0].expired);
     let running = store.running_jobs().await.unwrap().pop().unwrap();
     assert_eq!((running.claim.fence, running.claim.job.to_string().as_str()), (7, RUNNING));
-    assert_eq!((&running.memory, running.fingerprint, running.cancel), (&Memory::default(), None, None));
-    let lost = running.memory.lost(None, at(20));
+    assert_eq!((&running.history, running.fingerprint, running.cancel), (&FailureHistory::default(), None, None));
+    let lost = running.history.lost(None, at(20));
     assert!(store.lose(running.claim, &lost, at(20)).await.unwrap());
-    assert_eq!(gap_state(&*store).await.unwrap().memory, lost);
+    assert_eq!(gap_state(&*store).await.unwrap().history, lost);
     enqueue(&*store, running.run, &[new_job(3)]).await;
     let found = store.find_jobs(QUEUED, 1).await.unwrap().pop().unwrap();
     let claim = claim(&*store, found.id).await;
     assert_eq!(claim, Claim { job: found.id, fence: 8 });
-    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
     assert_eq!(gap_state(&*store).await, None);
 }
 

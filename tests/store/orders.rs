@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::JobId;
-use etl_orch::plan::model::job::{ClaimRequest, Claimed, JobState, Made, NewJob};
-use etl_orch::plan::model::orders::{CancelAnswer, FoundJob, Order, OrderKind};
+use etl_orch::plan::model::job::{Artifact, ClaimRequest, Claimed, JobState, NewJob};
+use etl_orch::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, GapOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
-use etl_orch::plan::remember::failure_history::{Memory, SkipOrder};
+use etl_orch::plan::remember::failure_history::{FailureHistory, SkipOrder};
 use etl_orch::store::Store;
 use uuid::Uuid;
 
@@ -31,11 +31,11 @@ crate::on_both_databases![
     orders_and_claims_do_not_wait_for_each_other_in_a_circle,
 ];
 
-fn order(kind: OrderKind, second: u32) -> Order {
-    Order { kind, by: "anna".into(), reason: "because".into(), at: at(second) }
+fn order(kind: GapOrderKind, second: u32) -> GapOrder {
+    GapOrder { kind, by: "anna".into(), reason: "because".into(), at: at(second) }
 }
 
-const SKIP: OrderKind = OrderKind::Skip { until: None };
+const SKIP: GapOrderKind = GapOrderKind::Skip { until: None };
 
 fn skip_order(since: DateTime<Utc>, until: Option<DateTime<Utc>>) -> SkipOrder {
     SkipOrder { since, until, by: "anna".into(), reason: "because".into() }
@@ -58,14 +58,14 @@ async fn retry_forgets_all_but_a_pending_force(fixture: Fixture) {
     let claim = claim(&*store, job.id).await;
     fail(&*store, claim).await;
     let state = gap_state(&*store).await.unwrap();
-    assert_eq!((state.memory, state.forced), (failed_runs(1), true));
-    assert_eq!(store.order(&order(OrderKind::Retry, 20), &gap()).await.unwrap(), 1);
+    assert_eq!((state.history, state.forced), (failed_runs(1), true));
+    assert_eq!(store.order(&order(GapOrderKind::Retry, 20), &gap()).await.unwrap(), 1);
     let state = gap_state(&*store).await.unwrap();
-    assert_eq!((state.memory, state.forced, state.fence), (Memory::default(), true, 2), "nobody writes back what he remembers");
-    assert_eq!(store.order(&order(OrderKind::Retry, 21), &gap()).await.unwrap(), 0, "there is nothing left to forget");
+    assert_eq!((state.history, state.forced, state.fence), (FailureHistory::default(), true, 2), "nobody writes back what he remembers");
+    assert_eq!(store.order(&order(GapOrderKind::Retry, 21), &gap()).await.unwrap(), 0, "there is nothing left to forget");
     store.order(&order(SKIP, 22), &gap()).await.unwrap();
     assert_eq!(fixture.gap().await, ["2|noted|"], "who skips takes --force back");
-    assert_eq!(store.order(&order(OrderKind::Retry, 23), &gap()).await.unwrap(), 1);
+    assert_eq!(store.order(&order(GapOrderKind::Retry, 23), &gap()).await.unwrap(), 1);
     assert_eq!(gap_state(&*store).await, None);
     assert_eq!(fixture.gap().await, ["3||"]);
 }
@@ -73,12 +73,12 @@ async fn retry_forgets_all_but_a_pending_force(fixture: Fixture) {
 async fn retry_leaves_a_running_gap_alone(fixture: Fixture) {
     let store = fixture.open().await;
     let first = claimed(&*store).await;
-    let memory = Memory { rest: None, ..failed_runs(1) };
-    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &memory).await.unwrap());
+    let history = FailureHistory { rest: None, ..failed_runs(1) };
+    assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &history).await.unwrap());
     claimed(&*store).await;
     let other = GapKey::stored("RY-CA/2025Q2/other".into());
-    assert_eq!(store.order(&order(OrderKind::Retry, 20), &[new_job(0).gap, other]).await.unwrap(), 0);
-    assert_eq!(gap_state(&*store).await.unwrap().memory, memory);
+    assert_eq!(store.order(&order(GapOrderKind::Retry, 20), &[new_job(0).gap, other]).await.unwrap(), 0);
+    assert_eq!(gap_state(&*store).await.unwrap().history, history);
     assert_eq!(fixture.orders().await, ["retry|RY-CA/2025Q2/other|anna|because|"]);
 }
 
@@ -86,8 +86,8 @@ async fn skip_is_remembered_also_of_a_gap_that_is_new(fixture: Fixture) {
     let store = fixture.open().await;
     assert_eq!(store.order(&order(SKIP, 20), &gap()).await.unwrap(), 1);
     let state = gap_state(&*store).await.unwrap();
-    assert_eq!((state.fence, state.skip, state.memory), (0, Some(skip_order(at(20), None)), Memory::default()));
-    let kind = OrderKind::Skip { until: Some(at(500)) };
+    assert_eq!((state.fence, state.skip, state.history), (0, Some(skip_order(at(20), None)), FailureHistory::default()));
+    let kind = GapOrderKind::Skip { until: Some(at(500)) };
     assert_eq!(store.order(&order(kind, 21), &gap()).await.unwrap(), 1);
     assert_eq!(gap_state(&*store).await.unwrap().skip, Some(skip_order(at(21), Some(at(500)))));
     let until = format!("SELECT kind FROM {} WHERE until IS NOT NULL", fixture.own("overrides"));
@@ -100,22 +100,22 @@ async fn unskip_takes_skip_back_and_nothing_else(fixture: Fixture) {
     store.order(&order(SKIP, 3), &gap()).await.unwrap();
     fail(&*store, claim).await;
     let state = gap_state(&*store).await.unwrap();
-    assert_eq!((state.memory, state.skip), (failed_runs(1), Some(skip_order(at(3), None))));
-    assert_eq!(store.order(&order(OrderKind::Unskip, 20), &gap()).await.unwrap(), 1);
+    assert_eq!((state.history, state.skip), (failed_runs(1), Some(skip_order(at(3), None))));
+    assert_eq!(store.order(&order(GapOrderKind::Unskip, 20), &gap()).await.unwrap(), 1);
     let state = gap_state(&*store).await.unwrap();
-    assert_eq!((state.memory, state.skip), (failed_runs(1), None));
-    assert_eq!(store.order(&order(OrderKind::Unskip, 21), &gap()).await.unwrap(), 0);
-    store.order(&order(OrderKind::Retry, 22), &gap()).await.unwrap();
+    assert_eq!((state.history, state.skip), (failed_runs(1), None));
+    assert_eq!(store.order(&order(GapOrderKind::Unskip, 21), &gap()).await.unwrap(), 0);
+    store.order(&order(GapOrderKind::Retry, 22), &gap()).await.unwrap();
     store.order(&order(SKIP, 23), &gap()).await.unwrap();
-    store.order(&order(OrderKind::Unskip, 24), &gap()).await.unwrap();
+    store.order(&order(GapOrderKind::Unskip, 24), &gap()).await.unwrap();
     assert_eq!(fixture.gap().await, ["2||"]);
 }
 
 async fn an_order_is_recorded_for_every_gap_once(fixture: Fixture) {
     let store = fixture.open().await;
     let gaps = ["b", "a", "b"].map(|name| GapKey::stored(name.into()));
-    assert_eq!(store.order(&order(OrderKind::Unskip, 20), &gaps).await.unwrap(), 0, "nothing changes");
-    assert_eq!(store.order(&order(OrderKind::Unskip, 20), &gaps).await.unwrap(), 0, "the same order, said again");
+    assert_eq!(store.order(&order(GapOrderKind::Unskip, 20), &gaps).await.unwrap(), 0, "nothing changes");
+    assert_eq!(store.order(&order(GapOrderKind::Unskip, 20), &gaps).await.unwrap(), 0, "the same order, said again");
     assert_eq!(store.order(&order(SKIP, 20), &gaps).await.unwrap(), 2);
     assert_eq!(store.order(&order(SKIP, 21), &[]).await.unwrap(), 0);
     assert_eq!(
@@ -128,7 +128,7 @@ async fn a_claim_heeds_an_order_while_it_holds(fixture: Fixture) {
     fixture.report(1, "2025Q2", "Call Summary").await;
     let store = fixture.open().await;
     let job = force(&*store).await;
-    store.order(&order(OrderKind::Skip { until: Some(at(60)) }, 1), &gap()).await.unwrap();
+    store.order(&order(GapOrderKind::Skip { until: Some(at(60)) }, 1), &gap()).await.unwrap();
     let expected = Claimed::Ordered(skip_order(at(1), Some(at(60))));
     assert_eq!(store.claim(&wish(job.id, &key())).await.unwrap(), expected, "--force does not override skip");
     assert_eq!(fixture.jobs().await, ["skipped|anna wants it left alone: because"]);
@@ -145,14 +145,14 @@ async fn force_is_pending_until_a_success(fixture: Fixture) {
     assert_eq!(fixture.gap().await, ["0|noted|forced"]);
     assert!(gap_state(&*store).await.unwrap().forced);
     let first = claim(&*store, job.id).await;
-    assert!(store.lose(first, &Memory::default(), at(9)).await.unwrap());
+    assert!(store.lose(first, &FailureHistory::default(), at(9)).await.unwrap());
     assert_eq!(fixture.gap().await, ["1|noted|forced"]);
     let job = force(&*store).await;
     let second = claim(&*store, job.id).await;
     assert!(store.cancel(second, None, "told to stop", at(10)).await.unwrap());
     assert_eq!(fixture.gap().await, ["2|noted|forced"]);
     let third = claimed(&*store).await;
-    assert!(store.succeed(third, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
+    assert!(store.succeed(third, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
     assert_eq!(fixture.gap().await, ["3||"]);
 }
 
@@ -174,7 +174,7 @@ async fn force_is_recorded_once_while_it_is_pending(fixture: Fixture) {
     assert_eq!(fixture.orders().await.len(), 2, "it is pending already");
     assert_eq!(store.gap_states().await.unwrap().len(), 2);
     let third = claimed(&*store).await;
-    assert!(store.succeed(third, &end(1, Outcome::Succeeded), Made::Report(None)).await.unwrap());
+    assert!(store.succeed(third, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
     force(&*store).await;
     assert_eq!(fixture.orders().await.len(), 3);
 }
@@ -281,10 +281,10 @@ async fn orders_and_claims_do_not_wait_for_each_other_in_a_circle(fixture: Fixtu
                     fail(store, claim).await;
                 }
             }
-            let kind = [OrderKind::Retry, SKIP, OrderKind::Unskip][worker % 3];
+            let kind = [GapOrderKind::Retry, SKIP, GapOrderKind::Unskip][worker % 3];
             store.order(&order(kind, 20), gaps).await.unwrap();
-            store.order(&order(OrderKind::Unskip, 21), gaps).await.unwrap();
-            let refunds: Vec<_> = gaps.iter().map(|gap| (gap.clone(), 3, Memory::default())).collect();
+            store.order(&order(GapOrderKind::Unskip, 21), gaps).await.unwrap();
+            let refunds: Vec<_> = gaps.iter().map(|gap| (gap.clone(), 3, FailureHistory::default())).collect();
             store.set_breaker("call_summary", None, &refunds).await.unwrap();
         }
     };

@@ -1,9 +1,9 @@
 //! What was carried out already is not done again, and counts as done: whoever got no answer may ask again.
 
 use etl_orch::plan::model::ids::RunId;
-use etl_orch::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, Made, NewRun, RunCounts, RunState};
+use etl_orch::plan::model::job::{Artifact, Begun, Claim, ClaimRequest, Claimed, NewRun, RunCounts, RunState};
 use etl_orch::plan::model::outcome::Outcome;
-use etl_orch::plan::remember::failure_history::Memory;
+use etl_orch::plan::remember::failure_history::FailureHistory;
 use uuid::Uuid;
 
 use crate::fixture::{
@@ -73,7 +73,7 @@ async fn an_attempt_begins_once(fixture: Fixture) {
     }
     assert_eq!(fixture.attempts().await, ["1|exit_code|1|exit code 1", "2|||"]);
     assert!(store.begin_attempt(claim, 2, None, "log", at(21)).await.is_err(), "that is another one of the same number");
-    assert!(store.lose(claim, &Memory::default(), at(30)).await.unwrap());
+    assert!(store.lose(claim, &FailureHistory::default(), at(30)).await.unwrap());
     assert_eq!(store.begin_attempt(claim, 2, None, "log", at(20)).await.unwrap(), Begun::ClaimLost);
 }
 
@@ -95,7 +95,7 @@ async fn an_attempt_ends_once(fixture: Fixture) {
 async fn a_job_ends_once_in_whatever_way(fixture: Fixture) {
     let store = fixture.open().await;
     let (good, bad) = (end(1, Outcome::Succeeded), end(1, Outcome::ExitCode(1)));
-    let memory = Memory { rest: None, ..failed_runs(1) };
+    let history = FailureHistory { rest: None, ..failed_runs(1) };
     for way in 0..5 {
         let claim = claimed(&*store).await;
         let other = Claim { fence: claim.fence + 1, ..claim };
@@ -103,11 +103,11 @@ async fn a_job_ends_once_in_whatever_way(fixture: Fixture) {
             let (mut good, mut bad) = (good.clone(), bad.clone());
             (good.ended_at, bad.ended_at) = (at(second), at(second));
             match way {
-                0 => store.succeed(claim, &good, Made::Report(None)).await.unwrap(),
-                1 => store.fail(claim, &bad, "no", &memory).await.unwrap(),
-                2 => store.skip(claim, &bad, "no", &memory).await.unwrap(),
+                0 => store.succeed(claim, &good, Artifact::Report(None)).await.unwrap(),
+                1 => store.fail(claim, &bad, "no", &history).await.unwrap(),
+                2 => store.skip(claim, &bad, "no", &history).await.unwrap(),
                 3 => store.cancel(claim, Some(&bad), "no", at(second)).await.unwrap(),
-                _ => store.lose(claim, &memory, at(second)).await.unwrap(),
+                _ => store.lose(claim, &history, at(second)).await.unwrap(),
             }
         };
         assert!(ends(way, claim, 10).await);
@@ -125,9 +125,9 @@ async fn a_report_is_written_once(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
     let good = end(1, Outcome::Succeeded);
-    assert!(store.succeed(claim, &good, Made::Report(Some(&report_row()))).await.unwrap());
+    assert!(store.succeed(claim, &good, Artifact::Report(Some(&report_row()))).await.unwrap());
     fixture.sql("DELETE FROM aegis_reports").await;
-    assert!(store.succeed(claim, &good, Made::Report(Some(&report_row()))).await.unwrap());
+    assert!(store.succeed(claim, &good, Artifact::Report(Some(&report_row()))).await.unwrap());
     assert_eq!(fixture.rows("SELECT count(*) FROM aegis_reports").await, ["0"]);
 }
 
@@ -159,6 +159,6 @@ async fn moments_are_compared_as_they_are_stored(fixture: Fixture) {
     }
     ended.attempt = 2;
     for _ in 0..2 {
-        assert!(store.fail(claim, &ended, "no", &Memory::default()).await.unwrap());
+        assert!(store.fail(claim, &ended, "no", &FailureHistory::default()).await.unwrap());
     }
 }

@@ -82,7 +82,7 @@ async fn what_a_severed_claim_did_is_undone() {
     assert_eq!(yes(store.claim(&wish).await.unwrap()).fence, 5);
     assert!(
         store
-            .lose(yes(store.claim(&wish).await.unwrap()), &etl_orch::plan::remember::failure_history::Memory::default(), at(9))
+            .lose(yes(store.claim(&wish).await.unwrap()), &etl_orch::plan::remember::failure_history::FailureHistory::default(), at(9))
             .await
             .unwrap()
     );

@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, TimeZone, Utc};
 use etl_orch::plan::model::collection::{Collected, QueuedWindow, Seen, SourceState};
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::JobId;
-use etl_orch::plan::model::job::{About, Claim, ClaimRequest, Claimed, Made, NewJob, Wanted};
+use etl_orch::plan::model::job::{Artifact, Claim, ClaimRequest, ClaimTarget, Claimed, JobSubject, NewJob};
 use etl_orch::plan::model::orders::{SourceOrder, SourceOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::window::Window;
@@ -41,7 +41,7 @@ pub(crate) fn job_of(source: &str, window: Window) -> NewJob {
         id: JobId::new(Uuid::new_v4()),
         gap: GapKey::source(source),
         etl: source.into(),
-        about: About::Windows(window),
+        about: JobSubject::Windows(window),
         position: 0,
         forced: false,
         fingerprint: None,
@@ -58,7 +58,7 @@ pub(crate) async fn planned(store: &dyn Store, source: &str, window: Window) -> 
 
 /// The wish to claim a job for windows.
 pub(crate) fn wish_for(job: JobId, source: &str, window: Window) -> ClaimRequest<'_> {
-    ClaimRequest { job, wanted: Wanted::Windows { source, window }, planned_fence: 0, pool: None, log: "log", at: at(2) }
+    ClaimRequest { job, wanted: ClaimTarget::Windows { source, window }, planned_fence: 0, pool: None, log: "log", at: at(2) }
 }
 
 /// Plans a job for these windows, and asks for it.
@@ -78,7 +78,7 @@ pub(crate) fn collected(source: &str, window: Window) -> Collected {
 
 /// The claim's job succeeds with these windows.
 pub(crate) async fn succeed(store: &dyn Store, claim: Claim, made: &Collected) {
-    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Made::Collection(made)).await.unwrap());
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Collection(made)).await.unwrap());
 }
 
 /// Windows are claimed and collected.

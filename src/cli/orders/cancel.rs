@@ -54,26 +54,26 @@ pub(in crate::cli) async fn command(global: &Global, args: &CancelArgs, environm
 }
 
 /// What is to be cancelled.
-enum Wanted {
+enum CancelTarget {
     /// A job.
     Job(Jobs),
     /// The running job of a source.
     Source(GapKey),
 }
 
-fn wanted(config: &Config, word: &str) -> Result<Wanted, Failure> {
+fn wanted(config: &Config, word: &str) -> Result<CancelTarget, Failure> {
     if let Some(source) = target::source(config, word)? {
-        return Ok(Wanted::Source(source));
+        return Ok(CancelTarget::Source(source));
     }
     Jobs::parse(word)
-        .map(Wanted::Job)
+        .map(CancelTarget::Job)
         .ok_or_else(|| Failure::Usage(format!("{word:?} is no id of a job; write at least its first 4 characters, 0 to 9 and a to f")))
 }
 
-async fn find(store: &Arc<dyn Store>, wanted: &Wanted) -> Result<FoundJob, Failure> {
+async fn find(store: &Arc<dyn Store>, wanted: &CancelTarget) -> Result<FoundJob, Failure> {
     let source = match wanted {
-        Wanted::Job(jobs) => return one_job(store, jobs).await,
-        Wanted::Source(source) => source,
+        CancelTarget::Job(jobs) => return one_job(store, jobs).await,
+        CancelTarget::Source(source) => source,
     };
     let running = store.running_jobs().await?.into_iter().find(|job| job.gap == *source);
     let job = running.map(|job| FoundJob { id: job.claim.job, run: job.run, gap: job.gap, state: JobState::Running });
@@ -81,7 +81,7 @@ async fn find(store: &Arc<dyn Store>, wanted: &Wanted) -> Result<FoundJob, Failu
 }
 
 /// The job, and how it ended.
-async fn cancel(store: &Arc<dyn Store>, wanted: &Wanted, by: &str, reason: &str) -> Result<(FoundJob, JobState), Failure> {
+async fn cancel(store: &Arc<dyn Store>, wanted: &CancelTarget, by: &str, reason: &str) -> Result<(FoundJob, JobState), Failure> {
     let job = find(store, wanted).await?;
     match store.order_cancel(job.id, by, reason, Utc::now()).await? {
         CancelAnswer::Dropped => Ok((job, JobState::Cancelled)),

@@ -15,20 +15,20 @@ use super::exit::{Exit, Failure};
 use super::user::user;
 use crate::config::{self, Config};
 use crate::plan::model::gap::GapKey;
-use crate::plan::model::orders::{FoundJob, Order, OrderKind};
+use crate::plan::model::orders::{FoundJob, GapOrder, GapOrderKind};
 use crate::plan::model::settings::Variables;
 use crate::show;
 use crate::show::escape::escaped;
 use crate::store::{self, Access, Store};
 use args::{OrderArgs, SkipArgs, SweepArgs};
-use gaps::Verdict;
+use gaps::OrderEffect;
 use target::{Jobs, Target};
 
 /// `etl-orch retry`.
 pub(super) async fn retry(global: &Global, args: &SweepArgs, environment: &Variables) -> Result<Exit, Failure> {
     let config = load(global, environment)?;
     let target = target::of_sweep(&config, args)?;
-    order(global, &config, OrderKind::Retry, &target, &args.order, environment).await
+    order(global, &config, GapOrderKind::Retry, &target, &args.order, environment).await
 }
 
 /// `etl-orch skip`.
@@ -41,14 +41,14 @@ pub(super) async fn skip(global: &Global, args: &SkipArgs, environment: &Variabl
         let text = "skip needs a period: write BANK YEAR QUARTER, such as RY 2025 Q2, with an ETL behind it for that one report";
         return Err(Failure::Usage(text.to_owned()));
     }
-    order(global, &config, OrderKind::Skip { until }, &target, &args.order, environment).await
+    order(global, &config, GapOrderKind::Skip { until }, &target, &args.order, environment).await
 }
 
 /// `etl-orch unskip`.
 pub(super) async fn unskip(global: &Global, args: &SweepArgs, environment: &Variables) -> Result<Exit, Failure> {
     let config = load(global, environment)?;
     let target = target::of_sweep(&config, args)?;
-    order(global, &config, OrderKind::Unskip, &target, &args.order, environment).await
+    order(global, &config, GapOrderKind::Unskip, &target, &args.order, environment).await
 }
 
 fn load(global: &Global, environment: &Variables) -> Result<Config, Failure> {
@@ -59,12 +59,12 @@ fn load(global: &Global, environment: &Variables) -> Result<Config, Failure> {
 async fn order(
     global: &Global,
     config: &Config,
-    kind: OrderKind,
+    kind: GapOrderKind,
     target: &Target,
     args: &OrderArgs,
     environment: &Variables,
 ) -> Result<Exit, Failure> {
-    let order = Order { kind, by: user(environment), reason: args.reason.clone(), at: Utc::now() };
+    let order = GapOrder { kind, by: user(environment), reason: args.reason.clone(), at: Utc::now() };
     let store = store::open(&config.database, Access::ReadWrite).await?;
     let given = give(&store, &order, target).await;
     store.close().await;
@@ -77,12 +77,12 @@ struct Given {
     /// What it was about, in words, for when that is nothing.
     about: String,
     /// Each gap with what there is to say of it.
-    gaps: Vec<(GapKey, Verdict)>,
+    gaps: Vec<(GapKey, OrderEffect)>,
     /// How many gaps the store changed.
     changed: u64,
 }
 
-async fn give(store: &Arc<dyn Store>, order: &Order, target: &Target) -> Result<Given, Failure> {
+async fn give(store: &Arc<dyn Store>, order: &GapOrder, target: &Target) -> Result<Given, Failure> {
     let named = match target {
         Target::Job(prefix) => Some(vec![one_job(store, prefix).await?.gap]),
         Target::Gaps(gaps) => Some(gaps.clone()),

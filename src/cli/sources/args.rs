@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::super::orders::args::{OrderArgs, reason};
-use super::wanted::{Wanted, wanted};
+use super::window_choice::{WindowChoice, wanted};
 
 /// What can be done with a source.
 #[derive(Debug, Subcommand)]
@@ -25,7 +25,7 @@ pub(in crate::cli) struct EnqueueArgs {
     /// Which windows: a span (START/END, END itself not included), a day (2026-01-16), or a time (2026-01-16T09:00:00Z); whole
     /// windows are collected. Days are those of the source's time zone, UTC without one [default: the last window that is due]
     #[arg(long, value_name = "WINDOW", value_parser = wanted)]
-    pub(super) window: Option<Wanted>,
+    pub(super) window: Option<WindowChoice>,
     /// Collect the source now, by a run of its own
     #[arg(long)]
     pub(super) now: bool,

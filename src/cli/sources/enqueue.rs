@@ -8,10 +8,10 @@ use super::super::exit::{Exit, Failure};
 use super::super::user::user;
 use super::super::{names, run};
 use super::args::EnqueueArgs;
-use super::wanted::Wanted;
+use super::window_choice::WindowChoice;
 use super::{load, pause};
 use crate::config::Config;
-use crate::plan::model::collection::{SourcePlan, SourceStanding};
+use crate::plan::model::collection::{SourcePlan, SourceStatus};
 use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
 use crate::plan::model::settings::Variables;
 use crate::plan::model::window::Window;
@@ -33,7 +33,7 @@ pub(super) async fn command(global: &Global, args: &EnqueueArgs, environment: &V
 
 fn windows(config: &Config, args: &EnqueueArgs, now: DateTime<Utc>) -> Result<Vec<Window>, Failure> {
     let source = names::source(config, &args.id).map_err(Failure::Usage)?;
-    Wanted::windows(args.window, &config.sources[source], now).map_err(|problem| Failure::Usage(format!("--window: {problem}")))
+    WindowChoice::windows(args.window, &config.sources[source], now).map_err(|problem| Failure::Usage(format!("--window: {problem}")))
 }
 
 /// Gives the order, and says so.
@@ -96,7 +96,7 @@ fn when(plan: Option<&SourcePlan>, windows: &[Window], args: &EnqueueArgs) -> St
     let Some(plan) = plan else { return format!("collected {run}") };
     let id = &args.id;
     match &plan.standing {
-        SourceStanding::Due | SourceStanding::UpToDate => {
+        SourceStatus::Due | SourceStatus::UpToDate => {
             let is_planned =
                 |window: &&Window| plan.jobs.iter().any(|job| job.window.start <= window.start && window.end <= job.window.end);
             match windows.iter().filter(is_planned).count() {
@@ -105,17 +105,17 @@ fn when(plan: Option<&SourcePlan>, windows: &[Window], args: &EnqueueArgs) -> St
                 planned => format!("{planned} of them collected {run}, the others later"),
             }
         }
-        SourceStanding::Claimed(owner) => {
+        SourceStatus::Claimed(owner) => {
             format!("collected by the next run after pid {} on {}, which collects {id} at the moment", owner.pid, escaped(&owner.host))
         }
-        SourceStanding::CoolingDown(rest) => {
+        SourceStatus::CoolingDown(rest) => {
             format!("not collected before {}, as it failed; `etl-orch retry {id} --reason TEXT` lets it be tried", super::time(rest.until))
         }
-        SourceStanding::Quarantined(_) => {
+        SourceStatus::Quarantined(_) => {
             format!("not collected while {id} is quarantined; `etl-orch retry {id} --reason TEXT` releases it")
         }
-        SourceStanding::Skipped(_) => format!("not collected while {id} is skipped; `etl-orch unskip {id} --reason TEXT` ends that"),
-        SourceStanding::Paused(_) => format!("not collected while {id} is paused; `etl-orch sources resume {id} --reason TEXT` ends that"),
+        SourceStatus::Skipped(_) => format!("not collected while {id} is skipped; `etl-orch unskip {id} --reason TEXT` ends that"),
+        SourceStatus::Paused(_) => format!("not collected while {id} is paused; `etl-orch sources resume {id} --reason TEXT` ends that"),
     }
 }
 
@@ -150,7 +150,7 @@ mod tests {
         Window { start: at(start), end: at(start + 6) }
     }
 
-    fn plan(standing: SourceStanding, jobs: &[Window]) -> SourcePlan {
+    fn plan(standing: SourceStatus, jobs: &[Window]) -> SourcePlan {
         let job = |window: &Window| Collection { source: 0, window: *window, windows: 1, remote: None };
         SourcePlan {
             source: 0,
@@ -176,14 +176,14 @@ mod tests {
         let ((since, by, reason), owner) =
             (order("ann"), Owner { host: "h\u{1b}".to_owned(), boot_id: String::new(), pid: 7, pid_started: 1 });
         let standings = [
-            plan(SourceStanding::Due, &[Window { start: at(0), end: at(18) }]),
-            plan(SourceStanding::Due, &[window(6)]),
-            plan(SourceStanding::Due, &[window(12)]),
-            plan(SourceStanding::Claimed(owner), &[]),
-            plan(SourceStanding::CoolingDown(Rest { since: at(1), until: at(2), why: RestReason::Failed }), &[]),
-            plan(SourceStanding::Quarantined(Quarantine { since: at(1), why: QuarantineReason::Failures }), &[]),
-            plan(SourceStanding::Skipped(SkipOrder { since, until: None, by: by.clone(), reason: reason.clone() }), &[]),
-            plan(SourceStanding::Paused(Pause { since, by, reason }), &[]),
+            plan(SourceStatus::Due, &[Window { start: at(0), end: at(18) }]),
+            plan(SourceStatus::Due, &[window(6)]),
+            plan(SourceStatus::Due, &[window(12)]),
+            plan(SourceStatus::Claimed(owner), &[]),
+            plan(SourceStatus::CoolingDown(Rest { since: at(1), until: at(2), why: RestReason::Failed }), &[]),
+            plan(SourceStatus::Quarantined(Quarantine { since: at(1), why: QuarantineReason::Failures }), &[]),
+            plan(SourceStatus::Skipped(SkipOrder { since, until: None, by: by.clone(), reason: reason.clone() }), &[]),
+            plan(SourceStatus::Paused(Pause { since, by, reason }), &[]),
         ];
         let args = |now| EnqueueArgs { id: "us_house".to_owned(), window: None, now, reason: String::new() };
         let mut said: Vec<String> = standings.iter().map(|plan| when(Some(plan), &asked, &args(false))).collect();

@@ -3,7 +3,7 @@
 pub(super) mod args;
 mod enqueue;
 mod pause;
-mod wanted;
+mod window_choice;
 
 use std::collections::HashMap;
 

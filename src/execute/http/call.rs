@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use super::super::record::Record;
-use super::super::{Call, End, Ended, Said, Stop};
+use super::super::{AttemptEvent, Call, End, Ended, Stop};
 use super::exchange::{self, Answer};
 use super::following::{self, Seen};
 use super::hosts::Hosts;
@@ -61,7 +61,7 @@ pub(super) async fn run(
     hosts: &Hosts,
     secrets: Vec<String>,
     stop: watch::Receiver<Stop>,
-    said: mpsc::Sender<Said>,
+    said: mpsc::Sender<AttemptEvent>,
 ) -> Ended {
     let started = std::time::Instant::now();
     let mut conversation = Conversation {
@@ -89,7 +89,7 @@ struct Conversation<'a> {
     hosts: &'a Hosts,
     redaction: Redaction,
     journal: Journal,
-    said: mpsc::Sender<Said>,
+    said: mpsc::Sender<AttemptEvent>,
     watch: Watch,
     /// The job that is followed.
     job: Option<String>,
@@ -141,7 +141,7 @@ impl Conversation<'_> {
 
     async fn triggered(&mut self, job: &str, status: StatusCode) {
         // Who is to keep the id is waited for a little, unlike with lines. The listener may have gone away; the job goes on.
-        let _ = self.said.send_timeout(Said::Triggered(job.to_owned()), LONGEST_HEARING).await;
+        let _ = self.said.send_timeout(AttemptEvent::Triggered(job.to_owned()), LONGEST_HEARING).await;
         self.journal.tell(&format!("triggered: job {job} (HTTP {})", status.as_u16()));
         self.job = Some(job.to_owned());
     }

@@ -14,16 +14,16 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::added::add;
-use self::backlog::Missing;
+use self::backlog::Backlog;
 use self::jobs::{Row, deal};
 pub use self::recorded::record;
-use crate::plan::model::collection::{QueuedWindow, SourcePlan, SourceStanding, SourceState};
+use crate::plan::model::collection::{QueuedWindow, SourcePlan, SourceState, SourceStatus};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::Owner;
 use crate::plan::model::selection::Selection;
 use crate::plan::model::source::{Source, SourceIndex};
 use crate::plan::model::window::Window;
-use crate::plan::remember::failure_history::{GapState, Standing};
+use crate::plan::remember::failure_history::{Eligibility, GapState};
 use crate::plan::remember::fingerprint::{self, Fingerprint};
 
 /// No more windows of a source are in the queue at once; a later run goes on.
@@ -87,28 +87,28 @@ fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint:
     let gap = facts.gaps.get(&key);
     let state = facts.states.get(&source.id).cloned();
     let state = state.unwrap_or_else(|| SourceState { source: source.id.clone(), ..SourceState::default() });
-    let missing = Missing::find(source, &state, facts.queue, facts.now);
+    let missing = Backlog::find(source, &state, facts.queue, facts.now);
     let is_named = selection.force && selection.sources.contains(&index);
     let again = if is_named { missing.last() } else { Vec::new() };
-    let rests = |gap: &GapState| match gap.memory.standing(facts.now, Some(fingerprint)) {
-        Standing::Quarantined(quarantine) => Some(SourceStanding::Quarantined(quarantine)),
-        Standing::Resting(rest) => Some(SourceStanding::CoolingDown(rest)),
-        Standing::Free => None,
+    let rests = |gap: &GapState| match gap.history.eligibility(facts.now, Some(fingerprint)) {
+        Eligibility::Quarantined(quarantine) => Some(SourceStatus::Quarantined(quarantine)),
+        Eligibility::Resting(rest) => Some(SourceStatus::CoolingDown(rest)),
+        Eligibility::Free => None,
     };
     let rests = gap.and_then(rests).filter(|_| !selection.force);
     // What an operator asked for is tried once in spite of a rest, and nothing else is.
     let is_once = rests.is_some() && missing.is_urgent();
     let standing = match (&state.paused, gap.and_then(|gap| gap.skip.as_ref()).filter(|order| order.holds(facts.now))) {
-        (Some(pause), _) => SourceStanding::Paused(pause.clone()),
-        (None, Some(order)) => SourceStanding::Skipped(order.clone()),
-        (None, None) if missing.is_none() && again.is_empty() => SourceStanding::UpToDate,
+        (Some(pause), _) => SourceStatus::Paused(pause.clone()),
+        (None, Some(order)) => SourceStatus::Skipped(order.clone()),
+        (None, None) if missing.is_none() && again.is_empty() => SourceStatus::UpToDate,
         (None, None) => match (facts.running.get(&key), rests) {
-            (Some(owner), _) => SourceStanding::Claimed(owner.clone()),
+            (Some(owner), _) => SourceStatus::Claimed(owner.clone()),
             (None, Some(rest)) if !is_once => rest,
-            (None, _) => SourceStanding::Due,
+            (None, _) => SourceStatus::Due,
         },
     };
-    let is_due = standing == SourceStanding::Due;
+    let is_due = standing == SourceStatus::Due;
     let room = MOST_QUEUED.saturating_sub(missing.queued.len());
     let new: Vec<Window> = if is_due && !is_once { missing.not_queued().take(room).collect() } else { Vec::new() };
     let again = if is_due { again } else { Vec::new() };
@@ -124,8 +124,8 @@ fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint:
         left: 0,
         next_due: missing.next_due(),
         lateness: lateness::of(source, &state, gap, &missing, facts.now),
-        error: gap.and_then(|gap| gap.memory.error.clone()),
-        failed_runs: gap.map_or(0, |gap| gap.memory.failed_runs),
+        error: gap.and_then(|gap| gap.history.error.clone()),
+        failed_runs: gap.map_or(0, |gap| gap.history.failed_runs),
         state,
     };
     Looked { plan, jobs }
@@ -133,7 +133,7 @@ fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint:
 
 /// Everything that is to be collected, oldest first; what is to be collected once more comes last, so that it holds up nothing that
 /// is missing should it fail. Where `is_once`, only what an operator asked for and was not tried since.
-fn rows(missing: &Missing<'_>, is_once: bool, new: &[Window], last: &[Window]) -> Vec<Row> {
+fn rows(missing: &Backlog<'_>, is_once: bool, new: &[Window], last: &[Window]) -> Vec<Row> {
     let row = |window, remote: Option<&String>, is_behind| {
         let is_again = missing.is_before_frontier(window);
         Row { window, remote: remote.cloned(), is_behind, is_again }
@@ -154,7 +154,7 @@ impl Looked {
         let Self { mut plan, jobs: mut groups } = self;
         groups.truncate(jobs);
         let made: u64 = groups.iter().map(|group| group.behind).sum();
-        plan.left = if plan.standing == SourceStanding::Due { plan.behind.saturating_sub(made) } else { 0 };
+        plan.left = if plan.standing == SourceStatus::Due { plan.behind.saturating_sub(made) } else { 0 };
         plan.jobs = groups.into_iter().map(|group| group.collection(plan.source)).collect();
         plan
     }

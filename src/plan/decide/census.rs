@@ -21,7 +21,7 @@ pub struct Census {
 
 /// Rows and banks that a person should look at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Oddities {
+pub struct DataIssues {
     /// Groups of rows that are wrong; bad rows stop nobody else.
     pub invalid: Listed<InvalidRows>,
     /// Rows that are wrong, in all groups.
@@ -57,7 +57,7 @@ impl Census {
         (0..etls.len()).filter(selected).map(|etl| self.available_for(etl)).sum()
     }
 
-    pub(super) fn count(&mut self, group: &CensusGroup, institutions: &Institutions, selection: &Selection, oddities: &mut Oddities) {
+    pub(super) fn count(&mut self, group: &CensusGroup, institutions: &Institutions, selection: &Selection, data_issues: &mut DataIssues) {
         let row = |year: &Option<String>| AvailabilityKey {
             bank_id: group.bank_id.clone(),
             bank_symbol: group.bank_symbol.clone(),
@@ -71,20 +71,20 @@ impl Census {
                 if selection.banks.is_empty() || selection.banks.contains(&bank) {
                     let symbol = group.bank_symbol.clone().unwrap_or_default();
                     if *self.banks.entry(bank).or_insert_with(|| symbol.clone()) != symbol {
-                        oddities.spelled_twice.insert(institutions.get(bank).key.clone());
+                        data_issues.spelled_twice.insert(institutions.get(bank).key.clone());
                     }
                     for etl in &group.etls {
                         *self.per_etl.entry(*etl).or_default() += group.rows;
                     }
                 }
             }
-            Err(NotOurs::Unmonitored(symbol)) => oddities.unmonitored(symbol),
-            Err(NotOurs::Invalid(problem)) => oddities.invalid(&last, problem.to_string(), group.rows),
+            Err(NotOurs::Unmonitored(symbol)) => data_issues.unmonitored(symbol),
+            Err(NotOurs::Invalid(problem)) => data_issues.invalid(&last, problem.to_string(), group.rows),
         }
     }
 }
 
-impl Oddities {
+impl DataIssues {
     /// Notes rows whose `database_names` is no array.
     pub(super) fn not_an_array(&mut self, rows: u64, examples: Vec<String>) {
         let which = examples.iter().map(|example| shown(example)).collect::<Vec<_>>().join(", ");

@@ -8,7 +8,7 @@ use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::Gap;
 use crate::plan::model::job::Owner;
 use crate::plan::model::selection::{Filter, Selection};
-use crate::plan::remember::failure_history::{GapState, Quarantine, Rest, SkipOrder, Standing};
+use crate::plan::remember::failure_history::{Eligibility, GapState, Quarantine, Rest, SkipOrder};
 use crate::plan::remember::fingerprint::Fingerprint;
 
 /// What is known of a gap when it is decided on. The row it came from was checked before ([`crate::plan::decide::data_row::check`]).
@@ -95,11 +95,11 @@ pub fn decide(facts: Facts<'_>, selection: &Selection) -> Decision {
     if selection.force {
         return Decision::Run(facts.why());
     }
-    match facts.state.map_or(Standing::Free, |state| state.memory.standing(facts.now, facts.fingerprint)) {
-        Standing::Quarantined(quarantine) => Decision::Quarantined(quarantine),
-        Standing::Resting(rest) => Decision::CoolingDown(rest),
-        Standing::Free if facts.breaker_open => Decision::Deferred,
-        Standing::Free => Decision::Run(facts.why()),
+    match facts.state.map_or(Eligibility::Free, |state| state.history.eligibility(facts.now, facts.fingerprint)) {
+        Eligibility::Quarantined(quarantine) => Decision::Quarantined(quarantine),
+        Eligibility::Resting(rest) => Decision::CoolingDown(rest),
+        Eligibility::Free if facts.breaker_open => Decision::Deferred,
+        Eligibility::Free => Decision::Run(facts.why()),
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::plan::model::gap::GapKey;
-    use crate::plan::remember::failure_history::{Memory, QuarantineReason, RestReason};
+    use crate::plan::remember::failure_history::{FailureHistory, QuarantineReason, RestReason};
 
     fn owner() -> Owner {
         Owner { host: "h".to_owned(), boot_id: "b".to_owned(), pid: 1, pid_started: 2 }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     fn state() -> GapState {
-        GapState { key: GapKey::stored(String::new()), fence: 0, memory: Memory::default(), skip: None, forced: false }
+        GapState { key: GapKey::stored(String::new()), fence: 0, history: FailureHistory::default(), skip: None, forced: false }
     }
 
     fn force() -> Selection {
@@ -152,7 +152,7 @@ mod tests {
         let quarantine = Quarantine { since: noon(), why: QuarantineReason::Permanent };
         let rest = Rest { since: noon(), until: noon() + chrono::TimeDelta::hours(1), why: RestReason::Failed };
         let worst = GapState {
-            memory: Memory { quarantine: Some(quarantine), rest: Some(rest), ..Memory::default() },
+            history: FailureHistory { quarantine: Some(quarantine), rest: Some(rest), ..FailureHistory::default() },
             skip: Some(skip.clone()),
             ..state()
         };
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(decide(all, &every), Decision::Waiting(0));
         let all = Facts { unmet_need: None, ..all };
         assert_eq!(decide(all, &every), Decision::Quarantined(quarantine));
-        let resting = GapState { memory: Memory { quarantine: None, ..unskipped.memory.clone() }, ..state() };
+        let resting = GapState { history: FailureHistory { quarantine: None, ..unskipped.history.clone() }, ..state() };
         let all = Facts { state: Some(&resting), ..all };
         assert_eq!(decide(all, &every), Decision::CoolingDown(rest));
         let all = Facts { state: None, ..all };
@@ -184,8 +184,11 @@ mod tests {
         assert_eq!(decide(Facts { exists: true, ..facts() }, &force()), Decision::Run(Why::Forced));
         let quarantine = Quarantine { since: noon(), why: QuarantineReason::Failures };
         let rest = Rest { since: noon(), until: noon() + chrono::TimeDelta::hours(1), why: RestReason::Failed };
-        for memory in [Memory { quarantine: Some(quarantine), ..Memory::default() }, Memory { rest: Some(rest), ..Memory::default() }] {
-            let state = GapState { memory, ..state() };
+        for history in [
+            FailureHistory { quarantine: Some(quarantine), ..FailureHistory::default() },
+            FailureHistory { rest: Some(rest), ..FailureHistory::default() },
+        ] {
+            let state = GapState { history, ..state() };
             assert_eq!(decide(Facts { state: Some(&state), breaker_open: true, ..facts() }, &force()), Decision::Run(Why::Missing));
         }
         let skip = SkipOrder { since: noon(), until: None, by: "me".to_owned(), reason: "r".to_owned() };
@@ -200,7 +203,7 @@ mod tests {
         assert_eq!(decide(pending, &every), Decision::Run(Why::Forced));
         assert_eq!(decide(Facts { breaker_open: true, ..pending }, &every), Decision::Deferred);
         let rest = Rest { since: noon(), until: noon() + chrono::TimeDelta::hours(1), why: RestReason::Failed };
-        let state = GapState { memory: Memory { rest: Some(rest), ..Memory::default() }, forced: true, ..state() };
+        let state = GapState { history: FailureHistory { rest: Some(rest), ..FailureHistory::default() }, forced: true, ..state() };
         assert_eq!(decide(Facts { state: Some(&state), ..pending }, &every), Decision::CoolingDown(rest));
     }
 

@@ -13,11 +13,11 @@ use self::listed::ByKey;
 pub use self::listed::Listed;
 use self::probe::{Prober, Probers, Turn};
 use self::rank::{Kept, PeriodRank, Place, Rank};
-use crate::plan::decide::census::{Census, Oddities};
+use crate::plan::decide::census::{Census, DataIssues};
 use crate::plan::decide::data_row;
 use crate::plan::decide::decision::{Decision, Facts, Why, decide};
 use crate::plan::model::candidate::{Candidate, CensusGroup};
-use crate::plan::model::collection::{Collection, SourcePlan, SourceStanding};
+use crate::plan::model::collection::{Collection, SourcePlan, SourceStatus};
 use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::institution::Institutions;
@@ -26,7 +26,7 @@ use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::RunSettings;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
 use crate::plan::remember::fingerprint::Fingerprint;
-use crate::plan::remember::stored_state::Known;
+use crate::plan::remember::stored_state::StoredState;
 
 /// What one run is to do, and what it found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub struct Plan {
     /// What is available.
     pub census: Census,
     /// Rows and banks that a person should look at.
-    pub oddities: Oddities,
+    pub data_issues: DataIssues,
 }
 
 impl Plan {
@@ -83,12 +83,12 @@ impl Plan {
     /// missed.
     pub fn windows_behind(&self) -> u64 {
         let is_missed = |source: &&SourcePlan| match source.standing {
-            SourceStanding::Paused(_) | SourceStanding::Skipped(_) => false,
-            SourceStanding::UpToDate
-            | SourceStanding::Claimed(_)
-            | SourceStanding::Quarantined(_)
-            | SourceStanding::CoolingDown(_)
-            | SourceStanding::Due => true,
+            SourceStatus::Paused(_) | SourceStatus::Skipped(_) => false,
+            SourceStatus::UpToDate
+            | SourceStatus::Claimed(_)
+            | SourceStatus::Quarantined(_)
+            | SourceStatus::CoolingDown(_)
+            | SourceStatus::Due => true,
         };
         self.sources.iter().filter(is_missed).map(|source| source.behind).sum()
     }
@@ -182,7 +182,7 @@ pub struct Planner<'a> {
     etls: &'a [Etl],
     settings: &'a RunSettings,
     selection: &'a Selection,
-    known: &'a Known,
+    stored: &'a StoredState,
     kept: BTreeMap<Rank, Kept>,
     /// Where each kept gap is in `kept`.
     ranks: HashMap<Gap, Rank>,
@@ -198,7 +198,7 @@ pub struct Planner<'a> {
     runnable: u64,
     missing: u64,
     census: Census,
-    oddities: Oddities,
+    data_issues: DataIssues,
 }
 
 impl<'a> Planner<'a> {
@@ -208,14 +208,14 @@ impl<'a> Planner<'a> {
         etls: &'a [Etl],
         settings: &'a RunSettings,
         selection: &'a Selection,
-        known: &'a Known,
+        stored: &'a StoredState,
     ) -> Self {
         Self {
             institutions,
             etls,
             settings,
             selection,
-            known,
+            stored,
             kept: BTreeMap::new(),
             ranks: HashMap::new(),
             probers: Probers::default(),
@@ -228,18 +228,18 @@ impl<'a> Planner<'a> {
             runnable: 0,
             missing: 0,
             census: Census::default(),
-            oddities: Oddities::default(),
+            data_issues: DataIssues::default(),
         }
     }
 
     /// Counts a group of available rows.
     pub fn group(&mut self, group: &CensusGroup) {
-        self.census.count(group, self.institutions, self.selection, &mut self.oddities);
+        self.census.count(group, self.institutions, self.selection, &mut self.data_issues);
     }
 
     /// Notes rows whose tags cannot be read.
     pub fn not_an_array(&mut self, rows: u64, examples: Vec<String>) {
-        self.oddities.not_an_array(rows, examples);
+        self.data_issues.not_an_array(rows, examples);
     }
 
     /// Decides on a row whose report may have to be made. Bad rows were named by the census and are passed over. Rows come by
@@ -257,7 +257,7 @@ impl<'a> Planner<'a> {
             return;
         }
         if let Some((gap, key)) = self.read(&candidate)
-            && self.known.gaps.get(&key).is_some_and(|state| state.forced)
+            && self.stored.gaps.get(&key).is_some_and(|state| state.forced)
         {
             self.consider(gap, key, candidate);
         }
@@ -274,21 +274,21 @@ impl<'a> Planner<'a> {
     }
 
     fn consider(&mut self, gap: Gap, key: GapKey, candidate: Candidate) {
-        let settled = self.known.settled.contains(&key);
+        let settled = self.stored.settled.contains(&key);
         let exists = candidate.exists || settled;
         let unmet = self.unmet(gap, &candidate.needs_met);
         let rank = self.rank(gap, &key, &unmet);
         let lacking = unmet.iter().copied().find(|need| !self.ranks.contains_key(&Gap { etl: *need, ..gap }));
-        let state = self.known.gaps.get(&key);
+        let state = self.stored.gaps.get(&key);
         let facts = Facts {
             gap,
             exists,
             forced: !settled && state.is_some_and(|state| state.forced),
             state,
-            fingerprint: self.known.fingerprints.get(&key),
-            breaker_open: self.known.breakers.contains_key(&gap.etl),
-            now: self.known.now,
-            claimed_by: self.known.running.get(&key),
+            fingerprint: self.stored.fingerprints.get(&key),
+            breaker_open: self.stored.breakers.contains_key(&gap.etl),
+            now: self.stored.now,
+            claimed_by: self.stored.running.get(&key),
             unmet_need: lacking.filter(|_| !self.is_beyond_cap(rank)),
         };
         let why = facts.why();
@@ -312,7 +312,7 @@ impl<'a> Planner<'a> {
             Decision::Deferred | Decision::Run(_) if self.ranks.contains_key(&gap) => {}
             Decision::Deferred => {
                 self.keep(rank, keep(Gate::BehindProbe));
-                if let Some(breaker) = self.known.breakers.get(&gap.etl).filter(|_| unmet.is_empty()) {
+                if let Some(breaker) = self.stored.breakers.get(&gap.etl).filter(|_| unmet.is_empty()) {
                     let turn = Turn::new(gap, rank.period, breaker, self.institutions);
                     self.probers.offer(Prober::new(turn, rank, keep(Gate::Probe)));
                 }
@@ -341,15 +341,15 @@ impl<'a> Planner<'a> {
         self.choose_probes();
         let has_reports = self.selection.has_reports();
         if has_reports && !self.etls.is_empty() {
-            self.oddities.banks_without_data(self.institutions, self.selection, &self.census);
+            self.data_issues.banks_without_data(self.institutions, self.selection, &self.census);
         }
-        let known = self.known;
-        let state = |key: &GapKey| known.gaps.get(key);
-        let error = |key: &GapKey| state(key).and_then(|state| state.memory.error.clone());
+        let stored = self.stored;
+        let state = |key: &GapKey| stored.gaps.get(key);
+        let error = |key: &GapKey| state(key).and_then(|state| state.history.error.clone());
         let chains = rank::chains(std::mem::take(&mut self.kept).into_iter().collect(), self.settings);
         let (jobs, chains) = rank::numbered(chains, |kept| PlannedJob {
             planned_fence: state(&kept.key).map_or(0, |state| state.fence),
-            fingerprint: known.fingerprints.get(&kept.key).cloned(),
+            fingerprint: stored.fingerprints.get(&kept.key).cloned(),
             target: Target::Report { gap: kept.gap, data_symbol: kept.data_symbol },
             key: kept.key,
             why: kept.why,
@@ -358,7 +358,7 @@ impl<'a> Planner<'a> {
         let selected = |etl: &EtlIndex| has_reports && (self.selection.etls.is_empty() || self.selection.etls.contains(etl));
         Plan {
             etls: (0..self.etls.len()).filter(selected).collect(),
-            breakers: breakers(known, &self.concerned, &jobs),
+            breakers: breakers(stored, &self.concerned, &jobs),
             sources: Vec::new(),
             capped: self.runnable.saturating_sub(jobs.len() as u64),
             chains,
@@ -370,15 +370,15 @@ impl<'a> Planner<'a> {
             cooling_down: self.cooling_down.listed(|key, rest| with_error(key, rest, error)),
             existing: self.census.reports_possible(self.etls, self.selection).saturating_sub(self.missing),
             census: self.census,
-            oddities: self.oddities,
+            data_issues: self.data_issues,
         }
     }
 
     /// One job of each broken ETL becomes its probe. Its place is not cut off, but neither do probes take the last place from
     /// other work.
     fn choose_probes(&mut self) {
-        let known = self.known;
-        let probed_at = |etl: EtlIndex| known.breakers.get(&etl).and_then(|breaker| breaker.probed_at);
+        let stored = self.stored;
+        let probed_at = |etl: EtlIndex| stored.breakers.get(&etl).and_then(|breaker| breaker.probed_at);
         let mut probed = BTreeSet::new();
         for prober in std::mem::take(&mut self.probers).chosen(self.settings.max_jobs.saturating_sub(1), probed_at) {
             let (rank, mut job) = (Rank { place: Place::Probe, ..prober.rank }, prober.job);
@@ -390,7 +390,7 @@ impl<'a> Planner<'a> {
             self.kept.insert(rank, job);
         }
         self.cut();
-        for (etl, breaker) in &known.breakers {
+        for (etl, breaker) in &stored.breakers {
             if probed.contains(etl) {
                 continue;
             }
@@ -415,7 +415,7 @@ impl<'a> Planner<'a> {
     fn unmet(&self, gap: Gap, met: &[bool]) -> Vec<EtlIndex> {
         let needs = self.etls[gap.etl].needs.iter().zip(met);
         let is_settled =
-            |need: EtlIndex| !self.known.settled.is_empty() && self.known.settled.contains(&self.key(Gap { etl: need, ..gap }));
+            |need: EtlIndex| !self.stored.settled.is_empty() && self.stored.settled.contains(&self.key(Gap { etl: need, ..gap }));
         needs.filter(|(need, met)| !**met && !is_settled(**need)).map(|(need, _)| *need).collect()
     }
 
@@ -442,8 +442,8 @@ impl<'a> Planner<'a> {
     }
 
     fn standing_of(&self, gap: Gap, key: &GapKey) -> (Place, bool) {
-        let deferred = !self.selection.force && self.known.breakers.contains_key(&gap.etl);
-        let tried = self.known.gaps.get(key).is_some_and(|state| state.memory.is_tried());
+        let deferred = !self.selection.force && self.stored.breakers.contains_key(&gap.etl);
+        let tried = self.stored.gaps.get(key).is_some_and(|state| state.history.is_tried());
         (if deferred { Place::Deferred } else { Place::Free }, tried)
     }
 
@@ -465,11 +465,11 @@ fn with_error<T>(key: GapKey, what: T, error: impl Fn(&GapKey) -> Option<String>
 }
 
 /// What the run does about each broken ETL that has candidates.
-fn breakers(known: &Known, concerned: &BTreeSet<EtlIndex>, jobs: &[PlannedJob]) -> Vec<BreakerPlan> {
+fn breakers(stored: &StoredState, concerned: &BTreeSet<EtlIndex>, jobs: &[PlannedJob]) -> Vec<BreakerPlan> {
     let of = |etl: EtlIndex, gate: Gate| {
         jobs.iter().enumerate().filter(move |(_, job)| job.report().is_some_and(|gap| gap.etl == etl) && job.gate == gate)
     };
-    let open = concerned.iter().filter_map(|etl| known.breakers.get(etl).map(|breaker| (*etl, breaker)));
+    let open = concerned.iter().filter_map(|etl| stored.breakers.get(etl).map(|breaker| (*etl, breaker)));
     open.map(|(etl, breaker)| BreakerPlan {
         etl,
         since: breaker.since,

@@ -122,7 +122,7 @@ pub struct SourcePlan {
     /// Its record, as it was before.
     pub state: SourceState,
     /// What is done about it.
-    pub standing: SourceStanding,
+    pub standing: SourceStatus,
     /// Windows that are to be put in the queue, oldest first.
     pub new: Vec<Window>,
     /// Windows that are to be collected again, as `--force` names their source: the run gives that as an order to the queue
@@ -149,7 +149,7 @@ pub struct SourcePlan {
 /// What is done about a source. The first that applies, in this order: what an operator ordered is said even when nothing is
 /// due. A window that an operator asked for, and `--force`, override quarantine and rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceStanding {
+pub enum SourceStatus {
     /// An operator has paused it.
     Paused(Pause),
     /// An operator has cancelled its job, or wants it left alone.

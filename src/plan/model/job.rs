@@ -13,7 +13,7 @@ use crate::plan::model::orders::CancelRequest;
 use crate::plan::model::outcome::Outcome;
 use crate::plan::model::period::Period;
 use crate::plan::model::window::Window;
-use crate::plan::remember::failure_history::{Memory, SkipOrder};
+use crate::plan::remember::failure_history::{FailureHistory, SkipOrder};
 use crate::plan::remember::fingerprint::Fingerprint;
 
 /// The process that works on a run: enough to tell later whether it is still alive (specification §6, step 3).
@@ -138,7 +138,7 @@ pub struct NewJob {
     /// Name of its ETL, or id of its source.
     pub etl: String,
     /// What it makes or collects.
-    pub about: About,
+    pub about: JobSubject,
     /// Its place in the run's order, from 0.
     pub position: usize,
     /// Whether it was planned by `--force`, now or by a run that could not finish it.
@@ -149,7 +149,7 @@ pub struct NewJob {
 
 /// What a job makes or collects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum About {
+pub enum JobSubject {
     /// The report of a bank and a period.
     Report {
         /// The bank's full key.
@@ -165,7 +165,7 @@ pub enum About {
 
 /// What a claim looks for before it is made.
 #[derive(Debug, Clone, Copy)]
-pub enum Wanted<'a> {
+pub enum ClaimTarget<'a> {
     /// A report, unless it is there.
     Report(&'a ReportKey),
     /// Windows of the queue, unless none of them is left to be collected; and no source that is paused.
@@ -179,7 +179,7 @@ pub enum Wanted<'a> {
 
 /// What a job came to that succeeded.
 #[derive(Debug, Clone, Copy)]
-pub enum Made<'a> {
+pub enum Artifact<'a> {
     /// A report; with a row that is to be written, or replaced.
     Report(Option<&'a ReportRow>),
     /// Windows of a source.
@@ -192,7 +192,7 @@ pub struct ClaimRequest<'a> {
     /// The job.
     pub job: JobId,
     /// What it makes or collects.
-    pub wanted: Wanted<'a>,
+    pub wanted: ClaimTarget<'a>,
     /// The fence of the gap's latest claim when the job was planned, 0 if there was none. Where it is another by now, somebody
     /// worked on the gap meanwhile, and its rest and quarantine are looked at again.
     pub planned_fence: i64,
@@ -232,7 +232,7 @@ pub enum Claimed {
         /// The right to it.
         claim: Claim,
         /// What the gap's runs have come to.
-        memory: Memory,
+        history: FailureHistory,
     },
     /// The report exists by now, or the windows were collected, the first of them at least; the job is recorded as skipped.
     AlreadyDone,
@@ -285,7 +285,7 @@ pub struct RunningJob {
     /// When it was claimed.
     pub since: DateTime<Utc>,
     /// What the gap's runs have come to.
-    pub memory: Memory,
+    pub history: FailureHistory,
     /// What it is made from and how, as it was planned.
     pub fingerprint: Option<Fingerprint>,
     /// Somebody wanted it stopped.

@@ -9,9 +9,9 @@ use crate::plan::model::window::Window;
 
 /// An order on gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct GapOrder {
     /// What is ordered.
-    pub kind: OrderKind,
+    pub kind: GapOrderKind,
     /// Who orders it.
     pub by: String,
     /// Why.
@@ -22,7 +22,7 @@ pub struct Order {
 
 /// What can be ordered on gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrderKind {
+pub enum GapOrderKind {
     /// Forget failures, rest, quarantine and `skip`.
     Retry,
     /// Leave alone.
@@ -34,7 +34,7 @@ pub enum OrderKind {
     Unskip,
 }
 
-impl OrderKind {
+impl GapOrderKind {
     /// The name under which it is stored. The same column holds `cancel` and `force`.
     #[must_use]
     pub fn name(self) -> &'static str {

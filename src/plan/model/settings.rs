@@ -131,7 +131,7 @@ pub struct RunSettings {
     /// What makes a chain.
     pub chain_by: ChainBy,
     /// Which periods come first.
-    pub order: Order,
+    pub order: PeriodOrder,
     /// At most this many jobs are started by one run.
     pub max_jobs: usize,
     /// Earlier fiscal years are not looked at.
@@ -152,7 +152,7 @@ impl Default for RunSettings {
         Self {
             max_parallel: 4,
             chain_by: ChainBy::Bank,
-            order: Order::NewestFirst,
+            order: PeriodOrder::NewestFirst,
             max_jobs: 500,
             from_year: None,
             deadline: None,
@@ -174,7 +174,7 @@ pub enum ChainBy {
 
 /// Which periods come first in a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum PeriodOrder {
     /// The latest period first.
     NewestFirst,
     /// The earliest period first.

@@ -57,7 +57,7 @@ pub struct GapState {
     /// The fence of its latest claim.
     pub fence: i64,
     /// What its runs have come to.
-    pub memory: Memory,
+    pub history: FailureHistory,
     /// An operator wants it left alone.
     pub skip: Option<SkipOrder>,
     /// `--force` asked for it, and no success has answered that yet.
@@ -66,7 +66,7 @@ pub struct GapState {
 
 /// What a gap's runs have come to since its last success.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Memory {
+pub struct FailureHistory {
     /// Runs in a row that used up their attempts.
     pub failed_runs: u32,
     /// How many of them were probes of an open breaker, to be given back when it closes.
@@ -188,7 +188,7 @@ impl SkipOrder {
 
 /// Whether a gap may be tried, as far as its own past goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Eligibility {
     /// It may.
     Free,
     /// Not before its rest is over.
@@ -212,22 +212,22 @@ pub struct Failure<'a> {
     pub at: DateTime<Utc>,
 }
 
-impl Memory {
+impl FailureHistory {
     /// Whether the gap may be tried at `now`, its sources and ETL being what `current` says (`None`: as they were).
     ///
     /// The first change since the gap's last success ends rest and quarantine at once. A later one lifts the quarantine only, and
     /// the rest goes on: then the gap is tried at most once in the longest rest, however often its sources change. A rest that begins in the future is over: the clock was set back, and a wait that
     /// cannot be measured must not last for ever.
     #[must_use]
-    pub fn standing(&self, now: DateTime<Utc>, current: Option<&Fingerprint>) -> Standing {
+    pub fn eligibility(&self, now: DateTime<Utc>, current: Option<&Fingerprint>) -> Eligibility {
         let changed = self.has_changed(current);
         if changed && !self.released {
-            return Standing::Free;
+            return Eligibility::Free;
         }
         match (self.quarantine, self.rest) {
-            (Some(quarantine), _) if !changed => Standing::Quarantined(quarantine),
-            (_, Some(rest)) if rest.since <= now && now < rest.until => Standing::Resting(rest),
-            (_, _) => Standing::Free,
+            (Some(quarantine), _) if !changed => Eligibility::Quarantined(quarantine),
+            (_, Some(rest)) if rest.since <= now && now < rest.until => Eligibility::Resting(rest),
+            (_, _) => Eligibility::Free,
         }
     }
 

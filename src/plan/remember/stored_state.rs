@@ -13,7 +13,7 @@ use crate::plan::remember::fingerprint::Fingerprint;
 
 /// Facts of the database that are about gaps and ETLs, and not about data.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct StoredState {
     /// Wall clock.
     pub now: DateTime<Utc>,
     /// Gaps that living owners are filling.

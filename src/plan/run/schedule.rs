@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use self::chains::{Chains, Head};
-use self::containment::{Containment, Leave, Verdict};
+use self::containment::{Admission, Containment, JobEvidence};
 use crate::plan::decide::planner::Plan;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::EtlIndex;
@@ -32,7 +32,7 @@ pub type JobIndex = usize;
 
 /// What follows from the end of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum After {
+pub enum NextStep {
     /// The job is done.
     Succeed,
     /// Another attempt after this wait.
@@ -50,13 +50,13 @@ pub enum After {
 }
 
 /// What follows from an attempt's class, given how many attempts failed with this one. `random` is uniform in `0.0..1.0`.
-pub fn after(class: Class, failed: u32, policy: &RetryPolicy, random: f64) -> After {
+pub fn next_step(class: Class, failed: u32, policy: &RetryPolicy, random: f64) -> NextStep {
     match class {
-        Class::Success => After::Succeed,
-        Class::NotReady => After::Skip,
-        Class::Interrupted => After::Cancel,
-        Class::Permanent | Class::Uncertain | Class::Configuration => After::Fail,
-        Class::Transient | Class::Crash => policy.delay_after(failed, random).map_or(After::Fail, After::Retry),
+        Class::Success => NextStep::Succeed,
+        Class::NotReady => NextStep::Skip,
+        Class::Interrupted => NextStep::Cancel,
+        Class::Permanent | Class::Uncertain | Class::Configuration => NextStep::Fail,
+        Class::Transient | Class::Crash => policy.delay_after(failed, random).map_or(NextStep::Fail, NextStep::Retry),
     }
 }
 
@@ -204,32 +204,32 @@ impl Schedule {
 
     /// An attempt of `job` is over and recorded. `class` is what it meant; `None` where there was no attempt, because
     /// the report is there already or is being made elsewhere (`after` says which of the two: succeeded or skipped).
-    pub fn ended(&mut self, plan: &Plan, job: JobIndex, class: Option<Class>, after: After, attempt: u32, now: Duration) -> Vec<Notice> {
+    pub fn ended(&mut self, plan: &Plan, job: JobIndex, class: Option<Class>, after: NextStep, attempt: u32, now: Duration) -> Vec<Notice> {
         let Some(chain) = plan.jobs.get(job).and_then(|_| self.chains.ended(job)) else {
             return Vec::new();
         };
         match after {
-            After::Retry(delay) => {
+            NextStep::Retry(delay) => {
                 self.chains.put_off(chain, now + delay, attempt + 1);
                 return Vec::new();
             }
-            After::Later(delay) => {
+            NextStep::Later(delay) => {
                 self.chains.shut_all(chain, now + delay, attempt);
                 return Vec::new();
             }
-            After::PoolFull(delay) => {
+            NextStep::PoolFull(delay) => {
                 self.chains.shut_pool(chain, job, now + delay, attempt);
                 return Vec::new();
             }
-            After::Succeed => {}
-            After::Fail | After::Skip | After::Cancel => self.note_unmade(plan, job),
+            NextStep::Succeed => {}
+            NextStep::Fail | NextStep::Skip | NextStep::Cancel => self.note_unmade(plan, job),
         }
         self.chains.take_out(chain);
-        let (notices, concerns_others) = self.containment.ended(plan, job, Verdict::new(class, after));
+        let (notices, concerns_others) = self.containment.ended(plan, job, JobEvidence::new(class, after));
         if concerns_others {
             self.chains.look_again();
         }
-        if after == After::Fail && self.fail_fast {
+        if after == NextStep::Fail && self.fail_fast {
             self.halt(NotStarted::FailFast);
         }
         notices
@@ -248,25 +248,25 @@ impl Schedule {
     /// Finds the place of each chain that has none, until one of them has a job that must not be started (any more).
     fn place_chains(&mut self, plan: &Plan, now: Duration) -> Option<Step> {
         while let Some(head) = self.chains.unplaced() {
-            match self.leave(plan, head) {
-                Leave::Granted => self.chains.place(head, false, now),
-                Leave::Gated => self.chains.place(head, true, now),
-                Leave::Refused(reason) => return Some(self.refuse(plan, head, reason)),
+            match self.admit(plan, head) {
+                Admission::Granted => self.chains.place(head, false, now),
+                Admission::Gated => self.chains.place(head, true, now),
+                Admission::Refused(reason) => return Some(self.refuse(plan, head, reason)),
             }
         }
         None
     }
 
-    fn leave(&self, plan: &Plan, head: Head) -> Leave {
+    fn admit(&self, plan: &Plan, head: Head) -> Admission {
         if let Some(reason) = self.halt {
-            return Leave::Refused(reason);
+            return Admission::Refused(reason);
         }
         if let Some(need) = self.unmet_need(plan, head.job) {
-            return Leave::Refused(NotStarted::NeedUnmet(need));
+            return Admission::Refused(NotStarted::NeedUnmet(need));
         }
-        match self.containment.leave(plan, head.job, head.begun) {
-            Leave::Granted | Leave::Gated if self.past_deadline && !head.begun => Leave::Refused(NotStarted::Deadline),
-            leave @ (Leave::Granted | Leave::Gated | Leave::Refused(_)) => leave,
+        match self.containment.admit(plan, head.job, head.begun) {
+            Admission::Granted | Admission::Gated if self.past_deadline && !head.begun => Admission::Refused(NotStarted::Deadline),
+            admission @ (Admission::Granted | Admission::Gated | Admission::Refused(_)) => admission,
         }
     }
 

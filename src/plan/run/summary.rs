@@ -13,7 +13,7 @@ use crate::plan::model::job::{JobState, RunCounts};
 
 /// Everything that a summary shows, as text or JSON.
 #[derive(Debug, Clone)]
-pub struct RunReport {
+pub struct RunSummary {
     /// `None` for a dry run, which is not recorded.
     pub run: Option<RunId>,
     /// Wall clock at the start.
@@ -32,13 +32,13 @@ pub struct RunReport {
     pub warnings: Vec<String>,
 }
 
-impl RunReport {
+impl RunSummary {
     /// Whether something was done, failed or changed, or could not be looked at. That a bank has no data, or a symbol nobody
     /// who monitors it, is none of these; nor is that a gap still rests, or is quarantined or skipped, or
     /// that a source is behind of which nothing was to be done.
     pub fn is_noteworthy(&self) -> bool {
         let results = self.results.as_ref();
-        let unseen = self.plan.oddities.invalid_rows > 0 || self.plan.claimed.total > 0;
+        let unseen = self.plan.data_issues.invalid_rows > 0 || self.plan.claimed.total > 0;
         let is_ahead = self.plan.sources.iter().any(|source| source.lateness == Lateness::Ahead);
         unseen
             || is_ahead

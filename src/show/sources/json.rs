@@ -6,7 +6,7 @@ use super::super::escape::escaped;
 use super::super::json::Outcome;
 use super::super::summary::time;
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::collection::{Collected, Collection, LastSuccess, Lateness, Pause, SourcePlan, SourceStanding};
+use crate::plan::model::collection::{Collected, Collection, LastSuccess, Lateness, Pause, SourcePlan, SourceStatus};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::Owner;
 use crate::plan::model::window::Window;
@@ -141,25 +141,25 @@ pub(in crate::show) fn entry<'a>(
         jobs: plan.jobs.iter().map(job).collect(),
     };
     entry.standing = match &plan.standing {
-        SourceStanding::UpToDate => "up_to_date",
-        SourceStanding::Paused(_) => "paused",
-        SourceStanding::Skipped(order) => {
+        SourceStatus::UpToDate => "up_to_date",
+        SourceStatus::Paused(_) => "paused",
+        SourceStatus::Skipped(order) => {
             entry.skipped = Some(skipped(order));
             "skipped"
         }
-        SourceStanding::Claimed(Owner { host, pid, .. }) => {
+        SourceStatus::Claimed(Owner { host, pid, .. }) => {
             entry.claimed = Some(Claimed { host: safe(host), pid: *pid });
             "claimed"
         }
-        SourceStanding::Quarantined(Quarantine { since, why }) => {
+        SourceStatus::Quarantined(Quarantine { since, why }) => {
             entry.quarantined = Some(Rests { why: why.name(), since: time(*since), until: None });
             "quarantined"
         }
-        SourceStanding::CoolingDown(Rest { since, until, why }) => {
+        SourceStatus::CoolingDown(Rest { since, until, why }) => {
             entry.cooling_down = Some(Rests { why: why.name(), since: time(*since), until: Some(time(*until)) });
             "cooling_down"
         }
-        SourceStanding::Due => "due",
+        SourceStatus::Due => "due",
     };
     entry
 }

@@ -10,14 +10,14 @@ use crate::plan::decide::decision::Why;
 use crate::plan::decide::freshness::{Freshness, Newest};
 use crate::plan::decide::planner::{Gate, Plan, PlannedJob, Target};
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::collection::{Collected, Collection, LastSuccess, Lateness, Pause, Seen, SourcePlan, SourceStanding, SourceState};
+use crate::plan::model::collection::{Collected, Collection, LastSuccess, Lateness, Pause, Seen, SourcePlan, SourceState, SourceStatus};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, Owner};
 use crate::plan::model::source::Source;
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
-use crate::plan::run::summary::{JobResult, Results, RunReport};
+use crate::plan::run::summary::{JobResult, Results, RunSummary};
 use crate::plan::test_support::{etl, plan_of, source_called};
 use crate::show::{run_as_json, run_as_text};
 
@@ -38,7 +38,7 @@ fn up_to_date(source: usize) -> SourcePlan {
     SourcePlan {
         source,
         state: SourceState { frontier: Some(at("16T00")), ..SourceState::default() },
-        standing: SourceStanding::UpToDate,
+        standing: SourceStatus::UpToDate,
         new: Vec::new(),
         again: Vec::new(),
         jobs: Vec::new(),
@@ -53,7 +53,7 @@ fn up_to_date(source: usize) -> SourcePlan {
 }
 
 /// Three windows behind.
-fn behind(source: usize, standing: SourceStanding) -> SourcePlan {
+fn behind(source: usize, standing: SourceStatus) -> SourcePlan {
     SourcePlan {
         standing,
         behind: 3,
@@ -65,7 +65,7 @@ fn behind(source: usize, standing: SourceStanding) -> SourcePlan {
 }
 
 fn due(source: usize, jobs: Vec<Collection>) -> SourcePlan {
-    SourcePlan { jobs, ..behind(source, SourceStanding::Due) }
+    SourcePlan { jobs, ..behind(source, SourceStatus::Due) }
 }
 
 fn pause() -> Pause {
@@ -94,11 +94,11 @@ fn all() -> Vec<SourcePlan> {
     let resumed = Collection { remote: Some("r-1".to_owned()), ..collection(6, window("16T06", "16T12"), 1) };
     vec![
         SourcePlan { state: SourceState { last: Some(last), ..up_to_date(0).state }, ..up_to_date(0) },
-        SourcePlan { state: SourceState { paused: Some(pause()), ..up_to_date(1).state }, ..behind(1, SourceStanding::Paused(pause())) },
-        behind(2, SourceStanding::Skipped(skip)),
-        behind(3, SourceStanding::Claimed(owner)),
-        SourcePlan { lateness: Lateness::Overdue, ..with_error(behind(4, SourceStanding::Quarantined(quarantine))) },
-        with_error(behind(5, SourceStanding::CoolingDown(rest))),
+        SourcePlan { state: SourceState { paused: Some(pause()), ..up_to_date(1).state }, ..behind(1, SourceStatus::Paused(pause())) },
+        behind(2, SourceStatus::Skipped(skip)),
+        behind(3, SourceStatus::Claimed(owner)),
+        SourcePlan { lateness: Lateness::Overdue, ..with_error(behind(4, SourceStatus::Quarantined(quarantine))) },
+        with_error(behind(5, SourceStatus::CoolingDown(rest))),
         SourcePlan { left: 1, ..with_error(due(6, vec![collection(6, window("16T00", "16T06"), 1), resumed])) },
         SourcePlan { behind: 0, missing: None, lateness: Lateness::OnTime, ..due(7, vec![collection(7, window("10T00", "11T00"), 4)]) },
         SourcePlan { lateness: Lateness::Ahead, ..up_to_date(8) },
@@ -111,7 +111,7 @@ fn catalogue(sources: usize) -> Catalogue {
 }
 
 /// A dry run that finds these sources, and looks at no report.
-fn report(sources: Vec<SourcePlan>) -> RunReport {
+fn report(sources: Vec<SourcePlan>) -> RunSummary {
     let job = |collection: &Collection| PlannedJob {
         target: Target::Collection(collection.clone()),
         key: GapKey::source(&format!("source_{}", collection.source)),
@@ -121,7 +121,7 @@ fn report(sources: Vec<SourcePlan>) -> RunReport {
         fingerprint: None,
     };
     let jobs = sources.iter().flat_map(|plan| &plan.jobs).map(job).collect();
-    RunReport {
+    RunSummary {
         run: None,
         started_at: at("16T18"),
         plan: Plan { sources, ..plan_of(jobs, Vec::new()) },
@@ -148,9 +148,9 @@ fn ended(state: JobState, records: Option<i64>, seen: Seen) -> JobResult {
 }
 
 /// The same as a run, whose jobs ended so.
-fn run(sources: Vec<SourcePlan>, jobs: Vec<JobResult>) -> RunReport {
+fn run(sources: Vec<SourcePlan>, jobs: Vec<JobResult>) -> RunSummary {
     let results = Results { jobs, duration: Duration::from_secs(2), ..Results::default() };
-    RunReport { run: Some(RunId::new(Uuid::nil())), results: Some(results), ..report(sources) }
+    RunSummary { run: Some(RunId::new(Uuid::nil())), results: Some(results), ..report(sources) }
 }
 
 /// No character of it controls a terminal.
@@ -229,7 +229,7 @@ fn sources_that_are_up_to_date_share_a_line_when_they_are_many() {
 
 #[test]
 fn reports_are_told_before_sources_and_only_where_they_were_asked_for() {
-    let both = RunReport { plan: Plan { etls: vec![0], ..report(vec![up_to_date(0)]).plan }, ..report(Vec::new()) };
+    let both = RunSummary { plan: Plan { etls: vec![0], ..report(vec![up_to_date(0)]).plan }, ..report(Vec::new()) };
     let text = run_as_text(&both, &catalogue(1));
     insta::assert_snapshot!(text, @"
     ================================================================================
@@ -282,7 +282,7 @@ fn what_was_collected_is_said_as_it_is_known() {
     ");
 }
 
-fn warnings(report: &RunReport) -> Vec<String> {
+fn warnings(report: &RunSummary) -> Vec<String> {
     let json: serde_json::Value = serde_json::from_str(&run_as_json(report, &catalogue(9), 0).unwrap()).unwrap();
     json["warnings"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
 }
@@ -324,7 +324,7 @@ fn a_frontier_in_the_future_and_an_empty_source_are_warnings() {
 }
 
 /// The sources of a summary as JSON.
-fn json_of(report: &RunReport) -> Vec<serde_json::Value> {
+fn json_of(report: &RunSummary) -> Vec<serde_json::Value> {
     let mut json: serde_json::Value = serde_json::from_str(&run_as_json(report, &catalogue(9), 0).unwrap()).unwrap();
     assert_eq!(json["schema_version"], 1);
     serde_json::from_value(json["sources"].take()).unwrap()

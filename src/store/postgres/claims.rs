@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, FromRow, Row};
 
 use super::{DURABLE, Postgres, SMALL, reports, sources};
 use crate::plan::model::etl::Pool;
-use crate::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, Wanted};
+use crate::plan::model::job::{Begun, Claim, ClaimRequest, ClaimTarget, Claimed};
 use crate::plan::remember::failure_history::GapState;
 use crate::store::Result;
 use crate::store::gap_columns::{GapStateColumns, is_held_back, select_gap, why_skipped};
@@ -65,7 +65,7 @@ impl Postgres {
         let fence = gap.fence;
         gap.fence -= 1;
         let in_the_way = self.start(&mut transaction, request, fence, &gap).await?;
-        let claimed = in_the_way.unwrap_or(Claimed::Yes { claim: Claim { job: request.job, fence }, memory: gap.memory });
+        let claimed = in_the_way.unwrap_or(Claimed::Yes { claim: Claim { job: request.job, fence }, history: gap.history });
         if matches!(claimed, Claimed::Yes { .. }) {
             transaction.commit().await?;
         } else {
@@ -78,16 +78,16 @@ impl Postgres {
         Ok(claimed)
     }
 
-    fn looked(&self, wanted: Wanted<'_>) -> Looked {
+    fn looked(&self, wanted: ClaimTarget<'_>) -> Looked {
         let queued = sources::QUEUED;
         match wanted {
-            Wanted::Report(_) => Looked {
+            ClaimTarget::Report(_) => Looked {
                 done: format!("NOT j.forced AND EXISTS (SELECT 1 FROM {} r WHERE {})", self.reports.quoted(), reports::BY_KEY),
                 insisted: "j.forced".to_owned(),
                 pause: "SELECT NULL::timestamptz AS paused_at, NULL::text AS paused_by, NULL::text AS pause_reason",
                 taken: String::new(),
             },
-            Wanted::Windows { .. } => Looked {
+            ClaimTarget::Windows { .. } => Looked {
                 // Whoever collected the first of them meanwhile may have left others; this job would collect all again.
                 // Every parameter is to be used somewhere.
                 done: format!("$4 AND NOT EXISTS (SELECT 1 FROM etl_orch.disclosure_queue q WHERE {queued} AND q.window_start = $2)"),
@@ -128,13 +128,13 @@ impl Postgres {
         );
         let statement = sqlx::query(AssertSqlSafe(statement));
         let statement = match request.wanted {
-            Wanted::Report(report) => statement
+            ClaimTarget::Report(report) => statement
                 .bind(report.bank_id)
                 .bind(i32::from(report.period.year()))
                 .bind(report.period.quarter().as_str())
                 .bind(storable(&report.report_type)),
             // As many parameters as for a report: the last says nothing.
-            Wanted::Windows { source, window } => statement.bind(storable(source)).bind(window.start).bind(window.end).bind(true),
+            ClaimTarget::Windows { source, window } => statement.bind(storable(source)).bind(window.start).bind(window.end).bind(true),
         };
         let found = statement
             .bind(request.job.to_string())
@@ -194,7 +194,7 @@ async fn claimed_before(connection: &mut PgConnection, request: &ClaimRequest<'_
     .fetch_optional(connection)
     .await?;
     let gap = gap.map(GapStateColumns::state);
-    Ok(gap.map_or(Claimed::Gone, |gap| Claimed::Yes { claim: Claim { job: request.job, fence: gap.fence }, memory: gap.memory }))
+    Ok(gap.map_or(Claimed::Gone, |gap| Claimed::Yes { claim: Claim { job: request.job, fence: gap.fence }, history: gap.history }))
 }
 
 /// Until the end of the transaction nobody else begins to use the pool.

@@ -3,7 +3,7 @@
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
-use super::endings::bind_memory;
+use super::endings::bind_history;
 use super::orders::lock_gaps;
 use super::{Postgres, SMALL};
 use crate::plan::model::gap::GapKey;
@@ -11,7 +11,7 @@ use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::Watched;
 use crate::plan::model::orders::FoundJob;
 use crate::plan::remember::breaker::OpenBreaker;
-use crate::plan::remember::failure_history::{GapState, Memory};
+use crate::plan::remember::failure_history::{FailureHistory, GapState};
 use crate::store::Result;
 use crate::store::gap_columns::{GapStateColumns, remember, select_gap};
 use crate::store::record::{storable, storable_json};
@@ -62,7 +62,12 @@ impl Postgres {
         lease.settle("looking at the open breakers", breakers)
     }
 
-    pub(super) async fn set_breaker(&self, etl: &str, breaker: Option<&OpenBreaker>, refunds: &[(GapKey, i64, Memory)]) -> Result<()> {
+    pub(super) async fn set_breaker(
+        &self,
+        etl: &str,
+        breaker: Option<&OpenBreaker>,
+        refunds: &[(GapKey, i64, FailureHistory)],
+    ) -> Result<()> {
         let mut lease = self.connections.lease().await?;
         let done = set_breaker(&mut lease, etl, breaker, refunds).await;
         lease.settle("recording a breaker", done)
@@ -93,7 +98,7 @@ async fn set_breaker(
     connection: &mut PgConnection,
     etl: &str,
     breaker: Option<&OpenBreaker>,
-    refunds: &[(GapKey, i64, Memory)],
+    refunds: &[(GapKey, i64, FailureHistory)],
 ) -> sqlx::Result<()> {
     if refunds.is_empty() {
         return write_breaker(connection, etl, breaker).await;
@@ -108,9 +113,9 @@ async fn set_breaker(
          AND NOT EXISTS (SELECT 1 FROM etl_orch.etl_jobs j WHERE j.gap_key = g.gap_key AND j.state = 'running')",
         gap.set
     );
-    for ((_, fence, memory), key) in refunds.iter().zip(&keys) {
+    for ((_, fence, history), key) in refunds.iter().zip(&keys) {
         let statement = sqlx::query(AssertSqlSafe(statement.clone())).bind(key).bind(fence);
-        bind_memory(statement, memory).execute(&mut *transaction).await?;
+        bind_history(statement, history).execute(&mut *transaction).await?;
     }
     transaction.commit().await
 }

@@ -8,12 +8,12 @@ use sqlx::{AssertSqlSafe, Connection, Postgres as Driver, Row};
 
 use super::{DURABLE, Postgres, collected, reports};
 use crate::plan::model::ids::JobId;
-use crate::plan::model::job::{AttemptEnd, Claim, JobState, Made};
-use crate::plan::remember::failure_history::Memory;
+use crate::plan::model::job::{Artifact, AttemptEnd, Claim, JobState};
+use crate::plan::remember::failure_history::FailureHistory;
 use crate::store::Result;
 use crate::store::columns::Column;
 use crate::store::delegate::Ending;
-use crate::store::gap_columns::{MemoryValues, remember};
+use crate::store::gap_columns::{FailureHistoryValues, remember};
 use crate::store::record::{EndColumns, storable};
 
 type Statement<'q> = Query<'q, Driver, PgArguments>;
@@ -83,11 +83,11 @@ impl Postgres {
     }
 
     pub(super) async fn finish(&self, claim: Claim, ending: Ending<'_>) -> Result<bool> {
-        let columns = if let Made::Report(Some(_)) = ending.made { self.columns().await?.written.as_slice() } else { &[] };
+        let columns = if let Artifact::Report(Some(_)) = ending.made { self.columns().await?.written.as_slice() } else { &[] };
         let mut lease = self.connections.lease().await?;
         let done = match ending.made {
-            Made::Report(None) => finish(&mut lease, claim, ending).await.map(|ended| ended != Ended::No),
-            Made::Report(Some(_)) | Made::Collection(_) => self.finish_with_more(&mut lease, claim, ending, columns).await,
+            Artifact::Report(None) => finish(&mut lease, claim, ending).await.map(|ended| ended != Ended::No),
+            Artifact::Report(Some(_)) | Artifact::Collection(_) => self.finish_with_more(&mut lease, claim, ending, columns).await,
         };
         lease.settle("recording the end of a job", done)
     }
@@ -106,9 +106,9 @@ impl Postgres {
             return Ok(ended == Ended::Before);
         }
         match ending.made {
-            Made::Report(Some(row)) => reports::write(&mut transaction, &self.reports, columns, row).await?,
-            Made::Report(None) => {}
-            Made::Collection(made) => collected::write(&mut transaction, claim, made, ending.at).await?,
+            Artifact::Report(Some(row)) => reports::write(&mut transaction, &self.reports, columns, row).await?,
+            Artifact::Report(None) => {}
+            Artifact::Collection(made) => collected::write(&mut transaction, claim, made, ending.at).await?,
         }
         transaction.commit().await?;
         Ok(true)
@@ -130,7 +130,7 @@ impl Postgres {
         lease.settle("recording that a job will not start", done)
     }
 
-    pub(super) async fn lose(&self, claim: Claim, memory: &Memory, at: DateTime<Utc>) -> Result<bool> {
+    pub(super) async fn lose(&self, claim: Claim, history: &FailureHistory, at: DateTime<Utc>) -> Result<bool> {
         let gap = remember('$', 4, false);
         let statement = format!(
             "WITH job AS (UPDATE etl_orch.etl_jobs SET state = 'lost', error = 'its owner died', ended_at = $3, pool = NULL
@@ -144,7 +144,7 @@ impl Postgres {
         );
         let statement = sqlx::query(AssertSqlSafe(statement)).bind(claim.job.to_string()).bind(claim.fence).bind(at);
         let mut lease = self.connections.lease().await?;
-        let done = bind_memory(statement, memory).fetch_one(&mut *lease).await.and_then(|row| row.try_get(0));
+        let done = bind_history(statement, history).fetch_one(&mut *lease).await.and_then(|row| row.try_get(0));
         lease.settle("recording that a job was lost", done)
     }
 }
@@ -152,7 +152,7 @@ impl Postgres {
 async fn finish(connection: &mut PgConnection, claim: Claim, ending: Ending<'_>) -> sqlx::Result<Ended> {
     let end = ending.attempt.map(EndColumns::from);
     let end = end.as_ref();
-    let gap = ending.memory.map(|_| {
+    let gap = ending.history.map(|_| {
         let gap = remember('$', 14, ending.state == JobState::Succeeded);
         format!(
             ", gap AS (UPDATE etl_orch.gap_states g SET {} FROM job WHERE g.gap_key = job.gap_key AND g.fence = $2 AND {})",
@@ -185,8 +185,8 @@ async fn finish(connection: &mut PgConnection, claim: Claim, ending: Ending<'_>)
         .bind(end.map(|end| end.ended_at))
         .bind(end.map(|end| end.duration_ms))
         .bind(end.and_then(|end| end.pid));
-    if let Some(memory) = ending.memory {
-        statement = bind_memory(statement, memory);
+    if let Some(history) = ending.history {
+        statement = bind_history(statement, history);
     }
     let row = statement.fetch_one(connection).await?;
     Ok(if row.try_get("now")? {
@@ -215,21 +215,21 @@ fn bind_end<'q>(statement: Statement<'q>, claim: Claim, end: &AttemptEnd) -> Sta
 }
 
 /// Binds a memory as the parameters of [`remember`].
-pub(super) fn bind_memory<'q>(statement: Statement<'q>, memory: &Memory) -> Statement<'q> {
-    let memory = MemoryValues::from(memory);
+pub(super) fn bind_history<'q>(statement: Statement<'q>, history: &FailureHistory) -> Statement<'q> {
+    let history = FailureHistoryValues::from(history);
     statement
-        .bind(memory.failed_runs)
-        .bind(memory.probes)
-        .bind(memory.refunded)
-        .bind(memory.not_ready)
-        .bind(memory.lost)
-        .bind(memory.rest.map(|rest| rest.since))
-        .bind(memory.rest.map(|rest| rest.until))
-        .bind(memory.rest.map(|rest| rest.why.name()))
-        .bind(memory.quarantine.map(|quarantine| quarantine.since))
-        .bind(memory.quarantine.map(|quarantine| quarantine.why.name()))
-        .bind(memory.released)
-        .bind(memory.fingerprint)
-        .bind(memory.error)
-        .bind(memory.noted)
+        .bind(history.failed_runs)
+        .bind(history.probes)
+        .bind(history.refunded)
+        .bind(history.not_ready)
+        .bind(history.lost)
+        .bind(history.rest.map(|rest| rest.since))
+        .bind(history.rest.map(|rest| rest.until))
+        .bind(history.rest.map(|rest| rest.why.name()))
+        .bind(history.quarantine.map(|quarantine| quarantine.since))
+        .bind(history.quarantine.map(|quarantine| quarantine.why.name()))
+        .bind(history.released)
+        .bind(history.fingerprint)
+        .bind(history.error)
+        .bind(history.noted)
 }

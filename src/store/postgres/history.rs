@@ -11,8 +11,8 @@ use super::{DURABLE, Postgres};
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::{NewJob, NewRun, RunCounts, RunState, RunningJob, RunningRun};
 use crate::store::Result;
-use crate::store::gap_columns::select_memory;
-use crate::store::record::{AboutColumns, signed, storable, storable_json};
+use crate::store::gap_columns::select_history;
+use crate::store::record::{JobSubjectColumns, signed, storable, storable_json};
 use crate::store::rows::{RunningJobColumns, RunningRunColumns};
 
 impl Postgres {
@@ -96,7 +96,7 @@ impl Postgres {
              FROM etl_orch.etl_jobs j JOIN etl_orch.etl_runs r ON r.id = j.run_id
                   LEFT JOIN etl_orch.gap_states g ON g.gap_key = j.gap_key
              WHERE j.state = 'running' ORDER BY j.started_at, j.id",
-            select_memory()
+            select_history()
         )))
         .fetch_all(&mut *lease)
         .await;
@@ -118,7 +118,7 @@ impl Postgres {
 
 async fn enqueue(connection: &mut PgConnection, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> sqlx::Result<()> {
     let texts = |text: fn(&NewJob) -> &str| jobs.iter().map(|job| storable(text(job)).into_owned()).collect::<Vec<_>>();
-    let abouts: Vec<AboutColumns> = jobs.iter().map(|job| AboutColumns::from(&job.about)).collect();
+    let abouts: Vec<JobSubjectColumns> = jobs.iter().map(|job| JobSubjectColumns::from(&job.about)).collect();
     sqlx::query(
         "INSERT INTO etl_orch.etl_jobs
              (run_id, state, queued_at, id, gap_key, etl, bank_key, bank_id, fiscal_year, quarter, window_start, window_end, position,

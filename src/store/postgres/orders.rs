@@ -8,14 +8,14 @@ use super::{DURABLE, Postgres};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::NewJob;
-use crate::plan::model::orders::{CancelAnswer, Order, OrderKind};
+use crate::plan::model::orders::{CancelAnswer, GapOrder, GapOrderKind};
 use crate::store::Result;
 use crate::store::gap_columns::{change, why_cancelled};
 use crate::store::record::storable;
 use crate::store::rows::CancelledColumns;
 
 impl Postgres {
-    pub(super) async fn order(&self, order: &Order, gaps: &[GapKey]) -> Result<u64> {
+    pub(super) async fn order(&self, order: &GapOrder, gaps: &[GapKey]) -> Result<u64> {
         let mut lease = self.connections.lease().await?;
         let changed = give_order(&mut lease, order, gaps).await;
         lease.settle("recording an order", changed)
@@ -28,22 +28,22 @@ impl Postgres {
     }
 }
 
-async fn give_order(connection: &mut PgConnection, order: &Order, gaps: &[GapKey]) -> sqlx::Result<u64> {
+async fn give_order(connection: &mut PgConnection, order: &GapOrder, gaps: &[GapKey]) -> sqlx::Result<u64> {
     let mut keys: Vec<_> = gaps.iter().map(|gap| storable(gap.as_str()).into_owned()).collect();
     keys.sort_unstable();
     keys.dedup();
     let mut transaction = connection.begin_with(DURABLE).await?;
-    if matches!(order.kind, OrderKind::Skip { .. }) {
+    if matches!(order.kind, GapOrderKind::Skip { .. }) {
         make_gaps(&mut transaction, &keys).await?;
     }
     // A claim that is under way is waited for here, and what it made of its job is seen by the next statement.
     lock_gaps(&mut transaction, &keys).await?;
     let change = change(order.kind, '$');
     let only_free = match order.kind {
-        OrderKind::Retry => "WHERE NOT EXISTS (SELECT 1 FROM etl_orch.etl_jobs j WHERE j.gap_key = k AND j.state = 'running')",
-        OrderKind::Skip { .. } | OrderKind::Unskip => "",
+        GapOrderKind::Retry => "WHERE NOT EXISTS (SELECT 1 FROM etl_orch.etl_jobs j WHERE j.gap_key = k AND j.state = 'running')",
+        GapOrderKind::Skip { .. } | GapOrderKind::Unskip => "",
     };
-    let until = if let OrderKind::Skip { until } = order.kind { until } else { None };
+    let until = if let GapOrderKind::Skip { until } = order.kind { until } else { None };
     let done = sqlx::query(AssertSqlSafe(format!(
         "WITH asked AS (SELECT k AS gap_key FROM unnest($1::text[]) AS k {only_free}),
               given AS (INSERT INTO etl_orch.overrides (gap_key, kind, actor, reason, at, until)

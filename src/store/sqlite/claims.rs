@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::{Sqlite, begin_write, reports, sources};
 use crate::plan::model::etl::Pool;
-use crate::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, Owner, Wanted};
+use crate::plan::model::job::{Begun, Claim, ClaimRequest, ClaimTarget, Claimed, Owner};
 use crate::store::Result;
 use crate::store::gap_columns::{GapColumns, GapStateColumns, is_held_back, select_gap, why_skipped};
 use crate::store::record::{failed, rfc3339, storable};
@@ -71,10 +71,10 @@ impl Sqlite {
             .bind(request.pool.map(|pool| storable(&pool.name)))
             .fetch_one(&mut *transaction)
             .await?;
-            if let Wanted::Windows { source, window } = request.wanted {
+            if let ClaimTarget::Windows { source, window } = request.wanted {
                 sources::take(&mut transaction, source, window, &id).await?;
             }
-            Claimed::Yes { claim: Claim { job: request.job, fence }, memory: gap.memory }
+            Claimed::Yes { claim: Claim { job: request.job, fence }, history: gap.history }
         };
         if let Some(reason) = why_skipped(&claimed, request.wanted) {
             skip_queued(&mut transaction, &id, &reason, &at).await?;
@@ -85,13 +85,13 @@ impl Sqlite {
 
     async fn ask(&self, connection: &mut SqliteConnection, request: &ClaimRequest<'_>) -> sqlx::Result<Option<Asked>> {
         let (insisted, done, pause) = match request.wanted {
-            Wanted::Report(_) => (
+            ClaimTarget::Report(_) => (
                 "j.forced".to_owned(),
                 format!("NOT j.forced AND EXISTS (SELECT 1 FROM {} WHERE {})", self.reports.quoted(), reports::BY_KEY),
                 "SELECT NULL AS paused_at, NULL AS paused_by, NULL AS pause_reason",
             ),
             // Only three parameters say what is wanted.
-            Wanted::Windows { .. } => (
+            ClaimTarget::Windows { .. } => (
                 format!(
                     "j.forced OR EXISTS (SELECT 1 FROM disclosure_queue WHERE {} AND requested_at IS NOT NULL AND job_id IS NULL)",
                     sources::QUEUED
@@ -111,12 +111,12 @@ impl Sqlite {
         );
         let statement = sqlx::query_as(AssertSqlSafe(statement));
         let statement = match request.wanted {
-            Wanted::Report(report) => statement
+            ClaimTarget::Report(report) => statement
                 .bind(report.bank_id)
                 .bind(i64::from(report.period.year()))
                 .bind(report.period.quarter().as_str())
                 .bind(&report.report_type),
-            Wanted::Windows { source, window } => {
+            ClaimTarget::Windows { source, window } => {
                 statement.bind(storable(source)).bind(rfc3339(window.start)).bind(rfc3339(window.end)).bind("")
             }
         };
@@ -155,7 +155,7 @@ async fn claimed_before(connection: &mut SqliteConnection, request: &ClaimReques
     .fetch_optional(connection)
     .await?;
     let gap = gap.map(GapStateColumns::state);
-    Ok(gap.map_or(Claimed::Gone, |gap| Claimed::Yes { claim: Claim { job: request.job, fence: gap.fence }, memory: gap.memory }))
+    Ok(gap.map_or(Claimed::Gone, |gap| Claimed::Yes { claim: Claim { job: request.job, fence: gap.fence }, history: gap.history }))
 }
 
 /// Who runs the gap.

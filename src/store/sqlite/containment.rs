@@ -3,14 +3,14 @@
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
-use super::endings::bind_memory;
+use super::endings::bind_history;
 use super::{Sqlite, begin_write};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::Watched;
 use crate::plan::model::orders::FoundJob;
 use crate::plan::remember::breaker::OpenBreaker;
-use crate::plan::remember::failure_history::{GapState, Memory};
+use crate::plan::remember::failure_history::{FailureHistory, GapState};
 use crate::store::Result;
 use crate::store::gap_columns::{GapStateColumns, remember, select_gap};
 use crate::store::record::{failed, rfc3339, storable, storable_json};
@@ -52,7 +52,12 @@ impl Sqlite {
         rows.and_then(|rows| rows.into_iter().map(BreakerColumns::breaker).collect()).map_err(failed("looking at the open breakers"))
     }
 
-    pub(super) async fn set_breaker(&self, etl: &str, breaker: Option<&OpenBreaker>, refunds: &[(GapKey, i64, Memory)]) -> Result<()> {
+    pub(super) async fn set_breaker(
+        &self,
+        etl: &str,
+        breaker: Option<&OpenBreaker>,
+        refunds: &[(GapKey, i64, FailureHistory)],
+    ) -> Result<()> {
         let mut connection = self.connection().await?;
         set_breaker(&mut connection, etl, breaker, refunds).await.map_err(failed("recording a breaker"))
     }
@@ -79,7 +84,7 @@ async fn set_breaker(
     connection: &mut SqliteConnection,
     etl: &str,
     breaker: Option<&OpenBreaker>,
-    refunds: &[(GapKey, i64, Memory)],
+    refunds: &[(GapKey, i64, FailureHistory)],
 ) -> sqlx::Result<()> {
     let mut transaction = begin_write(connection).await?;
     write_breaker(&mut transaction, etl, breaker).await?;
@@ -89,9 +94,9 @@ async fn set_breaker(
          AND NOT EXISTS (SELECT 1 FROM etl_jobs WHERE gap_key = ?1 AND state = 'running')",
         gap.set
     );
-    for (key, fence, memory) in refunds {
+    for (key, fence, history) in refunds {
         let statement = sqlx::query(AssertSqlSafe(statement.clone())).bind(key.as_str()).bind(fence);
-        bind_memory(statement, memory).execute(&mut *transaction).await?;
+        bind_history(statement, history).execute(&mut *transaction).await?;
     }
     transaction.commit().await
 }

@@ -8,12 +8,12 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::{Driver, Sqlite, begin_write, collected, reports};
 use crate::plan::model::ids::JobId;
-use crate::plan::model::job::{AttemptEnd, Claim, JobState, Made};
-use crate::plan::remember::failure_history::Memory;
+use crate::plan::model::job::{Artifact, AttemptEnd, Claim, JobState};
+use crate::plan::remember::failure_history::FailureHistory;
 use crate::store::Result;
 use crate::store::columns::Column;
 use crate::store::delegate::Ending;
-use crate::store::gap_columns::{MemoryValues, remember};
+use crate::store::gap_columns::{FailureHistoryValues, remember};
 use crate::store::record::{EndColumns, failed, rfc3339, storable};
 
 type Statement<'q> = Query<'q, Driver, SqliteArguments>;
@@ -55,7 +55,7 @@ impl Sqlite {
     }
 
     pub(super) async fn finish(&self, claim: Claim, ending: Ending<'_>) -> Result<bool> {
-        let columns = if let Made::Report(Some(_)) = ending.made { self.report_columns().await? } else { &[] };
+        let columns = if let Artifact::Report(Some(_)) = ending.made { self.report_columns().await? } else { &[] };
         let mut connection = self.connection().await?;
         self.finish_on(&mut connection, claim, ending, columns).await.map_err(failed("recording the end of a job"))
     }
@@ -72,9 +72,9 @@ impl Sqlite {
             return has_ended(&mut transaction, claim, ending.state, ending.at).await;
         }
         match ending.made {
-            Made::Report(Some(row)) => reports::write(&mut transaction, &self.reports, columns, row).await?,
-            Made::Report(None) => {}
-            Made::Collection(made) => collected::write(&mut transaction, claim, made, ending.at).await?,
+            Artifact::Report(Some(row)) => reports::write(&mut transaction, &self.reports, columns, row).await?,
+            Artifact::Report(None) => {}
+            Artifact::Collection(made) => collected::write(&mut transaction, claim, made, ending.at).await?,
         }
         transaction.commit().await?;
         Ok(true)
@@ -85,9 +85,9 @@ impl Sqlite {
         drop_queued(&mut connection, job, reason, at).await.map_err(failed("recording that a job will not start"))
     }
 
-    pub(super) async fn lose(&self, claim: Claim, memory: &Memory, at: DateTime<Utc>) -> Result<bool> {
+    pub(super) async fn lose(&self, claim: Claim, history: &FailureHistory, at: DateTime<Utc>) -> Result<bool> {
         let mut connection = self.connection().await?;
-        lose(&mut connection, claim, memory, at).await.map_err(failed("recording that a job was lost"))
+        lose(&mut connection, claim, history, at).await.map_err(failed("recording that a job was lost"))
     }
 }
 
@@ -127,7 +127,7 @@ async fn attach(connection: &mut SqliteConnection, claim: Claim, end: &AttemptEn
 async fn end_job(connection: &mut SqliteConnection, claim: Claim, ending: Ending<'_>) -> sqlx::Result<bool> {
     let end = ending.attempt.map(EndColumns::from);
     let end = end.as_ref();
-    let gap = ending.memory.map(|_| remember_of(14, ending.state == JobState::Succeeded)).unwrap_or_default();
+    let gap = ending.history.map(|_| remember_of(14, ending.state == JobState::Succeeded)).unwrap_or_default();
     let statements = format!(
         "UPDATE etl_attempts SET {END} WHERE job_id = ?1 AND n = ?3 AND outcome IS NULL AND EXISTS (SELECT 1 FROM etl_jobs WHERE {CLAIMED});
          {gap}
@@ -147,8 +147,8 @@ async fn end_job(connection: &mut SqliteConnection, claim: Claim, ending: Ending
         .bind(ending.state.name())
         .bind(ending.error.map(storable))
         .bind(rfc3339(ending.at));
-    if let Some(memory) = ending.memory {
-        statements = bind_memory(statements, memory);
+    if let Some(history) = ending.history {
+        statements = bind_history(statements, history);
     }
     // Where the job is not the claim's none of the statements finds a row.
     Ok(statements.execute(connection).await?.rows_affected() > 0)
@@ -183,7 +183,7 @@ async fn drop_queued(connection: &mut SqliteConnection, job: JobId, reason: &str
         .await
 }
 
-async fn lose(connection: &mut SqliteConnection, claim: Claim, memory: &Memory, at: DateTime<Utc>) -> sqlx::Result<bool> {
+async fn lose(connection: &mut SqliteConnection, claim: Claim, history: &FailureHistory, at: DateTime<Utc>) -> sqlx::Result<bool> {
     let mut transaction = begin_write(connection).await?;
     let statements = format!(
         "UPDATE etl_attempts SET outcome = 'lost', error = 'lost', ended_at = ?3 WHERE job_id = ?1 AND outcome IS NULL
@@ -193,7 +193,7 @@ async fn lose(connection: &mut SqliteConnection, claim: Claim, memory: &Memory, 
         remember_of(4, false)
     );
     let statements = sqlx::query(AssertSqlSafe(statements)).bind(claim.job.to_string()).bind(claim.fence).bind(rfc3339(at));
-    let done = bind_memory(statements, memory).execute(&mut *transaction).await?;
+    let done = bind_history(statements, history).execute(&mut *transaction).await?;
     if done.rows_affected() == 0 {
         return has_ended(&mut transaction, claim, JobState::Lost, at).await;
     }
@@ -231,21 +231,21 @@ fn bind_end<'q>(statement: Statement<'q>, claim: Claim, end: &AttemptEnd) -> Sta
 }
 
 /// Binds a memory as the parameters of [`remember`].
-pub(super) fn bind_memory<'q>(statement: Statement<'q>, memory: &Memory) -> Statement<'q> {
-    let memory = MemoryValues::from(memory);
+pub(super) fn bind_history<'q>(statement: Statement<'q>, history: &FailureHistory) -> Statement<'q> {
+    let history = FailureHistoryValues::from(history);
     statement
-        .bind(memory.failed_runs)
-        .bind(memory.probes)
-        .bind(memory.refunded)
-        .bind(memory.not_ready)
-        .bind(memory.lost)
-        .bind(memory.rest.map(|rest| rfc3339(rest.since)))
-        .bind(memory.rest.map(|rest| rfc3339(rest.until)))
-        .bind(memory.rest.map(|rest| rest.why.name()))
-        .bind(memory.quarantine.map(|quarantine| rfc3339(quarantine.since)))
-        .bind(memory.quarantine.map(|quarantine| quarantine.why.name()))
-        .bind(memory.released)
-        .bind(memory.fingerprint)
-        .bind(memory.error.map(std::borrow::Cow::into_owned))
-        .bind(memory.noted)
+        .bind(history.failed_runs)
+        .bind(history.probes)
+        .bind(history.refunded)
+        .bind(history.not_ready)
+        .bind(history.lost)
+        .bind(history.rest.map(|rest| rfc3339(rest.since)))
+        .bind(history.rest.map(|rest| rfc3339(rest.until)))
+        .bind(history.rest.map(|rest| rest.why.name()))
+        .bind(history.quarantine.map(|quarantine| rfc3339(quarantine.since)))
+        .bind(history.quarantine.map(|quarantine| quarantine.why.name()))
+        .bind(history.released)
+        .bind(history.fingerprint)
+        .bind(history.error.map(std::borrow::Cow::into_owned))
+        .bind(history.noted)
 }

@@ -12,8 +12,8 @@ use crate::plan::model::ids::RunId;
 use crate::plan::model::job::{NewJob, NewRun, RunCounts, RunState, RunningJob, RunningRun};
 use crate::plan::remember::fingerprint::Fingerprint;
 use crate::store::Result;
-use crate::store::gap_columns::select_memory;
-use crate::store::record::{AboutColumns, failed, rfc3339, signed, storable, storable_json};
+use crate::store::gap_columns::select_history;
+use crate::store::record::{JobSubjectColumns, failed, rfc3339, signed, storable, storable_json};
 use crate::store::rows::{RunningJobColumns, RunningRunColumns};
 
 impl Sqlite {
@@ -73,7 +73,7 @@ impl Sqlite {
                     r.host, r.boot_id, r.pid, r.pid_started, {}
              FROM etl_jobs j JOIN etl_runs r ON r.id = j.run_id LEFT JOIN gap_states g ON g.gap_key = j.gap_key
              WHERE j.state = 'running' ORDER BY j.started_at, j.id",
-            select_memory()
+            select_history()
         )))
         .fetch_all(&mut *self.connection().await?)
         .await;
@@ -95,7 +95,7 @@ async fn enqueue(connection: &mut SqliteConnection, run: RunId, jobs: &[NewJob],
     let rows: Vec<_> = jobs
         .iter()
         .map(|job| {
-            let about = AboutColumns::from(&job.about);
+            let about = JobSubjectColumns::from(&job.about);
             serde_json::json!([
                 job.id,
                 job.gap.as_str(),

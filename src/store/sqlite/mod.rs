@@ -35,15 +35,15 @@ use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{
-    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, JobState, Made, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob,
+    Artifact, AttemptEnd, Begun, Claim, ClaimRequest, Claimed, JobState, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob,
     RunningRun, Watched,
 };
-use crate::plan::model::orders::{CancelAnswer, FoundJob, Order, SourceOrder};
+use crate::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, SourceOrder};
 use crate::plan::model::period::Period;
 use crate::plan::model::settings::{ColumnName, TableName};
 use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
-use crate::plan::remember::failure_history::{GapState, Memory};
+use crate::plan::remember::failure_history::{FailureHistory, GapState};
 
 /// The adapter.
 #[derive(Debug)]

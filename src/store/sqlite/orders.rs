@@ -8,14 +8,14 @@ use super::{Sqlite, begin_write};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::NewJob;
-use crate::plan::model::orders::{CancelAnswer, Order, OrderKind};
+use crate::plan::model::orders::{CancelAnswer, GapOrder, GapOrderKind};
 use crate::store::Result;
 use crate::store::gap_columns::{change, why_cancelled};
 use crate::store::record::{failed, rfc3339, storable};
 use crate::store::rows::CancelledColumns;
 
 impl Sqlite {
-    pub(super) async fn order(&self, order: &Order, gaps: &[GapKey]) -> Result<u64> {
+    pub(super) async fn order(&self, order: &GapOrder, gaps: &[GapKey]) -> Result<u64> {
         let mut connection = self.connection().await?;
         give_order(&mut connection, order, gaps).await.map_err(failed("recording an order"))
     }
@@ -26,22 +26,22 @@ impl Sqlite {
     }
 }
 
-async fn give_order(connection: &mut SqliteConnection, order: &Order, gaps: &[GapKey]) -> sqlx::Result<u64> {
+async fn give_order(connection: &mut SqliteConnection, order: &GapOrder, gaps: &[GapKey]) -> sqlx::Result<u64> {
     let keys: Vec<_> = gaps.iter().map(GapKey::as_str).collect();
     let keys = serde_json::Value::from(keys).to_string();
     let mut transaction = begin_write(connection).await?;
-    if matches!(order.kind, OrderKind::Skip { .. }) {
+    if matches!(order.kind, GapOrderKind::Skip { .. }) {
         make_gaps(&mut transaction, &keys).await?;
     }
     let change = change(order.kind, '?');
     let asked = match order.kind {
-        OrderKind::Retry => {
+        GapOrderKind::Retry => {
             "SELECT DISTINCT value AS gap_key FROM json_each(?1) k
              WHERE NOT EXISTS (SELECT 1 FROM etl_jobs j WHERE j.gap_key = k.value AND j.state = 'running')"
         }
-        OrderKind::Skip { .. } | OrderKind::Unskip => "SELECT DISTINCT value AS gap_key FROM json_each(?1)",
+        GapOrderKind::Skip { .. } | GapOrderKind::Unskip => "SELECT DISTINCT value AS gap_key FROM json_each(?1)",
     };
-    let until = if let OrderKind::Skip { until } = order.kind { until } else { None };
+    let until = if let GapOrderKind::Skip { until } = order.kind { until } else { None };
     let given = format!(
         "INSERT INTO overrides (gap_key, kind, actor, reason, at, until) SELECT a.gap_key, ?6, ?2, ?3, ?4, ?5 FROM ({asked}) a
          WHERE NOT EXISTS (SELECT 1 FROM overrides o WHERE o.gap_key = a.gap_key AND o.kind = ?6 AND o.actor = ?2 AND o.reason = ?3

@@ -9,7 +9,7 @@ use crate::plan::model::window::Window;
 use crate::plan::text::template::Placeholder;
 
 /// What is missing: windows of the queue, and spans of which no window is in it.
-pub(super) struct Missing<'a> {
+pub(super) struct Backlog<'a> {
     source: &'a Source,
     /// What ended here or before is due.
     due_by: DateTime<Utc>,
@@ -25,7 +25,7 @@ pub(super) struct Missing<'a> {
     horizon: DateTime<Utc>,
 }
 
-impl<'a> Missing<'a> {
+impl<'a> Backlog<'a> {
     /// What is missing of a source.
     pub(super) fn find(source: &'a Source, state: &SourceState, queue: &'a [QueuedWindow], now: DateTime<Utc>) -> Self {
         let mut rows: Vec<&QueuedWindow> = queue.iter().filter(|row| row.source == source.id).collect();

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::backlog::Missing;
+use super::backlog::Backlog;
 use crate::plan::model::collection::{Lateness, SourceState};
 use crate::plan::model::source::Source;
 use crate::plan::remember::failure_history::GapState;
 
 /// Whether a source is behind for too long. One that never succeeded is late by its oldest missing window once it was tried, or
 /// had the time to be: it must not look fine.
-pub(super) fn of(source: &Source, state: &SourceState, gap: Option<&GapState>, missing: &Missing<'_>, now: DateTime<Utc>) -> Lateness {
-    let was_tried = gap.is_some_and(|gap| gap.memory.is_tried()) || !missing.queued.is_empty();
+pub(super) fn of(source: &Source, state: &SourceState, gap: Option<&GapState>, missing: &Backlog<'_>, now: DateTime<Utc>) -> Lateness {
+    let was_tried = gap.is_some_and(|gap| gap.history.is_tried()) || !missing.queued.is_empty();
     let since = match state.frontier {
         Some(frontier) if frontier > now => return Lateness::Ahead,
         Some(frontier) => Some(frontier),

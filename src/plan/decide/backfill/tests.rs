@@ -4,7 +4,7 @@ use super::*;
 use crate::plan::decide::planner::{PlannedJob, Target};
 use crate::plan::model::collection::{Collected, Collection, LastSuccess, Lateness, Pause, Seen};
 use crate::plan::model::source::{CatchUp, Collector};
-use crate::plan::remember::failure_history::{Memory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use crate::plan::remember::failure_history::{FailureHistory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 use crate::plan::test_support::{plan_of, source};
 use crate::plan::text::template::{Placeholder, Template};
 
@@ -61,9 +61,9 @@ impl Facts {
         self.states.insert("house".to_owned(), SourceState { source: "house".to_owned(), ..state });
     }
 
-    fn remember(&mut self, memory: Memory, skip: Option<SkipOrder>) {
+    fn remember(&mut self, history: FailureHistory, skip: Option<SkipOrder>) {
         let key = GapKey::source("house");
-        self.gaps.insert(key.clone(), GapState { key, fence: 3, memory, skip, forced: false });
+        self.gaps.insert(key.clone(), GapState { key, fence: 3, history, skip, forced: false });
     }
 
     fn facts(&self) -> SourceFacts<'_> {
@@ -124,9 +124,9 @@ fn a_first_run_collects_the_last_window_that_is_due_or_all_since_the_start() {
 fn a_window_is_due_when_its_lag_is_over() {
     let source = Source { lag: Duration::from_secs(90 * 60), ..house() };
     let plan = Facts::new("2026-01-16T13:29", Some("2026-01-16T06:00")).plan(&source);
-    assert_eq!((plan.standing, plan.behind, plan.next_due), (SourceStanding::UpToDate, 0, at("2026-01-16T13:30")));
+    assert_eq!((plan.standing, plan.behind, plan.next_due), (SourceStatus::UpToDate, 0, at("2026-01-16T13:30")));
     let plan = Facts::new("2026-01-16T13:30", Some("2026-01-16T06:00")).plan(&source);
-    assert_eq!((plan.standing, plan.behind, plan.next_due), (SourceStanding::Due, 1, at("2026-01-16T19:30")));
+    assert_eq!((plan.standing, plan.behind, plan.next_due), (SourceStatus::Due, 1, at("2026-01-16T19:30")));
     assert_eq!(plan.jobs.len(), 1);
 }
 
@@ -211,7 +211,7 @@ fn what_is_in_the_queue_is_not_put_there_again_and_not_forgotten() {
 fn a_window_that_somebody_else_collected_is_left_alone_unless_it_is_asked_for() {
     let facts = Facts::new("2026-01-17", Some("2026-01-17"));
     let stale = facts.clone().with([queued("2026-01-16", "2026-01-16T06:00")]).plan(&house());
-    assert_eq!((stale.standing, stale.behind, stale.jobs), (SourceStanding::UpToDate, 0, vec![]));
+    assert_eq!((stale.standing, stale.behind, stale.jobs), (SourceStatus::UpToDate, 0, vec![]));
     let begun = QueuedWindow { remote: Some("r1".to_owned()), ..queued("2026-01-16", "2026-01-16T06:00") };
     assert_eq!(facts.clone().with([begun]).plan(&house()).jobs.len(), 1, "a service's job is followed to its end");
     let asked = facts.clone().with([requested("2026-01-16", "2026-01-16T06:00")]).plan(&house());
@@ -220,7 +220,7 @@ fn a_window_that_somebody_else_collected_is_left_alone_unless_it_is_asked_for() 
     let (missing, again) = (window("2026-01-16T18:00", "2026-01-17"), window("2026-01-14", "2026-01-14T06:00"));
     assert_eq!((behind.behind, windows(&behind)), (1, vec![missing, again]), "what is asked for again holds up nothing");
     let unended = facts.with([requested("2026-01-17", "2026-01-17T06:00")]).plan(&house());
-    assert_eq!(unended.standing, SourceStanding::UpToDate, "half a window is never collected");
+    assert_eq!(unended.standing, SourceStatus::UpToDate, "half a window is never collected");
     let source = Source { lag: hours(3), ..house() };
     let early = Facts::new("2026-01-17T00:30", Some("2026-01-16T18:00")).with([requested("2026-01-16T18:00", "2026-01-17")]).plan(&source);
     assert_eq!(early.jobs.len(), 0, "who asks waits for the lag: before, the data is not complete");
@@ -229,7 +229,7 @@ fn a_window_that_somebody_else_collected_is_left_alone_unless_it_is_asked_for() 
 #[test]
 fn a_clock_that_went_backwards_puts_nothing_in_the_queue() {
     let plan = Facts::new("2026-01-10", Some("2026-01-16T06:00")).plan(&house());
-    assert_eq!((plan.standing, plan.new.len(), plan.behind, plan.missing), (SourceStanding::UpToDate, 0, 0, None));
+    assert_eq!((plan.standing, plan.new.len(), plan.behind, plan.missing), (SourceStatus::UpToDate, 0, 0, None));
     assert_eq!((plan.lateness, plan.next_due), (Lateness::Ahead, at("2026-01-16T12:00")));
 }
 
@@ -269,8 +269,8 @@ fn the_first_reason_in_order_is_the_standing_and_all_but_due_have_no_jobs() {
     let now = at("2026-01-17");
     let rest = Rest { since: now, until: now + TimeDelta::hours(1), why: RestReason::Failed };
     let quarantine = Quarantine { since: now, why: QuarantineReason::Failures };
-    let resting = Memory { rest: Some(rest), failed_runs: 2, error: Some("boom".to_owned()), ..Memory::default() };
-    let poison = Memory { quarantine: Some(quarantine), fingerprint: Some(fingerprint(&house(), "ab", now)), ..resting.clone() };
+    let resting = FailureHistory { rest: Some(rest), failed_runs: 2, error: Some("boom".to_owned()), ..FailureHistory::default() };
+    let poison = FailureHistory { quarantine: Some(quarantine), fingerprint: Some(fingerprint(&house(), "ab", now)), ..resting.clone() };
 
     let mut facts = Facts::new("2026-01-17", Some("2026-01-16"));
     facts.state(SourceState { frontier: Some(at("2026-01-16")), paused: Some(pause()), ..SourceState::default() });
@@ -282,39 +282,39 @@ fn the_first_reason_in_order_is_the_standing_and_all_but_due_have_no_jobs() {
         assert_eq!((plan.behind, plan.missing), (4, Some(window("2026-01-16", "2026-01-17"))));
         assert_eq!((plan.error.as_deref(), plan.failed_runs), (Some("boom"), 2));
     };
-    undone(&facts, SourceStanding::Paused(pause()));
+    undone(&facts, SourceStatus::Paused(pause()));
     facts.state(SourceState { frontier: Some(at("2026-01-16")), ..SourceState::default() });
-    undone(&facts, SourceStanding::Skipped(skip.clone()));
+    undone(&facts, SourceStatus::Skipped(skip.clone()));
     facts.remember(poison.clone(), None);
-    undone(&facts, SourceStanding::Claimed(owner));
+    undone(&facts, SourceStatus::Claimed(owner));
     facts.running.clear();
-    undone(&facts, SourceStanding::Quarantined(quarantine));
+    undone(&facts, SourceStatus::Quarantined(quarantine));
     facts.remember(resting, None);
-    undone(&facts, SourceStanding::CoolingDown(rest));
+    undone(&facts, SourceStatus::CoolingDown(rest));
     facts.gaps.clear();
-    assert_eq!(facts.plan(&house()).standing, SourceStanding::Due);
+    assert_eq!(facts.plan(&house()).standing, SourceStatus::Due);
 
     let mut current = Facts::new("2026-01-17", Some("2026-01-17"));
     current.remember(poison, None);
-    assert_eq!(current.plan(&house()).standing, SourceStanding::UpToDate);
-    current.remember(Memory::default(), Some(skip.clone()));
-    assert_eq!(current.plan(&house()).standing, SourceStanding::Skipped(skip));
+    assert_eq!(current.plan(&house()).standing, SourceStatus::UpToDate);
+    current.remember(FailureHistory::default(), Some(skip.clone()));
+    assert_eq!(current.plan(&house()).standing, SourceStatus::Skipped(skip));
     current.state(SourceState { frontier: Some(at("2026-01-17")), paused: Some(pause()), ..SourceState::default() });
-    assert_eq!(current.forced(&house()).standing, SourceStanding::Paused(pause()), "also when nothing is due, and with --force");
+    assert_eq!(current.forced(&house()).standing, SourceStatus::Paused(pause()), "also when nothing is due, and with --force");
 }
 
 #[test]
 fn who_asks_for_a_window_or_forces_overrides_rest_and_quarantine() {
     let now = at("2026-01-17");
     let quarantine = Some(Quarantine { since: now, why: QuarantineReason::Failures });
-    let memory = Memory { quarantine, fingerprint: Some(fingerprint(&house(), "ab", now)), ..Memory::default() };
+    let history = FailureHistory { quarantine, fingerprint: Some(fingerprint(&house(), "ab", now)), ..FailureHistory::default() };
     let mut facts = Facts::new("2026-01-17", Some("2026-01-16"));
-    facts.remember(memory, None);
-    assert!(matches!(facts.plan(&house()).standing, SourceStanding::Quarantined(_)));
+    facts.remember(history, None);
+    assert!(matches!(facts.plan(&house()).standing, SourceStatus::Quarantined(_)));
     let force = Selection { force: true, ..Selection::default() };
-    assert_eq!(facts.plan_with(&house(), &force, 500).standing, SourceStanding::Due);
+    assert_eq!(facts.plan_with(&house(), &force, 500).standing, SourceStatus::Due);
     let facts = facts.with([requested("2026-01-16", "2026-01-16T06:00")]);
-    assert_eq!(facts.plan(&house()).standing, SourceStanding::Due);
+    assert_eq!(facts.plan(&house()).standing, SourceStatus::Due);
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn a_named_source_is_collected_again_by_force() {
     let plan = facts.forced(&house());
     assert_eq!((plan.again.as_slice(), windows(&plan), plan.new.len(), plan.behind, plan.left), ([last].as_slice(), vec![last], 0, 0, 0));
     let unnamed = facts.plan_with(&house(), &Selection { force: true, ..Selection::default() }, 500);
-    assert_eq!((unnamed.standing, unnamed.again.len()), (SourceStanding::UpToDate, 0));
+    assert_eq!((unnamed.standing, unnamed.again.len()), (SourceStatus::UpToDate, 0));
     let behind = Facts::new("2026-01-17T02:00", Some("2026-01-16T18:00")).forced(&house());
     assert_eq!((behind.again.len(), windows(&behind)), (0, vec![last]), "it is collected anyway");
     // What has ended but is not due is not complete yet.
@@ -359,7 +359,7 @@ fn it_is_late_by_what_was_collected_last_and_its_lag() {
     let mut failed = Facts::new("2026-01-17", None);
     let source = Source { start: Some(at("2026-01-16T06:00")), ..house() };
     assert_eq!(failed.plan(&source).lateness, Lateness::OnTime, "it was never tried");
-    failed.remember(Memory { failed_runs: 1, ..Memory::default() }, None);
+    failed.remember(FailureHistory { failed_runs: 1, ..FailureHistory::default() }, None);
     assert_eq!(failed.plan(&source).lateness, Lateness::Late);
 }
 
@@ -468,6 +468,6 @@ fn chains_of_sources_and_of_reports_take_turns_and_reports_keep_their_place() {
     all.jobs.truncate(0);
     all.sources.retain(|source| source.source == 1);
     assert!(all.has_gaps(), "a window is behind");
-    all.sources[0].standing = SourceStanding::Paused(pause());
+    all.sources[0].standing = SourceStatus::Paused(pause());
     assert!(!all.has_gaps(), "what an operator wants left alone is not missed");
 }

@@ -7,7 +7,7 @@ use crate::plan::decide::decision::Why;
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::institution::BankIndex;
 use crate::plan::model::period::Period;
-use crate::plan::model::settings::{ChainBy, Order, RunSettings};
+use crate::plan::model::settings::{ChainBy, PeriodOrder, RunSettings};
 
 use super::{Gate, PlannedJob};
 
@@ -43,10 +43,10 @@ pub(super) enum PeriodRank {
 }
 
 impl PeriodRank {
-    pub(super) fn new(period: Period, order: Order) -> Self {
+    pub(super) fn new(period: Period, order: PeriodOrder) -> Self {
         match order {
-            Order::NewestFirst => Self::Newest(Reverse(period)),
-            Order::OldestFirst => Self::Oldest(period),
+            PeriodOrder::NewestFirst => Self::Newest(Reverse(period)),
+            PeriodOrder::OldestFirst => Self::Oldest(period),
         }
     }
 }

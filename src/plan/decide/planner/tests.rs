@@ -1,9 +1,9 @@
 use super::*;
 use crate::plan::model::candidate::AvailabilityKey;
 use crate::plan::model::period::Period;
-use crate::plan::model::settings::{ChainBy, Order};
+use crate::plan::model::settings::{ChainBy, PeriodOrder};
 use crate::plan::remember::breaker::OpenBreaker;
-use crate::plan::remember::failure_history::{GapState, Memory, QuarantineReason, RestReason};
+use crate::plan::remember::failure_history::{FailureHistory, GapState, QuarantineReason, RestReason};
 use crate::plan::test_support::{bank, etl, etl_needing, settings};
 
 struct World {
@@ -11,7 +11,7 @@ struct World {
     etls: Vec<Etl>,
     settings: RunSettings,
     selection: Selection,
-    known: Known,
+    stored: StoredState,
 }
 
 impl World {
@@ -21,13 +21,13 @@ impl World {
             etls: vec![etl("call_summary", "Call Summary"), etl("key_themes", "Key Themes")],
             settings: settings(4),
             selection: Selection::default(),
-            known: Known::default(),
+            stored: StoredState::default(),
         }
     }
 
     /// Rows as `symbol period etl`, with `needs_met` for an ETL that has a need.
     fn plan(&self, rows: &[(&str, &str, EtlIndex)]) -> Plan {
-        let mut planner = Planner::new(&self.institutions, &self.etls, &self.settings, &self.selection, &self.known);
+        let mut planner = Planner::new(&self.institutions, &self.etls, &self.settings, &self.selection, &self.stored);
         for (symbol, period, etl) in rows {
             planner.candidate(self.row(symbol, period, *etl, false));
         }
@@ -58,7 +58,7 @@ impl World {
             etls: self.etls.clone(),
             settings: self.settings.clone(),
             selection: self.selection.clone(),
-            known: self.known.clone(),
+            stored: self.stored.clone(),
         }
     }
 
@@ -72,14 +72,14 @@ impl World {
     }
 
     fn planner(&self) -> Planner<'_> {
-        Planner::new(&self.institutions, &self.etls, &self.settings, &self.selection, &self.known)
+        Planner::new(&self.institutions, &self.etls, &self.settings, &self.selection, &self.stored)
     }
 
-    fn remember(&mut self, gap: &str, memory: Memory) -> &mut GapState {
+    fn remember(&mut self, gap: &str, history: FailureHistory) -> &mut GapState {
         let key = key(gap);
-        let state = GapState { key: key.clone(), fence: 0, memory, skip: None, forced: false };
-        self.known.gaps.insert(key.clone(), state);
-        self.known.gaps.get_mut(&key).unwrap()
+        let state = GapState { key: key.clone(), fence: 0, history, skip: None, forced: false };
+        self.stored.gaps.insert(key.clone(), state);
+        self.stored.gaps.get_mut(&key).unwrap()
     }
 
     fn break_etl(&mut self, etl: EtlIndex, probed: Option<&str>) {
@@ -91,7 +91,7 @@ impl World {
             probed: probed.map(str::to_owned),
             probed_at: None,
         };
-        self.known.breakers.insert(etl, breaker);
+        self.stored.breakers.insert(etl, breaker);
     }
 }
 
@@ -103,17 +103,17 @@ fn noon() -> DateTime<Utc> {
     "2026-05-01T12:00:00Z".parse().unwrap()
 }
 
-fn tried() -> Memory {
-    Memory { failed_runs: 1, error: Some("exit code 1".to_owned()), ..Memory::default() }
+fn tried() -> FailureHistory {
+    FailureHistory { failed_runs: 1, error: Some("exit code 1".to_owned()), ..FailureHistory::default() }
 }
 
-fn resting() -> Memory {
+fn resting() -> FailureHistory {
     let rest = Rest { since: noon(), until: noon() + chrono::TimeDelta::hours(1), why: RestReason::Failed };
-    Memory { rest: Some(rest), ..tried() }
+    FailureHistory { rest: Some(rest), ..tried() }
 }
 
-fn quarantined() -> Memory {
-    Memory { quarantine: Some(Quarantine { since: noon(), why: QuarantineReason::Failures }), ..tried() }
+fn quarantined() -> FailureHistory {
+    FailureHistory { quarantine: Some(Quarantine { since: noon(), why: QuarantineReason::Failures }), ..tried() }
 }
 
 fn gates(plan: &Plan) -> Vec<(&str, Gate)> {
@@ -141,7 +141,7 @@ fn a_chain_is_a_bank_with_its_periods_newest_first_and_etls_in_order() {
 #[test]
 fn oldest_first_turns_the_periods_round_and_bank_period_cuts_the_chains() {
     let mut world = World::new();
-    world.settings.order = Order::OldestFirst;
+    world.settings.order = PeriodOrder::OldestFirst;
     world.settings.chain_by = ChainBy::BankPeriod;
     let plan = world.plan(&[("RY", "2025Q2", 0), ("RY", "2025Q1", 0), ("RY", "2025Q1", 1)]);
     assert_eq!(keys(&plan), ["RY-CA/2025Q1/call_summary", "RY-CA/2025Q1/key_themes", "RY-CA/2025Q2/call_summary"]);
@@ -178,7 +178,7 @@ fn a_row_under_both_spellings_is_one_gap() {
 fn a_need_is_met_by_a_report_or_by_an_earlier_job_of_the_chain() {
     let mut world = World::new();
     world.etls[1] = etl_needing("key_themes", "Key Themes", 0);
-    let mut planner = Planner::new(&world.institutions, &world.etls, &world.settings, &world.selection, &world.known);
+    let mut planner = Planner::new(&world.institutions, &world.etls, &world.settings, &world.selection, &world.stored);
     planner.candidate(world.row("RY", "2025Q2", 0, false));
     planner.candidate(world.row("RY", "2025Q2", 1, false)); // its summary is made in this run
     planner.candidate(world.row("BMO", "2025Q2", 1, true)); // its summary exists
@@ -202,7 +202,7 @@ fn what_needs_a_job_that_the_cap_left_is_left_too() {
 fn a_gap_that_somebody_fills_is_not_planned() {
     let mut world = World::new();
     let owner = Owner { host: "other".to_owned(), boot_id: String::new(), pid: 7, pid_started: 0 };
-    world.known.running.insert(GapKey::stored("RY-CA/2025Q2/call_summary".to_owned()), owner);
+    world.stored.running.insert(GapKey::stored("RY-CA/2025Q2/call_summary".to_owned()), owner);
     let plan = world.plan(&[("RY", "2025Q2", 0), ("RY", "2025Q2", 1)]);
     assert_eq!(keys(&plan), ["RY-CA/2025Q2/key_themes"]);
     assert_eq!(plan.claimed.total, 1);
@@ -220,7 +220,7 @@ fn bad_rows_are_named_once_and_stop_nobody_else() {
         max_year: Some("2025".to_owned()),
         rows: 1,
     };
-    let mut planner = Planner::new(&world.institutions, &world.etls, &world.settings, &world.selection, &world.known);
+    let mut planner = Planner::new(&world.institutions, &world.etls, &world.settings, &world.selection, &world.stored);
     for group in
         [group("RY", "1", "Q2"), group("RY", "1", "Q5"), group("--help", "1", "Q1"), group("XX", "99", "Q1"), group("TD", "1", "Q1")]
     {
@@ -231,18 +231,18 @@ fn bad_rows_are_named_once_and_stop_nobody_else() {
     assert_eq!(keys(&plan), ["RY-CA/2025Q2/call_summary"]);
     assert_eq!(plan.census.available_for(0), 1);
     assert_eq!(plan.existing, 1, "of two possible reports one is missing");
-    let named: Vec<&str> = plan.oddities.invalid.named.iter().map(|rows| rows.which.as_str()).collect();
+    let named: Vec<&str> = plan.data_issues.invalid.named.iter().map(|rows| rows.which.as_str()).collect();
     assert_eq!(named, ["RY 2025 Q5", "--help 2025 Q1", "TD 2025 Q1"]);
-    assert_eq!(plan.oddities.unmonitored.iter().collect::<Vec<_>>(), ["XX"]);
-    assert_eq!(plan.oddities.without_data, ["BMO-CA", "TD-CA"]);
+    assert_eq!(plan.data_issues.unmonitored.iter().collect::<Vec<_>>(), ["XX"]);
+    assert_eq!(plan.data_issues.without_data, ["BMO-CA", "TD-CA"]);
 }
 
 #[test]
 fn what_is_left_alone_is_listed_by_key_with_its_error() {
     let mut world = World::new();
-    world.known.now = noon();
+    world.stored.now = noon();
     let order = SkipOrder { since: noon(), until: None, by: "me".to_owned(), reason: "r".to_owned() };
-    world.remember("RY-CA/2025Q2/call_summary", Memory::default()).skip = Some(order.clone());
+    world.remember("RY-CA/2025Q2/call_summary", FailureHistory::default()).skip = Some(order.clone());
     world.remember("TD-CA/2025Q2/call_summary", quarantined());
     world.remember("BMO-CA/2025Q2/call_summary", quarantined());
     world.remember("TD-CA/2025Q1/call_summary", resting());
@@ -284,9 +284,9 @@ fn a_job_knows_the_latest_claim_of_its_gap() {
 #[test]
 fn a_force_that_was_not_answered_makes_only_its_own_reports_again() {
     let mut world = World::new();
-    world.remember("RY-CA/2025Q2/call_summary", Memory::default()).forced = true;
-    world.remember("TD-CA/2025Q2/call_summary", Memory::default()).forced = true;
-    world.known.settled.insert(key("TD-CA/2025Q2/call_summary"));
+    world.remember("RY-CA/2025Q2/call_summary", FailureHistory::default()).forced = true;
+    world.remember("TD-CA/2025Q2/call_summary", FailureHistory::default()).forced = true;
+    world.stored.settled.insert(key("TD-CA/2025Q2/call_summary"));
     let existing = |symbol| Candidate { exists: true, ..world.row(symbol, "2025Q2", 0, true) };
     let mut planner = world.planner();
     for candidate in [existing("RY"), existing("BMO"), existing("TD"), world.row("BMO", "2025Q1", 0, true)] {
@@ -301,7 +301,7 @@ fn a_force_that_was_not_answered_makes_only_its_own_reports_again() {
 fn what_the_spool_will_record_counts_as_made() {
     let mut world = World::new();
     world.etls[1] = etl_needing("key_themes", "Key Themes", 0);
-    world.known.settled.insert(key("RY-CA/2025Q2/call_summary"));
+    world.stored.settled.insert(key("RY-CA/2025Q2/call_summary"));
     let plan = world.plan(&[("RY", "2025Q2", 0), ("RY", "2025Q2", 1)]);
     assert_eq!(keys(&plan), ["RY-CA/2025Q2/key_themes"]);
     assert_eq!(plan.waiting.total, 0);
@@ -355,7 +355,7 @@ fn a_probe_runs_before_its_turn_but_not_before_what_it_needs() {
 #[test]
 fn nothing_tries_a_broken_etl_whose_gaps_all_rest_and_force_does_not_ask() {
     let mut world = World::new();
-    world.known.now = noon();
+    world.stored.now = noon();
     world.break_etl(0, None);
     world.remember("RY-CA/2025Q2/call_summary", resting());
     let plan = world.plan(&[("RY", "2025Q2", 0)]);
@@ -453,7 +453,7 @@ proptest::proptest! {
             if gap_of(job).etl == 1 && uncut.jobs.iter().any(|other| gap_of(other) == need) {
                 proptest::prop_assert!(plan.jobs.iter().any(|other| gap_of(other) == need), "{} without its need", job.key);
             }
-            let was_tried = |gap: Gap| world.known.gaps.contains_key(&GapKey::report(world.institutions.get(gap.bank), gap.period, &world.etls[gap.etl]));
+            let was_tried = |gap: Gap| world.stored.gaps.contains_key(&GapKey::report(world.institutions.get(gap.bank), gap.period, &world.etls[gap.etl]));
             let is_tried = |job: &PlannedJob| was_tried(gap_of(job)) || gap_of(job).etl == 1 && missing_need(&uncut, gap_of(job)) && was_tried(Gap { etl: 0, ..gap_of(job) });
             let is_deferred = |job: &PlannedJob| broken == Some(gap_of(job).etl) || broken == Some(0) && missing_need(&uncut, gap_of(job));
             if job.gate != Gate::Probe && is_tried(job) && !is_deferred(job) {

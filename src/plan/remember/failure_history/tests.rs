@@ -18,20 +18,20 @@ fn failure(class: Class, fingerprint: Option<&Fingerprint>, at: DateTime<Utc>) -
     Failure { class, probe: false, error: "exit code 1", fingerprint, at }
 }
 
-fn failed(memory: &Memory, at: DateTime<Utc>) -> Memory {
-    memory.failed(failure(Class::Transient, None, at), &POLICY)
+fn failed(history: &FailureHistory, at: DateTime<Utc>) -> FailureHistory {
+    history.failed(failure(Class::Transient, None, at), &POLICY)
 }
 
 /// After so many failed runs, each at the end of the rest before.
-fn failed_times(times: u32) -> Memory {
-    (0..times).fold(Memory::default(), |memory, _| {
-        let at = memory.rest.map_or(noon(), |rest| rest.until);
-        failed(&memory, at)
+fn failed_times(times: u32) -> FailureHistory {
+    (0..times).fold(FailureHistory::default(), |history, _| {
+        let at = history.rest.map_or(noon(), |rest| rest.until);
+        failed(&history, at)
     })
 }
 
-fn rest_minutes(memory: &Memory) -> i64 {
-    memory.rest.map(|rest| (rest.until - rest.since).num_minutes()).unwrap_or_default()
+fn rest_minutes(history: &FailureHistory) -> i64 {
+    history.rest.map(|rest| (rest.until - rest.since).num_minutes()).unwrap_or_default()
 }
 
 #[test]
@@ -41,11 +41,11 @@ fn rests_double_up_to_the_longest_and_the_eighth_failure_quarantines() {
     assert_eq!(failed_times(7).quarantine, None);
     assert_eq!(failed_times(8).quarantine.map(|quarantine| quarantine.why), Some(QuarantineReason::Failures));
     let endless = Cooldown { quarantine_after: u32::MAX, ..POLICY };
-    let memory = Memory { failed_runs: u32::MAX - 1, ..Memory::default() };
-    assert_eq!(rest_minutes(&memory.failed(failure(Class::Crash, None, noon()), &endless)), 720, "no overflow");
+    let history = FailureHistory { failed_runs: u32::MAX - 1, ..FailureHistory::default() };
+    assert_eq!(rest_minutes(&history.failed(failure(Class::Crash, None, noon()), &endless)), 720, "no overflow");
     let forever = Cooldown { max: Duration::MAX, ..POLICY };
-    let memory = memory.failed(failure(Class::Crash, None, noon()), &forever);
-    assert_eq!(memory.rest.map(|rest| rest.until), Some(DateTime::<Utc>::MAX_UTC));
+    let history = history.failed(failure(Class::Crash, None, noon()), &forever);
+    assert_eq!(history.rest.map(|rest| rest.until), Some(DateTime::<Utc>::MAX_UTC));
 }
 
 #[test]
@@ -59,81 +59,81 @@ fn only_the_gaps_own_failures_are_charged() {
         (Class::Interrupted, 0, None),
         (Class::Success, 0, None),
     ] {
-        let memory = Memory::default().failed(failure(class, None, noon()), &POLICY);
-        assert_eq!((memory.failed_runs, memory.quarantine.map(|quarantine| quarantine.why)), (runs, why), "{class:?}");
-        assert_eq!(memory.is_tried(), runs > 0);
+        let history = FailureHistory::default().failed(failure(class, None, noon()), &POLICY);
+        assert_eq!((history.failed_runs, history.quarantine.map(|quarantine| quarantine.why)), (runs, why), "{class:?}");
+        assert_eq!(history.is_tried(), runs > 0);
     }
 }
 
 #[test]
 fn a_gap_stands_as_its_rest_and_quarantine_say() {
-    let memory = failed(&Memory::default(), noon());
-    let rest = memory.rest.unwrap();
+    let history = failed(&FailureHistory::default(), noon());
+    let rest = history.rest.unwrap();
     for (after, standing) in [
-        (0, Standing::Resting(rest)),
-        (9, Standing::Resting(rest)),
-        (10, Standing::Free),
-        (-1, Standing::Free), // the clock was set back
-        (60 * 24 * 365, Standing::Free),
+        (0, Eligibility::Resting(rest)),
+        (9, Eligibility::Resting(rest)),
+        (10, Eligibility::Free),
+        (-1, Eligibility::Free), // the clock was set back
+        (60 * 24 * 365, Eligibility::Free),
     ] {
-        assert_eq!(memory.standing(noon() + minutes(after), None), standing, "{after}");
+        assert_eq!(history.eligibility(noon() + minutes(after), None), standing, "{after}");
     }
-    let memory = failed_times(8);
+    let history = failed_times(8);
     for after in [-60, 0, 60 * 24 * 365] {
-        let quarantined = Standing::Quarantined(memory.quarantine.unwrap());
-        assert_eq!(memory.standing(noon() + minutes(after), None), quarantined, "quarantine has no end and no clock");
+        let quarantined = Eligibility::Quarantined(history.quarantine.unwrap());
+        assert_eq!(history.eligibility(noon() + minutes(after), None), quarantined, "quarantine has no end and no clock");
     }
-    assert_eq!(Memory::default().standing(noon(), None), Standing::Free);
+    assert_eq!(FailureHistory::default().eligibility(noon(), None), Eligibility::Free);
 }
 
 #[test]
 fn the_first_change_ends_rest_and_quarantine_and_later_ones_the_quarantine_only() {
     let (a, b, c) = (print(1), print(2), print(3));
-    let first = Memory::default().failed(failure(Class::Permanent, Some(&a), noon()), &POLICY);
-    assert_eq!(first.standing(noon(), Some(&a)), Standing::Quarantined(first.quarantine.unwrap()));
-    assert_eq!(first.standing(noon(), None), Standing::Quarantined(first.quarantine.unwrap()), "unknown is as it was");
-    assert_eq!(first.standing(noon(), Some(&b)), Standing::Free);
+    let first = FailureHistory::default().failed(failure(Class::Permanent, Some(&a), noon()), &POLICY);
+    assert_eq!(first.eligibility(noon(), Some(&a)), Eligibility::Quarantined(first.quarantine.unwrap()));
+    assert_eq!(first.eligibility(noon(), None), Eligibility::Quarantined(first.quarantine.unwrap()), "unknown is as it was");
+    assert_eq!(first.eligibility(noon(), Some(&b)), Eligibility::Free);
     let second = first.failed(failure(Class::Permanent, Some(&b), noon()), &POLICY);
     assert!(second.released && second.quarantine.is_some());
-    assert_eq!(second.standing(noon(), Some(&c)), Standing::Resting(second.rest.unwrap()));
-    assert_eq!(second.standing(noon() + minutes(20), Some(&c)), Standing::Free);
-    assert_eq!(second.standing(noon() + minutes(20), Some(&b)), Standing::Quarantined(second.quarantine.unwrap()));
+    assert_eq!(second.eligibility(noon(), Some(&c)), Eligibility::Resting(second.rest.unwrap()));
+    assert_eq!(second.eligibility(noon() + minutes(20), Some(&c)), Eligibility::Free);
+    assert_eq!(second.eligibility(noon() + minutes(20), Some(&b)), Eligibility::Quarantined(second.quarantine.unwrap()));
     let other_etl = Fingerprint { etl: "f".to_owned(), ..a.clone() };
-    assert_eq!(first.standing(noon(), Some(&other_etl)), Standing::Free, "another ETL is a change too");
+    assert_eq!(first.eligibility(noon(), Some(&other_etl)), Eligibility::Free, "another ETL is a change too");
 }
 
 #[test]
 fn a_failure_without_a_change_releases_nothing() {
     let a = print(1);
-    let memory = Memory::default().failed(failure(Class::Transient, Some(&a), noon()), &POLICY);
-    assert!(!memory.failed(failure(Class::Transient, Some(&a), noon()), &POLICY).released);
-    assert!(!memory.failed(failure(Class::Transient, None, noon()), &POLICY).released);
+    let history = FailureHistory::default().failed(failure(Class::Transient, Some(&a), noon()), &POLICY);
+    assert!(!history.failed(failure(Class::Transient, Some(&a), noon()), &POLICY).released);
+    assert!(!history.failed(failure(Class::Transient, None, noon()), &POLICY).released);
 }
 
 #[test]
 fn input_that_is_not_ready_has_a_shorter_rest_and_is_no_failure() {
     let rests: Vec<i64> = (0..6)
-        .scan(Memory::default(), |memory, _| {
-            *memory = memory.not_ready("not ready", None, noon(), &POLICY);
-            Some(rest_minutes(memory))
+        .scan(FailureHistory::default(), |history, _| {
+            *history = history.not_ready("not ready", None, noon(), &POLICY);
+            Some(rest_minutes(history))
         })
         .collect();
     assert_eq!(rests, [10, 20, 40, 60, 60, 60]);
-    let memory = failed_times(3).not_ready("not ready", None, noon(), &POLICY);
-    assert_eq!((memory.failed_runs, memory.not_ready, memory.quarantine), (3, 1, None));
-    assert_eq!(memory.rest.map(|rest| rest.why), Some(RestReason::NotReady));
-    assert_eq!(failed(&memory, noon()).not_ready, 0, "a failure ends the row");
-    let lost = Memory { lost: 2, ..Memory::default() };
+    let history = failed_times(3).not_ready("not ready", None, noon(), &POLICY);
+    assert_eq!((history.failed_runs, history.not_ready, history.quarantine), (3, 1, None));
+    assert_eq!(history.rest.map(|rest| rest.why), Some(RestReason::NotReady));
+    assert_eq!(failed(&history, noon()).not_ready, 0, "a failure ends the row");
+    let lost = FailureHistory { lost: 2, ..FailureHistory::default() };
     assert_eq!(lost.not_ready("not ready", None, noon(), &POLICY).lost, 0);
 }
 
 #[test]
 fn three_losses_in_a_row_quarantine() {
-    let memory = Memory::default().lost(None, noon()).lost(None, noon());
-    assert_eq!((memory.lost, memory.failed_runs, memory.quarantine, memory.rest), (2, 0, None, None));
-    let third = memory.lost(None, noon());
+    let history = FailureHistory::default().lost(None, noon()).lost(None, noon());
+    assert_eq!((history.lost, history.failed_runs, history.quarantine, history.rest), (2, 0, None, None));
+    let third = history.lost(None, noon());
     assert_eq!(third.quarantine, Some(Quarantine { since: noon(), why: QuarantineReason::Crashes }));
-    assert_eq!(failed(&memory, noon()).lost, 0, "a failure ends the row");
+    assert_eq!(failed(&history, noon()).lost, 0, "a failure ends the row");
     let later = failed_times(8).lost(None, noon() + minutes(1));
     assert_eq!(later.quarantine, failed_times(8).quarantine, "a quarantine stays the one it is");
 }
@@ -141,7 +141,7 @@ fn three_losses_in_a_row_quarantine() {
 #[test]
 fn a_quarantine_that_a_change_lifted_does_not_come_back_without_a_failure() {
     let (a, b) = (print(1), print(2));
-    let quarantined = Memory::default().failed(failure(Class::Permanent, Some(&a), noon()), &POLICY);
+    let quarantined = FailureHistory::default().failed(failure(Class::Permanent, Some(&a), noon()), &POLICY);
     let not_ready = quarantined.not_ready("not ready", Some(&b), noon(), &POLICY);
     assert_eq!(not_ready.quarantine, None);
     assert_eq!(quarantined.lost(Some(&b), noon()).quarantine, None);
@@ -150,13 +150,13 @@ fn a_quarantine_that_a_change_lifted_does_not_come_back_without_a_failure() {
 
 #[test]
 fn an_outage_is_given_back_and_its_rest_and_quarantine_with_it() {
-    let memory = failed_times(8);
-    let refunded = memory.refunded(1, &POLICY);
+    let history = failed_times(8);
+    let refunded = history.refunded(1, &POLICY);
     assert_eq!((refunded.failed_runs, refunded.refunded, refunded.quarantine, refunded.rest), (7, 1, None, None));
-    assert_eq!(memory.refunded(0, &POLICY), memory);
+    assert_eq!(history.refunded(0, &POLICY), history);
     let once = failed_times(1).refunded(1, &POLICY);
     assert!(!once.is_tried(), "it is as fresh as before");
-    let permanent = Memory::default().failed(failure(Class::Permanent, None, noon()), &POLICY);
+    let permanent = FailureHistory::default().failed(failure(Class::Permanent, None, noon()), &POLICY);
     assert_eq!(permanent.refunded(1, &POLICY).quarantine, permanent.quarantine, "an outage does not explain it");
     let waiting = failed_times(1).not_ready("not ready", None, noon(), &POLICY);
     assert_eq!(waiting.refunded(1, &POLICY).rest, waiting.rest);
@@ -164,26 +164,26 @@ fn an_outage_is_given_back_and_its_rest_and_quarantine_with_it() {
 
 #[test]
 fn a_closed_breaker_gives_its_probes_back() {
-    let probe = |memory: &Memory| memory.failed(Failure { probe: true, ..failure(Class::Transient, None, noon()) }, &POLICY);
-    let memory = probe(&probe(&failed_times(1)));
-    assert_eq!((memory.failed_runs, memory.probes), (3, 2));
-    let closed = memory.refunded(memory.probes, &POLICY);
+    let probe = |history: &FailureHistory| history.failed(Failure { probe: true, ..failure(Class::Transient, None, noon()) }, &POLICY);
+    let history = probe(&probe(&failed_times(1)));
+    assert_eq!((history.failed_runs, history.probes), (3, 2));
+    let closed = history.refunded(history.probes, &POLICY);
     assert_eq!((closed.failed_runs, closed.probes, closed.refunded), (1, 0, 2));
-    assert_eq!(memory.refunded(1, &POLICY).probes, 1);
+    assert_eq!(history.refunded(1, &POLICY).probes, 1);
 }
 
 #[test]
 fn refunds_end_so_that_poison_is_quarantined_at_last() {
-    let mut memory = Memory::default();
+    let mut history = FailureHistory::default();
     let mut runs = 0;
-    while memory.quarantine.is_none() {
-        memory = failed(&memory, noon()).refunded(1, &POLICY);
+    while history.quarantine.is_none() {
+        history = failed(&history, noon()).refunded(1, &POLICY);
         runs += 1;
         assert!(runs <= 16);
     }
-    assert_eq!((runs, memory.refunded, memory.failed_runs), (16, 8, 8));
-    let spent = Memory { refunded: 8, probes: 3, failed_runs: 3, ..Memory::default() };
-    assert_eq!(spent.refunded(3, &POLICY), Memory { probes: 0, ..spent });
+    assert_eq!((runs, history.refunded, history.failed_runs), (16, 8, 8));
+    let spent = FailureHistory { refunded: 8, probes: 3, failed_runs: 3, ..FailureHistory::default() };
+    assert_eq!(spent.refunded(3, &POLICY), FailureHistory { probes: 0, ..spent });
 }
 
 #[test]

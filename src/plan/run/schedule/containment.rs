@@ -12,14 +12,14 @@ use crate::plan::model::settings::RunSettings;
 use crate::plan::model::source::SourceIndex;
 use crate::plan::remember::breaker::Streak;
 
-use super::{After, JobIndex, NotStarted, Notice};
+use super::{JobIndex, NextStep, NotStarted, Notice};
 
 /// A bank's rest is left for the next run after it failed in so many different periods in a row.
 const PERIODS_IN_A_ROW: usize = 3;
 
 /// What the end of a job says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum JobEvidence {
     /// The report was made.
     Made,
     /// The job failed finally, though another attempt might have helped.
@@ -34,19 +34,19 @@ pub(super) enum Verdict {
     Nothing,
 }
 
-impl Verdict {
+impl JobEvidence {
     /// What the end of an attempt says of its job. An attempt whose claim was lost, or that never began, says nothing.
-    pub(super) fn new(class: Option<Class>, after: After) -> Self {
+    pub(super) fn new(class: Option<Class>, after: NextStep) -> Self {
         match (after, class) {
             (_, Some(Class::Configuration)) => Self::Misconfigured,
-            (After::Succeed, Some(Class::Success)) => Self::Made,
-            (After::Succeed, None) => Self::Found,
-            (After::Fail, Some(Class::Transient | Class::Uncertain | Class::Crash)) => Self::Exhausted,
-            (After::Fail, Some(Class::Permanent)) => Self::Permanent,
-            (After::Fail, None | Some(Class::Success))
-            | (After::Fail | After::Succeed, Some(Class::NotReady | Class::Interrupted))
-            | (After::Succeed, Some(Class::Transient | Class::Uncertain | Class::Crash | Class::Permanent))
-            | (After::Skip | After::Cancel | After::Retry(_) | After::Later(_) | After::PoolFull(_), _) => Self::Nothing,
+            (NextStep::Succeed, Some(Class::Success)) => Self::Made,
+            (NextStep::Succeed, None) => Self::Found,
+            (NextStep::Fail, Some(Class::Transient | Class::Uncertain | Class::Crash)) => Self::Exhausted,
+            (NextStep::Fail, Some(Class::Permanent)) => Self::Permanent,
+            (NextStep::Fail, None | Some(Class::Success))
+            | (NextStep::Fail | NextStep::Succeed, Some(Class::NotReady | Class::Interrupted))
+            | (NextStep::Succeed, Some(Class::Transient | Class::Uncertain | Class::Crash | Class::Permanent))
+            | (NextStep::Skip | NextStep::Cancel | NextStep::Retry(_) | NextStep::Later(_) | NextStep::PoolFull(_), _) => Self::Nothing,
         }
     }
 }
@@ -90,7 +90,7 @@ struct BankRecord {
 
 /// Whether a job may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leave {
+pub(super) enum Admission {
     Granted,
     /// Not before the probe of its ETL succeeded.
     Gated,
@@ -118,27 +118,31 @@ impl Containment {
     }
 
     /// Whether a job may be started, or tried again if it has `begun`.
-    pub(super) fn leave(&self, plan: &Plan, job: JobIndex, begun: bool) -> Leave {
+    pub(super) fn admit(&self, plan: &Plan, job: JobIndex, begun: bool) -> Admission {
         let planned = &plan.jobs[job];
         let gap = match &planned.target {
             Target::Report { gap, .. } => *gap,
-            Target::Collection(collection) if self.stuck.contains(&collection.source) => return Leave::Refused(NotStarted::EarlierWindow),
-            Target::Collection(_) => return Leave::Granted,
+            Target::Collection(collection) if self.stuck.contains(&collection.source) => {
+                return Admission::Refused(NotStarted::EarlierWindow);
+            }
+            Target::Collection(_) => return Admission::Granted,
         };
         let etl = gap.etl;
         let guard = &self.etls[etl];
         if guard.misconfigured {
-            return Leave::Refused(NotStarted::EtlStopped(etl));
+            return Admission::Refused(NotStarted::EtlStopped(etl));
         }
         if !begun && self.banks.get(&gap.bank).is_some_and(|bank| bank.stopped) {
-            return Leave::Refused(NotStarted::BankStopped);
+            return Admission::Refused(NotStarted::BankStopped);
         }
         match (guard.breaker, planned.gate) {
             (Breaker::Here, Gate::Open | Gate::Probe | Gate::BehindProbe) | (Breaker::Before { probing: false }, Gate::BehindProbe) => {
-                Leave::Refused(NotStarted::Breaker(etl))
+                Admission::Refused(NotStarted::Breaker(etl))
             }
-            (Breaker::Before { probing: true }, Gate::BehindProbe) => Leave::Gated,
-            (Breaker::Closed | Breaker::Before { .. }, Gate::Open | Gate::Probe) | (Breaker::Closed, Gate::BehindProbe) => Leave::Granted,
+            (Breaker::Before { probing: true }, Gate::BehindProbe) => Admission::Gated,
+            (Breaker::Closed | Breaker::Before { .. }, Gate::Open | Gate::Probe) | (Breaker::Closed, Gate::BehindProbe) => {
+                Admission::Granted
+            }
         }
     }
 
@@ -163,20 +167,20 @@ impl Containment {
     }
 
     /// A job ended. What follows for the record, and whether it concerns other jobs.
-    pub(super) fn ended(&mut self, plan: &Plan, job: JobIndex, verdict: Verdict) -> (Vec<Notice>, bool) {
+    pub(super) fn ended(&mut self, plan: &Plan, job: JobIndex, evidence: JobEvidence) -> (Vec<Notice>, bool) {
         let planned = &plan.jobs[job];
         let gap = match &planned.target {
             Target::Report { gap, .. } => *gap,
             Target::Collection(_) => {
-                let is_done = matches!(verdict, Verdict::Made | Verdict::Found);
+                let is_done = matches!(evidence, JobEvidence::Made | JobEvidence::Found);
                 return (Vec::new(), !is_done && self.over(plan, job));
             }
         };
         let mut notices = Vec::new();
-        let mut concerns = self.judge_bank(gap.bank, gap.period, verdict);
+        let mut concerns = self.judge_bank(gap.bank, gap.period, evidence);
         let guard = &mut self.etls[gap.etl];
-        match verdict {
-            Verdict::Made => {
+        match evidence {
+            JobEvidence::Made => {
                 if guard.breaker != Breaker::Closed {
                     guard.breaker = Breaker::Closed;
                     notices.push(Notice::Closed(gap.etl));
@@ -185,7 +189,7 @@ impl Containment {
                 guard.streak = guard.empty.clone();
                 guard.failed.clear();
             }
-            Verdict::Exhausted => match (guard.breaker, planned.gate) {
+            JobEvidence::Exhausted => match (guard.breaker, planned.gate) {
                 // A probe's failure is given back when the breaker closes.
                 (Breaker::Before { .. }, Gate::Probe) => {}
                 (Breaker::Here, Gate::Open | Gate::Probe | Gate::BehindProbe)
@@ -200,20 +204,20 @@ impl Containment {
                     }
                 }
             },
-            Verdict::Misconfigured => concerns |= !std::mem::replace(&mut guard.misconfigured, true),
-            Verdict::Permanent | Verdict::Found | Verdict::Nothing => {}
+            JobEvidence::Misconfigured => concerns |= !std::mem::replace(&mut guard.misconfigured, true),
+            JobEvidence::Permanent | JobEvidence::Found | JobEvidence::Nothing => {}
         }
         concerns |= self.over(plan, job);
         (notices, concerns)
     }
 
     /// Counts the periods in which a bank failed in a row. Whether the bank is stopped by that.
-    fn judge_bank(&mut self, bank: BankIndex, period: Period, verdict: Verdict) -> bool {
+    fn judge_bank(&mut self, bank: BankIndex, period: Period, evidence: JobEvidence) -> bool {
         let record = self.banks.entry(bank).or_default();
-        match verdict {
-            Verdict::Made => record.failed.clear(),
-            Verdict::Exhausted | Verdict::Permanent => drop(record.failed.insert(period)),
-            Verdict::Misconfigured | Verdict::Found | Verdict::Nothing => {}
+        match evidence {
+            JobEvidence::Made => record.failed.clear(),
+            JobEvidence::Exhausted | JobEvidence::Permanent => drop(record.failed.insert(period)),
+            JobEvidence::Misconfigured | JobEvidence::Found | JobEvidence::Nothing => {}
         }
         !record.stopped && {
             record.stopped = record.failed.len() >= PERIODS_IN_A_ROW;

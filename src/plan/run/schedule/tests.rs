@@ -47,12 +47,12 @@ fn chains_run_in_bounded_parallel_and_each_one_in_order() {
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
     assert_eq!(schedule.step(&plan, ZERO), start(2, 1));
     assert_eq!(schedule.step(&plan, ZERO), Step::Wait { until: None });
-    schedule.ended(&plan, 0, Some(Class::Success), After::Succeed, 1, ZERO);
+    schedule.ended(&plan, 0, Some(Class::Success), NextStep::Succeed, 1, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), start(1, 1), "the chain goes on before another begins");
-    schedule.ended(&plan, 2, Some(Class::Success), After::Succeed, 1, ZERO);
+    schedule.ended(&plan, 2, Some(Class::Success), NextStep::Succeed, 1, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), start(3, 1));
-    schedule.ended(&plan, 1, Some(Class::Success), After::Succeed, 1, ZERO);
-    schedule.ended(&plan, 3, Some(Class::Success), After::Succeed, 1, ZERO);
+    schedule.ended(&plan, 1, Some(Class::Success), NextStep::Succeed, 1, ZERO);
+    schedule.ended(&plan, 3, Some(Class::Success), NextStep::Succeed, 1, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), Step::Finished);
 }
 
@@ -62,9 +62,9 @@ fn a_chain_that_waits_for_its_retry_holds_no_slot() {
     let mut schedule = Schedule::new(&plan, &etls(), &settings(1), false);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
     let delay = Duration::from_secs(5);
-    schedule.ended(&plan, 0, Some(Class::Transient), After::Retry(delay), 1, ZERO);
+    schedule.ended(&plan, 0, Some(Class::Transient), NextStep::Retry(delay), 1, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), start(1, 1));
-    schedule.ended(&plan, 1, Some(Class::Success), After::Succeed, 1, ZERO);
+    schedule.ended(&plan, 1, Some(Class::Success), NextStep::Succeed, 1, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), Step::Wait { until: Some(delay) });
     assert_eq!(schedule.step(&plan, delay), start(0, 2));
 }
@@ -74,7 +74,7 @@ fn a_failure_stops_no_other_chain_and_not_the_rest_of_its_own() {
     let plan = plan(&[&[0, 0], &[0]]);
     let mut schedule = Schedule::new(&plan, &etls(), &settings(1), false);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
-    schedule.ended(&plan, 0, Some(Class::Permanent), After::Fail, 1, ZERO);
+    schedule.ended(&plan, 0, Some(Class::Permanent), NextStep::Fail, 1, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), start(1, 1));
 }
 
@@ -83,7 +83,7 @@ fn what_needs_a_failed_job_is_dropped() {
     let plan = plan(&[&[0, 1], &[0, 1]]);
     let mut schedule = Schedule::new(&plan, &etls(), &settings(1), false);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
-    schedule.ended(&plan, 0, Some(Class::Permanent), After::Fail, 1, ZERO);
+    schedule.ended(&plan, 0, Some(Class::Permanent), NextStep::Fail, 1, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), Step::Drop { job: 1, reason: NotStarted::NeedUnmet(0) });
     assert_eq!(schedule.step(&plan, ZERO), start(2, 1), "another bank's need is another");
 }
@@ -94,8 +94,8 @@ fn a_configuration_error_stops_the_etl_for_everyone() {
     let mut schedule = Schedule::new(&plan, &etls(), &settings(2), false);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
     assert_eq!(schedule.step(&plan, ZERO), start(1, 1));
-    schedule.ended(&plan, 1, Some(Class::Transient), After::Retry(ZERO), 1, ZERO);
-    schedule.ended(&plan, 0, Some(Class::Configuration), After::Fail, 1, ZERO);
+    schedule.ended(&plan, 1, Some(Class::Transient), NextStep::Retry(ZERO), 1, ZERO);
+    schedule.ended(&plan, 0, Some(Class::Configuration), NextStep::Fail, 1, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), Step::GiveUp { job: 1, reason: NotStarted::EtlStopped(0) });
     assert_eq!(schedule.step(&plan, ZERO), start(2, 1), "other ETLs go on");
 }
@@ -105,7 +105,7 @@ fn fail_fast_and_stop_start_nothing_more() {
     let plan = plan(&[&[0], &[0]]);
     let mut schedule = Schedule::new(&plan, &etls(), &settings(1), true);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
-    schedule.ended(&plan, 0, Some(Class::Transient), After::Fail, 3, ZERO);
+    schedule.ended(&plan, 0, Some(Class::Transient), NextStep::Fail, 3, ZERO);
     schedule.halt(NotStarted::Stopped);
     assert_eq!(schedule.step(&plan, ZERO), Step::Drop { job: 1, reason: NotStarted::FailFast }, "the first reason stays");
     assert_eq!(schedule.step(&plan, ZERO), Step::Finished);
@@ -117,7 +117,7 @@ fn after_the_deadline_no_job_starts_but_a_started_one_may_be_tried_again() {
     let deadline = Duration::from_secs(60);
     let mut schedule = Schedule::new(&plan, &etls(), &RunSettings { deadline: Some(deadline), ..settings(1) }, false);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
-    schedule.ended(&plan, 0, Some(Class::Transient), After::Retry(ZERO), 1, deadline);
+    schedule.ended(&plan, 0, Some(Class::Transient), NextStep::Retry(ZERO), 1, deadline);
     assert_eq!(schedule.step(&plan, deadline), Step::Drop { job: 1, reason: NotStarted::Deadline });
     assert_eq!(schedule.step(&plan, deadline), start(0, 2));
 }
@@ -126,16 +126,16 @@ fn after_the_deadline_no_job_starts_but_a_started_one_may_be_tried_again() {
 fn each_class_has_its_consequence() {
     let policy = RetryPolicy::default();
     for (class, first, last) in [
-        (Class::Success, After::Succeed, After::Succeed),
-        (Class::Permanent, After::Fail, After::Fail),
-        (Class::Configuration, After::Fail, After::Fail),
-        (Class::NotReady, After::Skip, After::Skip),
-        (Class::Interrupted, After::Cancel, After::Cancel),
-        (Class::Transient, After::Retry(Duration::from_secs(5)), After::Fail),
-        (Class::Crash, After::Retry(Duration::from_secs(5)), After::Fail),
+        (Class::Success, NextStep::Succeed, NextStep::Succeed),
+        (Class::Permanent, NextStep::Fail, NextStep::Fail),
+        (Class::Configuration, NextStep::Fail, NextStep::Fail),
+        (Class::NotReady, NextStep::Skip, NextStep::Skip),
+        (Class::Interrupted, NextStep::Cancel, NextStep::Cancel),
+        (Class::Transient, NextStep::Retry(Duration::from_secs(5)), NextStep::Fail),
+        (Class::Crash, NextStep::Retry(Duration::from_secs(5)), NextStep::Fail),
     ] {
-        assert_eq!(after(class, 1, &policy, 0.5), first, "{class:?}");
-        assert_eq!(after(class, 3, &policy, 0.5), last, "{class:?}");
+        assert_eq!(next_step(class, 1, &policy, 0.5), first, "{class:?}");
+        assert_eq!(next_step(class, 3, &policy, 0.5), last, "{class:?}");
     }
 }
 
@@ -175,16 +175,16 @@ impl<'a> Driver<'a> {
         .collect()
     }
 
-    fn end(&mut self, job: JobIndex, class: Class, after: After) -> Vec<Notice> {
+    fn end(&mut self, job: JobIndex, class: Class, after: NextStep) -> Vec<Notice> {
         self.schedule.ended(self.plan, job, Some(class), after, 1, self.now)
     }
 
     fn succeed(&mut self, job: JobIndex) -> Vec<Notice> {
-        self.end(job, Class::Success, After::Succeed)
+        self.end(job, Class::Success, NextStep::Succeed)
     }
 
     fn fail(&mut self, job: JobIndex) -> Vec<Notice> {
-        self.end(job, Class::Transient, After::Fail)
+        self.end(job, Class::Transient, NextStep::Fail)
     }
 }
 
@@ -199,7 +199,7 @@ fn a_pool_is_never_used_by_more_than_its_limit() {
     let plan = plan(&[&[0], &[0], &[1], &[0]]);
     let mut driver = Driver::new(&plan, &etls, 4);
     assert_eq!(driver.starts(), [0, 2], "a chain whose pool is full is passed over");
-    driver.end(0, Class::Transient, After::Retry(Duration::from_secs(5)));
+    driver.end(0, Class::Transient, NextStep::Retry(Duration::from_secs(5)));
     assert_eq!(driver.starts(), [1], "who waits for a retry does not use it");
     driver.now = Duration::from_secs(5);
     assert_eq!(driver.starts(), [0; 0]);
@@ -222,19 +222,19 @@ fn what_could_not_begin_is_tried_later_with_the_same_attempt_and_was_not_started
     let delay = Duration::from_secs(5);
     let mut driver = Driver::new(&plan, &etls(), 1);
     assert_eq!(driver.step(), start(0, 1));
-    driver.schedule.ended(&plan, 0, None, After::Later(delay), 1, ZERO);
+    driver.schedule.ended(&plan, 0, None, NextStep::Later(delay), 1, ZERO);
     assert_eq!(driver.step(), Step::Wait { until: Some(delay) });
     driver.now = delay;
     assert_eq!(driver.step(), start(0, 1));
-    driver.schedule.ended(&plan, 0, None, After::Later(delay), 1, delay);
+    driver.schedule.ended(&plan, 0, None, NextStep::Later(delay), 1, delay);
     driver.schedule.halt(NotStarted::Stopped);
     assert_eq!(driver.step(), dropped(0, NotStarted::Stopped));
 
     let mut driver = Driver::new(&plan, &etls(), 1);
     driver.step();
-    driver.end(0, Class::Transient, After::Retry(ZERO));
+    driver.end(0, Class::Transient, NextStep::Retry(ZERO));
     assert_eq!(driver.step(), start(0, 2));
-    driver.schedule.ended(&plan, 0, None, After::Later(delay), 2, ZERO);
+    driver.schedule.ended(&plan, 0, None, NextStep::Later(delay), 2, ZERO);
     driver.schedule.halt(NotStarted::Stopped);
     assert_eq!(driver.step(), Step::GiveUp { job: 0, reason: NotStarted::Stopped });
 }
@@ -245,7 +245,7 @@ fn what_could_not_begin_before_the_deadline_does_not_after_it() {
     let deadline = Duration::from_secs(60);
     let mut schedule = Schedule::new(&plan, &etls(), &RunSettings { deadline: Some(deadline), ..settings(1) }, false);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
-    schedule.ended(&plan, 0, None, After::Later(deadline), 1, ZERO);
+    schedule.ended(&plan, 0, None, NextStep::Later(deadline), 1, ZERO);
     assert_eq!(schedule.step(&plan, deadline), dropped(0, NotStarted::Deadline));
 }
 
@@ -263,18 +263,18 @@ fn jobs_behind_a_probe_start_when_it_succeeded_and_hold_no_slot_before() {
 #[test]
 fn jobs_behind_a_probe_are_dropped_when_it_comes_to_nothing() {
     for (class, after) in [
-        (Some(Class::Transient), After::Fail),
-        (Some(Class::Permanent), After::Fail),
-        (Some(Class::NotReady), After::Skip),
-        (Some(Class::Interrupted), After::Cancel),
-        (None, After::Succeed),
-        (None, After::Skip),
+        (Some(Class::Transient), NextStep::Fail),
+        (Some(Class::Permanent), NextStep::Fail),
+        (Some(Class::NotReady), NextStep::Skip),
+        (Some(Class::Interrupted), NextStep::Cancel),
+        (None, NextStep::Succeed),
+        (None, NextStep::Skip),
     ] {
         let plan = broken_plan(&[&[0, 1], &[0, 1], &[1]]);
         let mut driver = Driver::new(&plan, &etls(), 1);
         assert_eq!(driver.step(), start(0, 1));
         assert_eq!(driver.schedule.ended(&plan, 0, class, after, 1, ZERO), [], "it is open already");
-        if after != After::Succeed {
+        if after != NextStep::Succeed {
             assert_eq!(driver.step(), dropped(1, NotStarted::NeedUnmet(0)));
         }
         let steps: Vec<Step> = std::iter::from_fn(|| Some(driver.step())).take(3).collect();
@@ -288,7 +288,7 @@ fn a_probe_that_is_tried_again_is_waited_for() {
     let mut driver = Driver::new(&plan, &etls(), 1);
     assert_eq!(driver.step(), start(0, 1));
     let delay = Duration::from_secs(5);
-    driver.end(0, Class::Transient, After::Retry(delay));
+    driver.end(0, Class::Transient, NextStep::Retry(delay));
     assert_eq!(driver.step(), Step::Wait { until: Some(delay) });
     driver.now = delay;
     assert_eq!(driver.step(), start(0, 2));
@@ -343,7 +343,7 @@ fn an_etl_that_fails_for_one_bank_after_the_other_is_left_alone() {
     let mut driver = Driver::new(&plan, &etls(), 5);
     driver.schedule = Schedule::new(&plan, &etls(), &RunSettings { breaker_banks: 2, ..settings(5) }, false);
     assert_eq!(driver.starts(), [0, 2, 3, 4, 5]);
-    assert_eq!(driver.end(3, Class::Transient, After::Retry(Duration::from_secs(5))), []);
+    assert_eq!(driver.end(3, Class::Transient, NextStep::Retry(Duration::from_secs(5))), []);
     assert_eq!(driver.fail(0), []);
     assert_eq!(driver.step(), dropped(1, NotStarted::NeedUnmet(0)));
     assert_eq!(driver.starts(), [6]);
@@ -365,7 +365,7 @@ fn a_streak_begins_anew_after_a_success() {
     assert_eq!(driver.fail(0), []);
     assert_eq!(driver.succeed(1), []);
     assert_eq!(driver.fail(2), []);
-    assert_eq!(driver.end(3, Class::Permanent, After::Fail), [], "says nothing of the ETL");
+    assert_eq!(driver.end(3, Class::Permanent, NextStep::Fail), [], "says nothing of the ETL");
     assert_eq!(driver.fail(4), [Notice::Opened { etl: 0, banks: vec![2, 4], refund: vec![2, 4] }]);
 }
 
@@ -401,7 +401,7 @@ fn a_bank_that_fails_in_three_periods_in_a_row_is_left_for_the_next_run() {
         driver.fail(job);
     }
     assert_eq!(driver.starts(), [3]);
-    driver.end(3, Class::Permanent, After::Fail);
+    driver.end(3, Class::Permanent, NextStep::Fail);
     assert_eq!(driver.step(), dropped(4, NotStarted::BankStopped));
     assert_eq!(driver.step(), dropped(5, NotStarted::BankStopped));
     assert_eq!(driver.step(), Step::Finished);
@@ -410,7 +410,7 @@ fn a_bank_that_fails_in_three_periods_in_a_row_is_left_for_the_next_run() {
 #[test]
 fn a_success_or_a_skip_is_no_failure_of_the_bank() {
     let plan = periods_of_a_bank(&["2025Q4", "2025Q3", "2025Q2", "2025Q1", "2024Q4"], vec![(0..5).collect()]);
-    for (class, after) in [(Class::Success, After::Succeed), (Class::NotReady, After::Skip), (Class::Configuration, After::Fail)] {
+    for (class, after) in [(Class::Success, NextStep::Succeed), (Class::NotReady, NextStep::Skip), (Class::Configuration, NextStep::Fail)] {
         let mut driver = Driver::new(&plan, &etls(), 1);
         for job in 0..2 {
             driver.starts();
@@ -427,13 +427,13 @@ fn the_cut_off_counts_over_all_chains_of_the_bank_and_leaves_what_has_begun() {
     let plan = periods_of_a_bank(&["2025Q4", "2025Q3", "2025Q2", "2025Q1", "2024Q4"], (0..5).map(|job| vec![job]).collect());
     let mut driver = Driver::new(&plan, &etls(), 4);
     assert_eq!(driver.starts(), [0, 1, 2, 3]);
-    driver.end(3, Class::Transient, After::Retry(ZERO));
+    driver.end(3, Class::Transient, NextStep::Retry(ZERO));
     assert_eq!(driver.step(), start(3, 2));
     for job in 0..3 {
-        driver.end(job, Class::Permanent, After::Fail);
+        driver.end(job, Class::Permanent, NextStep::Fail);
     }
     assert_eq!(driver.step(), dropped(4, NotStarted::BankStopped));
-    driver.schedule.ended(&plan, 3, Some(Class::Transient), After::Retry(ZERO), 2, ZERO);
+    driver.schedule.ended(&plan, 3, Some(Class::Transient), NextStep::Retry(ZERO), 2, ZERO);
     assert_eq!(driver.step(), start(3, 3));
 }
 
@@ -444,7 +444,7 @@ fn a_claim_that_was_lost_says_nothing_of_anybody() {
     driver.schedule = Schedule::new(&plan, &etls(), &RunSettings { breaker_banks: 2, ..settings(3) }, false);
     driver.starts();
     for (job, class) in [(0, Some(Class::Success)), (1, None)] {
-        assert_eq!(driver.schedule.ended(&plan, job, class, After::Fail, 1, ZERO), []);
+        assert_eq!(driver.schedule.ended(&plan, job, class, NextStep::Fail, 1, ZERO), []);
     }
     assert_eq!(driver.fail(2), []);
 }
@@ -488,8 +488,8 @@ proptest::proptest! {
                         3 => Class::NotReady,
                         _ => Class::Configuration,
                     };
-                    let after = after(class, attempt, &policy, 0.5);
-                    if !matches!(after, After::Retry(_)) {
+                    let after = next_step(class, attempt, &policy, 0.5);
+                    if !matches!(after, NextStep::Retry(_)) {
                         done[job] += 1;
                     }
                     schedule.ended(&plan, job, Some(class), after, attempt, now);

@@ -29,12 +29,12 @@ fn with_sources() -> Catalogue {
 #[test]
 fn after_a_window_that_was_not_collected_the_later_ones_of_its_source_wait_and_nobody_else() {
     for (class, after) in [
-        (Some(Class::Transient), After::Fail),
-        (Some(Class::Permanent), After::Fail),
-        (Some(Class::Configuration), After::Fail),
-        (Some(Class::NotReady), After::Skip),
-        (Some(Class::Interrupted), After::Cancel),
-        (None, After::Skip),
+        (Some(Class::Transient), NextStep::Fail),
+        (Some(Class::Permanent), NextStep::Fail),
+        (Some(Class::Configuration), NextStep::Fail),
+        (Some(Class::NotReady), NextStep::Skip),
+        (Some(Class::Interrupted), NextStep::Cancel),
+        (None, NextStep::Skip),
     ] {
         // Jobs 0 to 2 are of a bank, 3 to 5 and 6 to 7 of sources.
         let plan = with_windows(with_windows(plan(&[&[1, 1, 1]]), 0, 3), 1, 2);
@@ -56,7 +56,7 @@ fn a_window_that_was_collected_elsewhere_is_no_hole() {
     let plan = with_windows(plan(&[]), 0, 2);
     let mut driver = Driver::new(&plan, &with_sources(), 1);
     assert_eq!(driver.starts(), [0]);
-    driver.schedule.ended(&plan, 0, None, After::Succeed, 1, ZERO);
+    driver.schedule.ended(&plan, 0, None, NextStep::Succeed, 1, ZERO);
     assert_eq!(driver.starts(), [1]);
 }
 
@@ -65,7 +65,7 @@ fn a_window_that_is_given_up_or_dropped_is_a_hole() {
     let plan = with_windows(with_windows(plan(&[]), 0, 2), 1, 1);
     let mut driver = Driver::new(&plan, &with_sources(), 2);
     assert_eq!(driver.starts(), [0, 2]);
-    driver.end(0, Class::Transient, After::Retry(Duration::from_secs(5)));
+    driver.end(0, Class::Transient, NextStep::Retry(Duration::from_secs(5)));
     driver.step();
     assert!(driver.schedule.give_up(&plan, 0));
     assert_eq!(driver.step(), dropped(1, NotStarted::EarlierWindow));
@@ -95,7 +95,7 @@ fn a_source_that_waits_for_its_retry_holds_no_slot_and_keeps_its_order() {
     let mut driver = Driver::new(&plan, &with_sources(), 1);
     assert_eq!(driver.starts(), [0]);
     let delay = Duration::from_secs(5);
-    driver.end(0, Class::Transient, After::Retry(delay));
+    driver.end(0, Class::Transient, NextStep::Retry(delay));
     assert_eq!(driver.starts(), [2], "not its own later window");
     driver.succeed(2);
     assert_eq!(driver.step(), Step::Wait { until: Some(delay) });

@@ -24,7 +24,7 @@ use crate::plan::text::template::Placeholder;
 use crate::store::Store;
 
 /// What every attempt of a run needs.
-pub(super) struct Workshop {
+pub(super) struct RunContext {
     /// The run.
     pub(super) run: RunId,
     /// How long its claims are good without being renewed.
@@ -62,7 +62,7 @@ pub(super) struct Paths {
     pub(super) output: Option<PathBuf>,
 }
 
-impl Workshop {
+impl RunContext {
     /// The files of an attempt. Names come from the configuration, which checked them, and from ids.
     pub(super) fn paths(&self, job: &PlannedJob, id: JobId, attempt: u32) -> Paths {
         let day = self.started_at.format("%Y-%m-%d").to_string();

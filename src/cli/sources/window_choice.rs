@@ -12,7 +12,7 @@ const MOST: usize = 1000;
 
 /// Windows as a person names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) enum Wanted {
+pub(in crate::cli) enum WindowChoice {
     /// Those that overlap `[start, end)`.
     Span(Point, Point),
     /// Those that overlap this day.
@@ -31,13 +31,13 @@ pub(in crate::cli) enum Point {
 }
 
 /// Reads `START/END`, a day or a time.
-pub(super) fn wanted(text: &str) -> Result<Wanted, String> {
+pub(super) fn wanted(text: &str) -> Result<WindowChoice, String> {
     if let Some((start, end)) = text.split_once('/') {
-        return Ok(Wanted::Span(point(start)?, point(end)?));
+        return Ok(WindowChoice::Span(point(start)?, point(end)?));
     }
     Ok(match point(text)? {
-        Point::Day(day) => Wanted::Day(day),
-        Point::Instant(at) => Wanted::Instant(at),
+        Point::Day(day) => WindowChoice::Day(day),
+        Point::Instant(at) => WindowChoice::Instant(at),
     })
 }
 
@@ -50,7 +50,7 @@ fn point(text: &str) -> Result<Point, String> {
     })
 }
 
-impl Wanted {
+impl WindowChoice {
     /// The windows themselves, oldest first: whole ones that are due, at least one. They are cut at new years where the source goes
     /// by years.
     pub(super) fn windows(wanted: Option<Self>, source: &Source, now: DateTime<Utc>) -> Result<Vec<Window>, String> {
@@ -116,7 +116,7 @@ mod tests {
     fn of(text: Option<&str>, hours: u64, zone: Option<&str>) -> Result<Vec<String>, String> {
         let cadence = Cadence { every: Duration::from_secs(hours * 3600), zone: zone.map(|zone| zone.parse().unwrap()) };
         let source = Source { cadence, ..source("us_house") };
-        let windows = Wanted::windows(text.map(wanted).transpose()?, &source, now())?;
+        let windows = WindowChoice::windows(text.map(wanted).transpose()?, &source, now())?;
         Ok(windows.iter().map(ToString::to_string).collect())
     }
 

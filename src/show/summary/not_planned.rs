@@ -9,7 +9,7 @@ use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest,
 
 impl Page<'_> {
     /// All of them, by reason.
-    pub(super) fn left_alone(&mut self) {
+    pub(super) fn not_planned(&mut self) {
         let plan = &self.report.plan;
         let mut lines = Vec::new();
         if plan.capped > 0 {
