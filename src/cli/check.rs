@@ -33,19 +33,19 @@ fn as_text(config: &Config) -> String {
     line(format!("  tables        {}, {}", config.database.availability, config.database.reports));
     line(format!("  state_dir     {}", config.state_dir.display()));
     line(format!("  lock_file     {}", config.lock_file.display()));
-    line(format!("  institutions  {}", config.institutions.len()));
+    line(format!("  institutions  {}", config.catalogue.institutions.len()));
     line(format!("  max_parallel  {}", config.run.max_parallel));
-    for etl in &config.etls {
+    for etl in &config.catalogue.etls {
         let by = match &etl.reports {
             ReportsBy::Etl => "the ETL writes its row".to_owned(),
             ReportsBy::Orchestrator { output } => format!("etl-orch writes the row; file {output}"),
         };
         line(format!("  etl           {} -> {} (requires {}; {by})", etl.name, etl.report_type, etl.requires.join(", ")));
     }
-    if !config.sources.is_empty() {
-        line(format!("  sources       {}", config.sources.len()));
+    if !config.catalogue.sources.is_empty() {
+        line(format!("  sources       {}", config.catalogue.sources.len()));
     }
-    for source in &config.sources {
+    for source in &config.catalogue.sources {
         let by = match &source.collector {
             Collector::Command { .. } => "by a command",
             Collector::Http(_) => "over HTTP",
@@ -64,14 +64,14 @@ fn as_json(config: &Config) -> serde_json::Value {
         "tables": { "availability": config.database.availability.to_string(), "reports": config.database.reports.to_string() },
         "state_dir": config.state_dir,
         "lock_file": config.lock_file,
-        "institutions": config.institutions.len(),
+        "institutions": config.catalogue.institutions.len(),
         "max_parallel": config.run.max_parallel,
-        "etls": config.etls.iter().map(|etl| serde_json::json!({
+        "etls": config.catalogue.etls.iter().map(|etl| serde_json::json!({
             "name": etl.name,
             "report_type": etl.report_type,
             "requires": etl.requires,
         })).collect::<Vec<_>>(),
-        "sources": config.sources.iter().map(|source| serde_json::json!({
+        "sources": config.catalogue.sources.iter().map(|source| serde_json::json!({
             "id": source.id,
             "name": source.name,
             "every_seconds": source.cadence.every.as_secs(),

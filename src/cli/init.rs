@@ -15,7 +15,7 @@ pub(super) async fn command(global: &Global, args: &InitArgs, environment: &Vari
         return Ok(Exit::Success);
     }
     let store = store::open(&config.database, Access::Init).await?;
-    let checked = store.check_data_tables(writes_reports(&config.etls), !config.sync.is_empty()).await;
+    let checked = store.check_data_tables(writes_reports(&config.catalogue.etls), !config.sync.is_empty()).await;
     store.close().await;
     checked?;
     let tables = match config.database.target {

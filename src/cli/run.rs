@@ -18,7 +18,6 @@ use super::user::user;
 use crate::config::{self, Config};
 use crate::execute::survivors;
 use crate::execute::{Executors, Stop};
-use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::{EnvFiles, Variables};
@@ -290,7 +289,7 @@ fn invocation(
     let config = &request.config;
     Invocation {
         id,
-        catalogue: catalogue(config),
+        catalogue: config.catalogue.clone(),
         env_files: request.env_files.clone(),
         settings: config.run.clone(),
         selection: request.selection.clone(),
@@ -303,11 +302,6 @@ fn invocation(
         executor: Arc::new(Executors::default()),
         events,
     }
-}
-
-/// What is configured.
-pub(super) fn catalogue(config: &Config) -> Catalogue {
-    Catalogue { institutions: config.institutions.clone(), etls: config.etls.clone(), sources: config.sources.clone() }
 }
 
 /// The options that change what a run does, for its record.
@@ -326,10 +320,10 @@ fn options(args: &RunArgs) -> serde_json::Value {
 }
 
 fn print(global: &Global, request: &RunRequest, report: &RunSummary, exit: Exit) -> Result<(), Failure> {
-    let catalogue = catalogue(&request.config);
+    let catalogue = &*request.config.catalogue;
     let page = match global.format {
-        Format::Text => show::run_as_text(report, &catalogue),
-        Format::Json => show::run_as_json(report, &catalogue, exit.code())
+        Format::Text => show::run_as_text(report, catalogue),
+        Format::Json => show::run_as_json(report, catalogue, exit.code())
             .map_err(|error| Failure::Orchestrator(format!("cannot write the summary: {error}")))?,
     };
     Ok(show::out(&page)?)

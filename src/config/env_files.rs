@@ -30,12 +30,12 @@ impl Config {
 
     /// Each file once, with a key that names it.
     fn named_env_files(&self) -> BTreeMap<&Path, String> {
-        let of_etls = self.etls.iter().map(|etl| (&etl.command, format!("etls.{}.env_file", etl.name)));
-        let of_sources = self.sources.iter().filter_map(|source| match &source.collector {
+        let of_etls = self.catalogue.etls.iter().map(|etl| (&etl.command, format!("etls.{}.env_file", etl.name)));
+        let of_sources = self.catalogue.sources.iter().filter_map(|source| match &source.collector {
             Collector::Command { command, .. } => Some((command, format!("sources.{}.env_file", source.id))),
             Collector::Http(_) => None,
         });
-        let of_checks = self.sources.iter().filter_map(|source| match &source.verify {
+        let of_checks = self.catalogue.sources.iter().filter_map(|source| match &source.verify {
             Some(Verify::Command(command)) => Some((command, format!("sources.{}.env_file", source.id))),
             Some(Verify::Sql(_)) | None => None,
         });

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::check::Check;
 use super::document::Document;
@@ -12,6 +13,7 @@ use super::pools::pools;
 use super::sources::{self, sources};
 use super::written::{self, Written};
 use super::{Config, database, decode, dotenv, expand, institutions, paths::directory_of, paths::resolve, run, tree};
+use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::settings::{Database, DatabaseTarget, SyncRule, Variables};
@@ -163,11 +165,9 @@ fn checked(check: &mut Check, written: Written, variables: &Variables, instituti
         },
         state_dir,
         lock_file,
-        institutions,
+        catalogue: Arc::new(Catalogue { institutions, etls, sources }),
         run,
         sync,
-        etls,
-        sources,
     })
 }
 

@@ -39,11 +39,10 @@ mod written;
 mod written_sources;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::plan::model::etl::Etl;
-use crate::plan::model::institution::Institutions;
+use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::settings::{Database, RunSettings, SyncRule};
-use crate::plan::model::source::Source;
 
 pub use error::{ConfigError, ConfigErrors, Position};
 pub use find::find;
@@ -66,14 +65,10 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Absolute.
     pub lock_file: PathBuf,
-    /// The monitored banks.
-    pub institutions: Institutions,
+    /// The monitored banks, the ETLs and the disclosure sources. There is at least one ETL or source.
+    pub catalogue: Arc<Catalogue>,
     /// How a run goes about its work.
     pub run: RunSettings,
     /// Where availability is learnt from files.
     pub sync: Vec<SyncRule>,
-    /// The ETLs, in the order of declaration.
-    pub etls: Vec<Etl>,
-    /// The disclosure sources, in the order of declaration. There is at least one ETL or source.
-    pub sources: Vec<Source>,
 }

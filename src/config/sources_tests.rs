@@ -8,7 +8,7 @@ use serde_json::json;
 use super::tests::{BANKS, directory, errors, load_in, load_text, shipped, variables, with};
 use super::*;
 use crate::plan::model::etl::CommandSpec;
-use crate::plan::model::source::{CatchUp, Collector, HttpSpec, Method, Rate, RequestSpec, Verify};
+use crate::plan::model::source::{CatchUp, Collector, HttpSpec, Method, Rate, RequestSpec, Source, Verify};
 use crate::plan::text::body::Body;
 use crate::plan::text::template::Placeholder;
 
@@ -24,7 +24,7 @@ fn source(keys: &str) -> String {
 }
 
 fn one(keys: &str) -> Source {
-    load_text(&source(keys)).unwrap().sources.remove(0)
+    load_text(&source(keys)).unwrap().catalogue.sources[0].clone()
 }
 
 fn http(source: &Source) -> &HttpSpec {
@@ -63,8 +63,8 @@ fn said(bad: &[&str]) -> String {
 fn defaults_of_a_source_are_those_of_the_specification() {
     let directory = directory(&[("etl-orch.yaml", &source("every: 6h, command: [x]"))]);
     let config = load_in(directory.path(), &[]).unwrap();
-    assert!(config.etls.is_empty() && config.institutions.is_empty(), "sources alone need no banks");
-    let source = &config.sources[0];
+    assert!(config.catalogue.etls.is_empty() && config.catalogue.institutions.is_empty(), "sources alone need no banks");
+    let source = &config.catalogue.sources[0];
     assert_eq!((source.id.as_str(), source.name.as_str()), ("a", "a"));
     assert_eq!((source.cadence.every, source.cadence.zone), (6 * HOUR, None));
     assert_eq!((source.catch_up, source.max_windows, source.lag), (CatchUp::Coalesce, 28, Duration::ZERO));
@@ -125,7 +125,7 @@ sources:
     grace: 30s
     exit_codes: {config: [2]}
 ";
-    let source = load_text(text).unwrap().sources.remove(0);
+    let source = load_text(text).unwrap().catalogue.sources[0].clone();
     assert_eq!(source.name, "A daily source");
     assert_eq!((source.cadence.every, source.cadence.zone), (DAY, Some(chrono_tz::America::New_York)));
     assert_eq!((source.catch_up, source.max_windows, source.lag), (CatchUp::Each, 7, 2 * HOUR));
@@ -186,7 +186,7 @@ sources:
     let directory = directory(&[("etl-orch.yaml", text), ("monitored_institutions.yaml", BANKS)]);
     let config = load_in(directory.path(), &[("KEY", "s3cret{x}"), ("N", "100")]).unwrap();
     assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
-    let source = &config.sources[0];
+    let source = &config.catalogue.sources[0];
     let Some(Verify::Sql(sql)) = &source.verify else { panic!("a query") };
     assert_eq!(sql.render(value), "select count(*) from t where at >= '<window_start>' and run = '<run_id>'");
     let spec = http(source);
@@ -234,7 +234,7 @@ sources:
     let directory = directory(&[("etl-orch.yaml", text)]);
     let config = load_in(directory.path(), &[("N", "100"), ("BRACE", "{window_year}")]).unwrap();
     let expected = r#"{"limit":100,"quoted":"100","year":"1002026","brace":"{window_year}"}"#;
-    assert_eq!(body(&http(&config.sources[0]).trigger), expected);
+    assert_eq!(body(&http(&config.catalogue.sources[0]).trigger), expected);
 }
 
 #[test]
@@ -576,8 +576,8 @@ fn the_production_example_sends_what_the_services_know() {
         ("eu_parliament", "EU Parliament Disclosures", r#"{"source":"eu_parliament"}"#, others),
         ("california", "California Disclosures", r#"{"source":"california"}"#, others),
     ];
-    assert_eq!(config.sources.len(), expected.len());
-    for (source, (id, name, sent, message)) in config.sources.iter().zip(expected) {
+    assert_eq!(config.catalogue.sources.len(), expected.len());
+    for (source, (id, name, sent, message)) in config.catalogue.sources.iter().zip(expected) {
         assert_eq!((source.id.as_str(), source.name.as_str()), (id, name));
         assert_eq!((source.cadence.every, source.cadence.zone, source.catch_up), (6 * HOUR, None, CatchUp::Coalesce));
         assert_eq!((source.warn_after, source.error_after, source.lookback_days), (7 * HOUR, 13 * HOUR, 30));
@@ -595,5 +595,5 @@ fn the_production_example_sends_what_the_services_know() {
         assert_eq!(records.in_answer(&json!({"status": "completed", "message": message})), Some(17), "{id}");
     }
     let uses = |source: &Source, placeholder| matches!(http(source).trigger.json.as_ref().map(Body::placeholders), Some(used) if used.contains(&placeholder));
-    assert!(uses(&config.sources[0], Placeholder::WindowYear) && uses(&config.sources[1], Placeholder::LookbackDays));
+    assert!(uses(&config.catalogue.sources[0], Placeholder::WindowYear) && uses(&config.catalogue.sources[1], Placeholder::LookbackDays));
 }

@@ -118,7 +118,7 @@ fn defaults_are_those_of_the_specification() {
     assert_eq!(config.dotenv, None);
     assert_eq!(config.institutions_file, base.join("monitored_institutions.yaml"));
     assert_eq!((config.state_dir, config.lock_file), (base.join("var"), base.join("var/etl-orch.lock")));
-    assert_eq!(config.institutions.len(), 2);
+    assert_eq!(config.catalogue.institutions.len(), 2);
     assert_eq!(config.database.target.to_string(), format!("sqlite://{}/x.db", base.display()));
     assert_eq!(config.database.max_connections, 10);
     assert_eq!(config.database.availability.to_string(), "aegis_data_availability");
@@ -135,7 +135,7 @@ fn defaults_are_those_of_the_specification() {
         breaker_banks: 5,
     };
     assert_eq!(config.run, run);
-    let etl = &config.etls[0];
+    let etl = &config.catalogue.etls[0];
     assert_eq!(etl.command.cwd, base);
     assert_eq!((etl.command.timeout, etl.command.grace), (Duration::from_secs(3600), Duration::from_secs(10)));
     assert_eq!((&etl.reports, etl.warn_after), (&ReportsBy::Etl, None));
@@ -257,8 +257,8 @@ etls:
     let DatabaseTarget::Postgres { url, shown } = &config.database.target else { panic!("a server") };
     assert_eq!(url.expose_secret(), environment[0].1);
     assert_eq!(shown, "postgres://me@h/db");
-    assert_eq!(config.etls[0].command.env[0].1.render(|_| "?".to_owned()), "s3cret{etl}");
-    assert_eq!(config.etls[0].command.argv[1].render(|_| "?".to_owned()), "--key=s3cret{etl}");
+    assert_eq!(config.catalogue.etls[0].command.env[0].1.render(|_| "?".to_owned()), "s3cret{etl}");
+    assert_eq!(config.catalogue.etls[0].command.argv[1].render(|_| "?".to_owned()), "--key=s3cret{etl}");
     assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
 }
 
@@ -311,7 +311,7 @@ fn needs_are_known_declared_before_and_without_a_cycle() {
         load_text(&with(&format!("etls:\n{}\n", lines.join("\n"))))
     };
     let config = etls(&[("a", ""), ("b", "a"), ("c", "b, a")]).unwrap();
-    assert_eq!(config.etls.iter().map(|etl| etl.needs.clone()).collect::<Vec<_>>(), [vec![], vec![0], vec![1, 0]]);
+    assert_eq!(config.catalogue.etls.iter().map(|etl| etl.needs.clone()).collect::<Vec<_>>(), [vec![], vec![0], vec![1, 0]]);
     insta::assert_snapshot!(etls(&[("a", "b"), ("b", "")]).unwrap_err(), @r"etl-orch.yaml:3:46: a needs b, which is declared later; ETLs run in the order of declaration, so move b before a");
     insta::assert_snapshot!(etls(&[("a", "c, z"), ("b", "a"), ("c", "b"), ("d", "d"), ("e", "f"), ("f", "")]).unwrap_err(), @r#"
     etl-orch.yaml:3:49: a needs "z", which is no ETL here
@@ -364,7 +364,7 @@ fn no_value_leads_out_of_its_place() {
 #[test]
 fn exit_codes_replace_their_class_and_leave_the_others() {
     let config = load_text(&etl_with("    exit_codes: {config: [2, 65], transient: []}\n")).unwrap();
-    let codes = &config.etls[0].exit_codes;
+    let codes = &config.catalogue.etls[0].exit_codes;
     assert_eq!(codes.config, [2, 65].into());
     assert_eq!(codes.permanent, [].into());
     assert_eq!(codes.not_ready, [66].into());
@@ -374,7 +374,7 @@ fn exit_codes_replace_their_class_and_leave_the_others() {
 #[test]
 fn an_etl_overrides_retry_in_part() {
     let config = load_text(&etl_with("    retry: {max_attempts: 1}\nretry: {max_attempts: 5, jitter: 0.5}\n")).unwrap();
-    let retry = &config.etls[0].retry;
+    let retry = &config.catalogue.etls[0].retry;
     assert_eq!((retry.max_attempts, retry.initial_delay), (1, Duration::from_secs(5)));
     assert!((retry.jitter - 0.5).abs() < f64::EPSILON);
 }
@@ -415,8 +415,8 @@ fn cooldown_breaker_and_version_column_are_as_written() {
 #[test]
 fn an_etl_uses_a_pool_that_there_is() {
     let config = load_text(&etl_with("    pool: llm\npools: {llm: 2, unused: 1}\n")).unwrap();
-    assert_eq!(config.etls[0].pool, Some(crate::plan::model::etl::Pool { name: "llm".to_owned(), limit: 2 }));
-    assert_eq!(load_text(&etl_with("pools: {}\n")).unwrap().etls[0].pool, None);
+    assert_eq!(config.catalogue.etls[0].pool, Some(crate::plan::model::etl::Pool { name: "llm".to_owned(), limit: 2 }));
+    assert_eq!(load_text(&etl_with("pools: {}\n")).unwrap().catalogue.etls[0].pool, None);
 
     let bad = [
         "    pool: lmm\npools: {llm: 2, gpu: 1}\n",
@@ -442,8 +442,9 @@ fn an_etl_uses_a_pool_that_there_is() {
 
 #[test]
 fn a_version_is_kept_as_it_is_written() {
-    let version =
-        |written: &str| load_text(&etl_with(&format!("    version: {written}\n"))).map(|config| config.etls[0].version.clone().unwrap());
+    let version = |written: &str| {
+        load_text(&etl_with(&format!("    version: {written}\n"))).map(|config| config.catalogue.etls[0].version.clone().unwrap())
+    };
     for (written, version_of_it) in [("1.10", "1.10"), ("\"1.4\"", "1.4"), ("7", "7"), ("2026-01-05 b", "2026-01-05 b"), ("1e3", "1e3")] {
         assert_eq!(version(written).unwrap(), version_of_it);
     }
@@ -472,9 +473,9 @@ fn the_quick_start_loads() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize().unwrap();
     assert_eq!(config.state_dir, root.join("var"));
     assert_eq!(config.database.target.to_string(), format!("sqlite://{}/var/etl-orch.db", root.display()));
-    assert_eq!(config.institutions.len(), 14);
-    assert_eq!(config.etls.iter().map(|etl| etl.name.as_str()).collect::<Vec<_>>(), ["call_summary", "key_themes"]);
-    let ReportsBy::Orchestrator { output } = &config.etls[0].reports else { panic!("by orchestrator") };
+    assert_eq!(config.catalogue.institutions.len(), 14);
+    assert_eq!(config.catalogue.etls.iter().map(|etl| etl.name.as_str()).collect::<Vec<_>>(), ["call_summary", "key_themes"]);
+    let ReportsBy::Orchestrator { output } = &config.catalogue.etls[0].reports else { panic!("by orchestrator") };
     assert_eq!(output.to_string(), format!("{}/var/reports/{{period}}/{{bank_symbol}}_{{etl}}.md", root.display()));
     assert!(config.sync[0].files.to_string().starts_with(&format!("{}/examples/quickstart/transcripts/", root.display())));
 }
@@ -492,7 +493,7 @@ fn the_production_example_loads() {
     assert_eq!(config.database.target.to_string(), "postgres://aegis@db:5432/finance");
     assert_eq!(config.lock_file, Path::new("/tmp/aegis_etl_orchestrator.lock"));
     assert_eq!(config.state_dir, Path::new("/var/lib/etl-orch"));
-    assert!(config.etls.iter().all(|etl| etl.exit_codes.config.contains(&2)));
+    assert!(config.catalogue.etls.iter().all(|etl| etl.exit_codes.config.contains(&2)));
     assert!(!format!("{config:?}").contains("s3cret"));
 }
 

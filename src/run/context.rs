@@ -38,7 +38,7 @@ pub(super) struct RunContext {
     /// What starts the programs.
     pub(super) executor: Arc<dyn Executor>,
     /// The banks, ETLs and sources.
-    pub(super) catalogue: Catalogue,
+    pub(super) catalogue: Arc<Catalogue>,
     /// The variables of `env_file`s, by path.
     pub(super) env_files: EnvFiles,
     /// Directory for logs and workspaces.

@@ -61,7 +61,7 @@ pub struct Invocation {
     /// Its id, should it be recorded.
     pub id: RunId,
     /// The banks, ETLs and sources.
-    pub catalogue: Catalogue,
+    pub catalogue: Arc<Catalogue>,
     /// The variables of the `env_file`s that its programs name, by path.
     pub env_files: EnvFiles,
     /// How it goes about its work.

@@ -100,13 +100,13 @@ pub(super) fn of_words(config: &Config, words: &[&str]) -> Result<Target, Failur
         [word, more, ..] if word.starts_with(SOURCE) => Err(usage(format!("{more:?} is too much; a source has neither period nor ETL"))),
         [key] if key.contains('/') => gap(config, key),
         [word] => match (names::bank(config, word), source(config, word)?, Jobs::parse(word)) {
-            (Ok(bank), _, _) => Ok(Target::Past { bank: Some(config.institutions.get(bank).key.clone()), etls: Vec::new() }),
+            (Ok(bank), _, _) => Ok(Target::Past { bank: Some(config.catalogue.institutions.get(bank).key.clone()), etls: Vec::new() }),
             (Err(SelectError::Unknown { .. }), Some(source), _) => Ok(Target::Gaps(vec![source])),
             (Err(SelectError::Unknown { wanted, .. }), None, Some(jobs)) => {
                 Ok(Target::Job(Jobs { no_bank: Some(format!("no bank is called {wanted:?}")), ..jobs }))
             }
             (Err(SelectError::Unknown { wanted, hint }), None, None) => {
-                let sources = nearest(word, config.sources.iter().map(|source| source.id.as_str()));
+                let sources = nearest(word, config.catalogue.sources.iter().map(|source| source.id.as_str()));
                 let source = if sources.is_empty() { String::new() } else { format!("; did you mean the source {}?", sources.join(", ")) };
                 Err(usage(format!("unknown bank {wanted:?}{hint}{source}")))
             }
@@ -162,17 +162,19 @@ fn gap(config: &Config, key: &str) -> Result<Target, Failure> {
 /// The gaps of a bank and a period, of one ETL or of all.
 fn gaps(config: &Config, bank: &str, period: Period, etl: Option<&str>) -> Result<Target, Failure> {
     let (bank, etl) = match (names::bank(config, bank), etl.map(|etl| names::etl(config, etl)).transpose()) {
-        (Ok(bank), Ok(etl)) => (config.institutions.get(bank), etl),
+        (Ok(bank), Ok(etl)) => (config.catalogue.institutions.get(bank), etl),
         (Err(bank), Err(etl)) => return Err(usage(format!("{bank}\nerror: {etl}"))),
         (Err(bank), Ok(_)) => return Err(usage(bank)),
         (Ok(_), Err(etl)) => return Err(usage(etl)),
     };
-    let etls = config.etls.iter().enumerate().filter(|(index, _)| etl.is_none_or(|etl| etl == *index));
+    let etls = config.catalogue.etls.iter().enumerate().filter(|(index, _)| etl.is_none_or(|etl| etl == *index));
     Ok(Target::Gaps(etls.map(|(_, etl)| GapKey::report(bank, period, etl)).collect()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::config;
     use crate::plan::model::settings::Variables;
@@ -191,7 +193,7 @@ etls:
         std::fs::write(&path, CONFIG).unwrap();
         std::fs::write(directory.path().join("monitored_institutions.yaml"), BANKS).unwrap();
         let mut config = config::load(&path, &Variables::new()).unwrap();
-        config.sources = ["us_house", "dead", "beef"].map(source_called).to_vec();
+        Arc::make_mut(&mut config.catalogue).sources = ["us_house", "dead", "beef"].map(source_called).to_vec();
         of_words(&config, words).map_err(|failure| failure.to_string())
     }
 

@@ -33,7 +33,8 @@ pub(super) async fn command(global: &Global, args: &EnqueueArgs, environment: &V
 
 fn windows(config: &Config, args: &EnqueueArgs, now: DateTime<Utc>) -> Result<Vec<Window>, Failure> {
     let source = names::source(config, &args.id).map_err(Failure::Usage)?;
-    WindowChoice::windows(args.window, &config.sources[source], now).map_err(|problem| Failure::Usage(format!("--window: {problem}")))
+    WindowChoice::windows(args.window, &config.catalogue.sources[source], now)
+        .map_err(|problem| Failure::Usage(format!("--window: {problem}")))
 }
 
 /// Gives the order, and says so.
@@ -78,8 +79,8 @@ async fn give(store: &dyn Store, config: &Config, order: &SourceOrder, names_win
         return Err(Failure::Orchestrator(text));
     }
     store.order_source(order).await?;
-    let plans = crate::run::sources::look(store, &run::catalogue(config), &config.env_files()?, &config.run, &config.state_dir).await?;
-    Ok(plans.into_iter().find(|plan| config.sources[plan.source].id == order.source))
+    let plans = crate::run::sources::look(store, &config.catalogue, &config.env_files()?, &config.run, &config.state_dir).await?;
+    Ok(plans.into_iter().find(|plan| config.catalogue.sources[plan.source].id == order.source))
 }
 
 fn said(windows: &[Window]) -> String {

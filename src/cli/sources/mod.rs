@@ -40,21 +40,21 @@ fn load(global: &Global, environment: &Variables) -> Result<Config, Failure> {
 async fn list(global: &Global, environment: &Variables) -> Result<Exit, Failure> {
     let config = load(global, environment)?;
     let now = Utc::now();
-    let catalogue = super::run::catalogue(&config);
     let store = store::open(&config.database, Access::ReadOnly).await?;
-    let views = views(&*store, &config, &catalogue).await;
+    let views = views(&*store, &config).await;
     store.close().await;
     let views = views?;
     let page = match global.format {
-        Format::Text => show::sources_as_text(&views, &catalogue, now),
-        Format::Json => show::sources_as_json(&views, &catalogue, now)
+        Format::Text => show::sources_as_text(&views, &config.catalogue, now),
+        Format::Json => show::sources_as_json(&views, &config.catalogue, now)
             .map_err(|error| Failure::Orchestrator(format!("cannot write the sources: {error}")))?,
     };
     show::out(&page)?;
     Ok(Exit::Success)
 }
 
-async fn views(store: &dyn Store, config: &Config, catalogue: &Catalogue) -> Result<Vec<SourceView>, Failure> {
+async fn views(store: &dyn Store, config: &Config) -> Result<Vec<SourceView>, Failure> {
+    let catalogue = &*config.catalogue;
     let plans = crate::run::sources::look(store, catalogue, &config.env_files()?, &config.run, &config.state_dir).await?;
     let mut queued: HashMap<String, u64> = HashMap::new();
     for window in store.queue().await?.into_iter().filter(|window| !window.is_collected || window.is_requested) {
