@@ -5,6 +5,7 @@
 //! - [`plan`] decides, without any I/O.
 //! - [`store`] is the database: a port and two adapters.
 //! - [`execute`] runs the ETLs' programs.
+//! - `os` is what the host says and does: processes, identity, durable files.
 //! - [`run`] is one invocation: lock, recover, plan, dispatch, verify.
 //! - [`show`] is what people read.
 //! - [`config`] turns files into checked values of `plan`.
@@ -13,6 +14,7 @@
 pub mod cli;
 pub mod config;
 pub mod execute;
+mod os;
 pub mod plan;
 pub mod run;
 pub mod show;

@@ -58,6 +58,8 @@ fn plan_is_pure() {
         "crate::config",
         "crate::show",
         "crate::execute",
+        "crate::os",
+        "rustix::",
     ];
     assert_eq!(lines_with("plan", &impure), [""; 0]);
 }
@@ -65,11 +67,12 @@ fn plan_is_pure() {
 #[test]
 fn arrows_point_one_way() {
     for (room, forbidden) in [
-        ("store", &["crate::run", "crate::cli", "crate::config", "crate::show", "crate::execute"][..]),
+        ("os", &["crate::run", "crate::cli", "crate::config", "crate::show", "crate::store", "crate::execute"][..]),
+        ("store", &["crate::run", "crate::cli", "crate::config", "crate::show", "crate::execute", "crate::os"]),
         ("execute", &["crate::run", "crate::cli", "crate::config", "crate::show", "crate::store"]),
         ("run", &["crate::cli", "crate::config", "crate::show"]),
-        ("show", &["crate::cli", "crate::config", "crate::run", "crate::store", "crate::execute"]),
-        ("config", &["crate::cli", "crate::run", "crate::show", "crate::store", "crate::execute"]),
+        ("show", &["crate::cli", "crate::config", "crate::run", "crate::store", "crate::execute", "crate::os"]),
+        ("config", &["crate::cli", "crate::run", "crate::show", "crate::store", "crate::execute", "crate::os"]),
     ] {
         assert_eq!(lines_with(room, forbidden), [""; 0], "in {room}");
     }
@@ -77,7 +80,7 @@ fn arrows_point_one_way() {
 
 #[test]
 fn only_the_store_knows_sql_and_only_execute_starts_processes() {
-    for room in ["cli", "config", "plan", "run", "show", "execute"] {
+    for room in ["cli", "config", "plan", "run", "show", "execute", "os"] {
         assert_eq!(lines_with(room, &["sqlx"]), [""; 0], "in {room}");
     }
     for room in ["cli", "config", "plan", "show", "store"] {
@@ -85,12 +88,23 @@ fn only_the_store_knows_sql_and_only_execute_starts_processes() {
     }
     let guard = |line: &String| !line.contains("/run/guard.rs:") && !line.contains("tests");
     let starting: Vec<String> = lines_with("run", &["Command::new("]).into_iter().filter(guard).collect();
-    assert!(starting.iter().all(|line| line.contains("/run/host.rs:")), "only the guard starts a process in run: {starting:?}");
+    assert_eq!(starting, [""; 0], "only the guard starts a process in run");
+    for (path, text) in sources("os") {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        assert!(!code.contains("Command::new("), "{} starts a process", path.display());
+    }
+}
+
+#[test]
+fn only_os_reads_what_the_host_says_of_processes() {
+    for room in ["cli", "config", "execute", "plan", "run", "show", "store"] {
+        assert_eq!(lines_with(room, &["\"/proc\"", "/stat\"", "/environ\"", "target_os"]), [""; 0], "in {room}");
+    }
 }
 
 #[test]
 fn files_stay_small_enough_to_read() {
-    for room in ["cli", "config", "execute", "plan", "run", "show", "store"] {
+    for room in ["cli", "config", "execute", "os", "plan", "run", "show", "store"] {
         for (path, text) in sources(room) {
             let code = text.split("#[cfg(test)]").next().unwrap_or_default().lines().count();
             assert!(code <= 600, "{} has {code} lines", path.display());

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{SecondsFormat, Utc};
+use chrono::Utc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -16,8 +16,8 @@ use super::exit::{Exit, Failure};
 use super::names;
 use super::user::user;
 use crate::config::{self, Config};
-use crate::execute::survivors;
 use crate::execute::{Executors, Stop};
+use crate::os::survivors;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::{EnvFiles, Variables};
@@ -26,7 +26,7 @@ use crate::plan::run::summary::RunSummary;
 use crate::run::guard::{self, Fate, Link};
 use crate::run::lock::{self, Acquired, Lock};
 use crate::run::signals::Signals;
-use crate::run::{Invocation, RunError, prepare_state_dir, this_process, wait_for_stop};
+use crate::run::{Invocation, RunError, prepare_state_dir, wait_for_stop};
 use crate::show;
 use crate::show::progress::{ChildOutput, Detail, Progress};
 use crate::store::{self, Access, Store};
@@ -203,10 +203,7 @@ async fn run(global: &Global, args: &RunArgs, request: &RunRequest, lock: Option
     let since = Instant::now();
     let id = RunId::new(Uuid::new_v4());
     if let Some(lock) = lock {
-        let me = this_process();
-        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
-        let text = format!("pid {} on {} since {now}, run {}\n", me.pid, me.host, id.short());
-        lock.announce(&text)
+        lock.announce(id, Utc::now())
             .map_err(|error| Failure::Orchestrator(format!("cannot write {}: {error}", request.config.lock_file.display())))?;
     }
     prepare_state_dir(&request.config.state_dir)?;
@@ -244,7 +241,7 @@ async fn hangs_after(stop: watch::Receiver<Stop>, run: RunId) {
     wait_for_stop(stop, Stop::AtOnce).await;
     // The attempts end their own groups first, and see that it was by our wish.
     tokio::time::sleep(Duration::from_millis(50)).await;
-    if let Err(error) = survivors::end(&run.to_string()).await {
+    if let Err(error) = survivors::kill(run).await {
         show::diagnose(&format!("error: {error}"));
     }
     tokio::time::sleep(Duration::from_secs(5)).await;

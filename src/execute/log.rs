@@ -9,10 +9,12 @@
 //! a line that says how many bytes were left out, followed by the last 64 KiB.
 
 use std::collections::VecDeque;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use crate::os::files;
 
 /// No log grows beyond this, whatever the child prints.
 pub const MAX_LOG_BYTES: u64 = 64 * 1024 * 1024;
@@ -115,7 +117,7 @@ fn create(path: &Path) -> io::Result<File> {
     match open() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(directory) = path.parent() {
-                DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+                files::create_private_dir(directory)?;
             }
             open()
         }
@@ -169,7 +171,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn a_full_disk_is_told_once() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let mut log = AttemptLog { sink: Sink::Open(full), ..AttemptLog::new("the.log".into()) };

@@ -8,7 +8,6 @@ pub mod http;
 mod lines;
 mod log;
 mod record;
-pub mod survivors;
 mod tail;
 
 use std::collections::BTreeMap;

@@ -25,6 +25,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 use super::signals::Endings;
+use crate::os::process;
 
 /// The name under which the guard starts the orchestrator; `ps` shows it.
 const ORCHESTRATOR: &str = "etl-orch(run)";
@@ -186,7 +187,7 @@ async fn end_descendants(grace: Duration) {
     let mut asked = BTreeSet::new();
     while reap().others {
         let (mut mortal, mut refused) = (false, false);
-        for child in children_of(me) {
+        for child in process::children_of(me) {
             let pid = child.as_raw_nonzero().get();
             let ended = if Instant::now() >= deadline {
                 rustix::process::kill_process(child, Signal::KILL)
@@ -207,20 +208,4 @@ async fn end_descendants(grace: Duration) {
         }
         tokio::time::sleep(LOOK).await;
     }
-}
-
-/// The living children of a process.
-fn children_of(parent: Pid) -> Vec<Pid> {
-    let parent = parent.as_raw_nonzero().get().to_string();
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter(|pid| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // Behind the name in parentheses: state, then parent.
-        let mut fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
-        let state = fields.next();
-        !matches!(state, None | Some("Z" | "X")) && fields.next() == Some(&parent)
-    })
-    .filter_map(Pid::from_raw)
-    .collect()
 }

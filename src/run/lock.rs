@@ -6,14 +6,18 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use tokio::sync::{oneshot, watch};
 
 use crate::execute::Stop;
+use crate::os::files;
+use crate::os::identity::this_process;
+use crate::plan::model::ids::RunId;
 
 /// How long to wait for the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,12 +127,14 @@ impl AsFd for Lock {
 }
 
 impl Lock {
-    /// Writes who holds the lock, for those who wait. One write over what is there, then the rest is cut off: a reader
-    /// never finds the file empty.
+    /// Writes that this process holds the lock for a run, for those who wait. It writes over the old text and then cuts off the
+    /// rest, so that a reader never finds the file empty.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn announce(&self, text: &str) -> io::Result<()> {
+    pub fn announce(&self, run: RunId, since: DateTime<Utc>) -> io::Result<()> {
+        let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let text = format!("{} since {since}, run {}\n", this_process(), run.short());
         self.file.write_all_at(text.as_bytes(), 0)?;
         self.file.set_len(text.len() as u64)
     }
@@ -172,7 +178,7 @@ fn open(path: &Path) -> Result<File, LockError> {
         _ => LockError::Io(path.to_owned(), error),
     };
     if let Some(directory) = path.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(error)?;
+        files::create_private_dir(directory).map_err(error)?;
     }
     // Not O_CREAT at first: in a sticky directory such as /tmp it is refused for a file that another user made.
     let mut options = OpenOptions::new();
@@ -204,7 +210,7 @@ fn try_lock(path: &Path, file: &File) -> Result<bool, LockError> {
     }
 }
 
-/// Who holds the lock, in words, from what the holder wrote: `pid 7 on host since 2026-…`. The script that this replaces
+/// Who holds the lock, in words, from what the holder wrote: `process 7 on host since 2026-…`. The script that this replaces
 /// writes its own text there.
 fn holder(mut file: &File) -> String {
     let mut text = String::new();

@@ -8,7 +8,6 @@ mod collections;
 mod context;
 mod dispatch;
 pub mod guard;
-mod host;
 mod ledger;
 pub mod lock;
 mod output;
@@ -22,7 +21,6 @@ mod sync;
 mod verdict;
 
 use std::collections::HashSet;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,9 +31,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use host::this_process;
-
-use crate::execute::{Executor, Stop, survivors};
+use crate::execute::{Executor, Stop};
+use crate::os::identity::this_process;
+use crate::os::{files, survivors};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::planner::{Plan, PlannedJob, Target};
 use crate::plan::model::catalogue::Catalogue;
@@ -121,7 +119,7 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// When they cannot.
 pub fn prepare_state_dir(state_dir: &Path) -> Result<(), RunError> {
     for directory in ["logs", "work", "spool"].map(|name| state_dir.join(name)) {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+        let made = files::create_private_dir(&directory);
         let writable = made.and_then(|()| Ok(rustix::fs::accessat(CWD, &directory, Access::WRITE_OK, AtFlags::EACCESS)?));
         writable.map_err(|error| RunError::StateDir(directory, error))?;
     }
@@ -311,7 +309,7 @@ impl Invocation {
     /// What left its group is the guard's to end, but the guard may be killed. It comes before the record of the run's end: who
     /// looks for survivors later looks only for those of runs that have none.
     async fn end_daemons(&self, stop: &watch::Receiver<Stop>) -> std::io::Result<usize> {
-        survivors::end_with_grace(&self.id.to_string(), guard::GRACE, wait_for_stop(stop.clone(), Stop::AtOnce)).await
+        survivors::end(self.id, guard::GRACE, wait_for_stop(stop.clone(), Stop::AtOnce)).await
     }
 
     /// What files say is available, where that matters.

@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+use crate::os::files;
 
 /// A larger file is not copied into `markdown_content`; bytes.
 pub(super) const MAX_CONTENT: u64 = 16 * 1024 * 1024;
@@ -42,17 +43,8 @@ pub(super) fn publish(written: &Path, place: &Path) -> Result<Published, Unusabl
     }
     let mut file = File::open(written).map_err(not_placed)?;
     let content = read_text(&mut file).map_err(not_placed)?;
-    file.sync_all().map_err(not_placed)?;
-    let directory = place.parent().unwrap_or(Path::new("/"));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(not_placed)?;
-    match fs::rename(written, place) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_then_rename(&mut file, written, place),
-        renamed => renamed,
-    }
-    .map_err(not_placed)?;
-    // What an attempt left that was broken off while it copied, when the workspace was on another file system.
-    let _ = fs::remove_file(beside(place));
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(not_placed)?;
+    files::create_private_dir(place.parent().unwrap_or(Path::new("/"))).map_err(not_placed)?;
+    files::move_durably(&mut file, written, place).map_err(not_placed)?;
     Ok(Published { content })
 }
 
@@ -68,36 +60,6 @@ fn read_text(file: &mut File) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
     file.take(MAX_CONTENT).read_to_end(&mut bytes)?;
     Ok(String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')))
-}
-
-/// The place is on another file system than the workspace.
-fn copy_then_rename(file: &mut File, written: &Path, place: &Path) -> io::Result<()> {
-    use std::io::Seek;
-    let beside = beside(place);
-    let result = (|| {
-        file.rewind()?;
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        // Nothing that somebody put there is written through.
-        let mut copy = File::create_new(&beside)?;
-        copy.set_permissions(file.metadata()?.permissions())?;
-        io::copy(file, &mut copy)?;
-        copy.sync_all()?;
-        fs::rename(&beside, place)
-    })();
-    if result.is_err() {
-        // The copy is incomplete, and the error that is reported says why.
-        let _ = fs::remove_file(&beside);
-    }
-    result.and_then(|()| fs::remove_file(written))
-}
-
-/// A hidden name in the same directory, the same for every attempt: a leftover is overwritten, not collected.
-fn beside(place: &Path) -> PathBuf {
-    let name = place.file_name().unwrap_or_default().to_string_lossy();
-    place.with_file_name(format!(".{name}.part"))
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use chrono::Utc;
 
+use super::RunError;
 use super::ledger::{Replayed, replay};
 use super::spool::{self, Entry, Record, RecordKind};
-use super::{RunError, host};
-use crate::execute::survivors;
+use crate::os::{identity, survivors};
 use crate::plan::model::collection::LastSuccess;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
@@ -87,7 +87,7 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Found
     // The jobs first: a run that begins meanwhile has its jobs in neither list, instead of jobs without a living run.
     let (jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
     for run in &runs.dead {
-        let ended = survivors::end(&run.to_string()).await.map_err(RunError::Survivors)?;
+        let ended = survivors::kill(*run).await.map_err(RunError::Survivors)?;
         if ended > 0 {
             tracing::warn!("Ended {ended} processes that outlived run {}", run.short());
         }
@@ -219,7 +219,7 @@ struct Runs {
 
 impl Runs {
     async fn of(store: &dyn Store) -> store::Result<Self> {
-        let is_dead = |run: &RunningRun| match host::is_alive(&run.owner) {
+        let is_dead = |run: &RunningRun| match identity::liveness_of(&run.owner) {
             Liveness::Dead => true,
             Liveness::Alive => false,
             Liveness::Elsewhere => run.expired,

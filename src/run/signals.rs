@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::wait_for_stop;
 use crate::execute::Stop;
+use crate::os::process;
 
 /// SIGTERM, SIGINT and SIGHUP, as they come. A SIGHUP that is ignored (`nohup`) stays ignored.
 #[derive(Debug)]
@@ -22,7 +23,11 @@ impl Endings {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hangup: if is_ignored(SignalKind::hangup()) { None } else { Some(signal(SignalKind::hangup())?) },
+            hangup: if process::ignores(rustix::process::Signal::HUP).unwrap_or(false) {
+                None
+            } else {
+                Some(signal(SignalKind::hangup())?)
+            },
         })
     }
 
@@ -97,13 +102,3 @@ impl Signals {
 
 /// The number of the signal that cannot be caught.
 const SIGKILL: i32 = 9;
-
-/// Whether the signal was ignored when this process started.
-fn is_ignored(kind: SignalKind) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
-}

@@ -4,7 +4,7 @@
 //! disk may be full when the database goes. An entry is taken away only once the database has it, and handing one over twice
 //! changes nothing, so none is lost and none counts twice.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::os::files;
 use crate::plan::model::collection::Collected;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::RunId;
@@ -145,10 +146,9 @@ impl Spool {
         let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
         file.write_all(&bytes)?;
         file.set_len(bytes.len() as u64)?;
-        file.sync_all()?;
         let attempt = record.end.as_ref().map_or(0, |end| end.attempt);
-        fs::rename(&path, self.dir.join(format!("{}-{}-{attempt}{ENTRY}", record.claim.job, record.claim.fence)))?;
-        File::open(&self.dir)?.sync_all()
+        let entry = self.dir.join(format!("{}-{}-{attempt}{ENTRY}", record.claim.job, record.claim.fence));
+        files::rename_durably(&file, &path, &entry)
     }
 
     fn reserves(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {

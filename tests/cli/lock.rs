@@ -44,7 +44,7 @@ on_both_databases! {
     fn the_second_says_for_whom_it_waits_and_then_finds_nothing_to_do(world: &World) {
         let first = at_work(world);
         let second = world.spawn(&["--format", "json"]);
-        second.until_it_says(&format!("held by pid {} on ", first.orchestrator()));
+        second.until_it_says(&format!("held by process {} on ", first.orchestrator()));
         second.until_it_says(" since 20");
         world.write("go", "");
         let (first, second) = (first.wait(), second.wait());

@@ -4,8 +4,7 @@
 //! that:
 //!
 //! - [`Leader`] is the child as long as it is not reaped. Alive or a zombie, it holds its number, so signalling the group
-//!   is safe. Its end is seen without reaping it: through a pidfd, or where there is none through SIGCHLD and
-//!   `waitid(WNOWAIT)`.
+//!   is safe. A pidfd tells its end without reaping it.
 //! - [`Leftovers`] is the group after that. As long as one process of ours is in it, the number cannot be taken and no
 //!   process with the leader's number exists; so a group that is there while its leader is not is ours. Where a process
 //!   with that number exists, the number went to a stranger, and ours are gone.
@@ -21,6 +20,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use tokio::time::sleep;
 
 use super::exit::ExitWatch;
+use crate::os::process;
 
 /// A child that leads its own process group and has not been reaped.
 #[derive(Debug)]
@@ -33,9 +33,18 @@ pub(super) struct Leader {
 
 impl Leader {
     /// Takes a child that was started as the leader of a new group.
-    pub(super) fn new(child: Child) -> Self {
+    ///
+    /// # Errors
+    /// When its end cannot be watched; it is killed then.
+    pub(super) fn new(child: Child) -> io::Result<Self> {
         let pid = Pid::from_child(&child);
-        Self { pid, child: Some(child), watch: ExitWatch::new(pid) }
+        match ExitWatch::new(pid) {
+            Ok(watch) => Ok(Self { pid, child: Some(child), watch }),
+            Err(error) => {
+                kill_and_reap(pid, child);
+                Err(error)
+            }
+        }
     }
 
     /// Its process id, which is the id of the group as well.
@@ -44,8 +53,8 @@ impl Leader {
     }
 
     /// Waits until it has ended. Does not reap it.
-    pub(super) async fn exited(&mut self) {
-        self.watch.exited(self.pid).await;
+    pub(super) async fn exited(&self) {
+        self.watch.exited().await;
     }
 
     /// Whether it has ended.
@@ -67,11 +76,16 @@ impl Leader {
 
 impl Drop for Leader {
     fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        self.signal_group(Signal::KILL);
-        // Usually it is gone in a moment; a thread waits, because this one has a runtime to serve.
-        std::thread::spawn(move || child.wait());
+        if let Some(child) = self.child.take() {
+            kill_and_reap(self.pid, child);
+        }
     }
+}
+
+/// Usually the child is gone in a moment; a thread waits, because this one has a runtime to serve.
+fn kill_and_reap(group: Pid, mut child: Child) {
+    send(group, Signal::KILL);
+    std::thread::spawn(move || child.wait());
 }
 
 /// What may be left of the group after its leader was reaped.
@@ -84,7 +98,7 @@ pub(super) struct Leftovers {
 impl Leftovers {
     /// Whether a process of the group is alive. Zombies are not: they wait for their parent, which is not us.
     pub(super) fn are_alive(&mut self) -> bool {
-        self.gone = self.gone || !self.are_ours() || !has_living_member(self.group);
+        self.gone = self.gone || !self.are_ours() || !process::has_living_member(self.group);
         !self.gone
     }
 
@@ -133,51 +147,9 @@ fn send(group: Pid, signal: Signal) {
     }
 }
 
-/// Looks through `/proc`, for a group that is known to have members: only zombies may be left, and where process 1 does
-/// not reap its adopted children (some containers) they stay for ever.
-#[cfg(target_os = "linux")]
-fn has_living_member(group: Pid) -> bool {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return true };
-    processes
-        .flatten()
-        .filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit())
-        .filter_map(|entry| std::fs::read(entry.path().join("stat")).ok())
-        .any(|stat| is_living_member(&stat, group.as_raw_pid()))
-}
-
-/// Elsewhere the members are counted as alive.
-#[cfg(not(target_os = "linux"))]
-fn has_living_member(_group: Pid) -> bool {
-    true
-}
-
-/// Reads `pid (name) state ppid pgrp ...`; the name may hold anything, so what counts begins after its last `)`.
-#[cfg(target_os = "linux")]
-fn is_living_member(stat: &[u8], group: i32) -> bool {
-    let after_name = stat.iter().rposition(|byte| *byte == b')').map_or(&[][..], |at| &stat[at + 1..]);
-    let after_name = String::from_utf8_lossy(after_name);
-    let mut fields = after_name.split_ascii_whitespace();
-    let state = fields.next();
-    let pgrp = fields.nth(1).and_then(|field| field.parse::<i32>().ok());
-    pgrp == Some(group) && !matches!(state, Some("Z" | "X"))
-}
-
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn members_are_told_by_group_and_state() {
-        for (stat, member) in [
-            ("41 (sleep) S 1 40 7 0", true),
-            ("41 (sleep) Z 1 40 7 0", false),
-            ("41 (sleep) S 1 41 7 0", false),
-            ("41 (a) Z 1 9 (x) R 1 40 7", true),
-            ("", false),
-        ] {
-            assert_eq!(is_living_member(stat.as_bytes(), 40), member, "{stat}");
-        }
-    }
 
     #[test]
     fn the_number_of_a_stranger_is_never_taken_for_ours() {

@@ -37,12 +37,9 @@ pub(super) fn spawn(task: &Program) -> Result<Spawned, String> {
     let program = lookup::find(name, path_of(task).as_deref(), &cwd).ok_or_else(|| refusal::not_found(name, &cwd))?;
     let pipes = || -> io::Result<_> { Ok((pipe()?, pipe()?)) };
     let ((out, out_end), (err, err_end)) = pipes().map_err(|error| refusal::explain(name, &program, &cwd, &error))?;
-    let child = command(task, name, &program, cwd.clone())
-        .stdout(out_end)
-        .stderr(err_end)
-        .spawn()
-        .map_err(|error| refusal::explain(name, &program, &cwd, &error))?;
-    Ok(Spawned { leader: Leader::new(child), out, err })
+    let child = command(task, name, &program, cwd.clone()).stdout(out_end).stderr(err_end).spawn();
+    let leader = child.and_then(Leader::new).map_err(|error| refusal::explain(name, &program, &cwd, &error))?;
+    Ok(Spawned { leader, out, err })
 }
 
 /// The command owns the child's ends of the pipes: it must be gone before anybody waits for their end.

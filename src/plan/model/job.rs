@@ -1,5 +1,6 @@
 //! Jobs, their owners and their records, as values.
 
+use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -27,6 +28,13 @@ pub struct Owner {
     pub pid: u32,
     /// When that process started, in clock ticks since boot: a pid alone is used again.
     pub pid_started: u64,
+}
+
+/// `process 7 on host`. The host name may come from the database: escape it before it is shown.
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} on {}", self.pid, self.host)
+    }
 }
 
 /// A run as it is recorded when it begins.

@@ -1,0 +1,9 @@
+//! What the host says and does: processes, this process's identity, durable files.
+//!
+//! The host is Linux, kernel 5.3 or later: processes are read from `/proc` and signalled through pidfds. This room knows of the
+//! product only the values of `plan`: who owns a run, and a run's id.
+
+pub(crate) mod files;
+pub(crate) mod identity;
+pub(crate) mod process;
+pub(crate) mod survivors;

@@ -1,0 +1,128 @@
+//! The processes of this host, as `/proc` shows them. The only place that parses `/proc/PID/stat`.
+
+use std::io;
+
+use rustix::process::{Pid, Signal};
+
+/// What `/proc/PID/stat` says of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stat {
+    /// False for a zombie, which only waits to be reaped.
+    alive: bool,
+    /// The parent's pid; 0 for a process without one.
+    parent: i32,
+    /// The process group.
+    group: i32,
+    /// Clock ticks from boot to the start of the process.
+    started: u64,
+}
+
+impl Stat {
+    /// `None` when there is no such process.
+    fn of(pid: Pid) -> Option<Self> {
+        Self::parse(&std::fs::read(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?)
+    }
+
+    /// Reads `pid (name) state ppid pgrp ... starttime ...`. The name may hold any byte, `)` included, so the fields are counted
+    /// from the last `)`.
+    fn parse(stat: &[u8]) -> Option<Self> {
+        let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+        let mut fields = std::str::from_utf8(&stat[name_end + 1..]).ok()?.split_ascii_whitespace();
+        let alive = !matches!(fields.next()?, "Z" | "X");
+        let parent = fields.next()?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
+        // The group is field 5 of the line, the start time is field 22.
+        let started = fields.nth(22 - 5 - 1)?.parse().ok()?;
+        Some(Self { alive, parent, group, started })
+    }
+}
+
+/// All processes that this one can see.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub(crate) fn all() -> io::Result<impl Iterator<Item = Pid>> {
+    let entries = std::fs::read_dir("/proc")?;
+    Ok(entries.flatten().filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)))
+}
+
+/// When the process with this pid started, in clock ticks since boot; `None` when no living process has it. A pid is used
+/// again after its process has ended; pid and start time together name one process of a boot.
+pub(crate) fn start_time(pid: u32) -> Option<u64> {
+    let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    Stat::of(pid).filter(|stat| stat.alive).map(|stat| stat.started)
+}
+
+/// The living children of a process.
+pub(crate) fn children_of(parent: Pid) -> Vec<Pid> {
+    let is_child = |pid: &Pid| Stat::of(*pid).is_some_and(|stat| stat.alive && stat.parent == parent.as_raw_pid());
+    all().into_iter().flatten().filter(is_child).collect()
+}
+
+/// Whether a process is `ancestor` or descends from it.
+pub(crate) fn descends_from(pid: Pid, ancestor: Pid) -> bool {
+    std::iter::successors(Some(pid), |pid| Pid::from_raw(Stat::of(*pid)?.parent)).any(|pid| pid == ancestor)
+}
+
+/// Whether a living process is in a group that has members. Where `/proc` cannot be read the members count as alive.
+pub(crate) fn has_living_member(group: Pid) -> bool {
+    let is_member = |pid| Stat::of(pid).is_some_and(|stat| stat.alive && stat.group == group.as_raw_pid());
+    all().map_or(true, |mut pids| pids.any(is_member))
+}
+
+/// Whether this process ignores a signal; `None` when the host does not say.
+pub(crate) fn ignores(signal: Signal) -> Option<bool> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
+    Some(mask >> (signal.as_raw() - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let rest = "1 40 7 0 -1 4194304 100 0 0 0 3 2 0 0 20 0 1 0 8642 5000000 100";
+        let stat = Stat { alive: true, parent: 1, group: 40, started: 8642 };
+        for (line, expected) in [
+            (format!("41 (sleep) S {rest}"), Some(stat)),
+            (format!("41 (sleep) Z {rest}"), Some(Stat { alive: false, ..stat })),
+            (format!("41 (a) Z 1 9 (x\n) R {rest}"), Some(stat)),
+            ("41 (sleep) S 1 40".to_owned(), None),
+            (String::new(), None),
+        ] {
+            assert_eq!(Stat::parse(line.as_bytes()), expected, "{line}");
+        }
+        assert_eq!(Stat::parse(&[b"41 (\xff) S ".as_slice(), rest.as_bytes()].concat()), Some(stat));
+    }
+
+    #[test]
+    fn a_child_is_found_until_it_has_ended() {
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let (me, pid) = (rustix::process::getpid(), Pid::from_child(&child));
+        assert!(children_of(me).contains(&pid) && descends_from(pid, me) && !descends_from(me, pid));
+        assert!(start_time(child.id()) >= start_time(std::process::id()));
+        child.kill().unwrap();
+        // Its end is seen, and it is not reaped.
+        let ended = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        rustix::process::waitid(rustix::process::WaitId::Pid(pid), ended).unwrap();
+        assert!(!children_of(me).contains(&pid), "a zombie is no living child");
+        assert_eq!(start_time(child.id()), None);
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_group_is_alive_while_a_member_is() {
+        assert!(has_living_member(rustix::process::getpgrp()));
+        assert!(!has_living_member(Pid::from_raw(i32::MAX).unwrap()));
+    }
+
+    #[test]
+    fn ignored_signals_are_told() {
+        // The Rust runtime ignores SIGPIPE.
+        assert_eq!(ignores(Signal::PIPE), Some(true));
+        assert_eq!(ignores(Signal::TERM), Some(false));
+    }
+}
