@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use crate::config::{self, Config};
 use crate::plan::model::etl::ReportsBy;
 use crate::plan::model::settings::Variables;
-use crate::plan::model::source::Collector;
+use crate::plan::model::work::Work;
 use crate::show;
 
 pub(super) fn command(global: &Global, environment: &Variables) -> Result<Exit, Failure> {
@@ -46,9 +46,9 @@ fn as_text(config: &Config) -> String {
         line(format!("  sources       {}", config.catalogue.sources.len()));
     }
     for source in &config.catalogue.sources {
-        let by = match &source.collector {
-            Collector::Command { .. } => "by a command",
-            Collector::Http(_) => "over HTTP",
+        let by = match &source.work {
+            Work::Command { .. } => "by a command",
+            Work::Http(_) => "over HTTP",
         };
         let every = humantime::format_duration(source.cadence.every);
         line(format!("  source        {} -> {} (every {every}, {by})", source.id, source.name));

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::error::{ConfigErrors, Findings};
 use super::{Config, dotenv};
 use crate::plan::model::settings::EnvFiles;
-use crate::plan::model::source::{Collector, Verify};
+use crate::plan::model::source::Verify;
 
 impl Config {
     /// The variables of every `env_file`, by path.
@@ -30,16 +30,12 @@ impl Config {
 
     /// Each file once, with a key that names it.
     fn named_env_files(&self) -> BTreeMap<&Path, String> {
-        let of_etls = self.catalogue.etls.iter().map(|etl| (&etl.command, format!("etls.{}.env_file", etl.name)));
-        let of_sources = self.catalogue.sources.iter().filter_map(|source| match &source.collector {
-            Collector::Command { command, .. } => Some((command, format!("sources.{}.env_file", source.id))),
-            Collector::Http(_) => None,
+        let of_etls = self.catalogue.etls.iter().map(|etl| (etl.work.program(), format!("etls.{}.env_file", etl.name)));
+        let of_sources = self.catalogue.sources.iter().flat_map(|source| {
+            let programs = [source.work.program(), source.verify.as_ref().and_then(Verify::program)];
+            programs.map(|program| (program, format!("sources.{}.env_file", source.id)))
         });
-        let of_checks = self.catalogue.sources.iter().filter_map(|source| match &source.verify {
-            Some(Verify::Command(command)) => Some((command, format!("sources.{}.env_file", source.id))),
-            Some(Verify::Sql(_)) | None => None,
-        });
-        let named = of_etls.chain(of_sources).chain(of_checks);
-        named.filter_map(|(command, key)| Some((command.env_file.as_deref()?, key))).rev().collect()
+        let named = of_etls.chain(of_sources);
+        named.filter_map(|(program, key)| Some((program?.env_file.as_deref()?, key))).rev().collect()
     }
 }

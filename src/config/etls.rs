@@ -13,6 +13,7 @@ use super::written::{self, By};
 use crate::plan::model::etl::{Etl, Pool, ReportsBy};
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;
+use crate::plan::model::work::Work;
 use crate::plan::text::template::Placeholder;
 
 /// What the whole file says for every ETL.
@@ -59,7 +60,7 @@ pub(super) fn etls(
 /// Checks the graces of all ETLs.
 pub(super) fn graces(check: &mut Check, etls: &[Etl], lease: Duration) {
     for etl in etls {
-        grace_fits(check, &["etls", &etl.name, "grace"], etl.command.grace, lease);
+        grace_fits(check, &["etls", &etl.name, "grace"], etl.work.program(), lease);
     }
 }
 
@@ -126,9 +127,8 @@ fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults
         description: written.description,
         requires,
         needs: Vec::new(),
-        command: command?,
+        work: Work::Command { command: command?, exit_codes },
         reports: reports?,
-        exit_codes,
         retry,
         warn_after,
         pool,

@@ -10,7 +10,7 @@ use super::run::small;
 use super::sources::BEFORE_TRIGGER;
 use super::tree::{Node, Value};
 use super::written_sources as written;
-use crate::plan::model::source::{HttpSpec, Method, Rate, RequestSpec};
+use crate::plan::model::work::{HttpMethod, HttpSpec, Rate, RequestSpec};
 use crate::plan::text::body::Body;
 use crate::plan::text::template::{Piece, Placeholder, Template};
 
@@ -162,13 +162,13 @@ impl Request<'_> {
     }
 }
 
-fn method(written: written::Method) -> Method {
+fn method(written: written::Method) -> HttpMethod {
     match written {
-        written::Method::Get => Method::Get,
-        written::Method::Post => Method::Post,
-        written::Method::Put => Method::Put,
-        written::Method::Patch => Method::Patch,
-        written::Method::Delete => Method::Delete,
+        written::Method::Get => HttpMethod::Get,
+        written::Method::Post => HttpMethod::Post,
+        written::Method::Put => HttpMethod::Put,
+        written::Method::Patch => HttpMethod::Patch,
+        written::Method::Delete => HttpMethod::Delete,
     }
 }
 

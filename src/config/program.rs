@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::check::Check;
 use super::written::{self, Span};
-use crate::plan::model::etl::CommandSpec;
 use crate::plan::model::outcome::ExitCodes;
+use crate::plan::model::work::CommandSpec;
 use crate::plan::text::template::{Placeholder, Template};
 
 /// A program may run this long, unless the file says otherwise.
@@ -41,9 +41,10 @@ impl Program {
 }
 
 /// A program is stopped when two thirds of the lease have passed without its being renewed; its grace must fit into the rest.
-pub(super) fn grace_fits(check: &mut Check, path: &[&str], grace: Duration, lease: Duration) {
-    if grace >= lease / 3 {
-        let (grace, lease) = (humantime::format_duration(grace), humantime::format_duration(lease));
+pub(super) fn grace_fits(check: &mut Check, path: &[&str], command: Option<&CommandSpec>, lease: Duration) {
+    let Some(CommandSpec { grace, .. }) = command else { return };
+    if *grace >= lease / 3 {
+        let (grace, lease) = (humantime::format_duration(*grace), humantime::format_duration(lease));
         let message =
             format!("grace {grace} must be shorter than a third of the lease, which is {lease}; shorten it, or lengthen the lease");
         check.wrong(path, message);

@@ -15,8 +15,9 @@ use super::program::{Program, exit_codes, grace_fits, version};
 use super::run::{retry, size};
 use super::scalars::Span;
 use super::written_sources as written;
-use crate::plan::model::source::{CatchUp, Collector, Source, Verify};
+use crate::plan::model::source::{CatchUp, Source, Verify};
 use crate::plan::model::window::Cadence;
+use crate::plan::model::work::Work;
 use crate::plan::text::nearest::did_you_mean;
 use crate::plan::text::records::RecordsRule;
 use crate::plan::text::template::Placeholder;
@@ -61,14 +62,8 @@ pub(super) fn sources(check: &mut Check, mut written: BTreeMap<String, written::
 /// Checks the graces of the programs of all sources.
 pub(super) fn graces(check: &mut Check, sources: &[Source], lease: Duration) {
     for source in sources {
-        match &source.collector {
-            Collector::Command { command, .. } => grace_fits(check, &["sources", &source.id, "grace"], command.grace, lease),
-            Collector::Http(_) => {}
-        }
-        match &source.verify {
-            Some(Verify::Command(command)) => grace_fits(check, &["sources", &source.id, "verify", "grace"], command.grace, lease),
-            Some(Verify::Sql(_)) | None => {}
-        }
+        grace_fits(check, &["sources", &source.id, "grace"], source.work.program(), lease);
+        grace_fits(check, &["sources", &source.id, "verify", "grace"], source.verify.as_ref().and_then(Verify::program), lease);
     }
 }
 
@@ -103,7 +98,7 @@ fn one(check: &mut Check, id: &str, mut written: written::Source, defaults: &Def
     let version = written.version.and_then(|_| version(check, &at("version")));
     let records = records_of(check, id, &mut written);
     let name = written.name.take().unwrap_or_else(|| id.to_owned());
-    let collector = collector(check, id, written);
+    let work = work(check, id, written);
     let (warn_after, error_after) = late?;
     Some(Source {
         id: id.to_owned(),
@@ -114,7 +109,7 @@ fn one(check: &mut Check, id: &str, mut written: written::Source, defaults: &Def
         max_windows,
         start,
         lookback_days: u32::try_from(lookback.as_secs() / DAY.as_secs()).unwrap_or(u32::MAX),
-        collector: collector?,
+        work: work?,
         retry,
         pool,
         version,
@@ -302,7 +297,7 @@ fn grouped(check: &mut Check, path: &[&str], pattern: &str) -> Option<Regex> {
     None
 }
 
-fn collector(check: &mut Check, id: &str, written: written::Source) -> Option<Collector> {
+fn work(check: &mut Check, id: &str, written: written::Source) -> Option<Work> {
     let at = |key| ["sources", id, key];
     let is_broken = |check: &Check, key| check.document.is_broken(&["sources", id, key]);
     if let Some(http) = written.http {
@@ -321,7 +316,7 @@ fn collector(check: &mut Check, id: &str, written: written::Source) -> Option<Co
             let advice = if key == "timeout" { "write it in http" } else { "remove it" };
             check.wrong_key(&at(key), format!("{key} has an effect only beside command; {advice}"));
         }
-        return http::http(check, id, http).map(|spec| Collector::Http(Box::new(spec)));
+        return http::http(check, id, http).map(|spec| Work::Http(Box::new(spec)));
     }
     if written.command.is_none() {
         if !is_broken(check, "command") && !is_broken(check, "http") {
@@ -339,5 +334,5 @@ fn collector(check: &mut Check, id: &str, written: written::Source) -> Option<Co
     };
     let command = program.check(check, &["sources", id], id, BEFORE_TRIGGER);
     let exit_codes = exit_codes(check, &at("exit_codes"), written.exit_codes.unwrap_or_default());
-    Some(Collector::Command { command: command?, exit_codes })
+    Some(Work::Command { command: command?, exit_codes })
 }

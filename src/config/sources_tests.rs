@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::tests::{BANKS, directory, errors, load_in, load_text, shipped, variables, with};
 use super::*;
-use crate::plan::model::etl::CommandSpec;
-use crate::plan::model::source::{CatchUp, Collector, HttpSpec, Method, Rate, RequestSpec, Source, Verify};
+use crate::plan::model::source::{CatchUp, Source, Verify};
+use crate::plan::model::work::{CommandSpec, HttpMethod, HttpSpec, Rate, RequestSpec, Work};
 use crate::plan::text::body::Body;
 use crate::plan::text::template::Placeholder;
 
@@ -28,12 +28,12 @@ fn one(keys: &str) -> Source {
 }
 
 fn http(source: &Source) -> &HttpSpec {
-    let Collector::Http(spec) = &source.collector else { panic!("a service") };
+    let Work::Http(spec) = &source.work else { panic!("a service") };
     spec
 }
 
 fn command(source: &Source) -> &CommandSpec {
-    let Collector::Command { command, .. } = &source.collector else { panic!("a program") };
+    let Work::Command { command, .. } = &source.work else { panic!("a program") };
     command
 }
 
@@ -73,7 +73,7 @@ fn defaults_of_a_source_are_those_of_the_specification() {
     assert_eq!((&source.records, &source.verify, &source.freshness), (&None, &None, &None));
     assert_eq!((&source.pool, &source.version), (&None, &None));
     assert_eq!(source.retry, crate::plan::model::retry::RetryPolicy::default());
-    let Collector::Command { command, exit_codes } = &source.collector else { panic!("a program") };
+    let Work::Command { command, exit_codes } = &source.work else { panic!("a program") };
     assert_eq!((command.timeout, command.grace), (HOUR, Duration::from_secs(10)));
     assert_eq!(command.cwd, directory.path().canonicalize().unwrap());
     assert_eq!(*exit_codes, crate::plan::model::outcome::ExitCodes::default());
@@ -83,7 +83,7 @@ fn defaults_of_a_source_are_those_of_the_specification() {
 fn defaults_of_a_service_are_those_of_the_specification() {
     let source = one(&format!("every: 6h, {MINIMAL_HTTP}"));
     let spec = http(&source);
-    assert_eq!((spec.trigger.method, spec.status.method, &spec.cancel), (Method::Post, Method::Get, &None));
+    assert_eq!((spec.trigger.method, spec.status.method, &spec.cancel), (HttpMethod::Post, HttpMethod::Get, &None));
     assert_eq!((spec.job_id.as_str(), spec.state.as_str()), ("/job_id", "/status"));
     let optional = [&spec.message, &spec.progress, &spec.total].map(|pointer| pointer.as_deref().unwrap());
     assert_eq!(optional, ["/message", "/progress", "/total"]);
@@ -145,7 +145,7 @@ sources:
     assert!(command.cwd.ends_with("here") && command.env_file.as_ref().unwrap().ends_with(".env.daily"));
     assert_eq!(command.env[0].1.render(value), "2026");
     assert_eq!((command.timeout, command.grace), (Duration::from_secs(600), Duration::from_secs(30)));
-    let Collector::Command { exit_codes, .. } = &source.collector else { panic!("a program") };
+    let Work::Command { exit_codes, .. } = &source.work else { panic!("a program") };
     assert_eq!(exit_codes.config, [2].into());
 }
 
@@ -200,13 +200,13 @@ sources:
         r#"{"z":1.5,"year":2026,"id":2026,"of":["<source>",true,null],"key":"s3cret{x}","limit":"100"}"#,
         "what is quoted is text"
     );
-    assert_eq!((spec.trigger.method, spec.status.method), (Method::Put, Method::Post));
+    assert_eq!((spec.trigger.method, spec.status.method), (HttpMethod::Put, HttpMethod::Post));
     assert_eq!((spec.job_id.as_str(), spec.state.as_str()), ("/data/id", ""));
     let optional = [&spec.message, &spec.progress, &spec.total].map(|pointer| pointer.as_deref().unwrap());
     assert_eq!(optional, ["/m", "/p", "/n"]);
     assert_eq!((&spec.succeeded[..], &spec.failed[..]), (&["done".to_owned()][..], &["broken".to_owned()][..]));
     let cancel = spec.cancel.as_ref().unwrap();
-    assert_eq!((cancel.method, body(cancel).as_str()), (Method::Delete, r#"{"id":"<remote_id>"}"#));
+    assert_eq!((cancel.method, body(cancel).as_str()), (HttpMethod::Delete, r#"{"id":"<remote_id>"}"#));
     assert_eq!((spec.every, spec.timeout, spec.request_timeout), (Duration::from_secs(1), 2 * HOUR, Duration::from_secs(5)));
     assert_eq!(spec.rate, Rate { requests: 3, per: Duration::from_secs(1) });
     assert!(spec.ca_file.as_ref().unwrap().is_absolute());
@@ -583,7 +583,7 @@ fn the_production_example_sends_what_the_services_know() {
         assert_eq!((source.warn_after, source.error_after, source.lookback_days), (7 * HOUR, 13 * HOUR, 30));
         let spec = http(source);
         assert_eq!(body(&spec.trigger), sent, "{id}");
-        assert_eq!((spec.trigger.method, spec.status.method), (Method::Post, Method::Get));
+        assert_eq!((spec.trigger.method, spec.status.method), (HttpMethod::Post, HttpMethod::Get));
         let service = "https://politician-trading-etl.fly.dev/etl";
         assert_eq!(spec.trigger.url.render(value), format!("{service}/trigger"));
         assert_eq!(spec.status.url.render(value), format!("{service}/status/<remote_id>"));

@@ -7,11 +7,16 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::plan::model::etl::ReportsBy;
+use crate::plan::model::etl::{Etl, ReportsBy};
 use crate::plan::model::settings::{ChainBy, DatabaseTarget, PeriodOrder, Variables};
+use crate::plan::model::work::CommandSpec;
 use crate::plan::remember::failure_history::Cooldown;
 
 pub(super) const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank of Canada}\nBMO-CA: {id: 2, name: Bank of Montreal}\n";
+
+fn program_of(etl: &Etl) -> &CommandSpec {
+    etl.work.program().unwrap()
+}
 
 /// One of every mistake.
 const MISTAKES: &str = r#"
@@ -136,11 +141,11 @@ fn defaults_are_those_of_the_specification() {
     };
     assert_eq!(config.run, run);
     let etl = &config.catalogue.etls[0];
-    assert_eq!(etl.command.cwd, base);
-    assert_eq!((etl.command.timeout, etl.command.grace), (Duration::from_secs(3600), Duration::from_secs(10)));
+    assert_eq!(program_of(etl).cwd, base);
+    assert_eq!((program_of(etl).timeout, program_of(etl).grace), (Duration::from_secs(3600), Duration::from_secs(10)));
     assert_eq!((&etl.reports, etl.warn_after), (&ReportsBy::Etl, None));
     assert_eq!(etl.retry, crate::plan::model::retry::RetryPolicy::default());
-    assert_eq!(etl.exit_codes, crate::plan::model::outcome::ExitCodes::default());
+    assert_eq!(etl.work.exit_codes(), crate::plan::model::outcome::ExitCodes::default());
 }
 
 #[test]
@@ -257,8 +262,8 @@ etls:
     let DatabaseTarget::Postgres { url, shown } = &config.database.target else { panic!("a server") };
     assert_eq!(url.expose_secret(), environment[0].1);
     assert_eq!(shown, "postgres://me@h/db");
-    assert_eq!(config.catalogue.etls[0].command.env[0].1.render(|_| "?".to_owned()), "s3cret{etl}");
-    assert_eq!(config.catalogue.etls[0].command.argv[1].render(|_| "?".to_owned()), "--key=s3cret{etl}");
+    assert_eq!(program_of(&config.catalogue.etls[0]).env[0].1.render(|_| "?".to_owned()), "s3cret{etl}");
+    assert_eq!(program_of(&config.catalogue.etls[0]).argv[1].render(|_| "?".to_owned()), "--key=s3cret{etl}");
     assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
 }
 
@@ -364,7 +369,7 @@ fn no_value_leads_out_of_its_place() {
 #[test]
 fn exit_codes_replace_their_class_and_leave_the_others() {
     let config = load_text(&etl_with("    exit_codes: {config: [2, 65], transient: []}\n")).unwrap();
-    let codes = &config.catalogue.etls[0].exit_codes;
+    let codes = config.catalogue.etls[0].work.exit_codes();
     assert_eq!(codes.config, [2, 65].into());
     assert_eq!(codes.permanent, [].into());
     assert_eq!(codes.not_ready, [66].into());
@@ -493,7 +498,7 @@ fn the_production_example_loads() {
     assert_eq!(config.database.target.to_string(), "postgres://aegis@db:5432/finance");
     assert_eq!(config.lock_file, Path::new("/tmp/aegis_etl_orchestrator.lock"));
     assert_eq!(config.state_dir, Path::new("/var/lib/etl-orch"));
-    assert!(config.catalogue.etls.iter().all(|etl| etl.exit_codes.config.contains(&2)));
+    assert!(config.catalogue.etls.iter().all(|etl| etl.work.exit_codes().config.contains(&2)));
     assert!(!format!("{config:?}").contains("s3cret"));
 }
 

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use self::command::CommandExecutor;
 use self::http::HttpExecutor;
 use crate::plan::model::outcome::Fault;
-use crate::plan::model::source::HttpSpec;
+use crate::plan::model::work::HttpSpec;
 use crate::plan::text::template::Placeholder;
 
 /// One attempt, ready to be started. It has no `Debug`: what it holds may be secret.

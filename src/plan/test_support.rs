@@ -5,16 +5,34 @@ use std::time::Duration;
 
 use crate::plan::decide::census::{Census, DataIssues};
 use crate::plan::decide::planner::{Listed, Plan, PlannedJob};
-use crate::plan::model::etl::{CommandSpec, Etl, EtlIndex, ReportsBy};
+use crate::plan::model::etl::{Etl, EtlIndex, ReportsBy};
 use crate::plan::model::institution::Institution;
 use crate::plan::model::outcome::ExitCodes;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::settings::RunSettings;
-use crate::plan::model::source::{CatchUp, Collector, Source};
+use crate::plan::model::source::{CatchUp, Source};
 use crate::plan::model::window::Cadence;
+use crate::plan::model::work::{CommandSpec, Work};
 
 pub(crate) fn bank(key: &str, id: i64) -> Institution {
     Institution { key: key.to_owned(), id, name: format!("Bank {key}"), kind: None, priority: 0 }
+}
+
+/// A program without arguments.
+pub(crate) fn command() -> CommandSpec {
+    CommandSpec {
+        argv: Vec::new(),
+        cwd: PathBuf::from("/"),
+        env: Vec::new(),
+        env_file: None,
+        timeout: Duration::from_secs(60),
+        grace: Duration::from_secs(10),
+    }
+}
+
+/// A program as work, with the usual exit codes.
+pub(crate) fn program(command: CommandSpec) -> Work {
+    Work::Command { command, exit_codes: ExitCodes::default() }
 }
 
 pub(crate) fn etl(name: &str, report_type: &str) -> Etl {
@@ -24,16 +42,8 @@ pub(crate) fn etl(name: &str, report_type: &str) -> Etl {
         description: None,
         requires: vec!["transcripts".to_owned()],
         needs: Vec::new(),
-        command: CommandSpec {
-            argv: Vec::new(),
-            cwd: PathBuf::from("/"),
-            env: Vec::new(),
-            env_file: None,
-            timeout: Duration::from_secs(60),
-            grace: Duration::from_secs(10),
-        },
+        work: program(command()),
         reports: ReportsBy::Etl,
-        exit_codes: ExitCodes::default(),
         retry: RetryPolicy::default(),
         warn_after: None,
         pool: None,
@@ -56,7 +66,7 @@ pub(crate) fn source(id: &str) -> Source {
         max_windows: 28,
         start: None,
         lookback_days: 1,
-        collector: Collector::Command { command: etl("", "").command, exit_codes: ExitCodes::default() },
+        work: program(command()),
         retry: RetryPolicy::default(),
         pool: None,
         version: None,

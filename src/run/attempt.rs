@@ -154,7 +154,7 @@ impl RunContext {
         };
         let judge = |verdict: &Verdict| {
             let mut judgement =
-                Judgement::new((&self.catalogue.exit_codes(job), self.catalogue.retry(job)), verdict, attempt, random, &ended);
+                Judgement::new((&self.catalogue.work(job).exit_codes(), self.catalogue.retry(job)), verdict, attempt, random, &ended);
             if let (NextStep::Cancel, Some(because)) = (judgement.after, stopped_because.get()) {
                 judgement.reason = Some(because.clone());
             }
@@ -360,7 +360,7 @@ impl RunContext {
             ended = &mut run => ended,
             () = &mut record => run.await,
         };
-        if self.is_followed(job) && ended.open.is_none() && !matches!(ended.end, End::Completed) {
+        if self.catalogue.work(job).has_remote_id() && ended.open.is_none() && !matches!(ended.end, End::Completed) {
             self.follow(held.claim, attempt, None).await;
         }
         ended

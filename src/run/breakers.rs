@@ -60,7 +60,7 @@ impl<'a> Breakers<'a> {
                     etl: name.clone(),
                     since: Utc::now(),
                     banks,
-                    etl_digest: fingerprint::of_etl(&self.context.catalogue.etls[etl], &self.context.variables(etl)),
+                    etl_digest: fingerprint::of_etl(&self.context.catalogue.etls[etl], &self.context.env_files),
                     probed: None,
                     probed_at: None,
                 };

@@ -12,7 +12,7 @@ use crate::plan::model::collection::{Collected, Collection, Seen};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::Claim;
 use crate::plan::model::outcome::{Fault, Outcome};
-use crate::plan::model::source::{Collector, Source, Verify};
+use crate::plan::model::source::{Source, Verify};
 use crate::plan::text::template::Placeholder;
 use crate::store;
 
@@ -33,11 +33,6 @@ impl RunContext {
     /// The source of a collection.
     pub(super) fn source(&self, collection: &Collection) -> &Source {
         &self.catalogue.sources[collection.source]
-    }
-
-    /// Whether a job is one of a service, which has an id there.
-    pub(super) fn is_followed(&self, job: &PlannedJob) -> bool {
-        job.collection().is_some_and(|collection| matches!(self.source(collection).collector, Collector::Http(_)))
     }
 
     /// A value that is the same for every attempt at a window.
@@ -153,12 +148,7 @@ impl RunContext {
 }
 
 fn collected(source: &Source, collection: &Collection, seen: Seen, ended: &Ended) -> Collected {
-    let last_line = || ended.tail.lines().rev().find(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned());
-    let message = match (&source.collector, &ended.answer) {
-        (Collector::Http(spec), Some(answer)) => spec.message_in(answer),
-        (Collector::Http(_), None) => None,
-        (Collector::Command { .. }, _) => last_line(),
-    };
+    let message = source.work.last_message(ended.answer.as_ref(), &ended.tail);
     let records = source.records.as_ref().and_then(|rule| match &ended.answer {
         Some(answer) => rule.in_answer(answer),
         None => rule.in_lines(&ended.tail),

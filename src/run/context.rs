@@ -9,16 +9,14 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::ledger::Ledger;
-use super::planning::variables_of;
 use crate::execute::{Call, Executor, Program, Task};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::planner::{PlannedJob, Target};
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::etl::CommandSpec;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::Claim;
 use crate::plan::model::settings::EnvFiles;
-use crate::plan::model::source::Collector;
+use crate::plan::model::work::{CommandSpec, Work};
 use crate::plan::remember::failure_history::Cooldown;
 use crate::plan::text::template::Placeholder;
 use crate::store::Store;
@@ -89,40 +87,39 @@ impl RunContext {
     pub(super) fn task(&self, job: &PlannedJob, id: JobId, attempt: u32, held: (Claim, Option<&str>), paths: &Paths) -> Task {
         let (claim, remote) = held;
         let value = |placeholder| self.value(job, id, attempt, paths, placeholder);
-        match &job.target {
-            Target::Report { gap, .. } => {
-                let mut own = self.own_variables(Placeholder::OF_REPORT, id, claim, &value);
-                if paths.output.is_none() {
-                    own.remove("ETL_ORCH_OUTPUT");
-                }
-                if job.why == Why::Forced {
-                    own.insert("ETL_ORCH_FORCE".to_owned(), "1".to_owned());
-                }
-                Task::Command(self.program(&self.etl(*gap).command, own, &value, paths.log.clone()))
+        match self.catalogue.work(job) {
+            Work::Command { command, .. } => {
+                Task::Command(self.program(command, self.job_variables(job, id, claim, paths, &value), &value, paths.log.clone()))
             }
-            Target::Collection(collection) => match &self.source(collection).collector {
-                Collector::Command { command, .. } => {
-                    Task::Command(self.program(command, self.source_variables(id, claim, &value), &value, paths.log.clone()))
-                }
-                Collector::Http(spec) => Task::Http(Box::new(Call {
-                    spec: (**spec).clone(),
-                    values: Placeholder::OF_SOURCE.iter().map(|placeholder| (*placeholder, value(*placeholder))).collect(),
-                    resume: remote.map(str::to_owned),
-                    log: paths.log.clone(),
-                })),
-            },
+            Work::Http(spec) => Task::Http(Box::new(Call {
+                spec: (**spec).clone(),
+                values: placeholders_of(job).iter().map(|placeholder| (*placeholder, value(*placeholder))).collect(),
+                resume: remote.map(str::to_owned),
+                log: paths.log.clone(),
+            })),
         }
     }
 
-    /// How long an attempt may take.
-    pub(super) fn timeout(&self, job: &PlannedJob) -> Duration {
-        match &job.target {
-            Target::Report { gap, .. } => self.etl(*gap).command.timeout,
-            Target::Collection(collection) => match &self.source(collection).collector {
-                Collector::Command { command, .. } => command.timeout,
-                Collector::Http(spec) => spec.timeout,
-            },
+    /// What the program of a job finds in its environment.
+    fn job_variables(
+        &self,
+        job: &PlannedJob,
+        id: JobId,
+        claim: Claim,
+        paths: &Paths,
+        value: &impl Fn(Placeholder) -> String,
+    ) -> BTreeMap<String, String> {
+        if job.collection().is_some() {
+            return self.source_variables(id, claim, value);
         }
+        let mut own = self.own_variables(placeholders_of(job), id, claim, value);
+        if paths.output.is_none() {
+            own.remove("ETL_ORCH_OUTPUT");
+        }
+        if job.why == Why::Forced {
+            own.insert("ETL_ORCH_FORCE".to_owned(), "1".to_owned());
+        }
+        own
     }
 
     /// A program with everything filled in. `own` is what we put into its environment; what configuration says of it goes before.
@@ -134,7 +131,7 @@ impl RunContext {
         log: PathBuf,
     ) -> Program {
         let mut env = own;
-        env.extend(variables_of(command, &self.env_files));
+        env.extend(command.variables(&self.env_files).cloned().unwrap_or_default());
         env.extend(command.env.iter().map(|(name, template)| (name.clone(), template.render(value))));
         Program {
             argv: command.argv.iter().map(|template| template.render(value)).collect(),
@@ -175,6 +172,14 @@ impl RunContext {
                 Target::Collection(collection) => self.window_fact(collection, other),
             },
         }
+    }
+}
+
+/// What has a value for a job.
+fn placeholders_of(job: &PlannedJob) -> &'static [Placeholder] {
+    match job.target {
+        Target::Report { .. } => Placeholder::OF_REPORT,
+        Target::Collection(_) => Placeholder::OF_SOURCE,
     }
 }
 

@@ -10,11 +10,11 @@ use super::sync::Stamps;
 use crate::plan::decide::planner::{Plan, PlannedJob, Planner};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::SourcePlan;
-use crate::plan::model::etl::{CommandSpec, EtlIndex};
+use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::period::Period;
 use crate::plan::model::selection::Selection;
-use crate::plan::model::settings::{EnvFiles, RunSettings, Variables};
+use crate::plan::model::settings::{EnvFiles, RunSettings};
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::GapState;
 use crate::plan::remember::fingerprint::{self, Fingerprint};
@@ -152,17 +152,12 @@ async fn know(store: &dyn Store, input: PlanInput<'_>, digests: &EtlDigests, fou
     Ok((stored, stale))
 }
 
-/// The variables of a program's `env_file`.
-pub(super) fn variables_of(command: &CommandSpec, env_files: &EnvFiles) -> Variables {
-    command.env_file.as_ref().and_then(|path| env_files.get(path)).cloned().unwrap_or_default()
-}
-
 /// The digest of each ETL.
 pub(super) struct EtlDigests(Vec<String>);
 
 impl EtlDigests {
     pub(super) fn of(input: PlanInput<'_>) -> Self {
-        Self(input.catalogue.etls.iter().map(|etl| fingerprint::of_etl(etl, &variables_of(&etl.command, input.env_files))).collect())
+        Self(input.catalogue.etls.iter().map(|etl| fingerprint::of_etl(etl, input.env_files)).collect())
     }
 
     fn with(&self, etl: EtlIndex, sources: String) -> Fingerprint {

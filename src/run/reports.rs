@@ -5,24 +5,16 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 
 use super::context::{RunContext, shown};
-use crate::plan::model::etl::{Etl, EtlIndex, ReportsBy};
+use crate::plan::model::etl::{Etl, ReportsBy};
 use crate::plan::model::gap::{Gap, report_value};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{ReportKey, ReportRow};
-use crate::plan::model::settings::Variables;
 use crate::plan::text::template::Placeholder;
-
-use super::planning::variables_of;
 
 impl RunContext {
     /// The ETL of a gap.
     pub(super) fn etl(&self, gap: Gap) -> &Etl {
         &self.catalogue.etls[gap.etl]
-    }
-
-    /// The variables of an ETL's `env_file`.
-    pub(super) fn variables(&self, etl: EtlIndex) -> Variables {
-        variables_of(&self.catalogue.etls[etl].command, &self.env_files)
     }
 
     /// The report that fills a gap.

@@ -95,7 +95,7 @@ impl RunContext {
                     return match self.look(job, collection, (id, held.claim, attempt), ended, paths, stop).await {
                         Verification::Collected(collected) => Verdict::Collected(collected),
                         Verification::Not(outcome) => {
-                            if self.is_followed(job) && matches!(outcome, Outcome::NoOutput(_)) {
+                            if self.catalogue.work(job).has_remote_id() && matches!(outcome, Outcome::NoOutput(_)) {
                                 // There is nothing to be followed any further, and the next attempt begins anew.
                                 self.follow(held.claim, attempt, None).await;
                             }
@@ -105,10 +105,10 @@ impl RunContext {
                     };
                 }
             },
-            End::Exited(code) => self.catalogue.exit_codes(job).outcome(*code),
+            End::Exited(code) => self.catalogue.work(job).exit_codes().outcome(*code),
             End::Signalled(signal) => Outcome::Signal(*signal),
             End::Reported { why, fault } => Outcome::ReportedError { why: why.clone(), fault: *fault },
-            End::TimedOut => Outcome::TimedOut(self.timeout(job)),
+            End::TimedOut => Outcome::TimedOut(self.catalogue.work(job).timeout()),
             End::Stopped => Outcome::Interrupted,
             End::SpawnFailed(why) => Outcome::SpawnFailed { why: why.clone(), may_pass: false },
             End::Vanished | End::Unseen(_) => Outcome::Lost,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use etl_orch::execute::http::HttpExecutor;
 use etl_orch::execute::{AttemptEvent, Call, End, Ended, Stop};
-use etl_orch::plan::model::source::{HttpSpec, Method, Rate, RequestSpec};
+use etl_orch::plan::model::work::{HttpMethod, HttpSpec, Rate, RequestSpec};
 use etl_orch::plan::text::body::Body;
 use etl_orch::plan::text::template::{Placeholder, Template};
 use serde_json::json;
@@ -31,7 +31,7 @@ pub(crate) fn template(text: &str) -> Template {
     Template::parse(text, Placeholder::ALL).unwrap()
 }
 
-pub(crate) fn request(method: Method, url: &str, json: Option<Body>) -> RequestSpec {
+pub(crate) fn request(method: HttpMethod, url: &str, json: Option<Body>) -> RequestSpec {
     RequestSpec { method, url: template(url), headers: vec![("X-API-Key".to_owned(), template(KEY))], json }
 }
 
@@ -43,9 +43,9 @@ pub(crate) fn spec(url: &str) -> HttpSpec {
         ("limit".to_owned(), Body::Plain(json!(100))),
     ]);
     HttpSpec {
-        trigger: request(Method::Post, &format!("{url}/etl/trigger"), Some(body)),
+        trigger: request(HttpMethod::Post, &format!("{url}/etl/trigger"), Some(body)),
         job_id: "/job_id".to_owned(),
-        status: request(Method::Get, &format!("{url}/etl/status/{{remote_id}}"), None),
+        status: request(HttpMethod::Get, &format!("{url}/etl/status/{{remote_id}}"), None),
         every: Duration::from_millis(5),
         state: "/status".to_owned(),
         succeeded: vec!["completed".to_owned()],
@@ -85,7 +85,7 @@ impl Rig {
 
     /// A call that can be cancelled.
     pub(crate) fn cancellable(&self) -> Call {
-        let cancel = request(Method::Post, &format!("{}/etl/cancel/{{remote_id}}", self.service.url()), None);
+        let cancel = request(HttpMethod::Post, &format!("{}/etl/cancel/{{remote_id}}", self.service.url()), None);
         self.call_of(HttpSpec { cancel: Some(cancel), ..spec(&self.service.url()) })
     }
 

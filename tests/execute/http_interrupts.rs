@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use etl_orch::execute::{Call, End, Stop};
 use etl_orch::plan::model::outcome::Fault;
-use etl_orch::plan::model::source::Rate;
+use etl_orch::plan::model::work::Rate;
 
 use crate::http::Rig;
 use crate::service::{Answer, Course, count};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use etl_orch::execute::{End, Ended};
 use etl_orch::plan::model::outcome::Fault;
-use etl_orch::plan::model::source::HttpSpec;
+use etl_orch::plan::model::work::HttpSpec;
 
 use crate::http::{Rig, spec};
 use crate::wire::{Certificates, hear, nobody, say, serve};

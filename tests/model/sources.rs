@@ -7,13 +7,13 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use etl_orch::plan::decide::backfill::{self, SourceFacts};
 use etl_orch::plan::model::collection::{Collected, Collection, LastSuccess, QueuedWindow, Seen, SourcePlan, SourceState};
-use etl_orch::plan::model::etl::CommandSpec;
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::outcome::{Class, ExitCodes};
 use etl_orch::plan::model::retry::RetryPolicy;
 use etl_orch::plan::model::selection::Selection;
-use etl_orch::plan::model::source::{CatchUp, Collector, Source};
+use etl_orch::plan::model::source::{CatchUp, Source};
 use etl_orch::plan::model::window::{Cadence, Window};
+use etl_orch::plan::model::work::{CommandSpec, Work};
 use etl_orch::plan::remember::failure_history::{Cooldown, Failure, FailureHistory, GapState};
 use etl_orch::plan::text::template::{Placeholder, Template};
 use proptest::prelude::*;
@@ -42,7 +42,7 @@ fn source() -> Source {
         max_windows: 28,
         start: None,
         lookback_days: 1,
-        collector: Collector::Command { command, exit_codes: ExitCodes::default() },
+        work: Work::Command { command, exit_codes: ExitCodes::default() },
         retry: RetryPolicy::default(),
         pool: None,
         version: None,

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use etl_orch::plan::decide::planner::{Gate, Plan, Planner};
 use etl_orch::plan::model::candidate::{AvailabilityKey, Candidate};
 use etl_orch::plan::model::catalogue::Catalogue;
-use etl_orch::plan::model::etl::{CommandSpec, Etl, EtlIndex, Pool, ReportsBy};
+use etl_orch::plan::model::etl::{Etl, EtlIndex, Pool, ReportsBy};
 use etl_orch::plan::model::gap::{Gap, GapKey};
 use etl_orch::plan::model::institution::{Institution, Institutions};
 use etl_orch::plan::model::outcome::{Class, ExitCodes};
@@ -16,6 +16,7 @@ use etl_orch::plan::model::period::Period;
 use etl_orch::plan::model::retry::RetryPolicy;
 use etl_orch::plan::model::selection::Selection;
 use etl_orch::plan::model::settings::{PeriodOrder, RunSettings};
+use etl_orch::plan::model::work::{CommandSpec, Work};
 use etl_orch::plan::remember::breaker::OpenBreaker;
 use etl_orch::plan::remember::failure_history::{Failure, FailureHistory, GapState};
 use etl_orch::plan::remember::fingerprint::Fingerprint;
@@ -103,22 +104,22 @@ pub(crate) fn period(text: &str) -> Period {
 }
 
 fn etl(name: &str, report_type: &str, needs: Vec<EtlIndex>) -> Etl {
+    let command = CommandSpec {
+        argv: Vec::new(),
+        cwd: PathBuf::from("/"),
+        env: Vec::new(),
+        env_file: None,
+        timeout: Duration::from_secs(60),
+        grace: Duration::from_secs(10),
+    };
     Etl {
         name: name.to_owned(),
         report_type: report_type.to_owned(),
         description: None,
         requires: vec!["transcripts".to_owned()],
         needs,
-        command: CommandSpec {
-            argv: Vec::new(),
-            cwd: PathBuf::from("/"),
-            env: Vec::new(),
-            env_file: None,
-            timeout: Duration::from_secs(60),
-            grace: Duration::from_secs(10),
-        },
+        work: Work::Command { command, exit_codes: ExitCodes::default() },
         reports: ReportsBy::Etl,
-        exit_codes: ExitCodes::default(),
         retry: RetryPolicy::default(),
         warn_after: None,
         pool: None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::{Certificate, Client, redirect, retry};
 use tokio::sync::Mutex;
 
-use crate::plan::model::source::HttpSpec;
+use crate::plan::model::work::HttpSpec;
 
 /// An unused connection is closed after this long. Common servers close theirs after 5 s; a trigger must not be written into a
 /// connection that is just being closed, as nobody could tell whether it was read.

@@ -9,7 +9,7 @@ use super::request::Request;
 use super::triggering::{Refusal, fault_of, with_advice};
 use super::unanswered::Unanswered;
 use crate::plan::model::outcome::Fault;
-use crate::plan::model::source::HttpSpec;
+use crate::plan::model::work::HttpSpec;
 
 /// What is known of a job after a question.
 #[derive(Debug, PartialEq)]

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 
-use crate::plan::model::source::Rate;
+use crate::plan::model::work::Rate;
 
 /// Clocks can still add it.
 const LONGEST_SPAN: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::super::Call;
-use crate::plan::model::source::{Method, RequestSpec};
+use crate::plan::model::work::{HttpMethod, RequestSpec};
 use crate::plan::text::template::Placeholder;
 
 /// Everything but the unreserved characters: a value stays within its part of the path, or of the query.
@@ -125,13 +125,13 @@ impl Requests<'_> {
     }
 }
 
-fn method(method: Method) -> reqwest::Method {
+fn method(method: HttpMethod) -> reqwest::Method {
     match method {
-        Method::Get => reqwest::Method::GET,
-        Method::Post => reqwest::Method::POST,
-        Method::Put => reqwest::Method::PUT,
-        Method::Patch => reqwest::Method::PATCH,
-        Method::Delete => reqwest::Method::DELETE,
+        HttpMethod::Get => reqwest::Method::GET,
+        HttpMethod::Post => reqwest::Method::POST,
+        HttpMethod::Put => reqwest::Method::PUT,
+        HttpMethod::Patch => reqwest::Method::PATCH,
+        HttpMethod::Delete => reqwest::Method::DELETE,
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
 
     fn spec(url: &str, header: &str) -> RequestSpec {
         let template = |text| Template::parse(text, Placeholder::ALL).unwrap();
-        RequestSpec { method: Method::Get, url: template(url), headers: vec![("X-Key".to_owned(), template(header))], json: None }
+        RequestSpec { method: HttpMethod::Get, url: template(url), headers: vec![("X-Key".to_owned(), template(header))], json: None }
     }
 
     fn request(url: &str, header: &str, job: &str) -> Result<Request, String> {

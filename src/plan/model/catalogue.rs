@@ -3,9 +3,9 @@
 use crate::plan::decide::planner::{PlannedJob, Target};
 use crate::plan::model::etl::{Etl, Pool};
 use crate::plan::model::institution::Institutions;
-use crate::plan::model::outcome::ExitCodes;
 use crate::plan::model::retry::RetryPolicy;
-use crate::plan::model::source::{Collector, Source};
+use crate::plan::model::source::Source;
+use crate::plan::model::work::Work;
 
 /// The banks, ETLs and sources of a configuration.
 #[derive(Debug, Clone, Default)]
@@ -35,14 +35,11 @@ impl Catalogue {
         }
     }
 
-    /// What the exit codes of a job's program mean.
-    pub fn exit_codes(&self, job: &PlannedJob) -> ExitCodes {
+    /// How a job does its work.
+    pub fn work(&self, job: &PlannedJob) -> &Work {
         match &job.target {
-            Target::Report { gap, .. } => self.etls[gap.etl].exit_codes.clone(),
-            Target::Collection(collection) => match &self.sources[collection.source].collector {
-                Collector::Command { exit_codes, .. } => exit_codes.clone(),
-                Collector::Http(_) => ExitCodes::default(),
-            },
+            Target::Report { gap, .. } => &self.etls[gap.etl].work,
+            Target::Collection(collection) => &self.sources[collection.source].work,
         }
     }
 

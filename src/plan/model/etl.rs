@@ -1,17 +1,15 @@
 //! What configuration says of an ETL, checked.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::plan::model::outcome::ExitCodes;
 use crate::plan::model::retry::RetryPolicy;
-use crate::plan::text::template::{Placeholder, Template};
+use crate::plan::model::work::Work;
+use crate::plan::text::template::Template;
 
 /// Position of an ETL in the order of declaration, which is its order in a chain.
 pub type EtlIndex = usize;
 
-/// A program that makes one type of report.
+/// Something that makes one type of report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Etl {
     /// Its key under `etls:`, such as `call_summary`.
@@ -24,12 +22,10 @@ pub struct Etl {
     pub requires: Vec<String>,
     /// These ETLs' reports must exist before, for the same bank and period.
     pub needs: Vec<EtlIndex>,
-    /// How to start it.
-    pub command: CommandSpec,
+    /// What makes the report.
+    pub work: Work,
     /// Who writes the report's row.
     pub reports: ReportsBy,
-    /// What its exit codes mean.
-    pub exit_codes: ExitCodes,
     /// How often it is tried in one run.
     pub retry: RetryPolicy,
     /// A job that runs longer is named in the warnings.
@@ -64,42 +60,4 @@ pub enum ReportsBy {
 /// Whether etl-orch writes any row of the reports table itself.
 pub fn writes_reports(etls: &[Etl]) -> bool {
     etls.iter().any(|etl| matches!(etl.reports, ReportsBy::Orchestrator { .. }))
-}
-
-/// A program, its arguments and surroundings. No shell is ever involved.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CommandSpec {
-    /// Program and arguments; never empty.
-    pub argv: Vec<Template>,
-    /// Directory in which it runs; absolute.
-    pub cwd: PathBuf,
-    /// Added to the inherited environment, after `env_file`.
-    pub env: Vec<(String, Template)>,
-    /// A `.env` file whose variables are added to the environment; absolute.
-    pub env_file: Option<PathBuf>,
-    /// It is ended when it runs longer.
-    pub timeout: Duration,
-    /// Time between SIGTERM and SIGKILL.
-    pub grace: Duration,
-}
-
-impl CommandSpec {
-    /// The placeholders in its arguments and variables.
-    pub fn placeholders(&self) -> impl Iterator<Item = Placeholder> {
-        self.argv.iter().chain(self.env.iter().map(|(_, value)| value)).flat_map(Template::placeholders)
-    }
-}
-
-/// Without the values of arguments and variables: configuration may have put secrets into them.
-impl fmt::Debug for CommandSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CommandSpec")
-            .field("arguments", &self.argv.len().saturating_sub(1))
-            .field("cwd", &self.cwd)
-            .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
-            .field("env_file", &self.env_file)
-            .field("timeout", &self.timeout)
-            .field("grace", &self.grace)
-            .finish()
-    }
 }

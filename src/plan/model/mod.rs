@@ -16,3 +16,4 @@ pub mod selection;
 pub mod settings;
 pub mod source;
 pub mod window;
+pub mod work;

@@ -7,9 +7,10 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::plan::model::etl::{CommandSpec, Etl, ReportsBy};
-use crate::plan::model::settings::{EnvFiles, Variables};
-use crate::plan::model::source::{Collector, Source, Verify};
+use crate::plan::model::etl::{Etl, ReportsBy};
+use crate::plan::model::settings::EnvFiles;
+use crate::plan::model::source::{Source, Verify};
+use crate::plan::model::work::Work;
 use text::DigestText;
 
 /// The sources of a gap and its ETL, as digests: configuration may hold secrets.
@@ -55,28 +56,14 @@ pub fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     })
 }
 
-/// The digest of all that configuration says about how an ETL makes its report. `variables` are those of its `env_file`.
+/// The digest of all that configuration says about how an ETL makes its report.
 #[must_use]
-pub fn of_etl(etl: &Etl, variables: &Variables) -> String {
+pub fn of_etl(etl: &Etl, env_files: &EnvFiles) -> String {
     // Every key is named here, so that a new one must be sorted into what changes a report and what does not.
-    let Etl {
-        version,
-        command,
-        exit_codes,
-        reports,
-        requires,
-        name: _,
-        report_type: _,
-        description: _,
-        needs: _,
-        retry: _,
-        warn_after: _,
-        pool: _,
-    } = etl;
+    let Etl { version, work, reports, requires, name: _, report_type: _, description: _, needs: _, retry: _, warn_after: _, pool: _ } = etl;
     let mut text = DigestText::default();
     text.push(version.clone().unwrap_or_default());
-    text.command(command, Some(variables));
-    text.exit_codes(exit_codes);
+    text.work(work, env_files);
     text.push(match reports {
         ReportsBy::Etl => String::new(),
         ReportsBy::Orchestrator { output } => output.to_string(),
@@ -90,7 +77,7 @@ pub fn of_etl(etl: &Etl, variables: &Variables) -> String {
 pub fn of_source(source: &Source, env_files: &EnvFiles) -> String {
     let Source {
         version,
-        collector,
+        work,
         verify,
         id: _,
         name: _,
@@ -107,26 +94,19 @@ pub fn of_source(source: &Source, env_files: &EnvFiles) -> String {
         warn_after: _,
         error_after: _,
     } = source;
-    let variables = |command: &CommandSpec| command.env_file.as_ref().and_then(|path| env_files.get(path));
     let mut text = DigestText::default();
     text.push(version.clone().unwrap_or_default());
-    match collector {
-        Collector::Command { command, exit_codes } => {
-            text.push("command".to_owned());
-            text.command(command, variables(command));
-            text.exit_codes(exit_codes);
-        }
-        Collector::Http(http) => {
-            text.push("http".to_owned());
-            text.http(http);
-        }
+    if matches!(work, Work::Command { .. }) {
+        // Format 1 has this word for sources, not for ETLs.
+        text.push("command".to_owned());
     }
+    text.work(work, env_files);
     match verify {
         None => text.push(String::new()),
         Some(Verify::Sql(query)) => text.list(vec!["sql".to_owned(), query.to_string()]),
         Some(Verify::Command(command)) => {
             text.push("command".to_owned());
-            text.command(command, variables(command));
+            text.command(command, env_files);
         }
     }
     text.digest()
@@ -141,8 +121,9 @@ mod tests {
 
     use super::*;
     use crate::plan::model::outcome::ExitCodes;
-    use crate::plan::model::source::{HttpSpec, Method, Rate, RequestSpec};
-    use crate::plan::test_support::{etl, source};
+    use crate::plan::model::settings::Variables;
+    use crate::plan::model::work::{CommandSpec, HttpMethod, HttpSpec, Rate, RequestSpec};
+    use crate::plan::test_support::{command, etl, program, source};
     use crate::plan::text::body::Body;
     use crate::plan::text::template::{Placeholder, Template};
 
@@ -166,18 +147,25 @@ mod tests {
     #[test]
     fn whatever_says_how_a_report_is_made_is_in_the_digest() {
         let plain = etl("call_summary", "Call Summary");
-        let none = Variables::new();
+        let none = EnvFiles::new();
+        let with = |change: fn(&mut CommandSpec)| {
+            let mut changed = command();
+            change(&mut changed);
+            Etl { work: program(changed), ..plain.clone() }
+        };
         let mut changed = vec![plain.clone(); 6];
         changed[0].version = Some("2".to_owned());
-        changed[1].command.cwd = PathBuf::from("/elsewhere");
-        changed[2].command.timeout = Duration::from_secs(1);
-        changed[3].exit_codes = ExitCodes { permanent: [1].into(), ..ExitCodes::default() };
+        changed[1] = with(|command| command.cwd = PathBuf::from("/elsewhere"));
+        changed[2] = with(|command| command.timeout = Duration::from_secs(1));
+        changed[3].work = Work::Command { command: command(), exit_codes: ExitCodes { permanent: [1].into(), ..ExitCodes::default() } };
         changed[4].requires.push("aiera".to_owned());
         changed[5].requires = vec!["aiera".to_owned()];
         let mut digests: Vec<String> = changed.iter().map(|etl| of_etl(etl, &none)).collect();
         digests.push(of_etl(&plain, &none));
-        digests.push(of_etl(&plain, &Variables::from([("A".to_owned(), "1".to_owned())])));
-        digests.push(of_etl(&plain, &Variables::from([("A".to_owned(), "2".to_owned())])));
+        let of_file = with(|command| command.env_file = Some(PathBuf::from("/a")));
+        digests.push(of_etl(&of_file, &file("/a", "1")));
+        digests.push(of_etl(&of_file, &file("/a", "2")));
+        digests.push(of_etl(&Etl { work: Work::Http(Box::new(http())), ..plain.clone() }, &none));
         let different: std::collections::BTreeSet<&String> = digests.iter().collect();
         assert_eq!(different.len(), digests.len());
     }
@@ -189,7 +177,7 @@ mod tests {
         other.retry.max_attempts = 9;
         other.warn_after = Some(Duration::from_secs(1));
         other.description = Some("words".to_owned());
-        assert_eq!(of_etl(&plain, &Variables::new()), of_etl(&other, &Variables::new()));
+        assert_eq!(of_etl(&plain, &EnvFiles::new()), of_etl(&other, &EnvFiles::new()));
     }
 
     fn template(text: &str) -> Template {
@@ -199,9 +187,9 @@ mod tests {
     fn http() -> HttpSpec {
         let request = |method, url| RequestSpec { method, url: template(url), headers: Vec::new(), json: None };
         HttpSpec {
-            trigger: request(Method::Post, "https://etl/trigger"),
+            trigger: request(HttpMethod::Post, "https://etl/trigger"),
             job_id: "/job_id".to_owned(),
-            status: request(Method::Get, "https://etl/status/{remote_id}"),
+            status: request(HttpMethod::Get, "https://etl/status/{remote_id}"),
             every: Duration::from_secs(10),
             state: "/status".to_owned(),
             succeeded: vec!["completed".to_owned()],
@@ -217,8 +205,13 @@ mod tests {
         }
     }
 
+    /// An `env_file` with one variable.
+    fn file(name: &str, value: &str) -> EnvFiles {
+        EnvFiles::from([(PathBuf::from(name), Variables::from([("KEY".to_owned(), value.to_owned())]))])
+    }
+
     fn of_http(http: HttpSpec) -> Source {
-        Source { collector: Collector::Http(Box::new(http)), ..source("house") }
+        Source { work: Work::Http(Box::new(http)), ..source("house") }
     }
 
     #[test]
@@ -232,9 +225,9 @@ mod tests {
             source("house"),
             Source { version: Some("2".to_owned()), ..source("house") },
             Source { verify: Some(Verify::Sql(template("select 1"))), ..source("house") },
-            Source { verify: Some(Verify::Command(etl("", "").command)), ..source("house") },
+            Source { verify: Some(Verify::Command(command())), ..source("house") },
             of_http(http()),
-            changed(|http| http.trigger.method = Method::Put),
+            changed(|http| http.trigger.method = HttpMethod::Put),
             changed(|http| http.trigger.url = template("https://elsewhere")),
             changed(|http| http.trigger.headers = vec![("X-API-Key".to_owned(), template("one"))]),
             changed(|http| http.trigger.headers = vec![("X-API-Key".to_owned(), template("two"))]),
@@ -260,22 +253,22 @@ mod tests {
     fn format_1_is_what_it_always_was() {
         let mut report = etl("call_summary", "Call Summary");
         report.version = Some("3".to_owned());
-        report.command = CommandSpec {
+        let command = CommandSpec {
             argv: ["python", "-m", "summary", "{bank_symbol}"].map(|text| Template::parse(text, Placeholder::ALL).unwrap()).to_vec(),
             cwd: PathBuf::from("/srv/aegis"),
             env: vec![("YEAR".to_owned(), Template::parse("{fiscal_year}", Placeholder::ALL).unwrap())],
             timeout: Duration::from_millis(90_500),
-            ..report.command
+            env_file: Some(PathBuf::from("/srv/.env")),
+            ..command()
         };
-        report.exit_codes = ExitCodes { config: [2, 64].into(), not_ready: [].into(), ..ExitCodes::default() };
+        let exit_codes = ExitCodes { config: [2, 64].into(), not_ready: [].into(), ..ExitCodes::default() };
+        report.work = Work::Command { command: command.clone(), exit_codes };
         report.requires = vec!["transcripts".to_owned()];
         let by_orchestrator = Etl {
             reports: ReportsBy::Orchestrator { output: Template::parse("/r/{period}.md", Placeholder::ALL).unwrap() },
             ..report.clone()
         };
-        let variables = Variables::from([("KEY".to_owned(), "value".to_owned())]);
-        let collector = Collector::Command { command: report.command.clone(), exit_codes: report.exit_codes.clone() };
-        let program = Source { collector, verify: Some(Verify::Sql(template("select '{window_end}'"))), ..source("house") };
+        let program = Source { work: report.work.clone(), verify: Some(Verify::Sql(template("select '{window_end}'"))), ..source("house") };
         let mut service = http();
         service.trigger.headers.push(("X-API-Key".to_owned(), template("key")));
         service.trigger.json = Some(Body::Object(vec![
@@ -287,11 +280,11 @@ mod tests {
         service.cancel = Some(service.status.clone());
         service.request_timeout = Duration::from_micros(2_500);
         service.ca_file = Some(PathBuf::from("/etc/ca.pem"));
-        let verified = Source { verify: Some(Verify::Command(report.command.clone())), ..of_http(service) };
+        let verified = Source { verify: Some(Verify::Command(command)), ..of_http(service) };
         let none = EnvFiles::new();
         let digests = [
-            of_etl(&report, &Variables::new()),
-            of_etl(&by_orchestrator, &variables),
+            of_etl(&report, &none),
+            of_etl(&by_orchestrator, &file("/srv/.env", "value")),
             of_source(&source("house"), &none),
             of_source(&program, &none),
             of_source(&of_http(http()), &none),
@@ -305,12 +298,12 @@ mod tests {
 
     #[test]
     fn the_variables_of_both_programs_are_in_the_digest() {
-        let file = |name: &str| CommandSpec { env_file: Some(PathBuf::from(name)), ..etl("", "").command };
-        let collector = Collector::Command { command: file("/a"), exit_codes: ExitCodes::default() };
-        let source = Source { collector, verify: Some(Verify::Command(file("/b"))), ..source("house") };
+        let named = |name: &str| CommandSpec { env_file: Some(PathBuf::from(name)), ..command() };
+        let source = Source { work: program(named("/a")), verify: Some(Verify::Command(named("/b"))), ..source("house") };
         let files = |a: &str, b: &str| {
-            let variables = |value: &str| Variables::from([("KEY".to_owned(), value.to_owned())]);
-            of_source(&source, &EnvFiles::from([(PathBuf::from("/a"), variables(a)), (PathBuf::from("/b"), variables(b))]))
+            let mut files = file("/a", a);
+            files.extend(file("/b", b));
+            of_source(&source, &files)
         };
         assert!(files("1", "1") != files("2", "1") && files("1", "1") != files("1", "2") && files("1", "1") == files("1", "1"));
     }
@@ -318,18 +311,18 @@ mod tests {
     #[test]
     fn a_placeholder_is_found_wherever_it_is() {
         let verified = |verify| Source { verify: Some(verify), ..source("house") };
-        let mut by_env = etl("", "").command;
+        let mut by_env = command();
         by_env.env.push(("YEAR".to_owned(), template("{window_year}")));
         let mut header = http();
         header.status.headers.push(("X-Year".to_owned(), template("{window_year}")));
         let mut body = http();
         body.trigger.json = Some(Body::List(vec![Body::Text(template("y{window_year}"))]));
         let cancel = HttpSpec { cancel: Some(body.trigger.clone()), ..http() };
-        let command = Collector::Command { command: by_env.clone(), exit_codes: ExitCodes::default() };
+        let command = program(by_env.clone());
         for source in [
             verified(Verify::Sql(template("select {window_year}"))),
             verified(Verify::Command(by_env)),
-            Source { collector: command, ..source("house") },
+            Source { work: command, ..source("house") },
             of_http(header),
             of_http(body),
             of_http(cancel),

@@ -3,7 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::plan::decide::planner::{PlannedJob, Target};
 use crate::plan::model::collection::{Collected, Collection, LastSuccess, Lateness, Pause, Seen};
-use crate::plan::model::source::{CatchUp, Collector};
+use crate::plan::model::source::CatchUp;
+use crate::plan::model::work::Work;
 use crate::plan::remember::failure_history::{FailureHistory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 use crate::plan::test_support::{plan_of, source};
 use crate::plan::text::template::{Placeholder, Template};
@@ -95,7 +96,7 @@ fn each() -> Source {
 
 fn by_year(source: Source) -> Source {
     let mut source = source;
-    let Collector::Command { command, .. } = &mut source.collector else { unreachable!() };
+    let Work::Command { command, .. } = &mut source.work else { unreachable!() };
     command.argv.push(Template::parse("{window_year}", Placeholder::OF_SOURCE).unwrap());
     source
 }

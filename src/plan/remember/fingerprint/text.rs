@@ -11,10 +11,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::digest;
-use crate::plan::model::etl::CommandSpec;
 use crate::plan::model::outcome::ExitCodes;
-use crate::plan::model::settings::Variables;
-use crate::plan::model::source::{HttpSpec, Method, RequestSpec};
+use crate::plan::model::settings::EnvFiles;
+use crate::plan::model::work::{CommandSpec, HttpMethod, HttpSpec, RequestSpec, Work};
 use crate::plan::text::body::Body;
 use crate::plan::text::template::{Piece, Placeholder, Template};
 
@@ -33,17 +32,31 @@ impl DigestText {
         self.0.extend(entries);
     }
 
-    pub(super) fn command(&mut self, command: &CommandSpec, variables: Option<&Variables>) {
+    pub(super) fn work(&mut self, work: &Work, env_files: &EnvFiles) {
+        match work {
+            Work::Command { command, exit_codes } => {
+                self.command(command, env_files);
+                self.exit_codes(exit_codes);
+            }
+            Work::Http(http) => {
+                // Never the begin of a command, which is an absolute path.
+                self.push("http".to_owned());
+                self.http(http);
+            }
+        }
+    }
+
+    pub(super) fn command(&mut self, command: &CommandSpec, env_files: &EnvFiles) {
         // The file itself is not what matters, but its variables.
         let CommandSpec { argv, cwd, env, timeout, env_file: _, grace: _ } = command;
         self.push(cwd.to_string_lossy().into_owned());
         self.push(span(*timeout));
         self.list(argv.iter().map(ToString::to_string).collect());
         self.list(env.iter().flat_map(|(name, value)| [name.clone(), value.to_string()]).collect());
-        self.list(variables.into_iter().flatten().flat_map(|(name, value)| [name.clone(), value.clone()]).collect());
+        self.list(command.variables(env_files).into_iter().flatten().flat_map(|(name, value)| [name.clone(), value.clone()]).collect());
     }
 
-    pub(super) fn exit_codes(&mut self, codes: &ExitCodes) {
+    fn exit_codes(&mut self, codes: &ExitCodes) {
         let ExitCodes { permanent, config, not_ready, transient } = codes;
         let set = |codes: &BTreeSet<i32>| joined(codes.iter().map(ToString::to_string));
         self.push(format!(
@@ -55,7 +68,7 @@ impl DigestText {
         ));
     }
 
-    pub(super) fn http(&mut self, http: &HttpSpec) {
+    fn http(&mut self, http: &HttpSpec) {
         let HttpSpec {
             trigger,
             job_id,
@@ -86,11 +99,11 @@ impl DigestText {
     fn request(&mut self, request: Option<&RequestSpec>) {
         let Some(RequestSpec { method, url, headers, json }) = request else { return self.list(Vec::new()) };
         let method = match method {
-            Method::Get => "Get",
-            Method::Post => "Post",
-            Method::Put => "Put",
-            Method::Patch => "Patch",
-            Method::Delete => "Delete",
+            HttpMethod::Get => "Get",
+            HttpMethod::Post => "Post",
+            HttpMethod::Put => "Put",
+            HttpMethod::Patch => "Patch",
+            HttpMethod::Delete => "Delete",
         };
         self.list(vec![method.to_owned(), url.to_string(), option(json.as_ref().map(body))]);
         self.list(headers.iter().flat_map(|(name, value)| [name.clone(), value.to_string()]).collect());
