@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use regex::Regex;
 
@@ -16,7 +16,7 @@ use super::run::{retry, size};
 use super::scalars::Span;
 use super::written_sources as written;
 use crate::plan::model::source::{CatchUp, Source, Verify};
-use crate::plan::model::window::Cadence;
+use crate::plan::model::window::{Cadence, midnight};
 use crate::plan::model::work::Work;
 use crate::plan::text::nearest::did_you_mean;
 use crate::plan::text::records::RecordsRule;
@@ -157,14 +157,10 @@ fn zone(check: &mut Check, path: &[&str], name: &str) -> Option<Tz> {
     zone
 }
 
-/// A date is its midnight in the zone, or what follows where clocks go past it.
+/// A time, or a date, which stands for its first instant in the zone.
 fn start(check: &mut Check, path: &[&str], text: &str, zone: Tz) -> Option<DateTime<Utc>> {
-    let of_date = |date: NaiveDate| {
-        let midnight = date.and_time(NaiveTime::MIN);
-        (0..96).find_map(|quarter| zone.from_local_datetime(&(midnight + TimeDelta::minutes(15 * quarter))).earliest())
-    };
     let found = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        Ok(date) => of_date(date).map(|time| time.to_utc()),
+        Ok(date) => Some(midnight(zone, date)),
         Err(_) => DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc()),
     };
     let Some(time) = found else {

@@ -1,5 +1,7 @@
 //! Cuts a stream of bytes into lines. Knows nothing of where the bytes come from or where the lines go.
 
+use crate::plan::text::nul::without_nul;
+
 /// Longest line, in bytes as the child printed it; a longer one is cut into several.
 pub const MAX_LINE: usize = 16 * 1024;
 
@@ -56,10 +58,9 @@ fn char_boundary(bytes: &[u8], limit: usize) -> usize {
     (limit.saturating_sub(3)..=limit).rev().find(|&at| at > 0 && bytes[at] & 0xC0 != 0x80).unwrap_or(limit)
 }
 
-/// Bytes as text that every database takes: what is not UTF-8, and NUL, become U+FFFD.
+/// Bytes as text that every database can store: invalid UTF-8 and NUL become U+FFFD.
 pub(super) fn text(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text.into_owned() }
+    without_nul(&String::from_utf8_lossy(bytes)).into_owned()
 }
 
 #[cfg(test)]

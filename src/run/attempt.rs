@@ -313,7 +313,7 @@ impl RunContext {
             Claimed::Yes { claim, history } => Taken::Ours(ActiveJob { claim, history, before, remote }),
             Claimed::AlreadyDone if key.is_none() => Taken::NotOurs(NextStep::Succeed, "it was collected elsewhere meanwhile".to_owned()),
             Claimed::AlreadyDone => Taken::NotOurs(NextStep::Succeed, "its report was made elsewhere meanwhile".to_owned()),
-            Claimed::Elsewhere { owner } => Taken::NotOurs(NextStep::Skip, format!("process {} on {} is at it", owner.pid, owner.host)),
+            Claimed::Elsewhere { owner } => Taken::NotOurs(NextStep::Skip, format!("already running as {owner}")),
             Claimed::Ordered(skip) => Taken::NotOurs(NextStep::Skip, format!("{} had it skipped: {}", skip.by, skip.reason)),
             Claimed::HeldBack => Taken::NotOurs(NextStep::Skip, "another invocation failed at it meanwhile".to_owned()),
             Claimed::PoolFull => Taken::Later(NextStep::PoolFull(POOL_FULL), None),

@@ -78,7 +78,7 @@ fn standing(plan: &SourcePlan) -> String {
         }
         SourceStatus::Paused(pause) => paused(pause) + &behind(plan),
         SourceStatus::Skipped(order) => format!("skipped {}{}", skipped(order), behind(plan)),
-        SourceStatus::Claimed(owner) => format!("running elsewhere, pid {} on {}{}", owner.pid, escaped(&owner.host), behind(plan)),
+        SourceStatus::Claimed(owner) => format!("running elsewhere, {}{}", escaped(&owner.to_string()), behind(plan)),
         SourceStatus::Quarantined(quarantine) => {
             format!("quarantined {}{}{}", quarantined(*quarantine), last_error(plan.error.as_deref()), behind(plan))
         }

@@ -230,7 +230,7 @@ pub(super) fn why_skipped(claimed: &Claimed, wanted: ClaimTarget<'_>) -> Option<
             }
             .to_owned(),
         ),
-        Claimed::Elsewhere { owner } => Some(format!("process {} on {} runs it", owner.pid, owner.host)),
+        Claimed::Elsewhere { owner } => Some(format!("already running as {owner}")),
         Claimed::Ordered(order) => Some(format!("{} wants it left alone: {}", order.by, order.reason)),
         Claimed::HeldBack => Some("another invocation failed at it meanwhile".to_owned()),
         Claimed::Yes { .. } | Claimed::PoolFull | Claimed::Gone => None,

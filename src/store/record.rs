@@ -14,6 +14,7 @@ use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::job::{AttemptEnd, JobSubject, ReportRow};
 use crate::plan::model::outcome::Outcome;
 use crate::plan::model::window::Window;
+use crate::plan::text::nul::without_nul;
 
 /// Says what was being done when the driver failed.
 pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
@@ -22,7 +23,7 @@ pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreEr
 
 /// The text without NUL characters, which PostgreSQL cannot hold: each becomes a replacement character.
 pub(super) fn storable(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+    without_nul(text)
 }
 
 /// The same for the texts and keys inside of a JSON value, as JSON text.

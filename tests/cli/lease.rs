@@ -29,7 +29,7 @@ on_both_databases! {
         elsewhere(world, "+600 seconds");
         let done = world.run(&["-q"]);
         assert_eq!(done.code, 0, "{done:?}");
-        assert!(done.stdout.contains("Running elsewhere: 1\n  • RY-CA/2025Q2/call_summary: pid 7 on elsewhere"), "{done:?}");
+        assert!(done.stdout.contains("Running elsewhere: 1\n  • RY-CA/2025Q2/call_summary: process 7 on elsewhere"), "{done:?}");
         assert_eq!(world.jobs(), ["RY-CA/2025Q2/call_summary|running", "RY-CA/2025Q2/key_themes|succeeded"]);
     }
 

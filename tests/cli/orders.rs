@@ -111,7 +111,7 @@ on_both_databases! {
         let running = world.spawn(&[]);
         pid_in(&world.path("pid"));
         let done = ann(world, 0, &["retry", GAP, "--reason", "x"]);
-        assert!(done.stdout.starts_with(&format!("retry: {GAP}: is running now (pid ")), "{}", done.stdout);
+        assert!(done.stdout.starts_with(&format!("retry: {GAP}: is running now (process ")), "{}", done.stdout);
         assert!(done.stdout.ends_with("; nothing was changed\n0 gaps free to be tried again\n"), "{}", done.stdout);
         assert!(orders(world).is_empty());
         running.signal("TERM");

@@ -138,7 +138,7 @@ on_both_databases! {
         let desk = ServiceDesk::new(world, &[]);
         let (running, id) = under_way(&desk);
         let other = desk.run_to(0, "01-16 00:20:30", &["--no-lock"]);
-        assert!(other.stdout.contains("us_house: running elsewhere, pid "), "{}", other.stdout);
+        assert!(other.stdout.contains("us_house: running elsewhere, process "), "{}", other.stdout);
         desk.service.finish(&id);
         assert_eq!(running.wait().code, 0);
         assert_eq!(desk.service.triggers(), 1);

@@ -60,7 +60,7 @@ async fn a_gap_that_runs_elsewhere_is_left_to_its_owner(fixture: Fixture) {
     let job = new_job(1);
     enqueue(&*store, run, std::slice::from_ref(&job)).await;
     assert_eq!(store.claim(&ClaimRequest { at: at(4), ..wish(job.id, &key()) }).await.unwrap(), Claimed::Elsewhere { owner: owner() });
-    assert_eq!(fixture.jobs().await, ["running|", "skipped|process 4242 on here runs it"]);
+    assert_eq!(fixture.jobs().await, ["running|", "skipped|already running as process 4242 on here"]);
 }
 
 async fn a_job_can_be_claimed_once(fixture: Fixture) {

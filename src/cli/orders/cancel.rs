@@ -106,9 +106,8 @@ async fn ended(store: &Arc<dyn Store>, job: &FoundJob, owner: &Owner) -> Result<
         match state {
             Some(JobState::Running) if since.elapsed() < PATIENCE => sleep(BETWEEN_LOOKS).await,
             Some(JobState::Running) => {
-                let who = format!("pid {} on {}", owner.pid, owner.host);
                 let text = format!(
-                    "job {} ({}) is still running: its owner ({who}) was asked to stop it and has not answered yet; its gap is skipped until retry",
+                    "job {} ({}) is still running: its owner ({owner}) was asked to stop it and has not answered yet; its gap is skipped until retry",
                     job.id.short(),
                     job.gap
                 );

@@ -66,7 +66,7 @@ pub(super) fn judge(order: &GapOrder, gaps: Vec<GapKey>, states: &[GapState], ru
     let running: HashMap<&GapKey, &RunningJob> = running.iter().map(|job| (&job.gap, job)).collect();
     let verdict = |gap: &GapKey| match (order.kind, running.get(gap), states.get(gap)) {
         (GapOrderKind::Skip { .. }, Some(job), _) => OrderEffect::OrderedWhileRunning { job: job.claim.job.short() },
-        (GapOrderKind::Retry, Some(job), _) => OrderEffect::Running { owner: format!("pid {} on {}", job.owner.pid, job.owner.host) },
+        (GapOrderKind::Retry, Some(job), _) => OrderEffect::Running { owner: job.owner.to_string() },
         (GapOrderKind::Retry, None, None) | (GapOrderKind::Unskip, _, None) => OrderEffect::Nothing,
         (GapOrderKind::Unskip, _, Some(state)) if state.skip.is_none() => OrderEffect::Nothing,
         (GapOrderKind::Skip { .. } | GapOrderKind::Retry, None, _) | (GapOrderKind::Unskip, _, Some(_)) => OrderEffect::Ordered,
@@ -170,7 +170,7 @@ mod tests {
             let gaps = ["RY-CA/2025Q2/a", "RY-CA/2025Q1/b", "BMO-CA/2025Q1/b", "TD-CA/2025Q1/b"].map(key).to_vec();
             judge(&order(kind), gaps, &states(), std::slice::from_ref(&running)).into_iter().map(|(_, verdict)| verdict).collect()
         };
-        let owner = OrderEffect::Running { owner: "pid 7 on h".to_owned() };
+        let owner = OrderEffect::Running { owner: "process 7 on h".to_owned() };
         assert_eq!(judged(GapOrderKind::Retry), [owner, Ordered, Ordered, Nothing]);
         let job = OrderEffect::OrderedWhileRunning { job: "1a2b3c4d".to_owned() };
         assert_eq!(judged(GapOrderKind::Skip { until: None }), [job, Ordered, Ordered, Ordered]);

@@ -107,7 +107,7 @@ mod tests {
     fn a_line_for_each_gap_and_a_total() {
         let skip = GapOrderKind::Skip { until: Some("2026-12-01T00:00:00Z".parse().unwrap()) };
         let job = OrderEffect::OrderedWhileRunning { job: "1a2b3c4d".to_owned() };
-        let owner = OrderEffect::Running { owner: "pid 7 on h".to_owned() };
+        let owner = OrderEffect::Running { owner: "process 7 on h".to_owned() };
         let pages = [
             (skip, given(&[("RY-CA/2025Q2/a", OrderEffect::Ordered), ("RY-CA/2025Q2/b", job)], 2)),
             (GapOrderKind::Retry, given(&[("RY-CA/2025Q2/a", owner.clone()), ("RY-CA/2025Q2/b", OrderEffect::Ordered)], 1)),
@@ -122,11 +122,11 @@ mod tests {
         skip: RY-CA/2025Q2/b until 2026-12-01T00:00:00Z (its job 1a2b3c4d is running and goes on; `etl-orch cancel 1a2b3c4d` stops it)
         2 gaps skipped
 
-        retry: RY-CA/2025Q2/a: is running now (pid 7 on h); nothing was changed
+        retry: RY-CA/2025Q2/a: is running now (process 7 on h); nothing was changed
         retry: RY-CA/2025Q2/b
         1 gap free to be tried again
 
-        retry: RY-CA/2025Q2/a: is running now (pid 7 on h); nothing was changed
+        retry: RY-CA/2025Q2/a: is running now (process 7 on h); nothing was changed
         retry: RY-CA/2025Q2/b
         0 gaps free to be tried again; 1 changed meanwhile, and stayed as they were
 

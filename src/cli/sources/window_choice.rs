@@ -1,6 +1,6 @@
 //! Which windows `--window` asks for.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::plan::decide::backfill::due_by;
 use crate::plan::model::source::Source;
@@ -84,22 +84,15 @@ impl WindowChoice {
 
     fn span(self, cadence: Cadence) -> Option<Window> {
         let at = |point| match point {
-            Point::Day(day) => midnight(cadence, day),
-            Point::Instant(at) => Some(at),
+            Point::Day(day) => cadence.midnight(day),
+            Point::Instant(at) => at,
         };
         match self {
-            Self::Span(start, end) => Window::new(at(start)?, at(end)?),
-            Self::Day(day) => Window::new(midnight(cadence, day)?, midnight(cadence, day.checked_add_days(Days::new(1))?)?),
+            Self::Span(start, end) => Window::new(at(start), at(end)),
+            Self::Day(day) => Window::new(cadence.midnight(day), cadence.midnight(day.succ_opt()?)),
             Self::Instant(at) => Window::new(at, at.checked_add_signed(TimeDelta::microseconds(1))?),
         }
     }
-}
-
-/// When a day begins. Where the clocks skip midnight it begins later.
-fn midnight(cadence: Cadence, day: NaiveDate) -> Option<DateTime<Utc>> {
-    let Some(zone) = cadence.zone else { return Some(day.and_time(NaiveTime::MIN).and_utc()) };
-    let quarters = (0..96).map(|quarter| day.and_time(NaiveTime::MIN).checked_add_signed(TimeDelta::minutes(15 * quarter)));
-    quarters.flatten().find_map(|time| zone.from_local_datetime(&time).earliest()).map(|at| at.with_timezone(&Utc))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use chrono::{SecondsFormat, Utc};
 use serde_json::Value;
 
 use super::super::record::Record;
+use crate::plan::text::nul::without_nul;
 
 /// Longest text of a service in one line.
 pub(super) const MOST_CHARS: usize = 1000;
@@ -20,7 +21,7 @@ impl Redaction {
 
     /// The text without secrets, and without NUL, which databases refuse.
     pub(super) fn clean(&self, text: &str) -> String {
-        let text = text.replace('\0', "\u{FFFD}");
+        let text = without_nul(text).into_owned();
         self.0.iter().fold(text, |text, secret| if text.contains(secret) { text.replace(secret, "[redacted]") } else { text })
     }
 

@@ -143,15 +143,10 @@ impl Cadence {
         date.map_or(beyond, |date| self.midnight(date))
     }
 
-    /// The first instant of a date in the zone, or of the next one that has any.
-    fn midnight(self, date: NaiveDate) -> DateTime<Utc> {
-        let midnight = date.and_time(chrono::NaiveTime::MIN);
-        let as_utc = midnight.and_utc().clamp(first(), last());
-        let Some(zone) = self.zone else { return as_utc };
-        if as_utc == first() || as_utc == last() {
-            return as_utc;
-        }
-        zone.from_local_datetime(&midnight).earliest().map_or_else(|| after_leap(zone, as_utc), |at| at.to_utc())
+    /// The first instant of a date in the zone of the windows; see [`midnight`].
+    #[must_use]
+    pub fn midnight(self, date: NaiveDate) -> DateTime<Utc> {
+        midnight(self.zone.unwrap_or(Tz::UTC), date)
     }
 
     fn seconds(self) -> i64 {
@@ -161,6 +156,18 @@ impl Cadence {
     fn days(self) -> i64 {
         (self.seconds() / DAY).max(1)
     }
+}
+
+/// The first instant of a date in a zone. Where the clocks skip midnight the date begins later; where they skip the whole date it is
+/// the first instant after it. A date at the ends of time is moved to where local times can still be computed.
+#[must_use]
+pub fn midnight(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
+    let midnight = date.and_time(chrono::NaiveTime::MIN);
+    let as_utc = midnight.and_utc().clamp(first(), last());
+    if as_utc == first() || as_utc == last() {
+        return as_utc;
+    }
+    zone.from_local_datetime(&midnight).earliest().map_or_else(|| after_leap(zone, as_utc), |at| at.to_utc())
 }
 
 /// The first instant at which the clocks of a zone show at least this time, which they leap over.

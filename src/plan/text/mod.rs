@@ -2,5 +2,6 @@
 
 pub mod body;
 pub mod nearest;
+pub mod nul;
 pub mod records;
 pub mod template;

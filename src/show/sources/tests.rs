@@ -173,7 +173,7 @@ fn each_source_is_named_with_what_is_done_about_it() {
       • source_0: up to date, collected until 2026-01-16T00:00:00Z; next due 2026-01-16T06:00:00Z
       • source_1: paused by ann\u{202e} since 2026-01-15T09:00:00Z: the site \u{1b}[31mmoved\nhouse; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
       • source_2: skipped by bob since 2026-01-15T09:00:00Z until 2026-01-20T00:00:00Z: no\u{7}; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
-      • source_3: running elsewhere, pid 7 on h\u{1b}c; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
+      • source_3: running elsewhere, process 7 on h\u{1b}c; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
       • source_4: quarantined since 2026-01-14T00:00:00Z, too many failed runs in a row: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (OVERDUE)
       • source_5: cooling down, until 2026-01-16T19:00:00Z: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
       • source_6: due, 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z, in 2 jobs, 1 of them begun by the service before; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
@@ -478,7 +478,7 @@ fn a_page_of_sources_has_a_block_for_each() {
       data       none
 
     source_3 (An \u{1b}[1modd name)
-      state      running elsewhere, pid 7 on h\u{1b}c; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
+      state      running elsewhere, process 7 on h\u{1b}c; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
       last       never
       collected  until 2026-01-16T00:00:00Z
       next due   2026-01-17T00:00:00Z

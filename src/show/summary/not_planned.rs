@@ -17,9 +17,7 @@ impl Page<'_> {
         }
         lines.extend(self.breakers());
         lines.extend(list("Waiting", &plan.waiting, |(gap, need)| format!("{gap}: needs {}", self.catalogue.etls[*need].name)));
-        lines.extend(list("Running elsewhere", &plan.claimed, |(gap, owner)| {
-            format!("{gap}: pid {} on {}", owner.pid, escaped(&owner.host))
-        }));
+        lines.extend(list("Running elsewhere", &plan.claimed, |(gap, owner)| format!("{gap}: {}", escaped(&owner.to_string()))));
         lines.extend(list("Skipped", &plan.skipped, |(gap, order)| format!("{gap}: {}", skipped(order))));
         lines.extend(list("Quarantined", &plan.quarantined, |(gap, quarantine, error)| {
             format!("{gap}: {}{}", quarantined(*quarantine), last_error(error.as_deref()))
