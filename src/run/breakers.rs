@@ -96,7 +96,7 @@ impl<'a> Breakers<'a> {
             .stored
             .gaps
             .values()
-            .filter(|state| state.history.probes > 0 && state.key.parts().is_some_and(|(_, _, of)| of == *name))
+            .filter(|state| state.history.probes > 0 && matches!(&state.key, GapKey::Report { etl, .. } if etl == name))
             // Who is at it now records what comes of that.
             .filter(|state| !self.stored.running.contains_key(&state.key))
             .filter(|state| !of_this_run.iter().any(|job| self.plan.jobs[*job].key == state.key))

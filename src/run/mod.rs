@@ -348,19 +348,14 @@ impl Invocation {
     fn new_jobs(&self, plan: &Plan, ids: &[JobId]) -> Vec<NewJob> {
         let jobs = plan.jobs.iter().zip(ids).enumerate();
         jobs.map(|(position, (job, id))| {
-            let (etl, about) = match &job.target {
-                Target::Report { gap, .. } => {
-                    let bank = self.catalogue.institutions.get(gap.bank);
-                    let about = JobSubject::Report { bank_key: bank.key.clone(), bank_id: bank.id, period: gap.period };
-                    (&self.catalogue.etls[gap.etl].name, about)
-                }
-                Target::Collection(collection) => (&self.catalogue.sources[collection.source].id, JobSubject::Windows(collection.window)),
+            let subject = match &job.target {
+                Target::Report { gap, .. } => JobSubject::Report { bank_id: self.catalogue.institutions.get(gap.bank).id },
+                Target::Collection(collection) => JobSubject::Windows(collection.window),
             };
             NewJob {
                 id: *id,
                 gap: job.key.clone(),
-                etl: etl.clone(),
-                about,
+                subject,
                 position,
                 forced: job.why == Why::Forced,
                 fingerprint: job.fingerprint.clone(),

@@ -135,10 +135,10 @@ async fn know(store: &dyn Store, input: PlanInput<'_>, digests: &EtlDigests, fou
         .values()
         .filter(|state| state.history.fingerprint.is_some())
         .filter_map(|state| {
-            let (bank, period, etl) = state.key.parts()?;
-            let (_, bank) = input.catalogue.institutions.iter().find(|(_, stored)| stored.key == bank)?;
-            let etl = input.catalogue.etls.iter().position(|stored| stored.name == etl)?;
-            Some((&state.key, etl, (bank.id, period)))
+            let GapKey::Report { bank, period, etl } = &state.key else { return None };
+            let (_, bank) = input.catalogue.institutions.iter().find(|(_, stored)| stored.key == *bank)?;
+            let etl = input.catalogue.etls.iter().position(|stored| stored.name == *etl)?;
+            Some((&state.key, etl, (bank.id, *period)))
         })
         .collect();
     let inputs = Inputs::look_up(store, input, failed.iter().map(|(_, _, source)| *source).collect()).await?;
@@ -228,9 +228,12 @@ fn forced_request(input: PlanInput<'_>, stored: &StoredState, request: ScanReque
         return None;
     }
     let selected = &request.periods;
-    let forced = stored.gaps.values().filter(|state| state.forced).filter_map(|state| state.key.parts());
-    let periods: BTreeSet<Period> =
-        forced.map(|(_, period, _)| period).filter(|period| selected.is_empty() || selected.contains(period)).collect();
+    let period_of = |state: &GapState| match &state.key {
+        GapKey::Report { period, .. } => Some(*period),
+        GapKey::Source(_) => None,
+    };
+    let forced = stored.gaps.values().filter(|state| state.forced).filter_map(period_of);
+    let periods: BTreeSet<Period> = forced.filter(|period| selected.is_empty() || selected.contains(period)).collect();
     if periods.is_empty() || input.catalogue.etls.is_empty() {
         return None;
     }

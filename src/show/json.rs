@@ -42,7 +42,7 @@ struct Summary<'a> {
     invalid: Vec<Invalid<'a>>,
     unmonitored_symbols: Vec<&'a str>,
     institutions_without_data: &'a [String],
-    lost: Vec<&'a str>,
+    lost: Vec<&'a GapKey>,
     warnings: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ struct Gaps {
 
 #[derive(Serialize)]
 struct Job<'a> {
-    gap: &'a str,
+    gap: &'a GapKey,
     bank: &'a str,
     bank_id: i64,
     bank_name: &'a str,
@@ -91,20 +91,20 @@ pub(super) struct Outcome {
 
 #[derive(Serialize)]
 struct Waiting<'a> {
-    gap: &'a str,
+    gap: &'a GapKey,
     needs: &'a str,
 }
 
 #[derive(Serialize)]
 struct Claimed<'a> {
-    gap: &'a str,
+    gap: &'a GapKey,
     host: &'a str,
     pid: u32,
 }
 
 #[derive(Serialize)]
 struct Skipped<'a> {
-    gap: &'a str,
+    gap: &'a GapKey,
     by: String,
     reason: String,
     since: String,
@@ -113,7 +113,7 @@ struct Skipped<'a> {
 
 #[derive(Serialize)]
 struct Quarantined<'a> {
-    gap: &'a str,
+    gap: &'a GapKey,
     why: &'static str,
     since: String,
     error: Option<String>,
@@ -121,7 +121,7 @@ struct Quarantined<'a> {
 
 #[derive(Serialize)]
 struct CoolingDown<'a> {
-    gap: &'a str,
+    gap: &'a GapKey,
     why: &'static str,
     since: String,
     until: String,
@@ -132,7 +132,7 @@ struct CoolingDown<'a> {
 struct Breaker<'a> {
     etl: &'a str,
     since: String,
-    probe: Option<&'a str>,
+    probe: Option<&'a GapKey>,
     waiting: u64,
 }
 
@@ -199,8 +199,8 @@ pub fn run_as_json(report: &RunSummary, catalogue: &Catalogue, exit_code: u8) ->
             deferred: plan.capped,
         },
         jobs: jobs(report, catalogue),
-        waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap: gap.as_str(), needs: &etls[*need].name }).collect(),
-        claimed: plan.claimed.named.iter().map(|(gap, owner)| Claimed { gap: gap.as_str(), host: &owner.host, pid: owner.pid }).collect(),
+        waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap, needs: &etls[*need].name }).collect(),
+        claimed: plan.claimed.named.iter().map(|(gap, owner)| Claimed { gap, host: &owner.host, pid: owner.pid }).collect(),
         skipped: plan.skipped.named.iter().map(|(gap, order)| skipped(gap, order)).collect(),
         quarantined: plan
             .quarantined
@@ -234,7 +234,7 @@ pub fn run_as_json(report: &RunSummary, catalogue: &Catalogue, exit_code: u8) ->
             .collect(),
         unmonitored_symbols: plan.data_issues.unmonitored.iter().map(String::as_str).collect(),
         institutions_without_data: &plan.data_issues.without_data,
-        lost: report.lost.iter().map(GapKey::as_str).collect(),
+        lost: report.lost.iter().collect(),
         warnings: warnings(report, catalogue),
     };
     serde_json::to_string_pretty(&summary).map(|text| text + "\n")
@@ -242,7 +242,7 @@ pub fn run_as_json(report: &RunSummary, catalogue: &Catalogue, exit_code: u8) ->
 
 fn skipped<'a>(gap: &'a GapKey, order: &SkipOrder) -> Skipped<'a> {
     Skipped {
-        gap: gap.as_str(),
+        gap,
         by: escaped(&order.by).into_owned(),
         reason: escaped(&order.reason).into_owned(),
         since: time(order.since),
@@ -251,11 +251,11 @@ fn skipped<'a>(gap: &'a GapKey, order: &SkipOrder) -> Skipped<'a> {
 }
 
 fn quarantined<'a>(gap: &'a GapKey, quarantine: Quarantine, error: Option<&str>) -> Quarantined<'a> {
-    Quarantined { gap: gap.as_str(), why: quarantine.why.name(), since: time(quarantine.since), error: safe(error) }
+    Quarantined { gap, why: quarantine.why.name(), since: time(quarantine.since), error: safe(error) }
 }
 
 fn cooling_down<'a>(gap: &'a GapKey, rest: Rest, error: Option<&str>) -> CoolingDown<'a> {
-    CoolingDown { gap: gap.as_str(), why: rest.why.name(), since: time(rest.since), until: time(rest.until), error: safe(error) }
+    CoolingDown { gap, why: rest.why.name(), since: time(rest.since), until: time(rest.until), error: safe(error) }
 }
 
 fn breakers<'a>(report: &'a RunSummary, etls: &'a [Etl]) -> Vec<Breaker<'a>> {
@@ -263,7 +263,7 @@ fn breakers<'a>(report: &'a RunSummary, etls: &'a [Etl]) -> Vec<Breaker<'a>> {
     let breaker = |breaker: &BreakerPlan| Breaker {
         etl: &etls[breaker.etl].name,
         since: time(breaker.since),
-        probe: breaker.probe.and_then(|job| plan.jobs.get(job)).map(|job| job.key.as_str()),
+        probe: breaker.probe.and_then(|job| plan.jobs.get(job)).map(|job| &job.key),
         waiting: breaker.behind,
     };
     plan.breakers.iter().map(breaker).collect()
@@ -292,7 +292,7 @@ fn jobs<'a>(report: &'a RunSummary, catalogue: &'a Catalogue) -> Vec<Job<'a>> {
         let etl = &catalogue.etls[gap.etl];
         let result = report.results.as_ref().and_then(|results| results.jobs.get(position));
         Some(Job {
-            gap: job.key.as_str(),
+            gap: &job.key,
             bank: &bank.key,
             bank_id: bank.id,
             bank_name: &bank.name,

@@ -256,7 +256,7 @@ pub(super) fn warnings(report: &RunSummary, catalogue: &Catalogue) -> Vec<String
     let mut lines: Vec<String> = report.warnings.iter().map(|warning| escaped(warning).into_owned()).collect();
     lines.extend(report.lost.iter().map(|gap| {
         let again = if report.plan.jobs.iter().any(|job| job.key == *gap) { "; it is planned again" } else { "" };
-        format!("{}: the run that was filling it died{again}", escaped(gap.as_str()))
+        format!("{}: the run that was filling it died{again}", escaped(&gap.to_string()))
     }));
     for rows in odd.invalid.named.iter().take(NAMED) {
         let which = escaped(&rows.which);

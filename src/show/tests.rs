@@ -18,7 +18,7 @@ fn at(time: &str) -> DateTime<Utc> {
 }
 
 fn key(text: &str) -> GapKey {
-    GapKey::stored(text.to_owned())
+    text.parse().unwrap()
 }
 
 fn listed<T>(entries: Vec<T>) -> Listed<T> {

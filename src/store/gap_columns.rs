@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 
 use super::record::storable;
+use super::rows::undecodable;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::{ClaimTarget, Claimed};
 use crate::plan::model::orders::{CancelRequest, GapOrderKind};
@@ -188,10 +189,10 @@ pub(super) struct GapColumns {
 }
 
 impl GapColumns {
-    pub(super) fn state(self, key: String) -> GapState {
+    pub(super) fn state(self, key: GapKey) -> GapState {
         let (by, reason, until) = (self.skipped_by.unwrap_or_default(), self.skip_reason.unwrap_or_default(), self.skip_until);
         GapState {
-            key: GapKey::stored(key),
+            key,
             fence: self.fence.unwrap_or(0),
             history: self.history.history(),
             skip: self.skipped_at.map(|since| SkipOrder { since, until, by, reason }),
@@ -209,8 +210,8 @@ pub(super) struct GapStateColumns {
 }
 
 impl GapStateColumns {
-    pub(super) fn state(self) -> GapState {
-        self.gap.state(self.gap_key)
+    pub(super) fn state(self) -> sqlx::Result<GapState> {
+        Ok(self.gap.state(self.gap_key.parse().map_err(undecodable)?))
     }
 }
 
@@ -254,4 +255,16 @@ impl CancelColumns {
         let reason = self.cancel_reason.unwrap_or_default();
         self.cancel_by.map(|by| CancelRequest { by, reason })
     }
+}
+
+/// The gaps of these rows. A row whose key no version of this program writes names no gap: it is left alone, with a warning.
+pub(super) fn gap_states(rows: Vec<GapStateColumns>) -> Vec<GapState> {
+    let state = |row: GapStateColumns| match row.gap_key.parse() {
+        Ok(key) => Some(row.gap.state(key)),
+        Err(error) => {
+            tracing::warn!("a row of gap_states is left alone: {error}");
+            None
+        }
+    };
+    rows.into_iter().filter_map(state).collect()
 }

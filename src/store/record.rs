@@ -11,7 +11,8 @@ use super::columns::Column;
 use super::{EtlScan, Result, ScanRequest, Scanned, StoreError};
 use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
 use crate::plan::model::etl::EtlIndex;
-use crate::plan::model::job::{AttemptEnd, JobSubject, ReportRow};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::job::{AttemptEnd, JobSubject, NewJob, ReportRow};
 use crate::plan::model::outcome::Outcome;
 use crate::plan::model::window::Window;
 use crate::plan::text::nul::without_nul;
@@ -49,17 +50,21 @@ pub(super) struct JobSubjectColumns {
     pub(super) window: Option<Window>,
 }
 
-impl From<&JobSubject> for JobSubjectColumns {
-    fn from(about: &JobSubject) -> Self {
-        match about {
-            JobSubject::Report { bank_key, bank_id, period } => Self {
-                bank_key: Some(storable(bank_key).into_owned()),
-                bank_id: Some(*bank_id),
+impl From<&NewJob> for JobSubjectColumns {
+    fn from(job: &NewJob) -> Self {
+        let (bank_id, window) = match job.subject {
+            JobSubject::Report { bank_id } => (Some(bank_id), None),
+            JobSubject::Windows(window) => (None, Some(window)),
+        };
+        match &job.gap {
+            GapKey::Report { bank, period, .. } => Self {
+                bank_key: Some(storable(bank).into_owned()),
+                bank_id,
                 year: Some(period.year().into()),
                 quarter: Some(period.quarter().as_str()),
-                window: None,
+                window,
             },
-            JobSubject::Windows(window) => Self { window: Some(*window), ..Self::default() },
+            GapKey::Source(_) => Self { bank_id, window, ..Self::default() },
         }
     }
 }

@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 
 use super::gap_columns::{CancelColumns, FailureHistoryColumns};
 use crate::plan::model::collection::{Collected, LastSuccess, Pause, QueuedWindow, Seen, SourceState};
-use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{Claim, JobState, Owner, RunningJob, RunningRun, Watched};
 use crate::plan::model::orders::{CancelAnswer, FoundJob};
@@ -73,7 +72,7 @@ impl RunningJobColumns {
         Ok(RunningJob {
             claim: Claim { job: JobId::parse(&self.id).map_err(undecodable)?, fence: self.claimed },
             run: RunId::parse(&self.run_id).map_err(undecodable)?,
-            gap: GapKey::stored(self.gap_key),
+            gap: self.gap_key.parse().map_err(undecodable)?,
             owner: self.owner.owner()?,
             since: self.started_at,
             history: self.history.history(),
@@ -113,7 +112,7 @@ impl FoundJobColumns {
         Ok(FoundJob {
             id: JobId::parse(&self.id).map_err(undecodable)?,
             run: RunId::parse(&self.run_id).map_err(undecodable)?,
-            gap: GapKey::stored(self.gap_key),
+            gap: self.gap_key.parse().map_err(undecodable)?,
             state: job_state(&self.state)?,
         })
     }
@@ -265,6 +264,6 @@ pub(super) fn sources(of: &[(i64, Period)], rows: impl IntoIterator<Item = Sourc
         .collect()
 }
 
-fn undecodable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+pub(super) fn undecodable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
     sqlx::Error::Decode(Box::new(error))
 }

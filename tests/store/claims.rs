@@ -30,7 +30,7 @@ async fn a_claim_starts_the_first_attempt(fixture: Fixture) {
     let jobs = store.running_jobs().await.unwrap();
     assert_eq!(jobs.len(), 1);
     assert_eq!((jobs[0].claim, jobs[0].since, &jobs[0].owner), (claim, at(2), &owner()));
-    assert_eq!(jobs[0].gap.as_str(), "RY-CA/2025Q2/call_summary");
+    assert_eq!(jobs[0].gap.to_string(), "RY-CA/2025Q2/call_summary");
 }
 
 async fn a_report_that_came_meanwhile_ends_the_job(fixture: Fixture) {

@@ -201,7 +201,7 @@ async fn running_jobs_come_with_all_that_recovery_needs(fixture: Fixture) {
 async fn a_run_watches_its_running_jobs(fixture: Fixture) {
     let store = fixture.open().await;
     let (run, other) = (begin_run(&*store).await, begin_run(&*store).await);
-    let gap = |name: &str| GapKey::stored(format!("RY-CA/2025Q2/{name}"));
+    let gap = |name: &str| format!("RY-CA/2025Q2/{name}").parse().unwrap();
     let jobs = [NewJob { gap: gap("a"), ..new_job(0) }, NewJob { gap: gap("b"), ..new_job(1) }, NewJob { gap: gap("c"), ..new_job(2) }];
     let theirs = NewJob { gap: gap("d"), ..new_job(0) };
     enqueue(&*store, run, &jobs).await;
@@ -259,7 +259,7 @@ async fn a_breaker_opens_changes_and_closes(fixture: Fixture) {
 async fn refunds_are_written_where_nobody_claimed_since(fixture: Fixture) {
     let store = fixture.open().await;
     let run = begin_run(&*store).await;
-    let gaps: Vec<_> = ["failed", "again", "running"].iter().map(|name| GapKey::stored(format!("RY-CA/2025Q2/{name}"))).collect();
+    let gaps: Vec<GapKey> = ["failed", "again", "running"].iter().map(|name| format!("RY-CA/2025Q2/{name}").parse().unwrap()).collect();
     let try_it = async |position: usize| {
         let job = NewJob { gap: gaps[position].clone(), ..new_job(position) };
         enqueue(&*store, run, std::slice::from_ref(&job)).await;
@@ -274,12 +274,15 @@ async fn refunds_are_written_where_nobody_claimed_since(fixture: Fixture) {
     assert!(store.fail(again, &end(1, Outcome::ExitCode(1)), "no", &past).await.unwrap());
     try_it(2).await;
     let refunded = FailureHistory { failed_runs: 2, refunded: 1, ..past.clone() };
-    let unknown = GapKey::stored("RY-CA/2025Q2/unknown".into());
+    let unknown = "RY-CA/2025Q2/unknown".parse().unwrap();
     let refunds = [(&gaps[2], 2), (&gaps[0], 1), (&gaps[1], 1), (&unknown, 0)].map(|(gap, fence)| (gap.clone(), fence, refunded.clone()));
     store.set_breaker("a", Some(&breaker("a")), &refunds).await.unwrap();
     let states = store.gap_states().await.unwrap();
-    let failed: Vec<_> = states.iter().map(|state| (state.key.as_str(), state.history.failed_runs)).collect();
-    assert_eq!(failed, [("RY-CA/2025Q2/again", 3), ("RY-CA/2025Q2/failed", 2), ("RY-CA/2025Q2/running", 3)]);
+    let failed: Vec<_> = states.iter().map(|state| (state.key.to_string(), state.history.failed_runs)).collect();
+    assert_eq!(
+        failed,
+        [("RY-CA/2025Q2/again", 3), ("RY-CA/2025Q2/failed", 2), ("RY-CA/2025Q2/running", 3)].map(|(gap, runs)| (gap.to_owned(), runs))
+    );
     assert_eq!(store.open_breakers().await.unwrap(), [breaker("a")]);
     // Closing gives back too, and what is given back wholly is not listed any more, unless something else is said of the gap.
     let order = GapOrder { kind: GapOrderKind::Skip { until: None }, by: "anna".into(), reason: "r".into(), at: at(40) };

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeZone, Utc};
-use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::{JobId, RunId};
 use etl_orch::plan::model::job::{
     AttemptEnd, Claim, ClaimRequest, ClaimTarget, Claimed, JobSubject, NewJob, NewRun, Owner, ReportKey, ReportRow,
@@ -240,15 +239,14 @@ pub(crate) async fn begin_run(store: &dyn Store) -> RunId {
 
 /// A job of bank 1 for 2025 Q2.
 pub(crate) fn of_bank(bank_id: i64) -> JobSubject {
-    JobSubject::Report { bank_key: "RY-CA".into(), bank_id, period: period("2025Q2") }
+    JobSubject::Report { bank_id }
 }
 
 pub(crate) fn new_job(position: usize) -> NewJob {
     NewJob {
         id: JobId::new(Uuid::new_v4()),
-        gap: GapKey::stored("RY-CA/2025Q2/call_summary".into()),
-        etl: "call_summary".into(),
-        about: of_bank(1),
+        gap: "RY-CA/2025Q2/call_summary".parse().unwrap(),
+        subject: of_bank(1),
         position,
         forced: false,
         fingerprint: None,

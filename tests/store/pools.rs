@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use etl_orch::plan::model::etl::Pool;
-use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::{JobId, RunId};
 use etl_orch::plan::model::job::{Artifact, Begun, Claim, ClaimRequest, Claimed, JobState, NewJob};
 use etl_orch::plan::model::outcome::Outcome;
@@ -35,7 +34,7 @@ async fn pools_in_use(fixture: &Fixture) -> Vec<String> {
 /// Jobs of different gaps, queued in one run.
 async fn jobs(store: &dyn Store, count: usize) -> (RunId, Vec<JobId>) {
     let run = begin_run(store).await;
-    let jobs: Vec<_> = (0..count).map(|n| NewJob { gap: GapKey::stored(format!("gap {n}")), ..new_job(n) }).collect();
+    let jobs: Vec<_> = (0..count).map(|n| NewJob { gap: format!("RY-CA/2025Q2/gap_{n}").parse().unwrap(), ..new_job(n) }).collect();
     enqueue(store, run, &jobs).await;
     (run, jobs.iter().map(|job| job.id).collect())
 }
@@ -54,7 +53,7 @@ async fn a_full_pool_leaves_the_job_queued(fixture: Fixture) {
     assert_eq!(fixture.jobs().await, ["running|", "running|", "queued|"]);
     assert_eq!(pools_in_use(&fixture).await, ["llm", "llm"]);
     let fences = format!("SELECT gap_key, fence FROM {} ORDER BY gap_key", fixture.own("gap_states"));
-    assert_eq!(fixture.rows(&fences).await, ["gap 0|1", "gap 1|1"]);
+    assert_eq!(fixture.rows(&fences).await, ["RY-CA/2025Q2/gap_0|1", "RY-CA/2025Q2/gap_1|1"]);
     assert_eq!(yes(claim_in(&*store, jobs[2], &pool("llm", 3)).await).fence, 1);
 }
 
@@ -138,7 +137,7 @@ async fn the_dead_hold_no_place(fixture: Fixture) {
     let llm = pool("llm", 1);
     yes(claim_in(&*store, theirs[0], &llm).await);
     let other = begin_run(&*store).await;
-    let ours = NewJob { gap: GapKey::stored("ours".into()), ..new_job(1) };
+    let ours = NewJob { gap: "RY-CA/2025Q2/ours".parse().unwrap(), ..new_job(1) };
     enqueue(&*store, other, std::slice::from_ref(&ours)).await;
     assert_eq!(claim_in(&*store, ours.id, &llm).await, Claimed::PoolFull);
     assert!(store.renew(run, Duration::ZERO).await.unwrap());

@@ -40,8 +40,7 @@ pub(crate) fn job_of(source: &str, window: Window) -> NewJob {
     NewJob {
         id: JobId::new(Uuid::new_v4()),
         gap: GapKey::source(source),
-        etl: source.into(),
-        about: JobSubject::Windows(window),
+        subject: JobSubject::Windows(window),
         position: 0,
         forced: false,
         fingerprint: None,

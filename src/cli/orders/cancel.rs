@@ -43,7 +43,7 @@ pub(in crate::cli) async fn command(global: &Global, args: &CancelArgs, environm
                 "by": by,
                 "reason": args.order.reason,
                 "job": job.id.to_string(),
-                "gap": job.gap.as_str(),
+                "gap": job.gap.to_string(),
                 "state": state.name(),
             });
             format!("{object:#}\n")
@@ -120,7 +120,7 @@ async fn ended(store: &Arc<dyn Store>, job: &FoundJob, owner: &Owner) -> Result<
 }
 
 fn as_text(job: &FoundJob, state: JobState) -> String {
-    let (id, gap) = (job.id.short(), escaped(job.gap.as_str()));
+    let (id, gap) = (job.id.short(), escaped(&job.gap.to_string()).into_owned());
     let skipped = "; its gap is skipped until `etl-orch retry` or `unskip`";
     match state {
         JobState::Cancelled => format!("cancel: {gap}: job {id} is cancelled{skipped}\n"),

@@ -39,10 +39,10 @@ pub(super) fn matching(order: &GapOrder, target: &Target, states: &[GapState]) -
     let Target::Past { bank, etls } = target else { return Vec::new() };
     let is_skipped = |state: &GapState| state.skip.as_ref().is_some_and(|skip| skip.holds(order.at));
     let is_meant = |state: &&GapState| {
-        let is_of = match state.key.parts() {
-            Some((of, _, etl)) => bank.as_ref().is_none_or(|bank| bank == of) && (etls.is_empty() || etls.iter().any(|name| name == etl)),
-            // All of them, unless a bank or an ETL is named.
-            None => state.key.source_id().is_some() && bank.is_none() && etls.is_empty(),
+        let is_of = match &state.key {
+            GapKey::Report { bank: of, etl, .. } => bank.as_ref().is_none_or(|bank| bank == of) && (etls.is_empty() || etls.contains(etl)),
+            // All sources, unless a bank or an ETL is named.
+            GapKey::Source(_) => bank.is_none() && etls.is_empty(),
         };
         is_of
             && match order.kind {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn key(text: &str) -> GapKey {
-        GapKey::stored(text.to_owned())
+        text.parse().unwrap()
     }
 
     fn state(gap: &str, history: FailureHistory, skip_until: Option<u32>) -> GapState {

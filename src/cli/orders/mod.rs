@@ -114,7 +114,7 @@ async fn one_job(store: &Arc<dyn Store>, wanted: &Jobs) -> Result<FoundJob, Fail
     } else {
         (format!("several jobs have an id that begins with {}; write more of it", wanted.prefix), found)
     };
-    let lines = jobs.iter().map(|job| format!("\n  {}  {:9}  {}", job.id, job.state.name(), escaped(job.gap.as_str())));
+    let lines = jobs.iter().map(|job| format!("\n  {}  {:9}  {}", job.id, job.state.name(), escaped(&job.gap.to_string())));
     Err(Failure::Usage(problem + &lines.collect::<String>()))
 }
 

@@ -27,7 +27,7 @@ fn as_text(order: &GapOrder, given: &Given) -> String {
         return format!("nothing to {name}: no gap of {} {nothing}\n", given.about);
     }
     let line = |(gap, verdict): &(GapKey, OrderEffect)| {
-        let gap = escaped(gap.as_str());
+        let gap = escaped(&gap.to_string()).into_owned();
         match verdict {
             OrderEffect::Ordered | OrderEffect::OrderedWhileRunning { .. } => format!("{name}: {gap}{}{}\n", until(order), aside(verdict)),
             OrderEffect::Running { .. } | OrderEffect::Nothing => format!("{name}: {gap}: {}\n", aside(verdict)),
@@ -76,7 +76,7 @@ fn as_json(order: &GapOrder, given: &Given) -> serde_json::Value {
             OrderEffect::OrderedWhileRunning { .. } | OrderEffect::Running { .. } => Some("running"),
             OrderEffect::Nothing => Some("nothing_to_change"),
         };
-        json!({ "gap": gap.as_str(), "ordered": verdict.is_ordered(), "note": note })
+        json!({ "gap": gap, "ordered": verdict.is_ordered(), "note": note })
     };
     json!({
         "schema_version": 1,
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     fn given(gaps: &[(&str, OrderEffect)], changed: u64) -> Given {
-        let gaps = gaps.iter().map(|(gap, verdict)| (GapKey::stored((*gap).to_owned()), verdict.clone())).collect();
+        let gaps = gaps.iter().map(|(gap, verdict)| (gap.parse().unwrap(), verdict.clone())).collect();
         Given { about: "RY-CA".to_owned(), gaps, changed }
     }
 

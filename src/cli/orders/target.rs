@@ -198,7 +198,7 @@ etls:
     }
 
     fn keys(keys: &[&str]) -> Target {
-        Target::Gaps(keys.iter().map(|key| GapKey::stored((*key).to_owned())).collect())
+        Target::Gaps(keys.iter().map(|key| key.parse().unwrap()).collect())
     }
 
     #[test]

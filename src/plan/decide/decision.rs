@@ -138,7 +138,7 @@ mod tests {
     }
 
     fn state() -> GapState {
-        GapState { key: GapKey::stored(String::new()), fence: 0, history: FailureHistory::default(), skip: None, forced: false }
+        GapState { key: GapKey::source("any"), fence: 0, history: FailureHistory::default(), skip: None, forced: false }
     }
 
     fn force() -> Selection {

@@ -1,64 +1,97 @@
 //! What is missing, and its name.
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::institution::{BankIndex, Institution};
 use crate::plan::model::period::Period;
 use crate::plan::text::template::Placeholder;
 
-/// What the keys of sources begin with.
-const SOURCE: &str = "source:";
+/// The canonical name of a gap: `RY-CA/2025Q2/call_summary` or `source:us_house`. It is text only in the database and the spool.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GapKey {
+    /// A report of a bank.
+    Report {
+        /// The bank's full key.
+        bank: String,
+        /// The fiscal period.
+        period: Period,
+        /// Name of the ETL that makes it.
+        etl: String,
+    },
+    /// A source by its id: one job of it runs at a time, whatever its windows.
+    Source(String),
+}
 
-/// The canonical name of a gap, `RY-CA/2025Q2/call_summary` or `source:us_house`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct GapKey(String);
+/// What the text of a source's key begins with.
+const SOURCE: &str = "source:";
 
 impl GapKey {
     /// The key of a report gap.
     #[must_use]
     pub fn report(bank: &Institution, period: Period, etl: &Etl) -> Self {
-        Self(format!("{}/{}/{}", bank.key, period.compact(), etl.name))
+        Self::Report { bank: bank.key.clone(), period, etl: etl.name.clone() }
     }
 
-    /// The key of a source: one of its jobs runs at a time, whatever its windows.
+    /// The key of a source.
     #[must_use]
     pub fn source(id: &str) -> Self {
-        Self(format!("{SOURCE}{id}"))
+        Self::Source(id.to_owned())
     }
 
-    /// A key as the database holds it.
+    /// What fills the gap: the name of its ETL, or the id of its source.
     #[must_use]
-    pub fn stored(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The bank's key, the period and the ETL's name; `None` for a key that is no report's.
-    #[must_use]
-    pub fn parts(&self) -> Option<(&str, Period, &str)> {
-        let mut parts = self.0.split('/');
-        let (bank, period, etl) = (parts.next()?, parts.next()?, parts.next()?);
-        Some((bank, period.parse().ok()?, etl)).filter(|_| parts.next().is_none())
-    }
-
-    /// The source's id; `None` for a key that is no source's.
-    #[must_use]
-    pub fn source_id(&self) -> Option<&str> {
-        self.0.strip_prefix(SOURCE)
-    }
-
-    /// The key's text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn filled_by(&self) -> &str {
+        match self {
+            Self::Report { etl, .. } => etl,
+            Self::Source(id) => id,
+        }
     }
 }
 
 impl fmt::Display for GapKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::Report { bank, period, etl } => write!(f, "{bank}/{}/{etl}", period.compact()),
+            Self::Source(id) => write!(f, "{SOURCE}{id}"),
+        }
+    }
+}
+
+/// A text that is no key of a gap.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not the key of a gap, such as RY-CA/2025Q2/call_summary or source:us_house")]
+pub struct InvalidGapKey(String);
+
+impl FromStr for GapKey {
+    type Err = InvalidGapKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidGapKey> {
+        let invalid = || InvalidGapKey(text.to_owned());
+        if let Some(id) = text.strip_prefix(SOURCE) {
+            return Ok(Self::source(id));
+        }
+        let (bank, rest) = text.split_once('/').ok_or_else(invalid)?;
+        let (period, etl) = rest.split_once('/').ok_or_else(invalid)?;
+        let key = Self::Report { bank: bank.to_owned(), period: period.parse().map_err(|_| invalid())?, etl: etl.to_owned() };
+        // `2025 q2` is a period too, but the key would not be found again under its own text.
+        let is_canonical = !etl.contains('/') && key.to_string() == text;
+        if is_canonical { Ok(key) } else { Err(invalid()) }
+    }
+}
+
+impl Serialize for GapKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for GapKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -97,5 +130,27 @@ pub fn report_value(placeholder: Placeholder, bank: &Institution, period: Period
         | Placeholder::WindowYear
         | Placeholder::LookbackDays
         | Placeholder::RemoteId => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_back_from_its_text() {
+        for text in ["RY-CA/2025Q2/call_summary", "source:us_house", "source:a/b"] {
+            let key: GapKey = text.parse().unwrap();
+            assert_eq!(key.to_string(), text);
+            assert_eq!(serde_json::to_value(&key).unwrap(), text);
+            assert_eq!(serde_json::from_value::<GapKey>(text.into()).unwrap(), key);
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_keys() {
+        for text in ["", "RY-CA", "RY-CA/2025Q2", "RY-CA/2025Q5/call_summary", "RY-CA/2025 q2/call_summary", "RY-CA/2025Q2/a/b"] {
+            assert!(text.parse::<GapKey>().is_err(), "{text}");
+        }
     }
 }

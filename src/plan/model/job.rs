@@ -143,10 +143,8 @@ pub struct NewJob {
     pub id: JobId,
     /// What it fills.
     pub gap: GapKey,
-    /// Name of its ETL, or id of its source.
-    pub etl: String,
-    /// What it makes or collects.
-    pub about: JobSubject,
+    /// What the key of its gap does not say.
+    pub subject: JobSubject,
     /// Its place in the run's order, from 0.
     pub position: usize,
     /// Whether it was planned by `--force`, now or by a run that could not finish it.
@@ -155,17 +153,13 @@ pub struct NewJob {
     pub fingerprint: Option<Fingerprint>,
 }
 
-/// What a job makes or collects.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a job makes or collects, beyond the key of its gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobSubject {
-    /// The report of a bank and a period.
+    /// The report of a bank.
     Report {
-        /// The bank's full key.
-        bank_key: String,
         /// The bank's number.
         bank_id: i64,
-        /// The fiscal period.
-        period: Period,
     },
     /// Windows of a source, in a row.
     Windows(Window),

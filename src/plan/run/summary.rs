@@ -135,7 +135,7 @@ mod tests {
         let catalogue = Catalogue { institutions: Institutions::new(vec![bank("RY-CA", 1)]), etls, ..Catalogue::default() };
         let job = |etl| PlannedJob {
             target: Target::Report { gap: Gap { bank: 0, period: "2025Q2".parse().unwrap(), etl }, data_symbol: String::new() },
-            key: GapKey::stored(String::new()),
+            key: GapKey::source("any"),
             why: Why::Missing,
             gate: crate::plan::decide::planner::Gate::Open,
             planned_fence: 0,

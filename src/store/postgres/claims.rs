@@ -61,7 +61,7 @@ impl Postgres {
             transaction.rollback().await?;
             return Ok(claimed);
         };
-        let mut gap = gap.state();
+        let mut gap = gap.state()?;
         let fence = gap.fence;
         gap.fence -= 1;
         let in_the_way = self.start(&mut transaction, request, fence, &gap).await?;
@@ -193,7 +193,7 @@ async fn claimed_before(connection: &mut PgConnection, request: &ClaimRequest<'_
     .bind(storable(request.log))
     .fetch_optional(connection)
     .await?;
-    let gap = gap.map(GapStateColumns::state);
+    let gap = gap.map(GapStateColumns::state).transpose()?;
     Ok(gap.map_or(Claimed::Gone, |gap| Claimed::Yes { claim: Claim { job: request.job, fence: gap.fence }, history: gap.history }))
 }
 

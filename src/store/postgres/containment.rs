@@ -13,7 +13,7 @@ use crate::plan::model::orders::FoundJob;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
 use crate::store::Result;
-use crate::store::gap_columns::{GapStateColumns, remember, select_gap};
+use crate::store::gap_columns::{GapStateColumns, gap_states, remember, select_gap};
 use crate::store::record::{storable, storable_json};
 use crate::store::rows::{BreakerColumns, FoundJobColumns, WatchedColumns};
 
@@ -45,7 +45,7 @@ impl Postgres {
         .fetch_all(&mut *lease)
         .await;
         let rows = lease.settle("looking at the past of gaps", rows)?;
-        Ok(rows.into_iter().map(GapStateColumns::state).collect())
+        Ok(gap_states(rows))
     }
 
     pub(super) async fn open_breakers(&self) -> Result<Vec<OpenBreaker>> {
@@ -105,7 +105,7 @@ async fn set_breaker(
     }
     let mut transaction = connection.begin_with(SMALL).await?;
     write_breaker(&mut transaction, etl, breaker).await?;
-    let keys: Vec<_> = refunds.iter().map(|(key, _, _)| storable(key.as_str()).into_owned()).collect();
+    let keys: Vec<_> = refunds.iter().map(|(key, _, _)| storable(&key.to_string()).into_owned()).collect();
     lock_gaps(&mut transaction, &keys).await?;
     let gap = remember('$', 3, false);
     let statement = format!(

@@ -117,8 +117,8 @@ impl Postgres {
 }
 
 async fn enqueue(connection: &mut PgConnection, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> sqlx::Result<()> {
-    let texts = |text: fn(&NewJob) -> &str| jobs.iter().map(|job| storable(text(job)).into_owned()).collect::<Vec<_>>();
-    let abouts: Vec<JobSubjectColumns> = jobs.iter().map(|job| JobSubjectColumns::from(&job.about)).collect();
+    let texts = |text: fn(&NewJob) -> String| jobs.iter().map(|job| storable(&text(job)).into_owned()).collect::<Vec<_>>();
+    let subjects: Vec<JobSubjectColumns> = jobs.iter().map(JobSubjectColumns::from).collect();
     sqlx::query(
         "INSERT INTO etl_orch.etl_jobs
              (run_id, state, queued_at, id, gap_key, etl, bank_key, bank_id, fiscal_year, quarter, window_start, window_end, position,
@@ -128,14 +128,14 @@ async fn enqueue(connection: &mut PgConnection, run: RunId, jobs: &[NewJob], at:
     .bind(run.to_string())
     .bind(at)
     .bind(jobs.iter().map(|job| job.id.to_string()).collect::<Vec<_>>())
-    .bind(texts(|job| job.gap.as_str()))
-    .bind(texts(|job| &job.etl))
-    .bind(abouts.iter().map(|about| about.bank_key.clone()).collect::<Vec<_>>())
-    .bind(abouts.iter().map(|about| about.bank_id).collect::<Vec<_>>())
-    .bind(abouts.iter().map(|about| about.year).collect::<Vec<_>>())
-    .bind(abouts.iter().map(|about| about.quarter).collect::<Vec<_>>())
-    .bind(abouts.iter().map(|about| about.window.map(|window| window.start)).collect::<Vec<_>>())
-    .bind(abouts.iter().map(|about| about.window.map(|window| window.end)).collect::<Vec<_>>())
+    .bind(texts(|job| job.gap.to_string()))
+    .bind(texts(|job| job.gap.filled_by().to_owned()))
+    .bind(subjects.iter().map(|subject| subject.bank_key.clone()).collect::<Vec<_>>())
+    .bind(subjects.iter().map(|subject| subject.bank_id).collect::<Vec<_>>())
+    .bind(subjects.iter().map(|subject| subject.year).collect::<Vec<_>>())
+    .bind(subjects.iter().map(|subject| subject.quarter).collect::<Vec<_>>())
+    .bind(subjects.iter().map(|subject| subject.window.map(|window| window.start)).collect::<Vec<_>>())
+    .bind(subjects.iter().map(|subject| subject.window.map(|window| window.end)).collect::<Vec<_>>())
     .bind(jobs.iter().map(|job| signed(job.position)).collect::<Vec<_>>())
     .bind(jobs.iter().map(|job| job.forced).collect::<Vec<_>>())
     .bind(jobs.iter().map(|job| job.fingerprint.as_ref().map(|made| storable(&made.to_text()).into_owned())).collect::<Vec<_>>())

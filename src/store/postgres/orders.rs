@@ -29,7 +29,7 @@ impl Postgres {
 }
 
 async fn give_order(connection: &mut PgConnection, order: &GapOrder, gaps: &[GapKey]) -> sqlx::Result<u64> {
-    let mut keys: Vec<_> = gaps.iter().map(|gap| storable(gap.as_str()).into_owned()).collect();
+    let mut keys: Vec<_> = gaps.iter().map(|gap| storable(&gap.to_string()).into_owned()).collect();
     keys.sort_unstable();
     keys.dedup();
     let mut transaction = connection.begin_with(DURABLE).await?;
@@ -112,7 +112,7 @@ async fn order_cancel(connection: &mut PgConnection, job: JobId, by: &str, reaso
 
 /// Records that jobs were forced: as orders on their gaps, where none is pending.
 pub(super) async fn force(connection: &mut PgConnection, jobs: &[&NewJob], by: &str, at: DateTime<Utc>) -> sqlx::Result<()> {
-    let keys: Vec<_> = jobs.iter().map(|job| storable(job.gap.as_str()).into_owned()).collect();
+    let keys: Vec<_> = jobs.iter().map(|job| storable(&job.gap.to_string()).into_owned()).collect();
     make_gaps(connection, &keys).await?;
     lock_gaps(connection, &keys).await?;
     sqlx::query(

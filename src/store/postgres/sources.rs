@@ -129,7 +129,7 @@ pub(super) async fn lock_gap_of(connection: &mut PgConnection, claim: Claim) -> 
 }
 
 async fn give_order(connection: &mut PgConnection, order: &SourceOrder) -> sqlx::Result<bool> {
-    let keys = [storable(GapKey::source(&order.source).as_str()).into_owned()];
+    let keys = [storable(&GapKey::source(&order.source).to_string()).into_owned()];
     let mut transaction = connection.begin_with(DURABLE).await?;
     // Of two who give orders on a source the second sees what the first has changed.
     make_gaps(&mut transaction, &keys).await?;

@@ -10,7 +10,7 @@ use crate::plan::model::job::{Begun, Claim, ClaimRequest, ClaimTarget, Claimed, 
 use crate::store::Result;
 use crate::store::gap_columns::{GapColumns, GapStateColumns, is_held_back, select_gap, why_skipped};
 use crate::store::record::{failed, rfc3339, storable};
-use crate::store::rows::{OwnerColumns, PauseColumns};
+use crate::store::rows::{OwnerColumns, PauseColumns, undecodable};
 
 /// How many jobs use the pool of a parameter: those of a host that died do so only until its lease ends.
 const USERS: &str = "SELECT count(*) FROM etl_jobs p WHERE p.state = 'running' \
@@ -43,14 +43,14 @@ impl Sqlite {
         let Some(asked) = self.ask(&mut transaction, request).await? else {
             return claimed_before(&mut transaction, request).await;
         };
-        let mut gap = asked.gap.state(asked.gap_key);
+        let mut gap = asked.gap.state(asked.gap_key.parse().map_err(undecodable)?);
         let skip = gap.skip.take().filter(|order| order.holds(request.at));
         let claimed = if let Some(order) = asked.pause.order().or(skip) {
             Claimed::Ordered(order)
         } else if asked.done {
             Claimed::AlreadyDone
         } else if asked.elsewhere {
-            Claimed::Elsewhere { owner: owner(&mut transaction, gap.key.as_str()).await? }
+            Claimed::Elsewhere { owner: owner(&mut transaction, &gap.key.to_string()).await? }
         } else if !asked.insisted && is_held_back(&gap, request.planned_fence, request.at) {
             Claimed::HeldBack
         } else if asked.is_full {
@@ -64,7 +64,7 @@ impl Sqlite {
                  INSERT INTO etl_attempts (job_id, n, log, started_at) VALUES (?2, 1, ?4, ?3);
                  SELECT fence FROM gap_states WHERE gap_key = ?1",
             )
-            .bind(gap.key.as_str())
+            .bind(gap.key.to_string())
             .bind(&id)
             .bind(&at)
             .bind(storable(request.log))
@@ -154,7 +154,7 @@ async fn claimed_before(connection: &mut SqliteConnection, request: &ClaimReques
     .bind(storable(request.log))
     .fetch_optional(connection)
     .await?;
-    let gap = gap.map(GapStateColumns::state);
+    let gap = gap.map(GapStateColumns::state).transpose()?;
     Ok(gap.map_or(Claimed::Gone, |gap| Claimed::Yes { claim: Claim { job: request.job, fence: gap.fence }, history: gap.history }))
 }
 

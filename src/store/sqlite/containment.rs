@@ -12,7 +12,7 @@ use crate::plan::model::orders::FoundJob;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
 use crate::store::Result;
-use crate::store::gap_columns::{GapStateColumns, remember, select_gap};
+use crate::store::gap_columns::{GapStateColumns, gap_states, remember, select_gap};
 use crate::store::record::{failed, rfc3339, storable, storable_json};
 use crate::store::rows::{BreakerColumns, FoundJobColumns, WatchedColumns};
 
@@ -38,7 +38,7 @@ impl Sqlite {
             sqlx::query_as(AssertSqlSafe(format!("SELECT g.gap_key, {} FROM gap_states g WHERE g.noted ORDER BY g.gap_key", select_gap())))
                 .fetch_all(&mut *self.connection().await?)
                 .await;
-        rows.map(|rows| rows.into_iter().map(GapStateColumns::state).collect()).map_err(failed("looking at the past of gaps"))
+        rows.map(gap_states).map_err(failed("looking at the past of gaps"))
     }
 
     pub(super) async fn open_breakers(&self) -> Result<Vec<OpenBreaker>> {
@@ -95,7 +95,7 @@ async fn set_breaker(
         gap.set
     );
     for (key, fence, history) in refunds {
-        let statement = sqlx::query(AssertSqlSafe(statement.clone())).bind(key.as_str()).bind(fence);
+        let statement = sqlx::query(AssertSqlSafe(statement.clone())).bind(key.to_string()).bind(fence);
         bind_history(statement, history).execute(&mut *transaction).await?;
     }
     transaction.commit().await

@@ -95,17 +95,17 @@ async fn enqueue(connection: &mut SqliteConnection, run: RunId, jobs: &[NewJob],
     let rows: Vec<_> = jobs
         .iter()
         .map(|job| {
-            let about = JobSubjectColumns::from(&job.about);
+            let subject = JobSubjectColumns::from(job);
             serde_json::json!([
                 job.id,
-                job.gap.as_str(),
-                job.etl,
-                about.bank_key,
-                about.bank_id,
-                about.year,
-                about.quarter,
-                about.window.map(|window| rfc3339(window.start)),
-                about.window.map(|window| rfc3339(window.end)),
+                job.gap.to_string(),
+                job.gap.filled_by(),
+                subject.bank_key,
+                subject.bank_id,
+                subject.year,
+                subject.quarter,
+                subject.window.map(|window| rfc3339(window.start)),
+                subject.window.map(|window| rfc3339(window.end)),
                 job.position,
                 job.forced,
                 job.fingerprint.as_ref().map(Fingerprint::to_text)

@@ -27,7 +27,7 @@ impl Sqlite {
 }
 
 async fn give_order(connection: &mut SqliteConnection, order: &GapOrder, gaps: &[GapKey]) -> sqlx::Result<u64> {
-    let keys: Vec<_> = gaps.iter().map(GapKey::as_str).collect();
+    let keys: Vec<_> = gaps.iter().map(GapKey::to_string).collect();
     let keys = serde_json::Value::from(keys).to_string();
     let mut transaction = begin_write(connection).await?;
     if matches!(order.kind, GapOrderKind::Skip { .. }) {
@@ -114,7 +114,7 @@ async fn order_cancel(
 /// Records that jobs were forced: as orders on their gaps, where none is pending.
 pub(super) async fn force(connection: &mut SqliteConnection, jobs: &[NewJob], by: &str, at: DateTime<Utc>) -> sqlx::Result<()> {
     let forced = jobs.iter().filter(|job| job.forced);
-    let (keys, pairs): (Vec<_>, Vec<_>) = forced.map(|job| (job.gap.as_str(), serde_json::json!([job.gap.as_str(), job.id]))).unzip();
+    let (keys, pairs): (Vec<_>, Vec<_>) = forced.map(|job| (job.gap.to_string(), serde_json::json!([job.gap.to_string(), job.id]))).unzip();
     let keys = serde_json::Value::from(keys).to_string();
     make_gaps(connection, &keys).await?;
     sqlx::query(

@@ -128,12 +128,12 @@ async fn follow(connection: &mut SqliteConnection, claim: Claim, attempt: u32, r
 
 async fn give_order(connection: &mut SqliteConnection, order: &SourceOrder) -> sqlx::Result<bool> {
     let gap = GapKey::source(&order.source);
-    let gap = storable(gap.as_str());
+    let gap = storable(&gap.to_string()).into_owned();
     let mut transaction = begin_write(connection).await?;
     let is_repeated: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM overrides WHERE gap_key = ?1 AND kind = ?2 AND actor = ?3 AND reason = ?4 AND at = ?5)",
     )
-    .bind(gap.as_ref())
+    .bind(&gap)
     .bind(order.kind.name())
     .bind(storable(&order.by))
     .bind(storable(&order.reason))
@@ -144,7 +144,7 @@ async fn give_order(connection: &mut SqliteConnection, order: &SourceOrder) -> s
         return Ok(is_repeated);
     }
     sqlx::query("INSERT INTO overrides (gap_key, kind, actor, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)")
-        .bind(gap.as_ref())
+        .bind(&gap)
         .bind(order.kind.name())
         .bind(storable(&order.by))
         .bind(storable(&order.reason))

@@ -452,7 +452,7 @@ fn chains_of_sources_and_of_reports_take_turns_and_reports_keep_their_place() {
             gap: crate::plan::model::gap::Gap { bank, period: "2025Q2".parse().unwrap(), etl: 0 },
             data_symbol: String::new(),
         },
-        key: GapKey::stored(bank.to_string()),
+        key: format!("{bank}/2025Q2/call_summary").parse().unwrap(),
         why: crate::plan::decide::decision::Why::Missing,
         gate: crate::plan::decide::planner::Gate::Open,
         planned_fence: 0,

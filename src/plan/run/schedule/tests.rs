@@ -18,7 +18,7 @@ fn plan(chains: &[&[EtlIndex]]) -> Plan {
         positions.push((jobs.len()..jobs.len() + etls.len()).collect());
         jobs.extend(etls.iter().map(|etl| PlannedJob {
             target: Target::Report { gap: Gap { bank, period: "2025Q2".parse().unwrap(), etl: *etl }, data_symbol: String::new() },
-            key: GapKey::stored(format!("{bank}/{etl}")),
+            key: GapKey::source(&format!("{bank}/{etl}")),
             why: Why::Missing,
             gate: Gate::Open,
             planned_fence: 0,
