@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -16,17 +15,19 @@ use super::exit::{Exit, Failure};
 use super::names;
 use super::user::user;
 use crate::config::{self, Config};
-use crate::execute::{Executors, Stop};
+use crate::execute::Executors;
+use crate::execute::stop::StopSignal;
 use crate::os::survivors;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::{EnvFiles, Variables};
 use crate::plan::run::event::Event;
+use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::RunSummary;
 use crate::run::guard::{self, Fate, Link};
 use crate::run::lock::{self, Acquired, Lock};
 use crate::run::signals::Signals;
-use crate::run::{Invocation, RunError, prepare_state_dir, wait_for_stop};
+use crate::run::{Invocation, RunError, prepare_state_dir};
 use crate::show;
 use crate::show::progress::{ChildOutput, Detail, Progress};
 use crate::store::{self, Access, Store};
@@ -55,7 +56,7 @@ pub(super) async fn after(
         biased;
         done = first => done?,
         // What was begun is brought to its end when told to stop once; told twice it is given up.
-        () = wait_for_stop(signals.stop(), Stop::AtOnce) => return Ok(stopped(&signals)),
+        _ = signals.stop().reached(StopLevel::Immediate) => return Ok(stopped(&signals)),
     }
     let lock = if args.no_lock {
         None
@@ -237,8 +238,8 @@ async fn run(global: &Global, args: &RunArgs, request: &RunRequest, lock: Option
 
 /// Ends some time after it was asked to stop at once: what takes longer hangs. Meanwhile what left the groups of the run's
 /// attempts is ended, whatever else does not answer.
-async fn hangs_after(stop: watch::Receiver<Stop>, run: RunId) {
-    wait_for_stop(stop, Stop::AtOnce).await;
+async fn hangs_after(stop: &StopSignal, run: RunId) {
+    stop.reached(StopLevel::Immediate).await;
     // The attempts end their own groups first, and see that it was by our wish.
     tokio::time::sleep(Duration::from_millis(50)).await;
     if let Err(error) = survivors::kill(run).await {

@@ -22,14 +22,15 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use self::capture::Capture;
 use self::ending::Ending;
 use self::group::{Leader, Leftovers};
 use super::record::Record;
-use super::{AttemptEvent, End, Ended, Program, Stop};
+use super::stop::StopSignal;
+use super::{AttemptEvent, End, Ended, Program};
 
 pub use super::lines::MAX_LINE;
 pub use super::log::MAX_LOG_BYTES;
@@ -45,8 +46,8 @@ pub struct CommandExecutor;
 
 impl CommandExecutor {
     /// Runs a program to its end, as [`Executor::run`](super::Executor::run) says.
-    pub async fn run(&self, task: Program, stop: watch::Receiver<Stop>, said: mpsc::Sender<AttemptEvent>) -> Ended {
-        if *stop.borrow() != Stop::No {
+    pub async fn run(&self, task: Program, stop: StopSignal, said: mpsc::Sender<AttemptEvent>) -> Ended {
+        if stop.is_raised() {
             return without_process(End::Stopped);
         }
         let started = std::time::Instant::now();

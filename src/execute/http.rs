@@ -14,11 +14,12 @@ mod request;
 mod triggering;
 mod unanswered;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use self::clients::Clients;
 use self::hosts::Hosts;
-use super::{AttemptEvent, Call, End, Ended, Stop};
+use super::stop::StopSignal;
+use super::{AttemptEvent, Call, End, Ended};
 
 /// Runs calls. Connections and the limits of hosts are shared by all of them.
 #[derive(Default)]
@@ -29,8 +30,8 @@ pub struct HttpExecutor {
 
 impl HttpExecutor {
     /// Runs a call to its end, as [`Executor::run`](super::Executor::run) says.
-    pub async fn run(&self, call: Call, stop: watch::Receiver<Stop>, said: mpsc::Sender<AttemptEvent>) -> Ended {
-        if *stop.borrow() != Stop::No {
+    pub async fn run(&self, call: Call, stop: StopSignal, said: mpsc::Sender<AttemptEvent>) -> Ended {
+        if stop.is_raised() {
             return without_request(End::Stopped, call.resume);
         }
         let client = match self.clients.of(&call.spec).await {

@@ -8,16 +8,18 @@ pub mod http;
 mod lines;
 mod log;
 mod record;
+pub mod stop;
 mod tail;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use self::command::CommandExecutor;
 use self::http::HttpExecutor;
+use self::stop::StopSignal;
 use crate::plan::model::outcome::Fault;
 use crate::plan::model::work::HttpSpec;
 use crate::plan::text::template::Placeholder;
@@ -64,18 +66,6 @@ pub struct Call {
     pub log: PathBuf,
 }
 
-/// How much an attempt is asked to stop. It only ever rises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Stop {
-    /// Go on.
-    #[default]
-    No,
-    /// SIGTERM to the group, the grace period, then SIGKILL. A service's job is cancelled, where that is possible.
-    Gracefully,
-    /// SIGKILL to the group now. A service's job goes on.
-    AtOnce,
-}
-
 /// What an attempt says while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptEvent {
@@ -108,7 +98,7 @@ pub enum End {
     Vanished,
     /// It ran longer than its timeout, and was ended.
     TimedOut,
-    /// It was ended because of [`Stop`].
+    /// It was ended because its [`StopSignal`] was raised.
     Stopped,
     /// It could not be started; why, naming the program and what to do.
     SpawnFailed(String),
@@ -141,7 +131,7 @@ pub trait Executor: Send + Sync {
     /// `said` is never waited for: what it cannot take is dropped from it, not from the log. [`AttemptEvent::Spawned`] comes first.
     ///
     /// Dropping the future ends a group by SIGKILL; a service's job goes on.
-    async fn run(&self, task: Task, stop: watch::Receiver<Stop>, said: mpsc::Sender<AttemptEvent>) -> Ended;
+    async fn run(&self, task: Task, stop: StopSignal, said: mpsc::Sender<AttemptEvent>) -> Ended;
 }
 
 /// The adapters together.
@@ -153,7 +143,7 @@ pub struct Executors {
 
 #[async_trait::async_trait]
 impl Executor for Executors {
-    async fn run(&self, task: Task, stop: watch::Receiver<Stop>, said: mpsc::Sender<AttemptEvent>) -> Ended {
+    async fn run(&self, task: Task, stop: StopSignal, said: mpsc::Sender<AttemptEvent>) -> Ended {
         match task {
             Task::Command(program) => self.command.run(program, stop, said).await,
             Task::Http(call) => self.http.run(*call, stop, said).await,

@@ -3,18 +3,19 @@
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::context::{Paths, RunContext};
 use super::ledger::Recorded;
 use super::spool::{Record, RecordKind};
 use super::verdict::{Judgement, Verdict};
-use crate::execute::{AttemptEvent, End, Ended, Stop};
+use crate::execute::stop::StopSignal;
+use crate::execute::{AttemptEvent, End, Ended};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::planner::{Gate, PlannedJob, Target};
 use crate::plan::model::collection::Collected;
@@ -25,6 +26,7 @@ use crate::plan::model::outcome::{Class, Outcome};
 use crate::plan::remember::failure_history::{Failure, FailureHistory};
 use crate::plan::run::event::Event;
 use crate::plan::run::schedule::{JobIndex, NextStep};
+use crate::plan::run::stop::StopReason;
 use crate::store::{self, StoreError};
 
 /// An attempt that is over sooner has its pid recorded with its end only.
@@ -99,8 +101,6 @@ pub(super) struct Assignment<'a> {
     pub(super) begins_at: DateTime<Utc>,
     /// To be set once that is on record.
     pub(super) is_begun: Arc<AtomicBool>,
-    /// Why it is being stopped, should somebody want that of this job alone.
-    pub(super) stopped_because: Arc<OnceLock<String>>,
 }
 
 impl RunContext {
@@ -111,10 +111,10 @@ impl RunContext {
     pub(super) async fn attempt(
         &self,
         assignment: Assignment<'_>,
-        stop: watch::Receiver<Stop>,
+        stop: StopSignal,
         events: &(dyn Fn(Event) + Send + Sync),
     ) -> Result<Report, StoreError> {
-        let Assignment { index, job, id, attempt, held, random, begins_at, is_begun, stopped_because } = assignment;
+        let Assignment { index, job, id, attempt, held, random, begins_at, is_begun } = assignment;
         let paths = self.paths(job, id, attempt);
         let report = |after, reason| Report {
             job: index,
@@ -147,7 +147,7 @@ impl RunContext {
         let (ended, verdict) = match prepare(&paths) {
             Ok(()) => {
                 let ended = self.execute(index, job, id, &held, attempt, &paths, stop.clone(), events).await;
-                let verdict = self.verdict(job, (id, attempt), &held, &ended, &paths, begins_at, stop).await;
+                let verdict = self.verdict(job, (id, attempt), &held, &ended, &paths, begins_at, stop.clone()).await;
                 (ended, verdict)
             }
             Err(error) => unprepared(&paths, &error, &held),
@@ -155,8 +155,8 @@ impl RunContext {
         let judge = |verdict: &Verdict| {
             let mut judgement =
                 Judgement::new((&self.catalogue.work(job).exit_codes(), self.catalogue.retry(job)), verdict, attempt, random, &ended);
-            if let (NextStep::Cancel, Some(because)) = (judgement.after, stopped_because.get()) {
-                judgement.reason = Some(because.clone());
+            if let (NextStep::Cancel, Some(reason)) = (judgement.after, stop.reason().filter(StopReason::is_of_job)) {
+                judgement.reason = Some(reason.to_string());
             }
             judgement
         };
@@ -330,7 +330,7 @@ impl RunContext {
         held: &ActiveJob,
         attempt: u32,
         paths: &Paths,
-        stop: watch::Receiver<Stop>,
+        stop: StopSignal,
         events: &(dyn Fn(Event) + Send + Sync),
     ) -> Ended {
         let task = self.task(job, id, attempt, (held.claim, held.remote.as_deref()), paths);

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{SecondsFormat, Utc};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::context::{Paths, RunContext};
-use crate::execute::{End, Ended, Stop, Task};
+use crate::execute::stop::StopSignal;
+use crate::execute::{End, Ended, Task};
 use crate::plan::decide::planner::PlannedJob;
 use crate::plan::model::collection::{Collected, Collection, Seen};
 use crate::plan::model::ids::JobId;
@@ -79,7 +80,7 @@ impl RunContext {
         (id, claim, attempt): (JobId, Claim, u32),
         ended: &Ended,
         paths: &Paths,
-        stop: watch::Receiver<Stop>,
+        stop: StopSignal,
     ) -> Verification {
         let source = self.source(collection);
         let value = |placeholder| self.value(job, id, attempt, paths, placeholder);

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -19,7 +18,7 @@ use super::breakers::{Breakers, Refund};
 use super::context::RunContext;
 use super::ledger::Recorded;
 use super::spool::{Record, RecordKind};
-use crate::execute::Stop;
+use crate::execute::stop::{StopSender, StopSignal};
 use crate::plan::decide::planner::{Gate, Plan};
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::GapKey;
@@ -31,6 +30,7 @@ use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::event::Event;
 use crate::plan::run::schedule::{JobIndex, NextStep, NotStarted, Schedule, Step};
+use crate::plan::run::stop::{StopLevel, StopReason};
 use crate::plan::run::summary::{JobResult, Results};
 use crate::store::StoreError;
 
@@ -58,7 +58,7 @@ pub(super) struct Dispatch<'a> {
     context: &'a RunContext,
     plan: &'a Plan,
     schedule: Schedule,
-    stop: watch::Receiver<Stop>,
+    stop: StopSignal,
     breakers: Breakers<'a>,
     /// ETLs whose breaker changed since that was last recorded, and what is to be remembered of gaps by it.
     untold: BTreeMap<EtlIndex, BTreeMap<GapKey, (i64, FailureHistory)>>,
@@ -85,26 +85,13 @@ struct JobProgress {
     held: Option<ActiveJob>,
     since: Option<Instant>,
     /// What its attempt sees: the signals' stop, ours when the database fails, or that of this job alone.
-    brake: watch::Sender<Stop>,
-    /// Why this job alone is to stop.
-    stopped_because: Arc<OnceLock<String>>,
+    stop: StopSender,
     /// Whether its attempt is on record as begun.
     is_begun: Arc<AtomicBool>,
     /// Whether an attempt is under way.
     is_at_work: bool,
     /// When its attempt began, for the record; stays while it is not known whether that is on record.
     begins_at: Option<DateTime<Utc>>,
-}
-
-impl JobProgress {
-    /// Stops its attempt, or the next one, at least so.
-    fn stop(&self, stop: Stop) {
-        self.brake.send_if_modified(|before| {
-            let more = *before < stop;
-            *before = stop.max(*before);
-            more
-        });
-    }
 }
 
 impl<'a> Dispatch<'a> {
@@ -114,7 +101,7 @@ impl<'a> Dispatch<'a> {
         plan: &'a Plan,
         ids: &[JobId],
         schedule: Schedule,
-        stop: watch::Receiver<Stop>,
+        stop: StopSignal,
         events: &'a (dyn Fn(Event) + Send + Sync),
         stored: &'a StoredState,
     ) -> Self {
@@ -132,8 +119,7 @@ impl<'a> Dispatch<'a> {
                 },
                 held: None,
                 since: None,
-                brake: watch::channel(Stop::No).0,
-                stopped_because: Arc::default(),
+                stop: StopSender::default(),
                 is_begun: Arc::default(),
                 is_at_work: false,
                 begins_at: None,
@@ -166,12 +152,12 @@ impl<'a> Dispatch<'a> {
     /// Works until nothing is left to do or to wait for.
     pub(super) async fn run(mut self) -> Results {
         let began = Instant::now();
-        let mut asked = Stop::No;
+        let mut seen = StopLevel::None;
         loop {
-            let more = *self.stop.borrow();
-            if more > asked {
-                asked = more;
-                self.stop_as_asked(asked);
+            let level = self.stop.level();
+            if level > seen {
+                seen = level;
+                self.stop_as_asked(level);
             }
             let until = match self.schedule.step(self.plan, self.started.elapsed()) {
                 Step::Start { job, attempt } => {
@@ -196,7 +182,7 @@ impl<'a> Dispatch<'a> {
                 () = tokio::time::sleep_until(self.renew_at), if !self.renewing => self.renew(),
                 () = tokio::time::sleep_until(self.leased_since + self.context.lease * 2 / 3), if !self.is_late => self.too_late(),
                 () = tokio::time::sleep_until(self.watch_at), if !self.watching => self.watch(),
-                () = more_than(&mut self.stop, asked) => {}
+                _ = self.stop.raised_above(seen) => {}
             }
         }
         let filled = self.plan.jobs.iter().zip(&self.jobs).filter(|(_, live)| live.result.state == JobState::Succeeded);
@@ -204,16 +190,18 @@ impl<'a> Dispatch<'a> {
         Results {
             jobs: self.jobs.into_iter().map(|job| job.result).collect(),
             duration: began.elapsed(),
-            stopped: asked != Stop::No,
+            stopped: seen > StopLevel::None,
             spooled: self.spooled,
             broken: self.broken,
         }
     }
 
-    fn stop_as_asked(&mut self, asked: Stop) {
-        self.brake(asked);
+    fn stop_as_asked(&mut self, level: StopLevel) {
+        if let Some(reason) = self.stop.reason() {
+            self.stop_attempts(level, &reason);
+        }
         self.schedule.halt(NotStarted::Stopped);
-        (self.events)(Event::Stopping { at_once: asked == Stop::AtOnce });
+        (self.events)(Event::Stopping { at_once: level == StopLevel::Immediate });
     }
 
     fn start(&mut self, index: JobIndex, attempt: u32) {
@@ -232,9 +220,8 @@ impl<'a> Dispatch<'a> {
             random: random(),
             begins_at: *live.begins_at.get_or_insert_with(Utc::now),
             is_begun: live.is_begun.clone(),
-            stopped_because: live.stopped_because.clone(),
         };
-        let (context, events, stop) = (self.context, self.events, live.brake.subscribe());
+        let (context, events, stop) = (self.context, self.events, live.stop.signal());
         if let Some(gap) = job.report().filter(|_| attempt == 1 && job.gate == Gate::Probe) {
             self.breakers.probes(gap);
             self.tell_breaker(gap.etl, Vec::new());
@@ -248,7 +235,7 @@ impl<'a> Dispatch<'a> {
             Done::Attempt(job, Err(error)) => self.unrecorded(job, &error),
             Done::LetGo(job, Ok(Recorded::Spooled)) => self.spooled.push(job),
             Done::Record(Ok(())) | Done::LetGo(_, Ok(Recorded::Yes | Recorded::NotThere | Recorded::ClaimLost)) => {}
-            Done::Record(Err(error)) | Done::LetGo(_, Err(error)) => self.broke(&error.to_string()),
+            Done::Record(Err(error)) | Done::LetGo(_, Err(error)) => self.give_up_run(error.to_string(), StopReason::DatabaseFailed),
             Done::Renewal(asked, renewed) => self.renewed(asked, renewed),
             Done::Watch(ours, watched) => self.watched(&ours, watched),
             Done::Told => {
@@ -363,17 +350,16 @@ impl<'a> Dispatch<'a> {
         };
         for job in 0..self.jobs.len() {
             let live = &mut self.jobs[job];
-            let because = match watched.get(&live.result.id) {
-                Some(Some(CancelRequest { by, reason })) => format!("cancelled by {by}: {reason}"),
-                // An attempt whose end was recorded a moment ago is not at work for much longer, and heeds no stop.
-                None if ours.contains(&job) && live.is_at_work => "its claim was taken by another invocation".to_owned(),
+            let reason = match watched.get(&live.result.id) {
+                Some(Some(CancelRequest { by, reason })) => StopReason::Cancelled { by: by.clone(), reason: reason.clone() },
+                // An attempt whose end was recorded a moment ago is about to be reported, and reacts to no stop.
+                None if ours.contains(&job) && live.is_at_work => StopReason::ClaimLost,
                 Some(None) | None => continue,
             };
-            let _ = live.stopped_because.set(because.clone());
             if live.is_at_work {
-                live.stop(Stop::Gracefully);
+                live.stop.raise(StopLevel::Graceful, reason);
             } else if self.schedule.give_up(self.plan, job) {
-                self.cancel(job, because);
+                self.cancel(job, reason.to_string());
             }
         }
     }
@@ -395,8 +381,8 @@ impl<'a> Dispatch<'a> {
                 self.context.ledger.is_back();
             }
             Ok(false) => {
-                self.broke("another host took this run for dead; its claims are gone");
-                self.brake(Stop::AtOnce);
+                self.give_up_run(StopReason::RunLost.to_string(), StopReason::RunLost);
+                self.stop_attempts(StopLevel::Immediate, &StopReason::RunLost);
             }
             Err(error) => {
                 tracing::warn!("{error}; trying again");
@@ -408,12 +394,12 @@ impl<'a> Dispatch<'a> {
     /// Children are stopped while the claims on them are still good: their grace is shorter than a third of the lease.
     fn too_late(&mut self) {
         self.is_late = true;
-        self.broke("the lease could not be renewed in time");
+        self.give_up_run(StopReason::LeaseLate.to_string(), StopReason::LeaseLate);
     }
 
     /// The database failed during an attempt: how it ended is not on record.
     fn unrecorded(&mut self, job: JobIndex, error: &StoreError) {
-        self.broke(&error.to_string());
+        self.give_up_run(error.to_string(), StopReason::DatabaseFailed);
         self.jobs[job].is_at_work = false;
         self.finish(job, JobState::Failed, Some(format!("its end could not be recorded: {error}")));
         self.schedule.ended(self.plan, job, None, NextStep::Cancel, 1, self.started.elapsed());
@@ -463,17 +449,17 @@ impl<'a> Dispatch<'a> {
         (self.events)(Event::Ended { job, state, duration: live.result.duration, reason });
     }
 
-    /// The database failed: what cannot be recorded is not started, and what runs is stopped.
-    fn broke(&mut self, error: &str) {
-        self.broken.get_or_insert_with(|| error.to_owned());
-        self.brake(Stop::Gracefully);
+    /// The run cannot record what it does: nothing more is started, and what runs is stopped.
+    fn give_up_run(&mut self, trouble: String, reason: StopReason) {
+        self.broken.get_or_insert(trouble);
+        self.stop_attempts(StopLevel::Graceful, &reason);
         self.schedule.halt(NotStarted::Stopped);
     }
 
-    /// Stops all attempts, and those that begin yet, at least so.
-    fn brake(&self, stop: Stop) {
+    /// Asks all attempts to stop, those that have not begun included.
+    fn stop_attempts(&self, level: StopLevel, reason: &StopReason) {
         for live in &self.jobs {
-            live.stop(stop);
+            live.stop.raise(level, reason.clone());
         }
     }
 
@@ -496,14 +482,6 @@ async fn sleep_until(until: Option<Instant>) {
     match until {
         Some(until) => tokio::time::sleep_until(until).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Waits until more is asked for than `asked`.
-async fn more_than(stop: &mut watch::Receiver<Stop>, asked: Stop) {
-    if stop.wait_for(|stop| *stop > asked).await.is_err() {
-        // Nobody can ask any more.
-        std::future::pending::<()>().await;
     }
 }
 

@@ -4,14 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::spool::{Record, RecordKind, Spool};
-use super::wait_for_stop;
-use crate::execute::Stop;
+use crate::execute::stop::StopSignal;
 use crate::plan::model::job::{Artifact, AttemptEnd, ReportKey};
 use crate::plan::model::outcome::Outcome;
+use crate::plan::run::stop::StopLevel;
 use crate::store::{self, Store, StoreError};
 
 /// For how long the database is asked again to take one record.
@@ -42,7 +41,7 @@ pub(super) enum Recorded {
 pub(super) struct Ledger {
     store: Arc<dyn Store>,
     spool: Spool,
-    stop: watch::Receiver<Stop>,
+    stop: StopSignal,
     /// Since when the database has failed at everything.
     away_since: Mutex<Option<Instant>>,
     /// The first error for which something was spooled.
@@ -52,7 +51,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(store: Arc<dyn Store>, spool: Spool, stop: watch::Receiver<Stop>) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, spool: Spool, stop: StopSignal) -> Self {
         Self { store, spool, stop, away_since: Mutex::new(None), trouble: OnceLock::new(), is_hopeless: AtomicBool::new(false) }
     }
 
@@ -100,7 +99,7 @@ impl Ledger {
             if !error.may_pass() {
                 return Err(error);
             }
-            if was_away || began.elapsed() + wait > PATIENCE || *self.stop.borrow() == Stop::AtOnce {
+            if was_away || began.elapsed() + wait > PATIENCE || self.stop.level() == StopLevel::Immediate {
                 if !was_away {
                     tracing::warn!("{error}; waiting for the database");
                 }
@@ -120,7 +119,7 @@ impl Ledger {
             reason: format!("no answer within {} s", span.as_secs()),
         };
         let hurried = async {
-            wait_for_stop(self.stop.clone(), Stop::AtOnce).await;
+            self.stop.reached(StopLevel::Immediate).await;
             tokio::time::sleep(MOMENT).await;
         };
         tokio::select! {

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rustix::fs::{FlockOperation, OFlags, flock};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use crate::execute::Stop;
+use crate::execute::stop::StopSignal;
 use crate::os::files;
 use crate::os::identity::this_process;
 use crate::plan::model::ids::RunId;
+use crate::plan::run::stop::StopLevel;
 
 /// How long to wait for the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub async fn acquire(
     path: &Path,
     wait: LockWait,
     has_selection: bool,
-    mut stop: watch::Receiver<Stop>,
+    stop: &StopSignal,
     on_wait: impl FnOnce(&str),
 ) -> Result<Acquired, LockError> {
     let file = open(path)?;
@@ -115,7 +116,7 @@ pub async fn acquire(
             Err(error) => Err(LockError::Io(path.to_owned(), error)),
         },
         () = limit => Ok(Acquired::TimedOut { holder }),
-        _ = stop.wait_for(|stop| *stop != Stop::No) => Ok(Acquired::Stopped),
+        _ = stop.reached(StopLevel::Graceful) => Ok(Acquired::Stopped),
     }
 }
 

@@ -27,11 +27,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rustix::fs::{Access, AtFlags, CWD};
-use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::execute::{Executor, Stop};
+use crate::execute::Executor;
+use crate::execute::stop::StopSignal;
 use crate::os::identity::this_process;
 use crate::os::{files, survivors};
 use crate::plan::decide::decision::Why;
@@ -46,6 +46,7 @@ use crate::plan::model::settings::{EnvFiles, RunSettings, SyncRule};
 use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::event::Event;
 use crate::plan::run::schedule::Schedule;
+use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::{self, Results, RunSummary};
 use crate::store::{Store, StoreError};
 use context::RunContext;
@@ -147,11 +148,11 @@ impl Invocation {
     ///
     /// # Errors
     /// When the database or a directory cannot be read before anything was started; later trouble stands in the report.
-    pub async fn run(&self, stop: watch::Receiver<Stop>, since: Instant) -> Result<RunSummary, RunError> {
+    pub async fn run(&self, stop: &StopSignal, since: Instant) -> Result<RunSummary, RunError> {
         let started_at = Utc::now();
         let learnt = self.learn()?;
-        let found = or_stopped(Stop::Gracefully, &stop, self.begin(started_at)).await?;
-        let worked = self.work(&learnt, &found, &stop, since, started_at).await;
+        let found = or_stopped(StopLevel::Graceful, stop, self.begin(started_at)).await?;
+        let worked = self.work(&learnt, &found, stop, since, started_at).await;
         let (state, counts) = match &worked {
             Ok((_, _, results)) => (state(results), results.counts()),
             Err(RunError::Stopped) => (RunState::Cancelled, RunCounts::default()),
@@ -164,13 +165,13 @@ impl Invocation {
                 | RunError::TakenForDead,
             ) => (RunState::Failed, RunCounts::default()),
         };
-        let left = if matches!(&worked, Ok((_, plan, _)) if plan.jobs.is_empty()) { Ok(0) } else { self.end_daemons(&stop).await };
+        let left = if matches!(&worked, Ok((_, plan, _)) if plan.jobs.is_empty()) { Ok(0) } else { self.end_daemons(stop).await };
         let end = async {
             let end = self.store.end_run(self.id, state, counts, Utc::now());
             Ok(tokio::time::timeout(LAST_WORDS, end).await.map_err(|_| RunError::Silent)??)
         };
         // A database that stands still must not keep us when nothing depends on it: the next run closes the record.
-        let ended = if matches!(worked, Err(RunError::Stopped)) { or_stopped(Stop::AtOnce, &stop, end).await } else { end.await };
+        let ended = if matches!(worked, Err(RunError::Stopped)) { or_stopped(StopLevel::Immediate, stop, end).await } else { end.await };
         let (synced, plan, mut results) = worked?;
         let mut warnings = [learnt.warnings, found.warnings].concat();
         warnings.extend(summary::slow_jobs(&plan, &results, &self.catalogue));
@@ -201,12 +202,12 @@ impl Invocation {
         &self,
         learnt: &sync::Learnt,
         found: &recover::Found,
-        stop: &watch::Receiver<Stop>,
+        stop: &StopSignal,
         since: Instant,
         started_at: DateTime<Utc>,
     ) -> Result<(u64, Plan, Results), RunError> {
         let Prepared { synced, plan, stored, ids, leased_since } =
-            or_stopped(Stop::Gracefully, stop, self.prepare(learnt, found, started_at)).await?;
+            or_stopped(StopLevel::Graceful, stop, self.prepare(learnt, found, started_at)).await?;
         let results = self.execute(&plan, &stored, (&ids, leased_since), stop.clone(), since, started_at).await?;
         Ok((synced, plan, results))
     }
@@ -240,12 +241,12 @@ impl Invocation {
         plan: &Plan,
         stored: &StoredState,
         (ids, leased_since): (&[JobId], Instant),
-        stop: watch::Receiver<Stop>,
+        stop: StopSignal,
         since: Instant,
         started_at: DateTime<Utc>,
     ) -> Result<Results, RunError> {
         if plan.jobs.is_empty() {
-            return Ok(Results { stopped: *stop.borrow() != Stop::No, ..Results::default() });
+            return Ok(Results { stopped: stop.is_raised(), ..Results::default() });
         }
         let at_once = self.settings.max_parallel.min(plan.chains.len());
         let spool = Spool::reserve(&self.state_dir, self.id, at_once)
@@ -308,8 +309,11 @@ impl Invocation {
 
     /// What left its group is the guard's to end, but the guard may be killed. It comes before the record of the run's end: who
     /// looks for survivors later looks only for those of runs that have none.
-    async fn end_daemons(&self, stop: &watch::Receiver<Stop>) -> std::io::Result<usize> {
-        survivors::end(self.id, guard::GRACE, wait_for_stop(stop.clone(), Stop::AtOnce)).await
+    async fn end_daemons(&self, stop: &StopSignal) -> std::io::Result<usize> {
+        survivors::end(self.id, guard::GRACE, async {
+            stop.reached(StopLevel::Immediate).await;
+        })
+        .await
     }
 
     /// What files say is available, where that matters.
@@ -396,20 +400,12 @@ struct Prepared {
     leased_since: Instant,
 }
 
-/// Waits until at least this much is asked for.
-pub async fn wait_for_stop(mut stop: watch::Receiver<Stop>, least: Stop) {
-    if stop.wait_for(|stop| *stop >= least).await.is_err() {
-        // Nobody can ask any more.
-        std::future::pending::<()>().await;
-    }
-}
-
-/// What `work` comes to, unless this much is asked for first: then `work` is dropped where it stands.
-async fn or_stopped<T>(asked: Stop, stop: &watch::Receiver<Stop>, work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
+/// What `work` comes to, unless the stop level reaches `least` first: then `work` is dropped where it stands.
+async fn or_stopped<T>(least: StopLevel, stop: &StopSignal, work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
     tokio::select! {
         biased;
         done = work => done,
-        () = wait_for_stop(stop.clone(), asked) => Err(RunError::Stopped),
+        _ = stop.reached(least) => Err(RunError::Stopped),
     }
 }
 

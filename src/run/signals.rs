@@ -1,14 +1,12 @@
 //! The signals that end a run.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 
-use super::wait_for_stop;
-use crate::execute::Stop;
+use crate::execute::stop::{StopSender, StopSignal};
 use crate::os::process;
+use crate::plan::run::stop::{StopLevel, StopReason};
 
 /// SIGTERM, SIGINT and SIGHUP, as they come. A SIGHUP that is ignored (`nohup`) stays ignored.
 #[derive(Debug)]
@@ -49,8 +47,7 @@ impl Endings {
 /// Which signals came, and what they ask for.
 #[derive(Debug, Clone)]
 pub struct Signals {
-    stop: watch::Receiver<Stop>,
-    number: Arc<OnceLock<i32>>,
+    stop: StopSignal,
 }
 
 impl Signals {
@@ -61,42 +58,45 @@ impl Signals {
     /// When handlers cannot be installed.
     pub fn listen(guard_gone: impl Future<Output = ()> + Send + 'static) -> io::Result<Self> {
         let mut endings = Endings::listen()?;
-        let (stop_sender, stop) = watch::channel(Stop::No);
-        let number = Arc::new(OnceLock::new());
-        let first = number.clone();
+        let sender = StopSender::default();
+        let stop = sender.signal();
         tokio::spawn(async move {
             let mut guard_gone = std::pin::pin!(guard_gone);
             loop {
-                let (came, least) = tokio::select! {
-                    kind = endings.recv() => (kind.as_raw_value(), Stop::Gracefully),
-                    () = &mut guard_gone => (SIGKILL, Stop::AtOnce),
+                let (number, level) = tokio::select! {
+                    kind = endings.recv() => (kind.as_raw_value(), StopLevel::Graceful),
+                    () = &mut guard_gone => (SIGKILL, StopLevel::Immediate),
                 };
-                let before = *stop_sender.borrow();
-                let more = if before == Stop::No { least } else { Stop::AtOnce };
-                first.get_or_init(|| came);
-                stop_sender.send_replace(more);
-                if more == Stop::AtOnce {
-                    // Nothing more can be asked for. Keeps the sender: receivers wait for what will not come.
-                    return std::future::pending().await;
+                let level = if sender.signal().is_raised() { StopLevel::Immediate } else { level };
+                sender.raise(level, StopReason::Signal(number));
+                if level == StopLevel::Immediate {
+                    return; // there is no higher level
                 }
             }
         });
-        Ok(Self { stop, number })
+        Ok(Self { stop })
     }
 
     /// What is asked for, now and as it changes.
-    pub fn stop(&self) -> watch::Receiver<Stop> {
-        self.stop.clone()
+    pub fn stop(&self) -> &StopSignal {
+        &self.stop
     }
 
     /// Waits for the first signal.
     pub async fn came(&self) {
-        wait_for_stop(self.stop(), Stop::Gracefully).await;
+        self.stop.reached(StopLevel::Graceful).await;
     }
 
     /// The first signal that came.
     pub fn number(&self) -> Option<i32> {
-        self.number.get().copied()
+        match self.stop.reason()? {
+            StopReason::Signal(number) => Some(number),
+            StopReason::DatabaseFailed
+            | StopReason::LeaseLate
+            | StopReason::RunLost
+            | StopReason::Cancelled { .. }
+            | StopReason::ClaimLost => None,
+        }
     }
 }
 

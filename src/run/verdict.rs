@@ -1,13 +1,13 @@
 //! What the end of an attempt means: whether its report or its collection is there, and what follows.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::watch;
 
 use super::attempt::{ActiveJob, CLAIM_LOST, NOT_LOOKED_AT, SHORT};
 use super::collections::{NOT_VERIFIED, Verification};
 use super::context::{Paths, RunContext};
 use super::output::{self, Published};
-use crate::execute::{End, Ended, Stop};
+use crate::execute::stop::StopSignal;
+use crate::execute::{End, Ended};
 use crate::plan::decide::planner::{PlannedJob, Target};
 use crate::plan::model::collection::Collected;
 use crate::plan::model::gap::Gap;
@@ -86,7 +86,7 @@ impl RunContext {
         ended: &Ended,
         paths: &Paths,
         began: DateTime<Utc>,
-        stop: watch::Receiver<Stop>,
+        stop: StopSignal,
     ) -> Verdict {
         Verdict::Outcome(match &ended.end {
             End::Exited(0) | End::Completed => match &job.target {

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use etl_orch::execute::command::CommandExecutor;
-use etl_orch::execute::{AttemptEvent, Ended, Program, Stop};
+use etl_orch::execute::stop::StopSender;
+use etl_orch::execute::{AttemptEvent, Ended, Program};
 use tempfile::TempDir;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Far beyond what anything here takes on a slow machine.
@@ -60,15 +61,16 @@ impl Bench {
 /// A task under way.
 pub(crate) struct Running {
     pub(crate) ended: JoinHandle<Ended>,
-    pub(crate) stop: watch::Sender<Stop>,
+    pub(crate) stop: StopSender,
     pub(crate) said: mpsc::Receiver<AttemptEvent>,
 }
 
 impl Running {
     pub(crate) fn start(task: Program) -> Self {
-        let (stop, asked) = watch::channel(Stop::No);
+        let stop = StopSender::default();
+        let signal = stop.signal();
         let (say, said) = mpsc::channel(1024);
-        let ended = tokio::spawn(async move { CommandExecutor.run(task, asked, say).await });
+        let ended = tokio::spawn(async move { CommandExecutor.run(task, signal, say).await });
         Self { ended, stop, said }
     }
 

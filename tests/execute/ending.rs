@@ -4,9 +4,11 @@ use std::fs;
 use std::time::Duration;
 
 use etl_orch::execute::command::CommandExecutor;
-use etl_orch::execute::{End, Ended, Program, Stop};
+use etl_orch::execute::stop::StopSender;
+use etl_orch::execute::{End, Ended, Program};
+use etl_orch::plan::run::stop::{StopLevel, StopReason};
 use rustix::process::{Pid, Signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::bench::{Bench, Running, is_alive, run, until, within};
 
@@ -66,7 +68,7 @@ async fn a_stopped_child_can_be_asked_too() {
     let mut running = Running::start(bench.sh("trap 'echo tidied up; exit 0' TERM; echo $$; kill -STOP $$; sleep 1000"));
     let pid = running.pid().await;
     until(|| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") T ")).await;
-    running.stop.send_replace(Stop::Gracefully);
+    running.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
     let ended = running.end().await;
     assert_eq!((ended.end, ended.tail.contains("tidied up")), (End::Stopped, true));
 }
@@ -101,7 +103,7 @@ async fn stop_at_once_cuts_the_grace_of_what_is_left() {
     let mut running = Running::start(bench.sh("sh -c 'trap \"echo asked\" TERM; echo $$; while :; do sleep 0.01; done' & exit 0"));
     let left = running.pid().await;
     running.hear("asked").await; // SIGTERM came although nobody asked to stop
-    running.stop.send_replace(Stop::AtOnce);
+    running.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
     let ended = running.end().await;
     assert_eq!(ended.end, End::Exited(0));
     assert!(!is_alive(left));
@@ -137,7 +139,7 @@ async fn a_stop_asks_and_waits() {
     let bench = Bench::new();
     let mut running = Running::start(bench.sh("trap 'echo tidied up; exit 5' TERM; echo ready; while :; do sleep 0.01; done"));
     running.line().await;
-    running.stop.send_replace(Stop::Gracefully);
+    running.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
     let ended = running.end().await;
     assert_eq!((ended.end, ended.tail.contains("tidied up")), (End::Stopped, true));
 }
@@ -147,7 +149,7 @@ async fn a_stop_at_once_does_not_ask() {
     let bench = Bench::new();
     let mut running = Running::start(bench.sh("trap 'echo asked' TERM; echo ready; while :; do sleep 0.01; done"));
     running.line().await;
-    running.stop.send_replace(Stop::AtOnce);
+    running.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
     let ended = running.end().await;
     assert_eq!((ended.end, ended.tail.as_str()), (End::Stopped, "ready"));
 }
@@ -157,17 +159,18 @@ async fn a_stop_at_once_cuts_the_grace_period() {
     let bench = Bench::new();
     let mut running = Running::start(bench.sh("trap 'echo asked' TERM; echo ready; while :; do sleep 0.01; done"));
     running.line().await;
-    running.stop.send_replace(Stop::Gracefully);
+    running.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
     running.hear("asked").await;
-    running.stop.send_replace(Stop::AtOnce);
+    running.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
     assert_eq!(running.end().await.end, End::Stopped);
 }
 
 #[tokio::test]
-async fn an_attempt_goes_on_without_its_asker() {
+async fn an_attempt_goes_on_when_nobody_is_left_to_stop_it() {
     let bench = Bench::new();
-    let (asker, stop) = watch::channel(Stop::No);
-    drop(asker);
+    let sender = StopSender::default();
+    let stop = sender.signal();
+    drop(sender);
     let (say, _said) = mpsc::channel(8);
     assert_eq!(within(CommandExecutor.run(bench.sh("exit 6"), stop, say)).await.end, End::Exited(6));
 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etl_orch::execute::http::HttpExecutor;
-use etl_orch::execute::{AttemptEvent, Call, End, Ended, Stop};
+use etl_orch::execute::stop::StopSender;
+use etl_orch::execute::{AttemptEvent, Call, End, Ended};
 use etl_orch::plan::model::work::{HttpMethod, HttpSpec, Rate, RequestSpec};
+use etl_orch::plan::run::stop::{StopLevel, StopReason};
 use etl_orch::plan::text::body::Body;
 use etl_orch::plan::text::template::{Placeholder, Template};
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::bench::within;
@@ -90,10 +92,11 @@ impl Rig {
     }
 
     pub(crate) fn start(&self, call: Call) -> Asked {
-        let (stop, asked) = watch::channel(Stop::No);
+        let stop = StopSender::default();
+        let signal = stop.signal();
         let (say, said) = mpsc::channel(1024);
         let executor = self.executor.clone();
-        Asked { ended: tokio::spawn(async move { executor.run(call, asked, say).await }), stop, said }
+        Asked { ended: tokio::spawn(async move { executor.run(call, signal, say).await }), stop, said }
     }
 
     pub(crate) async fn run(&self, call: Call) -> Ended {
@@ -115,7 +118,7 @@ impl Rig {
 /// A call under way.
 pub(crate) struct Asked {
     pub(crate) ended: JoinHandle<Ended>,
-    pub(crate) stop: watch::Sender<Stop>,
+    pub(crate) stop: StopSender,
     pub(crate) said: mpsc::Receiver<AttemptEvent>,
 }
 
@@ -202,7 +205,7 @@ async fn a_job_from_before_is_followed_and_not_triggered_again() {
     rig.service.goes(Course::Stuck);
     let mut first = rig.start(rig.call());
     first.hear("triggered").await;
-    first.stop.send(Stop::AtOnce).unwrap();
+    first.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
     let resume = first.end().await.open;
     assert_eq!(resume, Some(rig.job()));
     rig.service.finish(&rig.job());

@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use etl_orch::execute::{Call, End, Stop};
+use etl_orch::execute::{Call, End};
 use etl_orch::plan::model::outcome::Fault;
 use etl_orch::plan::model::work::Rate;
+use etl_orch::plan::run::stop::{StopLevel, StopReason};
 
 use crate::http::Rig;
 use crate::service::{Answer, Course, count};
 
 #[tokio::test]
 async fn a_stopped_job_is_left_open_for_the_next_run() {
-    for wish in [Stop::Gracefully, Stop::AtOnce] {
+    for wish in [StopLevel::Graceful, StopLevel::Immediate] {
         let rig = Rig::new();
         rig.service.goes(Course::Stuck);
         let mut asked = rig.start(rig.call());
         asked.hear("running").await;
-        asked.stop.send(wish).unwrap();
+        asked.stop.raise(wish, StopReason::Signal(15));
         let ended = asked.end().await;
         assert_eq!((ended.end, ended.open), (End::Stopped, Some(rig.job())));
     }
@@ -24,12 +25,12 @@ async fn a_stopped_job_is_left_open_for_the_next_run() {
 
 #[tokio::test]
 async fn a_job_that_can_be_cancelled_is_when_there_is_time_for_it() {
-    for (wish, cancels) in [(Stop::Gracefully, 1), (Stop::AtOnce, 0)] {
+    for (wish, cancels) in [(StopLevel::Graceful, 1), (StopLevel::Immediate, 0)] {
         let rig = Rig::new();
         rig.service.goes(Course::Stuck);
         let mut asked = rig.start(rig.cancellable());
         asked.hear("running").await;
-        asked.stop.send(wish).unwrap();
+        asked.stop.raise(wish, StopReason::Signal(15));
         let ended = asked.end().await;
         assert_eq!((ended.end, ended.open.is_none(), rig.service.cancels()), (End::Stopped, cancels == 1, cancels));
         assert_eq!(ended.tail.contains("answers 200"), cancels == 1, "{}", ended.tail);
@@ -45,7 +46,7 @@ async fn a_job_that_was_not_cancelled_after_all_stays_open() {
     let mut asked = rig.start(call);
     asked.hear("triggered").await;
     rig.service.next([Answer::Status(500, "")]);
-    asked.stop.send(Stop::Gracefully).unwrap();
+    asked.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
     let ended = asked.end().await;
     assert_eq!((ended.end, ended.open, rig.service.cancels()), (End::Stopped, Some(rig.job()), 1));
 }
@@ -56,7 +57,7 @@ async fn a_stop_during_the_trigger_waits_for_its_answer() {
     rig.service.next([Answer::Late]);
     let asked = rig.start(rig.call());
     rig.until(|seen| count(seen, "/etl/trigger") == 1).await;
-    asked.stop.send(Stop::Gracefully).unwrap();
+    asked.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
     rig.service.release();
     let ended = asked.end().await;
     assert_eq!((ended.end, ended.open), (End::Stopped, Some(rig.job())));
@@ -68,7 +69,7 @@ async fn a_stop_at_once_during_the_trigger_says_what_is_not_known() {
     rig.service.next([Answer::Late]);
     let asked = rig.start(rig.call());
     rig.until(|seen| count(seen, "/etl/trigger") == 1).await;
-    asked.stop.send(Stop::AtOnce).unwrap();
+    asked.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
     let ended = asked.end().await;
     assert_eq!((ended.end, ended.open), (End::Stopped, None));
     assert!(ended.tail.contains("the service may have started the job all the same"), "{}", ended.tail);
@@ -78,19 +79,19 @@ async fn a_stop_at_once_during_the_trigger_says_what_is_not_known() {
 async fn a_stop_before_the_start_asks_for_nothing() {
     let rig = Rig::new();
     let asked = rig.start(Call { resume: Some("7".to_owned()), ..rig.call() });
-    asked.stop.send(Stop::Gracefully).unwrap();
+    asked.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
     let ended = asked.end().await;
     assert_eq!((ended.end, ended.open.as_deref()), (End::Stopped, Some("7")));
     assert_eq!(rig.service.requests().len(), 0);
 }
 
 #[tokio::test]
-async fn a_stop_is_heeded_while_waiting_for_a_turn_or_as_asked() {
+async fn a_stop_takes_effect_while_waiting_for_a_turn_or_as_asked() {
     let rig = Rig::new();
     rig.service.next([Answer::Busy(Some("1800".to_owned()))]);
     let mut asked = rig.start(rig.call());
     asked.hear("429: waiting 1800 s").await;
-    asked.stop.send(Stop::Gracefully).unwrap();
+    asked.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
     assert_eq!(asked.end().await.end, End::Stopped);
 
     let rig = Rig::new();
@@ -98,7 +99,7 @@ async fn a_stop_is_heeded_while_waiting_for_a_turn_or_as_asked() {
     call.spec.rate = Rate { requests: 1, per: Duration::from_secs(1800) };
     let mut asked = rig.start(call);
     asked.hear("triggered").await;
-    asked.stop.send(Stop::Gracefully).unwrap();
+    asked.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
     assert_eq!(asked.end().await.open, Some(rig.job()));
 }
 
@@ -109,7 +110,7 @@ async fn a_job_that_takes_too_long_is_cancelled_or_followed_once_more() {
         rig.service.goes(Course::Stuck);
         let mut before = rig.start(Call { log: rig.dir.path().join("before.log"), ..rig.call() });
         before.hear("triggered").await;
-        before.stop.send(Stop::AtOnce).unwrap();
+        before.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
         let mut call = if can_cancel { rig.cancellable() } else { rig.call() };
         call.resume = before.end().await.open;
         call.spec.timeout = Duration::from_millis(50);

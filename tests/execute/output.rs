@@ -5,8 +5,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use etl_orch::execute::command::{CommandExecutor, MAX_LINE, TAIL_BYTES, TAIL_LINES};
-use etl_orch::execute::{AttemptEvent, End, Stop};
-use tokio::sync::{mpsc, watch};
+use etl_orch::execute::stop::StopSender;
+use etl_orch::execute::{AttemptEvent, End};
+use etl_orch::plan::run::stop::{StopLevel, StopReason};
+use tokio::sync::mpsc;
 
 use crate::bench::{Bench, Running, run, within};
 
@@ -72,7 +74,7 @@ async fn a_line_without_end_comes_in_pieces() {
     let mut running = Running::start(bench.sh("exec tr '\\0' x < /dev/zero"));
     let line = running.line().await;
     assert_eq!(line.len(), MAX_LINE);
-    running.stop.send_replace(Stop::AtOnce);
+    running.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
     let ended = running.end().await;
     assert_eq!(ended.end, End::Stopped);
     assert!((1..=TAIL_BYTES).contains(&ended.tail.len()));
@@ -89,7 +91,8 @@ async fn the_tail_has_the_last_lines() {
 #[tokio::test]
 async fn a_listener_that_does_not_listen_delays_nobody() {
     let bench = Bench::new();
-    let (_asker, stop) = watch::channel(Stop::No);
+    let sender = StopSender::default();
+    let stop = sender.signal();
     let (say, said) = mpsc::channel(1);
     let ended = within(CommandExecutor.run(bench.sh("i=0; while [ $i -lt 5000 ]; do echo $i; i=$((i+1)); done"), stop.clone(), say)).await;
     assert_eq!(ended.end, End::Exited(0));

@@ -5,9 +5,11 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use etl_orch::execute::command::CommandExecutor;
-use etl_orch::execute::{End, Ended, Program, Stop};
+use etl_orch::execute::stop::StopSender;
+use etl_orch::execute::{End, Ended, Program};
+use etl_orch::plan::run::stop::{StopLevel, StopReason};
 use rustix::process::Signal;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::bench::{Bench, run, within};
 
@@ -90,8 +92,10 @@ async fn a_program_sees_the_name_it_was_called_by() {
 #[tokio::test]
 async fn a_stop_before_the_start_starts_nothing() {
     let bench = Bench::new();
-    for wish in [Stop::Gracefully, Stop::AtOnce] {
-        let (_asker, stop) = watch::channel(wish);
+    for wish in [StopLevel::Graceful, StopLevel::Immediate] {
+        let sender = StopSender::default();
+        sender.raise(wish, StopReason::Signal(15));
+        let stop = sender.signal();
         let (say, mut said) = mpsc::channel(8);
         let ended = within(CommandExecutor.run(bench.sh("touch started"), stop, say)).await;
         assert_eq!(ended, Ended { end: End::Stopped, duration: Duration::ZERO, tail: String::new(), pid: None, answer: None, open: None });

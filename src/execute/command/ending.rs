@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::super::Stop;
+use super::super::stop::StopSignal;
+use crate::plan::run::stop::StopLevel;
 
 /// After this long a process that survives SIGKILL is worth a warning: it hangs in the kernel.
 const UNKILLABLE: Duration = Duration::from_secs(10);
@@ -14,9 +14,9 @@ const UNKILLABLE: Duration = Duration::from_secs(10);
 /// How far the ending of a group has got. It only ever gets sharper.
 #[derive(Debug)]
 pub(super) struct Ending {
-    stop: watch::Receiver<Stop>,
-    /// The strongest wish that was heard.
-    heard: Stop,
+    stop: StopSignal,
+    /// The highest level that was acted on.
+    seen: StopLevel,
     grace: Duration,
     step: Step,
 }
@@ -36,8 +36,8 @@ enum Step {
 
 impl Ending {
     /// Nothing is to be ended yet.
-    pub(super) fn new(stop: watch::Receiver<Stop>, grace: Duration) -> Self {
-        Self { stop, heard: Stop::No, grace, step: Step::Alive }
+    pub(super) fn new(stop: StopSignal, grace: Duration) -> Self {
+        Self { stop, seen: StopLevel::None, grace, step: Step::Alive }
     }
 
     /// Whether a signal was decided on.
@@ -59,19 +59,18 @@ impl Ending {
         Some(Signal::TERM)
     }
 
-    /// Waits until somebody wishes more than was heard before, or the step that was taken has had its time. Returns the
-    /// signal that follows from it. Loses nothing when dropped.
+    /// Waits until the stop level rises, or the step that was taken has had its time. Returns the signal that follows from it.
+    /// Loses nothing when dropped.
     pub(super) async fn next(&mut self) -> Option<Signal> {
-        let wish = tokio::select! {
+        self.seen = tokio::select! {
             biased;
-            wish = stronger(&mut self.stop, self.heard) => wish,
+            level = self.stop.raised_above(self.seen) => level,
             () = time_of(self.step) => return self.sharpen(),
         };
-        self.heard = wish;
-        match wish {
-            Stop::No => None,
-            Stop::Gracefully => self.terminate(),
-            Stop::AtOnce => Some(self.kill()),
+        match self.seen {
+            StopLevel::None => None,
+            StopLevel::Graceful => self.terminate(),
+            StopLevel::Immediate => Some(self.kill()),
         }
     }
 
@@ -95,14 +94,6 @@ impl Ending {
     }
 }
 
-async fn stronger(stop: &mut watch::Receiver<Stop>, heard: Stop) -> Stop {
-    match stop.wait_for(|wish| *wish > heard).await.map(|wish| *wish) {
-        Ok(wish) => wish,
-        // Nobody is left who could wish.
-        Err(_) => std::future::pending().await,
-    }
-}
-
 async fn time_of(step: Step) {
     match step {
         Step::Terminated { kill_at: Some(at) } | Step::Killed { warn_at: at } => sleep_until(at).await,
@@ -112,12 +103,14 @@ async fn time_of(step: Step) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::stop::StopSender;
     use super::*;
+    use crate::plan::run::stop::StopReason;
 
     #[tokio::test(start_paused = true)]
     async fn term_then_grace_then_kill_then_a_second_look() {
-        let (_asker, stop) = watch::channel(Stop::No);
-        let mut ending = Ending::new(stop, Duration::from_secs(10));
+        let sender = StopSender::default();
+        let mut ending = Ending::new(sender.signal(), Duration::from_secs(10));
         assert_eq!(ending.terminate(), Some(Signal::TERM));
         assert_eq!(ending.terminate(), None);
         let begun = Instant::now();
@@ -128,14 +121,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn wishes_only_get_stronger() {
-        let (asker, stop) = watch::channel(Stop::Gracefully);
-        let mut ending = Ending::new(stop, Duration::MAX);
+    async fn the_level_only_rises() {
+        let sender = StopSender::default();
+        sender.raise(StopLevel::Graceful, StopReason::Signal(15));
+        let mut ending = Ending::new(sender.signal(), Duration::MAX);
         assert_eq!(ending.next().await, Some(Signal::TERM));
-        asker.send_replace(Stop::AtOnce);
+        sender.raise(StopLevel::Immediate, StopReason::Signal(15));
         assert_eq!(ending.next().await, Some(Signal::KILL));
-        asker.send_replace(Stop::Gracefully);
-        drop(asker);
+        sender.raise(StopLevel::Graceful, StopReason::Signal(15));
+        drop(sender);
         let begun = Instant::now();
         ending.next().await;
         assert_eq!(begun.elapsed(), UNKILLABLE, "only the clock is left");

@@ -5,11 +5,12 @@ use std::time::Duration;
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::super::record::Record;
-use super::super::{AttemptEvent, Call, End, Ended, Stop};
+use super::super::stop::StopSignal;
+use super::super::{AttemptEvent, Call, End, Ended};
 use super::exchange::{self, Answer};
 use super::following::{self, Seen};
 use super::hosts::Hosts;
@@ -60,7 +61,7 @@ pub(super) async fn run(
     client: Client,
     hosts: &Hosts,
     secrets: Vec<String>,
-    stop: watch::Receiver<Stop>,
+    stop: StopSignal,
     said: mpsc::Sender<AttemptEvent>,
 ) -> Ended {
     let started = std::time::Instant::now();

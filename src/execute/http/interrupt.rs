@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::super::Stop;
+use super::super::stop::StopSignal;
+use crate::plan::run::stop::StopLevel;
 
 /// Why a call ends before its job does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +23,14 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Looks for interrupts.
 pub(super) struct Watch {
-    stop: watch::Receiver<Stop>,
+    stop: StopSignal,
     /// When time is up.
     pub(super) deadline: Instant,
 }
 
 impl Watch {
     /// Looks from now on.
-    pub(super) fn new(stop: watch::Receiver<Stop>, timeout: Duration) -> Self {
+    pub(super) fn new(stop: StopSignal, timeout: Duration) -> Self {
         // So far away that it cannot be reckoned is never.
         let now = Instant::now();
         let never = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -42,7 +42,7 @@ impl Watch {
         let deadline = self.deadline;
         tokio::select! {
             biased;
-            interrupt = wanted(&mut self.stop, Stop::Gracefully) => Err(interrupt),
+            level = self.stop.reached(StopLevel::Graceful) => Err(interrupt_of(level)),
             done = wait => Ok(done),
             () = sleep_until(deadline) => Err(Interrupt::TimeUp),
         }
@@ -65,18 +65,16 @@ impl Watch {
     pub(super) async fn last_words<T>(&mut self, wait: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
-            _ = wanted(&mut self.stop, Stop::AtOnce) => None,
+            _ = self.stop.reached(StopLevel::Immediate) => None,
             done = wait => Some(done),
             () = sleep(LAST_WORDS) => None,
         }
     }
 }
 
-async fn wanted(stop: &mut watch::Receiver<Stop>, least: Stop) -> Interrupt {
-    match stop.wait_for(|wish| *wish >= least).await.map(|wish| *wish) {
-        Ok(Stop::AtOnce) => Interrupt::StoppedAtOnce,
-        Ok(Stop::No | Stop::Gracefully) => Interrupt::Stopped,
-        // Who could want it is gone.
-        Err(_) => std::future::pending().await,
+fn interrupt_of(level: StopLevel) -> Interrupt {
+    match level {
+        StopLevel::Immediate => Interrupt::StoppedAtOnce,
+        StopLevel::None | StopLevel::Graceful => Interrupt::Stopped,
     }
 }

@@ -2,4 +2,5 @@
 
 pub mod event;
 pub mod schedule;
+pub mod stop;
 pub mod summary;
