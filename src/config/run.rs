@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::check::Check;
 use super::parallel::automatic_parallelism;
 use super::written;
+use crate::plan::model::cooldown::Cooldown;
 use crate::plan::model::period::Period;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::settings::{ChainBy, PeriodOrder, RunSettings};
-use crate::plan::remember::failure_history::Cooldown;
 
 const SHORTEST_LEASE: Duration = Duration::from_secs(60);
 

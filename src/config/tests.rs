@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::plan::model::cooldown::Cooldown;
 use crate::plan::model::etl::{Etl, ReportsBy};
 use crate::plan::model::settings::{ChainBy, DatabaseTarget, PeriodOrder, Variables};
 use crate::plan::model::work::CommandSpec;
-use crate::plan::remember::failure_history::Cooldown;
 
 pub(super) const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank of Canada}\nBMO-CA: {id: 2, name: Bank of Montreal}\n";
 

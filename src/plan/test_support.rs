@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::plan::decide::census::{Census, DataIssues};
-use crate::plan::decide::planner::{Listed, Plan, PlannedJob};
+use crate::plan::decide::plan::{Plan, PlannedJob};
 use crate::plan::model::etl::{Etl, EtlIndex, ReportsBy};
 use crate::plan::model::institution::Institution;
+use crate::plan::model::listed::Listed;
 use crate::plan::model::outcome::ExitCodes;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::settings::RunSettings;

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use chrono::Utc;
 
 use super::context::RunContext;
-use crate::plan::decide::planner::Plan;
+use crate::plan::decide::plan::Plan;
+use crate::plan::model::cooldown::Cooldown;
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::remember::breaker::OpenBreaker;
-use crate::plan::remember::failure_history::{Cooldown, FailureHistory};
+use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::fingerprint;
 use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::schedule::{JobIndex, Notice};

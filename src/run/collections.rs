@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::context::{Paths, RunContext};
 use crate::execute::stop::StopSignal;
 use crate::execute::{End, Ended, Task};
-use crate::plan::decide::planner::PlannedJob;
+use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::collection::{Collected, Collection, Seen};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::Claim;

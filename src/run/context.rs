@@ -11,13 +11,14 @@ use tokio::time::Instant;
 use super::ledger::Ledger;
 use crate::execute::{Call, Executor, Program, Task};
 use crate::plan::decide::decision::Why;
-use crate::plan::decide::planner::{PlannedJob, Target};
+use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::cooldown::Cooldown;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::Claim;
 use crate::plan::model::settings::EnvFiles;
+use crate::plan::model::target::Target;
 use crate::plan::model::work::{CommandSpec, Work};
-use crate::plan::remember::failure_history::Cooldown;
 use crate::plan::text::template::Placeholder;
 use crate::store::Store;
 

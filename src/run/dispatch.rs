@@ -19,7 +19,7 @@ use super::context::RunContext;
 use super::ledger::Recorded;
 use super::spool::{Record, RecordKind};
 use crate::execute::stop::{StopSender, StopSignal};
-use crate::plan::decide::planner::{Gate, Plan};
+use crate::plan::decide::plan::{Gate, Plan};
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;

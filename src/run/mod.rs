@@ -35,7 +35,7 @@ use crate::execute::stop::StopSignal;
 use crate::os::identity::this_process;
 use crate::os::{files, survivors};
 use crate::plan::decide::decision::Why;
-use crate::plan::decide::planner::{Plan, PlannedJob, Target};
+use crate::plan::decide::plan::{Plan, PlannedJob};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::writes_reports;
 use crate::plan::model::ids::{JobId, RunId};
@@ -43,6 +43,7 @@ use crate::plan::model::job::{JobState, JobSubject, NewJob, NewRun, RunCounts, R
 use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::{EnvFiles, RunSettings, SyncRule};
+use crate::plan::model::target::Target;
 use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::event::Event;
 use crate::plan::run::schedule::Schedule;

@@ -10,12 +10,12 @@ use super::RunError;
 use super::ledger::{Replayed, replay};
 use super::spool::{self, Entry, Record, RecordKind};
 use crate::os::{identity, survivors};
-use crate::plan::model::collection::LastSuccess;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{Owner, RunCounts, RunState, RunningJob, RunningRun};
 use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::liveness::Liveness;
+use crate::plan::remember::source_state::LastSuccess;
 use crate::store::{self, Store};
 
 /// What is running elsewhere, and what no longer is.

@@ -10,12 +10,13 @@ use super::planning::{PlanInput, most_collections, remembered};
 use super::recover::{self, Found};
 use super::sync::Stamps;
 use crate::plan::decide::backfill::{self, SourceFacts};
-use crate::plan::decide::planner::Plan;
+use crate::plan::decide::plan::Plan;
+use crate::plan::decide::source_plan::SourcePlan;
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::collection::{QueuedWindow, SourcePlan, SourceState};
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::{EnvFiles, RunSettings};
 use crate::plan::remember::fingerprint;
+use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 use crate::plan::remember::stored_state::StoredState;
 use crate::store::{self, Store};
 

@@ -8,13 +8,14 @@ use super::context::{Paths, RunContext};
 use super::output::{self, Published};
 use crate::execute::stop::StopSignal;
 use crate::execute::{End, Ended};
-use crate::plan::decide::planner::{PlannedJob, Target};
+use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::collection::Collected;
 use crate::plan::model::gap::Gap;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{AttemptEnd, Claim, ReportKey};
 use crate::plan::model::outcome::{Class, ExitCodes, Outcome};
 use crate::plan::model::retry::RetryPolicy;
+use crate::plan::model::target::Target;
 use crate::plan::run::schedule::{NextStep, next_step};
 
 /// What the end of an attempt's process was found to be.

@@ -6,7 +6,7 @@ use super::escape::escaped;
 use super::sources::{SourceEntry, entry, result_of};
 use super::summary::{time, warnings};
 use crate::plan::decide::decision::Why;
-use crate::plan::decide::planner::{BreakerPlan, Gate, PlannedJob};
+use crate::plan::decide::plan::{BreakerPlan, Gate, PlannedJob};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::Etl;
 use crate::plan::model::gap::GapKey;

@@ -11,10 +11,12 @@ pub(super) use json::{SourceEntry, entry};
 
 use super::escape::{escaped, excerpt};
 use super::summary::{count, last_error, quarantined, resting, skipped, time};
+use crate::plan::decide::source_plan::{Lateness, SourcePlan, SourceStatus};
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::collection::{Collected, Collection, Lateness, Pause, Seen, SourcePlan, SourceStatus};
+use crate::plan::model::collection::{Collected, Collection, Seen};
 use crate::plan::model::job::JobState;
 use crate::plan::model::source::Source;
+use crate::plan::remember::source_state::Pause;
 use crate::plan::run::summary::{JobResult, RunSummary};
 
 /// Sources with nothing to say of them that have a line each; more share one.

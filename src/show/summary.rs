@@ -9,7 +9,7 @@ use super::escape::escaped;
 use super::sources;
 use crate::plan::decide::census::MOST_UNMONITORED;
 use crate::plan::decide::decision::Why;
-use crate::plan::decide::planner::{Gate, PlannedJob};
+use crate::plan::decide::plan::{Gate, PlannedJob};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::Etl;
 use crate::plan::model::gap::Gap;

@@ -4,11 +4,13 @@ use chrono::{DateTime, Utc};
 
 use super::{run_as_json, run_as_text};
 use crate::plan::decide::decision::Why;
-use crate::plan::decide::planner::{BreakerPlan, Gate, Listed, Plan, PlannedJob, Target};
+use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::Etl;
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::institution::Institutions;
+use crate::plan::model::listed::Listed;
+use crate::plan::model::target::Target;
 use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 use crate::plan::run::summary::RunSummary;
 use crate::plan::test_support::{bank, etl, plan_of};

@@ -22,7 +22,6 @@ use chrono::{DateTime, Utc};
 pub use error::StoreError;
 
 use crate::plan::model::candidate::{Candidate, CensusGroup};
-use crate::plan::model::collection::{QueuedWindow, SourceState};
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
@@ -37,6 +36,7 @@ use crate::plan::model::settings::{Database, DatabaseTarget};
 use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
+use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 
 /// Answer of every operation on the store.
 pub type Result<T> = std::result::Result<T, StoreError>;

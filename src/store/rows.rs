@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::gap_columns::{CancelColumns, FailureHistoryColumns};
-use crate::plan::model::collection::{Collected, LastSuccess, Pause, QueuedWindow, Seen, SourceState};
+use crate::plan::model::collection::{Collected, Seen};
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{Claim, JobState, Owner, RunningJob, RunningRun, Watched};
 use crate::plan::model::orders::{CancelAnswer, FoundJob};
@@ -14,6 +14,7 @@ use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::SkipOrder;
 use crate::plan::remember::fingerprint::Fingerprint;
+use crate::plan::remember::source_state::{LastSuccess, Pause, QueuedWindow, SourceState};
 
 /// The columns of an owner.
 #[derive(sqlx::FromRow)]

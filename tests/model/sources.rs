@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use etl_orch::plan::decide::backfill::{self, SourceFacts};
-use etl_orch::plan::model::collection::{Collected, Collection, LastSuccess, QueuedWindow, Seen, SourcePlan, SourceState};
+use etl_orch::plan::decide::source_plan::SourcePlan;
+use etl_orch::plan::model::collection::{Collected, Collection, Seen};
+use etl_orch::plan::model::cooldown::Cooldown;
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::outcome::{Class, ExitCodes};
 use etl_orch::plan::model::retry::RetryPolicy;
@@ -14,7 +16,8 @@ use etl_orch::plan::model::selection::Selection;
 use etl_orch::plan::model::source::{CatchUp, Source};
 use etl_orch::plan::model::window::{Cadence, Window};
 use etl_orch::plan::model::work::{CommandSpec, Work};
-use etl_orch::plan::remember::failure_history::{Cooldown, Failure, FailureHistory, GapState};
+use etl_orch::plan::remember::failure_history::{Failure, FailureHistory, GapState};
+use etl_orch::plan::remember::source_state::{LastSuccess, QueuedWindow, SourceState};
 use etl_orch::plan::text::template::{Placeholder, Template};
 use proptest::prelude::*;
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use etl_orch::plan::decide::planner::{Gate, Plan, Planner};
+use etl_orch::plan::decide::plan::{Gate, Plan};
+use etl_orch::plan::decide::planner::Planner;
 use etl_orch::plan::model::candidate::{AvailabilityKey, Candidate};
 use etl_orch::plan::model::catalogue::Catalogue;
 use etl_orch::plan::model::etl::{Etl, EtlIndex, Pool, ReportsBy};

@@ -1,9 +1,10 @@
 //! What a success changes of its source: the queue, the last success, and the frontier, which is never a maximum.
 
-use etl_orch::plan::model::collection::{Collected, LastSuccess, Seen};
+use etl_orch::plan::model::collection::{Collected, Seen};
 use etl_orch::plan::model::job::{Artifact, Claim};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::failure_history::FailureHistory;
+use etl_orch::plan::remember::source_state::LastSuccess;
 use etl_orch::store::Store;
 
 use crate::fixture::{Fixture, at, end, failed_runs};

@@ -1,6 +1,5 @@
 //! The queue of disclosure sources: what is put into it, who may work on it, and what operators order.
 
-use etl_orch::plan::model::collection::Pause;
 use etl_orch::plan::model::etl::Pool;
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::job::{ClaimRequest, Claimed};
@@ -8,6 +7,7 @@ use etl_orch::plan::model::orders::{GapOrder, GapOrderKind, SourceOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::window::Window;
 use etl_orch::plan::remember::failure_history::{FailureHistory, SkipOrder};
+use etl_orch::plan::remember::source_state::Pause;
 use etl_orch::store::Access;
 
 use crate::fixture::{Fixture, at, end, fail, failed_runs, owner, yes};

@@ -1,13 +1,14 @@
 //! The windows of disclosure sources: short ways to fill the queue and to work on it.
 
 use chrono::{DateTime, Duration, TimeZone, Utc};
-use etl_orch::plan::model::collection::{Collected, QueuedWindow, Seen, SourceState};
+use etl_orch::plan::model::collection::{Collected, Seen};
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::JobId;
 use etl_orch::plan::model::job::{Artifact, Claim, ClaimRequest, ClaimTarget, Claimed, JobSubject, NewJob};
 use etl_orch::plan::model::orders::{SourceOrder, SourceOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::window::Window;
+use etl_orch::plan::remember::source_state::{QueuedWindow, SourceState};
 use etl_orch::store::Store;
 use uuid::Uuid;
 

@@ -11,7 +11,7 @@ use super::args::EnqueueArgs;
 use super::window_choice::WindowChoice;
 use super::{load, pause};
 use crate::config::Config;
-use crate::plan::model::collection::{SourcePlan, SourceStatus};
+use crate::plan::decide::source_plan::{SourcePlan, SourceStatus};
 use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
 use crate::plan::model::settings::Variables;
 use crate::plan::model::window::Window;
@@ -139,9 +139,11 @@ fn as_json(order: &SourceOrder, windows: &[Window], when: &str) -> serde_json::V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::model::collection::{Collection, Lateness, Pause, SourceState};
+    use crate::plan::decide::source_plan::Lateness;
+    use crate::plan::model::collection::Collection;
     use crate::plan::model::job::Owner;
     use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+    use crate::plan::remember::source_state::{Pause, SourceState};
 
     fn at(hour: u32) -> DateTime<Utc> {
         format!("2026-01-16T{hour:02}:00:00Z").parse().unwrap()

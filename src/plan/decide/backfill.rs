@@ -1,7 +1,7 @@
-//! From what is known of a source to what a run does about it: pure functions over half-open windows (specification §8).
+//! What a run does about each source: pure functions over half-open windows.
 //!
-//! What is missing is what lies between a source's frontier and the end of the last window that is due. What of it is not in the
-//! queue yet is new to it; what is in the queue and not collected makes jobs.
+//! The backlog of a source lies between its frontier and the end of the last window that is due. Windows of it that are not in the
+//! queue yet are put there; windows in the queue that are not collected make jobs.
 
 mod added;
 mod backlog;
@@ -17,7 +17,7 @@ pub use self::added::add;
 use self::backlog::Backlog;
 use self::jobs::{Row, deal};
 pub use self::recorded::record;
-use crate::plan::model::collection::{QueuedWindow, SourcePlan, SourceState, SourceStatus};
+use crate::plan::decide::source_plan::{SourcePlan, SourceStatus};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::Owner;
 use crate::plan::model::selection::Selection;
@@ -25,6 +25,7 @@ use crate::plan::model::source::{Source, SourceIndex};
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{Eligibility, GapState};
 use crate::plan::remember::fingerprint::{self, Fingerprint};
+use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 
 /// No more windows of a source are in the queue at once; a later run goes on.
 const MOST_QUEUED: usize = 10_000;
@@ -48,16 +49,16 @@ pub struct SourceFacts<'a> {
 /// those of [`fingerprint::of_source`], for each source.
 #[must_use]
 pub fn plan(sources: &[Source], selection: &Selection, digests: &[String], facts: SourceFacts<'_>, most: usize) -> Vec<SourcePlan> {
-    let mut looked: Vec<Looked> = Vec::new();
+    let mut assessed: Vec<Assessed> = Vec::new();
     for (index, source) in sources.iter().enumerate().filter(|(index, _)| selection.has_source(*index)) {
         let digest = digests.get(index).map_or("", String::as_str);
-        looked.push(look(index, source, selection, &fingerprint(source, digest, facts.now), facts));
+        assessed.push(assess(index, source, selection, &fingerprint(source, digest, facts.now), facts));
     }
-    let turns = deal(&looked.iter().map(|looked| looked.jobs.len()).collect::<Vec<_>>(), most);
-    looked.into_iter().zip(turns).map(|(looked, jobs)| looked.finish(jobs)).collect()
+    let turns = deal(&assessed.iter().map(|source| source.jobs.len()).collect::<Vec<_>>(), most);
+    assessed.into_iter().zip(turns).map(|(source, jobs)| source.finish(jobs)).collect()
 }
 
-/// What a failure of a source depends on: a window that became due since is new data (specification §9).
+/// What a failure of a source depended on. A window that became due since then is new data.
 #[must_use]
 pub fn fingerprint(source: &Source, digest: &str, now: DateTime<Utc>) -> Fingerprint {
     let due = due_end(source, now).timestamp().to_string();
@@ -76,13 +77,13 @@ fn due_end(source: &Source, now: DateTime<Utc>) -> DateTime<Utc> {
     source.cadence.starting_at_or_before(due_by(source, now))
 }
 
-/// A source that was looked at by itself, before jobs are shared out among all.
-struct Looked {
+/// A source assessed by itself, before the places for jobs are shared out among all sources.
+struct Assessed {
     plan: SourcePlan,
     jobs: Vec<jobs::Group>,
 }
 
-fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint: &Fingerprint, facts: SourceFacts<'_>) -> Looked {
+fn assess(index: SourceIndex, source: &Source, selection: &Selection, fingerprint: &Fingerprint, facts: SourceFacts<'_>) -> Assessed {
     let key = GapKey::source(&source.id);
     let gap = facts.gaps.get(&key);
     let state = facts.states.get(&source.id).cloned();
@@ -96,7 +97,7 @@ fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint:
         Eligibility::Free => None,
     };
     let rests = gap.and_then(rests).filter(|_| !selection.force);
-    // What an operator asked for is tried once in spite of a rest, and nothing else is.
+    // A rest lets through, once, what an operator asked for.
     let is_once = rests.is_some() && missing.is_urgent();
     let standing = match (&state.paused, gap.and_then(|gap| gap.skip.as_ref()).filter(|order| order.holds(facts.now))) {
         (Some(pause), _) => SourceStatus::Paused(pause.clone()),
@@ -128,11 +129,11 @@ fn look(index: SourceIndex, source: &Source, selection: &Selection, fingerprint:
         failed_runs: gap.map_or(0, |gap| gap.history.failed_runs),
         state,
     };
-    Looked { plan, jobs }
+    Assessed { plan, jobs }
 }
 
-/// Everything that is to be collected, oldest first; what is to be collected once more comes last, so that it holds up nothing that
-/// is missing should it fail. Where `is_once`, only what an operator asked for and was not tried since.
+/// Everything to collect, oldest first. Windows that are collected once more come last: if one of them fails, it does not hold up
+/// what is missing. With `is_once`, only what an operator asked for and no run has tried since.
 fn rows(missing: &Backlog<'_>, is_once: bool, new: &[Window], last: &[Window]) -> Vec<Row> {
     let row = |window, remote: Option<&String>, is_behind| {
         let is_again = missing.is_before_frontier(window);
@@ -148,7 +149,7 @@ fn rows(missing: &Backlog<'_>, is_once: bool, new: &[Window], last: &[Window]) -
     rows
 }
 
-impl Looked {
+impl Assessed {
     /// The plan, when so many of its jobs are made in this run.
     fn finish(self, jobs: usize) -> SourcePlan {
         let Self { mut plan, jobs: mut groups } = self;

@@ -1,12 +1,12 @@
-//! What is available, counted; and what in it a person should look at.
+//! Counts of the available data, and the rows and banks that need attention.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::decide::data_row::{self, NotOurs};
-use crate::plan::decide::planner::Listed;
+use crate::plan::decide::data_row::{self, RowRejected};
 use crate::plan::model::candidate::{AvailabilityKey, CensusGroup};
 use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::institution::{BankIndex, Institutions};
+use crate::plan::model::listed::Listed;
 use crate::plan::model::selection::Selection;
 
 /// How many symbols that nobody monitors are remembered: a data table may hold millions.
@@ -78,8 +78,8 @@ impl Census {
                     }
                 }
             }
-            Err(NotOurs::Unmonitored(symbol)) => data_issues.unmonitored(symbol),
-            Err(NotOurs::Invalid(problem)) => data_issues.invalid(&last, problem.to_string(), group.rows),
+            Err(RowRejected::Unmonitored(symbol)) => data_issues.unmonitored(symbol),
+            Err(RowRejected::Invalid(problem)) => data_issues.invalid(&last, problem.to_string(), group.rows),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Checks one availability row: a value that comes from a database is data and trusted in nothing (specification §4).
+//! Checks one availability row: no value that comes from a database is trusted.
 
 use crate::plan::model::candidate::AvailabilityKey;
 use crate::plan::model::institution::{BankIndex, Institutions};
@@ -6,7 +6,7 @@ use crate::plan::model::period::{InvalidPeriod, Period};
 
 /// Why a row is no gap of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotOurs {
+pub enum RowRejected {
     /// A well-formed symbol that nobody monitors.
     Unmonitored(String),
     /// The row is wrong.
@@ -41,24 +41,24 @@ pub enum RowProblem {
 ///
 /// # Errors
 /// When nobody monitors the row's symbol, or the row is wrong.
-pub fn check(row: &AvailabilityKey, institutions: &Institutions) -> Result<(BankIndex, Period), NotOurs> {
+pub fn check(row: &AvailabilityKey, institutions: &Institutions) -> Result<(BankIndex, Period), RowRejected> {
     let bank = check_bank(row, institutions)?;
-    let year = row.fiscal_year.as_deref().ok_or(NotOurs::Invalid(RowProblem::Null("fiscal_year")))?;
-    let quarter = row.quarter.as_deref().ok_or(NotOurs::Invalid(RowProblem::Null("quarter")))?;
-    let period = Period::from_columns(year, quarter).map_err(|problem| NotOurs::Invalid(problem.into()))?;
+    let year = row.fiscal_year.as_deref().ok_or(RowRejected::Invalid(RowProblem::Null("fiscal_year")))?;
+    let quarter = row.quarter.as_deref().ok_or(RowRejected::Invalid(RowProblem::Null("quarter")))?;
+    let period = Period::from_columns(year, quarter).map_err(|problem| RowRejected::Invalid(problem.into()))?;
     Ok((bank, period))
 }
 
-fn check_bank(row: &AvailabilityKey, institutions: &Institutions) -> Result<BankIndex, NotOurs> {
-    let symbol = row.bank_symbol.as_deref().ok_or(NotOurs::Invalid(RowProblem::Null("bank_symbol")))?;
+fn check_bank(row: &AvailabilityKey, institutions: &Institutions) -> Result<BankIndex, RowRejected> {
+    let symbol = row.bank_symbol.as_deref().ok_or(RowRejected::Invalid(RowProblem::Null("bank_symbol")))?;
     if symbol.starts_with('-') || symbol.chars().any(char::is_control) {
-        return Err(NotOurs::Invalid(RowProblem::Symbol(symbol.to_owned())));
+        return Err(RowRejected::Invalid(RowProblem::Symbol(symbol.to_owned())));
     }
-    let index = institutions.by_data_symbol(symbol).ok_or_else(|| NotOurs::Unmonitored(symbol.to_owned()))?;
+    let index = institutions.by_data_symbol(symbol).ok_or_else(|| RowRejected::Unmonitored(symbol.to_owned()))?;
     let bank = institutions.get(index);
-    let id = row.bank_id.as_deref().ok_or(NotOurs::Invalid(RowProblem::Null("bank_id")))?;
+    let id = row.bank_id.as_deref().ok_or(RowRejected::Invalid(RowProblem::Null("bank_id")))?;
     if id.parse() != Ok(bank.id) {
-        return Err(NotOurs::Invalid(RowProblem::Id { found: id.to_owned(), expected: bank.id, key: bank.key.clone() }));
+        return Err(RowRejected::Invalid(RowProblem::Id { found: id.to_owned(), expected: bank.id, key: bank.key.clone() }));
     }
     Ok(index)
 }
@@ -77,8 +77,8 @@ mod tests {
         let ry = Institution { key: "RY-CA".to_owned(), id: 1, name: "Royal Bank of Canada".to_owned(), kind: None, priority: 0 };
         match check(&row(id, symbol, year, quarter), &Institutions::new(vec![ry])) {
             Ok((bank, period)) => format!("{bank} {period}"),
-            Err(NotOurs::Unmonitored(symbol)) => format!("unmonitored {symbol}"),
-            Err(NotOurs::Invalid(problem)) => problem.to_string(),
+            Err(RowRejected::Unmonitored(symbol)) => format!("unmonitored {symbol}"),
+            Err(RowRejected::Invalid(problem)) => problem.to_string(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The verdict on one candidate, with its reason.
 //!
-//! The dry run, the run and every later explanation call [`decide`]; nothing else decides (specification §2).
+//! Run, dry run and every explanation call [`decide`]; nothing else decides.
 
 use chrono::{DateTime, Utc};
 
@@ -11,7 +11,7 @@ use crate::plan::model::selection::{Filter, Selection};
 use crate::plan::remember::failure_history::{Eligibility, GapState, Quarantine, Rest, SkipOrder};
 use crate::plan::remember::fingerprint::Fingerprint;
 
-/// What is known of a gap when it is decided on. The row it came from was checked before ([`crate::plan::decide::data_row::check`]).
+/// What is known about a gap. The row it came from was checked before ([`crate::plan::decide::data_row::check`]).
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     /// What it is about.

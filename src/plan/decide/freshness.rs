@@ -1,4 +1,4 @@
-//! The age of a source's data itself, as its `freshness:` query tells it (specification §4).
+//! The age of a source's newest data, from its `freshness:` query.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 

@@ -6,4 +6,6 @@ pub mod data_row;
 pub mod decision;
 pub mod freshness;
 pub mod path_pattern;
+pub mod plan;
 pub mod planner;
+pub mod source_plan;

@@ -1,179 +1,29 @@
 //! From facts to a plan: folds what a scan streams into the jobs of one run, holding at most `max_jobs` of them.
 
-mod listed;
+mod by_key;
 mod probe;
 mod rank;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
-
-use self::listed::ByKey;
-pub use self::listed::Listed;
+use self::by_key::ByKey;
 use self::probe::{Prober, Probers, Turn};
 use self::rank::{Kept, PeriodRank, Place, Rank};
 use crate::plan::decide::census::{Census, DataIssues};
 use crate::plan::decide::data_row;
-use crate::plan::decide::decision::{Decision, Facts, Why, decide};
+use crate::plan::decide::decision::{Decision, Facts, decide};
+use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
 use crate::plan::model::candidate::{Candidate, CensusGroup};
-use crate::plan::model::collection::{Collection, SourcePlan, SourceStatus};
 use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::job::Owner;
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::RunSettings;
+use crate::plan::model::target::Target;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
-use crate::plan::remember::fingerprint::Fingerprint;
 use crate::plan::remember::stored_state::StoredState;
-
-/// What one run is to do, and what it found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The jobs in the order in which they would run one by one.
-    pub jobs: Vec<PlannedJob>,
-    /// Positions in `jobs`: each chain runs one after the other, chains start in this order.
-    pub chains: Vec<Vec<usize>>,
-    /// The ETLs in the selection, in order of declaration.
-    pub etls: Vec<EtlIndex>,
-    /// Gaps that wait for a report that they need.
-    pub waiting: Listed<(GapKey, EtlIndex)>,
-    /// Gaps that somebody else is filling.
-    pub claimed: Listed<(GapKey, Owner)>,
-    /// Gaps that an operator wants left alone; they are not counted as missing.
-    pub skipped: Listed<(GapKey, SkipOrder)>,
-    /// Gaps in quarantine, with their last error.
-    pub quarantined: Listed<(GapKey, Quarantine, Option<String>)>,
-    /// Gaps that rest, with their last error.
-    pub cooling_down: Listed<(GapKey, Rest, Option<String>)>,
-    /// ETLs that are taken for broken. Their gaps are among the jobs: the probe, and those that wait for it.
-    pub breakers: Vec<BreakerPlan>,
-    /// The sources in the selection, in order of declaration.
-    pub sources: Vec<SourcePlan>,
-    /// Gaps left for the next run by `max_jobs`.
-    pub capped: u64,
-    /// Reports that exist for the data that is available, in this selection.
-    pub existing: u64,
-    /// What is available.
-    pub census: Census,
-    /// Rows and banks that a person should look at.
-    pub data_issues: DataIssues,
-}
-
-impl Plan {
-    /// How many of the jobs make a report.
-    #[must_use]
-    pub fn reports(&self) -> usize {
-        self.jobs.iter().filter(|job| job.report().is_some()).count()
-    }
-
-    /// Whether it is about sources alone: nobody asked for a report.
-    #[must_use]
-    pub fn is_of_sources_alone(&self) -> bool {
-        self.etls.is_empty() && !self.sources.is_empty()
-    }
-
-    /// How many reports are missing (with `--force`: to be made), whether this run makes them or not.
-    pub fn gaps(&self) -> u64 {
-        self.reports() as u64 + self.waiting.total + self.claimed.total + self.quarantined.total + self.cooling_down.total + self.capped
-    }
-
-    /// How many windows of sources are due and were not collected. As with reports, what an operator wants left alone is not
-    /// missed.
-    pub fn windows_behind(&self) -> u64 {
-        let is_missed = |source: &&SourcePlan| match source.standing {
-            SourceStatus::Paused(_) | SourceStatus::Skipped(_) => false,
-            SourceStatus::UpToDate
-            | SourceStatus::Claimed(_)
-            | SourceStatus::Quarantined(_)
-            | SourceStatus::CoolingDown(_)
-            | SourceStatus::Due => true,
-        };
-        self.sources.iter().filter(is_missed).map(|source| source.behind).sum()
-    }
-
-    /// Whether anything is missing, or to be made again.
-    pub fn has_gaps(&self) -> bool {
-        self.gaps() > 0 || self.windows_behind() > 0 || !self.jobs.is_empty()
-    }
-}
-
-/// What a run does about an ETL that is taken for broken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BreakerPlan {
-    /// Which ETL.
-    pub etl: EtlIndex,
-    /// Since when.
-    pub since: DateTime<Utc>,
-    /// The job that tries it; `None` when none of its gaps may be tried now.
-    pub probe: Option<usize>,
-    /// How many jobs wait for the probe.
-    pub behind: u64,
-}
-
-/// Whether a job may start by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Gate {
-    /// It may.
-    #[default]
-    Open,
-    /// It may, and tries for others whether its ETL works again.
-    Probe,
-    /// Only after the probe of its ETL succeeded.
-    BehindProbe,
-}
-
-/// One job of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedJob {
-    /// What it fills.
-    pub target: Target,
-    /// The gap's name.
-    pub key: GapKey,
-    /// Why it is made.
-    pub why: Why,
-    /// Whether it may start by itself.
-    pub gate: Gate,
-    /// The fence of the gap's latest claim, 0 if there was none.
-    pub planned_fence: i64,
-    /// What it is made from and how, once that was looked up.
-    pub fingerprint: Option<Fingerprint>,
-}
-
-/// What a job fills.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// A report.
-    Report {
-        /// Which.
-        gap: Gap,
-        /// The bank's symbol as the data spells it.
-        data_symbol: String,
-    },
-    /// Windows of a source.
-    Collection(Collection),
-}
-
-impl PlannedJob {
-    /// Which report it makes; `None` where it makes none.
-    #[must_use]
-    pub fn report(&self) -> Option<Gap> {
-        match &self.target {
-            Target::Report { gap, .. } => Some(*gap),
-            Target::Collection(_) => None,
-        }
-    }
-
-    /// What it collects; `None` where it makes a report.
-    #[must_use]
-    pub fn collection(&self) -> Option<&Collection> {
-        match &self.target {
-            Target::Report { .. } => None,
-            Target::Collection(collection) => Some(collection),
-        }
-    }
-}
 
 /// Takes what a scan finds, one thing at a time.
 #[derive(Debug)]
@@ -242,16 +92,16 @@ impl<'a> Planner<'a> {
         self.data_issues.not_an_array(rows, examples);
     }
 
-    /// Decides on a row whose report may have to be made. Bad rows were named by the census and are passed over. Rows come by
-    /// ETL in order of declaration.
+    /// Decides on a row whose report may have to be made. Bad rows are passed over, as the census has named them. Rows come by ETL,
+    /// in order of declaration.
     pub fn candidate(&mut self, candidate: Candidate) {
         if let Some((gap, key)) = self.read(&candidate) {
             self.consider(gap, key, candidate);
         }
     }
 
-    /// Decides on a row of a second scan, which includes existing reports: only those are looked at that an earlier `--force`
-    /// still asks for.
+    /// Decides on a row of a second scan, which includes existing reports. It considers only those that an earlier `--force` still
+    /// asks for.
     pub fn forced_candidate(&mut self, candidate: Candidate) {
         if !candidate.exists {
             return;
@@ -374,8 +224,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// One job of each broken ETL becomes its probe. Its place is not cut off, but neither do probes take the last place from
-    /// other work.
+    /// Makes one job of each broken ETL its probe. `max_jobs` does not cut a probe off, but probes do not take the last place from
+    /// other work either.
     fn choose_probes(&mut self) {
         let stored = self.stored;
         let probed_at = |etl: EtlIndex| stored.breakers.get(&etl).and_then(|breaker| breaker.probed_at);
@@ -421,12 +271,12 @@ impl<'a> Planner<'a> {
 
     /// The rank of a gap that lacks the reports `unmet`.
     fn rank(&self, gap: Gap, key: &GapKey, unmet: &[EtlIndex]) -> Rank {
-        let (mut place, mut tried) = self.standing_of(gap, key);
+        let (mut place, mut tried) = self.place_of(gap, key);
         for need in unmet {
             let need = Gap { etl: *need, ..gap };
             let (need_place, need_tried) = match self.ranks.get(&need) {
                 Some(rank) => (rank.place, rank.tried),
-                None => self.standing_with_needs(need),
+                None => self.place_with_needs(need),
             };
             place = place.max(need_place);
             tried |= need_tried;
@@ -441,19 +291,19 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn standing_of(&self, gap: Gap, key: &GapKey) -> (Place, bool) {
+    fn place_of(&self, gap: Gap, key: &GapKey) -> (Place, bool) {
         let deferred = !self.selection.force && self.stored.breakers.contains_key(&gap.etl);
         let tried = self.stored.gaps.get(key).is_some_and(|state| state.history.is_tried());
         (if deferred { Place::Deferred } else { Place::Free }, tried)
     }
 
-    /// The same for a gap that is not kept, with all that it may need: enough to tell whether it was cut off.
-    fn standing_with_needs(&self, gap: Gap) -> (Place, bool) {
-        let needs = self.etls[gap.etl].needs.iter().map(|need| self.standing_with_needs(Gap { etl: *need, ..gap }));
-        needs.fold(self.standing_of(gap, &self.key(gap)), |(place, tried), need| (place.max(need.0), tried || need.1))
+    /// The same for a gap that is not kept, and for all that it may need: enough to tell whether `max_jobs` cut it off.
+    fn place_with_needs(&self, gap: Gap) -> (Place, bool) {
+        let needs = self.etls[gap.etl].needs.iter().map(|need| self.place_with_needs(Gap { etl: *need, ..gap }));
+        needs.fold(self.place_of(gap, &self.key(gap)), |(place, tried), need| (place.max(need.0), tried || need.1))
     }
 
-    /// Whether the gap would be cut off by `max_jobs` anyway, as then its need may have been too.
+    /// Whether `max_jobs` would cut the gap off anyway. Then its need may have been cut off too.
     fn is_beyond_cap(&self, rank: Rank) -> bool {
         self.kept.len() >= self.settings.max_jobs && self.kept.last_key_value().is_none_or(|(last, _)| rank > *last)
     }
@@ -464,7 +314,7 @@ fn with_error<T>(key: GapKey, what: T, error: impl Fn(&GapKey) -> Option<String>
     (key, what, error)
 }
 
-/// What the run does about each broken ETL that has candidates.
+/// The broken ETLs that have candidates, each with its probe and the jobs behind it.
 fn breakers(stored: &StoredState, concerned: &BTreeSet<EtlIndex>, jobs: &[PlannedJob]) -> Vec<BreakerPlan> {
     let of = |etl: EtlIndex, gate: Gate| {
         jobs.iter().enumerate().filter(move |(_, job)| job.report().is_some_and(|gap| gap.etl == etl) && job.gate == gate)

@@ -3,7 +3,7 @@
 use crate::plan::model::etl::EtlIndex;
 
 /// The columns of one availability row that identify a gap, as text and unchecked: a database of the user's may hold
-/// anything, and one bad row stops nobody else (specification §4).
+/// anything, and one bad row stops nobody else.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AvailabilityKey {
     /// `bank_id`.

@@ -1,10 +1,10 @@
 //! What is configured: banks, ETLs and sources, which everything else names by position.
 
-use crate::plan::decide::planner::{PlannedJob, Target};
 use crate::plan::model::etl::{Etl, Pool};
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::source::Source;
+use crate::plan::model::target::Target;
 use crate::plan::model::work::Work;
 
 /// The banks, ETLs and sources of a configuration.
@@ -20,32 +20,32 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// How often a job is tried in one run.
-    pub fn retry(&self, job: &PlannedJob) -> &RetryPolicy {
-        match &job.target {
+    pub fn retry(&self, job: &impl AsRef<Target>) -> &RetryPolicy {
+        match job.as_ref() {
             Target::Report { gap, .. } => &self.etls[gap.etl].retry,
             Target::Collection(collection) => &self.sources[collection.source].retry,
         }
     }
 
-    /// The external resource that a job's attempts use.
-    pub fn pool(&self, job: &PlannedJob) -> Option<&Pool> {
-        match &job.target {
+    /// The external resource that the attempts of a job use.
+    pub fn pool(&self, job: &impl AsRef<Target>) -> Option<&Pool> {
+        match job.as_ref() {
             Target::Report { gap, .. } => self.etls[gap.etl].pool.as_ref(),
             Target::Collection(collection) => self.sources[collection.source].pool.as_ref(),
         }
     }
 
     /// How a job does its work.
-    pub fn work(&self, job: &PlannedJob) -> &Work {
-        match &job.target {
+    pub fn work(&self, job: &impl AsRef<Target>) -> &Work {
+        match job.as_ref() {
             Target::Report { gap, .. } => &self.etls[gap.etl].work,
             Target::Collection(collection) => &self.sources[collection.source].work,
         }
     }
 
     /// What people call a job: `RY 2025 Q2 [call_summary]`, `us_house 2026-01-16T00:00:00Z/2026-01-16T06:00:00Z`.
-    pub fn label(&self, job: &PlannedJob) -> String {
-        match &job.target {
+    pub fn label(&self, job: &impl AsRef<Target>) -> String {
+        match job.as_ref() {
             Target::Report { gap, .. } => {
                 let bank = self.institutions.get(gap.bank);
                 format!("{} {} [{}]", self.institutions.data_symbol(bank), gap.period, self.etls[gap.etl].name)

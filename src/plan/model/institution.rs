@@ -60,7 +60,7 @@ pub enum SelectError {
 
 impl Institutions {
     /// Indexes the banks by the symbols under which the data may know them: the full key, and the stem where no other
-    /// bank has it (specification §4).
+    /// bank has it.
     #[must_use]
     pub fn new(banks: Vec<Institution>) -> Self {
         let mut stems: HashMap<&str, usize> = HashMap::new();

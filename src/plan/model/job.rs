@@ -17,7 +17,7 @@ use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{FailureHistory, SkipOrder};
 use crate::plan::remember::fingerprint::Fingerprint;
 
-/// The process that works on a run: enough to tell later whether it is still alive (specification §6, step 3).
+/// The process that works on a run: enough to tell later whether it is still alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// Host name.

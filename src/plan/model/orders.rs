@@ -1,4 +1,4 @@
-//! What an operator can order: to try again, to leave alone, to stop (specification §9). Orders are kept for ever.
+//! What an operator can order: to try again, to leave alone, to stop. Orders are kept for ever.
 
 use chrono::{DateTime, Utc};
 

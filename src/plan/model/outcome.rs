@@ -1,4 +1,4 @@
-//! How an attempt can end, and what follows from each end (specification §2 and §7).
+//! How an attempt can end, and what follows from each end.
 
 use std::collections::BTreeSet;
 use std::fmt;

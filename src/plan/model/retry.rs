@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt of a job (specification §7).
+//! How long to wait before the next attempt of a job.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::plan::remember::failure_history::Cooldown;
+use crate::plan::model::cooldown::Cooldown;
 use crate::plan::text::template::Template;
 
 /// Which database, and which tables in it hold the data.

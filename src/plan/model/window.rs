@@ -1,4 +1,4 @@
-//! How time is cut into the windows of a disclosure source (specification §8).
+//! How time is cut into the windows of a disclosure source.
 //!
 //! A window is half-open, `[start, end)`, in UTC. Windows are aligned: to multiples of their length since 1970-01-01T00:00:00Z, or,
 //! for windows of whole days in a time zone, to the midnights of that zone, counted by calendar date.

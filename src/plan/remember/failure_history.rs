@@ -1,4 +1,4 @@
-//! What is remembered of a gap between runs, so that poison is not retried for ever (specification §9).
+//! What is remembered of a gap between runs, so that a gap that always fails is not tried for ever.
 //!
 //! ```text
 //!            failed            failed, n times in a row, or permanently         sources or ETL changed, or `retry`
@@ -7,47 +7,23 @@
 //!    └── succeeded ──────┘
 //! ```
 //!
-//! Who holds the claim on a gap computes what follows and has it stored with the end of its job.
+//! The holder of the claim computes the next history and stores it in the transaction that ends the job.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::plan::model::cooldown::Cooldown;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::outcome::Class;
 use crate::plan::remember::fingerprint::Fingerprint;
-
-/// How often a gap that fails is tried (`cooldown:` in the configuration).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cooldown {
-    /// Rest after the first run that used up its attempts; doubles with each further one.
-    pub initial: Duration,
-    /// No rest is longer.
-    pub max: Duration,
-    /// After that many failed runs in a row the gap is quarantined; at least 1.
-    pub quarantine_after: u32,
-}
-
-impl Default for Cooldown {
-    fn default() -> Self {
-        Self { initial: Duration::from_secs(600), max: Duration::from_secs(12 * 3600), quarantine_after: 8 }
-    }
-}
 
 /// Losses in a row after which a gap is quarantined: its ETL takes the orchestrator down with it.
 const LOSSES: u32 = 3;
 
 /// No rest for want of input is longer, as input is expected to come.
 const LONGEST_WAIT_FOR_INPUT: Duration = Duration::from_secs(3600);
-
-impl Cooldown {
-    /// The rest after `runs` failed runs in a row.
-    fn rest(&self, runs: u32) -> Duration {
-        let doubled = 2_u32.checked_pow(runs.saturating_sub(1)).and_then(|factor| self.initial.checked_mul(factor));
-        doubled.map_or(self.max, |rest| rest.min(self.max))
-    }
-}
 
 /// A gap's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +51,7 @@ pub struct FailureHistory {
     pub refunded: u32,
     /// Runs in a row that found its input not ready.
     pub not_ready: u32,
-    /// Owners in a row that died over it.
+    /// Owners in a row that died while it ran.
     pub lost: u32,
     /// It is left alone for a while.
     pub rest: Option<Rest>,
@@ -143,7 +119,7 @@ pub enum QuarantineReason {
     Failures,
     /// Its ETL said that trying again cannot help.
     Permanent,
-    /// Three owners in a row died over it.
+    /// Three owners in a row died while it ran.
     Crashes,
 }
 
@@ -215,9 +191,9 @@ pub struct Failure<'a> {
 impl FailureHistory {
     /// Whether the gap may be tried at `now`, its sources and ETL being what `current` says (`None`: as they were).
     ///
-    /// The first change since the gap's last success ends rest and quarantine at once. A later one lifts the quarantine only, and
-    /// the rest goes on: then the gap is tried at most once in the longest rest, however often its sources change. A rest that begins in the future is over: the clock was set back, and a wait that
-    /// cannot be measured must not last for ever.
+    /// The first change since the gap's last success ends rest and quarantine at once. A later change lifts the quarantine only, so
+    /// that the gap is tried at most once in the longest rest, however often its sources change. A rest that begins in the future
+    /// counts as over: the clock was set back, and a wait that cannot be measured must not last for ever.
     #[must_use]
     pub fn eligibility(&self, now: DateTime<Utc>, current: Option<&Fingerprint>) -> Eligibility {
         let changed = self.has_changed(current);
@@ -269,7 +245,7 @@ impl FailureHistory {
         }
     }
 
-    /// After a failure that is not charged, but to be told.
+    /// After a failure that is not charged, but shown.
     #[must_use]
     pub fn told(&self, error: &str) -> Self {
         Self { error: Some(error.to_owned()), ..self.clone() }
@@ -292,12 +268,12 @@ impl FailureHistory {
         }
     }
 
-    /// After its owner died over it. Not charged, but three in a row are a crash.
+    /// After its owner died while it ran. A loss is not charged, but three in a row are taken for crashes.
     #[must_use]
     pub fn lost(&self, fingerprint: Option<&Fingerprint>, at: DateTime<Utc>) -> Self {
         let lost = self.lost.saturating_add(1);
         let crashes = Quarantine { since: at, why: QuarantineReason::Crashes };
-        let error = "its owner died over it".to_owned();
+        let error = "its owner died while it ran".to_owned();
         Self {
             lost,
             quarantine: self.unless_lifted(fingerprint).or((lost >= LOSSES).then_some(crashes)),

@@ -1,4 +1,4 @@
-//! Whether the owner of a recorded run is still alive, from facts of this host (specification §6, step 3).
+//! Whether the owner of a recorded run is still alive, from facts of this host.
 
 use crate::plan::model::job::Owner;
 

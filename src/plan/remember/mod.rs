@@ -4,4 +4,5 @@ pub mod breaker;
 pub mod failure_history;
 pub mod fingerprint;
 pub mod liveness;
+pub mod source_state;
 pub mod stored_state;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use self::chains::{Chains, Head};
 use self::containment::{Admission, Containment, JobEvidence};
-use crate::plan::decide::planner::Plan;
+use crate::plan::decide::plan::Plan;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::Gap;

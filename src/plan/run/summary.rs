@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::plan::decide::planner::Plan;
+use crate::plan::decide::plan::Plan;
+use crate::plan::decide::source_plan::Lateness;
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::collection::{Collected, Lateness};
+use crate::plan::model::collection::Collected;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunCounts};
@@ -121,10 +122,11 @@ pub fn slow_jobs(plan: &Plan, results: &Results, catalogue: &Catalogue) -> Vec<S
 mod tests {
     use super::*;
     use crate::plan::decide::decision::Why;
-    use crate::plan::decide::planner::{PlannedJob, Target};
+    use crate::plan::decide::plan::PlannedJob;
     use crate::plan::model::etl::Etl;
     use crate::plan::model::gap::{Gap, GapKey};
     use crate::plan::model::institution::Institutions;
+    use crate::plan::model::target::Target;
     use crate::plan::test_support::{bank, etl, plan_of};
     use uuid::Uuid;
 
@@ -137,7 +139,7 @@ mod tests {
             target: Target::Report { gap: Gap { bank: 0, period: "2025Q2".parse().unwrap(), etl }, data_symbol: String::new() },
             key: GapKey::source("any"),
             why: Why::Missing,
-            gate: crate::plan::decide::planner::Gate::Open,
+            gate: crate::plan::decide::plan::Gate::Open,
             planned_fence: 0,
             fingerprint: None,
         };

@@ -5,12 +5,14 @@ use serde::Serialize;
 use super::super::escape::escaped;
 use super::super::json::Outcome;
 use super::super::summary::time;
+use crate::plan::decide::source_plan::{Lateness, SourcePlan, SourceStatus};
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::collection::{Collected, Collection, LastSuccess, Lateness, Pause, SourcePlan, SourceStatus};
+use crate::plan::model::collection::{Collected, Collection};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::Owner;
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
+use crate::plan::remember::source_state::{LastSuccess, Pause};
 use crate::plan::run::summary::JobResult;
 
 /// A source and what is done about it.

@@ -9,8 +9,8 @@ use super::super::escape::{escaped, excerpt};
 use super::super::summary::{count, time};
 use super::{SourceEntry, collected, entry, heading, standing};
 use crate::plan::decide::freshness::{Freshness, Newest};
+use crate::plan::decide::source_plan::SourcePlan;
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::collection::SourcePlan;
 
 /// A source and what else is known of it.
 #[derive(Debug, Clone)]

@@ -4,7 +4,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::super::escape::{escaped, excerpt};
 use super::Page;
-use crate::plan::decide::planner::{BreakerPlan, Listed};
+use crate::plan::decide::plan::BreakerPlan;
+use crate::plan::model::listed::Listed;
 use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 
 impl Page<'_> {

@@ -30,7 +30,6 @@ use self::connections::Connections;
 use self::data_tables::DataColumns;
 use super::delegate::{Ending, implement_store};
 use super::{Access, Available, Result, ScanRequest, Scanned, StoreError};
-use crate::plan::model::collection::{QueuedWindow, SourceState};
 use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
@@ -44,6 +43,7 @@ use crate::plan::model::settings::{ColumnName, Database, TableName};
 use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
+use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 
 /// Begins a transaction whose commit has reached the disk before it returns.
 const DURABLE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on";

@@ -8,11 +8,11 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::orders::{lock_gaps, make_gaps};
 use super::{DURABLE, Postgres};
-use crate::plan::model::collection::{QueuedWindow, SourceState};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::Claim;
 use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
 use crate::plan::model::window::Window;
+use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 use crate::store::Result;
 use crate::store::record::storable;
 use crate::store::rows::{QueuedColumns, SourceColumns};

@@ -30,7 +30,6 @@ pub(super) use migrations::schema_sql;
 use super::columns::Column;
 use super::delegate::{Ending, implement_store};
 use super::{Access, Available, Result, ScanRequest, Scanned, StoreError};
-use crate::plan::model::collection::{QueuedWindow, SourceState};
 use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
@@ -44,6 +43,7 @@ use crate::plan::model::settings::{ColumnName, TableName};
 use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
+use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 
 /// The adapter.
 #[derive(Debug)]

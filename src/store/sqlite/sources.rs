@@ -5,11 +5,11 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Sqlite, begin_write};
-use crate::plan::model::collection::{QueuedWindow, SourceState};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::Claim;
 use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
 use crate::plan::model::window::Window;
+use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 use crate::store::Result;
 use crate::store::record::{failed, rfc3339, storable};
 use crate::store::rows::{QueuedColumns, SourceColumns};

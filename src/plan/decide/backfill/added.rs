@@ -2,10 +2,11 @@
 
 use super::{SourceFacts, fingerprint};
 use crate::plan::decide::decision::Why;
-use crate::plan::decide::planner::{Gate, Plan, PlannedJob, Target};
-use crate::plan::model::collection::SourcePlan;
+use crate::plan::decide::plan::{Gate, Plan, PlannedJob};
+use crate::plan::decide::source_plan::SourcePlan;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::source::Source;
+use crate::plan::model::target::Target;
 
 /// Adds the sources and their jobs to a plan: one chain for each source, and chains of sources and of reports by turns, so that
 /// neither keep the others waiting. `sources`, `digests` and `facts` are those of [`plan`](super::plan). The jobs that were there

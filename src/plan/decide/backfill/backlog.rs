@@ -1,11 +1,11 @@
-//! What of a source is due and was not collected.
+//! The windows of a source that are due and not collected.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{due_by, due_end};
-use crate::plan::model::collection::{QueuedWindow, SourceState};
 use crate::plan::model::source::Source;
 use crate::plan::model::window::Window;
+use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 use crate::plan::text::template::Placeholder;
 
 /// What is missing: windows of the queue, and spans of which no window is in it.

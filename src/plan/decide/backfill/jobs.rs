@@ -34,7 +34,8 @@ impl Group {
     }
 }
 
-/// The jobs for these windows, which are sorted, those that were collected before last. A job that a service has begun is followed for exactly its windows.
+/// The jobs for these windows, which are sorted: those that were collected before come last. A job that a service has begun is
+/// followed for exactly its windows.
 pub(super) fn groups(source: &Source, rows: Vec<Row>) -> Vec<Group> {
     let (may_join, most) = match source.catch_up {
         CatchUp::Coalesce => (true, usize::MAX),
@@ -44,7 +45,7 @@ pub(super) fn groups(source: &Source, rows: Vec<Row>) -> Vec<Group> {
     let year = |window: Window| source.cadence.year_of(window.start);
     let belongs = |group: &Group, row: &Row| match (&group.remote, &row.remote) {
         _ if group.is_again != row.is_again => false,
-        // It is one job, also where an operator asked for windows of another length that overlap.
+        // One remote id is one job, also where an operator asked for overlapping windows of another length.
         (Some(one), Some(other)) => one == other && row.window.start <= group.window.end,
         (None, None) => may_join && group.window.end == row.window.start && !(by_year && year(group.window) != year(row.window)),
         (Some(_), None) | (None, Some(_)) => false,
@@ -65,8 +66,7 @@ pub(super) fn groups(source: &Source, rows: Vec<Row>) -> Vec<Group> {
     groups
 }
 
-/// How many jobs each source gets of those that it wants, when there are at most `most` in all: one each, in their order, round
-/// by round.
+/// Shares at most `most` jobs out among sources that want so many each: one each, in their order, round by round.
 pub(super) fn deal(wanted: &[usize], most: usize) -> Vec<usize> {
     let mut dealt = vec![0; wanted.len()];
     let mut left = most.min(wanted.iter().sum());

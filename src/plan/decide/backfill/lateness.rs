@@ -5,9 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::backlog::Backlog;
-use crate::plan::model::collection::{Lateness, SourceState};
+use crate::plan::decide::source_plan::Lateness;
 use crate::plan::model::source::Source;
 use crate::plan::remember::failure_history::GapState;
+use crate::plan::remember::source_state::SourceState;
 
 /// Whether a source is behind for too long. One that never succeeded is late by its oldest missing window once it was tried, or
 /// had the time to be: it must not look fine.

@@ -1,6 +1,6 @@
 //! What a success changes of its source's record and queue, for who looks ahead: a dry run, before the spool is recorded.
 
-use crate::plan::model::collection::{LastSuccess, QueuedWindow, SourceState};
+use crate::plan::remember::source_state::{LastSuccess, QueuedWindow, SourceState};
 
 /// Records a success of a source as the database would: its windows are collected, and the frontier moves on over all that is
 /// collected in a row. It never moves back, nor over a hole. The queue may hold other sources' windows. (The gap's past is

@@ -1,11 +1,14 @@
 use std::time::Duration;
 
 use super::*;
-use crate::plan::decide::planner::{PlannedJob, Target};
-use crate::plan::model::collection::{Collected, Collection, LastSuccess, Lateness, Pause, Seen};
+use crate::plan::decide::plan::PlannedJob;
+use crate::plan::decide::source_plan::Lateness;
+use crate::plan::model::collection::{Collected, Collection, Seen};
 use crate::plan::model::source::CatchUp;
+use crate::plan::model::target::Target;
 use crate::plan::model::work::Work;
 use crate::plan::remember::failure_history::{FailureHistory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use crate::plan::remember::source_state::{LastSuccess, Pause};
 use crate::plan::test_support::{plan_of, source};
 use crate::plan::text::template::{Placeholder, Template};
 
@@ -454,7 +457,7 @@ fn chains_of_sources_and_of_reports_take_turns_and_reports_keep_their_place() {
         },
         key: format!("{bank}/2025Q2/call_summary").parse().unwrap(),
         why: crate::plan::decide::decision::Why::Missing,
-        gate: crate::plan::decide::planner::Gate::Open,
+        gate: crate::plan::decide::plan::Gate::Open,
         planned_fence: 0,
         fingerprint: None,
     };

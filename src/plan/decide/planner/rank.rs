@@ -9,7 +9,7 @@ use crate::plan::model::institution::BankIndex;
 use crate::plan::model::period::Period;
 use crate::plan::model::settings::{ChainBy, PeriodOrder, RunSettings};
 
-use super::{Gate, PlannedJob};
+use crate::plan::decide::plan::{Gate, PlannedJob};
 
 /// A job's place when `max_jobs` cuts off the tail: first what may run, then what waits for a probe; by priority, never tried
 /// before tried; then by period, bank, and order of declaration. What a gap needs ranks before it: it is declared before, and

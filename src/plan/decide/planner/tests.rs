@@ -1,4 +1,7 @@
+use chrono::{DateTime, Utc};
+
 use super::*;
+use crate::plan::decide::decision::Why;
 use crate::plan::model::candidate::AvailabilityKey;
 use crate::plan::model::period::Period;
 use crate::plan::model::settings::{ChainBy, PeriodOrder};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use crate::plan::decide::planner::Plan;
+use crate::plan::decide::plan::Plan;
 use crate::plan::model::catalogue::Catalogue;
 
 use super::JobIndex;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::plan::decide::planner::{Gate, Plan, PlannedJob, Target};
+use crate::plan::decide::plan::{Gate, Plan, PlannedJob};
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::institution::BankIndex;
 use crate::plan::model::job::JobState;
@@ -10,6 +10,7 @@ use crate::plan::model::outcome::Class;
 use crate::plan::model::period::Period;
 use crate::plan::model::settings::RunSettings;
 use crate::plan::model::source::SourceIndex;
+use crate::plan::model::target::Target;
 use crate::plan::remember::breaker::Streak;
 
 use super::{JobIndex, NextStep, NotStarted, Notice};

@@ -1,9 +1,10 @@
 use super::*;
 use crate::plan::decide::decision::Why;
-use crate::plan::decide::planner::{BreakerPlan, Gate, PlannedJob, Target};
+use crate::plan::decide::plan::{BreakerPlan, Gate, PlannedJob};
 use crate::plan::model::etl::{Etl, Pool};
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::retry::RetryPolicy;
+use crate::plan::model::target::Target;
 use crate::plan::test_support::{etl, etl_needing, plan_of, settings};
 
 mod sources;

@@ -1,0 +1,154 @@
+//! The plan of one run: its jobs, their chains, and what is not made and why.
+
+use chrono::{DateTime, Utc};
+
+use crate::plan::decide::census::{Census, DataIssues};
+use crate::plan::decide::decision::Why;
+use crate::plan::decide::source_plan::{SourcePlan, SourceStatus};
+use crate::plan::model::collection::Collection;
+use crate::plan::model::etl::EtlIndex;
+use crate::plan::model::gap::{Gap, GapKey};
+use crate::plan::model::job::Owner;
+use crate::plan::model::listed::Listed;
+use crate::plan::model::target::Target;
+use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
+use crate::plan::remember::fingerprint::Fingerprint;
+
+/// What one run is to do, and what it found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The jobs in the order in which they would run one by one.
+    pub jobs: Vec<PlannedJob>,
+    /// Positions in `jobs`: each chain runs one after the other, chains start in this order.
+    pub chains: Vec<Vec<usize>>,
+    /// The ETLs in the selection, in order of declaration.
+    pub etls: Vec<EtlIndex>,
+    /// Gaps that wait for a report that they need.
+    pub waiting: Listed<(GapKey, EtlIndex)>,
+    /// Gaps that somebody else is filling.
+    pub claimed: Listed<(GapKey, Owner)>,
+    /// Gaps that an operator wants left alone; they are not counted as missing.
+    pub skipped: Listed<(GapKey, SkipOrder)>,
+    /// Gaps in quarantine, with their last error.
+    pub quarantined: Listed<(GapKey, Quarantine, Option<String>)>,
+    /// Gaps that rest, with their last error.
+    pub cooling_down: Listed<(GapKey, Rest, Option<String>)>,
+    /// ETLs that are taken for broken. Their gaps are among the jobs: the probe, and those that wait for it.
+    pub breakers: Vec<BreakerPlan>,
+    /// The sources in the selection, in order of declaration.
+    pub sources: Vec<SourcePlan>,
+    /// Gaps left for the next run by `max_jobs`.
+    pub capped: u64,
+    /// Reports that exist for the data that is available, in this selection.
+    pub existing: u64,
+    /// What is available.
+    pub census: Census,
+    /// Rows and banks that a person should look at.
+    pub data_issues: DataIssues,
+}
+
+impl Plan {
+    /// How many of the jobs make a report.
+    #[must_use]
+    pub fn reports(&self) -> usize {
+        self.jobs.iter().filter(|job| job.report().is_some()).count()
+    }
+
+    /// Whether it is about sources alone: nobody asked for a report.
+    #[must_use]
+    pub fn is_of_sources_alone(&self) -> bool {
+        self.etls.is_empty() && !self.sources.is_empty()
+    }
+
+    /// How many reports are missing (with `--force`: to be made), whether this run makes them or not.
+    pub fn gaps(&self) -> u64 {
+        self.reports() as u64 + self.waiting.total + self.claimed.total + self.quarantined.total + self.cooling_down.total + self.capped
+    }
+
+    /// How many windows of sources are due and were not collected. As with reports, what an operator wants left alone is not
+    /// missed.
+    pub fn windows_behind(&self) -> u64 {
+        let is_missed = |source: &&SourcePlan| match source.standing {
+            SourceStatus::Paused(_) | SourceStatus::Skipped(_) => false,
+            SourceStatus::UpToDate
+            | SourceStatus::Claimed(_)
+            | SourceStatus::Quarantined(_)
+            | SourceStatus::CoolingDown(_)
+            | SourceStatus::Due => true,
+        };
+        self.sources.iter().filter(is_missed).map(|source| source.behind).sum()
+    }
+
+    /// Whether anything is missing, or to be made again.
+    pub fn has_gaps(&self) -> bool {
+        self.gaps() > 0 || self.windows_behind() > 0 || !self.jobs.is_empty()
+    }
+}
+
+/// What a run does about an ETL that is taken for broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerPlan {
+    /// Which ETL.
+    pub etl: EtlIndex,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// The job that tries it; `None` when none of its gaps may be tried now.
+    pub probe: Option<usize>,
+    /// How many jobs wait for the probe.
+    pub behind: u64,
+}
+
+/// Whether a job may start by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Gate {
+    /// It may.
+    #[default]
+    Open,
+    /// It may, and tries for others whether its ETL works again.
+    Probe,
+    /// Only after the probe of its ETL succeeded.
+    BehindProbe,
+}
+
+/// One job of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedJob {
+    /// What it fills.
+    pub target: Target,
+    /// The gap's name.
+    pub key: GapKey,
+    /// Why it is made.
+    pub why: Why,
+    /// Whether it may start by itself.
+    pub gate: Gate,
+    /// The fence of the gap's latest claim, 0 if there was none.
+    pub planned_fence: i64,
+    /// What it is made from and how, once that was looked up.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl PlannedJob {
+    /// Which report it makes; `None` where it makes none.
+    #[must_use]
+    pub fn report(&self) -> Option<Gap> {
+        match &self.target {
+            Target::Report { gap, .. } => Some(*gap),
+            Target::Collection(_) => None,
+        }
+    }
+
+    /// What it collects; `None` where it makes a report.
+    #[must_use]
+    pub fn collection(&self) -> Option<&Collection> {
+        match &self.target {
+            Target::Report { .. } => None,
+            Target::Collection(collection) => Some(collection),
+        }
+    }
+}
+
+impl AsRef<Target> for PlannedJob {
+    fn as_ref(&self) -> &Target {
+        &self.target
+    }
+}

@@ -1,0 +1,58 @@
+//! What is remembered of a source: its frontier, its pause, its last success, and its queue.
+
+use chrono::{DateTime, Utc};
+
+use crate::plan::model::collection::Collected;
+use crate::plan::model::window::Window;
+
+/// A source's record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SourceState {
+    /// Its id.
+    pub source: String,
+    /// Everything before this was collected, without a hole; `None` when nothing ever was.
+    pub frontier: Option<DateTime<Utc>>,
+    /// An operator wants it left alone.
+    pub paused: Option<Pause>,
+    /// Its last success.
+    pub last: Option<LastSuccess>,
+    /// Successes in a row, the last one included, that said they had collected nothing.
+    pub empty: u32,
+}
+
+/// An operator's order to leave a source alone until he says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// When it was given.
+    pub since: DateTime<Utc>,
+    /// Who gave it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A source's last success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastSuccess {
+    /// When its job ended.
+    pub at: DateTime<Utc>,
+    /// What was collected.
+    pub collected: Collected,
+}
+
+/// A window in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedWindow {
+    /// The source's id.
+    pub source: String,
+    /// Which window.
+    pub window: Window,
+    /// Whether it was collected, and nobody has asked for it again since.
+    pub is_collected: bool,
+    /// An operator asked for it, and that was not answered by a success.
+    pub is_requested: bool,
+    /// An operator asked for it, and it was not tried since: it goes before a rest.
+    pub is_urgent: bool,
+    /// The service's id of the job that was started for it and whose end was not seen.
+    pub remote: Option<String>,
+}
