@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::context::{Paths, RunContext};
 use super::ledger::Recorded;
-use super::spool::{Record, RecordKind};
+use super::spool::Record;
 use super::verdict::{Judgement, Verdict};
 use crate::execute::stop::StopSignal;
 use crate::execute::{AttemptEvent, End, Ended};
@@ -21,11 +21,12 @@ use crate::plan::decide::plan::{Gate, PlannedJob};
 use crate::plan::model::collection::Collected;
 use crate::plan::model::etl::ReportsBy;
 use crate::plan::model::ids::JobId;
-use crate::plan::model::job::{Begun, Claim, ClaimRequest, ClaimTarget, Claimed};
+use crate::plan::model::job::{Begun, Claim, ClaimRequest, ClaimTarget, Claimed, JobState};
 use crate::plan::model::outcome::{Class, Outcome};
 use crate::plan::model::target::Target;
 use crate::plan::remember::failure_history::{Failure, FailureHistory};
 use crate::plan::run::event::Event;
+use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 use crate::plan::run::schedule::{JobIndex, NextStep};
 use crate::plan::run::stop::StopReason;
 use crate::store::{self, StoreError};
@@ -136,7 +137,7 @@ impl RunContext {
             Taken::Never(error, held) => {
                 let why = format!("it could not be started: {error}");
                 let spooled = match held {
-                    Some(held) => self.record_cancelled(job, held.claim, &why).await? == Recorded::Spooled,
+                    Some(held) => self.record_cancelled(job, held.claim, &why).await? == Recorded::Spool,
                     None => false,
                 };
                 return Ok(Report { spooled, trouble: Some(error.to_string()), ..report(NextStep::Cancel, Some(why)) });
@@ -162,29 +163,30 @@ impl RunContext {
             judgement
         };
         let mut judgement = judge(&verdict);
-        let mut record = self.to_record(job, id, &held, &verdict, &judgement);
-        let recorded = match self.ledger.record(&record).await {
+        let mut job_end = self.job_end(job, id, &held, &verdict, &judgement);
+        let recorded = match self.record(job, &held, &judgement, job_end.as_ref()).await {
             Err(error) if matches!(verdict, Verdict::Published(..)) && error.is_about_values() => {
                 let verdict = Verdict::Outcome(Outcome::NoOutput(format!("exit 0, but the report's row cannot be written: {error}")));
                 judgement = judge(&verdict);
-                record = self.to_record(job, id, &held, &verdict, &judgement);
-                self.ledger.record(&record).await?
+                job_end = self.job_end(job, id, &held, &verdict, &judgement);
+                self.record(job, &held, &judgement, job_end.as_ref()).await?
             }
             recorded => recorded?,
         };
         let Judgement { class, mut after, mut reason, .. } = judgement;
         let spooled = match recorded {
-            Recorded::Yes if matches!(verdict, Verdict::Unverified(_)) => {
+            Recorded::Database(Finished::ClaimLost) => return Ok(report(NextStep::Fail, Some(CLAIM_LOST.to_owned()))),
+            Recorded::Database(Finished::Recorded(JobState::Succeeded)) => {
                 (after, reason) = (NextStep::Succeed, None);
                 false
             }
-            Recorded::NotThere => {
-                reason = Some("exit 0, but the report was not there when it could be looked at".to_owned());
+            Recorded::Database(Finished::Recorded(_)) => {
+                if matches!(verdict, Verdict::Unverified(_)) {
+                    reason = Some("exit 0, but the report was not there when it could be looked at".to_owned());
+                }
                 false
             }
-            Recorded::Yes => false,
-            Recorded::Spooled => true,
-            Recorded::ClaimLost => return Ok(report(NextStep::Fail, Some(CLAIM_LOST.to_owned()))),
+            Recorded::Spool => true,
         };
         if spooled && matches!(after, NextStep::Retry(_)) {
             after = NextStep::Cancel;
@@ -192,39 +194,69 @@ impl RunContext {
         if after == NextStep::Succeed {
             clear(&paths.work_dir);
         }
-        let (remembered, collected) = match record.kind {
-            RecordKind::Failed { history, .. } if history != held.history => (Some((held.claim.fence, history)), None),
-            RecordKind::Collected(collected) => (None, Some(*collected)),
-            RecordKind::Failed { .. }
-            | RecordKind::Succeeded(_)
-            | RecordKind::Unverified { .. }
-            | RecordKind::Retry
-            | RecordKind::Skipped { .. }
-            | RecordKind::Cancelled { .. } => (None, None),
+        let (remembered, collected) = match job_end {
+            Some(JobEnd::Failed { history, .. }) if history != held.history => (Some((held.claim.fence, history)), None),
+            Some(JobEnd::Succeeded { artifact: Artifact::Collection(collected), .. }) => (None, Some(*collected)),
+            Some(
+                JobEnd::Succeeded { artifact: Artifact::Report | Artifact::ReportRow(_), .. }
+                | JobEnd::Failed { .. }
+                | JobEnd::Unverified { .. }
+                | JobEnd::Skipped { .. }
+                | JobEnd::Cancelled { .. }
+                | JobEnd::Lost { .. },
+            )
+            | None => (None, None),
         };
         let held = matches!(after, NextStep::Retry(_)).then(|| ActiveJob { remote: ended.open.clone(), ..held });
         let trouble = if spooled { self.ledger.hopeless() } else { None };
         Ok(Report { class: Some(class), held, remembered, collected, spooled, trouble, ..report(after, reason) })
     }
 
-    /// What is to be recorded of an attempt's end.
-    fn to_record(&self, job: &PlannedJob, id: JobId, held: &ActiveJob, verdict: &Verdict, judgement: &Judgement) -> Record {
-        let Judgement { class, after, end, open, reason } = judgement;
-        let open = open.clone();
+    /// Records the end of an attempt, and of its job unless another attempt follows.
+    async fn record(
+        &self,
+        job: &PlannedJob,
+        held: &ActiveJob,
+        judgement: &Judgement,
+        job_end: Option<&JobEnd>,
+    ) -> Result<Recorded, StoreError> {
+        let record = |end| Record { claim: held.claim, gap: job.key.clone(), remote: judgement.open.clone(), end };
+        if let Some(end) = job_end {
+            return self.ledger.finish(&record(end.clone())).await;
+        }
+        let attempt = &judgement.end;
+        match self.ledger.end_attempt(held.claim, attempt, judgement.open.as_deref()).await {
+            Ok(true) => Ok(Recorded::Database(Finished::Recorded(JobState::Running))),
+            Ok(false) => Ok(Recorded::Database(Finished::ClaimLost)),
+            Err(error) if error.is_about_values() => Err(error),
+            // A job that cannot be tried again, because that could not be recorded, is over.
+            Err(error) => {
+                let reason = "the database was away, so that no further attempt could be recorded".to_owned();
+                self.ledger.spool(&record(JobEnd::Cancelled { attempt: Some(attempt.clone()), reason, at: attempt.ended_at }), error)
+            }
+        }
+    }
+
+    /// How the job ends by this attempt; `None` where another one follows.
+    fn job_end(&self, job: &PlannedJob, id: JobId, held: &ActiveJob, verdict: &Verdict, judgement: &Judgement) -> Option<JobEnd> {
+        let Judgement { class, after, end, reason, .. } = judgement;
+        let attempt = end.clone();
         let why = reason.clone().unwrap_or_default();
-        let kind = match (verdict, after) {
-            (Verdict::Unverified(report), _) => RecordKind::Unverified { report: report.clone(), before: held.before.clone() },
+        Some(match (verdict, after) {
+            (Verdict::Unverified(report), _) => JobEnd::Unverified { attempt, report: report.clone(), before: held.before.clone() },
             (Verdict::Published(gap, published), NextStep::Succeed) => {
                 let symbol = match &job.target {
                     Target::Report { data_symbol, .. } => data_symbol.as_str(),
                     Target::Collection(_) => "",
                 };
                 let row = self.report_row(*gap, symbol, id, end.attempt, published.content.clone(), end.ended_at);
-                RecordKind::Succeeded(Some(Box::new(row)))
+                JobEnd::Succeeded { attempt, artifact: Artifact::ReportRow(Box::new(row)) }
             }
-            (Verdict::Collected(collected), NextStep::Succeed) => RecordKind::Collected(collected.clone()),
-            (_, NextStep::Succeed) => RecordKind::Succeeded(None),
-            (_, NextStep::Retry(_) | NextStep::Later(_) | NextStep::PoolFull(_)) => RecordKind::Retry,
+            (Verdict::Collected(collected), NextStep::Succeed) => {
+                JobEnd::Succeeded { attempt, artifact: Artifact::Collection(collected.clone()) }
+            }
+            (_, NextStep::Succeed) => JobEnd::Succeeded { attempt, artifact: Artifact::Report },
+            (_, NextStep::Retry(_) | NextStep::Later(_) | NextStep::PoolFull(_)) => return None,
             (_, NextStep::Fail) => {
                 let is_charged = !is_our_own(&end.outcome) && *class != Class::Configuration;
                 let history = if job.collection().is_some() && !is_charged {
@@ -241,21 +273,20 @@ impl RunContext {
                     };
                     held.history.failed(failure, &self.cooldown)
                 };
-                RecordKind::Failed { error: why, history }
+                JobEnd::Failed { attempt, error: why, history }
             }
             (_, NextStep::Skip) => {
                 let history = held.history.not_ready(&why, job.fingerprint.as_ref(), end.ended_at, &self.cooldown);
-                RecordKind::Skipped { reason: why, history }
+                JobEnd::Skipped { attempt, reason: why, history }
             }
-            (_, NextStep::Cancel) => RecordKind::Cancelled { reason: why },
-        };
-        Record { claim: held.claim, gap: job.key.clone(), end: Some(end.clone()), open, kind, at: end.ended_at }
+            (_, NextStep::Cancel) => JobEnd::Cancelled { attempt: Some(attempt), reason: why, at: end.ended_at },
+        })
     }
 
     /// Records that a job which is ours is not tried again.
     async fn record_cancelled(&self, job: &PlannedJob, claim: Claim, why: &str) -> Result<Recorded, StoreError> {
-        let kind = RecordKind::Cancelled { reason: why.to_owned() };
-        self.ledger.record(&Record { claim, gap: job.key.clone(), end: None, open: None, kind, at: Utc::now() }).await
+        let end = JobEnd::Cancelled { attempt: None, reason: why.to_owned(), at: Utc::now() };
+        self.ledger.finish(&Record { claim, gap: job.key.clone(), remote: None, end }).await
     }
 
     /// Claims the job for its first attempt, or records a further one.

@@ -17,7 +17,7 @@ use super::attempt::{ActiveJob, Assignment, Report, remove_workspaces};
 use super::breakers::{Breakers, Refund};
 use super::context::RunContext;
 use super::ledger::Recorded;
-use super::spool::{Record, RecordKind};
+use super::spool::Record;
 use crate::execute::stop::{StopSender, StopSignal};
 use crate::plan::decide::plan::{Gate, Plan};
 use crate::plan::model::etl::EtlIndex;
@@ -29,6 +29,7 @@ use crate::plan::model::outcome::Class;
 use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::event::Event;
+use crate::plan::run::job_end::JobEnd;
 use crate::plan::run::schedule::{JobIndex, NextStep, NotStarted, Schedule, Step};
 use crate::plan::run::stop::{StopLevel, StopReason};
 use crate::plan::run::summary::{JobResult, Results};
@@ -48,7 +49,7 @@ enum Done {
 }
 
 /// What is said of a job that was done while the database was away.
-pub(super) const NOT_ON_RECORD: &str = "it was done, but the database is away; the next run records it";
+const NOT_ON_RECORD: &str = "it was done, but the database is away; the next run records it";
 
 /// How often the database is asked what others want of our jobs.
 const WATCH: Duration = Duration::from_secs(1);
@@ -233,8 +234,8 @@ impl<'a> Dispatch<'a> {
         match done {
             Done::Attempt(_, Ok(report)) => self.ended(*report),
             Done::Attempt(job, Err(error)) => self.unrecorded(job, &error),
-            Done::LetGo(job, Ok(Recorded::Spooled)) => self.spooled.push(job),
-            Done::Record(Ok(())) | Done::LetGo(_, Ok(Recorded::Yes | Recorded::NotThere | Recorded::ClaimLost)) => {}
+            Done::LetGo(job, Ok(Recorded::Spool)) => self.spooled.push(job),
+            Done::Record(Ok(())) | Done::LetGo(_, Ok(Recorded::Database(_))) => {}
             Done::Record(Err(error)) | Done::LetGo(_, Err(error)) => self.give_up_run(error.to_string(), StopReason::DatabaseFailed),
             Done::Renewal(asked, renewed) => self.renewed(asked, renewed),
             Done::Watch(ours, watched) => self.watched(&ours, watched),
@@ -430,13 +431,11 @@ impl<'a> Dispatch<'a> {
             let record = Record {
                 claim: held.claim,
                 gap: self.plan.jobs[job].key.clone(),
-                end: None,
-                open: None,
-                kind: RecordKind::Cancelled { reason: because.clone() },
-                at: Utc::now(),
+                remote: None,
+                end: JobEnd::Cancelled { attempt: None, reason: because.clone(), at: Utc::now() },
             };
             let ledger = &self.context.ledger;
-            self.work.push(Box::pin(async move { Done::LetGo(job, ledger.record(&record).await) }));
+            self.work.push(Box::pin(async move { Done::LetGo(job, ledger.finish(&record).await) }));
         }
         self.finish(job, JobState::Cancelled, Some(because));
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::spool::{Record, RecordKind, Spool};
+use super::spool::{Record, Spool};
 use crate::execute::stop::StopSignal;
-use crate::plan::model::job::{Artifact, AttemptEnd, ReportKey};
-use crate::plan::model::outcome::Outcome;
+use crate::plan::model::job::{AttemptEnd, Claim};
+use crate::plan::run::job_end::Finished;
 use crate::plan::run::stop::StopLevel;
 use crate::store::{self, Store, StoreError};
 
@@ -23,17 +23,13 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 /// After this long a new job asks again whether the database is back.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
-/// What became of a record.
+/// Where the end of a job was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recorded {
-    /// It is in the database.
-    Yes,
-    /// It is in the database, which now says that the report is not there.
-    NotThere,
-    /// The claim was not ours any more: nothing was recorded.
-    ClaimLost,
-    /// It is in the spool: the next run records it.
-    Spooled,
+    /// In the database, which says in which state the job is, or that the claim is not valid any more.
+    Database(Finished),
+    /// In the spool: the next run records it in the database.
+    Spool,
 }
 
 /// Where a run records what its jobs come to.
@@ -55,31 +51,45 @@ impl Ledger {
         Self { store, spool, stop, away_since: Mutex::new(None), trouble: OnceLock::new(), is_hopeless: AtomicBool::new(false) }
     }
 
-    /// Records the end of an attempt, whatever it takes: asks the database again for a while, then the spool.
+    /// Records the end of a job: tries the database for a while, then the spool.
     ///
     /// # Errors
-    /// When neither takes it, or the database refuses what the record says. Then the next run finds a job whose end nobody saw.
-    pub(super) async fn record(&self, record: &Record) -> Result<Recorded, StoreError> {
+    /// When neither takes it, or the database refuses the values. Then the next run finds a job whose end nobody saw.
+    pub(super) async fn finish(&self, record: &Record) -> Result<Recorded, StoreError> {
         match self.insist(|| replay(&*self.store, record)).await {
-            Ok(Replayed::Recorded) => Ok(Recorded::Yes),
-            Ok(Replayed::NotThere) => Ok(Recorded::NotThere),
-            Ok(Replayed::ClaimLost) => Ok(Recorded::ClaimLost),
+            Ok(finished) => Ok(Recorded::Database(finished)),
             Err(error) if error.is_about_values() => Err(error),
-            Err(error) => match self.spool.keep(&closed(record)) {
-                Ok(()) => {
-                    tracing::warn!("{error}; {} is kept in the spool for the next run", record.gap);
-                    self.trouble.get_or_init(|| error.to_string());
-                    if !error.may_pass() {
-                        self.is_hopeless.store(true, Ordering::Relaxed);
-                    }
-                    Ok(Recorded::Spooled)
-                }
-                Err(full) => {
-                    tracing::error!("the spool does not take the end of {} either: {full}", record.gap);
-                    Err(error)
-                }
-            },
+            Err(error) => self.spool(record, error),
         }
+    }
+
+    /// Records the end of an attempt that another one follows. Returns whether the claim is still valid.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub(super) async fn end_attempt(&self, claim: Claim, end: &AttemptEnd, remote: Option<&str>) -> store::Result<bool> {
+        self.insist(async || {
+            follow_again(&*self.store, claim, end, remote).await?;
+            self.store.end_attempt(claim, end).await
+        })
+        .await
+    }
+
+    /// Keeps a record that the database does not take, because of `error`, for the next run.
+    ///
+    /// # Errors
+    /// `error`, when the spool does not take it either.
+    pub(super) fn spool(&self, record: &Record, error: StoreError) -> Result<Recorded, StoreError> {
+        if let Err(full) = self.spool.keep(record) {
+            tracing::error!("the spool does not take the end of {} either: {full}", record.gap);
+            return Err(error);
+        }
+        tracing::warn!("{error}; {} is kept in the spool for the next run", record.gap);
+        self.trouble.get_or_init(|| error.to_string());
+        if !error.may_pass() {
+            self.is_hopeless.store(true, Ordering::Relaxed);
+        }
+        Ok(Recorded::Spool)
     }
 
     /// Does something that can be repeated, again and again for a while, when the database is in trouble that may pass. While it
@@ -163,70 +173,18 @@ impl Ledger {
     }
 }
 
-/// What became of a record that was handed over to the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Replayed {
-    /// It is there. What was [unverified](RecordKind::Unverified) was found to be a success.
-    Recorded,
-    /// It is there: what was unverified was found not to be a success.
-    NotThere,
-    /// The claim is not good any more, and nothing was recorded.
-    ClaimLost,
-}
-
-/// Hands one record over to the database.
-pub(super) async fn replay(store: &dyn Store, record: &Record) -> store::Result<Replayed> {
-    let Record { claim, end, open, kind, at, .. } = record;
-    if let (Some(remote), Some(end)) = (open, end) {
-        // The database may have been away when the service told it.
-        store.follow(*claim, end.attempt, Some(remote)).await?;
+/// Records the end of a job in the database. Repeating it changes nothing.
+pub(super) async fn replay(store: &dyn Store, record: &Record) -> store::Result<Finished> {
+    if let Some(end) = record.end.attempt() {
+        follow_again(store, record.claim, end, record.remote.as_deref()).await?;
     }
-    let handed = |done| if done { Replayed::Recorded } else { Replayed::ClaimLost };
-    let Some(end) = end else { return store.cancel(*claim, None, cancelled(kind), *at).await.map(handed) };
-    let done = match kind {
-        RecordKind::Succeeded(row) => store.succeed(*claim, end, Artifact::Report(row.as_deref())).await,
-        RecordKind::Collected(collected) => store.succeed(*claim, end, Artifact::Collection(collected)).await,
-        RecordKind::Unverified { report, before } => {
-            if is_new(store, report, before.as_deref()).await? {
-                store.succeed(*claim, end, Artifact::Report(None)).await
-            } else {
-                let outcome = Outcome::NoOutput("the report could not be looked at after exit 0, and is not there now".to_owned());
-                let done = store.cancel(*claim, Some(&AttemptEnd { outcome, ..end.clone() }), cancelled(kind), *at).await?;
-                return Ok(if done { Replayed::NotThere } else { Replayed::ClaimLost });
-            }
-        }
-        RecordKind::Retry => store.end_attempt(*claim, end).await,
-        RecordKind::Failed { error, history } => store.fail(*claim, end, error, history).await,
-        RecordKind::Skipped { reason, history } => store.skip(*claim, end, reason, history).await,
-        RecordKind::Cancelled { reason } => store.cancel(*claim, Some(end), reason, *at).await,
-    };
-    done.map(handed)
+    store.finish(record.claim, &record.end).await
 }
 
-/// A job that cannot be tried again, because that could not be recorded, is over.
-fn closed(record: &Record) -> Record {
-    let mut record = record.clone();
-    if record.kind == RecordKind::Retry {
-        let reason = "the database was away, so that no further attempt could be recorded".to_owned();
-        record.kind = RecordKind::Cancelled { reason };
+/// The database may have been away when the service named its job.
+async fn follow_again(store: &dyn Store, claim: Claim, end: &AttemptEnd, remote: Option<&str>) -> store::Result<()> {
+    if let Some(remote) = remote {
+        store.follow(claim, end.attempt, Some(remote)).await?;
     }
-    record
-}
-
-/// Whether the report is there, and is another than before.
-async fn is_new(store: &dyn Store, report: &ReportKey, before: Option<&str>) -> store::Result<bool> {
-    let now = store.report_fingerprint(report).await?;
-    Ok(now.is_some() && now.as_deref() != before)
-}
-
-fn cancelled(kind: &RecordKind) -> &str {
-    match kind {
-        RecordKind::Cancelled { reason } => reason,
-        RecordKind::Unverified { .. } => "exit 0, but the report could not be looked at then, and is not there now",
-        RecordKind::Succeeded(_)
-        | RecordKind::Collected(_)
-        | RecordKind::Retry
-        | RecordKind::Failed { .. }
-        | RecordKind::Skipped { .. } => "its run ended",
-    }
+    Ok(())
 }

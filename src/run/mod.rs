@@ -46,13 +46,14 @@ use crate::plan::model::settings::{EnvFiles, RunSettings, SyncRule};
 use crate::plan::model::target::Target;
 use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::event::Event;
+use crate::plan::run::job_end::Finished;
 use crate::plan::run::schedule::Schedule;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::{self, Results, RunSummary};
 use crate::store::{Store, StoreError};
 use context::RunContext;
 use dispatch::Dispatch;
-use ledger::{Ledger, Replayed};
+use ledger::Ledger;
 use planning::{PlanInput, Planned};
 use spool::Spool;
 
@@ -286,12 +287,11 @@ impl Invocation {
         let settled = tokio::time::timeout(LAST_WORDS, recover::settle(&*self.store, &self.state_dir, &ids)).await.unwrap_or_default();
         for job in std::mem::take(&mut results.spooled) {
             let result = &mut results.jobs[job];
-            let reason = result.reason.as_deref();
-            let was_made = reason == Some(dispatch::NOT_ON_RECORD) || reason == Some(attempt::NOT_LOOKED_AT);
             match settled.get(&result.id) {
-                Some(Replayed::Recorded) if was_made => (result.state, result.reason) = (JobState::Succeeded, None),
-                Some(Replayed::Recorded | Replayed::NotThere) => {}
-                Some(Replayed::ClaimLost) => {
+                Some(Finished::Recorded(JobState::Succeeded)) => (result.state, result.reason) = (JobState::Succeeded, None),
+                // The state and the reason are known already; an unverified report turned out to be missing.
+                Some(Finished::Recorded(_)) => {}
+                Some(Finished::ClaimLost) => {
                     (result.state, result.reason) = (JobState::Failed, Some(attempt::CLAIM_LOST.to_owned()));
                 }
                 None => results.spooled.push(job),

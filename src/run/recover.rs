@@ -7,15 +7,16 @@ use std::path::Path;
 use chrono::Utc;
 
 use super::RunError;
-use super::ledger::{Replayed, replay};
-use super::spool::{self, Entry, Record, RecordKind};
+use super::ledger::replay;
+use super::spool::{self, Entry, Record};
 use crate::os::{identity, survivors};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
-use crate::plan::model::job::{Owner, RunCounts, RunState, RunningJob, RunningRun};
+use crate::plan::model::job::{JobState, Owner, RunCounts, RunState, RunningJob, RunningRun};
 use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::liveness::Liveness;
 use crate::plan::remember::source_state::LastSuccess;
+use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 use crate::store::{self, Store};
 
 /// What is running elsewhere, and what no longer is.
@@ -96,7 +97,10 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Found
     for job in jobs {
         if runs.living.contains(&job.run) {
             found.running.insert(job.gap, job.owner);
-        } else if store.lose(job.claim, &lost(&job), now).await? {
+            continue;
+        }
+        let finished = store.finish(job.claim, &JobEnd::Lost { history: lost(&job), at: now }).await?;
+        if finished == Finished::Recorded(JobState::Lost) {
             found.lost.push(job.gap);
         }
     }
@@ -111,7 +115,7 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Found
 }
 
 /// Hands over what waits in the spool of these jobs, as far as the database takes it.
-pub(super) async fn settle(store: &dyn Store, state_dir: &Path, jobs: &HashSet<JobId>) -> HashMap<JobId, Replayed> {
+pub(super) async fn settle(store: &dyn Store, state_dir: &Path, jobs: &HashSet<JobId>) -> HashMap<JobId, Finished> {
     let mut settled = HashMap::new();
     let mut found = Found::default();
     for entry in spool::entries(state_dir).unwrap_or_default() {
@@ -149,7 +153,7 @@ fn unreadable(path: &Path, why: &str) -> String {
 impl Found {
     /// Hands an entry of the spool over to the database, and takes it away. `None` where the database can make nothing of it: that
     /// is said, and stops nobody else.
-    async fn replay(&mut self, store: &dyn Store, entry: &Entry) -> Result<Option<Replayed>, RunError> {
+    async fn replay(&mut self, store: &dyn Store, entry: &Entry) -> Result<Option<Finished>, RunError> {
         let on_disk = |error| RunError::StateDir(entry.path.clone(), error);
         let record = match &entry.record {
             Ok(record) => with_content(record),
@@ -172,7 +176,7 @@ impl Found {
                 return Ok(None);
             }
         };
-        if let (Replayed::ClaimLost, Some(end)) = (handed, &record.end) {
+        if let (Finished::ClaimLost, Some(end)) = (handed, record.end.attempt()) {
             // The job was taken for lost meanwhile: its attempt gets its end, and nothing else changes.
             store.attach(record.claim, end).await?;
         }
@@ -183,19 +187,19 @@ impl Found {
 
     fn would_record(&mut self, record: &Record) {
         self.respooled += 1;
-        match &record.kind {
-            RecordKind::Succeeded(_) => {
+        match &record.end {
+            JobEnd::Succeeded { artifact: Artifact::Report | Artifact::ReportRow(_), .. } => {
                 self.would_remember.insert(record.gap.clone(), FailureHistory::default());
                 self.settled.insert(record.gap.clone());
             }
-            RecordKind::Collected(collected) => {
+            JobEnd::Succeeded { artifact: Artifact::Collection(collected), .. } => {
                 self.would_remember.insert(record.gap.clone(), FailureHistory::default());
-                self.collected.push(LastSuccess { at: record.at, collected: (**collected).clone() });
+                self.collected.push(LastSuccess { at: record.end.at(), collected: (**collected).clone() });
             }
-            RecordKind::Failed { history, .. } | RecordKind::Skipped { history, .. } => {
+            JobEnd::Failed { history, .. } | JobEnd::Skipped { history, .. } | JobEnd::Lost { history, .. } => {
                 self.would_remember.insert(record.gap.clone(), history.clone());
             }
-            RecordKind::Unverified { .. } | RecordKind::Retry | RecordKind::Cancelled { .. } => {}
+            JobEnd::Unverified { .. } | JobEnd::Cancelled { .. } => {}
         }
     }
 }
@@ -203,7 +207,7 @@ impl Found {
 /// A row's text was left in the report's file.
 fn with_content(record: &Record) -> Record {
     let mut record = record.clone();
-    if let RecordKind::Succeeded(Some(row)) = &mut record.kind {
+    if let JobEnd::Succeeded { artifact: Artifact::ReportRow(row), .. } = &mut record.end {
         row.markdown_content = super::output::content(Path::new(&row.local_filepath));
     }
     record

@@ -4,29 +4,29 @@
 //! disk may be full when the database goes. An entry is taken away only once the database has it, and handing one over twice
 //! changes nothing, so none is lost and none counts twice.
 
+mod format1;
+
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use chrono::{DateTime, Utc};
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::os::files;
-use crate::plan::model::collection::Collected;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::RunId;
-use crate::plan::model::job::{AttemptEnd, Claim, ReportKey, ReportRow};
-use crate::plan::remember::failure_history::FailureHistory;
+use crate::plan::model::job::Claim;
+use crate::plan::run::job_end::{Artifact, JobEnd};
 
 /// Bytes set aside for one entry: what a child printed last, two errors, each of up to 8 KiB that JSON may make six times as
 /// long, and names.
 const RESERVED: u64 = 256 * 1024;
-/// The form of the files that this program writes and reads.
-const VERSION: u32 = 1;
+/// The format of the files that this program writes. It also reads [`format1`].
+const VERSION: u32 = 2;
 
 const RESERVE: &str = "reserve-";
 const ENTRY: &str = ".json";
@@ -34,64 +34,27 @@ const ENTRY: &str = ".json";
 /// What is to be recorded of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
-    /// The right to the job.
+    /// The claim on the job.
     pub(super) claim: Claim,
     /// Its gap.
     pub(super) gap: GapKey,
-    /// The end of the attempt that was under way.
-    pub(super) end: Option<AttemptEnd>,
-    /// The id of a service's job that is to be followed further.
-    #[serde(default)]
-    pub(super) open: Option<String>,
-    /// What follows.
-    pub(super) kind: RecordKind,
-    /// Wall clock.
-    pub(super) at: DateTime<Utc>,
+    /// The service's id of a job that is to be followed further by the next attempt.
+    pub(super) remote: Option<String>,
+    /// How the job ended.
+    pub(super) end: JobEnd,
 }
 
-/// What follows from the end of an attempt, for the record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum RecordKind {
-    /// The report was seen. With a row, that is to be written too.
-    Succeeded(Option<Box<ReportRow>>),
-    /// Windows were collected.
-    Collected(Box<Collected>),
-    /// Exit 0, but the database did not say whether the report is there.
-    Unverified {
-        /// The report.
-        report: ReportKey,
-        /// What it was before, where it was there.
-        before: Option<String>,
-    },
-    /// Another attempt was to follow.
-    Retry,
-    /// Failed for good.
-    Failed {
-        /// Why.
-        error: String,
-        /// What is to be remembered of the gap.
-        #[serde(rename = "memory")]
-        history: FailureHistory,
-    },
-    /// Its input was not ready.
-    Skipped {
-        /// In words.
-        reason: String,
-        /// What is to be remembered of the gap.
-        #[serde(rename = "memory")]
-        history: FailureHistory,
-    },
-    /// It was stopped.
-    Cancelled {
-        /// Why.
-        reason: String,
-    },
-}
-
-#[derive(Serialize, Deserialize)]
-struct Written {
+#[derive(Serialize)]
+struct Written<'a> {
     version: u32,
-    record: Record,
+    record: &'a Record,
+}
+
+/// An entry whose record is not read before its version is known.
+#[derive(Deserialize)]
+struct Read {
+    version: u32,
+    record: serde_json::Value,
 }
 
 /// The spool of a state directory, as one run uses it.
@@ -138,15 +101,15 @@ impl Spool {
         let reserve = self.reserves().pop();
         let path = reserve.unwrap_or_else(|| self.dir.join(format!("{RESERVE}{}-{}-{}", self.run, record.claim.job, record.claim.fence)));
         let mut record = record.clone();
-        if let RecordKind::Succeeded(Some(row)) = &mut record.kind {
+        if let JobEnd::Succeeded { artifact: Artifact::ReportRow(row), .. } = &mut record.end {
             // It is in the file that the row names.
             row.markdown_content = None;
         }
-        let bytes = serde_json::to_vec(&Written { version: VERSION, record: record.clone() })?;
+        let bytes = serde_json::to_vec(&Written { version: VERSION, record: &record })?;
         let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
         file.write_all(&bytes)?;
         file.set_len(bytes.len() as u64)?;
-        let attempt = record.end.as_ref().map_or(0, |end| end.attempt);
+        let attempt = record.end.attempt().map_or(0, |end| end.attempt);
         let entry = self.dir.join(format!("{}-{}-{attempt}{ENTRY}", record.claim.job, record.claim.fence));
         files::rename_durably(&file, &path, &entry)
     }
@@ -189,14 +152,22 @@ pub(super) fn entries(state_dir: &Path) -> io::Result<Vec<Entry>> {
             entries.push(Entry { path, record });
         }
     }
-    entries.sort_by_key(|entry| (entry.record.as_ref().ok().map(|record| (record.at, record.claim.fence)), entry.path.clone()));
+    entries.sort_by_key(|entry| (entry.record.as_ref().ok().map(|record| (record.end.at(), record.claim.fence)), entry.path.clone()));
     Ok(entries)
 }
 
 fn read(path: &Path) -> Result<Record, String> {
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    let written: Written = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
-    if written.version == VERSION { Ok(written.record) } else { Err(format!("it is of version {}, not {VERSION}", written.version)) }
+    parse(&bytes)
+}
+
+fn parse(bytes: &[u8]) -> Result<Record, String> {
+    let Read { version, record } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    match version {
+        VERSION => serde_json::from_value(record).map_err(|error| error.to_string()),
+        1 => serde_json::from_value::<format1::Record>(record).map_err(|error| error.to_string())?.try_into(),
+        other => Err(format!("its format is version {other}, and this etl-orch reads versions 1 to {VERSION}")),
+    }
 }
 
 /// Takes away an entry that the database has by now.
@@ -233,3 +204,6 @@ pub(super) fn clear_reserves(state_dir: &Path, is_dead: impl Fn(RunId) -> bool) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,37 +1,7 @@
 //! One implementation of the port for both adapters: each has its operations as methods of its own, spread over
 //! small files, and they are put together here. `answered` of the adapter bounds how long each is waited for.
 
-use chrono::{DateTime, Utc};
-
-use crate::plan::model::job::{Artifact, AttemptEnd, JobState};
-use crate::plan::remember::failure_history::FailureHistory;
-
-/// How a running job leaves that state.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ending<'a> {
-    /// The state it goes to.
-    pub(super) state: JobState,
-    /// The end of the attempt that was under way.
-    pub(super) attempt: Option<&'a AttemptEnd>,
-    /// Why, unless it succeeded.
-    pub(super) error: Option<&'a str>,
-    /// A report's row to be written with it, or what was collected.
-    pub(super) made: Artifact<'a>,
-    /// What is to be remembered of the gap; `None` leaves that as it is.
-    pub(super) history: Option<&'a FailureHistory>,
-    /// Wall clock.
-    pub(super) at: DateTime<Utc>,
-}
-
-impl<'a> Ending<'a> {
-    /// An ending with the end of its last attempt.
-    pub(super) fn with(state: JobState, attempt: &'a AttemptEnd) -> Self {
-        Self { state, attempt: Some(attempt), error: None, made: Artifact::Report(None), history: None, at: attempt.ended_at }
-    }
-}
-
-/// Implements [`Store`](super::Store) for an adapter by its own methods of the same names; the transitions that end a
-/// running job go to its `finish`.
+/// Implements [`Store`](super::Store) for an adapter by its own methods of the same names.
 macro_rules! implement_store {
     ($adapter:ty) => {
         #[async_trait::async_trait]
@@ -96,34 +66,12 @@ macro_rules! implement_store {
                 self.answered(<$adapter>::end_attempt(self, claim, end)).await
             }
 
-            async fn succeed(&self, claim: Claim, end: &AttemptEnd, made: Artifact<'_>) -> Result<bool> {
-                let nothing = FailureHistory::default();
-                let ending = Ending { made, history: Some(&nothing), ..Ending::with(JobState::Succeeded, end) };
-                self.answered(self.finish(claim, ending)).await
-            }
-
-            async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str, history: &FailureHistory) -> Result<bool> {
-                let ending = Ending { error: Some(error), history: Some(history), ..Ending::with(JobState::Failed, end) };
-                self.answered(self.finish(claim, ending)).await
-            }
-
-            async fn skip(&self, claim: Claim, end: &AttemptEnd, reason: &str, history: &FailureHistory) -> Result<bool> {
-                let ending = Ending { error: Some(reason), history: Some(history), ..Ending::with(JobState::Skipped, end) };
-                self.answered(self.finish(claim, ending)).await
-            }
-
-            async fn cancel(&self, claim: Claim, end: Option<&AttemptEnd>, reason: &str, at: DateTime<Utc>) -> Result<bool> {
-                let made = Artifact::Report(None);
-                let ending = Ending { state: JobState::Cancelled, attempt: end, error: Some(reason), made, history: None, at };
-                self.answered(self.finish(claim, ending)).await
+            async fn finish(&self, claim: Claim, end: &JobEnd) -> Result<Finished> {
+                self.answered(<$adapter>::finish(self, claim, end)).await
             }
 
             async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool> {
                 self.answered(<$adapter>::drop_queued(self, job, reason, at)).await
-            }
-
-            async fn lose(&self, claim: Claim, history: &FailureHistory, at: DateTime<Utc>) -> Result<bool> {
-                self.answered(<$adapter>::lose(self, claim, history, at)).await
             }
 
             async fn attach(&self, claim: Claim, end: &AttemptEnd) -> Result<bool> {

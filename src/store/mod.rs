@@ -27,8 +27,7 @@ use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{
-    Artifact, AttemptEnd, Begun, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun,
-    Watched,
+    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun, Watched,
 };
 use crate::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, SourceOrder};
 use crate::plan::model::period::Period;
@@ -37,6 +36,7 @@ use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
 use crate::plan::remember::source_state::{QueuedWindow, SourceState};
+use crate::plan::run::job_end::{Finished, JobEnd};
 
 /// Answer of every operation on the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -197,29 +197,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Records the end of an attempt; the job goes on running, for a retry.
     async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;
 
-    /// running -> succeeded. In the same transaction a report's row is written, or replaced; windows are marked as collected, and
-    /// their source's frontier and last success recorded. The gap's past is forgotten, and a pending `--force` answered.
+    /// running -> succeeded, failed, skipped, cancelled or lost, and the end of the attempt that was under way, in one transaction with
+    /// everything else that `end` holds: the gap's failure history, a report's row, or collected windows.
     ///
-    /// Windows that are marked are those of the job, and all within the collected window; what an operator asked for of them
-    /// meanwhile is answered too. The first frontier is the end of what was collected first. It moves to the end of what was
-    /// collected from before it or from it on, then over windows that were collected ahead of it without a hole, and never back.
-    /// A success that does not say how much it collected leaves the number of empty ones as it is.
-    async fn succeed(&self, claim: Claim, end: &AttemptEnd, made: Artifact<'_>) -> Result<bool>;
-
-    /// running -> failed. `error` says why, in a sentence; `memory` is what is to be remembered of the gap.
-    async fn fail(&self, claim: Claim, end: &AttemptEnd, error: &str, history: &FailureHistory) -> Result<bool>;
-
-    /// running -> skipped, with what is to be remembered of the gap.
-    async fn skip(&self, claim: Claim, end: &AttemptEnd, reason: &str, history: &FailureHistory) -> Result<bool>;
-
-    /// running -> cancelled. Without `end` no attempt was under way.
-    async fn cancel(&self, claim: Claim, end: Option<&AttemptEnd>, reason: &str, at: DateTime<Utc>) -> Result<bool>;
+    /// Windows become collected that are the job's, and all within the collected window; an operator's request for them is answered by
+    /// that too. A source's first frontier is the end of what was collected first. It moves to the end of what was collected from
+    /// before it or from it on, then over windows that were collected ahead of it without a hole, and never back. A success that does
+    /// not say how much it collected leaves the number of empty ones as it is.
+    async fn finish(&self, claim: Claim, end: &JobEnd) -> Result<Finished>;
 
     /// queued -> cancelled, for a job that this run will not start.
     async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool>;
-
-    /// running -> lost, for a job whose owner died; so is its attempt that has no end. With what is to be remembered of the gap.
-    async fn lose(&self, claim: Claim, history: &FailureHistory, at: DateTime<Utc>) -> Result<bool>;
 
     /// Gives a lost job's attempt the end that became known later. Nothing else of the job changes.
     async fn attach(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;

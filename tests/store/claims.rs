@@ -1,9 +1,11 @@
 //! Claims: one gap is run by one job at a time.
 
-use etl_orch::plan::model::job::{Artifact, Claim, ClaimRequest, Claimed, NewJob};
+use etl_orch::plan::model::job::{Claim, ClaimRequest, Claimed, NewJob};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::failure_history::{FailureHistory, Quarantine, QuarantineReason};
+use etl_orch::plan::run::job_end::Artifact;
 
+use crate::endings::Endings;
 use crate::fixture::{Fixture, at, begin_run, claimed, end, enqueue, fail, failed_runs, key, new_job, owner, queued, wish, yes};
 
 crate::on_both_databases![
@@ -161,7 +163,7 @@ async fn what_is_over_holds_nothing_back(fixture: Fixture) {
         let job = queued(&*store).await;
         let claim = yes(store.claim(&ClaimRequest { at: at(second), ..wish(job.id, &report) }).await.unwrap());
         assert_eq!(claim.fence, fence);
-        assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
+        assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report).await.unwrap());
     }
 }
 

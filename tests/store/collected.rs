@@ -1,12 +1,14 @@
 //! What a success changes of its source: the queue, the last success, and the frontier, which is never a maximum.
 
 use etl_orch::plan::model::collection::{Collected, Seen};
-use etl_orch::plan::model::job::{Artifact, Claim};
+use etl_orch::plan::model::job::Claim;
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::failure_history::FailureHistory;
 use etl_orch::plan::remember::source_state::LastSuccess;
+use etl_orch::plan::run::job_end::Artifact;
 use etl_orch::store::Store;
 
+use crate::endings::Endings;
 use crate::fixture::{Fixture, at, end, failed_runs};
 use crate::windows::{HOUSE, claim, collect, collected, put, queue, rows, start, state, succeed, window, windows};
 
@@ -60,9 +62,9 @@ async fn a_success_without_a_claim_changes_nothing(fixture: Fixture) {
     put(&*store, HOUSE, [0]).await;
     let claim = claim(&*store, HOUSE, window(0)).await;
     let (good, made) = (end(1, Outcome::Succeeded), collected(HOUSE, window(0)));
-    assert!(!store.succeed(Claim { fence: 7, ..claim }, &good, Artifact::Collection(&made)).await.unwrap());
+    assert!(!store.succeed(Claim { fence: 7, ..claim }, &good, Artifact::Collection(Box::new(made.clone()))).await.unwrap());
     assert!(store.lose(claim, &FailureHistory::default(), at(5)).await.unwrap());
-    assert!(!store.succeed(claim, &good, Artifact::Collection(&made)).await.unwrap());
+    assert!(!store.succeed(claim, &good, Artifact::Collection(Box::new(made.clone()))).await.unwrap());
     assert_eq!(queue(&*store, HOUSE).await, ["0-1"]);
     assert!(store.source_states().await.unwrap().is_empty());
 }

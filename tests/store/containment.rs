@@ -3,15 +3,17 @@
 use chrono::{DateTime, Utc};
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::RunId;
-use etl_orch::plan::model::job::{Artifact, Claim, ClaimRequest, Claimed, NewJob, Watched};
+use etl_orch::plan::model::job::{Claim, ClaimRequest, Claimed, NewJob, Watched};
 use etl_orch::plan::model::orders::{CancelRequest, GapOrder, GapOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::breaker::OpenBreaker;
 use etl_orch::plan::remember::failure_history::{FailureHistory, GapState, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 use etl_orch::plan::remember::fingerprint::Fingerprint;
+use etl_orch::plan::run::job_end::Artifact;
 use etl_orch::store::Access;
 use uuid::Uuid;
 
+use crate::endings::Endings;
 use crate::fixture::{Fixture, at, begin_run, claim, claimed, end, enqueue, fail, failed_runs, gap_state, key, new_job, queued, wish, yes};
 
 crate::on_both_databases![
@@ -99,7 +101,7 @@ async fn a_success_forgets(fixture: Fixture) {
             .unwrap()
     );
     let second = claimed(&*store).await;
-    assert!(store.succeed(second, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
+    assert!(store.succeed(second, &end(1, Outcome::Succeeded), Artifact::Report).await.unwrap());
     assert_eq!(gap_state(&*store).await, None);
     assert_eq!(fixture.gap().await, ["2||"]);
     let third = queued(&*store).await;
@@ -111,7 +113,7 @@ async fn a_gap_without_a_past_is_not_listed(fixture: Fixture) {
     let store = fixture.open().await;
     let first = claimed(&*store).await;
     assert!(store.gap_states().await.unwrap().is_empty());
-    assert!(store.succeed(first, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
+    assert!(store.succeed(first, &end(1, Outcome::Succeeded), Artifact::Report).await.unwrap());
     assert!(store.gap_states().await.unwrap().is_empty());
     // What says nothing leaves nothing behind that a later claim would hand out.
     let second = claimed(&*store).await;

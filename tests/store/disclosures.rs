@@ -10,6 +10,7 @@ use etl_orch::plan::remember::failure_history::{FailureHistory, SkipOrder};
 use etl_orch::plan::remember::source_state::Pause;
 use etl_orch::store::Access;
 
+use crate::endings::Endings;
 use crate::fixture::{Fixture, at, end, fail, failed_runs, owner, yes};
 use crate::windows::{HOUSE, ask, claim, collect, order, planned, put, queue, rows, start, state, window, windows, wish_for};
 

@@ -19,6 +19,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::endings::Endings;
 use crate::postgres_server::TestDatabase;
 
 /// The tables in the plain shape of the users' documentation, in which a row may hold anything.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use etl_orch::plan::model::job::{Artifact, Begun, Claim, NewJob, RunCounts, RunState, RunningRun};
+use etl_orch::plan::model::job::{Begun, Claim, NewJob, RunCounts, RunState, RunningRun};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::failure_history::FailureHistory;
+use etl_orch::plan::run::job_end::Artifact;
 
+use crate::endings::Endings;
 use crate::fixture::{Fixture, at, begin_run, claim, claimed, end, enqueue, new_job, of_bank, owner};
 
 crate::on_both_databases![
@@ -100,7 +102,7 @@ async fn attempts_follow_each_other_within_a_job(fixture: Fixture) {
 async fn a_job_succeeds(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report).await.unwrap());
     assert_eq!(fixture.jobs().await, ["succeeded|"]);
     assert_eq!(fixture.attempts().await, ["1|succeeded||"]);
     assert!(store.running_jobs().await.unwrap().is_empty());
@@ -179,8 +181,8 @@ async fn nothing_changes(fixture: &Fixture, store: &dyn etl_orch::store::Store, 
     assert_eq!(store.begin_attempt(claim, 2, None, "log", at(9)).await.unwrap(), Begun::ClaimLost);
     assert!(!store.attempt_spawned(claim, 1, 1).await.unwrap());
     assert!(!store.end_attempt(claim, &end).await.unwrap());
-    assert!(!store.succeed(claim, &end, Artifact::Report(None)).await.unwrap());
-    assert!(!store.succeed(claim, &end, Artifact::Report(Some(&crate::fixture::report_row()))).await.unwrap());
+    assert!(!store.succeed(claim, &end, Artifact::Report).await.unwrap());
+    assert!(!store.succeed(claim, &end, Artifact::ReportRow(Box::new(crate::fixture::report_row()))).await.unwrap());
     assert!(!store.fail(claim, &end, "no", &FailureHistory::default()).await.unwrap());
     assert!(!store.skip(claim, &end, "no", &FailureHistory::default()).await.unwrap());
     assert!(!store.cancel(claim, Some(&end), "no", at(9)).await.unwrap());

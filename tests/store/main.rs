@@ -6,6 +6,7 @@ mod claims;
 mod collected;
 mod containment;
 mod disclosures;
+mod endings;
 mod fixture;
 mod history;
 mod migration;

@@ -1,10 +1,12 @@
 //! A database that the previous version of etl-orch made and wrote.
 
-use etl_orch::plan::model::job::{Artifact, Claim};
+use etl_orch::plan::model::job::Claim;
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::failure_history::FailureHistory;
+use etl_orch::plan::run::job_end::Artifact;
 use etl_orch::store::{self, Access, StoreError};
 
+use crate::endings::Endings;
 use crate::fixture::{Fixture, at, claim, end, enqueue, gap_state, new_job};
 
 crate::on_both_databases![
@@ -91,7 +93,7 @@ async fn what_the_previous_version_wrote_is_kept(fixture: Fixture) {
     let found = store.find_jobs(QUEUED, 1).await.unwrap().pop().unwrap();
     let claim = claim(&*store, found.id).await;
     assert_eq!(claim, Claim { job: found.id, fence: 8 });
-    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report).await.unwrap());
     assert_eq!(gap_state(&*store).await, None);
 }
 

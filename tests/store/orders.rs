@@ -3,13 +3,15 @@
 use chrono::{DateTime, Utc};
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::JobId;
-use etl_orch::plan::model::job::{Artifact, ClaimRequest, Claimed, JobState, NewJob};
+use etl_orch::plan::model::job::{ClaimRequest, Claimed, JobState, NewJob};
 use etl_orch::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, GapOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::failure_history::{FailureHistory, SkipOrder};
+use etl_orch::plan::run::job_end::Artifact;
 use etl_orch::store::Store;
 use uuid::Uuid;
 
+use crate::endings::Endings;
 use crate::fixture::{
     Fixture, at, begin_run, claim, claimed, end, enqueue, fail, failed_runs, gap_state, key, new_job, owner, queued, wish, yes,
 };
@@ -152,7 +154,7 @@ async fn force_is_pending_until_a_success(fixture: Fixture) {
     assert!(store.cancel(second, None, "told to stop", at(10)).await.unwrap());
     assert_eq!(fixture.gap().await, ["2|noted|forced"]);
     let third = claimed(&*store).await;
-    assert!(store.succeed(third, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
+    assert!(store.succeed(third, &end(1, Outcome::Succeeded), Artifact::Report).await.unwrap());
     assert_eq!(fixture.gap().await, ["3||"]);
 }
 
@@ -174,7 +176,7 @@ async fn force_is_recorded_once_while_it_is_pending(fixture: Fixture) {
     assert_eq!(fixture.orders().await.len(), 2, "it is pending already");
     assert_eq!(store.gap_states().await.unwrap().len(), 2);
     let third = claimed(&*store).await;
-    assert!(store.succeed(third, &end(1, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
+    assert!(store.succeed(third, &end(1, Outcome::Succeeded), Artifact::Report).await.unwrap());
     force(&*store).await;
     assert_eq!(fixture.orders().await.len(), 3);
 }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use etl_orch::plan::model::etl::Pool;
 use etl_orch::plan::model::ids::{JobId, RunId};
-use etl_orch::plan::model::job::{Artifact, Begun, Claim, ClaimRequest, Claimed, JobState, NewJob};
+use etl_orch::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, JobState, NewJob};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::failure_history::FailureHistory;
+use etl_orch::plan::run::job_end::Artifact;
 use etl_orch::store::Store;
 
+use crate::endings::Endings;
 use crate::fixture::{Fixture, at, begin_run, end, enqueue, key, new_job, wish, yes};
 
 crate::on_both_databases![
@@ -76,7 +78,7 @@ async fn whatever_ends_an_attempt_frees_its_place(fixture: Fixture) {
         assert_eq!(pools_in_use(&fixture).await, ["llm"]);
         let done = match position {
             0 => store.end_attempt(claim, &ended).await,
-            1 => store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report(None)).await,
+            1 => store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report).await,
             2 => store.fail(claim, &ended, "no", &nothing).await,
             3 => store.skip(claim, &ended, "no", &nothing).await,
             4 => store.cancel(claim, Some(&ended), "no", at(11)).await,
@@ -182,7 +184,7 @@ async fn of_many_claimers_no_more_run_than_may(fixture: Fixture) {
         enter();
         use_it(store).await;
         running.set(running.get() - 1);
-        assert!(store.succeed(claim, &end(2, Outcome::Succeeded), Artifact::Report(None)).await.unwrap());
+        assert!(store.succeed(claim, &end(2, Outcome::Succeeded), Artifact::Report).await.unwrap());
     };
     // Of each store several workers, so that its own connections race too.
     let work = &work;

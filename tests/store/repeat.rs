@@ -1,11 +1,13 @@
 //! What was carried out already is not done again, and counts as done: whoever got no answer may ask again.
 
 use etl_orch::plan::model::ids::RunId;
-use etl_orch::plan::model::job::{Artifact, Begun, Claim, ClaimRequest, Claimed, NewRun, RunCounts, RunState};
+use etl_orch::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, NewRun, RunCounts, RunState};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::failure_history::FailureHistory;
+use etl_orch::plan::run::job_end::Artifact;
 use uuid::Uuid;
 
+use crate::endings::Endings;
 use crate::fixture::{
     Fixture, at, begin_run, claim, claimed, end, enqueue, failed_runs, key, new_job, owner, queued, report_row, wish, yes,
 };
@@ -103,7 +105,7 @@ async fn a_job_ends_once_in_whatever_way(fixture: Fixture) {
             let (mut good, mut bad) = (good.clone(), bad.clone());
             (good.ended_at, bad.ended_at) = (at(second), at(second));
             match way {
-                0 => store.succeed(claim, &good, Artifact::Report(None)).await.unwrap(),
+                0 => store.succeed(claim, &good, Artifact::Report).await.unwrap(),
                 1 => store.fail(claim, &bad, "no", &history).await.unwrap(),
                 2 => store.skip(claim, &bad, "no", &history).await.unwrap(),
                 3 => store.cancel(claim, Some(&bad), "no", at(second)).await.unwrap(),
@@ -125,9 +127,9 @@ async fn a_report_is_written_once(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
     let good = end(1, Outcome::Succeeded);
-    assert!(store.succeed(claim, &good, Artifact::Report(Some(&report_row()))).await.unwrap());
+    assert!(store.succeed(claim, &good, Artifact::ReportRow(Box::new(report_row()))).await.unwrap());
     fixture.sql("DELETE FROM aegis_reports").await;
-    assert!(store.succeed(claim, &good, Artifact::Report(Some(&report_row()))).await.unwrap());
+    assert!(store.succeed(claim, &good, Artifact::ReportRow(Box::new(report_row()))).await.unwrap());
     assert_eq!(fixture.rows("SELECT count(*) FROM aegis_reports").await, ["0"]);
 }
 

@@ -1,10 +1,11 @@
 //! Rows of the reports table.
 
-use etl_orch::plan::model::job::Artifact;
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::failure_history::FailureHistory;
+use etl_orch::plan::run::job_end::Artifact;
 use etl_orch::store::Access;
 
+use crate::endings::Endings;
 use crate::fixture::{Fixture, claimed, end, key, report_row};
 
 crate::on_both_databases![
@@ -18,7 +19,7 @@ async fn a_success_writes_the_row_into_a_table_of_four_columns(fixture: Fixture)
     let store = fixture.open().await;
     store.check_data_tables(true, false).await.unwrap();
     let claim = claimed(&*store).await;
-    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report(Some(&report_row()))).await.unwrap());
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::ReportRow(Box::new(report_row()))).await.unwrap());
     assert_eq!(fixture.rows("SELECT * FROM aegis_reports").await, ["1|2025|Q2|Call Summary"]);
     assert_eq!(fixture.jobs().await, ["succeeded|"]);
 }
@@ -31,7 +32,7 @@ async fn a_row_that_is_there_is_replaced(fixture: Fixture) {
     fixture
         .sql("INSERT INTO aegis_reports VALUES (1, 2025, 'Q2', 'Call Summary', 'old', 'theirs'), (2, 2025, 'Q2', 'Call Summary', 'x', 'y')")
         .await;
-    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report(Some(&report_row()))).await.unwrap());
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::ReportRow(Box::new(report_row()))).await.unwrap());
     let rows = fixture.rows("SELECT bank_id, local_filepath, remark FROM aegis_reports ORDER BY 1").await;
     assert_eq!(rows, ["1|/reports/ry.md|theirs", "2|x|y"]);
 }
@@ -41,7 +42,7 @@ async fn a_success_that_cannot_write_its_row_is_none(fixture: Fixture) {
     fixture.sql("CREATE TABLE aegis_reports (bank_id integer, fiscal_year integer, quarter varchar, report_type varchar CHECK (report_type = 'x'))").await;
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report(Some(&report_row()))).await.is_err());
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::ReportRow(Box::new(report_row()))).await.is_err());
     assert_eq!(fixture.jobs().await, ["running|"]);
     assert_eq!(fixture.attempts().await, ["1|||"]);
     assert!(
@@ -69,7 +70,7 @@ async fn sqlite_fills_its_own_tables_completely() {
     let store = fixture.open_for(Access::ReadWrite).await.unwrap();
     store.check_data_tables(true, true).await.unwrap();
     let claim = claimed(&*store).await;
-    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report(Some(&report_row()))).await.unwrap());
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::ReportRow(Box::new(report_row()))).await.unwrap());
     let row = fixture
         .rows("SELECT report_name, bank_name, bank_symbol, local_filepath, markdown_content, generation_date, generated_by, metadata FROM aegis_reports")
         .await;
@@ -100,7 +101,7 @@ async fn postgres_gets_values_of_its_columns_types() {
     for _ in 0..2 {
         let claim = claimed_forced(&*store).await;
         let row = etl_orch::plan::model::job::ReportRow { markdown_content: None, ..report_row() };
-        assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report(Some(&row))).await.unwrap());
+        assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::ReportRow(Box::new(row.clone()))).await.unwrap());
         assert_eq!(
             fixture
                 .rows("SELECT id, report_name, bank_symbol, markdown_content, generation_date, execution_id, metadata->>'nul', quarter FROM aegis_reports")

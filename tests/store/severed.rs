@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use etl_orch::plan::model::outcome::Outcome;
 
+use crate::endings::Endings;
 use crate::fixture::{Fixture, at, begin_run, claimed, end, queued, wish, yes};
 
 const END_ALL: &str =

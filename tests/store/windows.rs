@@ -4,14 +4,16 @@ use chrono::{DateTime, Duration, TimeZone, Utc};
 use etl_orch::plan::model::collection::{Collected, Seen};
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::JobId;
-use etl_orch::plan::model::job::{Artifact, Claim, ClaimRequest, ClaimTarget, Claimed, JobSubject, NewJob};
+use etl_orch::plan::model::job::{Claim, ClaimRequest, ClaimTarget, Claimed, JobSubject, NewJob};
 use etl_orch::plan::model::orders::{SourceOrder, SourceOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::window::Window;
 use etl_orch::plan::remember::source_state::{QueuedWindow, SourceState};
+use etl_orch::plan::run::job_end::Artifact;
 use etl_orch::store::Store;
 use uuid::Uuid;
 
+use crate::endings::Endings;
 use crate::fixture::{Fixture, at, begin_run, end, enqueue, yes};
 
 pub(crate) const HOUSE: &str = "us_house";
@@ -78,7 +80,7 @@ pub(crate) fn collected(source: &str, window: Window) -> Collected {
 
 /// The claim's job succeeds with these windows.
 pub(crate) async fn succeed(store: &dyn Store, claim: Claim, made: &Collected) {
-    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Collection(made)).await.unwrap());
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Collection(Box::new(made.clone()))).await.unwrap());
 }
 
 /// Windows are claimed and collected.

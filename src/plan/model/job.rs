@@ -6,7 +6,6 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::model::collection::Collected;
 use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
@@ -177,15 +176,6 @@ pub enum ClaimTarget<'a> {
         /// From the first window to the last.
         window: Window,
     },
-}
-
-/// What a job came to that succeeded.
-#[derive(Debug, Clone, Copy)]
-pub enum Artifact<'a> {
-    /// A report; with a row that is to be written, or replaced.
-    Report(Option<&'a ReportRow>),
-    /// Windows of a source.
-    Collection(&'a Collected),
 }
 
 /// The wish to work on a job.

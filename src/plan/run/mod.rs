@@ -1,6 +1,7 @@
 //! What happens while jobs run: which one is next, and what an end leads to.
 
 pub mod event;
+pub mod job_end;
 pub mod schedule;
 pub mod stop;
 pub mod summary;

@@ -8,25 +8,24 @@ use sqlx::{AssertSqlSafe, Connection, Postgres as Driver, Row};
 
 use super::{DURABLE, Postgres, collected, reports};
 use crate::plan::model::ids::JobId;
-use crate::plan::model::job::{Artifact, AttemptEnd, Claim, JobState};
+use crate::plan::model::job::{AttemptEnd, Claim, JobState};
 use crate::plan::remember::failure_history::FailureHistory;
+use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 use crate::store::Result;
 use crate::store::columns::Column;
-use crate::store::delegate::Ending;
 use crate::store::gap_columns::{FailureHistoryValues, remember};
 use crate::store::record::{EndColumns, storable};
 
 type Statement<'q> = Query<'q, Driver, PgArguments>;
 
-/// What became of the end of a job.
-#[derive(PartialEq, Eq)]
+/// What the statement that ends a job did.
 enum Ended {
-    /// It ended by this.
+    /// It ended the job.
     Now,
-    /// It had ended just so.
-    Before,
-    /// The claim is not ours.
-    No,
+    /// Nothing: the claim's job had ended at this time already, in this state.
+    Before(JobState),
+    /// Nothing: the claim is not valid any more.
+    ClaimLost,
 }
 
 impl Postgres {
@@ -82,36 +81,41 @@ impl Postgres {
         lease.settle("recording how a lost attempt ended", done)
     }
 
-    pub(super) async fn finish(&self, claim: Claim, ending: Ending<'_>) -> Result<bool> {
-        let columns = if let Artifact::Report(Some(_)) = ending.made { self.columns().await?.written.as_slice() } else { &[] };
+    pub(super) async fn finish(&self, claim: Claim, end: &JobEnd) -> Result<Finished> {
+        let columns = if let Artifact::ReportRow(_) = end.artifact() { self.columns().await?.written.as_slice() } else { &[] };
         let mut lease = self.connections.lease().await?;
-        let done = match ending.made {
-            Artifact::Report(None) => finish(&mut lease, claim, ending).await.map(|ended| ended != Ended::No),
-            Artifact::Report(Some(_)) | Artifact::Collection(_) => self.finish_with_more(&mut lease, claim, ending, columns).await,
+        let finished = if end.unverified_report().is_none() && *end.artifact() == Artifact::Report {
+            end_job(&mut lease, claim, end).await.map(|ended| ended.answer(end, end.state()))
+        } else {
+            self.finish_in_transaction(&mut lease, claim, end, columns).await
         };
-        lease.settle("recording the end of a job", done)
+        lease.settle("recording the end of a job", finished)
     }
 
-    async fn finish_with_more(
+    /// For an end that takes more than one statement.
+    async fn finish_in_transaction(
         &self,
         connection: &mut PgConnection,
         claim: Claim,
-        ending: Ending<'_>,
+        end: &JobEnd,
         columns: &[Column],
-    ) -> sqlx::Result<bool> {
+    ) -> sqlx::Result<Finished> {
         let mut transaction = connection.begin_with(DURABLE).await?;
-        let ended = finish(&mut transaction, claim, ending).await?;
-        if ended != Ended::Now {
-            transaction.rollback().await?;
-            return Ok(ended == Ended::Before);
-        }
-        match ending.made {
-            Artifact::Report(Some(row)) => reports::write(&mut transaction, &self.reports, columns, row).await?,
-            Artifact::Report(None) => {}
-            Artifact::Collection(made) => collected::write(&mut transaction, claim, made, ending.at).await?,
+        let fingerprint = match end.unverified_report() {
+            Some(report) => reports::fingerprint(&mut transaction, &self.reports, report).await?,
+            None => None,
+        };
+        let resolved = end.resolved(fingerprint.as_deref());
+        let ended = end_job(&mut transaction, claim, &resolved).await?;
+        if let Ended::Now = ended {
+            match resolved.artifact() {
+                Artifact::Report => {}
+                Artifact::ReportRow(row) => reports::write(&mut transaction, &self.reports, columns, row).await?,
+                Artifact::Collection(collected) => collected::write(&mut transaction, claim, collected, end.at()).await?,
+            }
         }
         transaction.commit().await?;
-        Ok(true)
+        Ok(ended.answer(end, resolved.state()))
     }
 
     pub(super) async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool> {
@@ -129,73 +133,68 @@ impl Postgres {
         .await;
         lease.settle("recording that a job will not start", done)
     }
+}
 
-    pub(super) async fn lose(&self, claim: Claim, history: &FailureHistory, at: DateTime<Utc>) -> Result<bool> {
-        let gap = remember('$', 4, false);
-        let statement = format!(
-            "WITH job AS (UPDATE etl_orch.etl_jobs SET state = 'lost', error = 'its owner died', ended_at = $3, pool = NULL
-                          WHERE id = $1 AND state = 'running' AND fence = $2 RETURNING id, gap_key),
-                  attempt AS (UPDATE etl_orch.etl_attempts a SET outcome = 'lost', error = 'lost', ended_at = $3
-                              FROM job WHERE a.job_id = job.id AND a.outcome IS NULL),
-                  gap AS (UPDATE etl_orch.gap_states g SET {} FROM job WHERE g.gap_key = job.gap_key AND g.fence = $2 AND {})
-             SELECT EXISTS (SELECT 1 FROM job) OR EXISTS
-                 (SELECT 1 FROM etl_orch.etl_jobs WHERE id = $1 AND state = 'lost' AND fence = $2 AND ended_at = $3)",
-            gap.set, gap.is_new
-        );
-        let statement = sqlx::query(AssertSqlSafe(statement)).bind(claim.job.to_string()).bind(claim.fence).bind(at);
-        let mut lease = self.connections.lease().await?;
-        let done = bind_history(statement, history).fetch_one(&mut *lease).await.and_then(|row| row.try_get(0));
-        lease.settle("recording that a job was lost", done)
+impl Ended {
+    /// The answer to a caller who asked for `end`, which led to `state` if it was recorded now.
+    fn answer(&self, end: &JobEnd, state: JobState) -> Finished {
+        match self {
+            Self::Now => Finished::Recorded(state),
+            Self::Before(before) if end.can_lead_to(*before) => Finished::Recorded(*before),
+            Self::Before(_) | Self::ClaimLost => Finished::ClaimLost,
+        }
     }
 }
 
-async fn finish(connection: &mut PgConnection, claim: Claim, ending: Ending<'_>) -> sqlx::Result<Ended> {
-    let end = ending.attempt.map(EndColumns::from);
+/// Ends the claim's job and its attempt, and writes the gap's failure history: one statement.
+async fn end_job(connection: &mut PgConnection, claim: Claim, job_end: &JobEnd) -> sqlx::Result<Ended> {
+    let (state, history) = (job_end.state(), job_end.history());
+    let end = job_end.attempt().map(EndColumns::from);
     let end = end.as_ref();
-    let gap = ending.history.map(|_| {
-        let gap = remember('$', 14, ending.state == JobState::Succeeded);
+    let gap = history.as_ref().map(|_| {
+        let gap = remember('$', 14, state == JobState::Succeeded);
         format!(
             ", gap AS (UPDATE etl_orch.gap_states g SET {} FROM job WHERE g.gap_key = job.gap_key AND g.fence = $2 AND {})",
             gap.set, gap.is_new
         )
     });
+    // Whoever records a loss does not know which attempt was under way.
     let statement = format!(
         "WITH job AS (UPDATE etl_orch.etl_jobs SET state = $3, error = $4, ended_at = $5, pool = NULL
                       WHERE id = $1 AND state = 'running' AND fence = $2 RETURNING id, gap_key),
               attempt AS (UPDATE etl_orch.etl_attempts a
                           SET outcome = $7, outcome_number = $8, error = $9, tail = $10, ended_at = $11, duration_ms = $12,
                               pid = coalesce($13, a.pid)
-                          FROM job WHERE a.job_id = job.id AND a.n = $6 AND a.outcome IS NULL)
+                          FROM job WHERE a.job_id = job.id AND (a.n = $6 OR $3 = 'lost') AND a.outcome IS NULL)
               {}
-         SELECT EXISTS (SELECT 1 FROM job) AS now, EXISTS
-             (SELECT 1 FROM etl_orch.etl_jobs WHERE id = $1 AND state = $3 AND fence = $2 AND ended_at = $5) AS before",
+         SELECT EXISTS (SELECT 1 FROM job) AS now,
+             (SELECT state FROM etl_orch.etl_jobs WHERE id = $1 AND fence = $2 AND ended_at = $5) AS before",
         gap.unwrap_or_default()
     );
+    let lost = state == JobState::Lost;
     let mut statement = sqlx::query(AssertSqlSafe(statement))
         .bind(claim.job.to_string())
         .bind(claim.fence)
-        .bind(ending.state.name())
-        .bind(ending.error.map(storable))
-        .bind(ending.at)
+        .bind(state.name())
+        .bind(job_end.error().map(storable))
+        .bind(job_end.at())
         .bind(end.map(|end| end.n))
-        .bind(end.map(|end| end.outcome))
+        .bind(end.map(|end| end.outcome).or(lost.then_some("lost")))
         .bind(end.and_then(|end| end.number))
-        .bind(end.and_then(|end| end.error.as_deref()))
+        .bind(end.and_then(|end| end.error.as_deref()).or(lost.then_some("lost")))
         .bind(end.map(|end| end.tail.as_ref()))
-        .bind(end.map(|end| end.ended_at))
+        .bind(end.map_or_else(|| job_end.at(), |end| end.ended_at))
         .bind(end.map(|end| end.duration_ms))
         .bind(end.and_then(|end| end.pid));
-    if let Some(history) = ending.history {
+    if let Some(history) = &history {
         statement = bind_history(statement, history);
     }
     let row = statement.fetch_one(connection).await?;
-    Ok(if row.try_get("now")? {
-        Ended::Now
-    } else if row.try_get("before")? {
-        Ended::Before
-    } else {
-        Ended::No
-    })
+    if row.try_get("now")? {
+        return Ok(Ended::Now);
+    }
+    let before: Option<String> = row.try_get("before")?;
+    Ok(before.as_deref().and_then(JobState::parse).map_or(Ended::ClaimLost, Ended::Before))
 }
 
 /// Binds the claim and the attempt's end, as parameters 1 to 10.

@@ -15,20 +15,25 @@ pub(super) const BY_KEY: &str = "r.bank_id = $1 AND r.fiscal_year = $2 AND r.qua
 
 impl Postgres {
     pub(super) async fn report_fingerprint(&self, report: &ReportKey) -> Result<Option<String>> {
-        let query = format!(
-            "SELECT encode(sha256(convert_to(string_agg(row, ',' ORDER BY row), 'UTF8')), 'hex') FROM (SELECT to_jsonb(r)::text AS row FROM {} r WHERE {BY_KEY}) f",
-            self.reports.quoted()
-        );
         let mut lease = self.connections.lease().await?;
-        let fingerprint = sqlx::query_scalar(AssertSqlSafe(query))
-            .bind(report.bank_id)
-            .bind(i32::from(report.period.year()))
-            .bind(report.period.quarter().as_str())
-            .bind(storable(&report.report_type))
-            .fetch_one(&mut *lease)
-            .await;
+        let fingerprint = fingerprint(&mut lease, &self.reports, report).await;
         lease.settle("looking at a report", fingerprint)
     }
+}
+
+/// A text that changes when the report's row does; `None` when there is no such report.
+pub(super) async fn fingerprint(connection: &mut PgConnection, table: &TableName, report: &ReportKey) -> sqlx::Result<Option<String>> {
+    let query = format!(
+        "SELECT encode(sha256(convert_to(string_agg(row, ',' ORDER BY row), 'UTF8')), 'hex') FROM (SELECT to_jsonb(r)::text AS row FROM {} r WHERE {BY_KEY}) f",
+        table.quoted()
+    );
+    sqlx::query_scalar(AssertSqlSafe(query))
+        .bind(report.bank_id)
+        .bind(i32::from(report.period.year()))
+        .bind(report.period.quarter().as_str())
+        .bind(storable(&report.report_type))
+        .fetch_one(connection)
+        .await
 }
 
 /// Writes a report's row: into the row that is there, or else as a new one. Values go as text and are cast to what

@@ -8,11 +8,11 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::{Driver, Sqlite, begin_write, collected, reports};
 use crate::plan::model::ids::JobId;
-use crate::plan::model::job::{Artifact, AttemptEnd, Claim, JobState};
+use crate::plan::model::job::{AttemptEnd, Claim, JobState};
 use crate::plan::remember::failure_history::FailureHistory;
+use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 use crate::store::Result;
 use crate::store::columns::Column;
-use crate::store::delegate::Ending;
 use crate::store::gap_columns::{FailureHistoryValues, remember};
 use crate::store::record::{EndColumns, failed, rfc3339, storable};
 
@@ -54,40 +54,36 @@ impl Sqlite {
         attach(&mut connection, claim, end).await.map_err(failed("recording how a lost attempt ended"))
     }
 
-    pub(super) async fn finish(&self, claim: Claim, ending: Ending<'_>) -> Result<bool> {
-        let columns = if let Artifact::Report(Some(_)) = ending.made { self.report_columns().await? } else { &[] };
+    pub(super) async fn finish(&self, claim: Claim, end: &JobEnd) -> Result<Finished> {
+        let has_report = end.unverified_report().is_some() || matches!(end.artifact(), Artifact::ReportRow(_));
+        let columns = if has_report { self.report_columns().await? } else { &[] };
         let mut connection = self.connection().await?;
-        self.finish_on(&mut connection, claim, ending, columns).await.map_err(failed("recording the end of a job"))
+        self.finish_on(&mut connection, claim, end, columns).await.map_err(failed("recording the end of a job"))
     }
 
-    async fn finish_on(
-        &self,
-        connection: &mut SqliteConnection,
-        claim: Claim,
-        ending: Ending<'_>,
-        columns: &[Column],
-    ) -> sqlx::Result<bool> {
+    async fn finish_on(&self, connection: &mut SqliteConnection, claim: Claim, end: &JobEnd, columns: &[Column]) -> sqlx::Result<Finished> {
         let mut transaction = begin_write(connection).await?;
-        if !end_job(&mut transaction, claim, ending).await? {
-            return has_ended(&mut transaction, claim, ending.state, ending.at).await;
+        let fingerprint = match end.unverified_report() {
+            Some(report) => reports::fingerprint(&mut transaction, &self.reports, columns, report).await?,
+            None => None,
+        };
+        let resolved = end.resolved(fingerprint.as_deref());
+        if !end_job(&mut transaction, claim, &resolved).await? {
+            let before = state_since(&mut transaction, claim, end.at()).await?;
+            return Ok(before.filter(|state| end.can_lead_to(*state)).map_or(Finished::ClaimLost, Finished::Recorded));
         }
-        match ending.made {
-            Artifact::Report(Some(row)) => reports::write(&mut transaction, &self.reports, columns, row).await?,
-            Artifact::Report(None) => {}
-            Artifact::Collection(made) => collected::write(&mut transaction, claim, made, ending.at).await?,
+        match resolved.artifact() {
+            Artifact::Report => {}
+            Artifact::ReportRow(row) => reports::write(&mut transaction, &self.reports, columns, row).await?,
+            Artifact::Collection(collected) => collected::write(&mut transaction, claim, collected, end.at()).await?,
         }
         transaction.commit().await?;
-        Ok(true)
+        Ok(Finished::Recorded(resolved.state()))
     }
 
     pub(super) async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool> {
         let mut connection = self.connection().await?;
         drop_queued(&mut connection, job, reason, at).await.map_err(failed("recording that a job will not start"))
-    }
-
-    pub(super) async fn lose(&self, claim: Claim, history: &FailureHistory, at: DateTime<Utc>) -> Result<bool> {
-        let mut connection = self.connection().await?;
-        lose(&mut connection, claim, history, at).await.map_err(failed("recording that a job was lost"))
     }
 }
 
@@ -123,46 +119,50 @@ async fn attach(connection: &mut SqliteConnection, claim: Claim, end: &AttemptEn
     Ok(true)
 }
 
-/// Ends the job that the claim is good for, its attempt with it, and writes what is to be remembered: one turn for all.
-async fn end_job(connection: &mut SqliteConnection, claim: Claim, ending: Ending<'_>) -> sqlx::Result<bool> {
-    let end = ending.attempt.map(EndColumns::from);
+/// Ends the claim's job and its attempt, and writes the gap's failure history: one round trip.
+async fn end_job(connection: &mut SqliteConnection, claim: Claim, job_end: &JobEnd) -> sqlx::Result<bool> {
+    let (state, history) = (job_end.state(), job_end.history());
+    let end = job_end.attempt().map(EndColumns::from);
     let end = end.as_ref();
-    let gap = ending.history.map(|_| remember_of(14, ending.state == JobState::Succeeded)).unwrap_or_default();
+    let gap = history.as_ref().map(|_| remember_of(14, state == JobState::Succeeded)).unwrap_or_default();
+    // Whoever records a loss does not know which attempt was under way.
     let statements = format!(
-        "UPDATE etl_attempts SET {END} WHERE job_id = ?1 AND n = ?3 AND outcome IS NULL AND EXISTS (SELECT 1 FROM etl_jobs WHERE {CLAIMED});
+        "UPDATE etl_attempts SET {END} WHERE job_id = ?1 AND (n = ?3 OR ?11 = 'lost') AND outcome IS NULL
+         AND EXISTS (SELECT 1 FROM etl_jobs WHERE {CLAIMED});
          {gap}
          UPDATE etl_jobs SET state = ?11, error = ?12, ended_at = ?13, pool = NULL WHERE {CLAIMED}"
     );
+    let lost = state == JobState::Lost;
     let mut statements = sqlx::query(AssertSqlSafe(statements))
         .bind(claim.job.to_string())
         .bind(claim.fence)
         .bind(end.map(|end| end.n))
-        .bind(end.map(|end| end.outcome))
+        .bind(end.map(|end| end.outcome).or(lost.then_some("lost")))
         .bind(end.and_then(|end| end.number))
-        .bind(end.and_then(|end| end.error.as_deref()))
+        .bind(end.and_then(|end| end.error.as_deref()).or(lost.then_some("lost")))
         .bind(end.map(|end| end.tail.as_ref()))
-        .bind(end.map(|end| rfc3339(end.ended_at)))
+        .bind(rfc3339(end.map_or_else(|| job_end.at(), |end| end.ended_at)))
         .bind(end.map(|end| end.duration_ms))
         .bind(end.and_then(|end| end.pid))
-        .bind(ending.state.name())
-        .bind(ending.error.map(storable))
-        .bind(rfc3339(ending.at));
-    if let Some(history) = ending.history {
+        .bind(state.name())
+        .bind(job_end.error().map(storable))
+        .bind(rfc3339(job_end.at()));
+    if let Some(history) = &history {
         statements = bind_history(statements, history);
     }
     // Where the job is not the claim's none of the statements finds a row.
     Ok(statements.execute(connection).await?.rows_affected() > 0)
 }
 
-/// Whether the claim's job has ended just so.
-async fn has_ended(connection: &mut SqliteConnection, claim: Claim, state: JobState, at: DateTime<Utc>) -> sqlx::Result<bool> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM etl_jobs WHERE id = ?1 AND fence = ?2 AND state = ?3 AND ended_at = ?4)")
+/// The state that the claim's job has been in since `at`.
+async fn state_since(connection: &mut SqliteConnection, claim: Claim, at: DateTime<Utc>) -> sqlx::Result<Option<JobState>> {
+    let state: Option<String> = sqlx::query_scalar("SELECT state FROM etl_jobs WHERE id = ?1 AND fence = ?2 AND ended_at = ?3")
         .bind(claim.job.to_string())
         .bind(claim.fence)
-        .bind(state.name())
         .bind(rfc3339(at))
-        .fetch_one(connection)
-        .await
+        .fetch_optional(connection)
+        .await?;
+    Ok(state.as_deref().and_then(JobState::parse))
 }
 
 async fn drop_queued(connection: &mut SqliteConnection, job: JobId, reason: &str, at: DateTime<Utc>) -> sqlx::Result<bool> {
@@ -181,24 +181,6 @@ async fn drop_queued(connection: &mut SqliteConnection, job: JobId, reason: &str
         .bind(&at)
         .fetch_one(connection)
         .await
-}
-
-async fn lose(connection: &mut SqliteConnection, claim: Claim, history: &FailureHistory, at: DateTime<Utc>) -> sqlx::Result<bool> {
-    let mut transaction = begin_write(connection).await?;
-    let statements = format!(
-        "UPDATE etl_attempts SET outcome = 'lost', error = 'lost', ended_at = ?3 WHERE job_id = ?1 AND outcome IS NULL
-         AND EXISTS (SELECT 1 FROM etl_jobs WHERE {CLAIMED});
-         {}
-         UPDATE etl_jobs SET state = 'lost', error = 'its owner died', ended_at = ?3, pool = NULL WHERE {CLAIMED}",
-        remember_of(4, false)
-    );
-    let statements = sqlx::query(AssertSqlSafe(statements)).bind(claim.job.to_string()).bind(claim.fence).bind(rfc3339(at));
-    let done = bind_history(statements, history).execute(&mut *transaction).await?;
-    if done.rows_affected() == 0 {
-        return has_ended(&mut transaction, claim, JobState::Lost, at).await;
-    }
-    transaction.commit().await?;
-    Ok(true)
 }
 
 /// Writes the memory of the gap of the job that the claim is good for.

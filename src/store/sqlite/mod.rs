@@ -28,14 +28,13 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OnceCell};
 pub(super) use migrations::schema_sql;
 
 use super::columns::Column;
-use super::delegate::{Ending, implement_store};
+use super::delegate::implement_store;
 use super::{Access, Available, Result, ScanRequest, Scanned, StoreError};
 use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{
-    Artifact, AttemptEnd, Begun, Claim, ClaimRequest, Claimed, JobState, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob,
-    RunningRun, Watched,
+    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun, Watched,
 };
 use crate::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, SourceOrder};
 use crate::plan::model::period::Period;
@@ -44,6 +43,7 @@ use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
 use crate::plan::remember::source_state::{QueuedWindow, SourceState};
+use crate::plan::run::job_end::{Finished, JobEnd};
 
 /// The adapter.
 #[derive(Debug)]

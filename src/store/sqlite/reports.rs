@@ -17,22 +17,33 @@ pub(super) const BY_KEY: &str = "bank_id = ?1 AND fiscal_year = ?2 AND quarter =
 
 impl Sqlite {
     pub(super) async fn report_fingerprint(&self, report: &ReportKey) -> Result<Option<String>> {
-        let columns: Vec<String> = self.report_columns().await?.iter().map(|column| format!("quote(\"{}\")", column.name)).collect();
-        let query = format!("SELECT {} FROM {} WHERE {BY_KEY} ORDER BY 1", columns.join(" || ',' || "), self.reports.quoted());
-        let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query))
-            .bind(report.bank_id)
-            .bind(i64::from(report.period.year()))
-            .bind(report.period.quarter().as_str())
-            .bind(&report.report_type)
-            .fetch_all(&mut *self.connection().await?)
-            .await
-            .map_err(failed("looking at a report"))?;
-        Ok((!rows.is_empty()).then(|| {
-            let mut hasher = DefaultHasher::new();
-            rows.hash(&mut hasher);
-            format!("{:016x}", hasher.finish())
-        }))
+        let columns = self.report_columns().await?;
+        let mut connection = self.connection().await?;
+        fingerprint(&mut connection, &self.reports, columns, report).await.map_err(failed("looking at a report"))
     }
+}
+
+/// A text that changes when the report's row does; `None` when there is no such report.
+pub(super) async fn fingerprint(
+    connection: &mut SqliteConnection,
+    table: &TableName,
+    columns: &[Column],
+    report: &ReportKey,
+) -> sqlx::Result<Option<String>> {
+    let columns: Vec<String> = columns.iter().map(|column| format!("quote(\"{}\")", column.name)).collect();
+    let query = format!("SELECT {} FROM {} WHERE {BY_KEY} ORDER BY 1", columns.join(" || ',' || "), table.quoted());
+    let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query))
+        .bind(report.bank_id)
+        .bind(i64::from(report.period.year()))
+        .bind(report.period.quarter().as_str())
+        .bind(&report.report_type)
+        .fetch_all(connection)
+        .await?;
+    Ok((!rows.is_empty()).then(|| {
+        let mut hasher = DefaultHasher::new();
+        rows.hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }))
 }
 
 /// Writes a report's row: into the row that is there, or else as a new one.
