@@ -1,9 +1,19 @@
-//! The exit codes (specification §3): the one table.
+//! The exit codes, and the errors that lead to them.
 
 use crate::config::ConfigErrors;
 use crate::run::RunError;
 use crate::run::lock::LockError;
 use crate::store::StoreError;
+
+/// The exit codes as users read them, in `--help` and in the manual.
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0      success, nothing to do, or a dry run; also: another run is active and one already waits
+  1      some jobs failed after their retries, or etl-orch could not do its work
+  2      usage or configuration error; nothing was started
+  75     the lock is held and --lock-wait ran out
+  128+n  ended by signal n after stopping its children
+With --detailed-exit-code: 3 some jobs failed, 4 a dry run found gaps";
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +35,8 @@ pub(super) enum Exit {
     LockHeld,
     /// Ended by this signal, after stopping its children.
     Signal(i32),
-    /// As the orchestrator said, which this process stood guard for.
-    Said(u8),
+    /// The code of the orchestrator, which this process guarded.
+    PassedOn(u8),
 }
 
 impl Exit {
@@ -39,13 +49,13 @@ impl Exit {
             Self::JobsFailed { detailed: true } => 3,
             Self::GapsFound => 4,
             Self::LockHeld => 75,
-            Self::Said(code) => code,
+            Self::PassedOn(code) => code,
             Self::Signal(signal) => 128_u8.saturating_add(u8::try_from(signal).unwrap_or_default()),
         }
     }
 }
 
-/// Why a command came to nothing: what is said, and how the process ends.
+/// Why a command could not do its work, as the user reads it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// Options that make no sense together, or name what is not there.

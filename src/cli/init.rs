@@ -1,27 +1,33 @@
 //! `etl-orch init`: makes the database ready.
 
-use super::args::{Global, InitArgs};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::plan::model::etl::writes_reports;
-use crate::plan::model::settings::{DatabaseTarget, Variables};
-use crate::store::{self, Access};
-use crate::{config, show};
+use crate::show;
+use crate::show::config::tables_ready;
+use crate::store::{self, Access, Store};
 
-pub(super) async fn command(global: &Global, args: &InitArgs, environment: &Variables) -> Result<Exit, Failure> {
-    let path = config::find(global.config.as_deref(), environment)?;
-    let config = config::load(&path, environment)?;
+/// Options of `init`.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Print the SQL instead of running it, for a user who may create tables
+    #[arg(long)]
+    print_sql: bool,
+}
+
+pub(super) async fn command(context: &Context<'_>, args: &InitArgs) -> Result<Exit, Failure> {
+    let config = &context.config;
     if args.print_sql {
         show::out(&store::schema_sql(&config.database))?;
         return Ok(Exit::Success);
     }
-    let store = store::open(&config.database, Access::Init).await?;
-    let checked = store.check_data_tables(writes_reports(&config.catalogue.etls), !config.sync.is_empty()).await;
-    store.close().await;
-    checked?;
-    let tables = match config.database.target {
-        DatabaseTarget::Sqlite(_) => "state tables and data tables are there",
-        DatabaseTarget::Postgres { .. } => "state tables are there (schema etl_orch), data tables fit",
-    };
-    show::out(&format!("{}: {tables}\n", config.database.target))?;
+    let (writes_reports, writes_availability) = (writes_reports(&config.catalogue.etls), !config.sync.is_empty());
+    let check = async |store: Arc<dyn Store>| Ok(store.check_data_tables(writes_reports, writes_availability).await?);
+    context.with_store(Access::Init, check).await?;
+    show::out(&tables_ready(&config.database.target))?;
     Ok(Exit::Success)
 }

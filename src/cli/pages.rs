@@ -1,11 +1,11 @@
-//! Pages that describe the program itself: completions, the manual, the configuration's schema.
+//! Pages that describe the program itself: completions and the manual.
 
 use clap::CommandFactory;
 use clap_mangen::roff::{Roff, roman};
 
-use super::args::{Cli, EXIT_CODES};
-use super::exit::{Exit, Failure};
-use crate::{config, show};
+use super::args::Cli;
+use super::exit::{EXIT_CODES, Exit, Failure};
+use crate::show;
 
 /// `etl-orch completions SHELL`.
 pub(super) fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
@@ -38,10 +38,4 @@ fn exit_status(page: &mut Vec<u8>) -> Result<(), Failure> {
     }
     section.control("fi", []);
     Ok(section.to_writer(page)?)
-}
-
-/// `etl-orch config schema`.
-pub(super) fn schema() -> Result<Exit, Failure> {
-    show::out(&format!("{:#}\n", config::schema()))?;
-    Ok(Exit::Success)
 }

@@ -1,16 +1,52 @@
-//! What people read. Only this room prints.
+//! What people and programs read. Only this room prints.
+//!
+//! There is one *view* for each thing: a plain struct, made once from values of `plan`. Its fields are the JSON object that
+//! programs get, and its text is written from the same fields.
 
+mod blocked;
+pub mod config;
 pub mod escape;
-mod json;
 pub mod logs;
+mod names;
+pub mod orders;
 pub mod progress;
-mod sources;
+pub mod run;
+pub mod sources;
 mod stream;
-mod summary;
-#[cfg(test)]
-mod tests;
+mod words;
 
-pub use json::run_as_json;
-pub use sources::{SourceView, sources_as_json, sources_as_text};
 pub use stream::{diagnose, out};
-pub use summary::run_as_text;
+pub use words::Time;
+
+use std::io;
+
+use serde::Serialize;
+
+/// Version of the shape of all JSON objects. It rises when a field changes its meaning or goes; new fields may appear without.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Something that can be printed as text or as JSON.
+pub trait View: Serialize {
+    /// What kind of object this is, for programs. `None` where only one command prints it.
+    fn kind(&self) -> Option<&'static str>;
+
+    /// The page for people, ending in a newline.
+    fn text(&self) -> String;
+
+    /// The object for programs, ending in a newline.
+    ///
+    /// # Errors
+    /// Never in practice: every view has a JSON form.
+    fn json(&self) -> io::Result<String> {
+        #[derive(Serialize)]
+        struct Object<'a, V: ?Sized> {
+            schema_version: u32,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            kind: Option<&'static str>,
+            #[serde(flatten)]
+            view: &'a V,
+        }
+        let object = Object { schema_version: SCHEMA_VERSION, kind: self.kind(), view: self };
+        Ok(serde_json::to_string_pretty(&object)? + "\n")
+    }
+}

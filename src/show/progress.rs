@@ -12,7 +12,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::escape::escaped;
 use super::logs;
-use super::summary::count;
+use super::words::count;
 use crate::plan::model::job::JobState;
 use crate::plan::run::event::Event;
 use crate::plan::run::schedule::JobIndex;

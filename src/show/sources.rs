@@ -1,192 +1,219 @@
-//! What is said of disclosure sources: in the summary of a run, and by `etl-orch sources`.
+//! A disclosure source: in the summary of a run, and on the page of `etl-orch sources`.
 
-mod json;
 mod page;
 #[cfg(test)]
 mod tests;
+mod text;
+mod warnings;
 
-pub use page::{SourceView, sources_as_json, sources_as_text};
+pub use page::{ListedSource, SourcesView};
 
-pub(super) use json::{SourceEntry, entry};
+pub(super) use text::{collected, heading, lines};
+pub(super) use warnings::{result_of, warnings};
 
-use super::escape::{escaped, excerpt};
-use super::summary::{count, last_error, quarantined, resting, skipped, time};
+use serde::Serialize;
+
+use super::names::by_name;
+use super::run::JobOutcome;
+use super::words::{Time, Untrusted};
 use crate::plan::decide::source_plan::{Lateness, SourcePlan, SourceStatus};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::{Collected, Collection, Seen};
-use crate::plan::model::job::JobState;
-use crate::plan::model::source::Source;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::job::Owner;
+use crate::plan::model::window::Window;
+use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
 use crate::plan::remember::source_state::Pause;
-use crate::plan::run::summary::{JobResult, RunSummary};
+use crate::plan::run::summary::JobResult;
 
-/// Sources with nothing to say of them that have a line each; more share one.
-const LINES: usize = 3;
-
-/// Successes in a row without a record that are worth a warning.
-const EMPTY: u32 = 3;
-
-/// `SOURCES: 5 sources, 2 due, 1 paused, 1 overdue`.
-pub(super) fn heading(plans: &[SourcePlan]) -> String {
-    let of = |name: &'static str, is: fn(&SourcePlan) -> bool| (name, plans.iter().filter(|plan| is(plan)).count());
-    let counts = [
-        of("due", |plan| plan.standing == SourceStatus::Due),
-        of("paused", |plan| plan.state.paused.is_some()),
-        of("skipped", |plan| matches!(plan.standing, SourceStatus::Skipped(_))),
-        of("running elsewhere", |plan| matches!(plan.standing, SourceStatus::Claimed(_))),
-        of("quarantined", |plan| matches!(plan.standing, SourceStatus::Quarantined(_))),
-        of("cooling down", |plan| matches!(plan.standing, SourceStatus::CoolingDown(_))),
-        of("late", |plan| plan.lateness == Lateness::Late),
-        of("overdue", |plan| plan.lateness == Lateness::Overdue),
-        of("ahead of the clock", |plan| plan.lateness == Lateness::Ahead),
-    ];
-    let sources = count(plans.len() as u64, "source");
-    let counted = counts.into_iter().filter(|(_, number)| *number > 0).map(|(name, number)| format!("{number} {name}"));
-    let fine = plans.iter().all(is_fine).then(|| "all up to date".to_owned());
-    let parts: Vec<String> = std::iter::once(sources).chain(counted).chain(fine).collect();
-    format!("SOURCES: {}", parts.join(", "))
+/// A source and what is done about it.
+#[derive(Debug, Serialize)]
+pub(super) struct SourceView<'a> {
+    id: &'a str,
+    name: &'a str,
+    #[serde(serialize_with = "by_name")]
+    standing: &'a SourceStatus,
+    behind: u64,
+    missing: Option<Span>,
+    left: u64,
+    next_due: Time,
+    #[serde(serialize_with = "by_name")]
+    lateness: Lateness,
+    frontier: Option<Time>,
+    paused: Option<PauseView<'a>>,
+    skipped: Option<Skipped<'a>>,
+    claimed: Option<Claimed<'a>>,
+    quarantined: Option<Blocked>,
+    cooling_down: Option<Blocked>,
+    last: Option<LastView<'a>>,
+    failed_runs: u32,
+    error: Option<Untrusted<'a>>,
+    jobs: Vec<Job<'a>>,
 }
 
-/// A line for each source; where many are up to date, one for all of them.
-pub(super) fn lines(plans: &[SourcePlan], catalogue: &Catalogue) -> Vec<String> {
-    let id = |plan: &SourcePlan| catalogue.sources[plan.source].id.as_str();
-    let fine: Vec<&SourcePlan> = plans.iter().filter(|plan| is_fine(plan)).collect();
-    let shared = fine.len() > LINES;
-    let mut lines: Vec<String> =
-        plans.iter().filter(|plan| !shared || !is_fine(plan)).map(|plan| format!("{}: {}", id(plan), standing(plan))).collect();
-    if shared {
-        let ids: Vec<&str> = fine.iter().map(|plan| id(plan)).collect();
-        let next = fine.iter().map(|plan| plan.next_due).min().map(|due| format!("; next due {}", time(due))).unwrap_or_default();
-        lines.push(format!("{}: up to date{next}", ids.join(", ")));
-    }
-    lines
+/// A time span of windows.
+#[derive(Debug, Serialize)]
+pub(super) struct Span {
+    pub(super) start: Time,
+    pub(super) end: Time,
 }
 
-/// Whether there is nothing to say of it but that.
-fn is_fine(plan: &SourcePlan) -> bool {
-    plan.standing == SourceStatus::UpToDate
-        && plan.lateness == Lateness::OnTime
-        && plan.state.frontier.is_some()
-        && plan.state.paused.is_none()
+/// Who paused a source, when and why.
+#[derive(Debug, Serialize)]
+pub(super) struct PauseView<'a> {
+    by: Untrusted<'a>,
+    since: Time,
+    reason: Untrusted<'a>,
 }
 
-/// What is done about a source and why, in a sentence that is safe to show.
-fn standing(plan: &SourcePlan) -> String {
-    let text = match &plan.standing {
-        SourceStatus::UpToDate => {
-            let until = plan.state.frontier.map(|until| format!("up to date, collected until {}", time(until)));
-            let until = until.unwrap_or_else(|| "nothing was due yet".to_owned());
-            let paused = plan.state.paused.as_ref().map(|pause| format!("; {}", paused(pause))).unwrap_or_default();
-            format!("{until}; next due {}{paused}", time(plan.next_due))
-        }
-        SourceStatus::Paused(pause) => paused(pause) + &behind(plan),
-        SourceStatus::Skipped(order) => format!("skipped {}{}", skipped(order), behind(plan)),
-        SourceStatus::Claimed(owner) => format!("running elsewhere, {}{}", escaped(&owner.to_string()), behind(plan)),
-        SourceStatus::Quarantined(quarantine) => {
-            format!("quarantined {}{}{}", quarantined(*quarantine), last_error(plan.error.as_deref()), behind(plan))
-        }
-        SourceStatus::CoolingDown(rest) => format!("cooling down, {}{}", resting(*rest, plan.error.as_deref()), behind(plan)),
-        SourceStatus::Due => due(plan),
-    };
-    text + mark(plan.lateness)
+#[derive(Debug, Serialize)]
+struct Skipped<'a> {
+    by: Untrusted<'a>,
+    since: Time,
+    until: Option<Time>,
+    reason: Untrusted<'a>,
 }
 
-fn mark(lateness: Lateness) -> &'static str {
-    match lateness {
-        Lateness::OnTime => "",
-        Lateness::Late => " (late)",
-        Lateness::Overdue => " (OVERDUE)",
-        Lateness::Ahead => " (ahead of the clock)",
-    }
+#[derive(Debug, Serialize)]
+struct Claimed<'a> {
+    host: Untrusted<'a>,
+    pid: u32,
 }
 
-fn paused(pause: &Pause) -> String {
-    format!("paused by {} since {}: {}", excerpt(&pause.by), time(pause.since), excerpt(&pause.reason))
+/// A quarantine, or a rest with its end.
+#[derive(Debug, Serialize)]
+struct Blocked {
+    why: &'static str,
+    since: Time,
+    until: Option<Time>,
 }
 
-/// `; 3 windows behind, from A to B`.
-fn behind(plan: &SourcePlan) -> String {
-    if plan.behind == 0 { String::new() } else { format!("; {}", backlog(plan)) }
+/// The last success.
+#[derive(Debug, Serialize)]
+struct LastView<'a> {
+    at: Time,
+    #[serde(flatten)]
+    view: CollectedView<'a>,
+    #[serde(skip)]
+    collected: &'a Collected,
 }
 
-fn backlog(plan: &SourcePlan) -> String {
-    let span = plan.missing.map(|missing| format!(", from {} to {}", time(missing.start), time(missing.end))).unwrap_or_default();
-    format!("{} behind{span}", count(plan.behind, "window"))
+#[derive(Debug, Serialize)]
+struct CollectedView<'a> {
+    window: Span,
+    #[serde(serialize_with = "by_name")]
+    seen: Seen,
+    records: Option<i64>,
+    message: Option<Untrusted<'a>>,
 }
 
-fn due(plan: &SourcePlan) -> String {
-    let windows = plan.jobs.iter().map(|job| job.windows).sum();
-    let what = if plan.behind == 0 { format!("{} asked for", count(windows, "window")) } else { backlog(plan) };
-    let jobs = if plan.jobs.is_empty() { "none now".to_owned() } else { format!("in {}", count(plan.jobs.len() as u64, "job")) };
-    let resumed = match plan.jobs.iter().filter(|job| job.remote.is_some()).count() {
-        0 => String::new(),
-        resumed if resumed == plan.jobs.len() => ", begun by the service before".to_owned(),
-        resumed => format!(", {resumed} of them begun by the service before"),
-    };
-    let left = if plan.left > 0 { format!("; {} left for later runs", plan.left) } else { String::new() };
-    let failed = plan.error.as_ref().map(|error| format!("; failed before: {}", excerpt(error))).unwrap_or_default();
-    format!("due, {what}, {jobs}{resumed}{left}{failed}")
+#[derive(Debug, Serialize)]
+struct Job<'a> {
+    gap: String,
+    window: Span,
+    windows: u64,
+    resumed: bool,
+    result: Option<FinishedCollection<'a>>,
 }
 
-/// `17 records, reported (not verified)`, with what the collector said.
-pub(super) fn collected(collected: &Collected) -> String {
-    let records = collected.records.map_or("number of records unknown".to_owned(), |records| match records {
-        1 => "1 record".to_owned(),
-        _ => format!("{records} records"),
-    });
-    let seen = match collected.seen {
-        Seen::Reported => "reported (not verified)",
-        Seen::Verified => "verified",
-    };
-    let said = collected.message.as_ref().map(|message| format!(": {}", excerpt(message))).unwrap_or_default();
-    format!("{records}, {seen}{said}")
+#[derive(Debug, Serialize)]
+struct FinishedCollection<'a> {
+    #[serde(flatten)]
+    outcome: JobOutcome<'a>,
+    collected: Option<CollectedView<'a>>,
 }
 
-/// What a person should look at, each in a line that is safe to show. What this run has put right is not named.
-pub(super) fn warnings(report: &RunSummary, catalogue: &Catalogue) -> Vec<String> {
-    let mut lines = Vec::new();
-    for plan in &report.plan.sources {
+impl<'a> SourceView<'a> {
+    /// The view of a source; `result` finds how a job of it ended, where it was run.
+    pub(super) fn new(plan: &'a SourcePlan, catalogue: &'a Catalogue, result: impl Fn(&Collection) -> Option<&'a JobResult>) -> Self {
         let source = &catalogue.sources[plan.source];
-        let results: Vec<Option<&JobResult>> = plan.jobs.iter().map(|job| result_of(report, job)).collect();
-        let is_caught_up = !results.is_empty() && plan.left == 0 && results.iter().all(|result| result.is_some_and(is_success));
-        if !is_caught_up {
-            let has_moved = results.iter().flatten().any(|result| is_success(result));
-            lines.extend(lateness(plan, source, has_moved).map(|text| format!("{}: {text}", source.id)));
-        }
-        let empty = results.into_iter().flatten().filter(|result| is_success(result)).fold(plan.state.empty, |empty, result| match result
-            .collected()
-            .and_then(|collected| collected.records)
-        {
-            Some(0) => empty + 1,
-            Some(_) => 0,
-            None => empty,
-        });
-        if empty >= EMPTY {
-            lines.push(format!("{}: {empty} successes in a row with 0 records", source.id));
+        let job = |job: &Collection| Job {
+            gap: GapKey::source(&source.id).to_string(),
+            window: job.window.into(),
+            windows: job.windows,
+            resumed: job.remote.is_some(),
+            result: result(job).map(|result| FinishedCollection {
+                outcome: JobOutcome::new(result),
+                collected: result.collected().map(CollectedView::from),
+            }),
+        };
+        let status = &plan.standing;
+        Self {
+            id: &source.id,
+            name: &source.name,
+            standing: status,
+            behind: plan.behind,
+            missing: plan.missing.map(Span::from),
+            left: plan.left,
+            next_due: Time(plan.next_due),
+            lateness: plan.lateness,
+            frontier: plan.state.frontier.map(Time),
+            paused: plan.state.paused.as_ref().map(PauseView::from),
+            skipped: if let SourceStatus::Skipped(order) = status { Some(order.into()) } else { None },
+            claimed: if let SourceStatus::Claimed(owner) = status { Some(owner.into()) } else { None },
+            quarantined: if let SourceStatus::Quarantined(quarantine) = status { Some((*quarantine).into()) } else { None },
+            cooling_down: if let SourceStatus::CoolingDown(rest) = status { Some((*rest).into()) } else { None },
+            last: plan.state.last.as_ref().map(|last| LastView {
+                at: Time(last.at),
+                view: (&last.collected).into(),
+                collected: &last.collected,
+            }),
+            failed_runs: plan.failed_runs,
+            error: plan.error.as_deref().map(Untrusted::from),
+            jobs: plan.jobs.iter().map(job).collect(),
         }
     }
-    lines
-}
 
-/// Why a source is late, as this run found it; `has_moved` when it has collected something of it since.
-fn lateness(plan: &SourcePlan, source: &Source, has_moved: bool) -> Option<String> {
-    let collected = plan.state.frontier.map_or("nothing was collected yet".to_owned(), |at| format!("collected until {}", time(at)));
-    let collected = if has_moved { format!("{collected} before this run") } else { collected };
-    match plan.lateness {
-        Lateness::OnTime => None,
-        Lateness::Late => Some(format!("late: {collected}; warn_after is {}", humantime::format_duration(source.warn_after))),
-        Lateness::Overdue => Some(format!("overdue: {collected}; error_after is {}", humantime::format_duration(source.error_after))),
-        Lateness::Ahead => Some(format!("{collected}, which is in the future: the clock of this host went back, or was ahead")),
+    /// Whether there is nothing to say of it but that it is up to date.
+    fn is_fine(&self) -> bool {
+        *self.standing == SourceStatus::UpToDate && self.lateness == Lateness::OnTime && self.frontier.is_some() && self.paused.is_none()
     }
 }
 
-fn is_success(result: &JobResult) -> bool {
-    result.state == JobState::Succeeded
+impl From<Window> for Span {
+    fn from(window: Window) -> Self {
+        Self { start: Time(window.start), end: Time(window.end) }
+    }
 }
 
-/// What became of a source's job in this run.
-pub(super) fn result_of<'a>(report: &'a RunSummary, job: &Collection) -> Option<&'a JobResult> {
-    let jobs = &report.plan.jobs;
-    let is_it = |other: &Collection| other.source == job.source && other.window == job.window;
-    let position = jobs.iter().position(|planned| planned.collection().is_some_and(is_it))?;
-    report.results.as_ref()?.jobs.get(position)
+impl<'a> From<&'a Pause> for PauseView<'a> {
+    fn from(pause: &'a Pause) -> Self {
+        Self { by: pause.by.as_str().into(), since: Time(pause.since), reason: pause.reason.as_str().into() }
+    }
+}
+
+impl<'a> From<&'a SkipOrder> for Skipped<'a> {
+    fn from(order: &'a SkipOrder) -> Self {
+        let (by, reason) = (order.by.as_str().into(), order.reason.as_str().into());
+        Self { by, since: Time(order.since), until: order.until.map(Time), reason }
+    }
+}
+
+impl<'a> From<&'a Owner> for Claimed<'a> {
+    fn from(owner: &'a Owner) -> Self {
+        Self { host: owner.host.as_str().into(), pid: owner.pid }
+    }
+}
+
+impl From<Quarantine> for Blocked {
+    fn from(quarantine: Quarantine) -> Self {
+        Self { why: quarantine.why.name(), since: Time(quarantine.since), until: None }
+    }
+}
+
+impl From<Rest> for Blocked {
+    fn from(rest: Rest) -> Self {
+        Self { why: rest.why.name(), since: Time(rest.since), until: Some(Time(rest.until)) }
+    }
+}
+
+impl<'a> From<&'a Collected> for CollectedView<'a> {
+    fn from(collected: &'a Collected) -> Self {
+        Self {
+            window: collected.window.into(),
+            seen: collected.seen,
+            records: collected.records,
+            message: collected.message.as_deref().map(Untrusted::from),
+        }
+    }
 }

@@ -1,78 +1,68 @@
 //! `etl-orch cancel`: asks a job's owner to stop it, and waits until it has.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use serde_json::json;
+use clap::Args;
 use tokio::time::{Instant, sleep};
 
-use super::super::args::{Format, Global};
+use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
-use super::super::user::user;
-use super::args::CancelArgs;
-use super::target::{self, Jobs};
-use super::{load, one_job};
-use crate::config::Config;
+use super::args::OrderArgs;
+use super::one_job;
+use super::target::{self, JobPrefix};
+use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::{JobState, Owner};
 use crate::plan::model::orders::{CancelAnswer, FoundJob};
-use crate::plan::model::settings::Variables;
-use crate::show;
-use crate::show::escape::escaped;
-use crate::store::{self, Access, Store};
+use crate::show::orders::CancelView;
+use crate::store::{Access, Store};
 
-/// How long the owner may take, and how often it is looked.
+/// How long the owner may take to stop the job.
 const PATIENCE: Duration = Duration::from_secs(30);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
-pub(in crate::cli) async fn command(global: &Global, args: &CancelArgs, environment: &Variables) -> Result<Exit, Failure> {
-    let config = load(global, environment)?;
-    let wanted = wanted(&config, &args.id)?;
-    let by = user(environment);
-    let store = store::open(&config.database, Access::ReadWrite).await?;
-    let ended = cancel(&store, &wanted, &by, &args.order.reason).await;
-    store.close().await;
-    let (job, state) = ended?;
-    let page = match global.format {
-        Format::Text => as_text(&job, state),
-        Format::Json => {
-            let object = json!({
-                "schema_version": 1,
-                "kind": "cancel",
-                "by": by,
-                "reason": args.order.reason,
-                "job": job.id.to_string(),
-                "gap": job.gap.to_string(),
-                "state": state.name(),
-            });
-            format!("{object:#}\n")
-        }
-    };
-    show::out(&page)?;
+/// Options of `cancel`.
+#[derive(Debug, Clone, Args)]
+pub(in crate::cli) struct CancelArgs {
+    /// The id of a job, or its beginning (at least 4 characters); or a source that is being collected
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    order: OrderArgs,
+}
+
+pub(in crate::cli) async fn command(context: &Context<'_>, args: &CancelArgs) -> Result<Exit, Failure> {
+    let target = CancelTarget::parse(&context.config.catalogue, &args.id)?;
+    let (by, reason) = (&context.user, &args.order.reason);
+    let ended = context.with_store(Access::ReadWrite, async |store| cancel(&*store, &target, by, reason).await);
+    let (job, state) = ended.await?;
+    context.print(&CancelView::new(by, reason, &job, state))?;
     Ok(Exit::Success)
 }
 
 /// What is to be cancelled.
 enum CancelTarget {
-    /// A job.
-    Job(Jobs),
+    /// The job whose id has this prefix.
+    Job(JobPrefix),
     /// The running job of a source.
     Source(GapKey),
 }
 
-fn wanted(config: &Config, word: &str) -> Result<CancelTarget, Failure> {
-    if let Some(source) = target::source(config, word)? {
-        return Ok(CancelTarget::Source(source));
+impl CancelTarget {
+    fn parse(catalogue: &Catalogue, word: &str) -> Result<Self, Failure> {
+        if let Some(source) = target::source(catalogue, word)? {
+            return Ok(Self::Source(source));
+        }
+        JobPrefix::parse(word)
+            .map(Self::Job)
+            .ok_or_else(|| Failure::Usage(format!("{word:?} is no id of a job; write at least its first 4 characters, 0 to 9 and a to f")))
     }
-    Jobs::parse(word)
-        .map(CancelTarget::Job)
-        .ok_or_else(|| Failure::Usage(format!("{word:?} is no id of a job; write at least its first 4 characters, 0 to 9 and a to f")))
 }
 
-async fn find(store: &Arc<dyn Store>, wanted: &CancelTarget) -> Result<FoundJob, Failure> {
-    let source = match wanted {
-        CancelTarget::Job(jobs) => return one_job(store, jobs).await,
+async fn find(store: &dyn Store, target: &CancelTarget) -> Result<FoundJob, Failure> {
+    let source = match target {
+        CancelTarget::Job(prefix) => return one_job(store, prefix).await,
         CancelTarget::Source(source) => source,
     };
     let running = store.running_jobs().await?.into_iter().find(|job| job.gap == *source);
@@ -81,8 +71,8 @@ async fn find(store: &Arc<dyn Store>, wanted: &CancelTarget) -> Result<FoundJob,
 }
 
 /// The job, and how it ended.
-async fn cancel(store: &Arc<dyn Store>, wanted: &CancelTarget, by: &str, reason: &str) -> Result<(FoundJob, JobState), Failure> {
-    let job = find(store, wanted).await?;
+async fn cancel(store: &dyn Store, target: &CancelTarget, by: &str, reason: &str) -> Result<(FoundJob, JobState), Failure> {
+    let job = find(store, target).await?;
     match store.order_cancel(job.id, by, reason, Utc::now()).await? {
         CancelAnswer::Dropped => Ok((job, JobState::Cancelled)),
         CancelAnswer::Asked(owner) => {
@@ -93,12 +83,12 @@ async fn cancel(store: &Arc<dyn Store>, wanted: &CancelTarget, by: &str, reason:
             let text = format!("job {} ({}) has ended: {}; there was nothing to cancel", job.id.short(), job.gap, state.name());
             Err(Failure::Orchestrator(text))
         }
-        CancelAnswer::Unknown => Err(Failure::Usage(format!("job {} is not on record any more", job.id))),
+        CancelAnswer::Unknown => Err(Failure::Usage(format!("job {} is no longer on record", job.id))),
     }
 }
 
 /// Waits until the job is not running any more.
-async fn ended(store: &Arc<dyn Store>, job: &FoundJob, owner: &Owner) -> Result<JobState, Failure> {
+async fn ended(store: &dyn Store, job: &FoundJob, owner: &Owner) -> Result<JobState, Failure> {
     let since = Instant::now();
     let id = job.id.to_string();
     loop {
@@ -114,16 +104,7 @@ async fn ended(store: &Arc<dyn Store>, job: &FoundJob, owner: &Owner) -> Result<
                 return Err(Failure::Orchestrator(text));
             }
             Some(state) => return Ok(state),
-            None => return Err(Failure::Orchestrator(format!("job {} is not on record any more", job.id.short()))),
+            None => return Err(Failure::Orchestrator(format!("job {} is no longer on record", job.id.short()))),
         }
-    }
-}
-
-fn as_text(job: &FoundJob, state: JobState) -> String {
-    let (id, gap) = (job.id.short(), escaped(&job.gap.to_string()).into_owned());
-    let skipped = "; its gap is skipped until `etl-orch retry` or `unskip`";
-    match state {
-        JobState::Cancelled => format!("cancel: {gap}: job {id} is cancelled{skipped}\n"),
-        other => format!("cancel: {gap}: job {id} ended before it was stopped: {}{skipped}\n", other.name()),
     }
 }

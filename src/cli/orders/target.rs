@@ -1,112 +1,111 @@
-//! What an order is about, as it is written on the command line.
+//! What an order is on, as it is written on the command line.
 
 use std::fmt;
 
 use super::super::exit::Failure;
 use super::super::names;
 use super::args::SweepArgs;
-use crate::config::Config;
+use crate::plan::decide::order_effects::Sweep;
+use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::institution::SelectError;
 use crate::plan::model::period::Period;
 use crate::plan::text::nearest::nearest;
 
-/// What an order is about.
+/// What an order is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum OrderTarget {
     /// These gaps.
     Gaps(Vec<GapKey>),
-    /// The gap of the job whose id begins so.
-    Job(Jobs),
-    /// Gaps that have a past.
-    Past {
-        /// Of the bank of this key.
-        bank: Option<String>,
-        /// Of these ETLs; all of them when empty.
-        etls: Vec<String>,
-    },
+    /// The gap of the job whose id has this prefix.
+    Job(JobPrefix),
+    /// All gaps that the order would change, of one bank or of all.
+    Sweep(Sweep),
 }
 
-/// Jobs by the beginning of their id.
+/// The first characters of a job's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Jobs {
-    /// As the database writes it.
-    pub(super) prefix: String,
-    /// Why it is no bank, where it might have been one.
+pub(super) struct JobPrefix {
+    /// With hyphens where the database writes them.
+    pub(super) text: String,
+    /// That no bank has this name, where the word might have named one.
     pub(super) no_bank: Option<String>,
 }
 
-impl Jobs {
+impl JobPrefix {
     /// Fewer characters could mean anything.
     const SHORTEST: usize = 4;
 
     /// Reads the beginning of an id, with its hyphens or without.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let digits: String = text.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        let digits: String = word.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
         let is_id = (Self::SHORTEST..=32).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        let mut prefix = String::new();
+        let mut text = String::new();
         for (n, digit) in digits.chars().enumerate() {
             if matches!(n, 8 | 12 | 16 | 20) {
-                prefix.push('-');
+                text.push('-');
             }
-            prefix.push(digit);
+            text.push(digit);
         }
-        is_id.then_some(Self { prefix, no_bank: None })
+        is_id.then_some(Self { text, no_bank: None })
     }
 
     /// That there is no such job.
     pub(super) fn unknown(&self) -> String {
-        let no_job = format!("no job has an id that begins with {}", self.prefix);
+        let no_job = format!("no job has an id that begins with {}", self.text);
         self.no_bank.as_ref().map_or(no_job.clone(), |no_bank| format!("{no_bank} and {no_job}"))
     }
 }
 
 /// In words, for a sentence that begins with "no gap of".
-impl fmt::Display for Target {
+impl fmt::Display for OrderTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gaps(gaps) if gaps.len() == 1 => write!(f, "{}", gaps[0]),
             Self::Gaps(_) => f.write_str("these"),
-            Self::Job(job) => write!(f, "job {}", job.prefix),
-            Self::Past { bank: Some(bank), .. } => f.write_str(bank),
-            Self::Past { bank: None, etls } if etls.is_empty() => f.write_str("any bank"),
-            Self::Past { bank: None, etls } => f.write_str(&etls.join(", ")),
+            Self::Job(job) => write!(f, "job {}", job.text),
+            Self::Sweep(Sweep { bank: Some(bank), .. }) => f.write_str(bank),
+            Self::Sweep(Sweep { bank: None, etls }) if etls.is_empty() => f.write_str("any bank"),
+            Self::Sweep(Sweep { bank: None, etls }) => f.write_str(&etls.join(", ")),
         }
     }
 }
 
-/// What `retry` or `unskip` is about.
-pub(super) fn of_sweep(config: &Config, args: &SweepArgs) -> Result<Target, Failure> {
-    // clap does not see to it where a bank is named, which goes against --all.
+/// What `retry` or `unskip` is on.
+pub(super) fn of_sweep(catalogue: &Catalogue, args: &SweepArgs) -> Result<OrderTarget, Failure> {
+    // clap cannot check this itself: the words of a bank are not an option.
     if !args.all && !args.etl_type.is_empty() {
         return Err(usage("--etl-type narrows --all; of a bank name the ETL after the quarter"));
     }
     if !args.all {
-        return of_words(config, &args.words.words());
+        return of_words(catalogue, &args.gaps.list());
     }
-    let unknown: Vec<String> = args.etl_type.iter().filter_map(|name| names::etl(config, name).err()).collect();
+    let unknown: Vec<String> = args.etl_type.iter().filter_map(|name| names::etl(catalogue, name).err()).collect();
     if !unknown.is_empty() {
         let problems: Vec<String> = unknown.iter().map(|problem| format!("--etl-type: {problem}")).collect();
         return Err(Failure::Usage(problems.join("\nerror: ")));
     }
-    Ok(Target::Past { bank: None, etls: args.etl_type.clone() })
+    Ok(OrderTarget::Sweep(Sweep { bank: None, etls: args.etl_type.clone() }))
 }
 
-/// What these words are about: `BANK`, `BANK YEAR QUARTER`, `BANK YEAR QUARTER ETL`, the same with the period in one word, the key
+/// What an order with these words is on: `BANK`, `BANK YEAR QUARTER`, `BANK YEAR QUARTER ETL`, the same with the period in one word, the key
 /// of a gap, or the id of a job.
-pub(super) fn of_words(config: &Config, words: &[&str]) -> Result<Target, Failure> {
+pub(super) fn of_words(catalogue: &Catalogue, words: &[&str]) -> Result<OrderTarget, Failure> {
     match words {
         [] => Err(usage("say which: BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job")),
         [word, more, ..] if word.starts_with(SOURCE) => Err(usage(format!("{more:?} is too much; a source has neither period nor ETL"))),
-        [key] if key.contains('/') => gap(config, key),
-        [word] => match (names::bank(config, word), source(config, word)?, Jobs::parse(word)) {
-            (Ok(bank), _, _) => Ok(Target::Past { bank: Some(config.catalogue.institutions.get(bank).key.clone()), etls: Vec::new() }),
-            (Err(SelectError::Unknown { .. }), Some(source), _) => Ok(Target::Gaps(vec![source])),
-            (Err(SelectError::Unknown { wanted, .. }), None, Some(jobs)) => {
-                Ok(Target::Job(Jobs { no_bank: Some(format!("no bank is called {wanted:?}")), ..jobs }))
+        [key] if key.contains('/') => gap(catalogue, key),
+        [word] => match (names::bank(catalogue, word), source(catalogue, word)?, JobPrefix::parse(word)) {
+            (Ok(bank), _, _) => {
+                let bank = Some(catalogue.institutions.get(bank).key.clone());
+                Ok(OrderTarget::Sweep(Sweep { bank, etls: Vec::new() }))
+            }
+            (Err(SelectError::Unknown { .. }), Some(source), _) => Ok(OrderTarget::Gaps(vec![source])),
+            (Err(SelectError::Unknown { wanted, .. }), None, Some(prefix)) => {
+                Ok(OrderTarget::Job(JobPrefix { no_bank: Some(format!("no bank is called {wanted:?}")), ..prefix }))
             }
             (Err(SelectError::Unknown { wanted, hint }), None, None) => {
-                let sources = nearest(word, config.catalogue.sources.iter().map(|source| source.id.as_str()));
+                let sources = nearest(word, catalogue.sources.iter().map(|source| source.id.as_str()));
                 let source = if sources.is_empty() { String::new() } else { format!("; did you mean the source {}?", sources.join(", ")) };
                 Err(usage(format!("unknown bank {wanted:?}{hint}{source}")))
             }
@@ -115,8 +114,8 @@ pub(super) fn of_words(config: &Config, words: &[&str]) -> Result<Target, Failur
         [bank, rest @ ..] => {
             let (period, rest) = period(rest)?;
             match rest {
-                [] => gaps(config, bank, period, None),
-                [etl] => gaps(config, bank, period, Some(etl)),
+                [] => gaps(catalogue, bank, period, None),
+                [etl] => gaps(catalogue, bank, period, Some(etl)),
                 [_, more, ..] => Err(usage(format!("{more:?} is too much; an order is on one bank and period"))),
             }
         }
@@ -126,12 +125,12 @@ pub(super) fn of_words(config: &Config, words: &[&str]) -> Result<Target, Failur
 /// What the key of a source begins with.
 const SOURCE: &str = "source:";
 
-/// The source that is named so: `source:us_house`, or its id alone. `None` where the word is about something else.
-pub(super) fn source(config: &Config, word: &str) -> Result<Option<GapKey>, Failure> {
+/// The source of this name: `source:us_house`, or its id alone. `None` where the word names something else.
+pub(super) fn source(catalogue: &Catalogue, word: &str) -> Result<Option<GapKey>, Failure> {
     if let Some(id) = word.strip_prefix(SOURCE) {
-        return names::source(config, id).map(|_| Some(GapKey::source(id))).map_err(usage);
+        return names::source(catalogue, id).map(|_| Some(GapKey::source(id))).map_err(usage);
     }
-    Ok(names::source(config, word).is_ok().then(|| GapKey::source(word)))
+    Ok(names::source(catalogue, word).is_ok().then(|| GapKey::source(word)))
 }
 
 fn usage(problem: impl fmt::Display) -> Failure {
@@ -152,53 +151,44 @@ fn period<'a, 'w>(words: &'a [&'w str]) -> Result<(Period, &'a [&'w str]), Failu
 }
 
 /// `RY-CA/2025Q2/call_summary`.
-fn gap(config: &Config, key: &str) -> Result<Target, Failure> {
+fn gap(catalogue: &Catalogue, key: &str) -> Result<OrderTarget, Failure> {
     match key.split('/').collect::<Vec<_>>().as_slice() {
-        [bank, period, etl] => gaps(config, bank, period.parse().map_err(usage)?, Some(etl)),
+        [bank, period, etl] => gaps(catalogue, bank, period.parse().map_err(usage)?, Some(etl)),
         _ => Err(usage(format!("{key:?} is no gap; write it like RY-CA/2025Q2/call_summary"))),
     }
 }
 
 /// The gaps of a bank and a period, of one ETL or of all.
-fn gaps(config: &Config, bank: &str, period: Period, etl: Option<&str>) -> Result<Target, Failure> {
-    let (bank, etl) = match (names::bank(config, bank), etl.map(|etl| names::etl(config, etl)).transpose()) {
-        (Ok(bank), Ok(etl)) => (config.catalogue.institutions.get(bank), etl),
+fn gaps(catalogue: &Catalogue, bank: &str, period: Period, etl: Option<&str>) -> Result<OrderTarget, Failure> {
+    let (bank, etl) = match (names::bank(catalogue, bank), etl.map(|etl| names::etl(catalogue, etl)).transpose()) {
+        (Ok(bank), Ok(etl)) => (catalogue.institutions.get(bank), etl),
         (Err(bank), Err(etl)) => return Err(usage(format!("{bank}\nerror: {etl}"))),
         (Err(bank), Ok(_)) => return Err(usage(bank)),
         (Ok(_), Err(etl)) => return Err(usage(etl)),
     };
-    let etls = config.catalogue.etls.iter().enumerate().filter(|(index, _)| etl.is_none_or(|etl| etl == *index));
-    Ok(Target::Gaps(etls.map(|(_, etl)| GapKey::report(bank, period, etl)).collect()))
+    let etls = catalogue.etls.iter().enumerate().filter(|(index, _)| etl.is_none_or(|etl| etl == *index));
+    Ok(OrderTarget::Gaps(etls.map(|(_, etl)| GapKey::report(bank, period, etl)).collect()))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::config;
-    use crate::plan::model::settings::Variables;
-    use crate::plan::test_support::source_called;
+    use crate::plan::model::institution::Institutions;
+    use crate::plan::test_support::{bank, etl, source_called};
 
-    const CONFIG: &str = "database: {url: 'sqlite://x.db'}
-etls:
-  call_summary: {report_type: A, requires: [t], command: [x]}
-  key_themes: {report_type: B, requires: [t], command: [x]}
-";
-    const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank}\nC-CA: {id: 2, name: C}\nC-US: {id: 3, name: C}\nDEAD-US: {id: 4, name: Dead}\n";
-
-    fn read(words: &[&str]) -> Result<Target, String> {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("etl-orch.yaml");
-        std::fs::write(&path, CONFIG).unwrap();
-        std::fs::write(directory.path().join("monitored_institutions.yaml"), BANKS).unwrap();
-        let mut config = config::load(&path, &Variables::new()).unwrap();
-        Arc::make_mut(&mut config.catalogue).sources = ["us_house", "dead", "beef"].map(source_called).to_vec();
-        of_words(&config, words).map_err(|failure| failure.to_string())
+    fn read(words: &[&str]) -> Result<OrderTarget, String> {
+        let institutions = Institutions::new(vec![bank("RY-CA", 1), bank("C-CA", 2), bank("C-US", 3), bank("DEAD-US", 4)]);
+        let etls = vec![etl("call_summary", "A"), etl("key_themes", "B")];
+        let sources = ["us_house", "dead", "beef"].map(source_called).to_vec();
+        of_words(&Catalogue { institutions, etls, sources }, words).map_err(|failure| failure.to_string())
     }
 
-    fn keys(keys: &[&str]) -> Target {
-        Target::Gaps(keys.iter().map(|key| key.parse().unwrap()).collect())
+    fn sweep(bank: &str) -> OrderTarget {
+        OrderTarget::Sweep(Sweep { bank: Some(bank.to_owned()), etls: Vec::new() })
+    }
+
+    fn keys(keys: &[&str]) -> OrderTarget {
+        OrderTarget::Gaps(keys.iter().map(|key| key.parse().unwrap()).collect())
     }
 
     #[test]
@@ -216,7 +206,7 @@ etls:
         let both = Ok(keys(&["RY-CA/2025Q2/call_summary", "RY-CA/2025Q2/key_themes"]));
         assert_eq!(read(&["RY", "2025", "Q2"]), both);
         assert_eq!(read(&["RY", "2025Q2"]), both);
-        assert_eq!(read(&["RY"]), Ok(Target::Past { bank: Some("RY-CA".to_owned()), etls: Vec::new() }));
+        assert_eq!(read(&["RY"]), Ok(sweep("RY-CA")));
     }
 
     #[test]
@@ -224,23 +214,23 @@ etls:
         assert_eq!(read(&["us_house"]), Ok(keys(&["source:us_house"])));
         assert_eq!(read(&["source:us_house"]), Ok(keys(&["source:us_house"])));
         assert_eq!(read(&["source:dead"]), Ok(keys(&["source:dead"])));
-        assert_eq!(read(&["dead"]), Ok(Target::Past { bank: Some("DEAD-US".to_owned()), etls: Vec::new() }));
+        assert_eq!(read(&["dead"]), Ok(sweep("DEAD-US")));
         assert_eq!(read(&["beef"]), Ok(keys(&["source:beef"])), "a source goes before a job");
     }
 
     #[test]
     fn a_job_is_named_by_the_beginning_of_its_id() {
         let job = |word: &str| match read(&[word]) {
-            Ok(Target::Job(job)) => job.prefix,
+            Ok(OrderTarget::Job(job)) => job.text,
             other => panic!("{other:?}"),
         };
         assert_eq!(job("1A2b"), "1a2b");
         assert_eq!(job("1a2b3c4d-5e"), "1a2b3c4d-5e");
         assert_eq!(job("1a2b3c4d5e6f47a0b1c2d3e4f5061728"), "1a2b3c4d-5e6f-47a0-b1c2-d3e4f5061728");
         assert_eq!(job("1a2b3c4d-5e6f-47a0-b1c2-d3e4f5061728"), "1a2b3c4d-5e6f-47a0-b1c2-d3e4f5061728");
-        assert!(matches!(read(&["dead"]), Ok(Target::Past { .. })), "a bank goes before a job");
-        assert_eq!(Jobs::parse("1a2"), None);
-        assert_eq!(Jobs::parse("1a2g"), None);
+        assert!(matches!(read(&["dead"]), Ok(OrderTarget::Sweep(_))), "a bank goes before a job");
+        assert_eq!(JobPrefix::parse("1a2"), None);
+        assert_eq!(JobPrefix::parse("1a2g"), None);
     }
 
     #[test]

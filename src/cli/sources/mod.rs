@@ -1,77 +1,79 @@
 //! `etl-orch sources`: what is known of the disclosure sources, and orders on them.
 
-pub(super) mod args;
 mod enqueue;
 mod pause;
 mod window_choice;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
+use clap::Subcommand;
 
-use super::args::{Format, Global};
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::plan::decide::freshness::Freshness;
 use crate::plan::decide::source_plan::SourcePlan;
-use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::settings::Variables;
+use crate::plan::model::source::Source;
+use crate::run::sources::look;
 use crate::show::escape::escaped;
-use crate::show::{self, SourceView};
-use crate::store::{self, Access, Store};
-use args::SourcesCommand;
+use crate::show::sources::{ListedSource, SourcesView};
+use crate::store::{Access, Store};
+use enqueue::EnqueueArgs;
+use pause::PauseArgs;
 
-/// `etl-orch sources` and what stands below it.
-pub(super) async fn command(global: &Global, command: Option<&SourcesCommand>, environment: &Variables) -> Result<Exit, Failure> {
+/// What can be done with a source.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum SourcesCommand {
+    /// Have windows of a source collected, also again, by the next run
+    Enqueue(EnqueueArgs),
+    /// Leave a source alone until `resume`
+    Pause(PauseArgs),
+    /// Take `pause` back
+    Resume(PauseArgs),
+}
+
+/// `etl-orch sources` and its subcommands.
+pub(super) async fn command(context: &Context<'_>, command: Option<&SourcesCommand>) -> Result<Exit, Failure> {
     match command {
-        None => list(global, environment).await,
-        Some(SourcesCommand::Enqueue(args)) => enqueue::command(global, args, environment).await,
-        Some(SourcesCommand::Pause(args)) => pause::pause(global, args, environment).await,
-        Some(SourcesCommand::Resume(args)) => pause::resume(global, args, environment).await,
+        None => list(context).await,
+        Some(SourcesCommand::Enqueue(args)) => enqueue::command(context, args).await,
+        Some(SourcesCommand::Pause(args)) => pause::pause(context, args).await,
+        Some(SourcesCommand::Resume(args)) => pause::resume(context, args).await,
     }
 }
 
-fn load(global: &Global, environment: &Variables) -> Result<Config, Failure> {
-    let path = config::find(global.config.as_deref(), environment)?;
-    Ok(config::load(&path, environment)?)
-}
-
 /// The sources, as a run that started now would find them.
-async fn list(global: &Global, environment: &Variables) -> Result<Exit, Failure> {
-    let config = load(global, environment)?;
+async fn list(context: &Context<'_>) -> Result<Exit, Failure> {
     let now = Utc::now();
-    let store = store::open(&config.database, Access::ReadOnly).await?;
-    let views = views(&*store, &config).await;
-    store.close().await;
-    let views = views?;
-    let page = match global.format {
-        Format::Text => show::sources_as_text(&views, &config.catalogue, now),
-        Format::Json => show::sources_as_json(&views, &config.catalogue, now)
-            .map_err(|error| Failure::Orchestrator(format!("cannot write the sources: {error}")))?,
-    };
-    show::out(&page)?;
+    let listed = context.with_store(Access::ReadOnly, async |store| listed(&*store, &context.config).await).await?;
+    context.print(&SourcesView::new(&listed, &context.config.catalogue, now))?;
     Ok(Exit::Success)
 }
 
-async fn views(store: &dyn Store, config: &Config) -> Result<Vec<SourceView>, Failure> {
-    let catalogue = &*config.catalogue;
-    let plans = crate::run::sources::look(store, catalogue, &config.env_files()?, &config.run, &config.state_dir).await?;
+async fn listed(store: &dyn Store, config: &Config) -> Result<Vec<ListedSource>, Failure> {
+    let plans = plans(store, config).await?;
     let mut queued: HashMap<String, u64> = HashMap::new();
     for window in store.queue().await?.into_iter().filter(|window| !window.is_collected || window.is_requested) {
         *queued.entry(window.source).or_default() += 1;
     }
-    let mut views = Vec::new();
+    let mut listed = Vec::new();
     for plan in plans {
-        let queued = queued.get(&catalogue.sources[plan.source].id).copied().unwrap_or_default();
-        let freshness = freshness(store, catalogue, &plan).await;
-        views.push(SourceView { plan, queued, freshness });
+        let source = &config.catalogue.sources[plan.source];
+        let queued = queued.get(&source.id).copied().unwrap_or_default();
+        let freshness = freshness(store, source).await;
+        listed.push(ListedSource { plan, queued, freshness });
     }
-    Ok(views)
+    Ok(listed)
 }
 
-/// The age of a source's data. A query that fails is the user's, and keeps nothing else from being shown.
-async fn freshness(store: &dyn Store, catalogue: &Catalogue, plan: &SourcePlan) -> Option<Freshness> {
-    let source = &catalogue.sources[plan.source];
+/// What a run that started now would do about each source.
+async fn plans(store: &dyn Store, config: &Config) -> Result<Vec<SourcePlan>, Failure> {
+    Ok(look(store, &config.catalogue, &config.env_files()?, &config.run, &config.state_dir).await?)
+}
+
+/// The age of a source's data. The query is the user's: when it fails, everything else is shown all the same.
+async fn freshness(store: &dyn Store, source: &Source) -> Option<Freshness> {
     let query = source.freshness.as_ref()?;
     Some(match store.value_of(query).await {
         Ok(answer) => Freshness::of(answer.as_deref()),
@@ -80,9 +82,4 @@ async fn freshness(store: &dyn Store, catalogue: &Catalogue, plan: &SourcePlan) 
             Freshness::Failed(error.to_string())
         }
     })
-}
-
-/// A time as it is printed.
-fn time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }

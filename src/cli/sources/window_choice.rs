@@ -31,7 +31,7 @@ pub(in crate::cli) enum Point {
 }
 
 /// Reads `START/END`, a day or a time.
-pub(super) fn wanted(text: &str) -> Result<WindowChoice, String> {
+pub(super) fn parse(text: &str) -> Result<WindowChoice, String> {
     if let Some((start, end)) = text.split_once('/') {
         return Ok(WindowChoice::Span(point(start)?, point(end)?));
     }
@@ -53,11 +53,11 @@ fn point(text: &str) -> Result<Point, String> {
 impl WindowChoice {
     /// The windows themselves, oldest first: whole ones that are due, at least one. They are cut at new years where the source goes
     /// by years.
-    pub(super) fn windows(wanted: Option<Self>, source: &Source, now: DateTime<Utc>) -> Result<Vec<Window>, String> {
+    pub(super) fn windows(choice: Option<Self>, source: &Source, now: DateTime<Utc>) -> Result<Vec<Window>, String> {
         let cadence = source.cadence;
-        let windows = match wanted {
+        let windows = match choice {
             None => cadence.last_ended(due_by(source, now)).map(|last| vec![last]).ok_or("no window of it is due yet")?,
-            Some(wanted) => wanted.whole(source, now)?,
+            Some(choice) => choice.whole(source, now)?,
         };
         let by_year = source.uses(Placeholder::WindowYear);
         let years = |window| if by_year { cadence.years_between(window).collect() } else { vec![window] };
@@ -109,7 +109,7 @@ mod tests {
     fn of(text: Option<&str>, hours: u64, zone: Option<&str>) -> Result<Vec<String>, String> {
         let cadence = Cadence { every: Duration::from_secs(hours * 3600), zone: zone.map(|zone| zone.parse().unwrap()) };
         let source = Source { cadence, ..source("us_house") };
-        let windows = WindowChoice::windows(text.map(wanted).transpose()?, &source, now())?;
+        let windows = WindowChoice::windows(text.map(parse).transpose()?, &source, now())?;
         Ok(windows.iter().map(ToString::to_string).collect())
     }
 

@@ -5,76 +5,138 @@ use std::fmt::Write;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::super::escape::{escaped, excerpt};
-use super::super::summary::{count, time};
-use super::{SourceEntry, collected, entry, heading, standing};
+use super::super::View;
+use super::super::escape::excerpt;
+use super::super::words::{Time, Untrusted, count};
+use super::SourceView;
+use super::text::{collected, heading, state};
 use crate::plan::decide::freshness::{Freshness, Newest};
 use crate::plan::decide::source_plan::SourcePlan;
 use crate::plan::model::catalogue::Catalogue;
 
-/// A source and what else is known of it.
+/// What is known of a source.
 #[derive(Debug, Clone)]
-pub struct SourceView {
+pub struct ListedSource {
     /// What a run would do about it now.
     pub plan: SourcePlan,
     /// Windows in its queue that are to be collected.
     pub queued: u64,
-    /// The age of its data itself, where configuration says how to ask.
+    /// The age of its data itself, where the configuration has a query for it.
     pub freshness: Option<Freshness>,
 }
 
-/// A block for each source, ending in a newline.
-#[must_use]
-pub fn sources_as_text(views: &[SourceView], catalogue: &Catalogue, now: DateTime<Utc>) -> String {
-    if views.is_empty() {
-        return "no sources are configured\n".to_owned();
-    }
-    let plans: Vec<SourcePlan> = views.iter().map(|view| view.plan.clone()).collect();
-    let blocks = views.iter().map(|view| block(view, catalogue, now));
-    std::iter::once(heading(&plans) + "\n").chain(blocks).collect::<Vec<_>>().join("\n")
+/// All sources, as a run that started now would find them.
+#[derive(Debug, Serialize)]
+pub struct SourcesView<'a> {
+    timestamp: Time,
+    sources: Vec<Entry<'a>>,
 }
 
-fn block(view: &SourceView, catalogue: &Catalogue, now: DateTime<Utc>) -> String {
-    let plan = &view.plan;
-    let source = &catalogue.sources[plan.source];
-    let mut text = format!("{} ({})\n", source.id, excerpt(&source.name));
-    let mut line = |name: &str, value: String| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {name:<11}{value}");
-    };
-    line("state", standing(plan));
-    let last = plan.state.last.as_ref();
-    line("last", last.map_or("never".to_owned(), |last| format!("{} {}", time(last.at), collected(&last.collected))));
-    if let Some(frontier) = plan.state.frontier {
-        line("collected", format!("until {}", time(frontier)));
-    }
-    line("next due", time(plan.next_due));
-    if view.queued > 0 {
-        line("queue", count(view.queued, "window"));
-    }
-    if plan.failed_runs > 0 {
-        let error = plan.error.as_ref().map(|error| format!("; the last: {}", excerpt(error))).unwrap_or_default();
-        line("failures", format!("{} in a row{error}", count(plan.failed_runs.into(), "run")));
-    }
-    if let Some(freshness) = &view.freshness {
-        line("data", fresh(freshness, now));
-    }
-    text
+#[derive(Debug, Serialize)]
+struct Entry<'a> {
+    #[serde(flatten)]
+    source: SourceView<'a>,
+    queued: u64,
+    freshness: Option<FreshnessView<'a>>,
 }
 
-/// `until 2026-01-16 (9 days old)`.
-fn fresh(freshness: &Freshness, now: DateTime<Utc>) -> String {
-    match freshness {
-        Freshness::Until(newest) => {
-            let until = match newest {
-                Newest::Day(day) => day.to_string(),
-                Newest::Moment(at) => time(*at),
-            };
-            format!("until {until} ({})", age(*newest, now))
+#[derive(Debug, Serialize)]
+struct FreshnessView<'a> {
+    until: Option<String>,
+    age_seconds: Option<i64>,
+    error: Option<Untrusted<'a>>,
+    #[serde(skip)]
+    freshness: &'a Freshness,
+}
+
+impl<'a> SourcesView<'a> {
+    /// The view at this time.
+    pub fn new(sources: &'a [ListedSource], catalogue: &'a Catalogue, now: DateTime<Utc>) -> Self {
+        let entry = |listed: &'a ListedSource| Entry {
+            source: SourceView::new(&listed.plan, catalogue, |_| None),
+            queued: listed.queued,
+            freshness: listed.freshness.as_ref().map(|freshness| FreshnessView::new(freshness, now)),
+        };
+        Self { timestamp: Time(now), sources: sources.iter().map(entry).collect() }
+    }
+}
+
+impl View for SourcesView<'_> {
+    fn kind(&self) -> Option<&'static str> {
+        Some("sources")
+    }
+
+    fn text(&self) -> String {
+        if self.sources.is_empty() {
+            return "no sources are configured\n".to_owned();
         }
-        Freshness::Nothing => "none".to_owned(),
-        Freshness::NoTime(answer) => format!("unknown: {}", no_time(answer)),
-        Freshness::Failed(error) => format!("unknown: {}", excerpt(error)),
+        let heading = heading(self.sources.iter().map(|entry| &entry.source)) + "\n";
+        std::iter::once(heading).chain(self.sources.iter().map(Entry::text)).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Entry<'_> {
+    /// A block of lines.
+    fn text(&self) -> String {
+        let source = &self.source;
+        let mut text = format!("{} ({})\n", source.id, excerpt(source.name));
+        let mut line = |name: &str, value: String| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {name:<11}{value}");
+        };
+        line("state", state(source));
+        let last = source.last.as_ref();
+        line("last", last.map_or("never".to_owned(), |last| format!("{} {}", last.at, collected(last.collected))));
+        if let Some(frontier) = source.frontier {
+            line("collected", format!("until {frontier}"));
+        }
+        line("next due", source.next_due.to_string());
+        if self.queued > 0 {
+            line("queue", count(self.queued, "window"));
+        }
+        if source.failed_runs > 0 {
+            let error = source.error.as_ref().map(|error| format!("; the last: {}", error.excerpt())).unwrap_or_default();
+            line("failures", format!("{} in a row{error}", count(source.failed_runs.into(), "run")));
+        }
+        if let Some(freshness) = &self.freshness {
+            line("data", freshness.text());
+        }
+        text
+    }
+}
+
+impl<'a> FreshnessView<'a> {
+    fn new(freshness: &'a Freshness, now: DateTime<Utc>) -> Self {
+        let newest = match freshness {
+            Freshness::Until(newest) => Some(*newest),
+            Freshness::Nothing | Freshness::NoTime(_) | Freshness::Failed(_) => None,
+        };
+        Self {
+            until: newest.map(|newest| match newest {
+                Newest::Day(day) => day.to_string(),
+                Newest::Moment(at) => Time(at).to_string(),
+            }),
+            age_seconds: newest.map(|newest| newest.age(now)),
+            error: match freshness {
+                Freshness::Until(_) | Freshness::Nothing => None,
+                Freshness::NoTime(answer) => Some(no_time(answer).into()),
+                Freshness::Failed(error) => Some(error.as_str().into()),
+            },
+            freshness,
+        }
+    }
+
+    /// `until 2026-01-16 (9 days old)`.
+    fn text(&self) -> String {
+        match self.freshness {
+            Freshness::Until(newest) => {
+                let (until, seconds) = (self.until.as_deref().unwrap_or_default(), self.age_seconds.unwrap_or_default());
+                format!("until {until} ({})", age(*newest, seconds))
+            }
+            Freshness::Nothing => "none".to_owned(),
+            Freshness::NoTime(answer) => format!("unknown: {}", no_time(answer)),
+            Freshness::Failed(error) => format!("unknown: {}", excerpt(error)),
+        }
     }
 }
 
@@ -82,68 +144,15 @@ fn no_time(answer: &str) -> String {
     format!("freshness answers \"{}\", which is no date or time", excerpt(answer))
 }
 
-fn age(newest: Newest, now: DateTime<Utc>) -> String {
-    let seconds = newest.age(now);
+fn age(newest: Newest, seconds: i64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600, seconds / 60);
     let old = |number: i64, noun| format!("{} old", count(number.unsigned_abs(), noun));
     match newest {
-        _ if seconds < 0 => "in the future".to_owned(),
+        Newest::Day(_) | Newest::Moment(_) if seconds < 0 => "in the future".to_owned(),
         Newest::Day(_) if days == 0 => "today".to_owned(),
         Newest::Day(_) => old(days, "day"),
         Newest::Moment(_) if days >= 2 => old(days, "day"),
         Newest::Moment(_) if hours >= 1 => old(hours, "hour"),
         Newest::Moment(_) => old(minutes, "minute"),
     }
-}
-
-#[derive(Serialize)]
-struct Page<'a> {
-    schema_version: u32,
-    kind: &'static str,
-    timestamp: String,
-    sources: Vec<Entry<'a>>,
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    #[serde(flatten)]
-    source: SourceEntry<'a>,
-    queued: u64,
-    freshness: Option<Fresh>,
-}
-
-#[derive(Serialize)]
-struct Fresh {
-    until: Option<String>,
-    age_seconds: Option<i64>,
-    error: Option<String>,
-}
-
-/// One object, ending in a newline.
-///
-/// # Errors
-/// Never in practice: every value has a JSON form.
-pub fn sources_as_json(views: &[SourceView], catalogue: &Catalogue, now: DateTime<Utc>) -> serde_json::Result<String> {
-    let one = |view: &SourceView| Entry {
-        source: entry(&view.plan, catalogue, |_| None),
-        queued: view.queued,
-        freshness: view.freshness.as_ref().map(|freshness| Fresh {
-            until: match freshness {
-                Freshness::Until(Newest::Day(day)) => Some(day.to_string()),
-                Freshness::Until(Newest::Moment(at)) => Some(time(*at)),
-                Freshness::Nothing | Freshness::NoTime(_) | Freshness::Failed(_) => None,
-            },
-            age_seconds: match freshness {
-                Freshness::Until(newest) => Some(newest.age(now)),
-                Freshness::Nothing | Freshness::NoTime(_) | Freshness::Failed(_) => None,
-            },
-            error: match freshness {
-                Freshness::Until(_) | Freshness::Nothing => None,
-                Freshness::NoTime(answer) => Some(no_time(answer)),
-                Freshness::Failed(error) => Some(escaped(error).into_owned()),
-            },
-        }),
-    };
-    let page = Page { schema_version: 1, kind: "sources", timestamp: time(now), sources: views.iter().map(one).collect() };
-    serde_json::to_string_pretty(&page).map(|text| text + "\n")
 }

@@ -1,53 +1,57 @@
-//! Which gaps an order is on, and what there is to say of each.
+//! Which gaps an operator's order selects, and what it does to each of them.
 
 use std::collections::HashMap;
 
-use super::target::Target;
 use crate::plan::model::gap::GapKey;
-use crate::plan::model::job::RunningJob;
+use crate::plan::model::ids::JobId;
+use crate::plan::model::job::{Owner, RunningJob};
 use crate::plan::model::orders::{GapOrder, GapOrderKind};
 use crate::plan::remember::failure_history::{Eligibility, GapState};
 
 /// What an order does to a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum OrderEffect {
-    /// What was ordered.
+pub enum OrderEffect {
+    /// The gap is changed as ordered.
     Ordered,
-    /// It is skipped, but a job of it is running, which goes on.
-    OrderedWhileRunning {
-        /// The job.
-        job: String,
-    },
-    /// `retry`: it is running, and stays as it is.
-    Running {
-        /// Who runs it.
-        owner: String,
-    },
-    /// There is nothing to forget, or to take back.
+    /// The gap is skipped from now on; this job of it is running and goes on.
+    OrderedWhileRunning(JobId),
+    /// The gap is not changed, because this process is working on it.
+    Running(Owner),
+    /// The order would change nothing.
     Nothing,
 }
 
 impl OrderEffect {
-    /// Whether the order is given.
-    pub(super) fn is_ordered(&self) -> bool {
+    /// Whether the gap is to be changed.
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
         matches!(self, Self::Ordered | Self::OrderedWhileRunning { .. })
     }
 }
 
-/// The gaps that have a past which an order is about.
-pub(super) fn matching(order: &GapOrder, target: &Target, states: &[GapState]) -> Vec<GapKey> {
-    let Target::Past { bank, etls } = target else { return Vec::new() };
+/// An order on every gap that it would change, of one bank or of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sweep {
+    /// The key of the bank; `None` for all banks, and sources as well.
+    pub bank: Option<String>,
+    /// The names of the ETLs; empty for all of them.
+    pub etls: Vec<String>,
+}
+
+/// The gaps that a sweep selects, in the order of their keys. Gaps without a stored state have nothing to change.
+pub fn swept(order: &GapOrder, sweep: &Sweep, states: &[GapState]) -> Vec<GapKey> {
+    let Sweep { bank, etls } = sweep;
     let is_skipped = |state: &GapState| state.skip.as_ref().is_some_and(|skip| skip.holds(order.at));
-    let is_meant = |state: &&GapState| {
-        let is_of = match &state.key {
+    let is_selected = |state: &&GapState| {
+        let is_named = match &state.key {
             GapKey::Report { bank: of, etl, .. } => bank.as_ref().is_none_or(|bank| bank == of) && (etls.is_empty() || etls.contains(etl)),
-            // All sources, unless a bank or an ETL is named.
+            // Sources are selected where neither bank nor ETL is named.
             GapKey::Source(_) => bank.is_none() && etls.is_empty(),
         };
-        is_of
+        is_named
             && match order.kind {
                 GapOrderKind::Unskip => is_skipped(state),
-                // Whoever means all of those that failed does not mean what somebody wants left alone.
+                // `retry --all` leaves alone what somebody has skipped.
                 GapOrderKind::Retry if bank.is_none() => {
                     !is_skipped(state) && !matches!(state.history.eligibility(order.at, None), Eligibility::Free)
                 }
@@ -55,26 +59,26 @@ pub(super) fn matching(order: &GapOrder, target: &Target, states: &[GapState]) -
                 GapOrderKind::Skip { .. } => false,
             }
     };
-    let mut gaps: Vec<GapKey> = states.iter().filter(is_meant).map(|state| state.key.clone()).collect();
+    let mut gaps: Vec<GapKey> = states.iter().filter(is_selected).map(|state| state.key.clone()).collect();
     gaps.sort();
     gaps
 }
 
-/// What the order does to each of these.
-pub(super) fn judge(order: &GapOrder, gaps: Vec<GapKey>, states: &[GapState], running: &[RunningJob]) -> Vec<(GapKey, OrderEffect)> {
+/// What the order does to each of these gaps.
+pub fn effects(order: &GapOrder, gaps: Vec<GapKey>, states: &[GapState], running: &[RunningJob]) -> Vec<(GapKey, OrderEffect)> {
     let states: HashMap<&GapKey, &GapState> = states.iter().map(|state| (&state.key, state)).collect();
     let running: HashMap<&GapKey, &RunningJob> = running.iter().map(|job| (&job.gap, job)).collect();
-    let verdict = |gap: &GapKey| match (order.kind, running.get(gap), states.get(gap)) {
-        (GapOrderKind::Skip { .. }, Some(job), _) => OrderEffect::OrderedWhileRunning { job: job.claim.job.short() },
-        (GapOrderKind::Retry, Some(job), _) => OrderEffect::Running { owner: job.owner.to_string() },
+    let effect = |gap: &GapKey| match (order.kind, running.get(gap), states.get(gap)) {
+        (GapOrderKind::Skip { .. }, Some(job), _) => OrderEffect::OrderedWhileRunning(job.claim.job),
+        (GapOrderKind::Retry, Some(job), _) => OrderEffect::Running(job.owner.clone()),
         (GapOrderKind::Retry, None, None) | (GapOrderKind::Unskip, _, None) => OrderEffect::Nothing,
         (GapOrderKind::Unskip, _, Some(state)) if state.skip.is_none() => OrderEffect::Nothing,
         (GapOrderKind::Skip { .. } | GapOrderKind::Retry, None, _) | (GapOrderKind::Unskip, _, Some(_)) => OrderEffect::Ordered,
     };
     gaps.into_iter()
         .map(|gap| {
-            let verdict = verdict(&gap);
-            (gap, verdict)
+            let effect = effect(&gap);
+            (gap, effect)
         })
         .collect()
 }
@@ -85,8 +89,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::plan::model::ids::{JobId, RunId};
-    use crate::plan::model::job::{Claim, Owner};
+    use crate::plan::model::ids::RunId;
+    use crate::plan::model::job::Claim;
     use crate::plan::remember::failure_history::{FailureHistory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 
     fn at(hour: u32) -> DateTime<Utc> {
@@ -127,32 +131,32 @@ mod tests {
         ]
     }
 
-    fn matched(kind: GapOrderKind, bank: Option<&str>, etls: &[&str]) -> Vec<String> {
-        let target = Target::Past { bank: bank.map(str::to_owned), etls: etls.iter().map(|name| (*name).to_owned()).collect() };
-        matching(&order(kind), &target, &states()).iter().map(ToString::to_string).collect()
+    fn selected(kind: GapOrderKind, bank: Option<&str>, etls: &[&str]) -> Vec<String> {
+        let sweep = Sweep { bank: bank.map(str::to_owned), etls: etls.iter().map(|name| (*name).to_owned()).collect() };
+        swept(&order(kind), &sweep, &states()).iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn all_are_those_that_an_order_changes_something_of() {
+    fn a_sweep_selects_what_the_order_changes() {
         assert_eq!(
-            matched(GapOrderKind::Retry, None, &[]),
+            selected(GapOrderKind::Retry, None, &[]),
             ["BMO-CA/2025Q2/b", "RY-CA/2025Q2/a", "source:us_house"],
-            "not what is skipped or rests no more"
+            "neither skipped gaps nor those whose rest has ended"
         );
-        assert_eq!(matched(GapOrderKind::Retry, None, &["a"]), ["RY-CA/2025Q2/a"]);
-        assert_eq!(matched(GapOrderKind::Unskip, None, &[]), ["BMO-CA/2025Q1/b", "source:eu"], "not what has ended");
-        assert_eq!(matched(GapOrderKind::Unskip, None, &["a"]), [""; 0]);
+        assert_eq!(selected(GapOrderKind::Retry, None, &["a"]), ["RY-CA/2025Q2/a"]);
+        assert_eq!(selected(GapOrderKind::Unskip, None, &[]), ["BMO-CA/2025Q1/b", "source:eu"], "not orders that have ended");
+        assert_eq!(selected(GapOrderKind::Unskip, None, &["a"]), [""; 0]);
     }
 
     #[test]
-    fn of_a_bank_everything_with_a_past_is_tried_again() {
-        assert_eq!(matched(GapOrderKind::Retry, Some("RY-CA"), &[]), ["RY-CA/2025Q1/b", "RY-CA/2025Q2/a"]);
-        assert_eq!(matched(GapOrderKind::Retry, Some("BMO-CA"), &[]), ["BMO-CA/2024Q1/b", "BMO-CA/2025Q1/b", "BMO-CA/2025Q2/b"]);
-        assert_eq!(matched(GapOrderKind::Unskip, Some("BMO-CA"), &[]), ["BMO-CA/2025Q1/b"]);
+    fn retry_of_a_bank_selects_every_gap_with_a_history() {
+        assert_eq!(selected(GapOrderKind::Retry, Some("RY-CA"), &[]), ["RY-CA/2025Q1/b", "RY-CA/2025Q2/a"]);
+        assert_eq!(selected(GapOrderKind::Retry, Some("BMO-CA"), &[]), ["BMO-CA/2024Q1/b", "BMO-CA/2025Q1/b", "BMO-CA/2025Q2/b"]);
+        assert_eq!(selected(GapOrderKind::Unskip, Some("BMO-CA"), &[]), ["BMO-CA/2025Q1/b"]);
     }
 
     #[test]
-    fn what_runs_is_left_alone_by_retry_and_named_by_skip() {
+    fn retry_leaves_running_gaps_alone_and_skip_names_their_jobs() {
         use OrderEffect::{Nothing, Ordered};
 
         let claim = Claim { job: JobId::parse("1a2b3c4d-0000-4000-8000-000000000000").unwrap(), fence: 2 };
@@ -166,14 +170,14 @@ mod tests {
             fingerprint: None,
             cancel: None,
         };
-        let judged = |kind| -> Vec<OrderEffect> {
+        let of_each = |kind| -> Vec<OrderEffect> {
             let gaps = ["RY-CA/2025Q2/a", "RY-CA/2025Q1/b", "BMO-CA/2025Q1/b", "TD-CA/2025Q1/b"].map(key).to_vec();
-            judge(&order(kind), gaps, &states(), std::slice::from_ref(&running)).into_iter().map(|(_, verdict)| verdict).collect()
+            effects(&order(kind), gaps, &states(), std::slice::from_ref(&running)).into_iter().map(|(_, effect)| effect).collect()
         };
-        let owner = OrderEffect::Running { owner: "process 7 on h".to_owned() };
-        assert_eq!(judged(GapOrderKind::Retry), [owner, Ordered, Ordered, Nothing]);
-        let job = OrderEffect::OrderedWhileRunning { job: "1a2b3c4d".to_owned() };
-        assert_eq!(judged(GapOrderKind::Skip { until: None }), [job, Ordered, Ordered, Ordered]);
-        assert_eq!(judged(GapOrderKind::Unskip), [Nothing, Nothing, Ordered, Nothing]);
+        let owner = OrderEffect::Running(running.owner.clone());
+        assert_eq!(of_each(GapOrderKind::Retry), [owner, Ordered, Ordered, Nothing]);
+        let job = OrderEffect::OrderedWhileRunning(claim.job);
+        assert_eq!(of_each(GapOrderKind::Skip { until: None }), [job, Ordered, Ordered, Ordered]);
+        assert_eq!(of_each(GapOrderKind::Unskip), [Nothing, Nothing, Ordered, Nothing]);
     }
 }

@@ -1,0 +1,32 @@
+//! `etl-orch config`: looks at the configuration.
+
+use clap::Subcommand;
+
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use crate::show::config::{ConfigFiles, ConfigView};
+use crate::{config, show};
+
+/// What can be done with the configuration.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Read the configuration, name every error in it, and say what it means
+    Check,
+    /// Print the JSON Schema of the configuration file
+    Schema,
+}
+
+/// `etl-orch config check`.
+pub(super) fn check(context: &Context<'_>) -> Result<Exit, Failure> {
+    let config = &context.config;
+    config.env_files()?;
+    let files = ConfigFiles { config: &config.path, state_dir: &config.state_dir, lock_file: &config.lock_file };
+    context.print(&ConfigView::new(files, &config.database, config.run.max_parallel, &config.catalogue))?;
+    Ok(Exit::Success)
+}
+
+/// `etl-orch config schema`.
+pub(super) fn schema() -> Result<Exit, Failure> {
+    show::out(&format!("{:#}\n", config::schema()))?;
+    Ok(Exit::Success)
+}

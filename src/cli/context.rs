@@ -1,0 +1,51 @@
+//! What a command works with: the configuration, the database and the user.
+
+use std::sync::Arc;
+
+use super::args::{Format, Global};
+use super::exit::Failure;
+use super::user::user;
+use crate::config::{self, Config};
+use crate::plan::model::settings::Variables;
+use crate::show::{self, View};
+use crate::store::{self, Access, Store};
+
+/// Made once by each command that reads the configuration.
+#[derive(Clone)]
+pub(super) struct Context<'a> {
+    pub(super) global: &'a Global,
+    pub(super) environment: &'a Variables,
+    pub(super) config: Config,
+    /// Who gives orders.
+    pub(super) user: String,
+}
+
+impl<'a> Context<'a> {
+    /// Finds and reads the configuration.
+    pub(super) fn load(global: &'a Global, environment: &'a Variables) -> Result<Self, Failure> {
+        let path = config::find(global.config.as_deref(), environment)?;
+        let config = config::load(&path, environment)?;
+        Ok(Self { global, environment, config, user: user(environment) })
+    }
+
+    /// Opens the database for this work, and closes it however the work ends.
+    pub(super) async fn with_store<T>(
+        &self,
+        access: Access,
+        work: impl AsyncFnOnce(Arc<dyn Store>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let store = store::open(&self.config.database, access).await?;
+        let done = work(store.clone()).await;
+        store.close().await;
+        done
+    }
+
+    /// Prints a view in the format that is asked for.
+    pub(super) fn print(&self, view: &impl View) -> Result<(), Failure> {
+        let page = match self.global.format {
+            Format::Text => view.text(),
+            Format::Json => view.json()?,
+        };
+        Ok(show::out(&page)?)
+    }
+}

@@ -1,0 +1,140 @@
+//! The options of a run.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::plan::model::period::Period;
+use crate::run::lock::LockWait;
+
+/// Options of `run`.
+#[derive(Debug, Clone, Args)]
+pub(in crate::cli) struct RunArgs {
+    /// Show what a run would do; takes no lock and changes nothing
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    /// Only this bank: RY or RY-CA, in any case (repeatable)
+    #[arg(long, value_name = "SYMBOL")]
+    pub(in crate::cli) bank_symbol: Vec<String>,
+    /// Only this ETL (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) etl_type: Vec<String>,
+    /// Only this disclosure source (repeatable); with --bank-symbol, --etl-type or --period, their reports too
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) source: Vec<String>,
+    /// Only this fiscal period, such as 2025Q2 (repeatable)
+    #[arg(long, value_name = "PERIOD")]
+    pub(in crate::cli) period: Vec<Period>,
+    /// Only this fiscal year and later ones
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(1900..=2999))]
+    pub(in crate::cli) from_year: Option<u16>,
+    /// Make existing reports again; needs --bank-symbol, --etl-type, --period or --source
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
+    /// How many chains run at once: a number, or auto for min(cores, memory / 4 GiB)
+    #[arg(long, value_name = "N|auto")]
+    pub(in crate::cli) max_parallel: Option<MaxParallel>,
+    /// Start at most this many jobs; the rest is left for the next run
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(in crate::cli) max_jobs: Option<u32>,
+    /// Do not take the lock; several invocations may then run at once
+    #[arg(long)]
+    pub(in crate::cli) no_lock: bool,
+    /// How long to wait for the lock: forever, none, or a duration such as 10m
+    #[arg(long, value_name = "WAIT", default_value = "forever", value_parser = lock_wait)]
+    pub(in crate::cli) lock_wait: LockWait,
+    /// Start nothing more once a job has failed
+    #[arg(long)]
+    pub(in crate::cli) fail_fast: bool,
+    /// Exit with 3 when jobs failed, with 4 when a dry run found gaps
+    #[arg(long)]
+    pub(in crate::cli) detailed_exit_code: bool,
+    /// Show the output of the ETLs, line by line
+    #[arg(short, long)]
+    pub(in crate::cli) verbose: bool,
+    /// Print only when something was done, failed, changed, or could not be read
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(in crate::cli) quiet: bool,
+}
+
+/// A number of chains, or what the machine can bear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum MaxParallel {
+    /// `auto`.
+    Auto,
+    /// At least 1.
+    Chains(usize),
+}
+
+impl RunArgs {
+    /// A run of one source, with every other option as it is by default.
+    pub(in crate::cli) fn of_source(id: &str) -> Self {
+        Self {
+            dry_run: false,
+            bank_symbol: Vec::new(),
+            etl_type: Vec::new(),
+            source: vec![id.to_owned()],
+            period: Vec::new(),
+            from_year: None,
+            force: false,
+            max_parallel: None,
+            max_jobs: None,
+            no_lock: false,
+            lock_wait: LockWait::Forever,
+            fail_fast: false,
+            detailed_exit_code: false,
+            verbose: false,
+            quiet: false,
+        }
+    }
+
+    /// The options that change what a run does, for its record.
+    pub(super) fn record(&self) -> serde_json::Value {
+        serde_json::json!({
+            "bank_symbol": self.bank_symbol,
+            "etl_type": self.etl_type,
+            "source": self.source,
+            "period": self.period,
+            "from_year": self.from_year,
+            "force": self.force,
+            "max_jobs": self.max_jobs,
+            "no_lock": self.no_lock,
+            "fail_fast": self.fail_fast,
+        })
+    }
+}
+
+impl std::str::FromStr for MaxParallel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(chains) if chains >= 1 => Ok(Self::Chains(chains)),
+            _ if text == "auto" => Ok(Self::Auto),
+            _ => Err("write a number from 1, or auto".to_owned()),
+        }
+    }
+}
+
+fn lock_wait(text: &str) -> Result<LockWait, String> {
+    match text {
+        "forever" => Ok(LockWait::Forever),
+        "none" => Ok(LockWait::None),
+        _ => humantime::parse_duration(text)
+            .map(|wait| if wait == Duration::ZERO { LockWait::None } else { LockWait::AtMost(wait) })
+            .map_err(|error| format!("{error}; write forever, none, or a duration such as 10m")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_for_the_lock_has_three_forms() {
+        assert_eq!(lock_wait("forever"), Ok(LockWait::Forever));
+        assert_eq!(lock_wait("none"), Ok(LockWait::None));
+        assert_eq!(lock_wait("0s"), Ok(LockWait::None));
+        assert_eq!(lock_wait("10m"), Ok(LockWait::AtMost(Duration::from_secs(600))));
+    }
+}

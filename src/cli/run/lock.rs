@@ -1,0 +1,41 @@
+//! Takes the lock of a run, and tells people about the wait for it.
+
+use std::ops::ControlFlow;
+
+use super::super::exit::{Exit, Failure};
+use super::request::RunRequest;
+use super::stopped;
+use crate::run::lock::{self, Acquired, Lock};
+use crate::run::signals::Signals;
+use crate::show;
+use crate::show::escape::escaped;
+
+/// The lock, or how the process ends without it. After a wait the configuration is read again: it may have changed.
+pub(super) async fn take_lock(request: &mut RunRequest<'_>, signals: &Signals) -> Result<ControlFlow<Exit, Lock>, Failure> {
+    loop {
+        let path = request.context.config.lock_file.clone();
+        let acquired = lock::acquire(&path, request.args.lock_wait, request.is_special(), signals.stop(), |holder| {
+            tracing::info!("Waiting for the lock {}, held by {}", path.display(), escaped(holder));
+        })
+        .await?;
+        return Ok(match acquired {
+            Acquired::Yes { lock, waited: false } => ControlFlow::Continue(lock),
+            Acquired::Yes { lock, waited: true } => {
+                *request = request.reload()?;
+                if request.context.config.lock_file != path {
+                    continue; // the configuration names another lock now
+                }
+                ControlFlow::Continue(lock)
+            }
+            Acquired::NotNeeded { holder } => {
+                tracing::info!("A run is active ({}) and another waits for it; this one has nothing to add", escaped(&holder));
+                ControlFlow::Break(Exit::Success)
+            }
+            Acquired::TimedOut { holder } => {
+                show::diagnose(&format!("error: the lock {} is held by {}", path.display(), escaped(&holder)));
+                ControlFlow::Break(Exit::LockHeld)
+            }
+            Acquired::Stopped => ControlFlow::Break(stopped(signals)),
+        });
+    }
+}

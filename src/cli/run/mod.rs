@@ -1,0 +1,180 @@
+//! `etl-orch run`: one invocation, from the options to the exit code.
+
+pub(super) mod args;
+mod lock;
+mod request;
+
+use std::io::IsTerminal;
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::args::{Format, Global};
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use crate::execute::stop::StopSignal;
+use crate::os::survivors;
+use crate::plan::model::ids::RunId;
+use crate::plan::run::stop::StopLevel;
+use crate::plan::run::summary::RunSummary;
+use crate::run::guard::{self, Fate, Link};
+use crate::run::lock::Lock;
+use crate::run::signals::Signals;
+use crate::run::{RunError, prepare_state_dir};
+use crate::show;
+use crate::show::progress::{ChildOutput, Detail, Progress};
+use crate::show::run::RunView;
+use crate::store::{self, Access};
+use args::RunArgs;
+use request::RunRequest;
+
+pub(super) async fn command(context: &Context<'_>, args: &RunArgs) -> Result<Exit, Failure> {
+    if args.dry_run {
+        return dry_run(&RunRequest::new(context.clone(), args)?).await;
+    }
+    after(context, args, async { Ok(()) }).await
+}
+
+/// A run after something else, which is done once, by the orchestrator and before it waits for the lock.
+pub(super) async fn after(
+    context: &Context<'_>,
+    args: &RunArgs,
+    first: impl Future<Output = Result<(), Failure>>,
+) -> Result<Exit, Failure> {
+    let mut request = RunRequest::new(context.clone(), args)?;
+    let Some(link) = Link::to_guard().map_err(cannot("use the link to the guard"))? else {
+        return stand_guard().await;
+    };
+    let guard_gone = link.watch().map_err(cannot("watch the guard"))?;
+    let signals = Signals::listen(guard_gone).map_err(cannot("listen for signals"))?;
+    tokio::select! {
+        biased;
+        done = first => done?,
+        // The first request to stop lets this finish; the second gives it up.
+        _ = signals.stop().reached(StopLevel::Immediate) => return Ok(stopped(&signals)),
+    }
+    if args.no_lock {
+        return run(&request, None, &signals).await;
+    }
+    match lock::take_lock(&mut request, &signals).await? {
+        ControlFlow::Break(exit) => Ok(exit),
+        ControlFlow::Continue(lock) => {
+            link.share(lock.as_fd()).map_err(cannot("share the lock with the guard"))?;
+            run(&request, Some(&lock), &signals).await
+        }
+    }
+}
+
+/// This process is the one that cron started: it starts the orchestrator and outlives everything below it.
+async fn stand_guard() -> Result<Exit, Failure> {
+    Ok(match guard::stand().await.map_err(cannot("start the orchestrator"))? {
+        Fate::Exited(code) => Exit::PassedOn(code),
+        Fate::Signalled(signal) => {
+            show::diagnose(&format!("error: the orchestrator was ended by signal {signal}; its ETLs were ended with it"));
+            Exit::Signal(signal)
+        }
+    })
+}
+
+fn cannot(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
+    move |error| Failure::Orchestrator(format!("cannot {what}: {error}"))
+}
+
+async fn dry_run(request: &RunRequest<'_>) -> Result<Exit, Failure> {
+    let id = RunId::new(Uuid::new_v4());
+    let summary = request.context.with_store(Access::ReadOnly, async |store| {
+        let invocation = request.invocation(store, id, Arc::new(|_| {}));
+        Ok(invocation.dry_run().await?)
+    });
+    let summary = summary.await?;
+    let exit = if request.args.detailed_exit_code && summary.plan.has_gaps() { Exit::GapsFound } else { Exit::Success };
+    print(request, &summary, exit)?;
+    Ok(exit)
+}
+
+async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -> Result<Exit, Failure> {
+    let since = Instant::now();
+    let id = RunId::new(Uuid::new_v4());
+    let config = &request.context.config;
+    if let Some(lock) = lock {
+        lock.announce(id, Utc::now())
+            .map_err(|error| Failure::Orchestrator(format!("cannot write {}: {error}", config.lock_file.display())))?;
+    }
+    prepare_state_dir(&config.state_dir)?;
+    let store = tokio::select! {
+        store = store::open(&config.database, Access::ReadWrite) => store?,
+        () = signals.came() => return Ok(stopped(signals)),
+    };
+    let progress = Progress::start(detail(request.context.global, request.args));
+    let invocation = request.invocation(store.clone(), id, progress.sender());
+    let summary = tokio::select! {
+        summary = invocation.run(signals.stop(), since) => summary,
+        () = hangs_after(signals.stop(), id) => {
+            show::diagnose("error: told to stop at once, and something does not answer; what was not recorded is found by the next run");
+            return Ok(Exit::Signal(signals.number().unwrap_or_default()));
+        }
+    };
+    drop(invocation);
+    progress.finish();
+    if let Err(RunError::Stopped) = summary {
+        // The database may be what does not answer, so its connections are not closed in order.
+        return Ok(stopped(signals));
+    }
+    store.close().await;
+    let summary = summary?;
+    let exit = exit_of(&summary, request.args, signals);
+    if !request.args.quiet || summary.is_noteworthy() {
+        print(request, &summary, exit)?;
+    }
+    Ok(exit)
+}
+
+/// Resolves some time after an immediate stop was requested: what takes longer hangs. Meanwhile the processes that left the
+/// groups of the run's attempts are ended.
+async fn hangs_after(stop: &StopSignal, run: RunId) {
+    stop.reached(StopLevel::Immediate).await;
+    // The attempts end their own groups first, so that they see it was this run that did it.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    if let Err(error) = survivors::kill(run).await {
+        show::diagnose(&format!("error: {error}"));
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+}
+
+/// A signal came before there was anything to stop.
+fn stopped(signals: &Signals) -> Exit {
+    show::diagnose(&RunError::Stopped.to_string());
+    Exit::Signal(signals.number().unwrap_or_default())
+}
+
+fn exit_of(summary: &RunSummary, args: &RunArgs, signals: &Signals) -> Exit {
+    let results = summary.results.as_ref();
+    if let Some(signal) = signals.number() {
+        Exit::Signal(signal)
+    } else if results.is_some_and(|results| results.broken.is_some()) {
+        Exit::Orchestrator
+    } else if results.is_some_and(|results| results.counts().failed > 0) {
+        Exit::JobsFailed { detailed: args.detailed_exit_code }
+    } else {
+        Exit::Success
+    }
+}
+
+fn detail(global: &Global, args: &RunArgs) -> Detail {
+    let for_people = global.log_format == Format::Text && !args.quiet && std::io::stderr().is_terminal();
+    let child_output = match global.log_format {
+        _ if !args.verbose => ChildOutput::Hidden,
+        Format::Text => ChildOutput::Lines,
+        Format::Json => ChildOutput::Diagnostics,
+    };
+    Detail { live: for_people && std::env::var_os("TERM").is_none_or(|term| term != "dumb"), child_output }
+}
+
+fn print(request: &RunRequest<'_>, summary: &RunSummary, exit: Exit) -> Result<(), Failure> {
+    request.context.print(&RunView::new(summary, &request.context.config.catalogue, exit.code()))
+}

@@ -1,0 +1,110 @@
+//! What a run is asked to do: the options and the configuration, checked together.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::context::Context;
+use super::super::exit::Failure;
+use super::super::names;
+use super::args::{MaxParallel, RunArgs};
+use crate::config::{self, Config};
+use crate::execute::Executors;
+use crate::plan::model::ids::RunId;
+use crate::plan::model::selection::Selection;
+use crate::plan::model::settings::EnvFiles;
+use crate::plan::run::event::Event;
+use crate::run::Invocation;
+use crate::store::Store;
+
+pub(super) struct RunRequest<'a> {
+    /// Its configuration has the values of the options that override one.
+    pub(super) context: Context<'a>,
+    pub(super) args: &'a RunArgs,
+    pub(super) selection: Selection,
+    env_files: EnvFiles,
+}
+
+impl<'a> RunRequest<'a> {
+    pub(super) fn new(mut context: Context<'a>, args: &'a RunArgs) -> Result<Self, Failure> {
+        let config = &mut context.config;
+        let env_files = config.env_files()?;
+        let selection = select(config, args)?;
+        if let Some(max_parallel) = args.max_parallel {
+            config.run.max_parallel = match max_parallel {
+                MaxParallel::Auto => config::automatic_parallelism(),
+                MaxParallel::Chains(chains) => chains,
+            };
+        }
+        if let Some(max_jobs) = args.max_jobs {
+            config.run.max_jobs = usize::try_from(max_jobs).unwrap_or(usize::MAX);
+        }
+        Ok(Self { context, args, selection, env_files })
+    }
+
+    /// The same request with the configuration as it is now.
+    pub(super) fn reload(&self) -> Result<Self, Failure> {
+        Self::new(Context::load(self.context.global, self.context.environment)?, self.args)
+    }
+
+    /// Whether it is narrower than a plain run, or makes reports again.
+    pub(super) fn is_special(&self) -> bool {
+        self.selection.is_narrowed() || self.args.force || self.args.from_year.is_some()
+    }
+
+    pub(super) fn invocation(&self, store: Arc<dyn Store>, id: RunId, events: Arc<dyn Fn(Event) + Send + Sync>) -> Invocation {
+        let config = &self.context.config;
+        Invocation {
+            id,
+            catalogue: config.catalogue.clone(),
+            env_files: self.env_files.clone(),
+            settings: config.run.clone(),
+            selection: self.selection.clone(),
+            fail_fast: self.args.fail_fast,
+            sync: config.sync.clone(),
+            state_dir: config.state_dir.clone(),
+            user: self.context.user.clone(),
+            options: self.args.record(),
+            store,
+            executor: Arc::new(Executors::default()),
+            events,
+        }
+    }
+}
+
+fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
+    let catalogue = &config.catalogue;
+    let mut problems = Vec::new();
+    let mut banks = BTreeSet::new();
+    for symbol in &args.bank_symbol {
+        match names::bank(catalogue, symbol) {
+            Ok(bank) => drop(banks.insert(bank)),
+            Err(problem) => problems.push(format!("--bank-symbol: {problem}")),
+        }
+    }
+    let mut etls = BTreeSet::new();
+    for name in &args.etl_type {
+        match names::etl(catalogue, name) {
+            Ok(etl) => drop(etls.insert(etl)),
+            Err(problem) => problems.push(format!("--etl-type: {problem}")),
+        }
+    }
+    let mut sources = BTreeSet::new();
+    for id in &args.source {
+        match names::source(catalogue, id) {
+            Ok(source) => drop(sources.insert(source)),
+            Err(problem) => problems.push(format!("--source: {problem}")),
+        }
+    }
+    let selection = Selection {
+        banks,
+        etls,
+        sources,
+        periods: args.period.iter().copied().collect(),
+        from_year: args.from_year.or(config.run.from_year),
+        force: args.force,
+    };
+    if problems.is_empty() && args.force && !selection.is_narrowed() {
+        problems.push("--force would make every report again; say which with --bank-symbol, --etl-type, --period or --source".to_owned());
+    }
+    if problems.is_empty() { Ok(selection) } else { Err(Failure::Usage(problems.join("\nerror: "))) }
+}

@@ -1,0 +1,40 @@
+//! Why a gap or a source is not worked on now, in words that are safe to show.
+
+use super::escape::excerpt;
+use super::words::{Time, Untrusted};
+use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+
+/// `by ann since 2026-…: why`.
+pub(super) fn skipped(order: &SkipOrder) -> String {
+    let until = order.until.map(|until| format!(" until {}", Time(until))).unwrap_or_default();
+    format!("by {} since {}{until}: {}", excerpt(&order.by), Time(order.since), excerpt(&order.reason))
+}
+
+/// `since 2026-…, why`.
+pub(super) fn quarantined(quarantine: Quarantine) -> String {
+    let why = match quarantine.why {
+        QuarantineReason::Failures => "too many failed runs in a row",
+        QuarantineReason::Permanent => "trying the same again cannot help",
+        QuarantineReason::Crashes => "three runs died over it",
+    };
+    format!("since {}, {why}", Time(quarantine.since))
+}
+
+/// `until 2026-…: why`.
+pub(super) fn resting(rest: Rest, error: Option<&Untrusted<'_>>) -> String {
+    let until = Time(rest.until);
+    match rest.why {
+        RestReason::Failed => format!("until {until}{}", last_error(error)),
+        RestReason::NotReady => {
+            // An error of this kind begins with "not ready" itself.
+            let error =
+                error.map(|error| error.trimmed(|text| text.strip_prefix("not ready").unwrap_or(text).trim_start_matches([' ', '-'])));
+            format!("not ready, until {until}{}", last_error(error.as_ref().filter(|error| !error.is_empty())))
+        }
+    }
+}
+
+/// `: why`, or nothing.
+pub(super) fn last_error(error: Option<&Untrusted<'_>>) -> String {
+    error.map(|error| format!(": {}", error.excerpt())).unwrap_or_default()
+}

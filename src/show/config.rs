@@ -1,0 +1,139 @@
+//! What a configuration means, for `etl-orch config check` and `init`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::View;
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::etl::ReportsBy;
+use crate::plan::model::settings::{Database, DatabaseTarget};
+use crate::plan::model::work::Work;
+
+/// A checked configuration.
+#[derive(Debug, Serialize)]
+pub struct ConfigView<'a> {
+    config: &'a Path,
+    database: String,
+    tables: Tables,
+    state_dir: &'a Path,
+    lock_file: &'a Path,
+    institutions: usize,
+    max_parallel: usize,
+    etls: Vec<EtlLine<'a>>,
+    sources: Vec<SourceLine<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Tables {
+    availability: String,
+    reports: String,
+}
+
+#[derive(Debug, Serialize)]
+struct EtlLine<'a> {
+    name: &'a str,
+    report_type: &'a str,
+    requires: &'a [String],
+    #[serde(skip)]
+    reports: &'a ReportsBy,
+}
+
+#[derive(Debug, Serialize)]
+struct SourceLine<'a> {
+    id: &'a str,
+    name: &'a str,
+    every_seconds: u64,
+    #[serde(skip)]
+    every: String,
+    #[serde(skip)]
+    work: &'a Work,
+}
+
+/// The files that a configuration is about.
+#[derive(Debug, Clone, Copy)]
+pub struct ConfigFiles<'a> {
+    /// The configuration itself.
+    pub config: &'a Path,
+    /// Where logs and workspaces are.
+    pub state_dir: &'a Path,
+    /// The lock of a run.
+    pub lock_file: &'a Path,
+}
+
+impl<'a> ConfigView<'a> {
+    /// The view of a configuration with these parts.
+    pub fn new(files: ConfigFiles<'a>, database: &Database, max_parallel: usize, catalogue: &'a Catalogue) -> Self {
+        let etls = catalogue.etls.iter();
+        let sources = catalogue.sources.iter();
+        Self {
+            config: files.config,
+            database: database.target.to_string(),
+            tables: Tables { availability: database.availability.to_string(), reports: database.reports.to_string() },
+            state_dir: files.state_dir,
+            lock_file: files.lock_file,
+            institutions: catalogue.institutions.len(),
+            max_parallel,
+            etls: etls
+                .map(|etl| EtlLine { name: &etl.name, report_type: &etl.report_type, requires: &etl.requires, reports: &etl.reports })
+                .collect(),
+            sources: sources
+                .map(|source| SourceLine {
+                    id: &source.id,
+                    name: &source.name,
+                    every_seconds: source.cadence.every.as_secs(),
+                    every: humantime::format_duration(source.cadence.every).to_string(),
+                    work: &source.work,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl View for ConfigView<'_> {
+    fn kind(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn text(&self) -> String {
+        let mut page = format!("{}: ok\n", self.config.display());
+        let mut line = |name: &str, value: &dyn std::fmt::Display| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(page, "  {name:<14}{value}");
+        };
+        line("database", &self.database);
+        line("tables", &format!("{}, {}", self.tables.availability, self.tables.reports));
+        line("state_dir", &self.state_dir.display());
+        line("lock_file", &self.lock_file.display());
+        line("institutions", &self.institutions);
+        line("max_parallel", &self.max_parallel);
+        for etl in &self.etls {
+            let by = match etl.reports {
+                ReportsBy::Etl => "the ETL writes its row".to_owned(),
+                ReportsBy::Orchestrator { output } => format!("etl-orch writes the row; file {output}"),
+            };
+            line("etl", &format!("{} -> {} (requires {}; {by})", etl.name, etl.report_type, etl.requires.join(", ")));
+        }
+        if !self.sources.is_empty() {
+            line("sources", &self.sources.len());
+        }
+        for source in &self.sources {
+            let by = match source.work {
+                Work::Command { .. } => "by a command",
+                Work::Http(_) => "over HTTP",
+            };
+            line("source", &format!("{} -> {} (every {}, {by})", source.id, source.name, source.every));
+        }
+        page
+    }
+}
+
+/// That `etl-orch init` has made the database ready, in a line.
+pub fn tables_ready(database: &DatabaseTarget) -> String {
+    let tables = match database {
+        DatabaseTarget::Sqlite(_) => "state tables and data tables are there",
+        DatabaseTarget::Postgres { .. } => "state tables are there (schema etl_orch), data tables fit",
+    };
+    format!("{database}: {tables}\n")
+}

@@ -1,0 +1,13 @@
+//! What an operator's order did.
+
+mod cancel;
+mod enqueue;
+mod gaps;
+mod jobs;
+mod pause;
+
+pub use cancel::CancelView;
+pub use enqueue::EnqueueView;
+pub use gaps::GapOrderView;
+pub use jobs::job_list;
+pub use pause::{PauseOrderView, paused};

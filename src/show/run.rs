@@ -1,0 +1,374 @@
+//! The summary of a run or dry run.
+
+mod not_planned;
+#[cfg(test)]
+mod tests;
+mod text;
+mod warnings;
+
+use serde::Serialize;
+
+use super::View;
+use super::names::by_name;
+use super::sources::{SourceView, result_of};
+use super::words::{Time, Untrusted};
+use crate::plan::decide::decision::Why;
+use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::collection::Collected;
+use crate::plan::model::etl::Etl;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::{JobState, Owner};
+use crate::plan::model::period::Period;
+use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
+use crate::plan::run::summary::{JobResult, Results, RunSummary};
+
+/// What a run found, planned and did.
+#[derive(Debug, Serialize)]
+pub struct RunView<'a> {
+    run_id: Option<RunId>,
+    timestamp: String,
+    exit_code: u8,
+    institutions: usize,
+    availability: Vec<Availability>,
+    learnt_from_files: u64,
+    respooled: u64,
+    existing_reports: u64,
+    gaps: Gaps,
+    jobs: Vec<ReportJob<'a>>,
+    waiting: Vec<Waiting<'a>>,
+    claimed: Vec<Claimed<'a>>,
+    skipped: Vec<Skipped<'a>>,
+    quarantined: Vec<Quarantined<'a>>,
+    cooling_down: Vec<CoolingDown<'a>>,
+    breakers: Vec<Breaker<'a>>,
+    sources: Vec<SourceView<'a>>,
+    results: Option<ResultsView<'a>>,
+    invalid_rows: u64,
+    invalid: Vec<Invalid<'a>>,
+    unmonitored_symbols: Vec<&'a str>,
+    institutions_without_data: &'a [String],
+    lost: Vec<&'a GapKey>,
+    warnings: Vec<String>,
+    /// Whether reports were asked for, or sources alone.
+    #[serde(skip)]
+    has_reports: bool,
+}
+
+/// How many combinations of bank and period have data with these tags.
+#[derive(Debug, Serialize)]
+struct Availability {
+    tags: Vec<String>,
+    combinations: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Gaps {
+    total: u64,
+    planned: usize,
+    waiting: u64,
+    claimed: u64,
+    skipped: u64,
+    quarantined: u64,
+    cooling_down: u64,
+    behind_probe: u64,
+    deferred: u64,
+}
+
+/// A planned report.
+#[derive(Debug, Serialize)]
+struct ReportJob<'a> {
+    gap: &'a GapKey,
+    bank: &'a str,
+    bank_id: i64,
+    bank_name: &'a str,
+    /// The bank as the data names it.
+    #[serde(skip)]
+    symbol: &'a str,
+    period: Period,
+    etl: &'a str,
+    report_type: &'a str,
+    #[serde(serialize_with = "by_name")]
+    why: Why,
+    #[serde(serialize_with = "by_name")]
+    gate: Gate,
+    #[serde(flatten)]
+    result: Option<JobOutcome<'a>>,
+}
+
+/// How a job ended.
+#[derive(Debug, Serialize)]
+pub(super) struct JobOutcome<'a> {
+    id: JobId,
+    #[serde(serialize_with = "by_name")]
+    pub(super) state: JobState,
+    attempts: u32,
+    duration_seconds: f64,
+    reason: Option<Untrusted<'a>>,
+    /// Whether it failed because no attempt was left.
+    #[serde(skip)]
+    exhausted: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Waiting<'a> {
+    gap: &'a GapKey,
+    needs: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct Claimed<'a> {
+    gap: &'a GapKey,
+    host: &'a str,
+    pid: u32,
+    #[serde(skip)]
+    owner: &'a Owner,
+}
+
+#[derive(Debug, Serialize)]
+struct Skipped<'a> {
+    gap: &'a GapKey,
+    by: Untrusted<'a>,
+    reason: Untrusted<'a>,
+    since: Time,
+    until: Option<Time>,
+    #[serde(skip)]
+    order: &'a SkipOrder,
+}
+
+#[derive(Debug, Serialize)]
+struct Quarantined<'a> {
+    gap: &'a GapKey,
+    why: &'static str,
+    since: Time,
+    error: Option<Untrusted<'a>>,
+    #[serde(skip)]
+    quarantine: Quarantine,
+}
+
+#[derive(Debug, Serialize)]
+struct CoolingDown<'a> {
+    gap: &'a GapKey,
+    why: &'static str,
+    since: Time,
+    until: Time,
+    error: Option<Untrusted<'a>>,
+    #[serde(skip)]
+    rest: Rest,
+}
+
+/// An ETL that is taken for broken.
+#[derive(Debug, Serialize)]
+struct Breaker<'a> {
+    etl: &'a str,
+    since: Time,
+    probe: Option<&'a GapKey>,
+    waiting: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ResultsView<'a> {
+    total: u64,
+    succeeded: u64,
+    failed: u64,
+    skipped: u64,
+    not_run: u64,
+    duration_seconds: f64,
+    stopped: bool,
+    error: Option<&'a str>,
+    /// Every job of the run, of reports and of sources.
+    #[serde(skip)]
+    jobs: Vec<FinishedJob<'a>>,
+}
+
+/// A job as people call it, and how it ended.
+#[derive(Debug)]
+struct FinishedJob<'a> {
+    label: String,
+    outcome: JobOutcome<'a>,
+    collected: Option<&'a Collected>,
+}
+
+#[derive(Debug, Serialize)]
+struct Invalid<'a> {
+    which: &'a str,
+    problem: &'a str,
+    rows: u64,
+}
+
+impl<'a> RunView<'a> {
+    /// The view of a run that ends with this exit code.
+    pub fn new(summary: &'a RunSummary, catalogue: &'a Catalogue, exit_code: u8) -> Self {
+        let (plan, issues) = (&summary.plan, &summary.plan.data_issues);
+        let etls = &catalogue.etls;
+        Self {
+            run_id: summary.run,
+            timestamp: summary.started_at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+            exit_code,
+            institutions: catalogue.institutions.len(),
+            availability: availability(plan, etls),
+            learnt_from_files: summary.synced,
+            respooled: summary.respooled,
+            existing_reports: plan.existing,
+            gaps: Gaps::of(plan),
+            jobs: report_jobs(summary, catalogue),
+            waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap, needs: &etls[*need].name }).collect(),
+            claimed: plan.claimed.named.iter().map(|(gap, owner)| Claimed::new(gap, owner)).collect(),
+            skipped: plan.skipped.named.iter().map(|(gap, order)| Skipped::new(gap, order)).collect(),
+            quarantined: (plan.quarantined.named.iter())
+                .map(|(gap, quarantine, error)| Quarantined::new(gap, *quarantine, error.as_deref()))
+                .collect(),
+            cooling_down: (plan.cooling_down.named.iter())
+                .map(|(gap, rest, error)| CoolingDown::new(gap, *rest, error.as_deref()))
+                .collect(),
+            breakers: plan.breakers.iter().map(|breaker| Breaker::new(breaker, plan, etls)).collect(),
+            sources: plan.sources.iter().map(|source| SourceView::new(source, catalogue, |job| result_of(summary, job))).collect(),
+            results: summary.results.as_ref().map(|results| ResultsView::new(results, plan, catalogue)),
+            invalid_rows: issues.invalid_rows,
+            invalid: (issues.invalid.named.iter())
+                .map(|rows| Invalid { which: &rows.which, problem: &rows.problem, rows: rows.rows })
+                .collect(),
+            unmonitored_symbols: issues.unmonitored.iter().map(String::as_str).collect(),
+            institutions_without_data: &issues.without_data,
+            lost: summary.lost.iter().collect(),
+            warnings: warnings::warnings(summary, catalogue),
+            has_reports: !plan.is_of_sources_alone(),
+        }
+    }
+}
+
+impl View for RunView<'_> {
+    fn kind(&self) -> Option<&'static str> {
+        Some(if self.results.is_some() { "run" } else { "dry_run" })
+    }
+
+    fn text(&self) -> String {
+        text::page(self)
+    }
+}
+
+impl Gaps {
+    fn of(plan: &Plan) -> Self {
+        Self {
+            total: plan.gaps(),
+            planned: plan.reports(),
+            waiting: plan.waiting.total,
+            claimed: plan.claimed.total,
+            skipped: plan.skipped.total,
+            quarantined: plan.quarantined.total,
+            cooling_down: plan.cooling_down.total,
+            behind_probe: plan.breakers.iter().map(|breaker| breaker.behind).sum(),
+            deferred: plan.capped,
+        }
+    }
+}
+
+impl<'a> JobOutcome<'a> {
+    pub(super) fn new(result: &'a JobResult) -> Self {
+        Self {
+            id: result.id,
+            state: result.state,
+            attempts: result.attempts,
+            duration_seconds: result.duration.as_secs_f64(),
+            reason: result.reason.as_deref().map(Untrusted::from),
+            exhausted: result.exhausted,
+        }
+    }
+}
+
+impl<'a> Claimed<'a> {
+    fn new(gap: &'a GapKey, owner: &'a Owner) -> Self {
+        Self { gap, host: &owner.host, pid: owner.pid, owner }
+    }
+}
+
+impl<'a> Skipped<'a> {
+    fn new(gap: &'a GapKey, order: &'a SkipOrder) -> Self {
+        let (by, reason) = (order.by.as_str().into(), order.reason.as_str().into());
+        Self { gap, by, reason, since: Time(order.since), until: order.until.map(Time), order }
+    }
+}
+
+impl<'a> Quarantined<'a> {
+    fn new(gap: &'a GapKey, quarantine: Quarantine, error: Option<&'a str>) -> Self {
+        let (why, since) = (quarantine.why.name(), Time(quarantine.since));
+        Self { gap, why, since, error: error.map(Untrusted::from), quarantine }
+    }
+}
+
+impl<'a> CoolingDown<'a> {
+    fn new(gap: &'a GapKey, rest: Rest, error: Option<&'a str>) -> Self {
+        let (since, until) = (Time(rest.since), Time(rest.until));
+        Self { gap, why: rest.why.name(), since, until, error: error.map(Untrusted::from), rest }
+    }
+}
+
+impl<'a> Breaker<'a> {
+    fn new(breaker: &BreakerPlan, plan: &'a Plan, etls: &'a [Etl]) -> Self {
+        Self {
+            etl: &etls[breaker.etl].name,
+            since: Time(breaker.since),
+            probe: breaker.probe.and_then(|job| plan.jobs.get(job)).map(|job| &job.key),
+            waiting: breaker.behind,
+        }
+    }
+}
+
+impl<'a> ResultsView<'a> {
+    fn new(results: &'a Results, plan: &Plan, catalogue: &Catalogue) -> Self {
+        let counts = results.counts();
+        let finished = |(job, result): (&PlannedJob, &'a JobResult)| FinishedJob {
+            label: catalogue.label(job),
+            outcome: JobOutcome::new(result),
+            collected: result.collected(),
+        };
+        Self {
+            total: counts.planned,
+            succeeded: counts.succeeded,
+            failed: counts.failed,
+            skipped: counts.skipped,
+            not_run: counts.cancelled,
+            duration_seconds: results.duration.as_secs_f64(),
+            stopped: results.stopped,
+            error: results.broken.as_deref(),
+            jobs: plan.jobs.iter().zip(&results.jobs).map(finished).collect(),
+        }
+    }
+}
+
+/// Counts of available combinations, once for each set of tags that an ETL requires.
+fn availability(plan: &Plan, etls: &[Etl]) -> Vec<Availability> {
+    let mut seen: Vec<Availability> = Vec::new();
+    for index in &plan.etls {
+        let mut tags = etls[*index].requires.clone();
+        tags.sort();
+        if !seen.iter().any(|known| known.tags == tags) {
+            seen.push(Availability { tags, combinations: plan.census.available_for(*index) });
+        }
+    }
+    seen
+}
+
+fn report_jobs<'a>(summary: &'a RunSummary, catalogue: &'a Catalogue) -> Vec<ReportJob<'a>> {
+    let job = |(position, job): (usize, &'a PlannedJob)| {
+        let gap = job.report()?;
+        let bank = catalogue.institutions.get(gap.bank);
+        let etl = &catalogue.etls[gap.etl];
+        let result = summary.results.as_ref().and_then(|results| results.jobs.get(position));
+        Some(ReportJob {
+            gap: &job.key,
+            bank: &bank.key,
+            bank_id: bank.id,
+            bank_name: &bank.name,
+            symbol: catalogue.institutions.data_symbol(bank),
+            period: gap.period,
+            etl: &etl.name,
+            report_type: &etl.report_type,
+            why: job.why,
+            gate: job.gate,
+            result: result.map(JobOutcome::new),
+        })
+    };
+    summary.plan.jobs.iter().enumerate().filter_map(job).collect()
+}

@@ -1,0 +1,54 @@
+//! Gaps that are not among the jobs of this run, and why.
+
+use super::super::blocked::{last_error, quarantined, resting, skipped};
+use super::super::escape::escaped;
+use super::{Breaker, RunView};
+
+/// All of them, by reason.
+pub(super) fn lines(run: &RunView<'_>) -> Vec<String> {
+    let gaps = &run.gaps;
+    let mut lines = Vec::new();
+    if gaps.deferred > 0 {
+        lines.push(format!("Deferred: {} left for the next run by max_jobs", gaps.deferred));
+    }
+    lines.extend(breakers(run));
+    lines.extend(list("Waiting", gaps.waiting, &run.waiting, |gap| format!("{}: needs {}", gap.gap, gap.needs)));
+    lines.extend(list("Running elsewhere", gaps.claimed, &run.claimed, |gap| format!("{}: {}", gap.gap, escaped(&gap.owner.to_string()))));
+    lines.extend(list("Skipped", gaps.skipped, &run.skipped, |gap| format!("{}: {}", gap.gap, skipped(gap.order))));
+    lines.extend(list("Quarantined", gaps.quarantined, &run.quarantined, |gap| {
+        format!("{}: {}{}", gap.gap, quarantined(gap.quarantine), last_error(gap.error.as_ref()))
+    }));
+    if gaps.quarantined > 0 {
+        lines.push("  Release with: etl-orch retry BANK YEAR QUARTER ETL --reason TEXT".to_owned());
+    }
+    lines.extend(list("Cooling down", gaps.cooling_down, &run.cooling_down, |gap| {
+        format!("{}: {}", gap.gap, resting(gap.rest, gap.error.as_ref()))
+    }));
+    lines
+}
+
+/// ETLs that are taken for broken, and what waits for them.
+fn breakers(run: &RunView<'_>) -> Vec<String> {
+    let waiting = run.gaps.behind_probe;
+    let head = (!run.breakers.is_empty()).then(|| format!("Deferred: {waiting} until an ETL that fails for everyone works again"));
+    let line = |breaker: &Breaker<'_>| {
+        let probe = if breaker.probe.is_some() { "1 probe" } else { "none can be the probe now" };
+        let waiting = if breaker.waiting == 1 { "1 waits".to_owned() } else { format!("{} wait", breaker.waiting) };
+        format!("  • {} fails for one bank after the other since {}; {probe}, {waiting} for it", breaker.etl, breaker.since)
+    };
+    head.into_iter().chain(run.breakers.iter().map(line)).collect()
+}
+
+/// `Title: n`, and a line for each that is named; nothing where there are none.
+fn list<T>(title: &str, total: u64, named: &[T], line: impl Fn(&T) -> String) -> Vec<String> {
+    if total == 0 {
+        return Vec::new();
+    }
+    let mut lines = vec![format!("{title}: {total}")];
+    lines.extend(named.iter().map(|gap| format!("  • {}", line(gap))));
+    let unnamed = total - named.len() as u64;
+    if unnamed > 0 {
+        lines.push(format!("  and {unnamed} more"));
+    }
+    lines
+}

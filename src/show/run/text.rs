@@ -1,0 +1,241 @@
+//! The summary as text, in the layout that its users know.
+
+use std::collections::BTreeMap;
+
+use super::super::escape::escaped;
+use super::super::sources;
+use super::super::words::count;
+use super::{FinishedJob, JobOutcome, ReportJob, ResultsView, RunView};
+use crate::plan::decide::decision::Why;
+use crate::plan::decide::plan::Gate;
+use crate::plan::model::job::JobState;
+
+const WIDTH: usize = 80;
+
+/// The whole summary, ending in a newline.
+pub(super) fn page(run: &RunView<'_>) -> String {
+    let mut page = Page::default();
+    head(run, &mut page);
+    if run.has_reports {
+        gaps(run, &mut page);
+        page.block(super::not_planned::lines(run));
+    }
+    disclosure_sources(run, &mut page);
+    if let Some(results) = &run.results {
+        execution(results, &mut page);
+    }
+    if !run.warnings.is_empty() {
+        page.gap();
+        page.line("Warnings:");
+        page.list("⚠", &run.warnings);
+    }
+    page.rule('=');
+    page.0
+}
+
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, text: impl AsRef<str>) {
+        self.0.push_str(text.as_ref());
+        self.0.push('\n');
+    }
+
+    fn rule(&mut self, character: char) {
+        let rule: String = std::iter::repeat_n(character, WIDTH).collect();
+        self.line(rule);
+    }
+
+    /// An empty line, unless there is one already.
+    fn gap(&mut self) {
+        if !self.0.ends_with("\n\n") {
+            self.line("");
+        }
+    }
+
+    fn list(&mut self, mark: &str, lines: &[String]) {
+        for line in lines {
+            self.line(format!("  {mark} {line}"));
+        }
+    }
+
+    /// An empty line and these, if there are any.
+    fn block(&mut self, lines: Vec<String>) {
+        if !lines.is_empty() {
+            self.line("");
+            for line in lines {
+                self.line(line);
+            }
+        }
+    }
+
+    /// The same, as a list under a title.
+    fn section(&mut self, title: &str, mark: &str, lines: &[String]) {
+        if !lines.is_empty() {
+            self.line("");
+            self.line(title);
+            self.list(mark, lines);
+        }
+    }
+}
+
+fn head(run: &RunView<'_>, page: &mut Page) {
+    page.rule('=');
+    page.line("ETL ORCHESTRATOR EXECUTION SUMMARY");
+    page.rule('=');
+    page.line(format!("Timestamp: {}", run.timestamp));
+    if let Some(id) = run.run_id {
+        page.line(format!("Run: {}", id.short()));
+    }
+    if run.has_reports {
+        page.line(format!("Monitored Institutions: {}", count(run.institutions as u64, "bank")));
+    }
+    for available in &run.availability {
+        let combinations = count(available.combinations, "bank-period combination");
+        page.line(format!("Data Availability: {combinations} with {}", available.tags.join(", ")));
+    }
+    // A dry run only says what would be done.
+    let is_dry = run.run_id.is_none();
+    if run.learnt_from_files > 0 {
+        let entries = if run.learnt_from_files == 1 { "1 entry".to_owned() } else { format!("{} entries", run.learnt_from_files) };
+        page.line(format!("New Data: {entries} {} from files", if is_dry { "to be learnt" } else { "learnt" }));
+    }
+    if run.respooled > 0 {
+        let recorded = if is_dry { "To be recorded" } else { "Recorded" };
+        page.line(format!("{recorded} from the spool: {}", count(run.respooled, "attempt")));
+    }
+    if run.has_reports {
+        page.line(format!("Existing Reports: {}", count(run.existing_reports, "report")));
+    }
+    page.line("");
+}
+
+fn gaps(run: &RunView<'_>, page: &mut Page) {
+    let gaps = &run.gaps;
+    if gaps.total == 0 {
+        page.line(no_gaps(run));
+        return;
+    }
+    let is_forced = run.jobs.iter().any(|job| job.why == Why::Forced);
+    let what = match (gaps.total, is_forced) {
+        (1, true) => "1 report to be made".to_owned(),
+        (1, false) => "1 missing report".to_owned(),
+        (total, true) => format!("{total} reports to be made"),
+        (total, false) => format!("{total} missing reports"),
+    };
+    let is_resting = gaps.quarantined + gaps.cooling_down > 0 && gaps.claimed == 0;
+    let none = if gaps.planned == 0 && is_resting { ", none to be made now" } else { "" };
+    page.line(format!("📋 GAPS IDENTIFIED: {what}{none}"));
+    page.rule('-');
+    let mut by_bank: Vec<Vec<&ReportJob<'_>>> = Vec::new();
+    for job in &run.jobs {
+        match by_bank.iter_mut().find(|jobs| jobs[0].bank == job.bank) {
+            Some(jobs) => jobs.push(job),
+            None => by_bank.push(vec![job]),
+        }
+    }
+    for jobs in by_bank {
+        page.line("");
+        page.line(format!("{} ({}):", escaped(jobs[0].bank_name), jobs[0].symbol));
+        for job in jobs {
+            let again = if job.why == Why::Forced { " (exists; forced)" } else { "" };
+            let gate = match job.gate {
+                Gate::Open => "",
+                Gate::Probe => " (the probe)",
+                Gate::BehindProbe => " (waits for the probe)",
+            };
+            page.line(format!("  • {}: {}{again}{gate}", job.period, job.etl));
+        }
+    }
+}
+
+/// What it means that there are no gaps. Nothing is called fine that could not be read.
+fn no_gaps(run: &RunView<'_>) -> String {
+    let exist = count(run.existing_reports, "report");
+    let do_exist = if run.existing_reports == 1 { "1 report exists".to_owned() } else { format!("{exist} exist") };
+    let skipped = if run.gaps.skipped == 1 { "1 is".to_owned() } else { format!("{} are", run.gaps.skipped) };
+    let unread = count(run.invalid_rows, "row");
+    if run.gaps.skipped > 0 && run.invalid_rows == 0 {
+        format!("NO GAPS: {do_exist}, {skipped} skipped")
+    } else if run.gaps.skipped > 0 {
+        format!("NO GAPS in the rows that could be read: {do_exist}, {skipped} skipped; {unread} could not")
+    } else if run.existing_reports > 0 && run.invalid_rows == 0 {
+        format!("✅ NO GAPS: all {exist} that the data allows for exist")
+    } else if run.existing_reports > 0 {
+        format!("NO GAPS in the rows that could be read; {unread} could not")
+    } else if run.invalid_rows > 0 {
+        format!("NOTHING TO GO BY: no row could be read; {unread} could not")
+    } else {
+        "NOTHING TO GO BY: no monitored bank has data that was asked for".to_owned()
+    }
+}
+
+/// The sources in the selection, if there are any.
+fn disclosure_sources(run: &RunView<'_>, page: &mut Page) {
+    if run.sources.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(sources::heading(run.sources.iter()));
+    page.rule('-');
+    page.list("•", &sources::lines(&run.sources));
+}
+
+fn execution(results: &ResultsView<'_>, page: &mut Page) {
+    if results.jobs.is_empty() && results.error.is_none() {
+        return;
+    }
+    page.line("");
+    page.rule('-');
+    page.line("EXECUTION RESULTS");
+    page.rule('-');
+    page.line(format!("Total Jobs: {}", results.total));
+    page.line(format!("Successful: {} ✅", results.succeeded));
+    page.line(format!("Failed: {} ❌", results.failed));
+    if results.skipped > 0 {
+        page.line(format!("Skipped: {}", results.skipped));
+    }
+    if results.not_run > 0 {
+        page.line(format!("Not run: {}", results.not_run));
+    }
+    page.line(format!("Duration: {:.1}s", results.duration_seconds));
+    if results.stopped {
+        page.line("Stopped by a signal; what was not done is planned again by the next run");
+    }
+    if let Some(error) = results.error {
+        page.line(format!("Stopped: {}", escaped(error)));
+    }
+    page.section("Collected:", "✅", &collected(&results.jobs));
+    page.section("Failed Jobs:", "❌", &reasons(&results.jobs, JobState::Failed));
+    page.section("Skipped Jobs:", "•", &reasons(&results.jobs, JobState::Skipped));
+    page.section("Not Run:", "•", &not_run(&results.jobs));
+}
+
+/// What the jobs of sources collected.
+fn collected(jobs: &[FinishedJob<'_>]) -> Vec<String> {
+    let line = |job: &FinishedJob<'_>| Some(format!("{}: {}", job.label, sources::collected(job.collected?)));
+    jobs.iter().filter_map(line).collect()
+}
+
+/// The jobs that ended in this state, each with its reason.
+fn reasons(jobs: &[FinishedJob<'_>], state: JobState) -> Vec<String> {
+    let jobs = jobs.iter().filter(|job| job.outcome.state == state);
+    jobs.map(|job| format!("{}: {}", job.label, reason(&job.outcome))).collect()
+}
+
+/// Why a job did not succeed; its users know these words where its retries were used up.
+fn reason(outcome: &JobOutcome<'_>) -> String {
+    let why = outcome.reason.as_ref().map_or("no reason was recorded".to_owned(), ToString::to_string);
+    if outcome.exhausted && outcome.attempts > 1 { format!("Max retries exceeded - {why}") } else { why }
+}
+
+/// Jobs that were cancelled or never started, counted by reason: after Ctrl-C there may be hundreds.
+fn not_run(jobs: &[FinishedJob<'_>]) -> Vec<String> {
+    let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
+    for job in jobs.iter().filter(|job| matches!(job.outcome.state, JobState::Cancelled | JobState::Queued)) {
+        let reason = job.outcome.reason.as_ref().map_or("the run ended".to_owned(), ToString::to_string);
+        *reasons.entry(reason).or_default() += 1;
+    }
+    reasons.into_iter().map(|(reason, jobs)| format!("{}: {reason}", count(jobs, "job"))).collect()
+}

@@ -1,0 +1,122 @@
+//! Sources in sentences that are safe to show.
+
+use super::super::blocked::{last_error, quarantined, resting, skipped};
+use super::super::escape::{escaped, excerpt};
+use super::super::words::{Time, count};
+use super::{PauseView, SourceView};
+use crate::plan::decide::source_plan::{Lateness, SourceStatus};
+use crate::plan::model::collection::{Collected, Seen};
+
+/// Sources that are up to date have a line each, unless they are more than this; then they share one.
+const LINES: usize = 3;
+
+/// `SOURCES: 5 sources, 2 due, 1 paused, 1 overdue`.
+pub(in crate::show) fn heading<'a>(sources: impl Iterator<Item = &'a SourceView<'a>>) -> String {
+    let sources: Vec<&SourceView<'_>> = sources.collect();
+    let of = |name: &'static str, is: fn(&SourceView<'_>) -> bool| (name, sources.iter().filter(|source| is(source)).count());
+    let counts = [
+        of("due", |source| *source.standing == SourceStatus::Due),
+        of("paused", |source| source.paused.is_some()),
+        of("skipped", |source| source.skipped.is_some()),
+        of("running elsewhere", |source| source.claimed.is_some()),
+        of("quarantined", |source| source.quarantined.is_some()),
+        of("cooling down", |source| source.cooling_down.is_some()),
+        of("late", |source| source.lateness == Lateness::Late),
+        of("overdue", |source| source.lateness == Lateness::Overdue),
+        of("ahead of the clock", |source| source.lateness == Lateness::Ahead),
+    ];
+    let total = count(sources.len() as u64, "source");
+    let counted = counts.into_iter().filter(|(_, number)| *number > 0).map(|(name, number)| format!("{number} {name}"));
+    let fine = sources.iter().all(|source| source.is_fine()).then(|| "all up to date".to_owned());
+    let parts: Vec<String> = std::iter::once(total).chain(counted).chain(fine).collect();
+    format!("SOURCES: {}", parts.join(", "))
+}
+
+/// A line for each source; where many are up to date, one for all of them.
+pub(in crate::show) fn lines(sources: &[SourceView<'_>]) -> Vec<String> {
+    let fine: Vec<&SourceView<'_>> = sources.iter().filter(|source| source.is_fine()).collect();
+    let shared = fine.len() > LINES;
+    let own = sources.iter().filter(|source| !shared || !source.is_fine());
+    let mut lines: Vec<String> = own.map(|source| format!("{}: {}", source.id, state(source))).collect();
+    if shared {
+        let ids: Vec<&str> = fine.iter().map(|source| source.id).collect();
+        let next = fine.iter().map(|source| source.next_due.0).min().map(|due| format!("; next due {}", Time(due))).unwrap_or_default();
+        lines.push(format!("{}: up to date{next}", ids.join(", ")));
+    }
+    lines
+}
+
+/// What is done about a source and why.
+pub(super) fn state(source: &SourceView<'_>) -> String {
+    let error = source.error.as_ref();
+    let text = match source.standing {
+        SourceStatus::UpToDate => {
+            let until = source.frontier.map(|until| format!("up to date, collected until {until}"));
+            let until = until.unwrap_or_else(|| "nothing was due yet".to_owned());
+            let paused = source.paused.as_ref().map(|pause| format!("; paused {}", pause.text())).unwrap_or_default();
+            format!("{until}; next due {}{paused}", source.next_due)
+        }
+        SourceStatus::Paused(pause) => format!("paused {}{}", PauseView::from(pause).text(), behind(source)),
+        SourceStatus::Skipped(order) => format!("skipped {}{}", skipped(order), behind(source)),
+        SourceStatus::Claimed(owner) => format!("running elsewhere, {}{}", escaped(&owner.to_string()), behind(source)),
+        SourceStatus::Quarantined(quarantine) => {
+            format!("quarantined {}{}{}", quarantined(*quarantine), last_error(error), behind(source))
+        }
+        SourceStatus::CoolingDown(rest) => format!("cooling down, {}{}", resting(*rest, error), behind(source)),
+        SourceStatus::Due => due(source),
+    };
+    let mark = match source.lateness {
+        Lateness::OnTime => "",
+        Lateness::Late => " (late)",
+        Lateness::Overdue => " (OVERDUE)",
+        Lateness::Ahead => " (ahead of the clock)",
+    };
+    text + mark
+}
+
+impl PauseView<'_> {
+    /// `by ann since 2026-…: why`.
+    pub(in crate::show) fn text(&self) -> String {
+        format!("by {} since {}: {}", self.by.excerpt(), self.since, self.reason.excerpt())
+    }
+}
+
+/// `; 3 windows behind, from A to B`.
+fn behind(source: &SourceView<'_>) -> String {
+    if source.behind == 0 { String::new() } else { format!("; {}", backlog(source)) }
+}
+
+fn backlog(source: &SourceView<'_>) -> String {
+    let span = source.missing.as_ref().map(|missing| format!(", from {} to {}", missing.start, missing.end)).unwrap_or_default();
+    format!("{} behind{span}", count(source.behind, "window"))
+}
+
+fn due(source: &SourceView<'_>) -> String {
+    let jobs = &source.jobs;
+    let windows = jobs.iter().map(|job| job.windows).sum();
+    let what = if source.behind == 0 { format!("{} asked for", count(windows, "window")) } else { backlog(source) };
+    let in_jobs = if jobs.is_empty() { "none now".to_owned() } else { format!("in {}", count(jobs.len() as u64, "job")) };
+    let resumed = match jobs.iter().filter(|job| job.resumed).count() {
+        0 => String::new(),
+        resumed if resumed == jobs.len() => ", begun by the service before".to_owned(),
+        resumed => format!(", {resumed} of them begun by the service before"),
+    };
+    let left = if source.left > 0 { format!("; {} left for later runs", source.left) } else { String::new() };
+    let failed = source.error.as_ref().map(|error| format!("; failed before: {}", error.excerpt())).unwrap_or_default();
+    format!("due, {what}, {in_jobs}{resumed}{left}{failed}")
+}
+
+/// `17 records, reported (not verified)`, with what the collector said.
+pub(in crate::show) fn collected(collected: &Collected) -> String {
+    let records = match collected.records {
+        None => "number of records unknown".to_owned(),
+        Some(1) => "1 record".to_owned(),
+        Some(records) => format!("{records} records"),
+    };
+    let seen = match collected.seen {
+        Seen::Reported => "reported (not verified)",
+        Seen::Verified => "verified",
+    };
+    let message = collected.message.as_ref().map(|message| format!(": {}", excerpt(message))).unwrap_or_default();
+    format!("{records}, {seen}{message}")
+}

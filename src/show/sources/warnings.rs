@@ -1,0 +1,63 @@
+//! What a person should look at in the sources of a run.
+
+use super::super::words::Time;
+use crate::plan::decide::source_plan::{Lateness, SourcePlan};
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::collection::Collection;
+use crate::plan::model::job::JobState;
+use crate::plan::model::source::Source;
+use crate::plan::run::summary::{JobResult, RunSummary};
+
+/// Successes in a row without a record that are worth a warning.
+const EMPTY: u32 = 3;
+
+/// Each in a line that is safe to show. What this run has caught up on is not named.
+pub(in crate::show) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> Vec<String> {
+    let mut lines = Vec::new();
+    for plan in &summary.plan.sources {
+        let source = &catalogue.sources[plan.source];
+        let results: Vec<Option<&JobResult>> = plan.jobs.iter().map(|job| result_of(summary, job)).collect();
+        let is_caught_up = !results.is_empty() && plan.left == 0 && results.iter().all(|result| result.is_some_and(is_success));
+        let successes: Vec<&JobResult> = results.into_iter().flatten().filter(|result| is_success(result)).collect();
+        if !is_caught_up {
+            lines.extend(lateness(plan, source, !successes.is_empty()).map(|text| format!("{}: {text}", source.id)));
+        }
+        let empty = empty_in_a_row(plan.state.empty, &successes);
+        if empty >= EMPTY {
+            lines.push(format!("{}: {empty} successes in a row with 0 records", source.id));
+        }
+    }
+    lines
+}
+
+/// Successes in a row with 0 records, after those of earlier runs. A success of unknown size neither counts nor ends the row.
+fn empty_in_a_row(before: u32, successes: &[&JobResult]) -> u32 {
+    successes.iter().fold(before, |empty, result| match result.collected().and_then(|collected| collected.records) {
+        Some(0) => empty + 1,
+        Some(_) => 0,
+        None => empty,
+    })
+}
+
+/// Why a source is late, as this run found it; `has_moved` when the run has collected something of it since.
+fn lateness(plan: &SourcePlan, source: &Source, has_moved: bool) -> Option<String> {
+    let collected = plan.state.frontier.map_or("nothing was collected yet".to_owned(), |at| format!("collected until {}", Time(at)));
+    let collected = if has_moved { format!("{collected} before this run") } else { collected };
+    match plan.lateness {
+        Lateness::OnTime => None,
+        Lateness::Late => Some(format!("late: {collected}; warn_after is {}", humantime::format_duration(source.warn_after))),
+        Lateness::Overdue => Some(format!("overdue: {collected}; error_after is {}", humantime::format_duration(source.error_after))),
+        Lateness::Ahead => Some(format!("{collected}, which is in the future: the clock of this host went back, or was ahead")),
+    }
+}
+
+fn is_success(result: &JobResult) -> bool {
+    result.state == JobState::Succeeded
+}
+
+/// How a source's job ended in this run, where it was run.
+pub(in crate::show) fn result_of<'a>(summary: &'a RunSummary, job: &Collection) -> Option<&'a JobResult> {
+    let is_it = |other: &Collection| other.source == job.source && other.window == job.window;
+    let position = summary.plan.jobs.iter().position(|planned| planned.collection().is_some_and(is_it))?;
+    summary.results.as_ref()?.jobs.get(position)
+}
