@@ -81,7 +81,7 @@ on_both_databases! {
         assert_eq!(said["claimed"][0]["gap"], "RY-CA/2025Q2/call_summary");
         assert_eq!(said["claimed"][0]["pid"], run.orchestrator());
         let text = world.run_to(0, &["--dry-run"]).stdout;
-        assert!(text.contains("Running elsewhere: 1\n  • RY-CA/2025Q2/call_summary: pid "), "{text}");
+        assert!(text.contains("Running elsewhere: 1\n  • RY-CA/2025Q2/call_summary: process "), "{text}");
 
         world.write("go", "");
         assert_eq!(run.wait().code, 0);
