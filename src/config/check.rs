@@ -10,7 +10,8 @@ use super::error::Findings;
 use super::paths::{resolve, resolve_template};
 use super::written::Span;
 use crate::plan::model::settings::{ColumnName, TableName};
-use crate::plan::text::template::{Placeholder, Template, TemplateError};
+use crate::plan::text::placeholder::{Placeholder, Scope};
+use crate::plan::text::template::{Template, TemplateError};
 
 /// A document under check. Methods take the path of a setting and what was written there, and note what is wrong with it.
 pub(super) struct Check<'a> {
@@ -116,7 +117,7 @@ impl Check<'_> {
     }
 
     /// A template, as written.
-    pub(super) fn template(&mut self, path: &[&str], source: &str, allowed: &[Placeholder]) -> Option<Template> {
+    pub(super) fn template(&mut self, path: &[&str], source: &str, allowed: &[Scope]) -> Option<Template> {
         match Template::parse(source, allowed) {
             Ok(template) => Some(template),
             Err(errors) => {
@@ -130,7 +131,7 @@ impl Check<'_> {
     }
 
     /// A template of a path, made absolute.
-    pub(super) fn path_template(&mut self, path: &[&str], source: &str, allowed: &[Placeholder]) -> Option<Template> {
+    pub(super) fn path_template(&mut self, path: &[&str], source: &str, allowed: &[Scope]) -> Option<Template> {
         self.text(path, source);
         self.template(path, source, allowed)?;
         let Some(absolute) = resolve_template(self.base, source) else {
@@ -140,18 +141,18 @@ impl Check<'_> {
         Template::parse(&absolute, allowed).ok()
     }
 
-    fn template_error(&self, path: &[&str], error: TemplateError, allowed: &[Placeholder]) -> String {
+    fn template_error(&self, path: &[&str], error: TemplateError, allowed: &[Scope]) -> String {
         let is_secret = self.document.variable(path).is_some();
         match error {
-            TemplateError::Unknown { name, .. } if Placeholder::ALL.iter().any(|known| known.name() == name) => {
-                let has = |placeholder| allowed.contains(&placeholder);
-                if name == Placeholder::Output.name() && has(Placeholder::BankKey) && has(Placeholder::JobId) {
+            TemplateError::Unknown { name, .. } if let Some(placeholder) = Placeholder::named(&name) => {
+                let has = |scope| allowed.contains(&scope);
+                if placeholder.scope() == Scope::Output && has(Scope::Etl) && has(Scope::Job) {
                     return "placeholder {output} has a value only where reports.by is orchestrator".to_owned();
                 }
-                if name == Placeholder::RemoteId.name() && has(Placeholder::Source) {
+                if placeholder.scope() == Scope::RemoteId && has(Scope::Attempt) {
                     return "placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered".to_owned();
                 }
-                let names: Vec<&str> = allowed.iter().map(|placeholder| placeholder.name()).collect();
+                let names: Vec<&str> = Placeholder::within(allowed).map(Placeholder::name).collect();
                 format!("placeholder {{{name}}} has no value here; those that have are {}", names.join(", "))
             }
             TemplateError::Unknown { .. } if is_secret => "unknown placeholder".to_owned(),

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use super::check::Check;
 use super::needs::needs;
-use super::outputs::{GAP, PathTemplate, paths};
+use super::outputs::{PathTemplate, paths};
 use super::pools;
-use super::program::{Program, exit_codes, grace_fits, version};
+use super::program::{grace_fits, version};
 use super::run::retry;
+use super::work::WorkKeys;
 use super::written::{self, By};
 use crate::plan::model::etl::{Etl, Pool, ReportsBy};
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;
-use crate::plan::model::work::Work;
-use crate::plan::text::template::Placeholder;
+use crate::plan::text::placeholder::Scope;
 
 /// What the whole file says for every ETL.
 pub(super) struct Defaults {
@@ -47,9 +47,12 @@ pub(super) fn etls(
     let outputs: Vec<PathTemplate> = etls
         .iter()
         .filter_map(|etl| match &etl.reports {
-            ReportsBy::Orchestrator { output } => {
-                Some(PathTemplate { at: vec!["etls", &etl.name, "output"], template: output, etl: (&etl.name, &etl.report_type) })
-            }
+            ReportsBy::Orchestrator { output } => Some(PathTemplate {
+                at: vec!["etls", &etl.name, "output"],
+                template: output,
+                etl: &etl.name,
+                report_type: &etl.report_type,
+            }),
             ReportsBy::Etl => None,
         })
         .collect();
@@ -80,7 +83,7 @@ fn unique_report_types(check: &mut Check, names: &[String], written: &BTreeMap<S
 }
 
 /// Checks one ETL, but for its needs. `None` when it lacks what it cannot be without.
-fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults) -> Option<Etl> {
+fn one(check: &mut Check, name: &str, mut written: written::Etl, defaults: &Defaults) -> Option<Etl> {
     let at = |key| ["etls", name, key];
     check.name(&["etls", name], name, "an ETL");
     match &written.report_type {
@@ -90,7 +93,7 @@ fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults
     if let Some(description) = &written.description {
         check.text(&at("description"), description);
     }
-    let requires = written.requires.unwrap_or_default();
+    let requires = written.requires.take().unwrap_or_default();
     if requires.is_empty() {
         check.missing(
             &at("requires"),
@@ -100,34 +103,30 @@ fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults
     for (n, tag) in requires.iter().enumerate() {
         check.text(&["etls", name, "requires", &n.to_string()], tag);
     }
-    let by = written.reports.and_then(|reports| reports.by).unwrap_or(defaults.by);
-    let allowed: Vec<Placeholder> = Placeholder::OF_REPORT
-        .iter()
-        .copied()
-        .filter(|placeholder| by == By::Orchestrator || *placeholder != Placeholder::Output)
-        .collect();
-    let reports = reports(check, name, by, written.output);
-    let program = Program {
-        command: written.command,
-        cwd: written.cwd,
-        env: written.env,
-        env_file: written.env_file,
-        timeout: written.timeout,
-        grace: written.grace,
+    let by = written.reports.take().and_then(|reports| reports.by).unwrap_or(defaults.by);
+    let reports = reports(check, name, by, &mut written);
+    let allowed = match by {
+        By::Etl => Scope::IN_REPORT_WORK,
+        By::Orchestrator => Scope::IN_REPORT_WORK_WITH_OUTPUT,
     };
-    let command = program.check(check, &["etls", name], name, &allowed);
+    if let Some(http) = &mut written.http
+        && http.records.take().is_some()
+    {
+        check.wrong_key(&["etls", name, "http", "records"], "records has an effect only for sources; remove it");
+    }
+    let work = WorkKeys { program: written.take_program(), exit_codes: written.exit_codes.take(), http: written.http.take() };
+    let work = work.check(check, &["etls", name], name, "makes the report", allowed);
     let warn_after = check.not_zero(&at("warn_after"), written.warn_after);
-    let exit_codes = exit_codes(check, &at("exit_codes"), written.exit_codes.unwrap_or_default());
-    let retry = retry(check, &at("retry"), written.retry.unwrap_or_default(), &defaults.retry);
-    let pool = written.pool.and_then(|pool| pools::find(check, &at("pool"), &pool, &defaults.pools));
-    let version = written.version.and_then(|_| version(check, &at("version")));
+    let retry = retry(check, &at("retry"), written.retry.take().unwrap_or_default(), &defaults.retry);
+    let pool = written.pool.take().and_then(|pool| pools::find(check, &at("pool"), &pool, &defaults.pools));
+    let version = written.version.take().and_then(|_| version(check, &at("version")));
     Some(Etl {
         name: name.to_owned(),
-        report_type: written.report_type.unwrap_or_default(),
+        report_type: written.report_type.take().unwrap_or_default(),
         description: written.description,
         requires,
         needs: Vec::new(),
-        work: Work::Command { command: command?, exit_codes },
+        work: work?,
         reports: reports?,
         retry,
         warn_after,
@@ -136,11 +135,19 @@ fn one(check: &mut Check, name: &str, written: written::Etl, defaults: &Defaults
     })
 }
 
-fn reports(check: &mut Check, name: &str, by: By, output: Option<String>) -> Option<ReportsBy> {
+/// Who writes the report's row, and where the report belongs.
+fn reports(check: &mut Check, name: &str, by: By, written: &mut written::Etl) -> Option<ReportsBy> {
     let path = ["etls", name, "output"];
-    match (by, output) {
+    if by == By::Orchestrator && written.http.is_some() {
+        let message = format!("{name} has http: its service writes the report's row; set reports: {{by: etl}} here, and no output");
+        check.wrong_key(&["etls", name, "http"], message);
+        return None;
+    }
+    match (by, written.output.take()) {
         (By::Etl, None) => Some(ReportsBy::Etl),
-        (By::Orchestrator, Some(source)) => Some(ReportsBy::Orchestrator { output: check.path_template(&path, &source, GAP)? }),
+        (By::Orchestrator, Some(source)) => {
+            Some(ReportsBy::Orchestrator { output: check.path_template(&path, &source, Scope::IN_REPORT_PATH)? })
+        }
         (By::Etl, Some(_)) => {
             check.wrong_key(&path, "output has an effect only where reports.by is orchestrator; set that, or remove it");
             None

@@ -1,4 +1,4 @@
-//! `http:` of a source, checked.
+//! `http:` of an ETL or a source, checked.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -7,12 +7,12 @@ use url::Url;
 
 use super::check::Check;
 use super::run::small;
-use super::sources::BEFORE_TRIGGER;
 use super::tree::{Node, Value};
-use super::written_sources as written;
+use super::written_work as written;
 use crate::plan::model::work::{HttpMethod, HttpSpec, Rate, RequestSpec};
 use crate::plan::text::body::Body;
-use crate::plan::text::template::{Piece, Placeholder, Template};
+use crate::plan::text::placeholder::{Placeholder, Scope};
+use crate::plan::text::template::{Piece, Template};
 
 /// The whole may take this long, unless the file says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(3600);
@@ -25,58 +25,37 @@ const RATE: Rate = Rate { requests: 10, per: Duration::from_secs(60) };
 
 type Headers = Vec<(String, Template)>;
 
-/// Checks `http:` of a source. `None` when it lacks what it cannot be without.
-pub(super) fn http(check: &mut Check, id: &str, written: written::Http) -> Option<HttpSpec> {
-    let path = ["sources", id, "http"];
-    let at = |key| ["sources", id, "http", key];
-    let general = headers(check, &at("headers"), written.headers.as_ref(), BEFORE_TRIGGER);
-    let request = |check: &mut Check, key, written: Option<written::Request>, allowed| {
-        let request = Request { at: at(key), general: &general, allowed };
-        request.check(check, written, written::Method::Post)
-    };
-    let trigger = request(check, "trigger", written.trigger, BEFORE_TRIGGER);
-    if trigger.is_none() && check.document.get(&at("trigger")).is_none() {
-        check.missing(&at("trigger"), format!("http of {id} has no trigger; write the request that starts the job"));
+/// Checks `http:` at `path`; `who` is what messages call its ETL or source, and `allowed` what has a value before the trigger is
+/// answered. `None` when it lacks what it cannot be without.
+pub(super) fn http(check: &mut Check, path: &[&str], who: &str, written: written::Http, allowed: &[Scope]) -> Option<HttpSpec> {
+    let at = |key| [path, &[key]].concat();
+    let followed = [allowed, &[Scope::RemoteId]].concat();
+    let general = headers(check, &at("headers"), written.headers.as_ref(), allowed);
+    if written.trigger.is_none() {
+        check.missing(&at("trigger"), format!("http of {who} has no trigger; write the request that starts the job"));
     }
-    let is_without_status = written.status.is_none();
-    let mut status = written.status.unwrap_or_default();
-    let asked = written::Request { method: status.method, url: status.url.take(), headers: status.headers.take(), json: None };
-    let has_cancel = written.cancel.is_some();
-    let cancel = request(check, "cancel", written.cancel, Placeholder::OF_SOURCE);
-    let asks = Request { at: at("status"), general: &general, allowed: Placeholder::OF_SOURCE };
-    let asks = asks.check(check, Some(asked).filter(|_| !is_without_status), written::Method::Get);
-    if is_without_status {
-        check.missing(&at("status"), format!("http of {id} has no status; write the request that asks for the job's state"));
+    if written.status.is_none() {
+        check.missing(&at("status"), format!("http of {who} has no status; write the request that asks for the job's state"));
     }
-    if let Some(asks) = &asks
-        && asks.url.placeholders().all(|placeholder| placeholder != Placeholder::RemoteId)
-    {
-        check.wrong(&["sources", id, "http", "status", "url"], "the url of status must name the job; add {remote_id}");
-    }
-    let in_status = |key| ["sources", id, "http", "status", key];
-    let (succeeded, failed) = states(check, id, status.succeeded, status.failed);
-    let mut pointer_or = |path: &[&str], given: Option<String>, default: &str| {
-        given.inspect(|given| pointer(check, path, given)).unwrap_or_else(|| default.to_owned())
-    };
-    let job_id = pointer_or(&at("job_id"), written.job_id, "/job_id");
-    let state = pointer_or(&in_status("state"), status.state, "/status");
-    let message = pointer_or(&in_status("message"), status.message, "/message");
-    let progress = pointer_or(&in_status("progress"), status.progress, "/progress");
-    let total = pointer_or(&in_status("total"), status.total, "/total");
+    let place = |key, allowed| RequestPlace { at: at(key), general: &general, allowed };
+    let trigger = written.trigger.map(|request| place("trigger", allowed).check(check, request, written::Method::Post));
+    let cancel = written.cancel.map(|request| place("cancel", &followed).check(check, request, written::Method::Post));
+    let status = written.status.map(|status| status_of(check, &place("status", &followed), status));
+    let job_id = pointer_or(check, &at("job_id"), written.job_id, "/job_id");
     let timeout = check.not_zero(&at("timeout"), written.timeout).unwrap_or(TIMEOUT);
-    let every = check.not_zero(&in_status("every"), status.every).unwrap_or(EVERY);
     let request_timeout = check.not_zero(&at("request_timeout"), written.request_timeout).unwrap_or(REQUEST_TIMEOUT);
-    let rate = rate(check, &path, written.rate.unwrap_or_default());
+    let rate = rate(check, &at("rate"), written.rate.unwrap_or_default());
     let ca_file = check.path(&at("ca_file"), written.ca_file);
-    if every >= timeout && (status.every.is_some() || written.timeout.is_some()) {
+    let Status { request, every, state, succeeded, failed, message, progress, total, is_every_given } = status?;
+    if every >= timeout && (is_every_given || written.timeout.is_some()) {
+        let path = if is_every_given { [path, &["status", "every"]].concat() } else { at("timeout") };
         let [every, timeout] = [every, timeout].map(humantime::format_duration);
-        let path = if status.every.is_some() { in_status("every").to_vec() } else { at("timeout").to_vec() };
         check.wrong(&path, format!("the state is asked for every {every}, which must be shorter than the timeout, which is {timeout}"));
     }
     Some(HttpSpec {
-        trigger: trigger?,
+        trigger: trigger??,
         job_id,
-        status: asks?,
+        status: request?,
         every,
         state,
         succeeded,
@@ -84,12 +63,55 @@ pub(super) fn http(check: &mut Check, id: &str, written: written::Http) -> Optio
         message: Some(message),
         progress: Some(progress),
         total: Some(total),
-        cancel: if has_cancel { Some(cancel?) } else { None },
+        cancel: match cancel {
+            Some(cancel) => Some(cancel?),
+            None => None,
+        },
         request_timeout,
         timeout,
         rate,
         ca_file,
     })
+}
+
+/// `status:`, checked.
+struct Status {
+    request: Option<RequestSpec>,
+    every: Duration,
+    is_every_given: bool,
+    state: String,
+    succeeded: Vec<String>,
+    failed: Vec<String>,
+    message: String,
+    progress: String,
+    total: String,
+}
+
+fn status_of(check: &mut Check, place: &RequestPlace, written: written::Status) -> Status {
+    let at = |key| [&place.at[..], &[key]].concat();
+    let request = written::Request { method: written.method, url: written.url, headers: written.headers, json: None };
+    let request = place.check(check, request, written::Method::Get);
+    if let Some(request) = &request
+        && request.url.placeholders().all(|placeholder| placeholder != Placeholder::RemoteId)
+    {
+        check.wrong(&at("url"), "the url of status must name the job; add {remote_id}");
+    }
+    let (succeeded, failed) = states(check, &place.at, written.succeeded, written.failed);
+    Status {
+        request,
+        every: check.not_zero(&at("every"), written.every).unwrap_or(EVERY),
+        is_every_given: written.every.is_some(),
+        state: pointer_or(check, &at("state"), written.state, "/status"),
+        succeeded,
+        failed,
+        message: pointer_or(check, &at("message"), written.message, "/message"),
+        progress: pointer_or(check, &at("progress"), written.progress, "/progress"),
+        total: pointer_or(check, &at("total"), written.total, "/total"),
+    }
+}
+
+fn pointer_or(check: &mut Check, path: &[&str], given: Option<String>, default: &str) -> String {
+    given.inspect(|given| pointer(check, path, given)).unwrap_or_else(|| default.to_owned())
 }
 
 /// Checks a JSON pointer.
@@ -103,24 +125,23 @@ pub(super) fn pointer(check: &mut Check, path: &[&str], pointer: &str) {
 }
 
 fn rate(check: &mut Check, path: &[&str], written: written::Rate) -> Rate {
-    let requests = [path, &["rate", "requests"]].concat();
-    let per = [path, &["rate", "per"]].concat();
+    let at = |key| [path, &[key]].concat();
     Rate {
-        requests: small(check.within(&requests, written.requests, 1..=10_000, i64::from(RATE.requests))),
-        per: check.not_zero(&per, written.per).unwrap_or(RATE.per),
+        requests: small(check.within(&at("requests"), written.requests, 1..=10_000, i64::from(RATE.requests))),
+        per: check.not_zero(&at("per"), written.per).unwrap_or(RATE.per),
     }
 }
 
 /// The states that mean success, and those that mean failure; none of them both.
-fn states(check: &mut Check, id: &str, succeeded: Option<Vec<String>>, failed: Option<Vec<String>>) -> (Vec<String>, Vec<String>) {
-    let at = |key| ["sources", id, "http", "status", key];
+fn states(check: &mut Check, place: &[&str], succeeded: Option<Vec<String>>, failed: Option<Vec<String>>) -> (Vec<String>, Vec<String>) {
+    let at = |key| [place, &[key]].concat();
     for (key, list) in [("succeeded", &succeeded), ("failed", &failed)] {
         let Some(list) = list else { continue };
         if list.is_empty() && !check.document.is_broken(&at(key)) {
             check.wrong(&at(key), format!("{} is empty; name the states", check.document.named(&at(key))));
         }
         for (n, state) in list.iter().enumerate() {
-            check.text(&["sources", id, "http", "status", key, &n.to_string()], state);
+            check.text(&[place, &[key, &n.to_string()]].concat(), state);
         }
     }
     let has_failed = failed.is_some();
@@ -129,24 +150,23 @@ fn states(check: &mut Check, id: &str, succeeded: Option<Vec<String>>, failed: O
     let (key, states, others) = if has_failed { ("failed", &failed, &succeeded) } else { ("succeeded", &succeeded, &failed) };
     for (n, state) in states.iter().enumerate().filter(|(_, state)| others.contains(state)) {
         let n = n.to_string();
-        let path = ["sources", id, "http", "status", key, &n];
+        let path = [place, &[key, &n]].concat();
         let shown = check.document.shown(&path, state);
         check.wrong(&path, format!("state {shown} is in succeeded and in failed; keep one"));
     }
     (succeeded, failed)
 }
 
-/// A request that stands somewhere.
-struct Request<'a> {
-    at: [&'a str; 4],
+/// Where a request stands in the file, and what it may name there.
+struct RequestPlace<'a> {
+    at: Vec<&'a str>,
     /// Headers of every request.
     general: &'a Headers,
-    allowed: &'a [Placeholder],
+    allowed: &'a [Scope],
 }
 
-impl Request<'_> {
-    fn check(&self, check: &mut Check, written: Option<written::Request>, default: written::Method) -> Option<RequestSpec> {
-        let written = written?;
+impl RequestPlace<'_> {
+    fn check(&self, check: &mut Check, written: written::Request, default: written::Method) -> Option<RequestSpec> {
         let at = |key| [&self.at[..], &[key]].concat();
         let own = headers(check, &at("headers"), written.headers.as_ref(), self.allowed);
         let json = written.json.and_then(|_| {
@@ -173,7 +193,7 @@ fn method(written: written::Method) -> HttpMethod {
 }
 
 /// An address of a host that is known beforehand.
-fn url(check: &mut Check, path: &[&str], source: &str, allowed: &[Placeholder]) -> Option<Template> {
+fn url(check: &mut Check, path: &[&str], source: &str, allowed: &[Scope]) -> Option<Template> {
     let template = check.template(path, source, allowed)?;
     if let Some(problem) = problem(&template) {
         check.wrong(path, format!("{} {problem}", check.document.named(path)));
@@ -211,7 +231,7 @@ fn problem(template: &Template) -> Option<String> {
 }
 
 /// Headers in the order of the file. Those that are wrong are left out.
-fn headers(check: &mut Check, path: &[&str], written: Option<&BTreeMap<String, String>>, allowed: &[Placeholder]) -> Headers {
+fn headers(check: &mut Check, path: &[&str], written: Option<&BTreeMap<String, String>>, allowed: &[Scope]) -> Headers {
     let names: Vec<String> = check.document.keys(path).into_iter().map(str::to_owned).collect();
     let mut seen = HashSet::new();
     let mut parsed = Vec::new();
@@ -245,7 +265,7 @@ fn merged(general: &Headers, own: Headers) -> Headers {
 }
 
 /// A body as it stands in the file, its texts as templates. `path` leads to it.
-fn body(check: &mut Check, path: &mut Vec<String>, node: &Node, allowed: &[Placeholder]) -> Option<Body> {
+fn body(check: &mut Check, path: &mut Vec<String>, node: &Node, allowed: &[Scope]) -> Option<Body> {
     let mut below = |check: &mut Check, step: String, node: &Node| {
         path.push(step);
         let body = body(check, path, node, allowed);

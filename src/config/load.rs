@@ -8,7 +8,7 @@ use super::check::Check;
 use super::document::Document;
 use super::error::{ConfigErrors, Findings, Position};
 use super::etls::{self, Defaults, etls};
-use super::outputs::{BANK_AND_PERIOD, PathTemplate, paths};
+use super::outputs::{PathTemplate, paths};
 use super::pools::pools;
 use super::sources::{self, sources};
 use super::written::{self, Written};
@@ -17,7 +17,7 @@ use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::settings::{Database, DatabaseTarget, SyncRule, Variables};
-use crate::plan::text::template::Placeholder;
+use crate::plan::text::placeholder::{Placeholder, Scope};
 
 /// State is kept in this directory beside the configuration, unless the file says otherwise.
 const STATE_DIR: &str = "var";
@@ -208,7 +208,7 @@ fn sync(check: &mut Check, written: Vec<written::Sync>, institutions: &Instituti
             );
             continue;
         };
-        let Some(files) = check.path_template(&at("files"), &source, BANK_AND_PERIOD) else { continue };
+        let Some(files) = check.path_template(&at("files"), &source, Scope::IN_SYNC_FILES) else { continue };
         let names = |wanted: Placeholder| files.placeholders().any(|placeholder| placeholder == wanted);
         let names_bank = [Placeholder::BankSymbol, Placeholder::BankKey].into_iter().any(names);
         let names_period = names(Placeholder::Period) || names(Placeholder::FiscalYear) && names(Placeholder::Quarter);
@@ -219,7 +219,7 @@ fn sync(check: &mut Check, written: Vec<written::Sync>, institutions: &Instituti
             check.wrong(&at("files"), "a file must say of which period it is; add {period}, or {fiscal_year} and {quarter}");
         }
         if names_bank && names_period {
-            paths(check, &[PathTemplate { at: at("files").to_vec(), template: &files, etl: ("", "") }], institutions);
+            paths(check, &[PathTemplate { at: at("files").to_vec(), template: &files, etl: "", report_type: "" }], institutions);
         }
         rules.push(SyncRule { tag: rule.tag.unwrap_or_default(), files });
     }

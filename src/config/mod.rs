@@ -26,7 +26,7 @@ mod outputs;
 mod parallel;
 mod paths;
 mod pools;
-mod program;
+pub(crate) mod program;
 mod run;
 mod scalars;
 mod sources;
@@ -35,8 +35,10 @@ mod sources_tests;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod work;
 mod written;
 mod written_sources;
+mod written_work;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,35 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::check::Check;
-use crate::plan::model::gap::report_value;
+use crate::plan::model::gap::report_values;
 use crate::plan::model::institution::{Institution, Institutions};
 use crate::plan::model::period::Period;
-use crate::plan::text::template::{Placeholder, Template};
-
-/// Placeholders for what a bank and a period are, which a path in `availability.sync` may name.
-pub(super) const BANK_AND_PERIOD: &[Placeholder] = &[
-    Placeholder::BankSymbol,
-    Placeholder::BankKey,
-    Placeholder::BankId,
-    Placeholder::BankName,
-    Placeholder::FiscalYear,
-    Placeholder::Quarter,
-    Placeholder::Period,
-];
-
-/// Placeholders for what a gap is, which the place of a report may name. It never names a job or a run: the report of a
-/// gap has one place.
-pub(super) const GAP: &[Placeholder] = &[
-    Placeholder::BankSymbol,
-    Placeholder::BankKey,
-    Placeholder::BankId,
-    Placeholder::BankName,
-    Placeholder::FiscalYear,
-    Placeholder::Quarter,
-    Placeholder::Period,
-    Placeholder::Etl,
-    Placeholder::ReportType,
-];
+use crate::plan::text::template::Template;
 
 /// A template of a path, and where it stands.
 pub(super) struct PathTemplate<'a> {
@@ -39,8 +14,9 @@ pub(super) struct PathTemplate<'a> {
     pub(super) at: Vec<&'a str>,
     /// The template, absolute.
     pub(super) template: &'a Template,
-    /// The ETL's name and report type.
-    pub(super) etl: (&'a str, &'a str),
+    /// The ETL's name; empty for files that belong to none.
+    pub(super) etl: &'a str,
+    pub(super) report_type: &'a str,
 }
 
 /// What two gaps with one path differ in.
@@ -66,7 +42,7 @@ pub(super) fn paths(check: &mut Check, templates: &[PathTemplate], institutions:
         let mut told = BTreeSet::new();
         for (bank, institution) in banks.iter().enumerate() {
             for period in &periods {
-                let rendered = path.template.render(|placeholder| report_value(placeholder, institution, *period, path.etl));
+                let rendered = path.template.fill(&report_values(institution, *period, path.etl, path.report_type));
                 let Some((other, other_bank, other_period)) = taken.get(&normal(&rendered)) else {
                     taken.insert(normal(&rendered), (this, bank, *period));
                     continue;
@@ -79,7 +55,7 @@ pub(super) fn paths(check: &mut Check, templates: &[PathTemplate], institutions:
                     (Shared::Period, "add {period}")
                 };
                 if told.insert(shared) {
-                    let gap = |template: usize, bank: usize, period: &Period| match templates[template].etl.0 {
+                    let gap = |template: usize, bank: usize, period: &Period| match templates[template].etl {
                         "" => format!("{} {period}", banks[bank].key),
                         etl => format!("{} {period} [{etl}]", banks[bank].key),
                     };
@@ -100,9 +76,10 @@ fn leaves_its_place(check: &mut Check, path: &PathTemplate, banks: &[&Institutio
         return true;
     }
     for bank in banks {
+        let values = report_values(bank, period, path.etl, path.report_type);
         let unusable =
-            path.template.placeholders().find(|placeholder| report_value(*placeholder, bank, period, path.etl).contains(['/', '\0']));
-        let rendered = path.template.render(|placeholder| report_value(placeholder, bank, period, path.etl));
+            path.template.placeholders().find(|placeholder| values.get(placeholder).is_some_and(|value| value.contains(['/', '\0'])));
+        let rendered = path.template.fill(&values);
         let harmless = path.template.render(|_| "x".to_owned());
         let is_dots = |part: &str| part == "." || part == "..";
         let dots = unusable.is_none() && rendered.split('/').zip(harmless.split('/')).any(|(part, plain)| is_dots(part) && !is_dots(plain));

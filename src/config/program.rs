@@ -1,13 +1,13 @@
-//! Programs, wherever the file names one: how they are started, and what their ends mean.
+//! Programs, wherever the file names one: how they are started.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::check::Check;
-use super::written::{self, Span};
-use crate::plan::model::outcome::ExitCodes;
+use super::scalars::Span;
 use crate::plan::model::work::CommandSpec;
-use crate::plan::text::template::{Placeholder, Template};
+use crate::plan::text::placeholder::Scope;
+use crate::plan::text::template::Template;
 
 /// A program may run this long, unless the file says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(3600);
@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(10);
 const OWN_PREFIX: &str = "ETL_ORCH_";
 
 /// The keys that say how to start a program, as they are written.
-pub(super) struct Program {
+pub(super) struct ProgramKeys {
     pub(super) command: Option<Vec<String>>,
     pub(super) cwd: Option<String>,
     pub(super) env: Option<BTreeMap<String, String>>,
@@ -26,11 +26,26 @@ pub(super) struct Program {
     pub(super) grace: Option<Span>,
 }
 
-impl Program {
-    /// Checks the keys, which stand in the mapping at `path`. `who` is what messages call it.
-    pub(super) fn check(self, check: &mut Check, path: &[&str], who: &str, allowed: &[Placeholder]) -> Option<CommandSpec> {
+impl ProgramKeys {
+    /// Those that are given besides `command`.
+    pub(super) fn beside_command(&self) -> impl Iterator<Item = &'static str> {
+        let Self { command: _, cwd, env, env_file, timeout, grace } = self;
+        [
+            ("cwd", cwd.is_some()),
+            ("env", env.is_some()),
+            ("env_file", env_file.is_some()),
+            ("timeout", timeout.is_some()),
+            ("grace", grace.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(key, is_given)| is_given.then_some(key))
+    }
+
+    /// Checks the keys, which stand in the mapping at `path`. `who` is what messages call it. Says nothing of a `command` that is missing: the caller knows what else
+    /// would do.
+    pub(super) fn check(self, check: &mut Check, path: &[&str], who: &str, allowed: &[Scope]) -> Option<CommandSpec> {
         let at = |key| [path, &[key]].concat();
-        let argv = argv(check, &at("command"), who, &self.command.unwrap_or_default(), allowed);
+        let argv = self.command.and_then(|command| argv(check, &at("command"), who, &command, allowed));
         let env = env(check, &at("env"), &self.env.unwrap_or_default(), allowed);
         let cwd = check.path(&at("cwd"), self.cwd).unwrap_or_else(|| check.base.to_owned());
         let env_file = check.path(&at("env_file"), self.env_file);
@@ -58,7 +73,7 @@ pub(super) fn version(check: &mut Check, path: &[&str]) -> Option<String> {
     Some(version)
 }
 
-fn argv(check: &mut Check, path: &[&str], who: &str, command: &[String], allowed: &[Placeholder]) -> Option<Vec<Template>> {
+fn argv(check: &mut Check, path: &[&str], who: &str, command: &[String], allowed: &[Scope]) -> Option<Vec<Template>> {
     if command.is_empty() {
         check.missing(path, format!("{who} has no command; write it as a list, [program, argument, ...]"));
         return None;
@@ -71,7 +86,7 @@ fn argv(check: &mut Check, path: &[&str], who: &str, command: &[String], allowed
     parsed.into_iter().collect()
 }
 
-fn env(check: &mut Check, path: &[&str], written: &BTreeMap<String, String>, allowed: &[Placeholder]) -> Option<Vec<(String, Template)>> {
+fn env(check: &mut Check, path: &[&str], written: &BTreeMap<String, String>, allowed: &[Scope]) -> Option<Vec<(String, Template)>> {
     let order: Vec<String> = check.document.keys(path).into_iter().map(str::to_owned).collect();
     let mut parsed = Vec::new();
     for variable in order {
@@ -85,38 +100,4 @@ fn env(check: &mut Check, path: &[&str], written: &BTreeMap<String, String>, all
         parsed.push(check.template(&path, source, allowed).map(|template| (variable.clone(), template)));
     }
     parsed.into_iter().collect()
-}
-
-/// The classes of exit codes: a list replaces its class, and its codes leave the defaults of the others.
-pub(super) fn exit_codes(check: &mut Check, path: &[&str], written: written::ExitCodes) -> ExitCodes {
-    let mut codes = ExitCodes::default();
-    let given =
-        [("permanent", written.permanent), ("config", written.config), ("not_ready", written.not_ready), ("transient", written.transient)];
-    let mut class_of: HashMap<i32, &str> = HashMap::new();
-    for (class, list) in &given {
-        for (n, code) in list.iter().flatten().enumerate() {
-            let n = n.to_string();
-            let path = [path, &[class, &n]].concat();
-            let Some(code) = i32::try_from(*code).ok().filter(|code| (1..=255).contains(code)) else {
-                check.wrong(&path, "an exit code in a class must be from 1 to 255; 0 is success");
-                continue;
-            };
-            match class_of.insert(code, class) {
-                Some(other) if other != *class => {
-                    let shown = check.document.shown(&path, &code.to_string()).replace('"', "");
-                    check.wrong(&path, format!("exit code {shown} is in {other} and in {class}; keep one"));
-                }
-                Some(_) | None => {}
-            }
-        }
-    }
-    let sets = [&mut codes.permanent, &mut codes.config, &mut codes.not_ready, &mut codes.transient];
-    for ((class, list), set) in given.iter().zip(sets) {
-        if list.is_some() {
-            *set = class_of.iter().filter(|(_, of)| *of == class).map(|(code, _)| *code).collect::<BTreeSet<i32>>();
-        } else {
-            set.retain(|code| !class_of.contains_key(code));
-        }
-    }
-    codes
 }

@@ -11,16 +11,16 @@ use super::check::Check;
 use super::etls::Defaults;
 use super::http;
 use super::pools;
-use super::program::{Program, exit_codes, grace_fits, version};
+use super::program::{grace_fits, version};
 use super::run::{retry, size};
 use super::scalars::Span;
+use super::work::WorkKeys;
 use super::written_sources as written;
 use crate::plan::model::source::{CatchUp, Source, Verify};
 use crate::plan::model::window::{Cadence, midnight};
-use crate::plan::model::work::Work;
 use crate::plan::text::nearest::did_you_mean;
+use crate::plan::text::placeholder::{Placeholder, Scope};
 use crate::plan::text::records::RecordsRule;
-use crate::plan::text::template::Placeholder;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -28,30 +28,6 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const MAX_WINDOWS: i64 = 28;
 /// `{lookback_days}`, unless the file says otherwise.
 const LOOKBACK: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// Placeholders with a value before a service has given its job an id.
-pub(super) const BEFORE_TRIGGER: &[Placeholder] = &[
-    Placeholder::Source,
-    Placeholder::WindowStart,
-    Placeholder::WindowEnd,
-    Placeholder::WindowYear,
-    Placeholder::LookbackDays,
-    Placeholder::JobId,
-    Placeholder::RunId,
-    Placeholder::Attempt,
-    Placeholder::WorkDir,
-];
-
-/// Placeholders that a query may name: what is the same for every attempt.
-const IN_SQL: &[Placeholder] = &[
-    Placeholder::Source,
-    Placeholder::WindowStart,
-    Placeholder::WindowEnd,
-    Placeholder::WindowYear,
-    Placeholder::LookbackDays,
-    Placeholder::JobId,
-    Placeholder::RunId,
-];
 
 /// Checks all sources. The result is complete when nothing was found wrong.
 pub(super) fn sources(check: &mut Check, mut written: BTreeMap<String, written::Source>, defaults: &Defaults) -> Vec<Source> {
@@ -98,7 +74,9 @@ fn one(check: &mut Check, id: &str, mut written: written::Source, defaults: &Def
     let version = written.version.and_then(|_| version(check, &at("version")));
     let records = records_of(check, id, &mut written);
     let name = written.name.take().unwrap_or_else(|| id.to_owned());
-    let work = work(check, id, written);
+    let program = written.take_program();
+    let work = WorkKeys { program, exit_codes: written.exit_codes.take(), http: written.http.take() };
+    let work = work.check(check, &["sources", id], id, "collects it", Scope::IN_COLLECTION_WORK);
     let (warn_after, error_after) = late?;
     Some(Source {
         id: id.to_owned(),
@@ -211,37 +189,22 @@ fn not_blank(check: &mut Check, path: &[&str], sql: &str) {
     }
 }
 
-fn verify(check: &mut Check, id: &str, written: written::Verify) -> Option<Verify> {
+fn verify(check: &mut Check, id: &str, mut written: written::Verify) -> Option<Verify> {
     let at = |key| ["sources", id, "verify", key];
     let name = format!("verify of {id}");
+    let program = written.take_program();
     let Some(sql) = written.sql else {
-        if written.command.is_none() && !check.document.is_broken(&at("sql")) && !check.document.is_broken(&at("command")) {
+        if program.command.is_none() && !check.document.is_broken(&at("sql")) && !check.document.is_broken(&at("command")) {
             check.wrong_key(&["sources", id, "verify"], format!("{name} has neither sql nor command; write one of them"));
             return None;
         }
-        let program = Program {
-            command: written.command,
-            cwd: written.cwd,
-            env: written.env,
-            env_file: written.env_file,
-            timeout: written.timeout,
-            grace: written.grace,
-        };
-        return program.check(check, &["sources", id, "verify"], &name, BEFORE_TRIGGER).map(Verify::Command);
+        return program.check(check, &["sources", id, "verify"], &name, Scope::IN_COLLECTION_WORK).map(Verify::Command);
     };
-    let others = [
-        ("command", written.command.is_some()),
-        ("cwd", written.cwd.is_some()),
-        ("env", written.env.is_some()),
-        ("env_file", written.env_file.is_some()),
-        ("timeout", written.timeout.is_some()),
-        ("grace", written.grace.is_some()),
-    ];
-    for (key, _) in others.into_iter().filter(|(_, is_given)| *is_given) {
+    for key in program.command.iter().map(|_| "command").chain(program.beside_command()) {
         check.wrong_key(&at(key), format!("{name} is sql, which has no {key}; keep one of the two"));
     }
     not_blank(check, &at("sql"), &sql);
-    check.template(&at("sql"), &sql, IN_SQL).map(Verify::Sql)
+    check.template(&at("sql"), &sql, Scope::IN_VERIFY_SQL).map(Verify::Sql)
 }
 
 /// `records:` stands beside `command`, or in `http`.
@@ -291,44 +254,4 @@ fn grouped(check: &mut Check, path: &[&str], pattern: &str) -> Option<Regex> {
         }
     }
     None
-}
-
-fn work(check: &mut Check, id: &str, written: written::Source) -> Option<Work> {
-    let at = |key| ["sources", id, key];
-    let is_broken = |check: &Check, key| check.document.is_broken(&["sources", id, key]);
-    if let Some(http) = written.http {
-        if written.command.is_some() {
-            check.wrong_key(&at("command"), format!("{id} has command and http; keep one of the two"));
-        }
-        let of_commands = [
-            ("cwd", written.cwd.is_some()),
-            ("env", written.env.is_some()),
-            ("env_file", written.env_file.is_some()),
-            ("timeout", written.timeout.is_some()),
-            ("grace", written.grace.is_some()),
-            ("exit_codes", written.exit_codes.is_some()),
-        ];
-        for (key, _) in of_commands.into_iter().filter(|(_, is_given)| *is_given) {
-            let advice = if key == "timeout" { "write it in http" } else { "remove it" };
-            check.wrong_key(&at(key), format!("{key} has an effect only beside command; {advice}"));
-        }
-        return http::http(check, id, http).map(|spec| Work::Http(Box::new(spec)));
-    }
-    if written.command.is_none() {
-        if !is_broken(check, "command") && !is_broken(check, "http") {
-            check.wrong_key(&["sources", id], format!("{id} has neither command nor http; write what collects it"));
-        }
-        return None;
-    }
-    let program = Program {
-        command: written.command,
-        cwd: written.cwd,
-        env: written.env,
-        env_file: written.env_file,
-        timeout: written.timeout,
-        grace: written.grace,
-    };
-    let command = program.check(check, &["sources", id], id, BEFORE_TRIGGER);
-    let exit_codes = exit_codes(check, &at("exit_codes"), written.exit_codes.unwrap_or_default());
-    Some(Work::Command { command: command?, exit_codes })
 }

@@ -10,7 +10,7 @@ use super::*;
 use crate::plan::model::source::{CatchUp, Source, Verify};
 use crate::plan::model::work::{CommandSpec, HttpMethod, HttpSpec, Rate, RequestSpec, Work};
 use crate::plan::text::body::Body;
-use crate::plan::text::template::Placeholder;
+use crate::plan::text::placeholder::Placeholder;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -186,7 +186,7 @@ fn a_file_full_of_mistakes() {
     etl-orch.yaml:31:49: an exit code in a class must be from 1 to 255; 0 is success
     etl-orch.yaml:32:5: output has an effect only where reports.by is orchestrator; set that, or remove it
     etl-orch.yaml:33:3: key_themes has no report_type; name the type of its reports in the reports table
-    etl-orch.yaml:33:3: key_themes has no command; write it as a list, [program, argument, ...]
+    etl-orch.yaml:33:3: key_themes has neither command nor http; write what makes the report
     etl-orch.yaml:34:16: etls.key_themes.requires is empty
     etl-orch.yaml:35:13: needs form a cycle: call_summary -> key_themes -> call_summary; none of these could ever run
     etl-orch.yaml:36:11: "A B" cannot name a variable

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 pub(super) use super::scalars::{MaxParallel, Span, Version};
 use super::written_sources::Source;
+use super::written_work::{ExitCodes, Http, with_program_keys};
 
 /// Configuration of etl-orch. `${NAME}` and `${NAME:-default}` expand from the environment and from a `.env` file
 /// beside this one; relative paths are relative to this file.
@@ -176,59 +177,37 @@ pub(super) struct EtlReports {
     pub(super) by: Option<By>,
 }
 
-/// A program that makes one type of report.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Etl {
-    /// The report's type in the reports table, `Call Summary`. Required; two ETLs never share one.
-    pub(super) report_type: Option<String>,
-    /// What the report is, in words.
-    pub(super) description: Option<String>,
-    /// Tags that must all be in `database_names` before the report can be made. Required.
-    pub(super) requires: Option<Vec<String>>,
-    /// ETLs, declared earlier, whose reports for the same bank and period must exist before. Default: none.
-    pub(super) needs: Option<Vec<String>>,
-    /// The program and its arguments, with `{placeholders}`; no shell is involved. Required.
-    pub(super) command: Option<Vec<String>>,
-    /// Directory in which the program runs. Default: that of this file.
-    pub(super) cwd: Option<String>,
-    /// Variables for the program's environment, with `{placeholders}`.
-    pub(super) env: Option<BTreeMap<String, String>>,
-    /// A `.env` file whose variables are put into the program's environment.
-    pub(super) env_file: Option<String>,
-    /// The program is ended when it runs longer. Default: 1h.
-    pub(super) timeout: Option<Span>,
-    /// Time between asking the program to end and killing it. Default: 10s.
-    pub(super) grace: Option<Span>,
-    /// A job that runs longer is named in the warnings. Default: none.
-    pub(super) warn_after: Option<Span>,
-    /// What its exit codes mean; codes that are not listed are transient.
-    pub(super) exit_codes: Option<ExitCodes>,
-    /// What differs from `retry` of the whole file.
-    pub(super) retry: Option<Retry>,
-    /// The pool of `pools` that each of its attempts uses. Default: none.
-    pub(super) pool: Option<String>,
-    /// Whatever its version is called; a change of it ends rest and quarantine. Default: none.
-    pub(super) version: Option<Version>,
-    /// Who writes its reports' rows.
-    pub(super) reports: Option<EtlReports>,
-    /// Where its reports belong, `reports/{period}/{bank_symbol}_{etl}.md`. Required with, and only with,
-    /// `reports.by: orchestrator`.
-    pub(super) output: Option<String>,
-}
-
-/// What exit codes mean. A list replaces the default of its class; a code in it leaves every other class.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ExitCodes {
-    /// Trying again cannot help. Default: 65.
-    pub(super) permanent: Option<Vec<i64>>,
-    /// The ETL is set up wrongly: it stops for every bank in this run. Default: 64, 77, 78, 126, 127.
-    pub(super) config: Option<Vec<i64>>,
-    /// Its input is not there yet, which is no failure. Default: 66.
-    pub(super) not_ready: Option<Vec<i64>>,
-    /// Worth another attempt. Default: 69, 75, and every code that is in no class.
-    pub(super) transient: Option<Vec<i64>>,
+with_program_keys! {
+    /// A program, or a service, that makes one type of report.
+    struct Etl {
+        /// The report's type in the reports table, `Call Summary`. Required; two ETLs never share one.
+        report_type: Option<String>,
+        /// What the report is, in words.
+        description: Option<String>,
+        /// Tags that must all be in `database_names` before the report can be made. Required.
+        requires: Option<Vec<String>>,
+        /// ETLs, declared earlier, whose reports for the same bank and period must exist before. Default: none.
+        needs: Option<Vec<String>>,
+        /// The program that makes the report, and its arguments, with `{placeholders}`; no shell is involved. This or `http` is required.
+        command: Option<Vec<String>>,
+        /// What its exit codes mean; codes that are not listed are transient.
+        exit_codes: Option<ExitCodes>,
+        /// The service that makes the report, and its row. This or `command` is required.
+        http: Option<Http>,
+        /// A job that runs longer is named in the warnings. Default: none.
+        warn_after: Option<Span>,
+        /// What differs from `retry` of the whole file.
+        retry: Option<Retry>,
+        /// The pool of `pools` that each of its attempts uses. Default: none.
+        pool: Option<String>,
+        /// Whatever its version is called; a change of it ends rest and quarantine. Default: none.
+        version: Option<Version>,
+        /// Who writes its reports' rows.
+        reports: Option<EtlReports>,
+        /// Where its reports belong, `reports/{period}/{bank_symbol}_{etl}.md`. Required with, and only with,
+        /// `reports.by: orchestrator`.
+        output: Option<String>,
+    }
 }
 
 /// What runs one after the other.

@@ -11,7 +11,6 @@ mod record;
 pub mod stop;
 mod tail;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use self::http::HttpExecutor;
 use self::stop::StopSignal;
 use crate::plan::model::outcome::Fault;
 use crate::plan::model::work::HttpSpec;
-use crate::plan::text::template::Placeholder;
+use crate::plan::text::placeholder::Values;
 
 /// One attempt, ready to be started. It has no `Debug`: what it holds may be secret.
 #[derive(Clone)]
@@ -57,7 +56,7 @@ pub struct Call {
     /// The requests.
     pub spec: HttpSpec,
     /// What fills their placeholders, `{remote_id}` excepted: that the service says.
-    pub values: BTreeMap<Placeholder, String>,
+    pub values: Values,
     /// The id of a job that was triggered before: it is asked for, and another one is triggered only when the service does not
     /// know it.
     pub resume: Option<String>,

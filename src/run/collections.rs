@@ -1,8 +1,5 @@
 //! Jobs that collect windows of sources: what fills their placeholders, and how it is seen that the data is there.
 
-use std::collections::BTreeMap;
-
-use chrono::{SecondsFormat, Utc};
 use tokio::sync::mpsc;
 
 use super::context::{Paths, RunContext};
@@ -14,7 +11,6 @@ use crate::plan::model::ids::JobId;
 use crate::plan::model::job::Claim;
 use crate::plan::model::outcome::{Fault, Outcome};
 use crate::plan::model::source::{Source, Verify};
-use crate::plan::text::template::Placeholder;
 use crate::store;
 
 /// What is said of a collection that could not be verified because the database is away.
@@ -36,42 +32,6 @@ impl RunContext {
         &self.catalogue.sources[collection.source]
     }
 
-    /// A value that is the same for every attempt at a window.
-    pub(super) fn window_fact(&self, collection: &Collection, placeholder: Placeholder) -> String {
-        let source = self.source(collection);
-        let window = collection.window;
-        match placeholder {
-            Placeholder::Source => source.id.clone(),
-            Placeholder::WindowStart => window.start.to_rfc3339_opts(SecondsFormat::Secs, true),
-            Placeholder::WindowEnd => window.end.to_rfc3339_opts(SecondsFormat::Secs, true),
-            Placeholder::WindowYear => source.cadence.year_of(window.start).to_string(),
-            Placeholder::LookbackDays => source.lookback(window, Utc::now()).to_string(),
-            // These belong to an attempt, or to a report; configuration refuses them where they have no value.
-            Placeholder::RemoteId
-            | Placeholder::BankSymbol
-            | Placeholder::BankKey
-            | Placeholder::BankId
-            | Placeholder::BankName
-            | Placeholder::FiscalYear
-            | Placeholder::Quarter
-            | Placeholder::Period
-            | Placeholder::Etl
-            | Placeholder::ReportType
-            | Placeholder::Output
-            | Placeholder::JobId
-            | Placeholder::RunId
-            | Placeholder::Attempt
-            | Placeholder::WorkDir => String::new(),
-        }
-    }
-
-    /// What a source's program finds in its environment.
-    pub(super) fn source_variables(&self, id: JobId, claim: Claim, value: &impl Fn(Placeholder) -> String) -> BTreeMap<String, String> {
-        let mut own = self.own_variables(Placeholder::OF_SOURCE, id, claim, value);
-        own.remove("ETL_ORCH_REMOTE_ID");
-        own
-    }
-
     /// Looks at what a collector that reports success has collected.
     pub(super) async fn look(
         &self,
@@ -83,11 +43,11 @@ impl RunContext {
         stop: StopSignal,
     ) -> Verification {
         let source = self.source(collection);
-        let value = |placeholder| self.value(job, id, attempt, paths, placeholder);
+        let values = self.values(job, id, attempt, paths);
         let seen = match &source.verify {
             None => Seen::Reported,
             Some(Verify::Sql(query)) => {
-                let query = query.render(value);
+                let query = query.fill(&values);
                 match self.asked(&query).await {
                     Ok(found) if Verify::is_true(found.as_deref()) => Seen::Verified,
                     Ok(found) => {
@@ -107,7 +67,7 @@ impl RunContext {
             }
             Some(Verify::Command(command)) => {
                 let log = paths.log.with_extension("verify.log");
-                let program = self.program(command, self.source_variables(id, claim, &value), &value, log);
+                let program = self.program(command, self.own_variables(job, claim, &values), &values, log);
                 let (said, mut hear) = mpsc::channel(1);
                 // What it prints is in its log.
                 let listen = async { while hear.recv().await.is_some() {} };

@@ -19,7 +19,7 @@ use crate::plan::model::job::Claim;
 use crate::plan::model::settings::EnvFiles;
 use crate::plan::model::target::Target;
 use crate::plan::model::work::{CommandSpec, Work};
-use crate::plan::text::template::Placeholder;
+use crate::plan::text::placeholder::{Placeholder, Values};
 use crate::store::Store;
 
 /// What every attempt of a run needs.
@@ -87,55 +87,24 @@ impl RunContext {
     /// What an attempt has to do, with everything filled in. `remote` is a service's job that is to be followed further.
     pub(super) fn task(&self, job: &PlannedJob, id: JobId, attempt: u32, held: (Claim, Option<&str>), paths: &Paths) -> Task {
         let (claim, remote) = held;
-        let value = |placeholder| self.value(job, id, attempt, paths, placeholder);
+        let values = self.values(job, id, attempt, paths);
         match self.catalogue.work(job) {
             Work::Command { command, .. } => {
-                Task::Command(self.program(command, self.job_variables(job, id, claim, paths, &value), &value, paths.log.clone()))
+                Task::Command(self.program(command, self.own_variables(job, claim, &values), &values, paths.log.clone()))
             }
-            Work::Http(spec) => Task::Http(Box::new(Call {
-                spec: (**spec).clone(),
-                values: placeholders_of(job).iter().map(|placeholder| (*placeholder, value(*placeholder))).collect(),
-                resume: remote.map(str::to_owned),
-                log: paths.log.clone(),
-            })),
+            Work::Http(spec) => {
+                Task::Http(Box::new(Call { spec: (**spec).clone(), values, resume: remote.map(str::to_owned), log: paths.log.clone() }))
+            }
         }
-    }
-
-    /// What the program of a job finds in its environment.
-    fn job_variables(
-        &self,
-        job: &PlannedJob,
-        id: JobId,
-        claim: Claim,
-        paths: &Paths,
-        value: &impl Fn(Placeholder) -> String,
-    ) -> BTreeMap<String, String> {
-        if job.collection().is_some() {
-            return self.source_variables(id, claim, value);
-        }
-        let mut own = self.own_variables(placeholders_of(job), id, claim, value);
-        if paths.output.is_none() {
-            own.remove("ETL_ORCH_OUTPUT");
-        }
-        if job.why == Why::Forced {
-            own.insert("ETL_ORCH_FORCE".to_owned(), "1".to_owned());
-        }
-        own
     }
 
     /// A program with everything filled in. `own` is what we put into its environment; what configuration says of it goes before.
-    pub(super) fn program(
-        &self,
-        command: &CommandSpec,
-        own: BTreeMap<String, String>,
-        value: &impl Fn(Placeholder) -> String,
-        log: PathBuf,
-    ) -> Program {
+    pub(super) fn program(&self, command: &CommandSpec, own: BTreeMap<String, String>, values: &Values, log: PathBuf) -> Program {
         let mut env = own;
         env.extend(command.variables(&self.env_files).cloned().unwrap_or_default());
-        env.extend(command.env.iter().map(|(name, template)| (name.clone(), template.render(value))));
+        env.extend(command.env.iter().map(|(name, template)| (name.clone(), template.fill(values))));
         Program {
-            argv: command.argv.iter().map(|template| template.render(value)).collect(),
+            argv: command.argv.iter().map(|template| template.fill(values)).collect(),
             cwd: command.cwd.clone(),
             env: env.into_iter().collect(),
             timeout: command.timeout,
@@ -145,42 +114,32 @@ impl RunContext {
     }
 
     /// What a program of a job finds in its environment.
-    pub(super) fn own_variables(
-        &self,
-        placeholders: &[Placeholder],
-        id: JobId,
-        claim: Claim,
-        value: &impl Fn(Placeholder) -> String,
-    ) -> BTreeMap<String, String> {
-        let named = placeholders.iter().map(|placeholder| (format!("ETL_ORCH_{}", placeholder.name().to_uppercase()), value(*placeholder)));
+    pub(super) fn own_variables(&self, job: &PlannedJob, claim: Claim, values: &Values) -> BTreeMap<String, String> {
+        let named = values.iter().map(|(placeholder, value)| (format!("ETL_ORCH_{}", placeholder.name().to_uppercase()), value.clone()));
         let mut own: BTreeMap<String, String> = named.collect();
         own.insert("ETL_ORCH_FENCE".to_owned(), claim.fence.to_string());
         own.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
-        own.insert("TRACEPARENT".to_owned(), trace_parent(self.run, id));
+        own.insert("TRACEPARENT".to_owned(), trace_parent(self.run, claim.job));
+        if job.report().is_some() && job.why == Why::Forced {
+            own.insert("ETL_ORCH_FORCE".to_owned(), "1".to_owned());
+        }
         own
     }
 
-    /// What a placeholder stands for in an attempt.
-    pub(super) fn value(&self, job: &PlannedJob, id: JobId, attempt: u32, paths: &Paths, placeholder: Placeholder) -> String {
-        match placeholder {
-            Placeholder::Output => paths.output.as_deref().map(shown).unwrap_or_default(),
-            Placeholder::WorkDir => shown(&paths.work_dir),
-            Placeholder::JobId => id.to_string(),
-            Placeholder::RunId => self.run.to_string(),
-            Placeholder::Attempt => attempt.to_string(),
-            other => match &job.target {
-                Target::Report { gap, .. } => self.report_fact(*gap, other),
-                Target::Collection(collection) => self.window_fact(collection, other),
-            },
-        }
-    }
-}
-
-/// What has a value for a job.
-fn placeholders_of(job: &PlannedJob) -> &'static [Placeholder] {
-    match job.target {
-        Target::Report { .. } => Placeholder::OF_REPORT,
-        Target::Collection(_) => Placeholder::OF_SOURCE,
+    /// What placeholders stand for in an attempt.
+    pub(super) fn values(&self, job: &PlannedJob, id: JobId, attempt: u32, paths: &Paths) -> Values {
+        let mut values = match &job.target {
+            Target::Report { gap, .. } => self.report_values(*gap),
+            Target::Collection(collection) => self.source(collection).window_values(collection.window, Utc::now()),
+        };
+        values.extend([
+            (Placeholder::JobId, id.to_string()),
+            (Placeholder::RunId, self.run.to_string()),
+            (Placeholder::Attempt, attempt.to_string()),
+            (Placeholder::WorkDir, shown(&paths.work_dir)),
+        ]);
+        values.extend(paths.output.as_deref().map(|output| (Placeholder::Output, shown(output))));
+        values
     }
 }
 

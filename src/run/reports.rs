@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 
 use super::context::{RunContext, shown};
 use crate::plan::model::etl::{Etl, ReportsBy};
-use crate::plan::model::gap::{Gap, report_value};
+use crate::plan::model::gap::{Gap, report_values};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{ReportKey, ReportRow};
-use crate::plan::text::template::Placeholder;
+use crate::plan::text::placeholder::Values;
 
 impl RunContext {
     /// The ETL of a gap.
@@ -30,7 +30,7 @@ impl RunContext {
     pub(super) fn place(&self, gap: Gap) -> Option<PathBuf> {
         match &self.etl(gap).reports {
             ReportsBy::Etl => None,
-            ReportsBy::Orchestrator { output } => Some(PathBuf::from(output.render(|placeholder| self.report_fact(gap, placeholder)))),
+            ReportsBy::Orchestrator { output } => Some(PathBuf::from(output.fill(&self.report_values(gap)))),
         }
     }
 
@@ -69,9 +69,9 @@ impl RunContext {
         }
     }
 
-    /// A value that is the same for every attempt of a gap.
-    pub(super) fn report_fact(&self, gap: Gap, placeholder: Placeholder) -> String {
+    /// What is the same for every attempt of a gap.
+    pub(super) fn report_values(&self, gap: Gap) -> Values {
         let etl = self.etl(gap);
-        report_value(placeholder, self.catalogue.institutions.get(gap.bank), gap.period, (&etl.name, &etl.report_type))
+        report_values(self.catalogue.institutions.get(gap.bank), gap.period, &etl.name, &etl.report_type)
     }
 }

@@ -143,11 +143,12 @@ impl Search<'_> {
 mod tests {
     use super::*;
     use crate::plan::model::institution::Institution;
-    use crate::plan::text::template::{Placeholder, Template};
+    use crate::plan::text::placeholder::Scope;
+    use crate::plan::text::template::Template;
 
     fn learn_from(files: &str) -> io::Result<Learnt> {
         let bank = Institution { key: "RY-CA".to_owned(), id: 1, name: "Royal Bank".to_owned(), kind: None, priority: 0 };
-        let files = Template::parse(files, Placeholder::ALL).unwrap();
+        let files = Template::parse(files, Scope::ALL).unwrap();
         learn(&[SyncRule { tag: "transcripts".to_owned(), files }], &Institutions::new(vec![bank]))
     }
 

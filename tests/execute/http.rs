@@ -11,7 +11,8 @@ use etl_orch::execute::{AttemptEvent, Call, End, Ended};
 use etl_orch::plan::model::work::{HttpMethod, HttpSpec, Rate, RequestSpec};
 use etl_orch::plan::run::stop::{StopLevel, StopReason};
 use etl_orch::plan::text::body::Body;
-use etl_orch::plan::text::template::{Placeholder, Template};
+use etl_orch::plan::text::placeholder::{Placeholder, Scope};
+use etl_orch::plan::text::template::Template;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -30,7 +31,7 @@ pub(crate) struct Rig {
 }
 
 pub(crate) fn template(text: &str) -> Template {
-    Template::parse(text, Placeholder::ALL).unwrap()
+    Template::parse(text, Scope::ALL).unwrap()
 }
 
 pub(crate) fn request(method: HttpMethod, url: &str, json: Option<Body>) -> RequestSpec {

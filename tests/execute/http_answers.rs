@@ -5,7 +5,7 @@ use std::time::Duration;
 use etl_orch::execute::{Call, End, Ended};
 use etl_orch::plan::model::outcome::Fault;
 use etl_orch::plan::model::work::{HttpSpec, Rate};
-use etl_orch::plan::text::template::Placeholder;
+use etl_orch::plan::text::placeholder::Placeholder;
 
 use crate::http::{Rig, spec, template};
 use crate::service::{Answer, Course, date};

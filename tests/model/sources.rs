@@ -18,7 +18,8 @@ use etl_orch::plan::model::window::{Cadence, Window};
 use etl_orch::plan::model::work::{CommandSpec, Work};
 use etl_orch::plan::remember::failure_history::{Failure, FailureHistory, GapState};
 use etl_orch::plan::remember::source_state::{LastSuccess, QueuedWindow, SourceState};
-use etl_orch::plan::text::template::{Placeholder, Template};
+use etl_orch::plan::text::placeholder::Scope;
+use etl_orch::plan::text::template::Template;
 use proptest::prelude::*;
 
 use crate::config;
@@ -27,7 +28,7 @@ const ID: &str = "house";
 const TICK: i64 = 15;
 
 fn source() -> Source {
-    let year = Template::parse("{window_year}", Placeholder::OF_SOURCE).unwrap();
+    let year = Template::parse("{window_year}", Scope::ALL).unwrap();
     let command = CommandSpec {
         argv: vec![year],
         cwd: PathBuf::from("/"),

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::plan::decide::backfill::due_by;
 use crate::plan::model::source::Source;
 use crate::plan::model::window::{Cadence, Window};
-use crate::plan::text::template::Placeholder;
+use crate::plan::text::placeholder::Placeholder;
 
 /// The most windows that one order asks for.
 const MOST: usize = 1000;

@@ -2,8 +2,6 @@
 //!
 //! What it refuses it names without showing it, as all of it may be secret.
 
-use std::collections::BTreeMap;
-
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -11,7 +9,7 @@ use url::Url;
 
 use super::super::Call;
 use crate::plan::model::work::{HttpMethod, RequestSpec};
-use crate::plan::text::template::Placeholder;
+use crate::plan::text::placeholder::{Placeholder, Values};
 
 /// Everything but the unreserved characters: a value stays within its part of the path, or of the query.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -37,7 +35,7 @@ impl Request {
     ///
     /// # Errors
     /// Which part of it cannot be sent, in words.
-    pub(super) fn new(name: &str, spec: &RequestSpec, values: &BTreeMap<Placeholder, String>, job: &str) -> Result<Self, String> {
+    pub(super) fn new(name: &str, spec: &RequestSpec, values: &Values, job: &str) -> Result<Self, String> {
         let value = |placeholder: Placeholder| match placeholder {
             Placeholder::RemoteId => job.to_owned(),
             other => values.get(&other).cloned().unwrap_or_default(),
@@ -138,15 +136,16 @@ fn method(method: HttpMethod) -> reqwest::Method {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::text::placeholder::Scope;
     use crate::plan::text::template::Template;
 
     fn spec(url: &str, header: &str) -> RequestSpec {
-        let template = |text| Template::parse(text, Placeholder::ALL).unwrap();
+        let template = |text| Template::parse(text, Scope::ALL).unwrap();
         RequestSpec { method: HttpMethod::Get, url: template(url), headers: vec![("X-Key".to_owned(), template(header))], json: None }
     }
 
     fn request(url: &str, header: &str, job: &str) -> Result<Request, String> {
-        let values = BTreeMap::from([(Placeholder::Source, "a b/ü?".to_owned())]);
+        let values = Values::from([(Placeholder::Source, "a b/ü?".to_owned())]);
         Request::new("status", &spec(url, header), &values, job)
     }
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use regex::Regex;
 
 use crate::plan::model::period::{InvalidPeriod, Period};
-use crate::plan::text::template::{Piece, Placeholder, Template};
+use crate::plan::text::placeholder::Placeholder;
+use crate::plan::text::template::{Piece, Template};
 
 /// The shape of a path, component by component.
 #[derive(Debug, Clone)]
@@ -106,28 +107,8 @@ impl Component {
 /// What may stand at a placeholder: as wide as lets a mistaken period be seen, and as narrow as finds the bank in
 /// `A_B_2025_Q1`.
 fn shape_of(placeholder: Placeholder) -> &'static str {
-    match placeholder {
-        Placeholder::FiscalYear => r"(\d+)",
-        Placeholder::Quarter => r"([Qq]\d+)",
-        Placeholder::Period => r"(\d+[ -]?[Qq]\d+)",
-        Placeholder::BankSymbol
-        | Placeholder::BankKey
-        | Placeholder::BankId
-        | Placeholder::BankName
-        | Placeholder::Etl
-        | Placeholder::ReportType
-        | Placeholder::Output
-        | Placeholder::JobId
-        | Placeholder::RunId
-        | Placeholder::Attempt
-        | Placeholder::WorkDir
-        | Placeholder::Source
-        | Placeholder::WindowStart
-        | Placeholder::WindowEnd
-        | Placeholder::WindowYear
-        | Placeholder::LookbackDays
-        | Placeholder::RemoteId => "(.+?)",
-    }
+    let shapes = [(Placeholder::FiscalYear, r"(\d+)"), (Placeholder::Quarter, r"([Qq]\d+)"), (Placeholder::Period, r"(\d+[ -]?[Qq]\d+)")];
+    shapes.iter().find(|(of, _)| *of == placeholder).map_or("(.+?)", |(_, shape)| shape)
 }
 
 impl Shape {
@@ -175,9 +156,10 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::text::placeholder::Scope;
 
     fn read(template: &str, path: &str) -> Option<Found> {
-        let template = Template::parse(template, Placeholder::ALL).unwrap();
+        let template = Template::parse(template, Scope::ALL).unwrap();
         let pattern = PathPattern::new(&template);
         let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
         if names.len() != pattern.components.len() {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::institution::{BankIndex, Institution};
 use crate::plan::model::period::Period;
-use crate::plan::text::template::Placeholder;
+use crate::plan::text::placeholder::{Placeholder, Values};
 
 /// The canonical name of a gap: `RY-CA/2025Q2/call_summary` or `source:us_house`. It is text only in the database and the spool.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,36 +106,33 @@ pub struct Gap {
     pub etl: EtlIndex,
 }
 
-/// What a placeholder stands for in a report of a bank, a period and an ETL: its name and its report type. Empty where it belongs to an
-/// attempt, or to a source; configuration refuses those where they have no value.
-pub fn report_value(placeholder: Placeholder, bank: &Institution, period: Period, (etl, report_type): (&str, &str)) -> String {
-    match placeholder {
-        Placeholder::BankSymbol => bank.symbol().to_owned(),
-        Placeholder::BankKey => bank.key.clone(),
-        Placeholder::BankId => bank.id.to_string(),
-        Placeholder::BankName => bank.name.clone(),
-        Placeholder::FiscalYear => period.year().to_string(),
-        Placeholder::Quarter => period.quarter().as_str().to_owned(),
-        Placeholder::Period => period.compact(),
-        Placeholder::Etl => etl.to_owned(),
-        Placeholder::ReportType => report_type.to_owned(),
-        Placeholder::Output
-        | Placeholder::JobId
-        | Placeholder::RunId
-        | Placeholder::Attempt
-        | Placeholder::WorkDir
-        | Placeholder::Source
-        | Placeholder::WindowStart
-        | Placeholder::WindowEnd
-        | Placeholder::WindowYear
-        | Placeholder::LookbackDays
-        | Placeholder::RemoteId => String::new(),
-    }
+/// The values of the placeholders of a bank and a period, and of an ETL.
+#[must_use]
+pub fn report_values(bank: &Institution, period: Period, etl: &str, report_type: &str) -> Values {
+    Values::from([
+        (Placeholder::BankSymbol, bank.symbol().to_owned()),
+        (Placeholder::BankKey, bank.key.clone()),
+        (Placeholder::BankId, bank.id.to_string()),
+        (Placeholder::BankName, bank.name.clone()),
+        (Placeholder::FiscalYear, period.year().to_string()),
+        (Placeholder::Quarter, period.quarter().as_str().to_owned()),
+        (Placeholder::Period, period.compact()),
+        (Placeholder::Etl, etl.to_owned()),
+        (Placeholder::ReportType, report_type.to_owned()),
+    ])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::test_support::bank;
+    use crate::plan::text::placeholder::Scope;
+
+    #[test]
+    fn everything_that_a_report_can_name_has_a_value() {
+        let values = report_values(&bank("RY-CA", 1), "2025Q2".parse().unwrap(), "call_summary", "Call Summary");
+        assert!(values.into_keys().eq(Placeholder::within(Scope::IN_REPORT_PATH)));
+    }
 
     #[test]
     fn a_key_is_read_back_from_its_text() {

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::plan::model::etl::Pool;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::window::{Cadence, Window};
 use crate::plan::model::work::{CommandSpec, Work};
+use crate::plan::text::placeholder::{Placeholder, Values};
 use crate::plan::text::records::RecordsRule;
-use crate::plan::text::template::{Placeholder, Template};
+use crate::plan::text::template::Template;
 
 /// Position of a source in the order of declaration.
 pub type SourceIndex = usize;
@@ -100,10 +101,36 @@ impl Source {
             }
     }
 
-    /// `{lookback_days}` at this time: whole days, so many that they reach back to the begin of the window.
+    /// The values of the placeholders of the source and this window, at the time `now`.
     #[must_use]
-    pub fn lookback(&self, window: Window, now: DateTime<Utc>) -> u32 {
+    pub fn window_values(&self, window: Window, now: DateTime<Utc>) -> Values {
+        let instant = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
+        Values::from([
+            (Placeholder::Source, self.id.clone()),
+            (Placeholder::WindowStart, instant(window.start)),
+            (Placeholder::WindowEnd, instant(window.end)),
+            (Placeholder::WindowYear, self.cadence.year_of(window.start).to_string()),
+            (Placeholder::LookbackDays, self.lookback(window, now).to_string()),
+        ])
+    }
+
+    /// `{lookback_days}` at this time: whole days, so many that they reach back to the begin of the window.
+    fn lookback(&self, window: Window, now: DateTime<Utc>) -> u32 {
         let days = (now - window.start).num_seconds().max(0).unsigned_abs().div_ceil(24 * 3600);
         u32::try_from(days).unwrap_or(u32::MAX).max(self.lookback_days)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::test_support::source;
+    use crate::plan::text::placeholder::Scope;
+
+    #[test]
+    fn everything_that_a_window_can_name_has_a_value() {
+        let window = Window::new(DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + chrono::TimeDelta::hours(6)).unwrap();
+        let values = source("house").window_values(window, DateTime::UNIX_EPOCH);
+        assert!(values.into_keys().eq(Placeholder::within(&[Scope::Window])));
     }
 }

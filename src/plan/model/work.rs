@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::plan::model::outcome::ExitCodes;
 use crate::plan::model::settings::{EnvFiles, Variables};
 use crate::plan::text::body::Body;
-use crate::plan::text::template::{Placeholder, Template};
+use crate::plan::text::placeholder::Placeholder;
+use crate::plan::text::template::Template;
 
 /// What makes a report, or collects a source.
 #[derive(Debug, Clone, PartialEq)]

@@ -125,7 +125,8 @@ mod tests {
     use crate::plan::model::work::{CommandSpec, HttpMethod, HttpSpec, Rate, RequestSpec};
     use crate::plan::test_support::{command, etl, program, source};
     use crate::plan::text::body::Body;
-    use crate::plan::text::template::{Placeholder, Template};
+    use crate::plan::text::placeholder::{Placeholder, Scope};
+    use crate::plan::text::template::Template;
 
     #[test]
     fn what_was_stored_is_read_again_and_nothing_else_is() {
@@ -181,7 +182,7 @@ mod tests {
     }
 
     fn template(text: &str) -> Template {
-        Template::parse(text, Placeholder::OF_SOURCE).unwrap()
+        Template::parse(text, Scope::ALL).unwrap()
     }
 
     fn http() -> HttpSpec {
@@ -254,9 +255,9 @@ mod tests {
         let mut report = etl("call_summary", "Call Summary");
         report.version = Some("3".to_owned());
         let command = CommandSpec {
-            argv: ["python", "-m", "summary", "{bank_symbol}"].map(|text| Template::parse(text, Placeholder::ALL).unwrap()).to_vec(),
+            argv: ["python", "-m", "summary", "{bank_symbol}"].map(|text| Template::parse(text, Scope::ALL).unwrap()).to_vec(),
             cwd: PathBuf::from("/srv/aegis"),
-            env: vec![("YEAR".to_owned(), Template::parse("{fiscal_year}", Placeholder::ALL).unwrap())],
+            env: vec![("YEAR".to_owned(), Template::parse("{fiscal_year}", Scope::ALL).unwrap())],
             timeout: Duration::from_millis(90_500),
             env_file: Some(PathBuf::from("/srv/.env")),
             ..command()
@@ -264,10 +265,8 @@ mod tests {
         let exit_codes = ExitCodes { config: [2, 64].into(), not_ready: [].into(), ..ExitCodes::default() };
         report.work = Work::Command { command: command.clone(), exit_codes };
         report.requires = vec!["transcripts".to_owned()];
-        let by_orchestrator = Etl {
-            reports: ReportsBy::Orchestrator { output: Template::parse("/r/{period}.md", Placeholder::ALL).unwrap() },
-            ..report.clone()
-        };
+        let by_orchestrator =
+            Etl { reports: ReportsBy::Orchestrator { output: Template::parse("/r/{period}.md", Scope::ALL).unwrap() }, ..report.clone() };
         let program = Source { work: report.work.clone(), verify: Some(Verify::Sql(template("select '{window_end}'"))), ..source("house") };
         let mut service = http();
         service.trigger.headers.push(("X-API-Key".to_owned(), template("key")));

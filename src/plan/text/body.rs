@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::plan::text::template::{Piece, Placeholder, Template};
+use crate::plan::text::placeholder::Placeholder;
+use crate::plan::text::template::{Piece, Template};
 
 /// A JSON value whose texts are templates. Keys are taken as they are.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,9 +54,10 @@ fn text(template: &Template, value: &impl Fn(Placeholder) -> String) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::text::placeholder::Scope;
 
     fn body(text: &str) -> Body {
-        Body::Text(Template::parse(text, Placeholder::ALL).unwrap())
+        Body::Text(Template::parse(text, Scope::ALL).unwrap())
     }
 
     #[test]

@@ -3,5 +3,6 @@
 pub mod body;
 pub mod nearest;
 pub mod nul;
+pub mod placeholder;
 pub mod records;
 pub mod template;

@@ -1,110 +1,9 @@
-//! Texts with `{placeholders}`, as configuration writes them and jobs fill them (specification §4).
+//! Texts with `{placeholders}`, as configuration writes them and jobs fill them.
 
 use std::fmt;
 
 use crate::plan::text::nearest::did_you_mean;
-
-macro_rules! placeholders {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)?) => {
-        /// A value that a template can name.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Placeholder { $($(#[$doc])* $variant),* }
-
-        impl Placeholder {
-            /// Every placeholder there is.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The name between the braces.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name),* }
-            }
-        }
-    };
-}
-
-placeholders! {
-    /// Short symbol, `RY`.
-    BankSymbol = "bank_symbol",
-    /// Full key, `RY-CA`.
-    BankKey = "bank_key",
-    /// The bank's number.
-    BankId = "bank_id",
-    /// The bank's name.
-    BankName = "bank_name",
-    /// `2025`.
-    FiscalYear = "fiscal_year",
-    /// `Q2`.
-    Quarter = "quarter",
-    /// `2025Q2`.
-    Period = "period",
-    /// Name of the ETL.
-    Etl = "etl",
-    /// The ETL's report type.
-    ReportType = "report_type",
-    /// Id of the source.
-    Source = "source",
-    /// First instant of the window, `2026-01-16T00:00:00Z`.
-    WindowStart = "window_start",
-    /// First instant after the window.
-    WindowEnd = "window_end",
-    /// Year of the window, `2026`.
-    WindowYear = "window_year",
-    /// Days from the begin of the window until now, at least the source's `lookback`.
-    LookbackDays = "lookback_days",
-    /// The id that a service gave to its job.
-    RemoteId = "remote_id",
-    /// The file that the ETL writes its report to.
-    Output = "output",
-    /// Id of the job.
-    JobId = "job_id",
-    /// Id of the run.
-    RunId = "run_id",
-    /// Number of the attempt, from 1.
-    Attempt = "attempt",
-    /// A directory that stays the gap's own across attempts and runs.
-    WorkDir = "work_dir",
-}
-
-impl Placeholder {
-    /// Those that have a value for a report.
-    pub const OF_REPORT: &'static [Self] = &[
-        Self::BankSymbol,
-        Self::BankKey,
-        Self::BankId,
-        Self::BankName,
-        Self::FiscalYear,
-        Self::Quarter,
-        Self::Period,
-        Self::Etl,
-        Self::ReportType,
-        Self::Output,
-        Self::JobId,
-        Self::RunId,
-        Self::Attempt,
-        Self::WorkDir,
-    ];
-
-    /// Those that have a value for a source; `{remote_id}` only once a service has given one.
-    pub const OF_SOURCE: &'static [Self] = &[
-        Self::Source,
-        Self::WindowStart,
-        Self::WindowEnd,
-        Self::WindowYear,
-        Self::LookbackDays,
-        Self::RemoteId,
-        Self::JobId,
-        Self::RunId,
-        Self::Attempt,
-        Self::WorkDir,
-    ];
-
-    /// Whether it stands for a number.
-    #[must_use]
-    pub fn is_numeric(self) -> bool {
-        matches!(self, Self::BankId | Self::FiscalYear | Self::WindowYear | Self::LookbackDays | Self::Attempt)
-    }
-}
+use crate::plan::text::placeholder::{Placeholder, Scope, Values};
 
 /// A text with placeholders. `{{` and `}}` stand for the braces themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,11 +44,11 @@ pub enum TemplateError {
 }
 
 impl Template {
-    /// Reads a template in which the `allowed` placeholders may occur.
+    /// Reads a template in which the placeholders of the `allowed` scopes may occur.
     ///
     /// # Errors
     /// Every unknown placeholder and unbalanced brace in it.
-    pub fn parse(source: &str, allowed: &[Placeholder]) -> Result<Self, Vec<TemplateError>> {
+    pub fn parse(source: &str, allowed: &[Scope]) -> Result<Self, Vec<TemplateError>> {
         let mut parts = Vec::new();
         let mut errors = Vec::new();
         let mut text = String::new();
@@ -170,16 +69,16 @@ impl Template {
                 continue;
             };
             let name = &tail[..end];
-            match allowed.iter().find(|placeholder| placeholder.name() == name) {
+            match Placeholder::within(allowed).find(|placeholder| placeholder.name() == name) {
                 Some(placeholder) => {
                     if !text.is_empty() {
                         parts.push(Part::Text(std::mem::take(&mut text)));
                     }
-                    parts.push(Part::Value(*placeholder));
+                    parts.push(Part::Value(placeholder));
                 }
                 None => errors.push(TemplateError::Unknown {
                     name: name.to_owned(),
-                    hint: did_you_mean(name, allowed.iter().map(|placeholder| placeholder.name())),
+                    hint: did_you_mean(name, Placeholder::within(allowed).map(Placeholder::name)),
                 }),
             }
             rest = &tail[end + 1..];
@@ -207,6 +106,12 @@ impl Template {
         })
     }
 
+    /// Fills in every placeholder; one without a value, which configuration refuses, by nothing.
+    #[must_use]
+    pub fn fill(&self, values: &Values) -> String {
+        self.render(|placeholder| values.get(&placeholder).cloned().unwrap_or_default())
+    }
+
     /// Fills in every placeholder by `value`.
     pub fn render(&self, mut value: impl FnMut(Placeholder) -> String) -> String {
         self.parts
@@ -231,7 +136,7 @@ mod tests {
     use super::*;
 
     fn parse(source: &str) -> Result<Template, Vec<TemplateError>> {
-        Template::parse(source, Placeholder::ALL)
+        Template::parse(source, Scope::ALL)
     }
 
     #[test]
@@ -266,6 +171,6 @@ mod tests {
 
     #[test]
     fn only_what_is_allowed_here_is_known() {
-        assert!(Template::parse("{output}", &[Placeholder::BankKey]).is_err());
+        assert!(Template::parse("{output}", Scope::IN_REPORT_WORK).is_err());
     }
 }

@@ -6,7 +6,7 @@ use super::{due_by, due_end};
 use crate::plan::model::source::Source;
 use crate::plan::model::window::Window;
 use crate::plan::remember::source_state::{QueuedWindow, SourceState};
-use crate::plan::text::template::Placeholder;
+use crate::plan::text::placeholder::Placeholder;
 
 /// What is missing: windows of the queue, and spans of which no window is in it.
 pub(super) struct Backlog<'a> {

@@ -3,7 +3,7 @@
 use crate::plan::model::collection::Collection;
 use crate::plan::model::source::{CatchUp, Source, SourceIndex};
 use crate::plan::model::window::Window;
-use crate::plan::text::template::Placeholder;
+use crate::plan::text::placeholder::Placeholder;
 
 /// A window that is to be collected.
 #[derive(Debug, Clone, PartialEq, Eq)]

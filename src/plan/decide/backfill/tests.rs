@@ -10,7 +10,8 @@ use crate::plan::model::work::Work;
 use crate::plan::remember::failure_history::{FailureHistory, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 use crate::plan::remember::source_state::{LastSuccess, Pause};
 use crate::plan::test_support::{plan_of, source};
-use crate::plan::text::template::{Placeholder, Template};
+use crate::plan::text::placeholder::Scope;
+use crate::plan::text::template::Template;
 
 fn at(text: &str) -> DateTime<Utc> {
     let text = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00") };
@@ -100,7 +101,7 @@ fn each() -> Source {
 fn by_year(source: Source) -> Source {
     let mut source = source;
     let Work::Command { command, .. } = &mut source.work else { unreachable!() };
-    command.argv.push(Template::parse("{window_year}", Placeholder::OF_SOURCE).unwrap());
+    command.argv.push(Template::parse("{window_year}", Scope::ALL).unwrap());
     source
 }
 

@@ -15,7 +15,8 @@ use crate::plan::model::outcome::ExitCodes;
 use crate::plan::model::settings::EnvFiles;
 use crate::plan::model::work::{CommandSpec, HttpMethod, HttpSpec, RequestSpec, Work};
 use crate::plan::text::body::Body;
-use crate::plan::text::template::{Piece, Placeholder, Template};
+use crate::plan::text::placeholder::Placeholder;
+use crate::plan::text::template::{Piece, Template};
 
 /// The texts of a configuration, in a fixed order.
 #[derive(Default)]

@@ -1,0 +1,154 @@
+//! How a job's work is done, as it is written: `command` with what belongs to it, or `http`. Shapes and types only.
+//!
+//! The doc comments are the descriptions in the JSON Schema that `etl-orch config schema` prints.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::scalars::Span;
+use super::written_sources::Records;
+
+/// A struct as written, with the keys that belong to its `command` added. (serde refuses unknown keys only in structs that are
+/// not composed of others.)
+macro_rules! with_program_keys {
+    ($(#[$doc:meta])* struct $name:ident { $($(#[$key_doc:meta])* $key:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct $name {
+            $($(#[$key_doc])* pub(super) $key: $type,)*
+            /// Directory in which the program runs. Default: that of this file.
+            pub(super) cwd: Option<String>,
+            /// Variables for the program's environment, with `{placeholders}`.
+            pub(super) env: Option<BTreeMap<String, String>>,
+            /// A `.env` file whose variables are put into the program's environment.
+            pub(super) env_file: Option<String>,
+            /// The program is ended when it runs longer. Default: 1h.
+            pub(super) timeout: Option<Span>,
+            /// Time between asking the program to end and killing it. Default: 10s.
+            pub(super) grace: Option<Span>,
+        }
+
+        impl $name {
+            /// Takes out the keys that say how to start the program.
+            pub(super) fn take_program(&mut self) -> $crate::config::program::ProgramKeys {
+                $crate::config::program::ProgramKeys {
+                    command: self.command.take(),
+                    cwd: self.cwd.take(),
+                    env: self.env.take(),
+                    env_file: self.env_file.take(),
+                    timeout: self.timeout.take(),
+                    grace: self.grace.take(),
+                }
+            }
+        }
+    };
+}
+
+pub(super) use with_program_keys;
+
+/// What exit codes mean. A list replaces the default of its class; a code in it leaves every other class.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExitCodes {
+    /// Trying again cannot help. Default: 65.
+    pub(super) permanent: Option<Vec<i64>>,
+    /// The ETL is set up wrongly: it stops for every bank in this run. Default: 64, 77, 78, 126, 127.
+    pub(super) config: Option<Vec<i64>>,
+    /// Its input is not there yet, which is no failure. Default: 66.
+    pub(super) not_ready: Option<Vec<i64>>,
+    /// Worth another attempt. Default: 69, 75, and every code that is in no class.
+    pub(super) transient: Option<Vec<i64>>,
+}
+
+/// A service that works in the background: its trigger answers with the id of a job, whose state is then asked for.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Http {
+    /// Headers of every request, with `{placeholders}`.
+    pub(super) headers: Option<BTreeMap<String, String>>,
+    /// The request that starts the job. Required.
+    pub(super) trigger: Option<Request>,
+    /// Where the trigger's answer has the job's id, as a JSON pointer. Default: `/job_id`.
+    pub(super) job_id: Option<String>,
+    /// The request for the job's state. Required.
+    pub(super) status: Option<Status>,
+    /// The request that stops the job. Default: none.
+    pub(super) cancel: Option<Request>,
+    /// The job is given up when it takes longer. Default: 1h.
+    pub(super) timeout: Option<Span>,
+    /// Limit of one request. Default: 30s.
+    pub(super) request_timeout: Option<Span>,
+    /// How many requests the service takes. What is configured for one host shares it; the strictest counts.
+    pub(super) rate: Option<Rate>,
+    /// Certificates in PEM that are trusted besides those of the system. Default: none.
+    pub(super) ca_file: Option<String>,
+    /// Only for sources: how many records were collected, as the service says it. Default: not counted.
+    pub(super) records: Option<Records>,
+}
+
+/// A request.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Request {
+    /// Default: POST.
+    pub(super) method: Option<Method>,
+    /// Its address, with `{placeholders}` after the host. Required.
+    pub(super) url: Option<String>,
+    /// Headers besides those of `http`, or instead of one of the same name.
+    pub(super) headers: Option<BTreeMap<String, String>>,
+    /// The body: anything, with `{placeholders}` in its texts. A text that is only `"{window_year}"` or `"{lookback_days}"`
+    /// is sent as a number. Default: none.
+    #[schemars(extend("additionalProperties" = true))]
+    pub(super) json: Option<serde_json::Value>,
+}
+
+/// The request for the job's state, and what its answer means.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Status {
+    /// Default: GET.
+    pub(super) method: Option<Method>,
+    /// Its address; it names `{remote_id}`. Required.
+    pub(super) url: Option<String>,
+    /// Headers besides those of `http`, or instead of one of the same name.
+    pub(super) headers: Option<BTreeMap<String, String>>,
+    /// Time between two of these requests. Default: 10s.
+    pub(super) every: Option<Span>,
+    /// Where the answer has the state, as a JSON pointer. Default: `/status`.
+    pub(super) state: Option<String>,
+    /// States that mean success. Default: `[completed]`.
+    pub(super) succeeded: Option<Vec<String>>,
+    /// States that mean failure. Default: `[failed, error]`.
+    pub(super) failed: Option<Vec<String>>,
+    /// Where the answer has a sentence for people. Default: `/message`.
+    pub(super) message: Option<String>,
+    /// Where the answer says how much is done. Default: `/progress`.
+    pub(super) progress: Option<String>,
+    /// Where the answer says of how much. Default: `/total`.
+    pub(super) total: Option<String>,
+}
+
+/// At most `requests` in any span of the length `per`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rate {
+    /// Default: 10.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) requests: Option<i64>,
+    /// Default: 60s.
+    pub(super) per: Option<Span>,
+}
+
+/// How a request is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
