@@ -6,6 +6,7 @@
 //! - [`store`] is the database: a port and two adapters.
 //! - [`execute`] runs the ETLs' programs.
 //! - `os` is what the host says and does: processes, identity, durable files.
+//! - [`tell`] fans out the events of a run to whoever subscribes.
 //! - [`run`] is one invocation: lock, recover, plan, dispatch, verify.
 //! - [`show`] is what people read.
 //! - [`config`] turns files into checked values of `plan`.
@@ -19,3 +20,4 @@ pub mod plan;
 pub mod run;
 pub mod show;
 pub mod store;
+pub mod tell;

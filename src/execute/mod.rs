@@ -73,6 +73,8 @@ pub enum AttemptEvent {
     /// It printed a line: cut after `command::MAX_LINE` bytes of what it printed, invalid UTF-8 and NUL replaced, other
     /// control characters still in it.
     Line(String),
+    /// It printed so many lines faster than they were taken from the channel.
+    LinesOmitted(u64),
     /// A service has a job under this id. Following it further is possible by it.
     Triggered(String),
 }
@@ -127,7 +129,7 @@ pub struct Ended {
 #[async_trait::async_trait]
 pub trait Executor: Send + Sync {
     /// Runs the task to its end. When it returns no process of the attempt's group is left, whatever `stop` said.
-    /// `said` is never waited for: what it cannot take is dropped from it, not from the log. [`AttemptEvent::Spawned`] comes first.
+    /// `said` is never waited for: lines that it cannot take are counted there ([`AttemptEvent::LinesOmitted`]), and are in the log. [`AttemptEvent::Spawned`] comes first.
     ///
     /// Dropping the future ends a group by SIGKILL; a service's job goes on.
     async fn run(&self, task: Task, stop: StopSignal, said: mpsc::Sender<AttemptEvent>) -> Ended;

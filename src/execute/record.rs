@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::OwnedPermit;
 
 use super::AttemptEvent;
 use super::lines::text;
@@ -14,13 +15,18 @@ use super::tail::Tail;
 pub(super) struct Record {
     log: AttemptLog,
     tail: Tail,
-    said: mpsc::Sender<AttemptEvent>,
+    events: mpsc::Sender<AttemptEvent>,
+    /// Lines that `events` had no room for, and that it was not told of.
+    omitted: u64,
+    /// Room for the last count of omitted lines.
+    reserved: Option<OwnedPermit<AttemptEvent>>,
 }
 
 impl Record {
     /// A record whose log will be at `log`.
-    pub(super) fn new(log: PathBuf, said: mpsc::Sender<AttemptEvent>) -> Self {
-        Self { log: AttemptLog::new(log), tail: Tail::default(), said }
+    pub(super) fn new(log: PathBuf, events: mpsc::Sender<AttemptEvent>) -> Self {
+        let reserved = events.clone().try_reserve_owned().ok();
+        Self { log: AttemptLog::new(log), tail: Tail::default(), events, omitted: 0, reserved }
     }
 
     /// Adds bytes to the log alone.
@@ -28,16 +34,25 @@ impl Record {
         self.log.append(bytes);
     }
 
-    /// Adds a line to the tail, and tells it to who listens if he keeps up.
+    /// Adds a line to the tail, and sends it on if there is room; otherwise it is counted.
     pub(super) fn line(&mut self, line: &[u8]) {
         self.tail.push(line);
-        if let Ok(place) = self.said.try_reserve() {
-            place.send(AttemptEvent::Line(text(line)));
+        if self.omitted > 0
+            && let Ok(room) = self.events.try_reserve()
+        {
+            room.send(AttemptEvent::LinesOmitted(std::mem::take(&mut self.omitted)));
+        }
+        match self.events.try_reserve() {
+            Ok(room) => room.send(AttemptEvent::Line(text(line))),
+            Err(_) => self.omitted += 1,
         }
     }
 
     /// Completes the log, and returns the tail.
     pub(super) fn finish(self) -> String {
+        if let (1.., Some(room)) = (self.omitted, self.reserved) {
+            room.send(AttemptEvent::LinesOmitted(self.omitted));
+        }
         self.tail.into_text(&self.log.finish())
     }
 }

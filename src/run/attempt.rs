@@ -25,7 +25,7 @@ use crate::plan::model::job::{Begun, Claim, ClaimRequest, ClaimTarget, Claimed, 
 use crate::plan::model::outcome::{Class, Outcome};
 use crate::plan::model::target::Target;
 use crate::plan::remember::failure_history::{Failure, FailureHistory};
-use crate::plan::run::event::Event;
+use crate::plan::run::event::JobEvent;
 use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 use crate::plan::run::schedule::{JobIndex, NextStep};
 use crate::plan::run::stop::StopReason;
@@ -110,12 +110,7 @@ impl RunContext {
     ///
     /// # Errors
     /// When what the attempt came to is recorded nowhere: neither the database nor the spool takes it.
-    pub(super) async fn attempt(
-        &self,
-        assignment: Assignment<'_>,
-        stop: StopSignal,
-        events: &(dyn Fn(Event) + Send + Sync),
-    ) -> Result<Report, StoreError> {
+    pub(super) async fn attempt(&self, assignment: Assignment<'_>, stop: StopSignal) -> Result<Report, StoreError> {
         let Assignment { index, job, id, attempt, held, random, begins_at, is_begun } = assignment;
         let paths = self.paths(job, id, attempt);
         let report = |after, reason| Report {
@@ -144,11 +139,12 @@ impl RunContext {
             }
         };
         is_begun.store(true, Ordering::Relaxed);
-        events(Event::AttemptStarted { job: index, attempt, of: self.catalogue.retry(job).max_attempts });
+        let started = JobEvent::AttemptStarted { attempt, of: self.catalogue.retry(job).max_attempts };
+        self.events.of_job(index, id, started);
 
         let (ended, verdict) = match prepare(&paths) {
             Ok(()) => {
-                let ended = self.execute(index, job, id, &held, attempt, &paths, stop.clone(), events).await;
+                let ended = self.execute(index, job, id, &held, attempt, &paths, stop.clone()).await;
                 let verdict = self.verdict(job, (id, attempt), &held, &ended, &paths, begins_at, stop.clone()).await;
                 (ended, verdict)
             }
@@ -363,7 +359,6 @@ impl RunContext {
         attempt: u32,
         paths: &Paths,
         stop: StopSignal,
-        events: &(dyn Fn(Event) + Send + Sync),
     ) -> Ended {
         let task = self.task(job, id, attempt, (held.claim, held.remote.as_deref()), paths);
         let (said, mut hear) = mpsc::channel(LINES_WAITING);
@@ -373,7 +368,8 @@ impl RunContext {
             while let Some(said) = hear.recv().await {
                 match said {
                     AttemptEvent::Spawned(pid) => drop(started.take().map(|started| started.send(pid))),
-                    AttemptEvent::Line(text) => events(Event::Line { job: index, text }),
+                    AttemptEvent::Line(text) => self.events.of_job(index, id, JobEvent::Line(text)),
+                    AttemptEvent::LinesOmitted(lines) => self.events.of_job(index, id, JobEvent::LinesOmitted(lines)),
                     AttemptEvent::Triggered(remote) => self.follow(held.claim, attempt, Some(&remote)).await,
                 }
             }

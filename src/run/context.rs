@@ -21,6 +21,7 @@ use crate::plan::model::target::Target;
 use crate::plan::model::work::{CommandSpec, Work};
 use crate::plan::text::placeholder::{Placeholder, Values};
 use crate::store::Store;
+use crate::tell::events::Events;
 
 /// What every attempt of a run needs.
 pub(super) struct RunContext {
@@ -36,6 +37,8 @@ pub(super) struct RunContext {
     pub(super) cooldown: Cooldown,
     /// What starts the programs.
     pub(super) executor: Arc<dyn Executor>,
+    /// What happens is sent there.
+    pub(super) events: Arc<Events>,
     /// The banks, ETLs and sources.
     pub(super) catalogue: Arc<Catalogue>,
     /// The variables of `env_file`s, by path.

@@ -28,7 +28,7 @@ use crate::plan::model::orders::CancelRequest;
 use crate::plan::model::outcome::Class;
 use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::stored_state::StoredState;
-use crate::plan::run::event::Event;
+use crate::plan::run::event::{EventKind, JobEvent};
 use crate::plan::run::job_end::JobEnd;
 use crate::plan::run::schedule::{JobIndex, NextStep, NotStarted, Schedule, Step};
 use crate::plan::run::stop::{StopLevel, StopReason};
@@ -64,7 +64,6 @@ pub(super) struct Dispatch<'a> {
     /// ETLs whose breaker changed since that was last recorded, and what is to be remembered of gaps by it.
     untold: BTreeMap<EtlIndex, BTreeMap<GapKey, (i64, FailureHistory)>>,
     telling: bool,
-    events: &'a (dyn Fn(Event) + Send + Sync),
     jobs: Vec<JobProgress>,
     work: FuturesUnordered<Work<'a>>,
     started: Instant,
@@ -103,7 +102,6 @@ impl<'a> Dispatch<'a> {
         ids: &[JobId],
         schedule: Schedule,
         stop: StopSignal,
-        events: &'a (dyn Fn(Event) + Send + Sync),
         stored: &'a StoredState,
     ) -> Self {
         let jobs = ids
@@ -135,7 +133,6 @@ impl<'a> Dispatch<'a> {
             breakers: Breakers::new(context, plan, stored),
             untold: BTreeMap::new(),
             telling: false,
-            events,
             jobs,
             work: FuturesUnordered::new(),
             started: context.since,
@@ -202,7 +199,7 @@ impl<'a> Dispatch<'a> {
             self.stop_attempts(level, &reason);
         }
         self.schedule.halt(NotStarted::Stopped);
-        (self.events)(Event::Stopping { at_once: level == StopLevel::Immediate });
+        self.context.events.of_run(EventKind::RunStopping { is_immediate: level == StopLevel::Immediate });
     }
 
     fn start(&mut self, index: JobIndex, attempt: u32) {
@@ -222,12 +219,12 @@ impl<'a> Dispatch<'a> {
             begins_at: *live.begins_at.get_or_insert_with(Utc::now),
             is_begun: live.is_begun.clone(),
         };
-        let (context, events, stop) = (self.context, self.events, live.stop.signal());
+        let (context, stop) = (self.context, live.stop.signal());
         if let Some(gap) = job.report().filter(|_| attempt == 1 && job.gate == Gate::Probe) {
             self.breakers.probes(gap);
             self.tell_breaker(gap.etl, Vec::new());
         }
-        self.work.push(Box::pin(async move { Done::Attempt(index, context.attempt(assignment, stop, events).await.map(Box::new)) }));
+        self.work.push(Box::pin(async move { Done::Attempt(index, context.attempt(assignment, stop).await.map(Box::new)) }));
     }
 
     fn done(&mut self, done: Done) {
@@ -270,7 +267,10 @@ impl<'a> Dispatch<'a> {
             self.breakers.failed(job, fence, history);
         }
         match after {
-            NextStep::Retry(delay) => (self.events)(Event::Retrying { job, attempt, error: reason.unwrap_or_default(), delay }),
+            NextStep::Retry(delay) => {
+                let retrying = JobEvent::Retrying { attempt, error: reason.unwrap_or_default(), delay };
+                self.context.events.of_job(job, self.jobs[job].result.id, retrying);
+            }
             NextStep::Later(_) | NextStep::PoolFull(_) => {
                 if class.is_none() && attempt == 1 {
                     self.jobs[job].since = None;
@@ -445,7 +445,8 @@ impl<'a> Dispatch<'a> {
         live.result.state = state;
         live.result.duration = live.since.map(|since| since.elapsed()).unwrap_or_default();
         live.result.reason.clone_from(&reason);
-        (self.events)(Event::Ended { job, state, duration: live.result.duration, reason });
+        let ended = JobEvent::Ended { state, duration: live.result.duration, reason };
+        self.context.events.of_job(job, live.result.id, ended);
     }
 
     /// The run cannot record what it does: nothing more is started, and what runs is stopped.

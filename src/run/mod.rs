@@ -45,12 +45,13 @@ use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::{EnvFiles, RunSettings, SyncRule};
 use crate::plan::model::target::Target;
 use crate::plan::remember::stored_state::StoredState;
-use crate::plan::run::event::Event;
+use crate::plan::run::event::EventKind;
 use crate::plan::run::job_end::Finished;
 use crate::plan::run::schedule::Schedule;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::{self, Results, RunSummary};
 use crate::store::{Store, StoreError};
+use crate::tell::events::Events;
 use context::RunContext;
 use dispatch::Dispatch;
 use ledger::Ledger;
@@ -83,8 +84,8 @@ pub struct Invocation {
     pub store: Arc<dyn Store>,
     /// What starts the programs.
     pub executor: Arc<dyn Executor>,
-    /// Who is told what happens.
-    pub events: Arc<dyn Fn(Event) + Send + Sync>,
+    /// What happens is sent there.
+    pub events: Arc<Events>,
 }
 
 /// The orchestrator could not do its work.
@@ -253,7 +254,7 @@ impl Invocation {
         let at_once = self.settings.max_parallel.min(plan.chains.len());
         let spool = Spool::reserve(&self.state_dir, self.id, at_once)
             .map_err(|error| RunError::StateDir(spool::directory(&self.state_dir), error))?;
-        (self.events)(Event::Started {
+        self.events.of_run(EventKind::RunStarted {
             labels: plan.jobs.iter().map(|job| self.label(job)).collect(),
             chains: plan.chains.len(),
             max_parallel: self.settings.max_parallel,
@@ -265,6 +266,7 @@ impl Invocation {
             ledger: Ledger::new(self.store.clone(), spool, stop.clone()),
             cooldown: self.settings.cooldown,
             executor: self.executor.clone(),
+            events: self.events.clone(),
             catalogue: self.catalogue.clone(),
             env_files: self.env_files.clone(),
             state_dir: self.state_dir.clone(),
@@ -273,7 +275,7 @@ impl Invocation {
             started_at,
         };
         let schedule = Schedule::new(plan, &self.catalogue, &self.settings, self.fail_fast);
-        let mut results = Dispatch::new(&context, plan, ids, schedule, stop, &*self.events, stored).run().await;
+        let mut results = Dispatch::new(&context, plan, ids, schedule, stop, stored).run().await;
         if let Some(trouble) = context.ledger.trouble() {
             // The database may be back by now.
             self.settle(&mut results, trouble).await;

@@ -6,15 +6,18 @@
 mod blocked;
 pub mod config;
 pub mod escape;
+mod listener;
 pub mod logs;
 mod names;
 pub mod orders;
 pub mod progress;
 pub mod run;
+mod run_log;
 pub mod sources;
 mod stream;
 mod words;
 
+pub use run_log::ChildOutput;
 pub use stream::{diagnose, out};
 pub use words::Time;
 

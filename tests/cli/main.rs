@@ -48,5 +48,6 @@ mod sources;
 mod sources_orders;
 mod stop;
 mod taken;
+mod terminal;
 mod timers;
 mod verify;

@@ -77,7 +77,7 @@ impl Running {
     pub(crate) async fn line(&mut self) -> String {
         loop {
             match within(self.said.recv()).await.expect("the child ended before it said what was awaited") {
-                AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) => {}
+                AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) | AttemptEvent::LinesOmitted(_) => {}
                 AttemptEvent::Line(line) => return line,
             }
         }

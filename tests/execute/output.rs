@@ -104,6 +104,27 @@ async fn a_listener_that_does_not_listen_delays_nobody() {
 }
 
 #[tokio::test]
+async fn lines_that_a_listener_did_not_take_are_counted() {
+    let bench = Bench::new();
+    let sender = StopSender::default();
+    let (say, mut said) = mpsc::channel(10);
+    let script = bench.sh("i=0; while [ $i -lt 5000 ]; do echo $i; i=$((i+1)); done");
+    within(CommandExecutor.run(script, sender.signal(), say)).await;
+    let (mut lines, mut omitted) = (0, 0);
+    while let Some(event) = said.recv().await {
+        match event {
+            AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) => {}
+            AttemptEvent::Line(line) => {
+                assert_eq!((line, omitted), (lines.to_string(), 0), "the count comes where lines are missing");
+                lines += 1;
+            }
+            AttemptEvent::LinesOmitted(count) => omitted += count,
+        }
+    }
+    assert_eq!((lines, lines + omitted), (8, 5000));
+}
+
+#[tokio::test]
 async fn a_log_that_cannot_be_written_is_told_and_stops_nobody() {
     let bench = Bench::new();
     fs::write(bench.path("logs"), "a file where a directory should be").unwrap();

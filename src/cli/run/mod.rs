@@ -7,7 +7,6 @@ mod request;
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -27,9 +26,11 @@ use crate::run::lock::Lock;
 use crate::run::signals::Signals;
 use crate::run::{RunError, prepare_state_dir};
 use crate::show;
-use crate::show::progress::{ChildOutput, Detail, Progress};
+use crate::show::ChildOutput;
+use crate::show::progress::{Detail, Displays};
 use crate::show::run::RunView;
 use crate::store::{self, Access};
+use crate::tell::events::Events;
 use args::RunArgs;
 use request::RunRequest;
 
@@ -88,7 +89,7 @@ fn cannot(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
 async fn dry_run(request: &RunRequest<'_>) -> Result<Exit, Failure> {
     let id = RunId::new(Uuid::new_v4());
     let summary = request.context.with_store(Access::ReadOnly, async |store| {
-        let invocation = request.invocation(store, id, Arc::new(|_| {}));
+        let invocation = request.invocation(store, id, Events::new(id));
         Ok(invocation.dry_run().await?)
     });
     let summary = summary.await?;
@@ -110,8 +111,9 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
         store = store::open(&config.database, Access::ReadWrite) => store?,
         () = signals.came() => return Ok(stopped(signals)),
     };
-    let progress = Progress::start(detail(request.context.global, request.args));
-    let invocation = request.invocation(store.clone(), id, progress.sender());
+    let mut events = Events::new(id);
+    let displays = Displays::start(detail(request.context.global, request.args), || events.subscribe());
+    let invocation = request.invocation(store.clone(), id, events);
     let summary = tokio::select! {
         summary = invocation.run(signals.stop(), since) => summary,
         () = hangs_after(signals.stop(), id) => {
@@ -120,7 +122,7 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
         }
     };
     drop(invocation);
-    progress.finish();
+    displays.finish();
     if let Err(RunError::Stopped) = summary {
         // The database may be what does not answer, so its connections are not closed in order.
         return Ok(stopped(signals));
@@ -172,7 +174,7 @@ fn detail(global: &Global, args: &RunArgs) -> Detail {
         Format::Text => ChildOutput::Lines,
         Format::Json => ChildOutput::Diagnostics,
     };
-    Detail { live: for_people && std::env::var_os("TERM").is_none_or(|term| term != "dumb"), child_output }
+    Detail { is_live: for_people && std::env::var_os("TERM").is_none_or(|term| term != "dumb"), child_output }
 }
 
 fn print(request: &RunRequest<'_>, summary: &RunSummary, exit: Exit) -> Result<(), Failure> {

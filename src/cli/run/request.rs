@@ -12,9 +12,9 @@ use crate::execute::Executors;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::EnvFiles;
-use crate::plan::run::event::Event;
 use crate::run::Invocation;
 use crate::store::Store;
+use crate::tell::events::Events;
 
 pub(super) struct RunRequest<'a> {
     /// Its configuration has the values of the options that override one.
@@ -51,7 +51,7 @@ impl<'a> RunRequest<'a> {
         self.selection.is_narrowed() || self.args.force || self.args.from_year.is_some()
     }
 
-    pub(super) fn invocation(&self, store: Arc<dyn Store>, id: RunId, events: Arc<dyn Fn(Event) + Send + Sync>) -> Invocation {
+    pub(super) fn invocation(&self, store: Arc<dyn Store>, id: RunId, events: Events) -> Invocation {
         let config = &self.context.config;
         Invocation {
             id,
@@ -66,7 +66,7 @@ impl<'a> RunRequest<'a> {
             options: self.args.record(),
             store,
             executor: Arc::new(Executors::default()),
-            events,
+            events: Arc::new(events),
         }
     }
 }
