@@ -11,7 +11,7 @@ use crate::execute::stop::StopSignal;
 use crate::plan::model::job::{AttemptEnd, Claim};
 use crate::plan::run::job_end::Finished;
 use crate::plan::run::stop::StopLevel;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, StoreError};
 
 /// For how long the database is asked again to take one record.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ pub(super) enum Recorded {
 /// Where a run records what its jobs come to.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    store: Arc<dyn Store>,
+    store: Arc<dyn store::Ledger>,
     spool: Spool,
     stop: StopSignal,
     /// Since when the database has failed at everything.
@@ -47,7 +47,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(store: Arc<dyn Store>, spool: Spool, stop: StopSignal) -> Self {
+    pub(super) fn new(store: Arc<dyn store::Ledger>, spool: Spool, stop: StopSignal) -> Self {
         Self { store, spool, stop, away_since: Mutex::new(None), trouble: OnceLock::new(), is_hopeless: AtomicBool::new(false) }
     }
 
@@ -174,7 +174,7 @@ impl Ledger {
 }
 
 /// Records the end of a job in the database. Repeating it changes nothing.
-pub(super) async fn replay(store: &dyn Store, record: &Record) -> store::Result<Finished> {
+pub(super) async fn replay(store: &dyn store::Ledger, record: &Record) -> store::Result<Finished> {
     if let Some(end) = record.end.attempt() {
         follow_again(store, record.claim, end, record.remote.as_deref()).await?;
     }
@@ -182,7 +182,7 @@ pub(super) async fn replay(store: &dyn Store, record: &Record) -> store::Result<
 }
 
 /// The database may have been away when the service named its job.
-async fn follow_again(store: &dyn Store, claim: Claim, end: &AttemptEnd, remote: Option<&str>) -> store::Result<()> {
+async fn follow_again(store: &dyn store::Ledger, claim: Claim, end: &AttemptEnd, remote: Option<&str>) -> store::Result<()> {
     if let Some(remote) = remote {
         store.follow(claim, end.attempt, Some(remote)).await?;
     }

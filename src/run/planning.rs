@@ -20,7 +20,7 @@ use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::GapState;
 use crate::plan::remember::fingerprint::{self, Fingerprint};
 use crate::plan::remember::stored_state::StoredState;
-use crate::store::{self, Available, EtlScan, ScanRequest, Scanned, Store};
+use crate::store::{self, Available, Data, EtlScan, Ledger, ScanRequest, Scanned, Store};
 
 /// What is planned about.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +88,7 @@ fn room_beside(collections: &[SourcePlan], settings: &RunSettings) -> RunSetting
 
 /// The plan of reports; an empty one where the selection has none, without a look at the data.
 async fn plan_reports(
-    store: &dyn Store,
+    store: &dyn Data,
     input: PlanInput<'_>,
     stored: &StoredState,
     settings: RunSettings,
@@ -119,7 +119,7 @@ async fn plan_reports(
 }
 
 /// Every gap that has a past; in a dry run, as recovery would leave it.
-pub(super) async fn remembered(store: &dyn Store, found: &Found) -> store::Result<HashMap<GapKey, GapState>> {
+pub(super) async fn remembered(store: &dyn Ledger, found: &Found) -> store::Result<HashMap<GapKey, GapState>> {
     let mut gaps: HashMap<GapKey, GapState> = store.gap_states().await?.into_iter().map(|state| (state.key.clone(), state)).collect();
     for (key, history) in &found.would_remember {
         let state = gaps.entry(key.clone());
@@ -182,9 +182,9 @@ struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    async fn look_up(store: &dyn Store, input: PlanInput<'a>, of: BTreeSet<(i64, Period)>) -> store::Result<Self> {
+    async fn look_up(store: &dyn Data, input: PlanInput<'a>, of: BTreeSet<(i64, Period)>) -> store::Result<Self> {
         let of: Vec<_> = of.into_iter().collect();
-        let rows = if of.is_empty() { HashMap::new() } else { store.sources(&of).await?.into_iter().collect() };
+        let rows = if of.is_empty() { HashMap::new() } else { store.availability_versions(&of).await?.into_iter().collect() };
         Ok(Self { rows, stamps: input.stamps })
     }
 

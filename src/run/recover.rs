@@ -17,7 +17,7 @@ use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::liveness::Liveness;
 use crate::plan::remember::source_state::LastSuccess;
 use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
-use crate::store::{self, Store};
+use crate::store::{self, Ledger};
 
 /// What is running elsewhere, and what no longer is.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ pub(super) struct Found {
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn look(store: &dyn Store, state_dir: &Path) -> Result<Found, RunError> {
+pub(super) async fn look(store: &dyn Ledger, state_dir: &Path) -> Result<Found, RunError> {
     let mut found = Found::default();
     // Who may not look into it may still want to know what a run would do.
     let entries = spool::entries(state_dir).unwrap_or_else(|error| {
@@ -79,7 +79,7 @@ pub(super) async fn look(store: &dyn Store, state_dir: &Path) -> Result<Found, R
 ///
 /// # Errors
 /// When the database fails, the spool cannot be read, or a process that survived cannot be ended.
-pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Found, RunError> {
+pub(super) async fn recover(store: &dyn Ledger, state_dir: &Path) -> Result<Found, RunError> {
     let mut found = Found::default();
     let unreadable = |error| RunError::StateDir(spool::directory(state_dir), error);
     for entry in spool::entries(state_dir).map_err(unreadable)? {
@@ -115,7 +115,7 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Found
 }
 
 /// Hands over what waits in the spool of these jobs, as far as the database takes it.
-pub(super) async fn settle(store: &dyn Store, state_dir: &Path, jobs: &HashSet<JobId>) -> HashMap<JobId, Finished> {
+pub(super) async fn settle(store: &dyn Ledger, state_dir: &Path, jobs: &HashSet<JobId>) -> HashMap<JobId, Finished> {
     let mut settled = HashMap::new();
     let mut found = Found::default();
     for entry in spool::entries(state_dir).unwrap_or_default() {
@@ -153,7 +153,7 @@ fn unreadable(path: &Path, why: &str) -> String {
 impl Found {
     /// Hands an entry of the spool over to the database, and takes it away. `None` where the database can make nothing of it: that
     /// is said, and stops nobody else.
-    async fn replay(&mut self, store: &dyn Store, entry: &Entry) -> Result<Option<Finished>, RunError> {
+    async fn replay(&mut self, store: &dyn Ledger, entry: &Entry) -> Result<Option<Finished>, RunError> {
         let on_disk = |error| RunError::StateDir(entry.path.clone(), error);
         let record = match &entry.record {
             Ok(record) => with_content(record),
@@ -222,7 +222,7 @@ struct Runs {
 }
 
 impl Runs {
-    async fn of(store: &dyn Store) -> store::Result<Self> {
+    async fn of(store: &dyn Ledger) -> store::Result<Self> {
         let is_dead = |run: &RunningRun| match identity::liveness_of(&run.owner) {
             Liveness::Dead => true,
             Liveness::Alive => false,

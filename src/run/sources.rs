@@ -34,7 +34,7 @@ impl Sources {
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn gather(store: &dyn Store, input: PlanInput<'_>, found: &Found) -> store::Result<Self> {
+    pub(super) async fn gather(store: &dyn store::Sources, input: PlanInput<'_>, found: &Found) -> store::Result<Self> {
         let mut sources = input.catalogue.sources.iter().enumerate();
         if !sources.any(|(index, _)| input.selection.has_source(index)) {
             return Ok(Self::default());

@@ -305,5 +305,5 @@ async fn without_history_nothing_is_remembered(fixture: Fixture) {
     assert!(store.open_breakers().await.unwrap().is_empty());
     assert!(store.watch(RunId::new(Uuid::new_v4())).await.unwrap().is_empty());
     assert!(store.find_jobs("", 10).await.unwrap().is_empty());
-    assert_eq!(store.sources(&[(1, crate::fixture::period("2025Q1"))]).await.unwrap().len(), 1, "data is no history");
+    assert_eq!(store.availability_versions(&[(1, crate::fixture::period("2025Q1"))]).await.unwrap().len(), 1, "data is no history");
 }

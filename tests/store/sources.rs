@@ -15,7 +15,7 @@ crate::on_both_databases![
 ];
 
 async fn sources(store: &dyn Store, bank: i64, at: &str) -> Option<String> {
-    store.sources(&[(bank, period(at))]).await.unwrap().pop().map(|(_, text)| text)
+    store.availability_versions(&[(bank, period(at))]).await.unwrap().pop().map(|(_, text)| text)
 }
 
 async fn sources_are_told_in_the_order_in_which_they_are_asked_for(fixture: Fixture) {
@@ -24,13 +24,13 @@ async fn sources_are_told_in_the_order_in_which_they_are_asked_for(fixture: Fixt
     fixture.available_with(2, "BMO", "2025Q1", &["transcripts"]).await;
     let store = fixture.open().await;
     let of: [(i64, Period); 4] = [(2, period("2025Q1")), (1, period("2025Q2")), (9, period("2025Q1")), (1, period("2025Q1"))];
-    let found = store.sources(&of).await.unwrap();
+    let found = store.availability_versions(&of).await.unwrap();
     let keys: Vec<_> = found.iter().map(|(key, _)| *key).collect();
     assert_eq!(keys, [of[0], of[1], of[3]]);
-    assert_eq!(found, store.sources(&of).await.unwrap());
+    assert_eq!(found, store.availability_versions(&of).await.unwrap());
     let texts: Vec<_> = found.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(texts, [r#"[["transcripts"],[]]"#, "[[],[]]", r#"[["rts","transcripts"],[]]"#]);
-    assert!(store.sources(&[]).await.unwrap().is_empty());
+    assert!(store.availability_versions(&[]).await.unwrap().is_empty());
 }
 
 async fn sources_change_with_the_tags_of_any_row(fixture: Fixture) {

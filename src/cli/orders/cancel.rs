@@ -16,7 +16,7 @@ use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::{JobState, Owner};
 use crate::plan::model::orders::{CancelAnswer, FoundJob};
 use crate::show::orders::CancelView;
-use crate::store::{Access, Store};
+use crate::store::{Access, History, Store};
 
 /// How long the owner may take to stop the job.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -88,7 +88,7 @@ async fn cancel(store: &dyn Store, target: &CancelTarget, by: &str, reason: &str
 }
 
 /// Waits until the job is not running any more.
-async fn ended(store: &dyn Store, job: &FoundJob, owner: &Owner) -> Result<JobState, Failure> {
+async fn ended(store: &dyn History, job: &FoundJob, owner: &Owner) -> Result<JobState, Failure> {
     let since = Instant::now();
     let id = job.id.to_string();
     loop {

@@ -17,7 +17,7 @@ use crate::plan::decide::order_effects::{OrderEffect, effects, swept};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::orders::{FoundJob, GapOrder, GapOrderKind};
 use crate::show::orders::{GapOrderView, job_list};
-use crate::store::{Access, Store};
+use crate::store::{Access, History, Store};
 use target::{JobPrefix, OrderTarget};
 
 /// Gives an order on gaps, and prints what it did.
@@ -48,7 +48,7 @@ async fn apply(store: Arc<dyn Store>, order: &GapOrder, target: &OrderTarget) ->
 const LISTED: u32 = 10;
 
 /// The only job whose id has this prefix.
-async fn one_job(store: &dyn Store, prefix: &JobPrefix) -> Result<FoundJob, Failure> {
+async fn one_job(store: &dyn History, prefix: &JobPrefix) -> Result<FoundJob, Failure> {
     let mut found = store.find_jobs(&prefix.text, LISTED).await?;
     if found.len() == 1
         && let Some(job) = found.pop()

@@ -18,7 +18,7 @@ use crate::plan::model::source::Source;
 use crate::run::sources::look;
 use crate::show::escape::escaped;
 use crate::show::sources::{ListedSource, SourcesView};
-use crate::store::{Access, Store};
+use crate::store::{Access, Data, Store};
 use enqueue::EnqueueArgs;
 use pause::PauseArgs;
 
@@ -73,7 +73,7 @@ async fn plans(store: &dyn Store, config: &Config) -> Result<Vec<SourcePlan>, Fa
 }
 
 /// The age of a source's data. The query is the user's: when it fails, everything else is shown all the same.
-async fn freshness(store: &dyn Store, source: &Source) -> Option<Freshness> {
+async fn freshness(store: &dyn Data, source: &Source) -> Option<Freshness> {
     let query = source.freshness.as_ref()?;
     Some(match store.value_of(query).await {
         Ok(answer) => Freshness::of(answer.as_deref()),

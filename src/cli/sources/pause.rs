@@ -12,7 +12,7 @@ use crate::plan::model::job::RunningJob;
 use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
 use crate::plan::remember::source_state::Pause;
 use crate::show::orders::PauseOrderView;
-use crate::store::{self, Access, Store};
+use crate::store::{self, Access, Sources};
 
 /// Options of `sources pause` and `sources resume`.
 #[derive(Debug, Args)]
@@ -52,6 +52,6 @@ async fn give(context: &Context<'_>, args: &PauseArgs, kind: SourceOrderKind) ->
 }
 
 /// The pause of a source, if it is paused.
-pub(super) async fn pause_of(store: &dyn Store, source: &str) -> store::Result<Option<Pause>> {
+pub(super) async fn pause_of(store: &dyn Sources, source: &str) -> store::Result<Option<Pause>> {
     Ok(store.source_states().await?.into_iter().find(|state| state.source == source).and_then(|state| state.paused))
 }

@@ -3,89 +3,81 @@
 //! What counts is the bank and the period: a tag is there when any row of theirs has it.
 
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection, QueryBuilder};
+use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::scan::{SAME_KEY, push_found};
-use super::{DURABLE, Postgres};
 use crate::plan::model::period::Period;
-use crate::store::rows::{SourceRow, sources};
-use crate::store::{Available, Result};
+use crate::plan::model::settings::{ColumnName, TableName};
+use crate::store::Available;
+use crate::store::shared::availability::{VersionRow, versions_of};
+use crate::store::shared::connection::SqlConnection;
 
-impl Postgres {
-    pub(super) async fn not_yet_available(&self, found: &[Available]) -> Result<Vec<Available>> {
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut query = QueryBuilder::new("SELECT f.place FROM ");
-        push_found(&mut query, found);
-        query.push(format!(
-            " f WHERE NOT EXISTS (SELECT 1 FROM {} a WHERE {SAME_KEY} AND f.tag = ANY(a.database_names)) ORDER BY f.place",
-            self.availability.quoted()
-        ));
-        let mut lease = self.connections.lease().await?;
-        let places: sqlx::Result<Vec<i64>> = query.build_query_scalar().fetch_all(&mut *lease).await;
-        let places = lease.settle("comparing files with the availability table", places)?;
-        Ok(places.into_iter().filter_map(|place| found.get(usize::try_from(place).ok()?)).cloned().collect())
+pub(super) async fn missing(connection: &mut PgConnection, table: &TableName, found: &[Available]) -> sqlx::Result<Vec<Available>> {
+    if found.is_empty() {
+        return Ok(Vec::new());
     }
+    let mut query = QueryBuilder::new("SELECT f.place FROM ");
+    push_found(&mut query, found);
+    query.push(format!(
+        " f WHERE NOT EXISTS (SELECT 1 FROM {} a WHERE {SAME_KEY} AND f.tag = ANY(a.database_names)) ORDER BY f.place",
+        table.quoted()
+    ));
+    let places: Vec<i64> = query.build_query_scalar().fetch_all(connection).await?;
+    Ok(places.into_iter().filter_map(|place| found.get(usize::try_from(place).ok()?)).cloned().collect())
+}
 
-    pub(super) async fn add_availability(&self, found: &[Available]) -> Result<u64> {
-        if found.is_empty() {
-            return Ok(0);
-        }
-        let mut lease = self.connections.lease().await?;
-        let rows = self.add_availability_on(&mut lease, found).await;
-        lease.settle("adding to the availability table", rows)
+pub(super) async fn versions(
+    connection: &mut PgConnection,
+    table: &TableName,
+    version: Option<&ColumnName>,
+    of: &[(i64, Period)],
+) -> sqlx::Result<Vec<((i64, Period), String)>> {
+    if of.is_empty() {
+        return Ok(Vec::new());
     }
+    let version = version.map_or_else(|| "NULL".to_owned(), |column| format!("a.\"{}\"", column.as_str()));
+    let query = format!(
+        "SELECT f.place - 1, ARRAY(SELECT t FROM unnest(a.database_names) AS t WHERE t IS NOT NULL)::text[], {version}::text \
+         FROM unnest($1, $2, $3) WITH ORDINALITY AS f (bank_id, fiscal_year, quarter, place) JOIN {} a ON {SAME_KEY}",
+        table.quoted()
+    );
+    // The statement is not kept for another use, as in the scan.
+    let rows: Vec<VersionRow> = sqlx::query_as(AssertSqlSafe(query))
+        .bind(of.iter().map(|(bank, _)| *bank).collect::<Vec<i64>>())
+        .bind(of.iter().map(|(_, period)| i32::from(period.year())).collect::<Vec<i32>>())
+        .bind(of.iter().map(|(_, period)| period.quarter().as_str()).collect::<Vec<&str>>())
+        .persistent(false)
+        .fetch_all(connection)
+        .await?;
+    Ok(versions_of(of, rows))
+}
 
-    pub(super) async fn sources(&self, of: &[(i64, Period)]) -> Result<Vec<((i64, Period), String)>> {
-        if of.is_empty() {
-            return Ok(Vec::new());
-        }
-        let version = self.version_column.as_ref().map_or_else(|| "NULL".to_owned(), |column| format!("a.\"{}\"", column.as_str()));
-        let query = format!(
-            "SELECT f.place - 1, ARRAY(SELECT t FROM unnest(a.database_names) AS t WHERE t IS NOT NULL)::text[], {version}::text \
-             FROM unnest($1, $2, $3) WITH ORDINALITY AS f (bank_id, fiscal_year, quarter, place) JOIN {} a ON {SAME_KEY}",
-            self.availability.quoted()
-        );
-        let mut lease = self.connections.lease().await?;
-        // Not kept for another use, as in the scan.
-        let rows: sqlx::Result<Vec<SourceRow>> = sqlx::query_as(AssertSqlSafe(query))
-            .bind(of.iter().map(|(bank, _)| *bank).collect::<Vec<i64>>())
-            .bind(of.iter().map(|(_, period)| i32::from(period.year())).collect::<Vec<i32>>())
-            .bind(of.iter().map(|(_, period)| period.quarter().as_str()).collect::<Vec<&str>>())
-            .persistent(false)
-            .fetch_all(&mut *lease)
-            .await;
-        Ok(sources(of, lease.settle("looking at the sources of gaps", rows)?))
+pub(super) async fn add(connection: &mut PgConnection, table: &TableName, found: &[Available]) -> sqlx::Result<u64> {
+    if found.is_empty() {
+        return Ok(0);
     }
-
-    async fn add_availability_on(&self, connection: &mut PgConnection, found: &[Available]) -> sqlx::Result<u64> {
-        let table = self.availability.quoted();
-        let mut transaction = connection.begin_with(DURABLE).await?;
-        // The table need not have a unique key: two that add at once would both see that there is no row.
-        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('etl_orch: ' || $1, 0))")
-            .bind(&table)
-            .execute(&mut *transaction)
-            .await?;
-        let mut query = QueryBuilder::new("WITH fresh AS MATERIALIZED (SELECT DISTINCT ON (bank_id, fiscal_year, quarter, tag) f.* FROM ");
-        push_found(&mut query, found);
-        // A row that somebody else changes meanwhile is read again, hence the second look at its tags.
-        query.push(format!(
-            " f WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE {SAME_KEY} AND f.tag = ANY(a.database_names))), \
-             gap AS MATERIALIZED (SELECT f.bank_id, f.fiscal_year, f.quarter, min(f.bank_name) AS bank_name, \
-                min(f.bank_symbol) AS bank_symbol, array_agg(f.tag ORDER BY f.place) AS tags \
-                FROM fresh f GROUP BY f.bank_id, f.fiscal_year, f.quarter), \
-             changed AS (UPDATE {table} AS a SET database_names = coalesce(a.database_names::text[], '{{}}') || ARRAY \
-                (SELECT t FROM unnest(f.tags) WITH ORDINALITY AS t (t, n) \
-                 WHERE NOT t = ANY(coalesce(a.database_names::text[], '{{}}')) ORDER BY n) \
-                FROM gap f WHERE {SAME_KEY} RETURNING 1), \
-             added AS (INSERT INTO {table} (bank_id, bank_name, bank_symbol, fiscal_year, quarter, database_names) \
-                SELECT f.bank_id, f.bank_name, f.bank_symbol, f.fiscal_year, f.quarter, f.tags FROM gap f \
-                WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE {SAME_KEY}) RETURNING 1) \
-             SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM added)"
-        ));
-        let rows: i64 = query.build_query_scalar().fetch_one(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(u64::try_from(rows).unwrap_or(0))
-    }
+    let table = table.quoted();
+    let mut transaction = connection.begin_durable().await?;
+    // The table need not have a unique key: two that add at once would both see that there is no row.
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('etl_orch: ' || $1, 0))").bind(&table).execute(&mut *transaction).await?;
+    let mut query = QueryBuilder::new("WITH fresh AS MATERIALIZED (SELECT DISTINCT ON (bank_id, fiscal_year, quarter, tag) f.* FROM ");
+    push_found(&mut query, found);
+    // A row that somebody else changes meanwhile is read again, hence the second look at its tags.
+    query.push(format!(
+        " f WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE {SAME_KEY} AND f.tag = ANY(a.database_names))), \
+         gap AS MATERIALIZED (SELECT f.bank_id, f.fiscal_year, f.quarter, min(f.bank_name) AS bank_name, \
+            min(f.bank_symbol) AS bank_symbol, array_agg(f.tag ORDER BY f.place) AS tags \
+            FROM fresh f GROUP BY f.bank_id, f.fiscal_year, f.quarter), \
+         changed AS (UPDATE {table} AS a SET database_names = coalesce(a.database_names::text[], '{{}}') || ARRAY \
+            (SELECT t FROM unnest(f.tags) WITH ORDINALITY AS t (t, n) \
+             WHERE NOT t = ANY(coalesce(a.database_names::text[], '{{}}')) ORDER BY n) \
+            FROM gap f WHERE {SAME_KEY} RETURNING 1), \
+         added AS (INSERT INTO {table} (bank_id, bank_name, bank_symbol, fiscal_year, quarter, database_names) \
+            SELECT f.bank_id, f.bank_name, f.bank_symbol, f.fiscal_year, f.quarter, f.tags FROM gap f \
+            WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE {SAME_KEY}) RETURNING 1) \
+         SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM added)"
+    ));
+    let rows: i64 = query.build_query_scalar().fetch_one(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(u64::try_from(rows).unwrap_or(0))
 }

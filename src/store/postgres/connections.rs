@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use super::failed;
 use crate::store::{Access, Result, StoreError};
 
 /// A host that does not answer is given up after this time.
@@ -124,7 +125,7 @@ impl Lease<'_> {
                 if is_severed(&source) {
                     self.home.forget();
                 }
-                Err(StoreError::Query { doing, source })
+                Err(failed(doing)(source))
             }
         }
     }
@@ -156,7 +157,7 @@ impl DerefMut for Lease<'_> {
 fn options(url: &str, access: Access) -> sqlx::Result<PgConnectOptions> {
     let url: Url = url.parse().map_err(|error: url::ParseError| sqlx::Error::Configuration(error.into()))?;
     let mut options = PgConnectOptions::from_url(&url)?.application_name("etl-orch").disable_statement_logging();
-    // TLS is verified by default (specification §12), where there is a network between.
+    // TLS is verified by default where there is a network between.
     let says_how = url.query_pairs().any(|(key, _)| key == "sslmode" || key == "ssl-mode") || std::env::var_os("PGSSLMODE").is_some();
     if !says_how && !is_local(&options) {
         options = options.ssl_mode(PgSslMode::VerifyFull);

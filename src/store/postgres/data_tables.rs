@@ -2,7 +2,7 @@
 
 use super::Postgres;
 use crate::plan::model::settings::TableName;
-use crate::store::columns::{Column, DataTable};
+use crate::store::shared::data_columns::{Column, DataTable};
 use crate::store::{Result, StoreError};
 
 /// The columns of the two data tables; `None` for a table that is not there.
@@ -10,8 +10,8 @@ use crate::store::{Result, StoreError};
 pub(super) struct DataColumns {
     availability: Option<Vec<Described>>,
     reports: Option<Vec<Described>>,
-    /// Those of the reports table, as both adapters see them.
-    pub(super) written: Vec<Column>,
+    /// Those of the reports table, as both adapters know them.
+    reports_plain: Vec<Column>,
 }
 
 impl DataColumns {
@@ -88,8 +88,13 @@ impl Postgres {
         self.columns.get_or_try_init(|| self.describe()).await
     }
 
+    /// The columns of the reports table.
+    pub(super) async fn report_columns(&self) -> Result<&[Column]> {
+        Ok(&self.columns().await?.reports_plain)
+    }
+
     async fn describe(&self) -> Result<DataColumns> {
-        let mut lease = self.connections.lease().await?;
+        let mut lease = self.lease().await?;
         // A type modifier of -1 names CHAR(2) as bpchar, to which a cast does not cut anything off.
         let rows: sqlx::Result<Vec<CatalogueRow>> = sqlx::query_as(
             "SELECT t.is_reports, a.attname::text AS name, format_type(a.atttypid, -1) AS kind, a.attnotnull AS not_null,
@@ -108,7 +113,7 @@ impl Postgres {
         let (reports, availability): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_reports);
         let [availability, reports] = [availability, reports].map(|rows| rows.into_iter().map(CatalogueRow::described).collect::<Vec<_>>());
         Ok(DataColumns {
-            written: reports.iter().map(|one| one.column.clone()).collect(),
+            reports_plain: reports.iter().map(|one| one.column.clone()).collect(),
             availability: Some(availability).filter(|columns| !columns.is_empty()),
             reports: Some(reports).filter(|columns| !columns.is_empty()),
         })

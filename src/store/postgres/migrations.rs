@@ -1,13 +1,12 @@
 //! Our own tables and their versions.
 
-use std::fmt::Write as _;
-
 use sqlx::Row;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgConnection;
 
 use super::connections::Connections;
-use crate::store::record::{failed, migration_failed, must_migrate, newest};
+use super::failed;
+use crate::store::shared::migrations::{migration_failed, must_migrate, newest, recorded};
 use crate::store::{Access, Result, StoreError};
 
 const SCHEMA: &str = "etl_orch";
@@ -68,25 +67,10 @@ fn is_refused(error: &sqlx::Error) -> bool {
 
 /// All migrations as text, with the record that they were made.
 pub(in crate::store) fn schema_sql() -> String {
-    let mut text = format!(
+    let migrations = recorded(&migrator(), TABLE, |checksum| format!("'\\x{checksum}'"));
+    format!(
         "CREATE SCHEMA IF NOT EXISTS {SCHEMA};\n\nCREATE TABLE IF NOT EXISTS {TABLE} (\n    version bigint PRIMARY KEY,\n    \
          description text NOT NULL,\n    installed_on timestamptz NOT NULL DEFAULT now(),\n    success boolean NOT NULL,\n    \
-         checksum bytea NOT NULL,\n    execution_time bigint NOT NULL\n);\n"
-    );
-    for migration in migrator().iter() {
-        let checksum: String = migration.checksum.iter().fold(String::new(), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        let _ = write!(
-            text,
-            "\n{}\nINSERT INTO {TABLE} (version, description, success, checksum, execution_time)\n    \
-             VALUES ({}, '{}', TRUE, '\\x{checksum}', 0);\n",
-            migration.sql.as_str(),
-            migration.version,
-            migration.description,
-        );
-    }
-    text
+         checksum bytea NOT NULL,\n    execution_time bigint NOT NULL\n);\n{migrations}"
+    )
 }

@@ -1,55 +1,31 @@
 //! The production database.
 //!
 //! Our own tables are in the schema `etl_orch`, always named with it, so that nobody's `search_path` matters. A
-//! session commits without waiting for the disk; what must be there after a power cut begins with [`DURABLE`].
+//! session commits without waiting for the disk; what must be there after a power cut begins with `BEGIN_DURABLE`.
 
 mod availability;
 mod claims;
-mod collected;
 mod connections;
-mod containment;
 mod data_tables;
+mod dialect;
 mod endings;
-mod history;
 mod migrations;
-mod orders;
 mod question;
 mod reports;
 mod scan;
-mod sources;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 pub(super) use migrations::schema_sql;
 
-use self::connections::Connections;
+use self::connections::{Connections, Lease};
 use self::data_tables::DataColumns;
-use super::delegate::implement_store;
-use super::{Access, Available, Result, ScanRequest, Scanned, StoreError};
-use crate::plan::model::etl::Pool;
-use crate::plan::model::gap::GapKey;
-use crate::plan::model::ids::{JobId, RunId};
-use crate::plan::model::job::{
-    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun, Watched,
-};
-use crate::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, SourceOrder};
-use crate::plan::model::period::Period;
+use super::implement::implement_ports;
+use super::{Access, FailureKind, Result, StoreError};
 use crate::plan::model::settings::{ColumnName, Database, TableName};
-use crate::plan::model::window::Window;
-use crate::plan::remember::breaker::OpenBreaker;
-use crate::plan::remember::failure_history::{FailureHistory, GapState};
-use crate::plan::remember::source_state::{QueuedWindow, SourceState};
-use crate::plan::run::job_end::{Finished, JobEnd};
-
-/// Begins a transaction whose commit has reached the disk before it returns.
-const DURABLE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on";
-
-/// Begins a transaction for several statements, of which each sees what was committed before it.
-const SMALL: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// How long a small statement may take before the server counts as gone. Giving up drops the connection with it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -68,7 +44,7 @@ pub(super) struct Postgres {
     columns: OnceCell<DataColumns>,
 }
 
-implement_store!(Postgres);
+implement_ports!(Postgres);
 
 impl Postgres {
     /// Connects, and migrates our own tables where [`Access`] allows it.
@@ -96,7 +72,16 @@ impl Postgres {
         })
     }
 
+    async fn lease(&self) -> Result<Lease<'_>> {
+        self.connections.lease().await
+    }
+
     async fn close(&self) {
         self.connections.close().await;
     }
+}
+
+/// Makes the error of an operation.
+fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+    move |source| StoreError::Query { doing, kind: FailureKind::of(&source, dialect::kind_of), source }
 }

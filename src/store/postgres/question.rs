@@ -5,8 +5,8 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::Postgres;
 use crate::store::Result;
-use crate::store::question::{DOING, PATIENCE, explained, one_statement};
-use crate::store::record::storable;
+use crate::store::shared::question::{DOING, PATIENCE, explained, one_statement};
+use crate::store::shared::values::storable;
 
 impl Postgres {
     pub(super) async fn value_of(&self, query: &str) -> Result<Option<String>> {
@@ -16,7 +16,7 @@ impl Postgres {
     }
 
     async fn ask(&self, query: &str) -> Result<Option<String>> {
-        let mut lease = self.connections.lease().await?;
+        let mut lease = self.lease().await?;
         let value = ask(&mut lease, query).await;
         lease.settle(DOING, value)
     }

@@ -9,7 +9,8 @@ use sqlx::{Connection, Postgres as Driver, QueryBuilder, Row};
 
 use super::Postgres;
 use crate::plan::model::etl::EtlIndex;
-use crate::store::record::{POSSIBLE_YEARS, candidate, group, storable, tag_sets, tags};
+use crate::store::shared::scanned::{POSSIBLE_YEARS, candidate, group, tag_sets, tags};
+use crate::store::shared::values::storable;
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
 
 type Sink<'a> = dyn FnMut(Scanned) + Send + 'a;
@@ -40,7 +41,7 @@ const YEARS_AS_BITS: &str = "bit_or(1::int8 << (s.fiscal_year & 63)::int)";
 impl Postgres {
     pub(super) async fn scan(&self, request: &ScanRequest, sink: &mut Sink<'_>) -> Result<()> {
         let integer_years = self.columns().await?.has_integer_years();
-        let mut lease = self.connections.lease().await?;
+        let mut lease = self.lease().await?;
         let done = self.scan_on(&mut lease, request, integer_years, sink).await;
         lease.settle("looking for gaps", done)
     }

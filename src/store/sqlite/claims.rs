@@ -1,180 +1,87 @@
 //! The right to work on a job: claims, attempts after the first, and the pools that both may have to wait for.
 
 use chrono::{DateTime, Utc};
-use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{Sqlite, begin_write, reports, sources};
 use crate::plan::model::etl::Pool;
-use crate::plan::model::job::{Begun, Claim, ClaimRequest, ClaimTarget, Claimed, Owner};
-use crate::store::Result;
-use crate::store::gap_columns::{GapColumns, GapStateColumns, is_held_back, select_gap, why_skipped};
-use crate::store::record::{failed, rfc3339, storable};
-use crate::store::rows::{OwnerColumns, PauseColumns, undecodable};
-
-/// How many jobs use the pool of a parameter: those of a host that died do so only until its lease ends.
-const USERS: &str = "SELECT count(*) FROM etl_jobs p WHERE p.state = 'running' \
-     AND (SELECT r.lease_until FROM etl_runs r WHERE r.id = p.run_id) > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') AND p.pool = ";
+use crate::plan::model::job::{Begun, Claim, ClaimRequest, Claimed};
+use crate::plan::model::settings::TableName;
+use crate::store::shared::claims::{Conditions, Obstacles, is_full, is_held_back, is_wanted, made_before, why_skipped};
+use crate::store::shared::connection::SqlConnection;
+use crate::store::shared::gaps::GapRow;
+use crate::store::shared::jobs::skip_queued;
+use crate::store::shared::sources::PauseRow;
+use crate::store::shared::statement::Parameters;
 
 /// What is in the way of a claim, and what is known of its gap.
 #[derive(sqlx::FromRow)]
 struct Asked {
-    gap_key: String,
-    /// Somebody wants it in spite of what it failed at.
-    insisted: bool,
-    done: bool,
-    elsewhere: bool,
-    is_full: bool,
     #[sqlx(flatten)]
-    pause: PauseColumns,
+    obstacles: Obstacles,
     #[sqlx(flatten)]
-    gap: GapColumns,
+    gap: GapRow,
 }
 
-impl Sqlite {
-    pub(super) async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
-        let mut connection = self.connection().await?;
-        self.claim_on(&mut connection, request).await.map_err(failed("claiming a job"))
+pub(super) async fn claim(connection: &mut SqliteConnection, reports: &TableName, request: &ClaimRequest<'_>) -> sqlx::Result<Claimed> {
+    let mut changes = connection.begin_durable().await?;
+    let Some(asked) = ask(&mut changes, reports, request).await? else {
+        return made_before(&mut *changes, request).await;
+    };
+    let gap = asked.gap.state()?;
+    let is_held_back = is_held_back(&gap, request);
+    let skip = gap.skip.filter(|order| order.holds(request.at));
+    let claimed = if let Some(refusal) = asked.obstacles.refusal(skip, is_held_back)? {
+        refusal
+    } else {
+        let fence = gap.fence + 1;
+        start(&mut changes, request, fence).await?;
+        Claimed::Yes { claim: Claim { job: request.job, fence }, history: gap.history }
+    };
+    if let Some(reason) = why_skipped(&claimed, request.wanted) {
+        skip_queued(&mut *changes, request.job, &reason, request.at).await?;
     }
-
-    async fn claim_on(&self, connection: &mut SqliteConnection, request: &ClaimRequest<'_>) -> sqlx::Result<Claimed> {
-        let (id, at) = (request.job.to_string(), rfc3339(request.at));
-        let mut transaction = begin_write(connection).await?;
-        let Some(asked) = self.ask(&mut transaction, request).await? else {
-            return claimed_before(&mut transaction, request).await;
-        };
-        let mut gap = asked.gap.state(asked.gap_key.parse().map_err(undecodable)?);
-        let skip = gap.skip.take().filter(|order| order.holds(request.at));
-        let claimed = if let Some(order) = asked.pause.order().or(skip) {
-            Claimed::Ordered(order)
-        } else if asked.done {
-            Claimed::AlreadyDone
-        } else if asked.elsewhere {
-            Claimed::Elsewhere { owner: owner(&mut transaction, &gap.key.to_string()).await? }
-        } else if !asked.insisted && is_held_back(&gap, request.planned_fence, request.at) {
-            Claimed::HeldBack
-        } else if asked.is_full {
-            return Ok(Claimed::PoolFull);
-        } else {
-            let fence: i64 = sqlx::query_scalar(
-                "INSERT INTO gap_states (gap_key, fence) VALUES (?1, 1) ON CONFLICT (gap_key) DO UPDATE SET fence = fence + 1;
-                 UPDATE etl_jobs SET state = 'running', fence = (SELECT fence FROM gap_states WHERE gap_key = ?1), started_at = ?3,
-                     pool = ?5
-                 WHERE id = ?2;
-                 INSERT INTO etl_attempts (job_id, n, log, started_at) VALUES (?2, 1, ?4, ?3);
-                 SELECT fence FROM gap_states WHERE gap_key = ?1",
-            )
-            .bind(gap.key.to_string())
-            .bind(&id)
-            .bind(&at)
-            .bind(storable(request.log))
-            .bind(request.pool.map(|pool| storable(&pool.name)))
-            .fetch_one(&mut *transaction)
-            .await?;
-            if let ClaimTarget::Windows { source, window } = request.wanted {
-                sources::take(&mut transaction, source, window, &id).await?;
-            }
-            Claimed::Yes { claim: Claim { job: request.job, fence }, history: gap.history }
-        };
-        if let Some(reason) = why_skipped(&claimed, request.wanted) {
-            skip_queued(&mut transaction, &id, &reason, &at).await?;
-        }
-        transaction.commit().await?;
-        Ok(claimed)
-    }
-
-    async fn ask(&self, connection: &mut SqliteConnection, request: &ClaimRequest<'_>) -> sqlx::Result<Option<Asked>> {
-        let (insisted, done, pause) = match request.wanted {
-            ClaimTarget::Report(_) => (
-                "j.forced".to_owned(),
-                format!("NOT j.forced AND EXISTS (SELECT 1 FROM {} WHERE {})", self.reports.quoted(), reports::BY_KEY),
-                "SELECT NULL AS paused_at, NULL AS paused_by, NULL AS pause_reason",
-            ),
-            // Only three parameters say what is wanted.
-            ClaimTarget::Windows { .. } => (
-                format!(
-                    "j.forced OR EXISTS (SELECT 1 FROM disclosure_queue WHERE {} AND requested_at IS NOT NULL AND job_id IS NULL)",
-                    sources::QUEUED
-                ),
-                // Whoever collected the first of them meanwhile may have left others; this job would collect all again.
-                format!("NOT EXISTS (SELECT 1 FROM disclosure_queue WHERE {} AND window_start = ?2)", sources::QUEUED),
-                "SELECT paused_at, paused_by, pause_reason FROM sources WHERE source = ?1",
-            ),
-        };
-        let statement = format!(
-            "SELECT j.gap_key, ({insisted}) AS insisted, {done} AS done, p.paused_at, p.paused_by, p.pause_reason,
-                    EXISTS (SELECT 1 FROM etl_jobs o WHERE o.gap_key = j.gap_key AND o.state = 'running') AS elsewhere,
-                    ({USERS} ?6) >= ?7 AS is_full, {}
-             FROM etl_jobs j LEFT JOIN ({pause}) p ON TRUE LEFT JOIN gap_states g ON g.gap_key = j.gap_key
-             WHERE j.id = ?5 AND j.state = 'queued' AND EXISTS (SELECT 1 FROM etl_runs r WHERE r.id = j.run_id AND r.state = 'running')",
-            select_gap()
-        );
-        let statement = sqlx::query_as(AssertSqlSafe(statement));
-        let statement = match request.wanted {
-            ClaimTarget::Report(report) => statement
-                .bind(report.bank_id)
-                .bind(i64::from(report.period.year()))
-                .bind(report.period.quarter().as_str())
-                .bind(&report.report_type),
-            ClaimTarget::Windows { source, window } => {
-                statement.bind(storable(source)).bind(rfc3339(window.start)).bind(rfc3339(window.end)).bind("")
-            }
-        };
-        statement
-            .bind(request.job.to_string())
-            .bind(request.pool.map(|pool| storable(&pool.name)))
-            .bind(limit(request.pool))
-            .fetch_optional(connection)
-            .await
-    }
-
-    pub(super) async fn begin_attempt(
-        &self,
-        claim: Claim,
-        attempt: u32,
-        pool: Option<&Pool>,
-        log: &str,
-        at: DateTime<Utc>,
-    ) -> Result<Begun> {
-        let mut connection = self.connection().await?;
-        begin_attempt(&mut connection, claim, attempt, pool, log, at).await.map_err(failed("recording the start of an attempt"))
-    }
+    changes.commit().await?;
+    Ok(claimed)
 }
 
-/// The same for a claim that was made already by the same request; [`Claimed::Gone`] where it was not.
-async fn claimed_before(connection: &mut SqliteConnection, request: &ClaimRequest<'_>) -> sqlx::Result<Claimed> {
-    let gap: Option<GapStateColumns> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT g.gap_key, {} FROM etl_jobs j JOIN etl_attempts a ON a.job_id = j.id AND a.n = 1
-         JOIN gap_states g ON g.gap_key = j.gap_key AND g.fence = j.fence
-         WHERE j.id = ?1 AND j.state = 'running' AND j.started_at = ?2 AND a.log = ?3",
-        select_gap()
-    )))
-    .bind(request.job.to_string())
-    .bind(rfc3339(request.at))
-    .bind(storable(request.log))
-    .fetch_optional(connection)
-    .await?;
-    let gap = gap.map(GapStateColumns::state).transpose()?;
-    Ok(gap.map_or(Claimed::Gone, |gap| Claimed::Yes { claim: Claim { job: request.job, fence: gap.fence }, history: gap.history }))
+/// Looks at a job that is queued in a running run, in the transaction that may claim it.
+async fn ask(connection: &mut SqliteConnection, reports: &TableName, request: &ClaimRequest<'_>) -> sqlx::Result<Option<Asked>> {
+    let mut parameters = Parameters::default();
+    let conditions = Conditions::of::<SqliteConnection>(&mut parameters, reports, request);
+    let text = format!(
+        "SELECT j.gap_key, {gap}, {done} AS done, {insisted} AS insisted, {is_full} AS is_full, {pause},
+                other.host, other.boot_id, other.pid, other.pid_started
+         FROM etl_jobs j LEFT JOIN sources s ON {source} LEFT JOIN gap_states g ON g.gap_key = j.gap_key
+             LEFT JOIN etl_jobs o ON o.gap_key = j.gap_key AND o.state = 'running' LEFT JOIN etl_runs other ON other.id = o.run_id
+         WHERE j.id = {job} AND j.state = 'queued' AND EXISTS (SELECT 1 FROM etl_runs r WHERE r.id = j.run_id AND r.state = 'running')",
+        gap = GapRow::select_g(),
+        done = conditions.done,
+        insisted = conditions.insisted,
+        is_full = conditions.is_full,
+        pause = PauseRow::select("s"),
+        source = conditions.source,
+        job = parameters.add(request.job),
+    );
+    connection.fetch_optional(parameters.statement(text)).await
 }
 
-/// Who runs the gap.
-async fn owner(connection: &mut SqliteConnection, gap: &str) -> sqlx::Result<Owner> {
-    let other: OwnerColumns = sqlx::query_as(
-        "SELECT r.host, r.boot_id, r.pid, r.pid_started FROM etl_jobs j JOIN etl_runs r ON r.id = j.run_id
-         WHERE j.gap_key = ?1 AND j.state = 'running'",
-    )
-    .bind(gap)
-    .fetch_one(connection)
-    .await?;
-    other.owner()
+async fn start(connection: &mut SqliteConnection, request: &ClaimRequest<'_>, fence: i64) -> sqlx::Result<()> {
+    let mut parameters = Parameters::default();
+    let (job, at, fence) = (parameters.add(request.job), parameters.add(request.at), parameters.add(fence));
+    let text = format!(
+        "INSERT INTO gap_states (gap_key, fence) SELECT gap_key, {fence} FROM etl_jobs WHERE id = {job}
+         ON CONFLICT (gap_key) DO UPDATE SET fence = excluded.fence;
+         UPDATE etl_jobs SET state = 'running', fence = {fence}, started_at = {at}, pool = {pool} WHERE id = {job};
+         INSERT INTO etl_attempts (job_id, n, log, started_at) VALUES ({job}, 1, {log}, {at});
+         UPDATE disclosure_queue AS q SET job_id = {job} WHERE {is_wanted}",
+        pool = parameters.add(request.pool.map(|pool| pool.name.as_str())),
+        log = parameters.add(request.log),
+        is_wanted = is_wanted(&mut parameters, request.wanted),
+    );
+    connection.execute(parameters.statement(text)).await.map(drop)
 }
 
-fn limit(pool: Option<&Pool>) -> i64 {
-    pool.map_or(i64::MAX, |pool| i64::from(pool.limit))
-}
-
-async fn begin_attempt(
+pub(super) async fn begin_attempt(
     connection: &mut SqliteConnection,
     claim: Claim,
     attempt: u32,
@@ -182,48 +89,32 @@ async fn begin_attempt(
     log: &str,
     at: DateTime<Utc>,
 ) -> sqlx::Result<Begun> {
-    let (id, at) = (claim.job.to_string(), rfc3339(at));
-    let mut transaction = begin_write(connection).await?;
-    let found: Option<(bool, bool)> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT EXISTS (SELECT 1 FROM etl_attempts a WHERE a.job_id = j.id AND a.n = ?3 AND a.started_at = ?4),
-                ({USERS} ?5 AND p.id <> ?1) >= ?6
-         FROM etl_jobs j WHERE j.id = ?1 AND j.state = 'running' AND j.fence = ?2"
-    )))
-    .bind(&id)
-    .bind(claim.fence)
-    .bind(i64::from(attempt))
-    .bind(&at)
-    .bind(pool.map(|pool| storable(&pool.name)))
-    .bind(limit(pool))
-    .fetch_optional(&mut *transaction)
-    .await?;
-    match found {
+    let mut changes = connection.begin_write().await?;
+    let mut parameters = Parameters::default();
+    let (job, n, started_at) = (parameters.add(claim.job), parameters.add(attempt), parameters.add(at));
+    let text = format!(
+        "SELECT EXISTS (SELECT 1 FROM etl_attempts a WHERE a.job_id = j.id AND a.n = {n} AND a.started_at = {started_at}), {is_full}
+         FROM etl_jobs j WHERE j.id = {job} AND j.state = 'running' AND j.fence = {fence}",
+        is_full = is_full::<SqliteConnection>(&mut parameters, pool, Some(&job)),
+        fence = parameters.add(claim.fence),
+    );
+    match changes.fetch_optional::<(bool, bool)>(parameters.statement(text)).await? {
         None => return Ok(Begun::ClaimLost),
         Some((true, _)) => return Ok(Begun::Yes),
         Some((false, true)) => return Ok(Begun::PoolFull),
         Some((false, false)) => {}
     }
-    sqlx::query(
-        "INSERT INTO etl_attempts (job_id, n, log, started_at) VALUES (?1, ?2, ?3, ?4);
-         UPDATE etl_jobs SET pool = ?5 WHERE id = ?1 AND ?5 IS NOT NULL",
-    )
-    .bind(&id)
-    .bind(i64::from(attempt))
-    .bind(storable(log))
-    .bind(&at)
-    .bind(pool.map(|pool| storable(&pool.name)))
-    .execute(&mut *transaction)
-    .await?;
-    transaction.commit().await?;
+    let mut parameters = Parameters::default();
+    let job = parameters.add(claim.job);
+    let text = format!(
+        "INSERT INTO etl_attempts (job_id, n, log, started_at) VALUES ({job}, {n}, {log}, {at});
+         UPDATE etl_jobs SET pool = coalesce({pool}, pool) WHERE id = {job}",
+        n = parameters.add(attempt),
+        log = parameters.add(log),
+        at = parameters.add(at),
+        pool = parameters.add(pool.map(|pool| pool.name.as_str())),
+    );
+    changes.execute(parameters.statement(text)).await?;
+    changes.commit().await?;
     Ok(Begun::Yes)
-}
-
-async fn skip_queued(connection: &mut SqliteConnection, id: &str, reason: &str, at: &str) -> sqlx::Result<()> {
-    sqlx::query("UPDATE etl_jobs SET state = 'skipped', error = ?2, ended_at = ?3 WHERE id = ?1 AND state = 'queued'")
-        .bind(id)
-        .bind(storable(reason))
-        .bind(at)
-        .execute(connection)
-        .await?;
-    Ok(())
 }

@@ -11,9 +11,10 @@ use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::{Mutex, OnceCell};
 
-use super::{Session, Sqlite, data_tables, migrations};
+use super::dialect::is_busy;
+use super::{Session, Sqlite, data_tables, failed, migrations};
 use crate::plan::model::settings::Database;
-use crate::store::record::failed;
+use crate::store::shared::connection::SqlConnection;
 use crate::store::{Access, Result, StoreError};
 
 /// How long a statement waits for another process that writes.
@@ -60,7 +61,7 @@ impl Sqlite {
     /// transaction: of two processes, the second finds the work of the first.
     async fn prepare(&self, connection: &mut SqliteConnection, data_tables: bool) -> Result<()> {
         let doing = "making tables";
-        let mut transaction = super::begin_write(connection).await.map_err(failed(doing))?;
+        let mut transaction = connection.begin_write().await.map_err(failed(doing))?;
         let (empty, _) = migrations::state(&mut transaction).await.map_err(failed(doing))?;
         if empty || data_tables {
             data_tables::create(&mut transaction, &self.availability, &self.reports).await.map_err(failed(doing))?;
@@ -135,7 +136,7 @@ fn base() -> SqliteConnectOptions {
 
 fn read_write(path: &Path) -> SqliteConnectOptions {
     let options = base().filename(path).journal_mode(SqliteJournalMode::Wal);
-    // A power cut may cost the last moments of history, never correctness (specification §9).
+    // A power cut may cost the last moments of history, never correctness.
     options.synchronous(SqliteSynchronous::Normal)
 }
 
@@ -148,13 +149,7 @@ fn in_memory() -> SqliteConnectOptions {
     base().in_memory(true)
 }
 
-fn is_busy(error: &sqlx::Error) -> bool {
-    // The primary result code is the last byte of an extended one: 5 is SQLITE_BUSY.
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).and_then(|code| code.parse::<u32>().ok());
-    code.is_some_and(|code| code & 0xff == 5)
-}
-
-/// Makes an empty file, and its directory, for nobody else to read (specification §12).
+/// Makes an empty file, and its directory, for nobody else to read.
 fn make_file(path: &Path) -> std::io::Result<()> {
     if path.exists() {
         return Ok(());

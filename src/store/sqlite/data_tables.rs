@@ -1,12 +1,11 @@
-//! The data tables: made in the shape of the production ones (specification §5), and checked.
+//! The data tables: made in the shape of the production ones, and checked.
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::Sqlite;
 use crate::plan::model::settings::{ColumnName, TableName};
-use crate::store::columns::{Column, DataTable};
-use crate::store::record::failed;
+use crate::store::shared::data_columns::{Column, DataTable};
 use crate::store::{Result, StoreError};
 
 /// Makes the data tables that are not there.
@@ -80,17 +79,17 @@ impl Sqlite {
     }
 
     async fn columns_of(&self, table: &TableName) -> Result<Vec<Column>> {
-        let mut connection = self.connection().await?;
+        let mut lease = self.lease().await?;
         // A column that is the rowid fills itself.
-        let rows: Vec<(String, String, bool, bool)> = sqlx::query_as(
+        let rows: sqlx::Result<Vec<(String, String, bool, bool)>> = sqlx::query_as(
             "SELECT lower(name), type, \"notnull\" <> 0, dflt_value IS NOT NULL OR (pk = 1 AND upper(type) = 'INTEGER')
              FROM pragma_table_info(?1, ?2)",
         )
         .bind(table.table())
         .bind(table.schema())
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(failed("looking at the columns of the data tables"))?;
+        .fetch_all(&mut *lease)
+        .await;
+        let rows = lease.settle("looking at the columns of the data tables", rows)?;
         Ok(rows.into_iter().map(|(name, kind, not_null, has_default)| Column { name, kind, not_null, has_default }).collect())
     }
 }

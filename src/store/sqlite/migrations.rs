@@ -1,14 +1,12 @@
 //! Our own tables and their versions.
 
-use std::fmt::Write as _;
-
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnection;
 
 use super::data_tables;
 use crate::plan::model::settings::Database;
 use crate::store::Result;
-use crate::store::record::{migration_failed, must_migrate, newest};
+use crate::store::shared::migrations::{migration_failed, must_migrate, newest, recorded};
 
 /// A name of our own: the application whose data this is may use the same library for its migrations.
 const TABLE: &str = "etl_migrations";
@@ -40,28 +38,11 @@ pub(super) async fn run(connection: &mut SqliteConnection, target: &str) -> Resu
 
 /// The data tables and all migrations as text, with the record that they were made.
 pub(in crate::store) fn schema_sql(database: &Database) -> String {
-    let mut text = data_tables::statements(&database.availability, &database.reports);
-    // Writing to a String cannot fail.
-    let _ = write!(
-        text,
-        "\nCREATE TABLE IF NOT EXISTS {TABLE} (\n    version BIGINT PRIMARY KEY,\n    description TEXT NOT NULL,\n    \
+    let data_tables = data_tables::statements(&database.availability, &database.reports);
+    let migrations = recorded(&migrator(), TABLE, |checksum| format!("X'{checksum}'"));
+    format!(
+        "{data_tables}\nCREATE TABLE IF NOT EXISTS {TABLE} (\n    version BIGINT PRIMARY KEY,\n    description TEXT NOT NULL,\n    \
          installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,\n    success BOOLEAN NOT NULL,\n    \
-         checksum BLOB NOT NULL,\n    execution_time BIGINT NOT NULL\n);\n"
-    );
-    for migration in migrator().iter() {
-        let checksum: String = migration.checksum.iter().fold(String::new(), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        let _ = write!(
-            text,
-            "\n{}\nINSERT INTO {TABLE} (version, description, success, checksum, execution_time)\n    \
-             VALUES ({}, '{}', TRUE, X'{checksum}', 0);\n",
-            migration.sql.as_str(),
-            migration.version,
-            migration.description,
-        );
-    }
-    text
+         checksum BLOB NOT NULL,\n    execution_time BIGINT NOT NULL\n);\n{migrations}"
+    )
 }

@@ -5,45 +5,28 @@
 
 mod availability;
 mod claims;
-mod collected;
 mod connect;
-mod containment;
 mod data_tables;
+mod dialect;
 mod endings;
-mod history;
 mod migrations;
-mod orders;
 mod question;
 mod reports;
 mod scan;
-mod sources;
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
+use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Sqlite as Driver, Transaction};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OnceCell};
 
 pub(super) use migrations::schema_sql;
 
-use super::columns::Column;
-use super::delegate::implement_store;
-use super::{Access, Available, Result, ScanRequest, Scanned, StoreError};
-use crate::plan::model::etl::Pool;
-use crate::plan::model::gap::GapKey;
-use crate::plan::model::ids::{JobId, RunId};
-use crate::plan::model::job::{
-    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun, Watched,
-};
-use crate::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, SourceOrder};
-use crate::plan::model::period::Period;
+use super::implement::implement_ports;
+use super::shared::data_columns::Column;
+use super::{Access, FailureKind, Result, StoreError};
 use crate::plan::model::settings::{ColumnName, TableName};
-use crate::plan::model::window::Window;
-use crate::plan::remember::breaker::OpenBreaker;
-use crate::plan::remember::failure_history::{FailureHistory, GapState};
-use crate::plan::remember::source_state::{QueuedWindow, SourceState};
-use crate::plan::run::job_end::{Finished, JobEnd};
 
 /// The adapter.
 #[derive(Debug)]
@@ -73,10 +56,13 @@ enum Session {
     Closed,
 }
 
-implement_store!(Sqlite);
+/// The connection in use by one operation.
+struct Lease<'a>(MappedMutexGuard<'a, SqliteConnection>);
+
+implement_ports!(Sqlite);
 
 impl Sqlite {
-    async fn connection(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>> {
+    async fn lease(&self) -> Result<Lease<'_>> {
         let mut session = self.session.lock().await;
         if matches!(*session, Session::Broken) {
             *session = Session::Open(Box::new(self.connect_again().await?));
@@ -85,7 +71,7 @@ impl Sqlite {
             Session::Open(connection) => Some(&mut **connection),
             Session::Broken | Session::Closed => None,
         });
-        open.map_err(|_| StoreError::Query { doing: "using a database that was closed", source: sqlx::Error::PoolClosed })
+        open.map(Lease).map_err(|_| failed("using a database that was closed")(sqlx::Error::PoolClosed))
     }
 
     /// The answer. A file always gives one, at the latest after its busy timeout.
@@ -114,7 +100,29 @@ impl Sqlite {
     }
 }
 
-/// A transaction that is going to write.
-async fn begin_write(connection: &mut SqliteConnection) -> sqlx::Result<Transaction<'_, Driver>> {
-    connection.begin_with("BEGIN IMMEDIATE").await
+impl Lease<'_> {
+    /// Gives the connection back and says what was being done when it failed.
+    fn settle<T>(self, doing: &'static str, result: sqlx::Result<T>) -> Result<T> {
+        drop(self);
+        result.map_err(failed(doing))
+    }
+}
+
+impl Deref for Lease<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.0
+    }
+}
+
+impl DerefMut for Lease<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.0
+    }
+}
+
+/// Makes the error of an operation.
+fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+    move |source| StoreError::Query { doing, kind: FailureKind::of(&source, dialect::kind_of), source }
 }

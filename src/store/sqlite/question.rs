@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Column, Connection, Row, TypeInfo};
 
-use super::Sqlite;
+use super::{Sqlite, failed};
 use crate::store::Result;
-use crate::store::question::{DOING, PATIENCE, explained, one_statement};
-use crate::store::record::{failed, storable, text};
+use crate::store::shared::question::{DOING, PATIENCE, explained, one_statement};
+use crate::store::shared::scanned::text;
+use crate::store::shared::values::storable;
 
 /// After so many instructions the clock is looked at.
 const INSTRUCTIONS: i32 = 10_000;

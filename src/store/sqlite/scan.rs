@@ -2,11 +2,12 @@
 
 use futures::TryStreamExt;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row};
+use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row, Sqlite as Driver};
 
-use super::{Driver, Sqlite};
+use super::Sqlite;
 use crate::plan::model::etl::EtlIndex;
-use crate::store::record::{POSSIBLE_YEARS, candidate, failed, group, signed, tag_sets, tags, text};
+use crate::store::shared::scanned::{POSSIBLE_YEARS, candidate, group, tag_sets, tags, text};
+use crate::store::shared::values::signed;
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
 
 type Sink<'a> = dyn FnMut(Scanned) + Send + 'a;
@@ -39,8 +40,9 @@ pub(super) fn as_json(found: &[Available]) -> String {
 
 impl Sqlite {
     pub(super) async fn scan(&self, request: &ScanRequest, sink: &mut Sink<'_>) -> Result<()> {
-        let mut connection = self.connection().await?;
-        self.scan_on(&mut connection, request, sink).await.map_err(failed("looking for gaps"))
+        let mut lease = self.lease().await?;
+        let done = self.scan_on(&mut lease, request, sink).await;
+        lease.settle("looking for gaps", done)
     }
 
     async fn scan_on(&self, connection: &mut SqliteConnection, request: &ScanRequest, sink: &mut Sink<'_>) -> sqlx::Result<()> {

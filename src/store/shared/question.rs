@@ -1,23 +1,23 @@
-//! What both adapters do alike with a user's query: what it may be, and what its failures mean.
+//! A user's query: what it may be, and what its failures mean.
 //!
-//! That it changes nothing is not seen to here, by reading it, but by each database, which refuses.
+//! That it changes nothing is not checked here, by reading it, but by each database, which refuses to.
 
 use std::io;
 use std::time::Duration;
 
-use super::{Result, StoreError};
+use crate::store::{FailureKind, Result, StoreError};
 
 /// How long a user's query may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(in crate::store) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is being done, for errors.
-pub(super) const DOING: &str = "asking a query of the configuration";
+pub(in crate::store) const DOING: &str = "asking a query of the configuration";
 
 /// The one statement of a text, without what ends it.
 ///
 /// # Errors
 /// When there is none, or more than one.
-pub(super) fn one_statement(text: &str) -> Result<&str> {
+pub(in crate::store) fn one_statement(text: &str) -> Result<&str> {
     let mut code = code(text).into_iter().filter(|(_, c)| !c.is_whitespace()).peekable();
     if code.peek().is_none_or(|(_, c)| *c == ';') {
         return Err(wrong("there is no query in it".to_owned()));
@@ -56,22 +56,21 @@ fn code(text: &str) -> Vec<(usize, char)> {
 }
 
 fn wrong(why: String) -> StoreError {
-    StoreError::Query { doing: DOING, source: sqlx::Error::InvalidArgument(why) }
+    StoreError::Query { doing: DOING, kind: FailureKind::Lasting, source: sqlx::Error::InvalidArgument(why) }
 }
 
-/// The error of a query as what it means here: one that would change something is wrong, and does not pass by itself as the
-/// refusal of a database that stands in for another does; one that took too long may be faster later.
-pub(super) fn explained(error: StoreError) -> StoreError {
-    let StoreError::Query { source: sqlx::Error::Database(cause), .. } = &error else { return error };
-    match cause.code().unwrap_or_default().as_ref() {
-        // PostgreSQL's read-only transaction, SQLite's SQLITE_READONLY.
-        "25006" | "8" => wrong(format!("it would change something: {}", cause.message())),
-        // PostgreSQL's statement_timeout, SQLite's SQLITE_INTERRUPT.
-        "57014" | "9" => {
-            let late = io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", PATIENCE.as_secs()));
-            StoreError::Query { doing: DOING, source: sqlx::Error::Io(late) }
+/// The error of a query as what it means here: a query that would change something is wrong and never succeeds; one that took too
+/// long may be faster later.
+pub(in crate::store) fn explained(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Query { kind: FailureKind::ReadOnly, source: sqlx::Error::Database(cause), .. } => {
+            wrong(format!("it would change something: {}", cause.message()))
         }
-        _ => error,
+        StoreError::Query { kind: FailureKind::Interrupted, .. } => {
+            let late = io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", PATIENCE.as_secs()));
+            StoreError::Query { doing: DOING, kind: FailureKind::Interrupted, source: sqlx::Error::Io(late) }
+        }
+        other => other,
     }
 }
 

@@ -1,24 +1,24 @@
-//! Which columns the data tables must have, and what to say when they have not (specification §5).
+//! Which columns the data tables must have, and what to say where they are missing.
 
-use super::{Result, StoreError};
 use crate::plan::model::settings::{ColumnName, TableName};
+use crate::store::{Result, StoreError};
 
 /// A column of a data table, as the catalogue describes it.
 #[derive(Debug, Clone)]
-pub(super) struct Column {
+pub(in crate::store) struct Column {
     /// Its name.
-    pub(super) name: String,
+    pub(in crate::store) name: String,
     /// Its type, in a form that can stand in a cast.
-    pub(super) kind: String,
+    pub(in crate::store) kind: String,
     /// Whether it refuses NULL.
-    pub(super) not_null: bool,
+    pub(in crate::store) not_null: bool,
     /// Whether a row may leave it out.
-    pub(super) has_default: bool,
+    pub(in crate::store) has_default: bool,
 }
 
 /// Which of the two data tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DataTable {
+pub(in crate::store) enum DataTable {
     /// What is available.
     Availability,
     /// The reports.
@@ -47,7 +47,7 @@ const REPORTS_WRITTEN: [&str; 14] = [
 
 impl DataTable {
     /// The configuration key that names it.
-    pub(super) fn setting(self) -> &'static str {
+    pub(in crate::store) fn setting(self) -> &'static str {
         match self {
             Self::Availability => "availability.table",
             Self::Reports => "reports.table",
@@ -78,7 +78,14 @@ impl DataTable {
 
     /// Checks the columns that were found against those that are needed; `version` is one of availability that a setting
     /// names.
-    pub(super) fn check(self, table: &TableName, target: &str, found: &[Column], writes: bool, version: Option<&ColumnName>) -> Result<()> {
+    pub(in crate::store) fn check(
+        self,
+        table: &TableName,
+        target: &str,
+        found: &[Column],
+        writes: bool,
+        version: Option<&ColumnName>,
+    ) -> Result<()> {
         let has = |name: &&str| found.iter().any(|column| column.name == *name);
         let missing: Vec<&str> = self.needed(writes).iter().filter(|name| !has(name)).copied().collect();
         if !missing.is_empty() {

@@ -1,0 +1,206 @@
+//! The ports, implemented for an adapter by functions on one of its connections. This is the one place that says, for each
+//! operation, what an error says was being done.
+
+/// Carries out one operation on a connection of its own. `answered` of the adapter bounds how long it is waited for.
+macro_rules! operation {
+    ($store:ident, $doing:literal, $operation:path $(, $argument:expr)*) => {
+        $store.answered(async {
+            let mut lease = $store.lease().await?;
+            let done = $operation(&mut *lease $(, $argument)*).await;
+            lease.settle($doing, done)
+        })
+        .await
+    };
+}
+
+/// The same for an operation that lists what is in our own tables: without them there is nothing.
+macro_rules! listing {
+    ($store:ident, $doing:literal, $operation:path $(, $argument:expr)*) => {
+        if $store.has_history {
+            operation!($store, $doing, $operation $(, $argument)*)
+        } else {
+            Ok(Vec::new())
+        }
+    };
+}
+
+/// Implements the ports for an adapter. Operations that both databases share are taken from `store::shared`, the others from the
+/// adapter's own modules of these names.
+macro_rules! implement_ports {
+    ($adapter:ty) => {
+        use chrono::{DateTime, Utc};
+
+        use $crate::plan::model::etl::Pool;
+        use $crate::plan::model::gap::GapKey;
+        use $crate::plan::model::ids::{JobId, RunId};
+        use $crate::plan::model::job::{
+            AttemptEnd, Begun, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun,
+            Watched,
+        };
+        use $crate::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, SourceOrder};
+        use $crate::plan::model::period::Period;
+        use $crate::plan::model::window::Window;
+        use $crate::plan::remember::breaker::OpenBreaker;
+        use $crate::plan::remember::failure_history::{FailureHistory, GapState};
+        use $crate::plan::remember::source_state::{QueuedWindow, SourceState};
+        use $crate::plan::run::job_end::{Finished, JobEnd};
+        use $crate::store::implement::{listing, operation};
+        use $crate::store::{Available, ScanRequest, Scanned, shared};
+
+        #[async_trait::async_trait]
+        impl $crate::store::Data for $adapter {
+            async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()> {
+                self.answered(<$adapter>::check_data_tables(self, writes_reports, writes_availability)).await
+            }
+
+            async fn scan(&self, request: &ScanRequest, sink: &mut (dyn FnMut(Scanned) + Send)) -> Result<()> {
+                <$adapter>::scan(self, request, sink).await
+            }
+
+            async fn not_yet_available(&self, found: &[Available]) -> Result<Vec<Available>> {
+                operation!(self, "comparing files with the availability table", availability::missing, &self.availability, found)
+            }
+
+            async fn add_availability(&self, found: &[Available]) -> Result<u64> {
+                operation!(self, "adding to the availability table", availability::add, &self.availability, found)
+            }
+
+            async fn availability_versions(&self, of: &[(i64, Period)]) -> Result<Vec<((i64, Period), String)>> {
+                let column = self.version_column.as_ref();
+                operation!(self, "looking at the versions of what is available", availability::versions, &self.availability, column, of)
+            }
+
+            async fn report_fingerprint(&self, report: &ReportKey) -> Result<Option<String>> {
+                let columns = self.answered(self.report_columns()).await?;
+                operation!(self, "looking at a report", reports::fingerprint, &self.reports, columns, report)
+            }
+
+            async fn value_of(&self, query: &str) -> Result<Option<String>> {
+                <$adapter>::value_of(self, query).await
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl $crate::store::Ledger for $adapter {
+            async fn begin_run(&self, run: &NewRun) -> Result<()> {
+                operation!(self, "recording the start of the run", shared::runs::begin, run)
+            }
+
+            async fn end_run(&self, run: RunId, state: RunState, counts: RunCounts, at: DateTime<Utc>) -> Result<()> {
+                operation!(self, "recording the end of the run", shared::runs::end, run, state, counts, at)
+            }
+
+            async fn renew(&self, run: RunId, span: std::time::Duration) -> Result<bool> {
+                operation!(self, "renewing the run's lease", shared::runs::renew, run, span)
+            }
+
+            async fn running_runs(&self) -> Result<Vec<RunningRun>> {
+                listing!(self, "listing the running runs", shared::runs::running)
+            }
+
+            async fn running_jobs(&self) -> Result<Vec<RunningJob>> {
+                listing!(self, "listing the running jobs", shared::jobs::running)
+            }
+
+            async fn watch(&self, run: RunId) -> Result<Vec<Watched>> {
+                listing!(self, "looking at the run's jobs", shared::jobs::watch, run)
+            }
+
+            async fn enqueue(&self, run: RunId, jobs: &[NewJob], by: &str, at: DateTime<Utc>) -> Result<()> {
+                operation!(self, "recording the planned jobs", shared::jobs::enqueue, run, jobs, by, at)
+            }
+
+            async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
+                operation!(self, "claiming a job", claims::claim, &self.reports, request)
+            }
+
+            async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool> {
+                operation!(self, "recording that a job will not start", shared::jobs::drop_queued, job, reason, at)
+            }
+
+            async fn begin_attempt(&self, claim: Claim, attempt: u32, pool: Option<&Pool>, log: &str, at: DateTime<Utc>) -> Result<Begun> {
+                operation!(self, "recording the start of an attempt", claims::begin_attempt, claim, attempt, pool, log, at)
+            }
+
+            async fn attempt_spawned(&self, claim: Claim, attempt: u32, pid: u32) -> Result<bool> {
+                operation!(self, "recording the process of an attempt", shared::attempts::spawned, claim, attempt, pid)
+            }
+
+            async fn follow(&self, claim: Claim, attempt: u32, remote: Option<&str>) -> Result<bool> {
+                operation!(self, "recording the id that a service gave to a job", shared::attempts::follow, claim, attempt, remote)
+            }
+
+            async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool> {
+                operation!(self, "recording the end of an attempt", endings::end_attempt, claim, end)
+            }
+
+            async fn finish(&self, claim: Claim, end: &JobEnd) -> Result<Finished> {
+                let is_about_report = shared::endings::is_about_report(end);
+                let columns = if is_about_report { self.answered(self.report_columns()).await? } else { &[] };
+                operation!(self, "recording the end of a job", endings::finish, &self.reports, columns, claim, end)
+            }
+
+            async fn attach(&self, claim: Claim, end: &AttemptEnd) -> Result<bool> {
+                operation!(self, "recording how a lost attempt ended", shared::attempts::attach, claim, end)
+            }
+
+            async fn gap_states(&self) -> Result<Vec<GapState>> {
+                listing!(self, "looking at the past of gaps", shared::gaps::states)
+            }
+
+            async fn open_breakers(&self) -> Result<Vec<OpenBreaker>> {
+                listing!(self, "looking at the open breakers", shared::breakers::open)
+            }
+
+            async fn set_breaker(&self, etl: &str, breaker: Option<&OpenBreaker>, refunds: &[(GapKey, i64, FailureHistory)]) -> Result<()> {
+                operation!(self, "recording a breaker", shared::breakers::set, etl, breaker, refunds)
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl $crate::store::Orders for $adapter {
+            async fn order(&self, order: &GapOrder, gaps: &[GapKey]) -> Result<u64> {
+                operation!(self, "recording an order", shared::orders::give, order, gaps)
+            }
+
+            async fn order_cancel(&self, job: JobId, by: &str, reason: &str, at: DateTime<Utc>) -> Result<CancelAnswer> {
+                operation!(self, "recording that a job is to be cancelled", shared::orders::cancel, job, by, reason, at)
+            }
+
+            async fn order_source(&self, order: &SourceOrder) -> Result<bool> {
+                operation!(self, "recording an order on a source", shared::sources::give_order, order)
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl $crate::store::Sources for $adapter {
+            async fn source_states(&self) -> Result<Vec<SourceState>> {
+                listing!(self, "looking at the records of sources", shared::sources::states)
+            }
+
+            async fn queue(&self) -> Result<Vec<QueuedWindow>> {
+                listing!(self, "looking at the queue of the sources", shared::sources::queue)
+            }
+
+            async fn enqueue_windows(&self, source: &str, windows: &[Window], at: DateTime<Utc>) -> Result<()> {
+                operation!(self, "recording the windows of a source", shared::sources::enqueue_windows, source, windows, at)
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl $crate::store::History for $adapter {
+            async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<FoundJob>> {
+                listing!(self, "looking for a job", shared::history::find_jobs, prefix, limit)
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl $crate::store::Store for $adapter {
+            async fn close(&self) {
+                <$adapter>::close(self).await;
+            }
+        }
+    };
+}
+
+pub(super) use {implement_ports, listing, operation};

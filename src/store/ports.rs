@@ -1,0 +1,176 @@
+//! What the rest of the program may ask of the database, by who needs it.
+//!
+//! Methods that change a job return whether they did: `false` means that the claim is not, or no longer, valid, and that
+//! nothing was changed. They can be repeated with the same arguments, times included, when it is not known whether they were
+//! carried out: what has happened already counts as done.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{Available, Result, ScanRequest, Scanned};
+use crate::plan::model::etl::Pool;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::{
+    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun, Watched,
+};
+use crate::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, SourceOrder};
+use crate::plan::model::period::Period;
+use crate::plan::model::window::Window;
+use crate::plan::remember::breaker::OpenBreaker;
+use crate::plan::remember::failure_history::{FailureHistory, GapState};
+use crate::plan::remember::source_state::{QueuedWindow, SourceState};
+use crate::plan::run::job_end::{Finished, JobEnd};
+
+/// The users' tables: what is available, and the reports.
+#[async_trait]
+pub trait Data: Debug + Send + Sync {
+    /// Checks that the data tables are there with the columns that are needed, and, where rows are to be written, that a row of ours
+    /// would satisfy the NOT NULL columns.
+    async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()>;
+
+    /// Looks at availability and reports in one snapshot: a census, then one anti-join per ETL, each streamed into `sink` without
+    /// being held.
+    async fn scan(&self, request: &ScanRequest, sink: &mut (dyn FnMut(Scanned) + Send)) -> Result<()>;
+
+    /// Those of `found` that the availability table does not have yet.
+    async fn not_yet_available(&self, found: &[Available]) -> Result<Vec<Available>>;
+
+    /// Adds tags to availability rows, making rows where there are none. What is there already stays as it is. Returns how many rows
+    /// were added or changed.
+    async fn add_availability(&self, found: &[Available]) -> Result<u64>;
+
+    /// For each `bank_id` and period that has availability rows, a text that changes when their tags or their `version_column` do.
+    async fn availability_versions(&self, of: &[(i64, Period)]) -> Result<Vec<((i64, Period), String)>>;
+
+    /// A text that changes when the report's row does; `None` when there is no such report.
+    async fn report_fingerprint(&self, report: &ReportKey) -> Result<Option<String>>;
+
+    /// Asks a user's query, which may change nothing: the first value of its first row as text; `None` where there is no row, or the
+    /// value is NULL. One statement, which may take 30 s; it holds up no other operation for longer.
+    ///
+    /// On PostgreSQL truth is `true` or `false`, and times are written as ISO 8601 does, those with a zone in UTC. SQLite has neither:
+    /// a column that is declared `BOOLEAN` gives `true` or `false`, a condition `1` or `0`, and a time is what the row has.
+    ///
+    /// # Errors
+    /// A query that is wrong, or would change something, does not [pass](super::StoreError::may_pass), and has the database's words
+    /// for it; one that took too long does.
+    async fn value_of(&self, query: &str) -> Result<Option<String>>;
+}
+
+/// The record of runs, their jobs and the jobs' attempts, and what is remembered of gaps and ETLs by them.
+#[async_trait]
+pub trait Ledger: Debug + Send + Sync {
+    /// Records that a run begins.
+    async fn begin_run(&self, run: &NewRun) -> Result<()>;
+
+    /// Records that a run has ended; its jobs that are still queued become cancelled.
+    async fn end_run(&self, run: RunId, state: RunState, counts: RunCounts, at: DateTime<Utc>) -> Result<()>;
+
+    /// Makes the run's lease last `span` from now on, by the database's clock. `false` when the run is not recorded as running any
+    /// more: another host took it for dead, and its claims with it.
+    async fn renew(&self, run: RunId, span: Duration) -> Result<bool>;
+
+    /// Runs that are recorded as running.
+    async fn running_runs(&self) -> Result<Vec<RunningRun>>;
+
+    /// Jobs that are recorded as running.
+    async fn running_jobs(&self) -> Result<Vec<RunningJob>>;
+
+    /// The running jobs of a run, with requests of others to cancel them.
+    async fn watch(&self, run: RunId) -> Result<Vec<Watched>>;
+
+    /// nothing -> queued. All of the jobs or, on an error, none. A forced one is an order on its gap, by the user `by`, until a
+    /// success answers it.
+    async fn enqueue(&self, run: RunId, jobs: &[NewJob], by: &str, at: DateTime<Utc>) -> Result<()>;
+
+    /// queued -> running, with attempt 1, if the report is still missing (not asked when the job is forced), nobody else runs the gap,
+    /// and neither an order nor a newer failure of the gap forbids it; otherwise queued -> skipped. With the pool full the job stays
+    /// queued.
+    ///
+    /// For windows: if the first of them is in the queue and not collected, and the source is not paused, which is answered before
+    /// anything else; a newer failure does not forbid what an operator asked for. The windows that are not collected belong to the
+    /// job from then on.
+    async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed>;
+
+    /// queued -> cancelled, for a job that its run will not start.
+    async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool>;
+
+    /// Records an attempt after the first.
+    async fn begin_attempt(&self, claim: Claim, attempt: u32, pool: Option<&Pool>, log: &str, at: DateTime<Utc>) -> Result<Begun>;
+
+    /// Records the process of the attempt.
+    async fn attempt_spawned(&self, claim: Claim, attempt: u32, pid: u32) -> Result<bool>;
+
+    /// Records the id that a service gave to the job of an attempt, with the attempt and with the windows that the job is for; with
+    /// `None`, that no such job is to be followed any more (the attempt keeps its id). A job that ends without success leaves its
+    /// windows in the queue with that id, for whoever tries them next; a success and an order to collect them take it away.
+    async fn follow(&self, claim: Claim, attempt: u32, remote: Option<&str>) -> Result<bool>;
+
+    /// Records the end of an attempt; the job goes on running, for a retry.
+    async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;
+
+    /// running -> succeeded, failed, skipped, cancelled or lost, and the end of the attempt that was under way, in one transaction with
+    /// everything else that `end` holds: the gap's failure history, a report's row, or collected windows.
+    ///
+    /// Windows become collected that are the job's, and all within the collected window; an operator's request for them is answered by
+    /// that too. A source's first frontier is the end of what was collected first. It moves to the end of what was collected from
+    /// before it or from it on, then over windows that were collected ahead of it without a hole, and never back. A success that does
+    /// not say how much it collected leaves the number of empty ones as it is.
+    async fn finish(&self, claim: Claim, end: &JobEnd) -> Result<Finished>;
+
+    /// Gives a lost job's attempt the end that became known later. Nothing else of the job changes.
+    async fn attach(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;
+
+    /// What is remembered of gaps, where that is anything: failures, rest, quarantine, losses, an order, a pending `--force`.
+    async fn gap_states(&self) -> Result<Vec<GapState>>;
+
+    /// The open breakers.
+    async fn open_breakers(&self) -> Result<Vec<OpenBreaker>>;
+
+    /// Opens or changes the breaker of an ETL (`Some`), or closes it (`None`), and writes the failure histories that follow from it,
+    /// each with the fence that it was made for. Where a gap has another fence by now, or is running, its history stays as it is.
+    async fn set_breaker(&self, etl: &str, breaker: Option<&OpenBreaker>, refunds: &[(GapKey, i64, FailureHistory)]) -> Result<()>;
+}
+
+/// Operators' orders. Each is recorded, also where it changes nothing, unless it says otherwise.
+#[async_trait]
+pub trait Orders: Debug + Send + Sync {
+    /// Gives an order on gaps. `Retry` changes nothing of a gap that is running; of others it raises the fence, so that nobody who
+    /// remembers their failures writes them back. Returns how many gaps it changed.
+    async fn order(&self, order: &GapOrder, gaps: &[GapKey]) -> Result<u64>;
+
+    /// Asks for a job to be stopped and has its gap skipped. Not recorded where there is nothing to stop.
+    async fn order_cancel(&self, job: JobId, by: &str, reason: &str, at: DateTime<Utc>) -> Result<CancelAnswer>;
+
+    /// Gives an order on a source. Returns whether it changed anything: a paused source cannot be paused, nor one that is not paused
+    /// resumed; then nothing is recorded. A running job goes on: where windows to be collected are its own, its success answers the
+    /// order.
+    async fn order_source(&self, order: &SourceOrder) -> Result<bool>;
+}
+
+/// Disclosure sources and the queue of their windows.
+#[async_trait]
+pub trait Sources: Debug + Send + Sync {
+    /// The records of all sources that ever succeeded or were paused; others have none.
+    async fn source_states(&self) -> Result<Vec<SourceState>>;
+
+    /// The queue of all sources: every window that is not collected, and those collected beyond their source's frontier. By source,
+    /// then by start.
+    async fn queue(&self) -> Result<Vec<QueuedWindow>>;
+
+    /// Puts windows into the queue of a source, all or, on an error, none; those that are there stay as they are. One statement,
+    /// however many.
+    async fn enqueue_windows(&self, source: &str, windows: &[Window], at: DateTime<Utc>) -> Result<()>;
+}
+
+/// What people read about the past.
+#[async_trait]
+pub trait History: Debug + Send + Sync {
+    /// Jobs whose id begins with this text (letters a to f, digits, hyphens), newest first, at most `limit`. An empty text finds the
+    /// latest jobs.
+    async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<FoundJob>>;
+}

@@ -1,0 +1,79 @@
+//! What PostgreSQL's SQL says differently in the statements that both databases share, and what its error codes mean.
+
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::{Arguments, AssertSqlSafe};
+
+use crate::store::FailureKind;
+use crate::store::shared::connection::{AnyRow, SqlConnection, carry_out_statements};
+use crate::store::shared::statement::{Statement, Value};
+
+impl SqlConnection for PgConnection {
+    const OWN: &'static str = "etl_orch.";
+    const NOW: &'static str = "clock_timestamp()";
+    const AS_JSON: &'static str = "::text::jsonb";
+    const LONG_AGO: &'static str = "'-infinity'";
+    const BEGIN_DURABLE: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on";
+    const BEGIN_WRITE: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    const HAS_ROW_LOCKS: bool = true;
+
+    fn after(milliseconds: &str) -> String {
+        format!("clock_timestamp() + {milliseconds} * interval '1 millisecond'")
+    }
+
+    fn begins_with(column: &str, prefix: &str) -> String {
+        format!("starts_with({column}, {prefix})")
+    }
+
+    fn elements(list: &str) -> String {
+        format!("json_array_elements({list}::text::json) AS e (element)")
+    }
+
+    fn element(place: usize, value: &Value) -> String {
+        let kind = match value {
+            Value::Text(_) => "text",
+            Value::Number(_) => "bigint",
+            Value::Truth(_) => "boolean",
+            Value::Time(_) => "timestamptz",
+        };
+        format!("(e.element ->> {place})::{kind}")
+    }
+
+    fn from_text(parameter: &str, kind: &str) -> String {
+        format!("{parameter}::text::{kind}")
+    }
+
+    carry_out_statements!(PgArguments, std::convert::identity);
+}
+
+/// What an error code (SQLSTATE) means: its first two characters are its class.
+pub(super) fn kind_of(code: &str) -> FailureKind {
+    match (code.get(..2).unwrap_or_default(), code) {
+        (_, "57014") => FailureKind::Interrupted,
+        (_, "25006") => FailureKind::ReadOnly,
+        // Connection exception, transaction rollback, insufficient resources, operator intervention; lock not available.
+        ("08" | "40" | "53" | "57", _) | (_, "55P03") => FailureKind::Passing,
+        // Data exception, integrity constraint violation, PL/pgSQL error.
+        ("22" | "23" | "P0", _) => FailureKind::Values,
+        _ => FailureKind::Lasting,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_passes_where_the_server_is_in_trouble_and_not_where_we_are_wrong() {
+        for code in ["08006", "08001", "53300", "53100", "57P01", "57P02", "57P03", "40001", "40P01", "55P03"] {
+            assert_eq!(kind_of(code), FailureKind::Passing, "{code}");
+        }
+        for code in ["42P01", "42501", "55000", "25001", "XX000", "28P01", ""] {
+            assert_eq!(kind_of(code), FailureKind::Lasting, "{code}");
+        }
+        for code in ["23505", "22001", "P0001"] {
+            assert_eq!(kind_of(code), FailureKind::Values, "{code}");
+        }
+        assert_eq!(kind_of("57014"), FailureKind::Interrupted);
+        assert_eq!(kind_of("25006"), FailureKind::ReadOnly);
+    }
+}

@@ -1,0 +1,207 @@
+//! What is remembered of gaps.
+
+use chrono::{DateTime, Utc};
+
+use super::connection::SqlConnection;
+use super::row::row;
+use super::statement::{Columns, Parameters, Statement};
+use super::values::undecodable;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::JobId;
+use crate::plan::remember::failure_history::{FailureHistory, GapState, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use crate::plan::remember::fingerprint::Fingerprint;
+
+/// Whether a failure history says something, as a condition on its row. The same as [`is_noted`].
+pub(super) const SAYS_SOMETHING: &str = "(failed_runs > 0 OR refunded > 0 OR not_ready > 0 OR lost > 0 OR rest_until IS NOT NULL \
+     OR quarantined_at IS NOT NULL OR error IS NOT NULL)";
+
+/// Whether a failure history says something. Rows that say nothing are not read when a run is planned.
+fn is_noted(history: &FailureHistory) -> bool {
+    history.is_tried() || history.refunded > 0 || history.rest.is_some() || history.quarantine.is_some() || history.error.is_some()
+}
+
+/// A failure history. Where it says nothing its columns say nothing.
+pub(super) fn history_columns(history: &FailureHistory) -> Columns {
+    let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let noted = is_noted(history);
+    let (rest, quarantine) = (history.rest, history.quarantine);
+    vec![
+        ("failed_runs", count(history.failed_runs).into()),
+        ("probes", count(if noted { history.probes } else { 0 }).into()),
+        ("refunded", count(history.refunded).into()),
+        ("not_ready", count(history.not_ready).into()),
+        ("lost", count(history.lost).into()),
+        ("rest_since", rest.map(|rest| rest.since).into()),
+        ("rest_until", rest.map(|rest| rest.until).into()),
+        ("rest_reason", rest.map(|rest| rest.why.name()).into()),
+        ("quarantined_at", quarantine.map(|quarantine| quarantine.since).into()),
+        ("quarantine_reason", quarantine.map(|quarantine| quarantine.why.name()).into()),
+        ("released", (noted && history.released).into()),
+        ("fingerprint", history.fingerprint.as_ref().filter(|_| noted).map(Fingerprint::to_text).into()),
+        ("error", history.error.as_deref().filter(|_| noted).into()),
+    ]
+}
+
+row! {
+    /// A failure history; all NULL where the gap has no row.
+    pub(in crate::store) struct HistoryRow {
+        failed_runs: Option<i32>,
+        probes: Option<i32>,
+        refunded: Option<i32>,
+        not_ready: Option<i32>,
+        lost: Option<i32>,
+        rest_since: Option<DateTime<Utc>>,
+        rest_until: Option<DateTime<Utc>>,
+        rest_reason: Option<String>,
+        quarantined_at: Option<DateTime<Utc>>,
+        quarantine_reason: Option<String>,
+        released: Option<bool>,
+        fingerprint: Option<String>,
+        error: Option<String>,
+    }
+}
+
+impl HistoryRow {
+    pub(in crate::store) fn history(self) -> FailureHistory {
+        let count = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+        let (rest, quarantine) = (self.rest_reason.as_deref(), self.quarantine_reason.as_deref());
+        let rest = rest.and_then(RestReason::parse).unwrap_or(RestReason::Failed);
+        let quarantine = quarantine.and_then(QuarantineReason::parse).unwrap_or(QuarantineReason::Failures);
+        FailureHistory {
+            failed_runs: count(self.failed_runs),
+            probes: count(self.probes),
+            refunded: count(self.refunded),
+            not_ready: count(self.not_ready),
+            lost: count(self.lost),
+            rest: self.rest_since.zip(self.rest_until).map(|(since, until)| Rest { since, until, why: rest }),
+            quarantine: self.quarantined_at.map(|since| Quarantine { since, why: quarantine }),
+            released: self.released.unwrap_or(false),
+            fingerprint: self.fingerprint.as_deref().and_then(Fingerprint::parse),
+            error: self.error,
+        }
+    }
+}
+
+row! {
+    /// The rest of what is known of a gap: its fence, an order to leave it alone, a pending `--force`.
+    struct OrdersRow {
+        fence: Option<i64>,
+        skipped_at: Option<DateTime<Utc>>,
+        skip_until: Option<DateTime<Utc>>,
+        skipped_by: Option<String>,
+        skip_reason: Option<String>,
+        forced_at: Option<DateTime<Utc>>,
+    }
+}
+
+/// What is known of a gap; all NULL, but for the key, where it has no row.
+#[derive(sqlx::FromRow)]
+pub(in crate::store) struct GapRow {
+    gap_key: String,
+    #[sqlx(flatten)]
+    orders: OrdersRow,
+    #[sqlx(flatten)]
+    history: HistoryRow,
+}
+
+impl GapRow {
+    /// Its columns but for `gap_key`, of a row `g`.
+    pub(in crate::store) fn select_g() -> String {
+        format!("{}, {}", OrdersRow::select("g"), HistoryRow::select("g"))
+    }
+
+    pub(in crate::store) fn state(self) -> sqlx::Result<GapState> {
+        let OrdersRow { fence, skipped_at, skip_until, skipped_by, skip_reason, forced_at } = self.orders;
+        let (by, reason) = (skipped_by.unwrap_or_default(), skip_reason.unwrap_or_default());
+        Ok(GapState {
+            key: self.gap_key.parse().map_err(undecodable)?,
+            fence: fence.unwrap_or(0),
+            history: self.history.history(),
+            skip: skipped_at.map(|since| SkipOrder { since, until: skip_until, by, reason }),
+            forced: forced_at.is_some(),
+        })
+    }
+}
+
+/// A row whose key no version of this program writes names no gap: it is left alone, with a warning.
+pub(in crate::store) async fn states<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<GapState>> {
+    let columns = GapRow::select_g();
+    let own = C::OWN;
+    let query = format!("SELECT g.gap_key, {columns} FROM {own}gap_states g WHERE g.noted ORDER BY g.gap_key");
+    let rows: Vec<GapRow> = connection.fetch_all(Statement::plain(query)).await?;
+    let state = |row: GapRow| row.state().inspect_err(|error| tracing::warn!("a row of gap_states is left alone: {error}")).ok();
+    Ok(rows.into_iter().filter_map(state).collect())
+}
+
+/// How a gap's failure history is written, as parts of an `UPDATE`.
+pub(in crate::store) struct HistoryUpdate {
+    /// The assignments.
+    pub(in crate::store) set: String,
+    /// The condition that there is something to write: a row that says nothing, before and after, is left as it is.
+    pub(in crate::store) is_news: String,
+}
+
+/// The parts that write a failure history. A success answers a pending `--force` too.
+pub(in crate::store) fn write_history(parameters: &mut Parameters, history: &FailureHistory, succeeded: bool) -> HistoryUpdate {
+    let columns = parameters.assign(history_columns(history));
+    let noted = parameters.add(is_noted(history));
+    let (answered, pending) = if succeeded { (", forced_at = NULL", "") } else { ("", " OR forced_at IS NOT NULL") };
+    HistoryUpdate {
+        set: format!("{columns}{answered}, noted = {noted} OR skipped_at IS NOT NULL{pending}"),
+        is_news: format!("(noted OR {noted})"),
+    }
+}
+
+/// Makes the rows of gaps that have none.
+pub(in crate::store) async fn make<C: SqlConnection>(connection: &mut C, keys: &[GapKey]) -> sqlx::Result<()> {
+    let mut parameters = Parameters::default();
+    // Always in the same order, so that of two who make several neither waits for the other.
+    let text = format!(
+        "INSERT INTO {own}gap_states (gap_key, fence) SELECT gap_key, 0 FROM ({keys}) k WHERE TRUE ORDER BY gap_key
+         ON CONFLICT (gap_key) DO NOTHING",
+        own = C::OWN,
+        keys = parameters.gap_keys::<C>(keys),
+    );
+    connection.execute(parameters.statement(text)).await.map(drop)
+}
+
+/// Until the end of the transaction nobody else changes these gaps. They are locked in one order, so that of two who lock several
+/// neither waits for the other.
+pub(in crate::store) async fn lock<C: SqlConnection>(connection: &mut C, keys: &[GapKey]) -> sqlx::Result<()> {
+    if !C::HAS_ROW_LOCKS {
+        return Ok(());
+    }
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "SELECT 1 FROM {own}gap_states g WHERE g.gap_key IN ({keys}) ORDER BY g.gap_key FOR UPDATE OF g",
+        own = C::OWN,
+        keys = parameters.gap_keys::<C>(keys),
+    );
+    connection.execute(parameters.statement(text)).await.map(drop)
+}
+
+/// Until the end of the transaction nobody else claims the gap of a job, or gives an order on it.
+pub(in crate::store) async fn lock_of_job<C: SqlConnection>(connection: &mut C, job: JobId) -> sqlx::Result<()> {
+    if !C::HAS_ROW_LOCKS {
+        return Ok(());
+    }
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "SELECT 1 FROM {own}etl_jobs j JOIN {own}gap_states g ON g.gap_key = j.gap_key WHERE j.id = {job} FOR UPDATE OF g",
+        own = C::OWN,
+        job = parameters.add(job),
+    );
+    connection.execute(parameters.statement(text)).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::shared::statement::names;
+
+    #[test]
+    fn a_history_is_read_from_the_columns_it_is_written_to() {
+        let written = names(&history_columns(&FailureHistory::default()));
+        assert_eq!(written.split(", ").map(|name| format!("g.{name}")).collect::<Vec<_>>().join(", "), HistoryRow::select("g"));
+    }
+}

@@ -1,0 +1,211 @@
+//! Jobs: planned, watched, and not started after all.
+
+use chrono::{DateTime, Utc};
+
+use super::connection::SqlConnection;
+use super::gaps::HistoryRow;
+use super::orders;
+use super::row::row;
+use super::runs::OwnerRow;
+use super::statement::{Columns, Parameters, Statement, names};
+use super::values::undecodable;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::{Claim, JobState, JobSubject, NewJob, RunningJob, Watched};
+use crate::plan::model::orders::CancelRequest;
+use crate::plan::remember::fingerprint::Fingerprint;
+
+row! {
+    /// An operator's request to cancel a job.
+    pub(in crate::store) struct CancelRow {
+        cancel_by: Option<String>,
+        cancel_reason: Option<String>,
+    }
+}
+
+impl CancelRow {
+    pub(in crate::store) fn request(self) -> Option<CancelRequest> {
+        let reason = self.cancel_reason.unwrap_or_default();
+        self.cancel_by.map(|by| CancelRequest { by, reason })
+    }
+}
+
+row! {
+    struct RunningJobRow {
+        id: String,
+        run_id: String,
+        gap_key: String,
+        claimed: i64 = "{row}.fence",
+        started_at: DateTime<Utc>,
+        planned_with: Option<String> = "{row}.fingerprint";
+        cancel: CancelRow,
+        owner: OwnerRow,
+        history: HistoryRow,
+    }
+}
+
+impl RunningJobRow {
+    fn job(self) -> sqlx::Result<RunningJob> {
+        Ok(RunningJob {
+            claim: Claim { job: JobId::parse(&self.id).map_err(undecodable)?, fence: self.claimed },
+            run: RunId::parse(&self.run_id).map_err(undecodable)?,
+            gap: self.gap_key.parse().map_err(undecodable)?,
+            owner: self.owner.owner()?,
+            since: self.started_at,
+            history: self.history.history(),
+            fingerprint: self.planned_with.as_deref().and_then(Fingerprint::parse),
+            cancel: self.cancel.request(),
+        })
+    }
+}
+
+pub(in crate::store) async fn running<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<RunningJob>> {
+    let query = Statement::plain(format!(
+        "SELECT {job}, {cancel}, {owner}, {history}
+         FROM {own}etl_jobs j JOIN {own}etl_runs r ON r.id = j.run_id LEFT JOIN {own}gap_states g ON g.gap_key = j.gap_key
+         WHERE j.state = 'running' ORDER BY j.started_at, j.id",
+        job = RunningJobRow::select("j"),
+        cancel = CancelRow::select("j"),
+        owner = OwnerRow::select("r"),
+        history = HistoryRow::select("g"),
+        own = C::OWN,
+    ));
+    connection.fetch_all(query).await?.into_iter().map(RunningJobRow::job).collect()
+}
+
+row! {
+    struct WatchedRow {
+        id: String,
+        fence: i64;
+        cancel: CancelRow,
+    }
+}
+
+impl WatchedRow {
+    fn watched(self) -> sqlx::Result<Watched> {
+        let claim = Claim { job: JobId::parse(&self.id).map_err(undecodable)?, fence: self.fence };
+        Ok(Watched { claim, cancel: self.cancel.request() })
+    }
+}
+
+pub(in crate::store) async fn watch<C: SqlConnection>(connection: &mut C, run: RunId) -> sqlx::Result<Vec<Watched>> {
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "SELECT {job}, {cancel} FROM {own}etl_jobs j WHERE run_id = {run} AND state = 'running' ORDER BY position, id",
+        job = WatchedRow::select("j"),
+        cancel = CancelRow::select("j"),
+        own = C::OWN,
+        run = parameters.add(run),
+    );
+    connection.fetch_all(parameters.statement(text)).await?.into_iter().map(WatchedRow::watched).collect()
+}
+
+/// A job as it is planned.
+fn job_columns(run: RunId, job: &NewJob, at: DateTime<Utc>) -> Columns {
+    let (bank_id, window) = match job.subject {
+        JobSubject::Report { bank_id } => (Some(bank_id), None),
+        JobSubject::Windows(window) => (None, Some(window)),
+    };
+    let report = match &job.gap {
+        GapKey::Report { bank, period, .. } => Some((bank.as_str(), *period)),
+        GapKey::Source(_) => None,
+    };
+    vec![
+        ("id", job.id.into()),
+        ("run_id", run.into()),
+        ("gap_key", (&job.gap).into()),
+        ("etl", job.gap.filled_by().into()),
+        ("bank_key", report.map(|(bank, _)| bank).into()),
+        ("bank_id", bank_id.into()),
+        ("fiscal_year", report.map(|(_, period)| i32::from(period.year())).into()),
+        ("quarter", report.map(|(_, period)| period.quarter().as_str()).into()),
+        ("window_start", window.map(|window| window.start).into()),
+        ("window_end", window.map(|window| window.end).into()),
+        ("position", job.position.into()),
+        ("forced", job.forced.into()),
+        ("fingerprint", job.fingerprint.as_ref().map(Fingerprint::to_text).into()),
+        ("state", JobState::Queued.name().into()),
+        ("queued_at", at.into()),
+    ]
+}
+
+/// Records the jobs in one statement. Where some are forced, their orders are recorded in the same transaction.
+pub(in crate::store) async fn enqueue<C: SqlConnection>(
+    connection: &mut C,
+    run: RunId,
+    jobs: &[NewJob],
+    by: &str,
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let forced: Vec<&NewJob> = jobs.iter().filter(|job| job.forced).collect();
+    if forced.is_empty() {
+        return insert(connection, run, jobs, at).await;
+    }
+    let mut changes = connection.begin_durable().await?;
+    insert::<C>(&mut changes, run, jobs, at).await?;
+    orders::force::<C>(&mut changes, &forced, by, at).await?;
+    changes.commit().await
+}
+
+async fn insert<C: SqlConnection>(connection: &mut C, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> sqlx::Result<()> {
+    let rows: Vec<Columns> = jobs.iter().map(|job| job_columns(run, job, at)).collect();
+    let names = rows.first().map(|row| names(row)).unwrap_or_default();
+    let mut parameters = Parameters::default();
+    // Without the WHERE, SQLite would take the ON for that of a join.
+    let text = format!(
+        "INSERT INTO {own}etl_jobs ({names}) SELECT {names} FROM ({rows}) n WHERE TRUE ON CONFLICT (id) DO NOTHING",
+        own = C::OWN,
+        rows = parameters.rows::<C>(&rows),
+    );
+    connection.execute(parameters.statement(text)).await.map(drop)
+}
+
+/// queued -> skipped, for a job whose claim was refused.
+pub(in crate::store) async fn skip_queued<C: SqlConnection>(
+    connection: &mut C,
+    job: JobId,
+    reason: &str,
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    leave_queue(connection, job, JobState::Skipped, reason, at).await.map(drop)
+}
+
+/// queued -> cancelled, for a job that its run will not start. Cancelled at the same time before, it counts as done.
+pub(in crate::store) async fn drop_queued<C: SqlConnection>(
+    connection: &mut C,
+    job: JobId,
+    reason: &str,
+    at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    if leave_queue(connection, job, JobState::Cancelled, reason, at).await? {
+        return Ok(true);
+    }
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "SELECT 1 FROM {own}etl_jobs WHERE id = {job} AND state = 'cancelled' AND fence IS NULL AND ended_at = {at}",
+        own = C::OWN,
+        job = parameters.add(job),
+        at = parameters.add(at),
+    );
+    connection.finds(parameters.statement(text)).await
+}
+
+async fn leave_queue<C: SqlConnection>(
+    connection: &mut C,
+    job: JobId,
+    to: JobState,
+    reason: &str,
+    at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "UPDATE {own}etl_jobs SET {end} WHERE id = {job} AND state = 'queued'",
+        own = C::OWN,
+        end = parameters.assign(vec![("state", to.name().into()), ("error", reason.into()), ("ended_at", at.into())]),
+        job = parameters.add(job),
+    );
+    Ok(connection.execute(parameters.statement(text)).await? > 0)
+}

@@ -1,0 +1,24 @@
+//! What both adapters do alike: rows and columns of our own tables, and every statement that says the same in both
+//! databases but for the parts that [`connection::SqlConnection`] names.
+
+pub(super) mod attempts;
+pub(super) mod availability;
+pub(super) mod breakers;
+pub(super) mod claims;
+pub(super) mod collected;
+pub(super) mod connection;
+pub(super) mod data_columns;
+pub(super) mod endings;
+pub(super) mod gaps;
+pub(super) mod history;
+pub(super) mod jobs;
+pub(super) mod migrations;
+pub(super) mod orders;
+pub(super) mod question;
+pub(super) mod reports;
+mod row;
+pub(super) mod runs;
+pub(super) mod scanned;
+pub(super) mod sources;
+pub(super) mod statement;
+pub(super) mod values;

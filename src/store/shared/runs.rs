@@ -1,0 +1,132 @@
+//! Runs: their records and their leases.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::connection::SqlConnection;
+use super::row::row;
+use super::statement::{Columns, Parameters, Statement, names};
+use super::values::{storable_json, undecodable};
+use crate::plan::model::ids::RunId;
+use crate::plan::model::job::{NewRun, Owner, RunCounts, RunState, RunningRun};
+
+row! {
+    /// The process that works on a run.
+    pub(in crate::store) struct OwnerRow {
+        pub(super) host: String,
+        pub(super) boot_id: String,
+        pub(super) pid: i64,
+        pub(super) pid_started: i64,
+    }
+}
+
+impl OwnerRow {
+    pub(in crate::store) fn owner(self) -> sqlx::Result<Owner> {
+        Ok(Owner {
+            host: self.host,
+            boot_id: self.boot_id,
+            pid: self.pid.try_into().map_err(undecodable)?,
+            pid_started: self.pid_started.try_into().map_err(undecodable)?,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct RunningRunRow {
+    id: String,
+    expired: bool,
+    #[sqlx(flatten)]
+    owner: OwnerRow,
+}
+
+pub(in crate::store) async fn begin<C: SqlConnection>(connection: &mut C, run: &NewRun) -> sqlx::Result<()> {
+    let columns: Columns = vec![
+        ("id", run.id.into()),
+        ("host", run.owner.host.as_str().into()),
+        ("boot_id", run.owner.boot_id.as_str().into()),
+        ("pid", run.owner.pid.into()),
+        ("pid_started", run.owner.pid_started.into()),
+        ("version", run.version.into()),
+        ("started_at", run.started_at.into()),
+    ];
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "INSERT INTO {own}etl_runs (state, options, lease_until, {names}) VALUES ('running', {options}{json}, {lease_until}, {values})
+         ON CONFLICT (id) DO NOTHING",
+        own = C::OWN,
+        json = C::AS_JSON,
+        names = names(&columns),
+        options = parameters.add(storable_json(&run.options)),
+        lease_until = C::after(&parameters.add(milliseconds(run.lease))),
+        values = parameters.values(columns),
+    );
+    connection.execute(parameters.statement(text)).await.map(drop)
+}
+
+pub(in crate::store) async fn renew<C: SqlConnection>(connection: &mut C, run: RunId, lease: Duration) -> sqlx::Result<bool> {
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "UPDATE {own}etl_runs SET lease_until = {lease_until} WHERE id = {run} AND state = 'running'",
+        own = C::OWN,
+        run = parameters.add(run),
+        lease_until = C::after(&parameters.add(milliseconds(lease))),
+    );
+    Ok(connection.execute(parameters.statement(text)).await? > 0)
+}
+
+fn milliseconds(span: Duration) -> i64 {
+    span.as_millis().try_into().unwrap_or(i64::MAX)
+}
+
+pub(in crate::store) async fn running<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<RunningRun>> {
+    let query = Statement::plain(format!(
+        "SELECT id, lease_until < {now} AS expired, {owner} FROM {own}etl_runs r WHERE state = 'running' ORDER BY started_at, id",
+        owner = OwnerRow::select("r"),
+        now = C::NOW,
+        own = C::OWN,
+    ));
+    connection
+        .fetch_all(query)
+        .await?
+        .into_iter()
+        .map(|RunningRunRow { id, expired, owner }| {
+            Ok(RunningRun { id: RunId::parse(&id).map_err(undecodable)?, owner: owner.owner()?, expired })
+        })
+        .collect()
+}
+
+/// Ends a run, and first its jobs that are still queued. Not in one transaction: where the second statement fails the run counts as
+/// running, and both are repeated, by this run or by the one that finds its lease ended.
+pub(in crate::store) async fn end<C: SqlConnection>(
+    connection: &mut C,
+    run: RunId,
+    state: RunState,
+    counts: RunCounts,
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    let own = C::OWN;
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "UPDATE {own}etl_jobs SET state = 'cancelled', error = 'its run ended', ended_at = {at} WHERE run_id = {run} AND state = 'queued'",
+        at = parameters.add(at),
+        run = parameters.add(run),
+    );
+    connection.execute(parameters.statement(text)).await?;
+    let columns: Columns = vec![
+        ("state", state.name().into()),
+        ("ended_at", at.into()),
+        ("planned", counts.planned.into()),
+        ("succeeded", counts.succeeded.into()),
+        ("failed", counts.failed.into()),
+        ("skipped", counts.skipped.into()),
+        ("cancelled", counts.cancelled.into()),
+    ];
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "UPDATE {own}etl_runs SET {end} WHERE id = {run} AND state = 'running'",
+        end = parameters.assign(columns),
+        run = parameters.add(run),
+    );
+    connection.execute(parameters.statement(text)).await.map(drop)
+}

@@ -1,0 +1,75 @@
+//! What a scan asks for and finds, the same for both databases.
+
+use std::collections::BTreeMap;
+
+use sqlx::{ColumnIndex, Decode, Row, Type};
+
+use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
+use crate::plan::model::etl::EtlIndex;
+use crate::store::{EtlScan, ScanRequest, Scanned};
+
+/// A group of the census: the columns `bank_id`, `bank_symbol`, `quarter`, smallest and largest `fiscal_year`.
+pub(in crate::store) fn group<'r, R: Row>(row: &'r R, etls: &[EtlIndex], rows: i64) -> sqlx::Result<Scanned>
+where
+    usize: ColumnIndex<R>,
+    Vec<u8>: Decode<'r, R::Database>,
+{
+    Ok(Scanned::Group(CensusGroup {
+        etls: etls.to_vec(),
+        bank_id: text(row, 0)?,
+        bank_symbol: text(row, 1)?,
+        quarter: text(row, 2)?,
+        min_year: text(row, 3)?,
+        max_year: text(row, 4)?,
+        rows: u64::try_from(rows).unwrap_or(0),
+    }))
+}
+
+/// The condition on a year that parts what can be one from what cannot: a census counts them apart, so that one bad row
+/// does not hide the good ones of its bank.
+pub(in crate::store) const POSSIBLE_YEARS: &str = "BETWEEN 1900 AND 2999";
+
+/// A candidate: the four columns of its key, whether its report exists, and one column for each need.
+pub(in crate::store) fn candidate<'r, R: Row>(row: &'r R, etl: &EtlScan) -> sqlx::Result<Scanned>
+where
+    usize: ColumnIndex<R>,
+    Vec<u8>: Decode<'r, R::Database>,
+    bool: Decode<'r, R::Database> + Type<R::Database>,
+{
+    Ok(Scanned::Candidate(Candidate {
+        etl: etl.etl,
+        key: AvailabilityKey { bank_id: text(row, 0)?, bank_symbol: text(row, 1)?, fiscal_year: text(row, 2)?, quarter: text(row, 3)? },
+        exists: row.try_get(4)?,
+        needs_met: (5..5 + etl.needs.len()).map(|column| row.try_get(column)).collect::<sqlx::Result<_>>()?,
+    }))
+}
+
+/// A column as text, whatever bytes it holds.
+pub(in crate::store) fn text<'r, R: Row>(row: &'r R, column: usize) -> sqlx::Result<Option<String>>
+where
+    usize: ColumnIndex<R>,
+    Vec<u8>: Decode<'r, R::Database>,
+{
+    let bytes: Option<Vec<u8>> = row.try_get_unchecked(column)?;
+    Ok(bytes.map(|bytes| match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    }))
+}
+
+/// The distinct sets of required tags, each with its ETLs: a census counts each set once.
+pub(in crate::store) fn tag_sets(request: &ScanRequest) -> BTreeMap<Vec<&str>, Vec<EtlIndex>> {
+    let mut sets: BTreeMap<Vec<&str>, Vec<EtlIndex>> = BTreeMap::new();
+    for etl in &request.etls {
+        sets.entry(tags(&etl.requires)).or_default().push(etl.etl);
+    }
+    sets
+}
+
+/// Tags without repetition, in one order.
+pub(in crate::store) fn tags(requires: &[String]) -> Vec<&str> {
+    let mut tags: Vec<&str> = requires.iter().map(String::as_str).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    tags
+}

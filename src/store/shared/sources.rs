@@ -1,0 +1,209 @@
+//! Disclosure sources: their records, their queue, and orders on them.
+//!
+//! Whoever changes rows of the queue locks the source's gap before, so that nobody waits in a circle.
+
+use chrono::{DateTime, Utc};
+
+use super::connection::SqlConnection;
+use super::gaps;
+use super::row::row;
+use super::statement::{Columns, Parameters, Statement, names};
+use crate::plan::model::collection::{Collected, Seen};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
+use crate::plan::model::window::Window;
+use crate::plan::remember::failure_history::SkipOrder;
+use crate::plan::remember::source_state::{LastSuccess, Pause, QueuedWindow, SourceState};
+
+row! {
+    /// An operator's pause of a source; all NULL where there is none.
+    pub(in crate::store) struct PauseRow {
+        paused_at: Option<DateTime<Utc>>,
+        paused_by: Option<String>,
+        pause_reason: Option<String>,
+    }
+}
+
+impl PauseRow {
+    fn pause(self) -> Option<Pause> {
+        let (by, reason) = (self.paused_by.unwrap_or_default(), self.pause_reason.unwrap_or_default());
+        self.paused_at.map(|since| Pause { since, by, reason })
+    }
+
+    /// The pause as an order that forbids a claim.
+    pub(in crate::store) fn order(self) -> Option<SkipOrder> {
+        self.pause().map(|Pause { since, by, reason }| SkipOrder { since, until: None, by, reason })
+    }
+}
+
+row! {
+    struct SourceRow {
+        source: String,
+        frontier: Option<DateTime<Utc>>,
+        last_at: Option<DateTime<Utc>>,
+        last_start: Option<DateTime<Utc>>,
+        last_end: Option<DateTime<Utc>>,
+        last_seen: Option<String>,
+        last_records: Option<i64>,
+        last_message: Option<String>,
+        empty: i32;
+        pause: PauseRow,
+    }
+}
+
+impl SourceRow {
+    fn state(self) -> SourceState {
+        let window = self.last_start.zip(self.last_end).map(|(start, end)| Window { start, end });
+        let seen = self.last_seen.as_deref().and_then(Seen::parse).unwrap_or(Seen::Reported);
+        let last = self.last_at.zip(window).map(|(at, window)| {
+            let (source, records, message) = (self.source.clone(), self.last_records, self.last_message);
+            LastSuccess { at, collected: Collected { source, window, seen, records, message } }
+        });
+        let empty = self.empty.try_into().unwrap_or(0);
+        SourceState { source: self.source, frontier: self.frontier, paused: self.pause.pause(), last, empty }
+    }
+}
+
+pub(in crate::store) async fn states<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<SourceState>> {
+    let query = Statement::plain(format!(
+        "SELECT {source}, {pause} FROM {own}sources s ORDER BY source",
+        source = SourceRow::select("s"),
+        pause = PauseRow::select("s"),
+        own = C::OWN,
+    ));
+    Ok(connection.fetch_all(query).await?.into_iter().map(SourceRow::state).collect())
+}
+
+row! {
+    /// A window of the queue.
+    struct QueuedRow {
+        source: String,
+        window_start: DateTime<Utc>,
+        window_end: DateTime<Utc>,
+        is_collected: bool = "{row}.state = 'collected'",
+        is_requested: bool = "{row}.requested_at IS NOT NULL",
+        is_urgent: bool = "({row}.requested_at IS NOT NULL AND {row}.job_id IS NULL)",
+        remote_id: Option<String>,
+    }
+}
+
+impl QueuedRow {
+    fn window(self) -> QueuedWindow {
+        QueuedWindow {
+            source: self.source,
+            window: Window { start: self.window_start, end: self.window_end },
+            is_collected: self.is_collected,
+            is_requested: self.is_requested,
+            is_urgent: self.is_urgent,
+            remote: self.remote_id,
+        }
+    }
+}
+
+pub(in crate::store) async fn queue<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<QueuedWindow>> {
+    // Each half has its index, so that what was collected long ago is not read.
+    let query = Statement::plain(format!(
+        "SELECT {window} FROM {own}disclosure_queue q WHERE q.state = 'queued'
+         UNION ALL SELECT {window} FROM {own}sources s JOIN {own}disclosure_queue q ON q.source = s.source
+             AND q.state = 'collected' AND q.window_end > coalesce(s.frontier, {long_ago})
+         ORDER BY 1, 2, 3",
+        window = QueuedRow::select("q"),
+        own = C::OWN,
+        long_ago = C::LONG_AGO,
+    ));
+    Ok(connection.fetch_all(query).await?.into_iter().map(QueuedRow::window).collect())
+}
+
+fn window_rows(windows: &[Window]) -> Vec<Columns> {
+    windows.iter().map(|window| vec![("window_start", window.start.into()), ("window_end", window.end.into())]).collect()
+}
+
+pub(in crate::store) async fn enqueue_windows<C: SqlConnection>(
+    connection: &mut C,
+    source: &str,
+    windows: &[Window],
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    if windows.is_empty() {
+        return Ok(());
+    }
+    let mut parameters = Parameters::default();
+    // Without the WHERE, SQLite would take the ON for that of a join.
+    let text = format!(
+        "INSERT INTO {own}disclosure_queue (source, window_start, window_end, queued_at)
+         SELECT {source}, w.window_start, w.window_end, {at} FROM ({windows}) w WHERE TRUE ORDER BY w.window_start, w.window_end
+         ON CONFLICT DO NOTHING",
+        own = C::OWN,
+        source = parameters.add(source),
+        at = parameters.add(at),
+        windows = parameters.rows::<C>(&window_rows(windows)),
+    );
+    connection.execute(parameters.statement(text)).await.map(drop)
+}
+
+pub(in crate::store) async fn give_order<C: SqlConnection>(connection: &mut C, order: &SourceOrder) -> sqlx::Result<bool> {
+    let gap = GapKey::source(&order.source);
+    let mut changes = connection.begin_durable().await?;
+    // Of two who give orders on a source, the second sees what the first has changed.
+    gaps::make::<C>(&mut changes, std::slice::from_ref(&gap)).await?;
+    gaps::lock::<C>(&mut changes, std::slice::from_ref(&gap)).await?;
+    let columns: Columns = vec![
+        ("gap_key", (&gap).into()),
+        ("kind", order.kind.name().into()),
+        ("actor", order.by.as_str().into()),
+        ("reason", order.reason.as_str().into()),
+        ("at", order.at.into()),
+    ];
+    let is_repeated = is_recorded::<C>(&mut changes, &columns).await?;
+    if is_repeated || !carry_out::<C>(&mut changes, order, &gap).await? {
+        changes.rollback().await?;
+        return Ok(is_repeated);
+    }
+    let mut parameters = Parameters::default();
+    let text = format!("INSERT INTO {}overrides ({}) VALUES ({})", C::OWN, names(&columns), parameters.values(columns));
+    changes.execute(parameters.statement(text)).await?;
+    changes.commit().await?;
+    Ok(true)
+}
+
+async fn is_recorded<C: SqlConnection>(connection: &mut C, order: &Columns) -> sqlx::Result<bool> {
+    let mut parameters = Parameters::default();
+    let same: Vec<String> = order.iter().map(|(name, value)| format!("{name} = {}", parameters.add(value.clone()))).collect();
+    let text = format!("SELECT 1 FROM {}overrides WHERE {}", C::OWN, same.join(" AND "));
+    connection.finds(parameters.statement(text)).await
+}
+
+/// Makes the change that is ordered. Returns whether it changed anything.
+async fn carry_out<C: SqlConnection>(connection: &mut C, order: &SourceOrder, gap: &GapKey) -> sqlx::Result<bool> {
+    let (mut parameters, own) = (Parameters::default(), C::OWN);
+    let source = parameters.add(order.source.as_str());
+    let text = match &order.kind {
+        SourceOrderKind::Pause => format!(
+            "INSERT INTO {own}sources AS s (source, paused_at, paused_by, pause_reason) VALUES ({source}, {at}, {by}, {reason})
+             ON CONFLICT (source) DO UPDATE SET paused_at = {at}, paused_by = {by}, pause_reason = {reason} WHERE s.paused_at IS NULL",
+            at = parameters.add(order.at),
+            by = parameters.add(order.by.as_str()),
+            reason = parameters.add(order.reason.as_str()),
+        ),
+        SourceOrderKind::Resume => format!(
+            "UPDATE {own}sources SET paused_at = NULL, paused_by = NULL, pause_reason = NULL
+             WHERE source = {source} AND paused_at IS NOT NULL"
+        ),
+        SourceOrderKind::Collect(windows) if windows.is_empty() => return Ok(false),
+        // A running job goes on. Its windows keep it, and its success answers the order.
+        SourceOrderKind::Collect(windows) => format!(
+            "INSERT INTO {own}disclosure_queue AS q (source, window_start, window_end, queued_at, requested_by, requested_at)
+             SELECT DISTINCT {source}, w.window_start, w.window_end, {at}, {by}, {at} FROM ({windows}) w WHERE TRUE
+             ORDER BY w.window_start, w.window_end
+             ON CONFLICT (source, window_start, window_end) DO UPDATE
+             SET state = 'queued', requested_by = {by}, requested_at = {at}, collected_at = NULL,
+                 job_id = CASE WHEN q.job_id IN (SELECT id FROM {own}etl_jobs WHERE gap_key = {gap} AND state = 'running') THEN q.job_id END,
+                 remote_id = CASE WHEN q.state = 'queued' THEN q.remote_id END",
+            at = parameters.add(order.at),
+            by = parameters.add(order.by.as_str()),
+            windows = parameters.rows::<C>(&window_rows(windows)),
+            gap = parameters.add(gap),
+        ),
+    };
+    Ok(connection.execute(parameters.statement(text)).await? > 0)
+}

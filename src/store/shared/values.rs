@@ -1,0 +1,58 @@
+//! Values on their way into columns and out of them.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Datelike, Utc};
+use serde_json::Value;
+
+use crate::plan::model::job::JobState;
+use crate::plan::text::nul::without_nul;
+
+/// The text without NUL characters, which PostgreSQL cannot hold: each becomes a replacement character.
+pub(in crate::store) fn storable(text: &str) -> Cow<'_, str> {
+    without_nul(text)
+}
+
+/// The same for the texts and keys inside of a JSON value, as JSON text.
+pub(in crate::store) fn storable_json(value: &Value) -> String {
+    fn clean(value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(storable(text).into_owned()),
+            Value::Array(items) => items.iter().map(clean).collect(),
+            Value::Object(fields) => fields.iter().map(|(key, value)| (storable(key).into_owned(), clean(value))).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        }
+    }
+    clean(value).to_string()
+}
+
+/// A count or id for a signed column. None of ours comes near the bound.
+pub(in crate::store) fn signed(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+/// A time as text of one length in UTC, so that texts sort as times. A time later than the year 9999 has no such text, and
+/// becomes the last one that has.
+pub(in crate::store) fn rfc3339(at: DateTime<Utc>) -> String {
+    if at.year() > 9999 { "9999-12-31T23:59:59.999999Z".to_owned() } else { at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true) }
+}
+
+pub(in crate::store) fn job_state(name: &str) -> sqlx::Result<JobState> {
+    JobState::parse(name).ok_or_else(|| sqlx::Error::Decode(format!("no state of a job: {name}").into()))
+}
+
+pub(in crate::store) fn undecodable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nul_is_replaced_in_texts_and_in_json() {
+        assert_eq!(storable("a\0b"), "a\u{fffd}b");
+        let json = serde_json::json!({"k\0": ["\0", "\\u0000", 1, null]});
+        assert_eq!(storable_json(&json), "{\"k\u{fffd}\":[\"\u{fffd}\",\"\\\\u0000\",1,null]}");
+    }
+}
