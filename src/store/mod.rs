@@ -24,7 +24,7 @@ use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::period::Period;
 use crate::plan::model::settings::{Database, DatabaseTarget};
 
-/// Answer of every operation on the store.
+/// The answer of an operation on the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What an invocation may do with the database.
@@ -61,7 +61,7 @@ pub fn schema_sql(database: &Database) -> String {
     }
 }
 
-/// What [`Store::scan`] is to look for.
+/// What [`Data::scan`] is to look for.
 #[derive(Debug, Clone, Default)]
 pub struct ScanRequest {
     /// The ETLs whose reports may be missing.

@@ -1,6 +1,6 @@
 //! Availability that was learnt from files.
 //!
-//! What counts is the bank and the period: a tag is there when any row of theirs has it.
+//! A bank has a tag for a period when any of its rows for that period has it.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, QueryBuilder};
@@ -58,11 +58,11 @@ pub(super) async fn add(connection: &mut PgConnection, table: &TableName, found:
     }
     let table = table.quoted();
     let mut transaction = connection.begin_durable().await?;
-    // The table need not have a unique key: two that add at once would both see that there is no row.
+    // The table need not have a unique key. Without the lock, two processes that add at once could both find no row.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('etl_orch: ' || $1, 0))").bind(&table).execute(&mut *transaction).await?;
     let mut query = QueryBuilder::new("WITH fresh AS MATERIALIZED (SELECT DISTINCT ON (bank_id, fiscal_year, quarter, tag) f.* FROM ");
     push_found(&mut query, found);
-    // A row that somebody else changes meanwhile is read again, hence the second look at its tags.
+    // The server reads a row again that was changed in the meantime, hence the second look at its tags.
     query.push(format!(
         " f WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE {SAME_KEY} AND f.tag = ANY(a.database_names))), \
          gap AS MATERIALIZED (SELECT f.bank_id, f.fiscal_year, f.quarter, min(f.bank_name) AS bank_name, \

@@ -19,7 +19,7 @@ use crate::store::{Access, Result, StoreError};
 
 /// A host that does not answer is given up after this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A statement that takes longer is ended by the server, so that nothing waits for ever.
+/// A statement that takes longer is ended by the server, so that nothing waits forever.
 const STATEMENT_TIMEOUT: &str = "10min";
 /// A connection that was idle for longer is asked whether it still works: a firewall may have forgotten it.
 const STALE: Duration = Duration::from_secs(1);
@@ -33,8 +33,8 @@ pub(super) struct Connections {
     idle: Mutex<Vec<(PgConnection, Instant)>>,
 }
 
-/// A connection in use. It is kept only when [`Lease::settle`] saw that the use ended well. Otherwise it is dropped,
-/// and with it, at once, whatever transaction and lock was left in it.
+/// A connection in use. It is kept only if [`Lease::settle`] sees a success. Otherwise it is dropped, which ends at once whatever
+/// transaction and locks it has.
 pub(super) struct Lease<'a> {
     connection: PgConnection,
     home: &'a Connections,
@@ -112,7 +112,7 @@ impl Connections {
 }
 
 impl Lease<'_> {
-    /// Gives the connection back and says what was being done when it failed.
+    /// Gives the connection back. `doing` says in an error what failed.
     pub(super) fn settle<T>(self, doing: &'static str, result: sqlx::Result<T>) -> Result<T> {
         match result {
             Ok(value) => {
@@ -131,7 +131,7 @@ impl Lease<'_> {
     }
 }
 
-/// Whether this connection ended from without, by a restart of the server, say: then the idle ones did so too.
+/// Whether the server or the network ended this connection, as in a restart: then the idle ones have ended too.
 fn is_severed(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,

@@ -1,4 +1,4 @@
-//! The data tables, as the catalogue describes them. Views and foreign tables will do for reading.
+//! The data tables, as the catalogue describes them. For reading, views and foreign tables are as good.
 
 use super::Postgres;
 use crate::plan::model::settings::TableName;
@@ -15,7 +15,7 @@ pub(super) struct DataColumns {
 }
 
 impl DataColumns {
-    /// Whether `fiscal_year` is of a type that bits can be taken of.
+    /// Whether `fiscal_year` is of a type that has the operators on bits.
     pub(super) fn has_integer_years(&self) -> bool {
         let columns = self.availability.iter().flatten().map(|one| &one.column);
         columns
@@ -24,7 +24,7 @@ impl DataColumns {
     }
 }
 
-/// A column with what its type is good for: `N` a number, `S` a text, `A` an array (then with that of its elements).
+/// A column with the category of its type: `N` a number, `S` a text, `A` an array, which then has that of its elements too.
 #[derive(Debug)]
 struct Described {
     column: Column,

@@ -26,7 +26,7 @@ pub(super) async fn bring_up(connections: &Connections, target: &str, access: Ac
     let may_migrate = access != Access::ReadOnly;
     let migrator = migrator();
     if must_migrate(found, newest(&migrator), target, may_migrate)? {
-        // Not given back on an error: the migrator's lock would stay with it.
+        // Dropped on an error, since it would keep the migrator's lock.
         let mut lease = connections.lease().await?;
         migrate(&mut lease, migrator, target).await?;
         lease.settle("migrating the state tables", Ok(()))?;
@@ -50,7 +50,7 @@ async fn migrate(connection: &mut PgConnection, mut migrator: Migrator, target: 
         .await
         .map_err(failed("looking at the state tables"))?;
     if !has_schema {
-        // Asking for a schema that is there takes rights which a DBA who made it need not have given.
+        // Even where the schema exists, asking for it takes a right that a DBA who made it need not have granted.
         migrator.create_schema(SCHEMA);
     }
     migrator.run_direct(None, connection, false).await.map_err(|error| match &error {

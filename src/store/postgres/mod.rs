@@ -10,9 +10,9 @@ mod data_tables;
 mod dialect;
 mod endings;
 mod migrations;
-mod question;
 mod reports;
 mod scan;
+mod user_query;
 
 use std::time::Duration;
 
@@ -63,8 +63,8 @@ impl Postgres {
         })
     }
 
-    /// The answer, unless the server keeps silent. The scan is not bounded so: the server itself ends it by its
-    /// `statement_timeout`.
+    /// The answer of an operation, or an error when the server does not answer in time. The scan may take longer: the server ends it
+    /// by its `statement_timeout`.
     async fn answered<T>(&self, operation: impl Future<Output = Result<T>> + Send) -> Result<T> {
         tokio::time::timeout(PATIENCE, operation).await.unwrap_or_else(|_| {
             let reason = format!("no answer within {} s", PATIENCE.as_secs());

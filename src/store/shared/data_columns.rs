@@ -6,22 +6,18 @@ use crate::store::{Result, StoreError};
 /// A column of a data table, as the catalogue describes it.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Column {
-    /// Its name.
     pub(in crate::store) name: String,
-    /// Its type, in a form that can stand in a cast.
+    /// Its type, as a cast names it.
     pub(in crate::store) kind: String,
-    /// Whether it refuses NULL.
     pub(in crate::store) not_null: bool,
-    /// Whether a row may leave it out.
+    /// Whether a new row may leave it out.
     pub(in crate::store) has_default: bool,
 }
 
 /// Which of the two data tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum DataTable {
-    /// What is available.
     Availability,
-    /// The reports.
     Reports,
 }
 
@@ -76,8 +72,8 @@ impl DataTable {
         }
     }
 
-    /// Checks the columns that were found against those that are needed; `version` is one of availability that a setting
-    /// names.
+    /// Checks the columns that were found against those that are needed. `version` is the column of availability that
+    /// `availability.version_column` names.
     pub(in crate::store) fn check(
         self,
         table: &TableName,

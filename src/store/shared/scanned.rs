@@ -25,8 +25,8 @@ where
     }))
 }
 
-/// The condition on a year that parts what can be one from what cannot: a census counts them apart, so that one bad row
-/// does not hide the good ones of its bank.
+/// The condition on a year that it can be one. A census counts those that cannot apart, so that one bad row does not hide the good ones
+/// of its bank.
 pub(in crate::store) const POSSIBLE_YEARS: &str = "BETWEEN 1900 AND 2999";
 
 /// A candidate: the four columns of its key, whether its report exists, and one column for each need.

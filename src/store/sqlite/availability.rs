@@ -1,7 +1,7 @@
 //! Availability that was learnt from files.
 //!
-//! What counts is the bank and the period: a tag is there when any row of theirs has it. A row whose
-//! `database_names` is no array is left alone, and nothing is put beside it.
+//! A bank has a tag for a period when any of its rows for that period has it. A row whose `database_names` is no array is left alone,
+//! and no row is added beside it.
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};

@@ -1,4 +1,4 @@
-//! Opening the file: with which rights, and what is made where nothing is.
+//! Opening the file: with which rights, and what is made where it is missing or empty.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::ErrorKind;
@@ -57,8 +57,8 @@ impl Sqlite {
         Ok(store)
     }
 
-    /// Makes the data tables (when told to, or when the database holds nothing at all) and migrates our own, in one
-    /// transaction: of two processes, the second finds the work of the first.
+    /// Migrates our own tables, and makes the data tables where `data_tables` says so or the database is empty. One transaction: of two
+    /// processes, the second finds the work of the first.
     async fn prepare(&self, connection: &mut SqliteConnection, data_tables: bool) -> Result<()> {
         let doing = "making tables";
         let mut transaction = connection.begin_write().await.map_err(failed(doing))?;
@@ -78,7 +78,7 @@ impl Sqlite {
         self.connect(&read_write(path)).await
     }
 
-    /// Another connection in place of one that is broken. A file that has gone meanwhile is not made anew.
+    /// Another connection in place of one that is broken. A file that is gone is not made again.
     pub(super) async fn connect_again(&self) -> Result<SqliteConnection> {
         self.connect(&read_write(&self.path)).await
     }
@@ -96,7 +96,7 @@ impl Sqlite {
         self.connect(&options).await
     }
 
-    /// Another connection, which cannot write whatever it is told.
+    /// Another connection, which can never write.
     pub(super) async fn connect_to_look(&self) -> Result<SqliteConnection> {
         let options = if self.holds_something(&self.path)? { unwritable(&self.path) } else { in_memory() };
         self.connect(&options).await
@@ -140,7 +140,7 @@ fn read_write(path: &Path) -> SqliteConnectOptions {
     options.synchronous(SqliteSynchronous::Normal)
 }
 
-/// Where no side files can be made, a file without them can only be read as one that nobody changes.
+/// Reads a file. Where it has no side files, and none can be made, SQLite reads it only if told that nobody changes it.
 fn unwritable(path: &Path) -> SqliteConnectOptions {
     base().filename(path).read_only(true).immutable(!is_writable(path) && !side_file(path, "-wal").exists())
 }

@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS {reports} (
 
 impl Sqlite {
     pub(super) async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()> {
-        // SQLite does not tell upper from lower case in names, and those of the columns are here in lower case.
+        // Names in SQLite ignore case. The columns' names are in lower case here.
         let version = self.version_column.as_ref().and_then(|version| ColumnName::parse(&version.as_str().to_ascii_lowercase()));
         for (which, name, writes) in
             [(DataTable::Availability, &self.availability, writes_availability), (DataTable::Reports, &self.reports, writes_reports)]

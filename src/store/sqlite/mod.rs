@@ -1,7 +1,6 @@
 //! The embedded database: one file, one connection.
 //!
-//! Our own tables stand beside the data. Everything that writes is a transaction that takes the write lock at its
-//! beginning, since one that reads first and then writes would be refused when another process wrote in between.
+//! Our own tables stand beside the data.
 
 mod availability;
 mod claims;
@@ -10,9 +9,9 @@ mod data_tables;
 mod dialect;
 mod endings;
 mod migrations;
-mod question;
 mod reports;
 mod scan;
+mod user_query;
 
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
@@ -49,8 +48,8 @@ pub(super) struct Sqlite {
 enum Session {
     /// In use.
     Open(Box<SqliteConnection>),
-    /// A disk that was full or a write lock that was not to be had may have left it in the middle of a transaction: it is made
-    /// anew for the next operation.
+    /// A full disk or a write lock held by another process may have left it in the middle of a transaction. The next operation makes
+    /// a new connection.
     Broken,
     /// The store was closed.
     Closed,
@@ -74,7 +73,7 @@ impl Sqlite {
         open.map(Lease).map_err(|_| failed("using a database that was closed")(sqlx::Error::PoolClosed))
     }
 
-    /// The answer. A file always gives one, at the latest after its busy timeout.
+    /// The answer of an operation. A file always gives one, at the latest after its busy timeout.
     async fn answered<T>(&self, operation: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let answer = operation.await;
         if let Err(error) = &answer
@@ -94,14 +93,14 @@ impl Sqlite {
         if let Session::Open(connection) = session
             && let Err(error) = connection.close().await
         {
-            // Everything is committed by now; what is left behind is a log that the next connection folds in.
+            // Everything is committed. What is left behind is a log, which the next connection merges into the file.
             tracing::warn!(database = %self.target, %error, "the database was not closed cleanly");
         }
     }
 }
 
 impl Lease<'_> {
-    /// Gives the connection back and says what was being done when it failed.
+    /// Gives the connection back. `doing` says in an error what failed.
     fn settle<T>(self, doing: &'static str, result: sqlx::Result<T>) -> Result<T> {
         drop(self);
         result.map_err(failed(doing))

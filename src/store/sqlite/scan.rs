@@ -182,7 +182,7 @@ impl Sqlite {
     }
 }
 
-/// What is no year at all stays in, to be named: SQLite holds any text in a number's column, and sorts it after numbers.
+/// A year that is none stays in, so that the user is told: in SQLite a number's column may hold any text, which sorts after numbers.
 fn push_period_filter(query: &mut QueryBuilder<Driver>, request: &ScanRequest, row: &str) {
     if let Some(year) = request.from_year {
         query.push(format!(" AND ({row}.fiscal_year IS NULL OR {row}.fiscal_year >= ")).push_bind(signed(year)).push(")");

@@ -13,7 +13,7 @@ pub(in crate::store) const PATIENCE: Duration = Duration::from_secs(30);
 /// What is being done, for errors.
 pub(in crate::store) const DOING: &str = "asking a query of the configuration";
 
-/// The one statement of a text, without what ends it.
+/// The one statement of a text, without the `;` after it.
 ///
 /// # Errors
 /// When there is none, or more than one.
@@ -29,7 +29,7 @@ pub(in crate::store) fn one_statement(text: &str) -> Result<&str> {
     Ok(text.get(..end).unwrap_or(text))
 }
 
-/// The characters that are neither in quotes nor in comments, with their places; of what is in quotes the first.
+/// The characters that are neither in quotes nor in comments, with their places. Of each quoted text there is the opening quote.
 fn code(text: &str) -> Vec<(usize, char)> {
     let mut found = Vec::new();
     let mut place = 0;
@@ -59,7 +59,7 @@ fn wrong(why: String) -> StoreError {
     StoreError::Query { doing: DOING, kind: FailureKind::Lasting, source: sqlx::Error::InvalidArgument(why) }
 }
 
-/// The error of a query as what it means here: a query that would change something is wrong and never succeeds; one that took too
+/// What the error means for a user's query: a query that would change something is wrong and never succeeds; one that took too
 /// long may be faster later.
 pub(in crate::store) fn explained(error: StoreError) -> StoreError {
     match error {

@@ -1,5 +1,5 @@
-//! Queries of the user's: on a connection of their own, so that nobody waits for them. It cannot write, and as parts of a query
-//! of ours they cannot be statements that make other files.
+//! A query of the user's: on a connection of its own, so that no other operation waits for it. That connection cannot write, and as a
+//! part of a query of ours it cannot be a statement that makes other files.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,11 +9,11 @@ use sqlx::{AssertSqlSafe, Column, Connection, Row, TypeInfo};
 
 use super::{Sqlite, failed};
 use crate::store::Result;
-use crate::store::shared::question::{DOING, PATIENCE, explained, one_statement};
 use crate::store::shared::scanned::text;
+use crate::store::shared::user_query::{DOING, PATIENCE, explained, one_statement};
 use crate::store::shared::values::storable;
 
-/// After so many instructions the clock is looked at.
+/// The clock is looked at after each so many instructions.
 const INSTRUCTIONS: i32 = 10_000;
 
 impl Sqlite {
@@ -44,7 +44,7 @@ async fn ask(connection: &mut SqliteConnection, query: &str, patience: Duration)
 
 fn first(row: &SqliteRow) -> sqlx::Result<Option<String>> {
     let value = text(row, 0)?;
-    // Only a column's declaration says that its numbers are truth.
+    // Truth is a number in SQLite. Only a column's declaration tells the two apart.
     let is_truth = row.columns().first().is_some_and(|column| column.type_info().name() == "BOOLEAN");
     Ok(value.map(|value| match value.as_str() {
         "1" if is_truth => "true".to_owned(),

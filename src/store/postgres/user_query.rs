@@ -1,11 +1,11 @@
-//! Queries of the user's.
+//! A query of the user's.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
 use super::Postgres;
 use crate::store::Result;
-use crate::store::shared::question::{DOING, PATIENCE, explained, one_statement};
+use crate::store::shared::user_query::{DOING, PATIENCE, explained, one_statement};
 use crate::store::shared::values::storable;
 
 impl Postgres {
@@ -22,8 +22,7 @@ impl Postgres {
     }
 }
 
-/// Within a query of ours, which only one that reads can be part of; a server takes only one statement from us at a time. JSON
-/// writes times as ISO 8601, and truth as a word.
+/// Asks the query as part of one of ours, where only a query that reads can stand. JSON writes times as ISO 8601, and truth as a word.
 async fn ask(connection: &mut PgConnection, query: &str) -> sqlx::Result<Option<String>> {
     let mut transaction = connection
         .begin_with(AssertSqlSafe(format!(
@@ -31,13 +30,13 @@ async fn ask(connection: &mut PgConnection, query: &str) -> sqlx::Result<Option<
             PATIENCE.as_secs()
         )))
         .await?;
-    // A comment at its end ends with its line.
+    // The line break ends a comment at the end of the query.
     let value: Option<Option<String>> =
         sqlx::query_scalar(AssertSqlSafe(format!("SELECT to_json(t.v) #>> '{{}}' FROM (\n{query}\n) AS t (v) LIMIT 1")))
             .persistent(false)
             .fetch_optional(&mut *transaction)
             .await?;
-    // Also what it set for the session is undone.
+    // This also takes back settings that the query made.
     transaction.rollback().await?;
     Ok(value.flatten())
 }
