@@ -40,13 +40,13 @@ pub(super) struct Global {
     /// Configuration file [default: $ETL_ORCH_CONFIG, ./etl-orch.yaml, ./config/etl-orch.yaml, the user's, the system's]
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// What stdout carries
+    /// Format of stdout
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
-    /// How diagnostics on stderr are written
+    /// Format of the diagnostics on stderr
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     pub(super) log_format: Format,
-    /// Least level of diagnostics: off, error, warn, info, debug, trace [default: info; warn with -q]
+    /// Lowest level of diagnostics that are written: off, error, warn, info, debug, trace [default: info; warn with -q]
     #[arg(long, global = true, value_name = "LEVEL")]
     pub(super) log_level: Option<LevelFilter>,
     /// When to use colors; NO_COLOR is honored
@@ -70,20 +70,20 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Forget failures, so that the next run tries again; also ends `skip`
     Retry(SweepArgs),
-    /// Leave gaps alone
+    /// Leave gaps alone, until `unskip`, `retry` or a time
     Skip(SkipArgs),
     /// Take `skip` back
     Unskip(SweepArgs),
     /// Stop a running job, and leave its gap alone until `retry`
     Cancel(CancelArgs),
-    /// The disclosure sources: what was collected of each, what is due, and what is in its way
+    /// Show the disclosure sources: what was collected, what is due and what prevents it
     Sources {
         #[command(subcommand)]
         command: Option<SourcesCommand>,
     },
     /// Create the state tables and, on SQLite, the data tables
     Init(InitArgs),
-    /// Look at the configuration
+    /// Check the configuration, or print its schema
     Config {
         #[command(subcommand)]
         command: ConfigCommand,

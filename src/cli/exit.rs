@@ -58,13 +58,13 @@ impl Exit {
 /// Why a command could not do its work, as the user reads it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// Options that make no sense together, or name what is not there.
+    /// The options contradict each other, or name something unknown.
     #[error("error: {0}")]
     Usage(String),
-    /// The configuration is wrong; each error on its own line.
+    /// The configuration has these errors, one on each line.
     #[error("{0}")]
     Config(#[from] ConfigErrors),
-    /// What is in the database is not what is needed.
+    /// The tables of the database are not as they must be.
     #[error("error: {0}")]
     Schema(String),
     /// The orchestrator could not do its work.
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_end_has_the_code_that_is_promised() {
+    fn every_exit_has_its_documented_code() {
         for (exit, code) in [
             (Exit::Success, 0),
             (Exit::JobsFailed { detailed: false }, 1),
@@ -135,6 +135,8 @@ mod tests {
             (Exit::Signal(15), 143),
         ] {
             assert_eq!(exit.code(), code, "{exit:?}");
+            let text = if code > 128 { "128+n".to_owned() } else { code.to_string() };
+            assert!(EXIT_CODES.split_whitespace().any(|word| word == text), "{text} is not explained");
         }
     }
 }

@@ -14,8 +14,8 @@ pub(super) fn skipped(order: &SkipOrder) -> String {
 pub(super) fn quarantined(quarantine: Quarantine) -> String {
     let why = match quarantine.why {
         QuarantineReason::Failures => "too many failed runs in a row",
-        QuarantineReason::Permanent => "trying the same again cannot help",
-        QuarantineReason::Crashes => "three runs died over it",
+        QuarantineReason::Permanent => "another attempt cannot help",
+        QuarantineReason::Crashes => "three runs in a row died over it",
     };
     format!("since {}, {why}", Time(quarantine.since))
 }

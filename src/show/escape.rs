@@ -1,5 +1,4 @@
-//! Makes untrusted text safe to show: child output and values of the database never control a terminal
-//! (specification §12).
+//! Makes untrusted text safe to show: child output and values of the database never control a terminal.
 
 use std::borrow::Cow;
 
@@ -20,7 +19,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Longest text of somebody else's that stands in a list.
+/// Most characters of an untrusted text in a list.
 const LONGEST: usize = 200;
 
 /// The same for a line in a list: what is longer than 200 characters is cut.

@@ -164,7 +164,7 @@ impl<'a> SourceView<'a> {
         }
     }
 
-    /// Whether there is nothing to say of it but that it is up to date.
+    /// Whether it is up to date and nothing else needs to be shown.
     fn is_fine(&self) -> bool {
         *self.standing == SourceStatus::UpToDate && self.lateness == Lateness::OnTime && self.frontier.is_some() && self.paused.is_none()
     }

@@ -29,7 +29,7 @@ impl Serialize for Time {
     }
 }
 
-/// Text of somebody else: of an operator, a child, a service or the database. It cannot control a terminal, in text or in JSON.
+/// Text of an operator, a child, a service or the database. It is printed so that it cannot control a terminal, in text and in JSON.
 #[derive(Debug, Clone)]
 pub(super) struct Untrusted<'a>(Cow<'a, str>);
 

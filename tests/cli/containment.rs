@@ -68,7 +68,7 @@ on_both_databases! {
         assert!(done.stdout.contains("❌ RY 2025 Q2 [call_summary]: exit code 65 - no transcript\n"), "{}", done.stdout);
         nothing_is_tried(world, &[
             "Quarantined: 1\n  • RY-CA/2025Q2/call_summary: since 20",
-            "trying the same again cannot help: exit code 65 - no transcript\n",
+            "another attempt cannot help: exit code 65 - no transcript\n",
             "  Release with: etl-orch retry BANK YEAR QUARTER ETL --reason TEXT\n",
         ]);
         let retry = world.run_to(0, &["retry", GAP, "--reason", "transcript corrected"]);
@@ -157,7 +157,7 @@ on_both_databases! {
         assert_eq!(gates, ["behind_probe", "behind_probe", "probe"]);
         let text = world.run_to(0, &["--dry-run"]).stdout;
         assert!(text.contains(": call_summary (the probe)\n") && text.contains(": call_summary (waits for the probe)\n"), "{text}");
-        assert!(text.contains("  • call_summary fails for one bank after the other since 20"), "{text}");
+        assert!(text.contains("  • call_summary has failed for one bank after another since 20"), "{text}");
         assert!(text.contains("; 1 probe, 2 wait for it\n"), "{text}");
 
         world.write("etl.sh", GOOD);

@@ -50,7 +50,7 @@ on_both_databases! {
         assert_eq!((&dry["quarantined"][0]["gap"], &dry["quarantined"][0]["why"]), (&GAP.into(), &"crashes".into()), "{dry}");
         let fourth = world.run_to(0, &[]);
         assert!(fourth.stdout.contains(&format!("Quarantined: 1\n  • {GAP}: since 20")), "{}", fourth.stdout);
-        assert!(fourth.stdout.contains(", three runs died over it"), "{}", fourth.stdout);
+        assert!(fourth.stdout.contains(", three runs in a row died over it"), "{}", fourth.stdout);
         assert_eq!(world.reports(), ["BMO 2025 Q2 Call Summary", "TD 2025 Q2 Call Summary"]);
         assert_eq!(world.value(&format!("SELECT count(*) FROM etl_jobs WHERE gap_key = '{GAP}' AND state = 'lost'")), "3");
         assert_eq!(losses(world), "3");

@@ -90,7 +90,7 @@ on_both_databases! {
 
     fn a_dry_run_with_nothing_to_do_has_found_no_gaps(world: &World) {
         let done = world.run_to(0, &["--dry-run", "--detailed-exit-code"]);
-        assert!(done.stdout.contains("NOTHING TO GO BY: no monitored bank has data that was asked for\n"), "{}", done.stdout);
+        assert!(done.stdout.contains("NO DATA: no monitored bank has the required data\n"), "{}", done.stdout);
     }
 }
 

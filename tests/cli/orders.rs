@@ -193,7 +193,7 @@ fn orders_that_make_no_sense_are_usage_errors_and_change_nothing() {
         (&["retry", "RY"][..], "--reason <TEXT>"),
         (&["retry", "RY", "--reason", "  "], "say why"),
         (&["retry", "RY", "--reason", "\u{1b}[2J"], "control character"),
-        (&["retry", "--reason", "x"], "say which: BANK"),
+        (&["retry", "--reason", "x"], "nothing is named; write BANK"),
         (&["retry", "RY", "--all", "--reason", "x"], "cannot be used with"),
         (&["retry", "RY", "--etl-type", "call_summary", "--reason", "x"], "--all"),
         (&["retry", "BMQ", "--reason", "x"], "unknown bank \"BMQ\"; did you mean BMO"),
@@ -203,7 +203,7 @@ fn orders_that_make_no_sense_are_usage_errors_and_change_nothing() {
         (&["skip", "RY", "--reason", "x"], "skip needs a period"),
         (&["skip", "RY", "2025Q2", "--until", "soon", "--reason", "x"], "a duration such as 3d"),
         (&["skip", "RY", "2025Q2", "--until", "0s", "--reason", "x"], "write a time in the future"),
-        (&["cancel", "xyz", "--reason", "x"], "is no id of a job"),
+        (&["cancel", "xyz", "--reason", "x"], "is not the id of a job"),
     ] {
         let done = ann(&world, 2, args);
         assert!(done.stderr.contains(told), "{args:?}: {}", done.stderr);

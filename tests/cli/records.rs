@@ -40,7 +40,7 @@ on_both_databases! {
 
     fn a_run_with_nothing_to_do_is_on_record_and_says_so(world: &World) {
         let done = world.run_to(0, &[]);
-        assert!(done.stdout.contains("NOTHING TO GO BY: no monitored bank has data that was asked for\n"), "{}", done.stdout);
+        assert!(done.stdout.contains("NO DATA: no monitored bank has the required data\n"), "{}", done.stdout);
         assert_eq!(world.value("SELECT state, planned FROM etl_runs"), "succeeded|0");
     }
 

@@ -225,7 +225,7 @@ on_both_databases! {
 fn followed_further(desk: &ServiceDesk<'_>, id: &str, before: &str) {
     assert_eq!(desk.open(), [id]);
     let dry = desk.run_to(0, "01-16 00:30:00", &["--dry-run"]);
-    assert!(dry.stdout.contains("in 1 job, begun by the service before"), "{}", dry.stdout);
+    assert!(dry.stdout.contains("in 1 job, already started at the service"), "{}", dry.stdout);
     desk.service.finish(id);
     let next = desk.run_to(0, "01-16 00:35:00", &[]);
     assert!(next.stdout.contains("17 records, reported"), "{}", next.stdout);

@@ -54,10 +54,10 @@ pub(in crate::cli) struct SweepArgs {
 pub(in crate::cli) fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
-        return Err("say why, in a few words".to_owned());
+        return Err("it is empty; say why in a few words".to_owned());
     }
     if text.chars().any(char::is_control) {
-        return Err("it holds a control character; write it in one line".to_owned());
+        return Err("it contains a control character; write it on one line".to_owned());
     }
     Ok(text.to_owned())
 }

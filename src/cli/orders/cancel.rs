@@ -54,9 +54,9 @@ impl CancelTarget {
         if let Some(source) = target::source(catalogue, word)? {
             return Ok(Self::Source(source));
         }
-        JobPrefix::parse(word)
-            .map(Self::Job)
-            .ok_or_else(|| Failure::Usage(format!("{word:?} is no id of a job; write at least its first 4 characters, 0 to 9 and a to f")))
+        JobPrefix::parse(word).map(Self::Job).ok_or_else(|| {
+            Failure::Usage(format!("{word:?} is not the id of a job; write at least its first 4 characters, 0 to 9 and a to f"))
+        })
     }
 }
 

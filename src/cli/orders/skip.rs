@@ -67,7 +67,7 @@ pub(in crate::cli) async fn command(context: &Context<'_>, args: &SkipArgs) -> R
     let until = until.map_err(|problem| Failure::Usage(format!("--until: {problem}")))?;
     let target = target::of_words(&context.config.catalogue, &args.gaps.list())?;
     if let OrderTarget::Sweep(_) = target {
-        let text = "skip needs a period: write BANK YEAR QUARTER, such as RY 2025 Q2, with an ETL behind it for that one report";
+        let text = "skip needs a period: write BANK YEAR QUARTER, such as RY 2025 Q2, and add an ETL for that report alone";
         return Err(Failure::Usage(text.to_owned()));
     }
     super::give(context, GapOrderKind::Skip { until }, &target, &args.order.reason).await

@@ -92,8 +92,10 @@ pub(super) fn of_sweep(catalogue: &Catalogue, args: &SweepArgs) -> Result<OrderT
 /// of a gap, or the id of a job.
 pub(super) fn of_words(catalogue: &Catalogue, words: &[&str]) -> Result<OrderTarget, Failure> {
     match words {
-        [] => Err(usage("say which: BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job")),
-        [word, more, ..] if word.starts_with(SOURCE) => Err(usage(format!("{more:?} is too much; a source has neither period nor ETL"))),
+        [] => Err(usage(
+            "nothing is named; write BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job",
+        )),
+        [word, more, ..] if word.starts_with(SOURCE) => Err(usage(format!("{more:?} is unexpected; a source has neither period nor ETL"))),
         [key] if key.contains('/') => gap(catalogue, key),
         [word] => match (names::bank(catalogue, word), source(catalogue, word)?, JobPrefix::parse(word)) {
             (Ok(bank), _, _) => {
@@ -116,7 +118,7 @@ pub(super) fn of_words(catalogue: &Catalogue, words: &[&str]) -> Result<OrderTar
             match rest {
                 [] => gaps(catalogue, bank, period, None),
                 [etl] => gaps(catalogue, bank, period, Some(etl)),
-                [_, more, ..] => Err(usage(format!("{more:?} is too much; an order is on one bank and period"))),
+                [_, more, ..] => Err(usage(format!("{more:?} is unexpected; an order is on one bank and period"))),
             }
         }
     }
@@ -154,7 +156,7 @@ fn period<'a, 'w>(words: &'a [&'w str]) -> Result<(Period, &'a [&'w str]), Failu
 fn gap(catalogue: &Catalogue, key: &str) -> Result<OrderTarget, Failure> {
     match key.split('/').collect::<Vec<_>>().as_slice() {
         [bank, period, etl] => gaps(catalogue, bank, period.parse().map_err(usage)?, Some(etl)),
-        _ => Err(usage(format!("{key:?} is no gap; write it like RY-CA/2025Q2/call_summary"))),
+        _ => Err(usage(format!("{key:?} is not a gap; write it like RY-CA/2025Q2/call_summary"))),
     }
 }
 
@@ -257,9 +259,9 @@ mod tests {
         .map(|words| read(words).unwrap_err())
         .collect();
         insta::assert_snapshot!(said.join("\n"), @r#"
-        error: say which: BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job
+        error: nothing is named; write BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job
         error: unknown source "us_hous"; did you mean us_house?
-        error: "2025Q2" is too much; a source has neither period nor ETL
+        error: "2025Q2" is unexpected; a source has neither period nor ETL
         error: unknown bank "us_hous"; did you mean the source us_house?
         error: unknown bank "RX"; did you mean RY?
         error: bank "c" is ambiguous; write one of C-CA, C-US
@@ -270,9 +272,9 @@ mod tests {
         error: unknown ETL "call_sumary"; did you mean call_summary?
         error: unknown bank "BMQ"
         error: unknown ETL "call_sumary"; did you mean call_summary?
-        error: "key_themes" is too much; an order is on one bank and period
-        error: "RY/2025Q2" is no gap; write it like RY-CA/2025Q2/call_summary
-        error: "RY/2025Q2/x/y" is no gap; write it like RY-CA/2025Q2/call_summary
+        error: "key_themes" is unexpected; an order is on one bank and period
+        error: "RY/2025Q2" is not a gap; write it like RY-CA/2025Q2/call_summary
+        error: "RY/2025Q2/x/y" is not a gap; write it like RY-CA/2025Q2/call_summary
         error: "25" is not a fiscal period; write it like 2025Q2
         "#);
     }

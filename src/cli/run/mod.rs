@@ -117,7 +117,7 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
     let summary = tokio::select! {
         summary = invocation.run(signals.stop(), since) => summary,
         () = hangs_after(signals.stop(), id) => {
-            show::diagnose("error: told to stop at once, and something does not answer; what was not recorded is found by the next run");
+            show::diagnose("error: an immediate stop was requested, but something does not answer; the next run records what is missing");
             return Ok(Exit::Signal(signals.number().unwrap_or_default()));
         }
     };

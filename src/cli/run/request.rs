@@ -1,6 +1,7 @@
 //! What a run is asked to do: the options and the configuration, checked together.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use super::super::context::Context;
@@ -71,34 +72,25 @@ impl<'a> RunRequest<'a> {
     }
 }
 
+/// What the words of an option name; a word that names nothing is a problem.
+fn all<P: Display>(option: &str, words: &[String], find: impl Fn(&str) -> Result<usize, P>, problems: &mut Vec<String>) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    for word in words {
+        match find(word) {
+            Ok(index) => drop(found.insert(index)),
+            Err(problem) => problems.push(format!("{option}: {problem}")),
+        }
+    }
+    found
+}
+
 fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
     let catalogue = &config.catalogue;
     let mut problems = Vec::new();
-    let mut banks = BTreeSet::new();
-    for symbol in &args.bank_symbol {
-        match names::bank(catalogue, symbol) {
-            Ok(bank) => drop(banks.insert(bank)),
-            Err(problem) => problems.push(format!("--bank-symbol: {problem}")),
-        }
-    }
-    let mut etls = BTreeSet::new();
-    for name in &args.etl_type {
-        match names::etl(catalogue, name) {
-            Ok(etl) => drop(etls.insert(etl)),
-            Err(problem) => problems.push(format!("--etl-type: {problem}")),
-        }
-    }
-    let mut sources = BTreeSet::new();
-    for id in &args.source {
-        match names::source(catalogue, id) {
-            Ok(source) => drop(sources.insert(source)),
-            Err(problem) => problems.push(format!("--source: {problem}")),
-        }
-    }
     let selection = Selection {
-        banks,
-        etls,
-        sources,
+        banks: all("--bank-symbol", &args.bank_symbol, |symbol| names::bank(catalogue, symbol), &mut problems),
+        etls: all("--etl-type", &args.etl_type, |name| names::etl(catalogue, name), &mut problems),
+        sources: all("--source", &args.source, |id| names::source(catalogue, id), &mut problems),
         periods: args.period.iter().copied().collect(),
         from_year: args.from_year.or(config.run.from_year),
         force: args.force,

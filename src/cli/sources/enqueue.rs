@@ -73,15 +73,14 @@ async fn give(context: &Context<'_>, args: &EnqueueArgs, windows: Vec<Window>) -
 async fn apply(store: &dyn Store, config: &Config, order: &SourceOrder, names_windows: bool) -> Result<Option<SourcePlan>, Failure> {
     let id = &order.source;
     if let Some(pause) = pause::pause_of(store, id).await? {
-        let text = format!("{id} is paused {}; `etl-orch sources resume {id} --reason TEXT` comes first", paused(&pause));
+        let text = format!("{id} is paused {}; run `etl-orch sources resume {id} --reason TEXT` first", paused(&pause));
         return Err(Failure::Orchestrator(text));
     }
     let states = store.source_states().await?;
     let was_collected = states.iter().any(|state| state.source == *id && state.frontier.is_some());
     if names_windows && !was_collected {
         // The first success is where a source begins; everything after it would become due.
-        let text =
-            format!("nothing of {id} was collected yet; let `etl-orch run --source {id}` begin it, or set start: where it is to begin");
+        let text = format!("nothing was collected of {id} yet; begin it with `etl-orch run --source {id}`, or set its start");
         return Err(Failure::Orchestrator(text));
     }
     store.order_source(order).await?;

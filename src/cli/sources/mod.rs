@@ -25,7 +25,7 @@ use pause::PauseArgs;
 /// What can be done with a source.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum SourcesCommand {
-    /// Have windows of a source collected, also again, by the next run
+    /// Put windows of a source into its queue, whether they were collected before or not
     Enqueue(EnqueueArgs),
     /// Leave a source alone until `resume`
     Pause(PauseArgs),

@@ -7,7 +7,7 @@ use crate::plan::model::source::Source;
 use crate::plan::model::window::{Cadence, Window};
 use crate::plan::text::placeholder::Placeholder;
 
-/// The most windows that one order asks for.
+/// Most windows in one order.
 const MOST: usize = 1000;
 
 /// Windows as a person names them.
@@ -21,10 +21,10 @@ pub(in crate::cli) enum WindowChoice {
     Instant(DateTime<Utc>),
 }
 
-/// An end of a span: a time, or the begin of a day.
+/// An end of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Point {
-    /// The begin of this day, in the source's zone.
+    /// The midnight at which this day begins in the source's zone.
     Day(NaiveDate),
     /// This instant.
     Instant(DateTime<Utc>),
@@ -51,8 +51,8 @@ fn point(text: &str) -> Result<Point, String> {
 }
 
 impl WindowChoice {
-    /// The windows themselves, oldest first: whole ones that are due, at least one. They are cut at new years where the source goes
-    /// by years.
+    /// The windows, oldest first: whole windows that are due, at least one. They are split at the new year if the source uses
+    /// `{window_year}`.
     pub(super) fn windows(choice: Option<Self>, source: &Source, now: DateTime<Utc>) -> Result<Vec<Window>, String> {
         let cadence = source.cadence;
         let windows = match choice {
@@ -66,13 +66,13 @@ impl WindowChoice {
 
     fn whole(self, source: &Source, now: DateTime<Utc>) -> Result<Vec<Window>, String> {
         let cadence = source.cadence;
-        let span = self.span(cadence).ok_or("its START is not before its END, or it is beyond what a calendar holds")?;
+        let span = self.span(cadence).ok_or("START is not before END, or lies outside the calendar")?;
         let windows: Vec<Window> = cadence.overlapping(span).take(MOST + 1).collect();
         if windows.len() > MOST {
             return Err(format!("it is more than {MOST} windows; ask for fewer at a time"));
         }
         match windows.last() {
-            None => Err("no window is in it".to_owned()),
+            None => Err("it contains no window".to_owned()),
             Some(last) if last.end > now => Err(format!("its window {last} has not ended yet; it is collected once it has")),
             Some(last) if last.end > due_by(source, now) => {
                 let lag = humantime::format_duration(source.lag);
@@ -151,7 +151,7 @@ mod tests {
         insta::assert_snapshot!(said.join("\n"), @r"
         write START/END, a day such as 2026-01-16, or a time such as 2026-01-16T09:00:00Z; START and END are days or times
         write START/END, a day such as 2026-01-16, or a time such as 2026-01-16T09:00:00Z; START and END are days or times
-        its START is not before its END, or it is beyond what a calendar holds
+        START is not before END, or lies outside the calendar
         its window 2026-01-17T06:00:00Z/2026-01-17T12:00:00Z has not ended yet; it is collected once it has
         its window 2026-01-17T18:00:00Z/2026-01-18T00:00:00Z has not ended yet; it is collected once it has
         it is more than 1000 windows; ask for fewer at a time

@@ -70,7 +70,7 @@ fn when(id: &str, plan: Option<&SourcePlan>, windows: &[Window], now: bool) -> S
             }
         }
         SourceStatus::Claimed(owner) => {
-            format!("collected by the next run after {}, which collects {id} at the moment", escaped(&owner.to_string()))
+            format!("collected by the next run after {}, which is collecting {id} now", escaped(&owner.to_string()))
         }
         SourceStatus::CoolingDown(rest) => {
             let until = Time(rest.until);
@@ -154,7 +154,7 @@ mod tests {
         collected by the next run
         1 of them collected by the next run, the others later
         collected by a later run, as others come first
-        collected by the next run after process 7 on h\u{1b}, which collects us_house at the moment
+        collected by the next run after process 7 on h\u{1b}, which is collecting us_house now
         not collected before 2026-01-16T02:00:00Z, as it failed; `etl-orch retry us_house --reason TEXT` lets it be tried
         not collected while us_house is quarantined; `etl-orch retry us_house --reason TEXT` releases it
         not collected while us_house is skipped; `etl-orch unskip us_house --reason TEXT` ends that

@@ -72,7 +72,7 @@ impl<'a> GapOrderView<'a> {
         };
         let ordered = self.gaps.iter().filter(|gap| gap.ordered).count() as u64;
         let unchanged = ordered.saturating_sub(self.changed);
-        let rest = if unchanged > 0 { format!("; {unchanged} changed meanwhile, and stayed as they were") } else { String::new() };
+        let rest = if unchanged > 0 { format!("; {unchanged} changed meanwhile and left as they were") } else { String::new() };
         format!("{gaps} {what}{rest}\n")
     }
 }
@@ -152,7 +152,7 @@ mod tests {
 
         retry: RY-CA/2025Q2/a: is running now (process 7 on h); nothing was changed
         retry: RY-CA/2025Q2/b
-        0 gaps free to be tried again; 1 changed meanwhile, and stayed as they were
+        0 gaps free to be tried again; 1 changed meanwhile and left as they were
 
         nothing to retry: no gap of RY-CA failed, rests or is quarantined
 

@@ -1,4 +1,4 @@
-//! Jobs in an error message, for whoever named one by its id.
+//! Jobs in an error message about the id of a job.
 
 use super::super::escape::escaped;
 use crate::plan::model::orders::FoundJob;

@@ -63,7 +63,7 @@ impl View for PauseOrderView<'_> {
                 let pause = self.paused.as_ref().map(|pause| format!(", {}", pause.text())).unwrap_or_default();
                 format!("pause: {id} is paused already{pause}\n")
             }
-            (false, true) => format!("resume: {id} is not paused any more; the next run collects what it missed\n"),
+            (false, true) => format!("resume: {id} is no longer paused; the next run collects what it missed\n"),
             (false, false) => format!("resume: {id} is not paused; there was nothing to change\n"),
         }
     }
@@ -91,7 +91,7 @@ mod tests {
         pause: us_house is left alone until `etl-orch sources resume us_house`
         pause: us_house is left alone until `etl-orch sources resume us_house` (its job 1a2b3c4d is running and goes on; `etl-orch cancel 1a2b3c4d` stops it)
         pause: us_house is paused already, by bob since 2026-01-16T10:00:00Z: moved \u{1b}[2Jhouse
-        resume: us_house is not paused any more; the next run collects what it missed
+        resume: us_house is no longer paused; the next run collects what it missed
         resume: us_house is not paused; there was nothing to change
         ");
     }

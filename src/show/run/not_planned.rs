@@ -32,9 +32,9 @@ fn breakers(run: &RunView<'_>) -> Vec<String> {
     let waiting = run.gaps.behind_probe;
     let head = (!run.breakers.is_empty()).then(|| format!("Deferred: {waiting} until an ETL that fails for everyone works again"));
     let line = |breaker: &Breaker<'_>| {
-        let probe = if breaker.probe.is_some() { "1 probe" } else { "none can be the probe now" };
+        let probe = if breaker.probe.is_some() { "1 probe" } else { "no probe is possible now" };
         let waiting = if breaker.waiting == 1 { "1 waits".to_owned() } else { format!("{} wait", breaker.waiting) };
-        format!("  • {} fails for one bank after the other since {}; {probe}, {waiting} for it", breaker.etl, breaker.since)
+        format!("  • {} has failed for one bank after another since {}; {probe}, {waiting} for it", breaker.etl, breaker.since)
     };
     head.into_iter().chain(run.breakers.iter().map(line)).collect()
 }

@@ -142,14 +142,14 @@ fn each_gap_that_is_left_alone_is_named_with_its_reason() {
       • 2025 Q2: key_themes (waits for the probe)
 
     Deferred: 2 until an ETL that fails for everyone works again
-      • key_themes fails for one bank after the other since 2026-11-03T09:00:00Z; 1 probe, 2 wait for it
+      • key_themes has failed for one bank after another since 2026-11-03T09:00:00Z; 1 probe, 2 wait for it
     Skipped: 2
       • RY-CA/2025Q1/call_summary: by ann since 2026-11-01T08:00:00Z until 2026-12-01T00:00:00Z: restated in \u{1b}[31mDecember
       • RY-CA/2024Q4/call_summary: by uid 1000 since 2026-11-01T08:00:00Z: nobody wants it
     Quarantined: 3
       • BMO-CA/2025Q1/call_summary: since 2026-11-02T10:15:00Z, too many failed runs in a row: exit code 1 - Connection timeout
-      • BMO-CA/2024Q4/call_summary: since 2026-11-02T10:15:00Z, trying the same again cannot help: exit code 65 - xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
-      • BMO-CA/2024Q3/call_summary: since 2026-11-02T10:15:00Z, three runs died over it
+      • BMO-CA/2024Q4/call_summary: since 2026-11-02T10:15:00Z, another attempt cannot help: exit code 65 - xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+      • BMO-CA/2024Q3/call_summary: since 2026-11-02T10:15:00Z, three runs in a row died over it
       Release with: etl-orch retry BANK YEAR QUARTER ETL --reason TEXT
     Cooling down: 2
       • TD-CA/2025Q1/call_summary: until 2026-11-03T10:40:00Z: no output\nat all
@@ -258,13 +258,13 @@ fn what_is_skipped_is_no_gap_and_does_not_exist_either() {
         plan.skipped = listed(vec![(key("RY-CA/2025Q1/call_summary"), skip("ann", "no", None)); skipped]);
         plan.data_issues.invalid_rows = invalid_rows;
         let text = run_as_text(&report(plan), &catalogue());
-        text.lines().find(|line| line.contains("NO")).unwrap().to_owned()
+        text.lines().find(|line| line.contains("NO ")).unwrap().to_owned()
     };
     assert_eq!(only(3, 0, 0), "✅ NO GAPS: all 3 reports that the data allows for exist");
     assert_eq!(only(3, 1, 0), "NO GAPS: 3 reports exist, 1 is skipped");
     assert_eq!(only(0, 2, 0), "NO GAPS: 0 reports exist, 2 are skipped");
-    assert_eq!(only(1, 2, 3), "NO GAPS in the rows that could be read: 1 report exists, 2 are skipped; 3 rows could not");
-    assert_eq!(only(0, 0, 0), "NOTHING TO GO BY: no monitored bank has data that was asked for");
+    assert_eq!(only(1, 2, 3), "NO GAPS in the rows that could be read: 1 report exists, 2 are skipped; 3 rows could not be read");
+    assert_eq!(only(0, 0, 0), "NO DATA: no monitored bank has the required data");
 }
 
 #[test]
@@ -278,12 +278,12 @@ fn an_etl_that_fails_for_everyone_may_have_no_probe() {
     assert!(text.contains("Deferred: 1 until an ETL that fails for everyone works again\n"), "{text}");
     assert!(
         text.contains(
-            "  • call_summary fails for one bank after the other since 2026-11-03T09:00:00Z; none can be the probe now, 1 waits for it\n"
+            "  • call_summary has failed for one bank after another since 2026-11-03T09:00:00Z; no probe is possible now, 1 waits for it\n"
         ),
         "{text}"
     );
     assert!(
-        text.contains("  • key_themes fails for one bank after the other since 2026-11-03T09:00:00Z; 1 probe, 0 wait for it\n"),
+        text.contains("  • key_themes has failed for one bank after another since 2026-11-03T09:00:00Z; 1 probe, 0 wait for it\n"),
         "{text}"
     );
 }

@@ -159,15 +159,15 @@ fn no_gaps(run: &RunView<'_>) -> String {
     if run.gaps.skipped > 0 && run.invalid_rows == 0 {
         format!("NO GAPS: {do_exist}, {skipped} skipped")
     } else if run.gaps.skipped > 0 {
-        format!("NO GAPS in the rows that could be read: {do_exist}, {skipped} skipped; {unread} could not")
+        format!("NO GAPS in the rows that could be read: {do_exist}, {skipped} skipped; {unread} could not be read")
     } else if run.existing_reports > 0 && run.invalid_rows == 0 {
         format!("✅ NO GAPS: all {exist} that the data allows for exist")
     } else if run.existing_reports > 0 {
-        format!("NO GAPS in the rows that could be read; {unread} could not")
+        format!("NO GAPS in the rows that could be read; {unread} could not be read")
     } else if run.invalid_rows > 0 {
-        format!("NOTHING TO GO BY: no row could be read; {unread} could not")
+        format!("NO DATA: {unread} could not be read")
     } else {
-        "NOTHING TO GO BY: no monitored bank has data that was asked for".to_owned()
+        "NO DATA: no monitored bank has the required data".to_owned()
     }
 }
 

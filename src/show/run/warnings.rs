@@ -22,7 +22,7 @@ pub(super) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> Vec<Strin
     lines.extend(sources::warnings(summary, catalogue));
     let at_least = if issues.unmonitored.len() >= MOST_UNMONITORED { "at least " } else { "" };
     lines.extend(named(at_least, "symbol", "in the data that nobody monitors", issues.unmonitored.iter()));
-    let twice = "under two symbols in the data, so that counts may have a period twice";
+    let twice = "under two symbols in the data, so that a period may be counted twice";
     lines.extend(named("", "bank", twice, issues.spelled_twice.iter()));
     lines.extend(named("", "monitored bank", "without any data", issues.without_data.iter()));
     lines

@@ -141,7 +141,7 @@ impl<'a> FreshnessView<'a> {
 }
 
 fn no_time(answer: &str) -> String {
-    format!("freshness answers \"{}\", which is no date or time", excerpt(answer))
+    format!("freshness answers \"{}\", which is not a date or time", excerpt(answer))
 }
 
 fn age(newest: Newest, seconds: i64) -> String {

@@ -94,12 +94,12 @@ fn backlog(source: &SourceView<'_>) -> String {
 fn due(source: &SourceView<'_>) -> String {
     let jobs = &source.jobs;
     let windows = jobs.iter().map(|job| job.windows).sum();
-    let what = if source.behind == 0 { format!("{} asked for", count(windows, "window")) } else { backlog(source) };
+    let what = if source.behind == 0 { format!("{} requested", count(windows, "window")) } else { backlog(source) };
     let in_jobs = if jobs.is_empty() { "none now".to_owned() } else { format!("in {}", count(jobs.len() as u64, "job")) };
     let resumed = match jobs.iter().filter(|job| job.resumed).count() {
         0 => String::new(),
-        resumed if resumed == jobs.len() => ", begun by the service before".to_owned(),
-        resumed => format!(", {resumed} of them begun by the service before"),
+        resumed if resumed == jobs.len() => ", already started at the service".to_owned(),
+        resumed => format!(", {resumed} of them already started at the service"),
     };
     let left = if source.left > 0 { format!("; {} left for later runs", source.left) } else { String::new() };
     let failed = source.error.as_ref().map(|error| format!("; failed before: {}", error.excerpt())).unwrap_or_default();

@@ -55,7 +55,7 @@ fn a_page_of_sources_has_a_block_for_each() {
       collected  until 2026-01-16T00:00:00Z
       next due   2026-01-17T00:00:00Z
       queue      3 windows
-      data       unknown: freshness answers "17\u{1b}", which is no date or time
+      data       unknown: freshness answers "17\u{1b}", which is not a date or time
 
     source_4 (An \u{1b}[1modd name)
       state      quarantined since 2026-01-14T00:00:00Z, too many failed runs in a row: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (OVERDUE)
@@ -76,7 +76,7 @@ fn a_page_of_sources_has_a_block_for_each() {
       data       until 2026-01-16 (today)
 
     source_6 (An \u{1b}[1modd name)
-      state      due, 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z, in 2 jobs, 1 of them begun by the service before; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
+      state      due, 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z, in 2 jobs, 1 of them already started at the service; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
       last       never
       collected  until 2026-01-16T00:00:00Z
       next due   2026-01-17T00:00:00Z
@@ -85,7 +85,7 @@ fn a_page_of_sources_has_a_block_for_each() {
       data       until 2026-01-18 (in the future)
 
     source_7 (An \u{1b}[1modd name)
-      state      due, 4 windows asked for, in 1 job
+      state      due, 4 windows requested, in 1 job
       last       never
       collected  until 2026-01-16T00:00:00Z
       next due   2026-01-17T00:00:00Z
@@ -109,7 +109,7 @@ fn the_page_has_its_facts_as_json_too() {
     {"until":"2026-01-07","age_seconds":777600,"error":null}
     {"until":"2026-01-16T17:00:00Z","age_seconds":3600,"error":null}
     {"until":null,"age_seconds":null,"error":null}
-    {"until":null,"age_seconds":null,"error":"freshness answers \"17\\u{1b}\", which is no date or time"}
+    {"until":null,"age_seconds":null,"error":"freshness answers \"17\\u{1b}\", which is not a date or time"}
     {"until":null,"age_seconds":null,"error":"no such table\\u{1b}[2J"}
     {"until":"2026-01-16","age_seconds":0,"error":null}
     {"until":"2026-01-18","age_seconds":-172800,"error":null}

@@ -20,8 +20,8 @@ fn each_source_is_named_with_what_is_done_about_it() {
       • source_3: running elsewhere, process 7 on h\u{1b}c; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
       • source_4: quarantined since 2026-01-14T00:00:00Z, too many failed runs in a row: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (OVERDUE)
       • source_5: cooling down, until 2026-01-16T19:00:00Z: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
-      • source_6: due, 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z, in 2 jobs, 1 of them begun by the service before; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
-      • source_7: due, 4 windows asked for, in 1 job
+      • source_6: due, 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z, in 2 jobs, 1 of them already started at the service; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
+      • source_7: due, 4 windows requested, in 1 job
       • source_8: up to date, collected until 2026-01-16T00:00:00Z; next due 2026-01-16T06:00:00Z (ahead of the clock)
 
     Warnings:
@@ -84,7 +84,7 @@ fn reports_are_told_before_sources_and_only_where_they_were_asked_for() {
     Data Availability: 0 bank-period combinations with transcripts
     Existing Reports: 0 reports
 
-    NOTHING TO GO BY: no monitored bank has data that was asked for
+    NO DATA: no monitored bank has the required data
 
     SOURCES: 1 source, all up to date
     --------------------------------------------------------------------------------
