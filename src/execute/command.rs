@@ -1,19 +1,17 @@
 //! Runs an attempt as a child process.
 //!
-//! One attempt is one future: it starts the child (`spawn`), reads what it prints (`capture`), ends it when it must
-//! (`ending`, `group`), and always reaps it. There is no thread and no timer beyond the attempt's own. It needs a tokio runtime
-//! with I/O and time; a current-thread one is enough.
+//! One attempt is one future. It starts the child (`spawn`), reads its output (`capture`), terminates its process group when it must
+//! (`termination`, `group`), and always reaps it. It needs a tokio runtime with I/O and time; a current-thread one is enough.
 //!
-//! A process that leaves the group (`setsid`) is out of reach here. It cannot hold the attempt up; ending it is the
-//! guard's part.
+//! A process that leaves the group (`setsid`) is not terminated here, and does not hold up the attempt. The guard ends it after the run.
 
 mod capture;
-mod ending;
 mod exit;
 mod group;
 mod lookup;
-mod refusal;
 mod spawn;
+mod spawn_error;
+mod termination;
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -26,8 +24,8 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use self::capture::Capture;
-use self::ending::Ending;
 use self::group::{Leader, Leftovers};
+use self::termination::Termination;
 use super::record::Record;
 use super::stop::StopSignal;
 use super::{AttemptEvent, End, Ended, Program};
@@ -36,8 +34,8 @@ pub use super::lines::MAX_LINE;
 pub use super::log::MAX_LOG_BYTES;
 pub use super::tail::{TAIL_BYTES, TAIL_LINES};
 
-/// How long processes that the child leaves behind, with its output still open, may take to finish by themselves before
-/// they get SIGTERM. It lets the `tee` of a shell's `exec > >(tee ...)` write its last lines.
+/// How long processes that the child leaves behind with its output still open may take to finish before they get SIGTERM. It lets the
+/// `tee` of a shell's `exec > >(tee ...)` write its last lines.
 const LINGER: Duration = Duration::from_millis(200);
 
 /// Runs programs as child processes.
@@ -45,8 +43,8 @@ const LINGER: Duration = Duration::from_millis(200);
 pub struct CommandExecutor;
 
 impl CommandExecutor {
-    /// Runs a program to its end, as [`Executor::run`](super::Executor::run) says.
-    pub async fn run(&self, task: Program, stop: StopSignal, said: mpsc::Sender<AttemptEvent>) -> Ended {
+    /// Runs a program to its end; the contract is that of [`Executor::run`](super::Executor::run).
+    pub async fn run(&self, task: Program, stop: StopSignal, events: mpsc::Sender<AttemptEvent>) -> Ended {
         if stop.is_raised() {
             return without_process(End::Stopped);
         }
@@ -56,11 +54,13 @@ impl CommandExecutor {
             Err(why) => return without_process(End::SpawnFailed(why)),
         };
         let pid = spawned.leader.pid();
-        // The listener may have gone away; the attempt goes on.
-        let _ = said.try_send(AttemptEvent::Spawned(pid));
-        let attempt =
-            Attempt { capture: Capture::new(spawned.out, spawned.err, Record::new(task.log, said)), ending: Ending::new(stop, task.grace) };
-        let (end, tail) = attempt.run(spawned.leader, task.timeout).await;
+        // The attempt goes on when nobody takes the events.
+        let _ = events.try_send(AttemptEvent::Spawned(pid));
+        let supervisor = Supervisor {
+            capture: Capture::new(spawned.out, spawned.err, Record::new(task.log, events)),
+            termination: Termination::new(stop, task.grace),
+        };
+        let (end, tail) = supervisor.run(spawned.leader, task.timeout).await;
         Ended { end, duration: started.elapsed(), tail, pid: Some(pid), answer: None, open: None }
     }
 }
@@ -69,13 +69,14 @@ fn without_process(end: End) -> Ended {
     Ended { end, duration: Duration::ZERO, tail: String::new(), pid: None, answer: None, open: None }
 }
 
-/// An attempt whose child exists.
-struct Attempt {
+/// Looks after a child that was started.
+struct Supervisor {
     capture: Capture,
-    ending: Ending,
+    termination: Termination,
 }
 
-impl Attempt {
+impl Supervisor {
+    /// Returns how the child ended, and the tail of its output.
     async fn run(mut self, mut leader: Leader, timeout: Duration) -> (End, String) {
         let ended_by_us = self.until_exit(&mut leader, timeout).await;
         self.linger(&leader).await;
@@ -85,8 +86,8 @@ impl Attempt {
         (end, self.capture.finish())
     }
 
-    /// Waits for the child's end, and brings it about when time is up or somebody asks. Returns why we ended it; a child
-    /// that had ended before our first signal ended by itself.
+    /// Waits until the child has ended; terminates it when time is up or a stop is asked for. Returns why we terminated it, and `None`
+    /// when the child had ended before our first signal.
     async fn until_exit(&mut self, leader: &mut Leader, timeout: Duration) -> Option<End> {
         let mut time_up = pin!(sleep(timeout));
         let mut why = None;
@@ -94,8 +95,8 @@ impl Attempt {
             let (signal, cause) = tokio::select! {
                 biased;
                 () = leader.exited() => return why,
-                signal = self.ending.next() => (signal, End::Stopped),
-                () = &mut time_up, if why.is_none() => (self.ending.terminate(), End::TimedOut),
+                signal = self.termination.next() => (signal, End::Stopped),
+                () = &mut time_up, if why.is_none() => (self.termination.begin(), End::TimedOut),
                 () = self.capture.read() => continue,
             };
             if !leader.has_exited() {
@@ -107,39 +108,39 @@ impl Attempt {
         }
     }
 
-    /// The child has ended. What it left behind may finish by itself for a moment, then gets SIGTERM; as the leader is not
-    /// reaped yet, the signal reaches nobody else.
+    /// After the child's end, lets the rest of its group finish for a moment, then sends SIGTERM. The leader is not reaped yet, so the
+    /// signal reaches no other group.
     async fn linger(&mut self, leader: &Leader) {
-        if self.ending.begun() {
+        if self.termination.has_begun() {
             return;
         }
         let mut time_up = pin!(sleep(LINGER));
         let mut signal = None;
         while signal.is_none() && self.capture.is_open() {
             tokio::select! {
-                asked = self.ending.next() => signal = asked,
+                next = self.termination.next() => signal = next,
                 () = &mut time_up => break,
                 () = self.capture.read() => {}
             }
         }
-        if let Some(signal) = signal.or_else(|| self.ending.terminate()) {
+        if let Some(signal) = signal.or_else(|| self.termination.begin()) {
             leader.signal_group(signal);
         }
     }
 
-    /// Sees to it that nothing of the group is left.
+    /// Waits until nothing of the group is left, and terminates it when it must.
     async fn end_leftovers(&mut self, mut leftovers: Leftovers) {
         if !leftovers.are_alive() {
             return;
         }
-        if self.ending.is_kill() {
+        if self.termination.is_kill() {
             leftovers.signal(Signal::KILL);
         }
         loop {
             let signal = tokio::select! {
                 biased;
                 () = leftovers.gone() => return,
-                signal = self.ending.next() => signal,
+                signal = self.termination.next() => signal,
                 () = self.capture.read() => continue,
             };
             if let Some(signal) = signal {
@@ -149,7 +150,7 @@ impl Attempt {
     }
 }
 
-/// How a child that we did not end has ended.
+/// How a child ended that we did not terminate.
 fn own_end(status: io::Result<ExitStatus>) -> End {
     match status {
         Ok(status) => match (status.code(), status.signal()) {
@@ -157,6 +158,6 @@ fn own_end(status: io::Result<ExitStatus>) -> End {
             (None, Some(signal)) => End::Signalled(signal),
             (None, None) => End::Unseen(format!("the system reports neither exit nor signal: {status}")),
         },
-        Err(error) => End::Unseen(format!("the exit status was taken by somebody else: {error}")),
+        Err(error) => End::Unseen(format!("its exit status was reaped elsewhere: {error}")),
     }
 }

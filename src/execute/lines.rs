@@ -1,18 +1,19 @@
-//! Cuts a stream of bytes into lines. Knows nothing of where the bytes come from or where the lines go.
+//! Cuts a stream of bytes into lines.
 
 use crate::plan::text::nul::without_nul;
 
 /// Longest line, in bytes as the child printed it; a longer one is cut into several.
 pub const MAX_LINE: usize = 16 * 1024;
 
-/// The lines of one stream, with the unfinished one held back.
+/// Cuts one stream into lines.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
+    /// The line that has not ended yet.
     held: Vec<u8>,
 }
 
 impl Lines {
-    /// Takes the next bytes of the stream; every line that is complete now goes to `each`, without its line end.
+    /// Takes the next bytes of the stream, and calls `each` with every line that is now complete, without its line end.
     pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             match piece.strip_suffix(b"\n") {
@@ -27,7 +28,7 @@ impl Lines {
         }
     }
 
-    /// The stream has ended: what was held back is a line too.
+    /// Takes the end of the stream: an unfinished line counts as one.
     pub(super) fn finish(&mut self, each: impl FnOnce(&[u8])) {
         if !self.held.is_empty() {
             each(&self.held);
@@ -35,7 +36,7 @@ impl Lines {
         }
     }
 
-    /// Keeps between 1 and `MAX_LINE` bytes of an unfinished line; what is before them is let go in pieces.
+    /// Keeps the last 1 to `MAX_LINE` bytes of an unfinished line; what is before them goes to `each` in pieces.
     fn hold(&mut self, bytes: &[u8], each: &mut impl FnMut(&[u8])) {
         self.held.extend_from_slice(bytes);
         let mut from = 0;
@@ -48,12 +49,12 @@ impl Lines {
     }
 }
 
-/// A carriage return before the newline belongs to the line end; elsewhere it is the child's own.
+/// A carriage return before the newline belongs to the line end; elsewhere it belongs to the line.
 fn without_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// The largest index up to `limit` that does not cut a UTF-8 character in two; `limit` where there is no such near it.
+/// The largest index up to `limit` that does not cut a UTF-8 character in two; `limit` itself where the bytes are not UTF-8.
 fn char_boundary(bytes: &[u8], limit: usize) -> usize {
     (limit.saturating_sub(3)..=limit).rev().find(|&at| at > 0 && bytes[at] & 0xC0 != 0x80).unwrap_or(limit)
 }

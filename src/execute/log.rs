@@ -1,12 +1,11 @@
 //! The log file of one attempt: everything the child printed, in order of arrival.
 //!
-//! It is written inline, one `write` per chunk read from the child, so a reader that follows the file sees it at once;
-//! a local file takes such a write into the page cache in microseconds. The file is made with the first byte: an
-//! attempt that prints nothing has none. It is never allowed to hurt the attempt: when it cannot be written the rest is
-//! dropped, and said once.
+//! Each chunk read from the child is written at once and in the same thread, so that `tail -f` sees it; a local file takes it into the
+//! page cache in microseconds. The file is created with the first byte: an attempt that prints nothing has none. A log that cannot be
+//! written does not fail the attempt: the rest is dropped, with one warning and one note in the tail.
 //!
-//! At most [`MAX_LOG_BYTES`] reach the disk: the beginning up to 1 MiB below that at once, and when the child has ended
-//! a line that says how many bytes were left out, followed by the last 64 KiB.
+//! At most [`MAX_LOG_BYTES`] reach the disk: the beginning, up to 1 MiB less than that, and once the child has ended a line that says how
+//! many bytes were left out, followed by the last 64 KiB.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -16,10 +15,10 @@ use std::path::{Path, PathBuf};
 
 use crate::os::files;
 
-/// No log grows beyond this, whatever the child prints.
+/// Most bytes in a log, whatever the child prints.
 pub const MAX_LOG_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How much of the beginning and of the end is kept.
+/// Bytes that are kept of the beginning and of the end.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     head: u64,
@@ -30,7 +29,7 @@ const LIMITS: Limits = Limits { head: MAX_LOG_BYTES - 1024 * 1024, end: 64 * 102
 
 #[derive(Debug)]
 enum Sink {
-    NotYet,
+    NotCreated,
     Open(File),
     Broken,
 }
@@ -44,18 +43,18 @@ pub(super) struct AttemptLog {
     written: u64,
     /// The last bytes that came after the head was full.
     end: VecDeque<u8>,
-    /// Bytes between head and end that are gone.
+    /// Bytes between head and end that were dropped.
     left_out: u64,
+    /// Sentences for the tail.
     notes: Vec<String>,
 }
 
 impl AttemptLog {
-    /// A log that will be at `path`.
+    /// A log that is created at `path` with its first byte.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, sink: Sink::NotYet, limits: LIMITS, written: 0, end: VecDeque::new(), left_out: 0, notes: Vec::new() }
+        Self { path, sink: Sink::NotCreated, limits: LIMITS, written: 0, end: VecDeque::new(), left_out: 0, notes: Vec::new() }
     }
 
-    /// Adds what the child printed.
     pub(super) fn append(&mut self, bytes: &[u8]) {
         let room = usize::try_from(self.limits.head.saturating_sub(self.written)).unwrap_or(usize::MAX);
         let (head, rest) = bytes.split_at(room.min(bytes.len()));
@@ -66,7 +65,7 @@ impl AttemptLog {
         self.keep_end(rest);
     }
 
-    /// Writes what was kept of the end, and returns what must be told about this log.
+    /// Writes the end that was kept, and returns notes for the tail.
     pub(super) fn finish(mut self) -> Vec<String> {
         if self.left_out > 0 {
             self.write(format!("\n[etl-orch: {} bytes left out here, the log is limited]\n", self.left_out).as_bytes());
@@ -90,7 +89,7 @@ impl AttemptLog {
         if bytes.is_empty() {
             return;
         }
-        if let Sink::NotYet = self.sink {
+        if let Sink::NotCreated = self.sink {
             match create(&self.path) {
                 Ok(file) => self.sink = Sink::Open(file),
                 Err(error) => self.give_up(&error),
@@ -111,7 +110,7 @@ impl AttemptLog {
     }
 }
 
-/// Makes the file and its directories. It must not exist: nothing is overwritten, and no symbolic link is followed.
+/// Creates the file and its directories. It must not exist: nothing is overwritten, and no symbolic link is followed.
 fn create(path: &Path) -> io::Result<File> {
     let open = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match open() {
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn beginning_and_end_of_a_long_log_are_kept_and_the_gap_is_counted() {
+    fn beginning_and_end_of_a_long_log_are_kept_and_the_bytes_between_are_counted() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("1.log");
         let mut log = limited(path.clone());
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_just_fits_has_no_gap() {
+    fn a_log_that_just_fits_is_complete() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("1.log");
         let mut log = limited(path.clone());
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told_once() {
+    fn a_full_disk_is_noted_once() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let mut log = AttemptLog { sink: Sink::Open(full), ..AttemptLog::new("the.log".into()) };
         log.append(b"x");

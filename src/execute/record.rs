@@ -1,4 +1,4 @@
-//! Where what an attempt prints or says goes: its log, its tail, and whoever listens. It decides nothing.
+//! Where the output of an attempt goes: its log, its tail and its events.
 
 use std::path::PathBuf;
 
@@ -10,13 +10,12 @@ use super::lines::text;
 use super::log::AttemptLog;
 use super::tail::Tail;
 
-/// What is kept of one attempt.
 #[derive(Debug)]
 pub(super) struct Record {
     log: AttemptLog,
     tail: Tail,
     events: mpsc::Sender<AttemptEvent>,
-    /// Lines that `events` had no room for, and that it was not told of.
+    /// Lines that `events` had no room for, and that are not reported there yet.
     omitted: u64,
     /// Room for the last count of omitted lines.
     reserved: Option<OwnedPermit<AttemptEvent>>,

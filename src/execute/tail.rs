@@ -1,4 +1,4 @@
-//! The last lines of an attempt, kept in little memory, to be stored with it.
+//! The last lines that an attempt printed, which are stored with it in the database.
 
 use std::collections::VecDeque;
 
@@ -9,17 +9,18 @@ pub const TAIL_BYTES: usize = 8 * 1024;
 /// Most lines in [`super::Ended::tail`].
 pub const TAIL_LINES: usize = 40;
 
-/// The last lines so far.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
     lines: VecDeque<Vec<u8>>,
+    /// Of all lines, without line ends.
     bytes: usize,
 }
 
 impl Tail {
-    /// Adds a line; of one that is longer than the whole tail its end is kept.
+    /// Adds a line. Of a line longer than the whole tail, the end is kept.
     pub(super) fn push(&mut self, line: &[u8]) {
         let line = &line[line.len().saturating_sub(TAIL_BYTES)..];
+        // The memory of a line that leaves is used again.
         let mut slot = Vec::new();
         while self.lines.len() >= TAIL_LINES || (self.bytes + line.len() > TAIL_BYTES && !self.lines.is_empty()) {
             slot = self.lines.pop_front().unwrap_or_default();
@@ -31,7 +32,7 @@ impl Tail {
         self.lines.push_back(slot);
     }
 
-    /// The lines as text, with our own `notes` as the last ones; both limits hold for the whole.
+    /// The lines as text, followed by our own `notes`. Both limits hold for the whole.
     pub(super) fn into_text(mut self, notes: &[String]) -> String {
         for note in notes {
             self.push(note.as_bytes());

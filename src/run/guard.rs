@@ -1,170 +1,100 @@
-//! The guard: the process that cron started, and what holds it together with the orchestrator (specification §7).
+//! The guard: the process that cron starts, and the parent of the orchestrator.
 //!
 //! ```text
 //! cron ── guard ── orchestrator ── ETL ── its children
 //! ```
 //!
-//! The guard is a subreaper: whatever loses its parent below it becomes its child, a daemon that forked twice included. It
-//! holds the lock's descriptor with the orchestrator, hands signals on, and ends when the last of its descendants has. Each of the
-//! two sees the other's death by the end of a socket: the guard then ends everything below it, the orchestrator its ETLs.
-//! It has one thread, starts nothing but the orchestrator, and touches no file or database.
+//! The guard is a subreaper: a process below it that loses its parent becomes its child, also a daemon that forked twice. It
+//! forwards signals to the orchestrator, holds the lock together with it, and exits after the last of its descendants. A socket
+//! tells each of the two when the other is gone: the guard then ends everything below it, the orchestrator its ETLs.
+//!
+//! The guard has one thread, starts nothing but the orchestrator, and opens no file or database.
+
+pub mod link;
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
-use tokio::io::Interest;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
-use super::signals::Endings;
+use self::link::LockReceiver;
+use super::signals::TerminationSignals;
 use crate::os::process;
 
 /// The name under which the guard starts the orchestrator; `ps` shows it.
 const ORCHESTRATOR: &str = "etl-orch(run)";
 
-/// How long what an ETL left behind after a run may take to end by itself once it was asked to.
+/// How long processes that ETLs left behind may take to end after SIGTERM, once the run is over.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 
-/// How often the guard looks whether its last descendants are gone, once it is ending them.
-const LOOK: Duration = Duration::from_millis(5);
-
-/// The orchestrator's end of the socket between the two.
-#[derive(Debug)]
-pub struct Link {
-    socket: UnixStream,
-}
+/// The pause between two looks at what is left, while the guard ends its descendants.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// How the orchestrator ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum OrchestratorEnd {
     /// It exited with this code.
     Exited(u8),
-    /// This signal ended it, and with it its ETLs.
+    /// This signal ended it; its ETLs were ended with it.
     Signalled(i32),
 }
 
-impl Link {
-    /// The link to the guard, when this process was started by one.
-    ///
-    /// # Errors
-    /// When it was, and the link cannot be used.
-    pub fn to_guard() -> io::Result<Option<Self>> {
-        if std::env::args_os().next().is_none_or(|name| name != ORCHESTRATOR) {
-            return Ok(None);
-        }
-        let socket = UnixStream::from(rustix::stdio::stdin().try_clone_to_owned()?);
-        socket.set_nonblocking(true)?;
-        Ok(Some(Self { socket }))
-    }
-
-    /// Lets the guard hold the lock too: it is free only when both have ended.
-    ///
-    /// # Errors
-    /// When the guard is gone.
-    pub fn share(&self, lock: BorrowedFd<'_>) -> io::Result<()> {
-        let descriptors = [lock];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut message = SendAncillaryBuffer::new(&mut space);
-        message.push(SendAncillaryMessage::ScmRights(&descriptors));
-        rustix::net::sendmsg(&self.socket, &[IoSlice::new(b"lock")], &mut message, SendFlags::NOSIGNAL)?;
-        Ok(())
-    }
-
-    /// Ends when the guard is gone.
-    ///
-    /// # Errors
-    /// When the link cannot be watched.
-    pub fn watch(&self) -> io::Result<impl Future<Output = ()> + use<>> {
-        let socket = tokio::net::UnixStream::from_std(self.socket.try_clone()?)?;
-        Ok(async move {
-            loop {
-                // The guard never writes; what is readable is its end.
-                if socket.readable().await.is_err() || matches!(socket.try_read(&mut [0; 8]), Ok(0)) {
-                    return;
-                }
-            }
-        })
-    }
-}
-
-/// Starts the orchestrator as a child with this process's own arguments, and stands guard until it and everything below it
-/// has ended.
+/// Starts the orchestrator as a child with this process's own arguments, and returns once it and everything below it has ended.
 ///
 /// # Errors
 /// When the orchestrator cannot be started.
-pub async fn stand() -> io::Result<Fate> {
+pub async fn run() -> io::Result<OrchestratorEnd> {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    let mut children = signal(SignalKind::child())?;
-    let mut endings = Endings::listen()?;
+    let mut child_ended = signal(SignalKind::child())?;
+    let mut signals = TerminationSignals::listen()?;
     let (ours, theirs) = UnixStream::pair()?;
-    // By its path where it is still there, so that `ps` and `pgrep` know it by name; else the file that runs.
-    let program = std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "/proc/self/exe".into());
-    let mut command = Command::new(program);
-    command.arg0(ORCHESTRATOR).args(std::env::args_os().skip(1)).stdin(Stdio::from(OwnedFd::from(theirs)));
-    // A group of its own: Ctrl-C reaches the guard alone, which hands it on once.
-    let orchestrator = command.process_group(0).spawn()?;
-    drop(command);
-    let orchestrator = i32::try_from(orchestrator.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
-    ours.set_nonblocking(true)?;
-    let link = tokio::net::UnixStream::from_std(ours)?;
-    let mut held = Vec::new();
-    let mut linked = true;
+    let orchestrator = start_orchestrator(theirs)?;
+    let mut receiver = LockReceiver::new(ours)?;
     let status = loop {
         if let Some(status) = reap().ended.remove(&orchestrator) {
             break status;
         }
         tokio::select! {
-            _ = children.recv() => {}
-            kind = endings.recv() => {
+            _ = child_ended.recv() => {}
+            kind = signals.recv() => {
                 if let Some(signal) = Signal::from_named_raw(kind.as_raw_value()) {
-                    // It ended in this moment: that is seen next.
-                    let _ = rustix::process::kill_process(orchestrator, signal);
+                    // It fails when the orchestrator has just ended, which the next turn of the loop sees.
+                    let _ = kill_process(orchestrator, signal);
                 }
             }
-            received = link.async_io(Interest::READABLE, || receive(link.as_fd())), if linked => match received {
-                Ok(Some(lock)) => held.push(lock),
-                Ok(None) | Err(_) => linked = false,
-            },
+            () = receiver.receive() => {}
         }
     };
-    let fate = match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => Fate::Exited(u8::try_from(code).unwrap_or(u8::MAX)),
-        (None, signal) => Fate::Signalled(signal.unwrap_or_default()),
+    let end = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => OrchestratorEnd::Exited(u8::try_from(code).unwrap_or(u8::MAX)),
+        (None, signal) => OrchestratorEnd::Signalled(signal.unwrap_or_default()),
     };
-    end_descendants(if matches!(fate, Fate::Exited(_)) { GRACE } else { Duration::ZERO }).await;
-    Ok(fate)
+    end_descendants(if matches!(end, OrchestratorEnd::Exited(_)) { GRACE } else { Duration::ZERO }).await;
+    Ok(end)
 }
 
-/// Takes the descriptor that the orchestrator sends; `None` when it has gone.
-fn receive(link: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
-    let mut bytes = [0; 8];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut message = RecvAncillaryBuffer::new(&mut space);
-    let received = rustix::net::recvmsg(link, &mut [IoSliceMut::new(&mut bytes)], &mut message, RecvFlags::CMSG_CLOEXEC)?;
-    if received.bytes == 0 {
-        return Ok(None);
-    }
-    let descriptor = message.drain().find_map(|part| match part {
-        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-        _ => None,
-    });
-    descriptor.map(Some).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+/// The orchestrator has a process group of its own, so that Ctrl-C reaches the guard alone, which forwards it once.
+fn start_orchestrator(link: UnixStream) -> io::Result<Pid> {
+    // By its path, so that `ps` and `pgrep` show its name; where the file was replaced or removed, by the file that runs.
+    let program = std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "/proc/self/exe".into());
+    let mut command = Command::new(program);
+    command.arg0(ORCHESTRATOR).args(std::env::args_os().skip(1)).stdin(Stdio::from(OwnedFd::from(link))).process_group(0);
+    Ok(Pid::from_child(&command.spawn()?))
 }
 
-/// What came of reaping.
+/// What `reap` found.
 struct Reaped {
-    /// The children that have ended.
+    /// The children that had ended, by pid.
     ended: HashMap<Pid, WaitStatus>,
-    /// Whether others are left.
-    others: bool,
+    /// Whether any child is left.
+    any_left: bool,
 }
 
 /// Reaps every child that has ended.
@@ -173,39 +103,38 @@ fn reap() -> Reaped {
     loop {
         match rustix::process::wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) => drop(ended.insert(pid, status)),
-            Ok(None) => return Reaped { ended, others: true },
-            Err(_) => return Reaped { ended, others: false },
+            Ok(None) => return Reaped { ended, any_left: true },
+            Err(_) => return Reaped { ended, any_left: false },
         }
     }
 }
 
-/// Ends whatever is left below: each child is asked with SIGTERM and, `grace` later, killed; its own children become the
-/// guard's when it has gone. Returns when nothing is left that may be ended.
+/// Ends all descendants: each child gets SIGTERM and, after `grace`, SIGKILL; when it has ended, its own children become children
+/// of the guard. Returns when no child is left but those that the guard may not signal.
 async fn end_descendants(grace: Duration) {
     let me = rustix::process::getpid();
-    let deadline = Instant::now() + grace;
-    let mut asked = BTreeSet::new();
-    while reap().others {
-        let (mut mortal, mut refused) = (false, false);
+    let kill_at = Instant::now() + grace;
+    let mut terminated = BTreeSet::new();
+    while reap().any_left {
+        let (mut any_signalled, mut any_refused) = (false, false);
         for child in process::children_of(me) {
-            let pid = child.as_raw_nonzero().get();
-            let ended = if Instant::now() >= deadline {
-                rustix::process::kill_process(child, Signal::KILL)
-            } else if asked.insert(pid) {
-                rustix::process::kill_process(child, Signal::TERM)
+            let sent = if Instant::now() >= kill_at {
+                kill_process(child, Signal::KILL)
+            } else if terminated.insert(child.as_raw_pid()) {
+                kill_process(child, Signal::TERM)
             } else {
                 Ok(())
             };
-            match ended {
-                Err(rustix::io::Errno::PERM) => refused = true,
-                Ok(()) | Err(_) => mortal = true,
+            match sent {
+                Err(rustix::io::Errno::PERM) => any_refused = true,
+                Ok(()) | Err(_) => any_signalled = true,
             }
         }
-        // A setuid program may not be ended by us; waiting for it would be for ever. Where nobody was seen at all, somebody
-        // ended while we looked, and left us his children.
-        if refused && !mortal {
+        // The guard may not signal a setuid program, and would wait for it for ever. When no child was seen at all, one ended during
+        // the look and its children are the guard's now: look again.
+        if any_refused && !any_signalled {
             return;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }

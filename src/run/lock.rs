@@ -1,7 +1,7 @@
-//! The lock that lets one invocation work at a time (specification §6, step 2).
+//! The lock that lets one invocation work at a time.
 //!
-//! `flock` on a file that is never removed: the kernel frees it when its holder dies, so there is no stale lock. A second
-//! file, `<lock>.wait`, is held by the one invocation that waits to do everything, so that a third need not.
+//! It is a `flock` on a file that is never removed: the kernel frees it when its holder dies, so there is no stale lock. An invocation
+//! without a selection that waits for it holds a second file, `<lock>.wait`; another one without a selection then has nothing to add.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -37,43 +37,43 @@ pub struct Lock {
     file: File,
 }
 
-/// What became of the wish to hold the lock.
+/// The outcome of [`acquire`].
 #[derive(Debug)]
-pub enum Acquired {
-    /// It is ours. `waited` says whether it was not at once.
-    Yes {
+pub enum Acquisition {
+    /// The lock is ours.
+    Locked {
         /// The lock.
         lock: Lock,
         /// Whether another invocation held it first.
         waited: bool,
     },
-    /// It is held, another invocation waits for it already, and this one has nothing to add.
+    /// The lock is held, another invocation waits for it already, and this one has nothing to add.
     NotNeeded {
-        /// Who holds it.
+        /// The holder, in words; not yet escaped.
         holder: String,
     },
-    /// It is held, and the time to wait ran out.
+    /// The lock is held, and [`LockWait`] ran out.
     TimedOut {
-        /// Who holds it.
+        /// The holder, in words; not yet escaped.
         holder: String,
     },
-    /// A signal ended the wait.
+    /// A stop ended the wait.
     Stopped,
 }
 
 /// The lock file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// A symbolic link, directory or the like stands in its place.
+    /// Its path names a symbolic link, a directory or the like.
     #[error("lock file {0} is {1}; remove it, or name another file as lock_file")]
     NotAFile(PathBuf, &'static str),
-    /// It cannot be opened, made or locked.
+    /// It cannot be created, opened or locked.
     #[error("cannot use lock file {0}: {1}; name another as lock_file")]
     Io(PathBuf, io::Error),
 }
 
-/// Takes the lock at `path`, or waits for it. `has_selection` says whether this invocation asks for something that the
-/// waiting one might not do; `on_wait` is told who holds the lock.
+/// Takes the lock at `path`, or waits for it. `has_selection` says whether this invocation does something that one without a selection
+/// might not do; `on_wait` is called with the holder before a wait begins.
 ///
 /// # Errors
 /// When the file cannot be opened or is no regular file.
@@ -83,23 +83,23 @@ pub async fn acquire(
     has_selection: bool,
     stop: &StopSignal,
     on_wait: impl FnOnce(&str),
-) -> Result<Acquired, LockError> {
+) -> Result<Acquisition, LockError> {
     let file = open(path)?;
     if try_lock(path, &file)? {
-        return Ok(Acquired::Yes { lock: Lock { file }, waited: false });
+        return Ok(Acquisition::Locked { lock: Lock { file }, waited: false });
     }
     let holder = holder(&file);
     if wait == LockWait::None {
-        return Ok(Acquired::TimedOut { holder });
+        return Ok(Acquisition::TimedOut { holder });
     }
-    // One that asks for something of its own does not wait in the place of those that ask for everything.
-    let _place = if has_selection {
+    // Held while this function waits. An invocation with a selection does not hold it: it would not do the work of one without.
+    let _waiting_lock = if has_selection {
         None
     } else {
-        let place = waiting_path(path);
-        let file = open(&place)?;
-        if !try_lock(&place, &file)? {
-            return Ok(Acquired::NotNeeded { holder });
+        let path = waiting_path(path);
+        let file = open(&path)?;
+        if !try_lock(&path, &file)? {
+            return Ok(Acquisition::NotNeeded { holder });
         }
         Some(file)
     };
@@ -112,15 +112,15 @@ pub async fn acquire(
     };
     tokio::select! {
         locked = lock_in_thread(file) => match locked {
-            Ok(file) => Ok(Acquired::Yes { lock: Lock { file }, waited: true }),
+            Ok(file) => Ok(Acquisition::Locked { lock: Lock { file }, waited: true }),
             Err(error) => Err(LockError::Io(path.to_owned(), error)),
         },
-        () = limit => Ok(Acquired::TimedOut { holder }),
-        _ = stop.reached(StopLevel::Graceful) => Ok(Acquired::Stopped),
+        () = limit => Ok(Acquisition::TimedOut { holder }),
+        _ = stop.reached(StopLevel::Graceful) => Ok(Acquisition::Stopped),
     }
 }
 
-/// For the guard, which holds the lock with us.
+/// The guard holds the lock too: it gets this descriptor.
 impl AsFd for Lock {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
@@ -141,16 +141,16 @@ impl Lock {
     }
 }
 
-/// The next holder may not say who it is, and must not be taken for us.
+/// Removes our name: the next holder may not write its own, and must not be taken for us.
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The lock is freed all the same.
+        // An error changes nothing: the lock is freed when the file is closed.
         let _ = self.file.set_len(0);
     }
 }
 
-/// Waits for the lock in a thread of its own, as `flock` blocks. A thread whose wait was given up ends with the process,
-/// which then has nothing left to do.
+/// Waits for the lock in a thread of its own, as `flock` blocks. When the future is dropped the thread goes on; it ends with the
+/// process, which exits soon as it has nothing left to do.
 async fn lock_in_thread(file: File) -> io::Result<File> {
     let (done, locked) = oneshot::channel();
     std::thread::spawn(move || {
@@ -160,18 +160,20 @@ async fn lock_in_thread(file: File) -> io::Result<File> {
                 other => break other.map(|()| file).map_err(io::Error::from),
             }
         };
-        // Nobody listens any more when the wait was given up.
+        // The receiver is gone when the wait was given up.
         let _ = done.send(result);
     });
     locked.await.unwrap_or_else(|_| Err(io::Error::other("the waiting thread ended")))
 }
 
+/// The file that a waiting invocation without a selection holds.
 fn waiting_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".wait");
     PathBuf::from(name)
 }
 
+/// Opens the file, and creates it and its directory where they are missing.
 fn open(path: &Path) -> Result<File, LockError> {
     let error = |error: io::Error| match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
         Some(rustix::io::Errno::LOOP) => LockError::NotAFile(path.to_owned(), "a symbolic link"),
@@ -181,7 +183,7 @@ fn open(path: &Path) -> Result<File, LockError> {
     if let Some(directory) = path.parent() {
         files::create_private_dir(directory).map_err(error)?;
     }
-    // Not O_CREAT at first: in a sticky directory such as /tmp it is refused for a file that another user made.
+    // First without O_CREAT: in a sticky directory such as /tmp the kernel refuses it for a file that another user made.
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600).custom_flags(flags());
     let file = match options.open(path) {
@@ -198,7 +200,7 @@ fn open(path: &Path) -> Result<File, LockError> {
     Ok(file)
 }
 
-/// `O_NONBLOCK` so that a FIFO in the lock's place cannot hold us up; it means nothing for a file.
+/// `O_NONBLOCK` has no effect on a file; without it opening a FIFO would block.
 fn flags() -> i32 {
     i32::try_from((OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK).bits()).unwrap_or_default()
 }
@@ -211,11 +213,10 @@ fn try_lock(path: &Path, file: &File) -> Result<bool, LockError> {
     }
 }
 
-/// Who holds the lock, in words, from what the holder wrote: `process 7 on host since 2026-…`. The script that this replaces
-/// writes its own text there.
+/// The holder in words, as it wrote them: `process 7 on host since 2026-…`. A script that shares the lock writes a text of its own.
 fn holder(mut file: &File) -> String {
     let mut text = String::new();
-    // What cannot be read is said to be unknown below.
+    // A file that cannot be read counts as an empty one.
     let _ = file.by_ref().take(1024).read_to_string(&mut text);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let plain: String = words.chars().filter(|c| !c.is_control()).collect();

@@ -8,24 +8,21 @@ use crate::execute::stop::{StopSender, StopSignal};
 use crate::os::process;
 use crate::plan::run::stop::{StopLevel, StopReason};
 
-/// SIGTERM, SIGINT and SIGHUP, as they come. A SIGHUP that is ignored (`nohup`) stays ignored.
+/// Receives SIGTERM, SIGINT and SIGHUP. A SIGHUP that is ignored (`nohup`) stays ignored.
 #[derive(Debug)]
-pub(super) struct Endings {
+pub(super) struct TerminationSignals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Option<Signal>,
 }
 
-impl Endings {
+impl TerminationSignals {
     pub(super) fn listen() -> io::Result<Self> {
+        let ignores_hangup = process::ignores(rustix::process::Signal::HUP).unwrap_or(false);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hangup: if process::ignores(rustix::process::Signal::HUP).unwrap_or(false) {
-                None
-            } else {
-                Some(signal(SignalKind::hangup())?)
-            },
+            hangup: if ignores_hangup { None } else { Some(signal(SignalKind::hangup())?) },
         })
     }
 
@@ -44,27 +41,27 @@ impl Endings {
     }
 }
 
-/// Which signals came, and what they ask for.
+/// The stop that signals to this process ask for.
 #[derive(Debug, Clone)]
 pub struct Signals {
     stop: StopSignal,
 }
 
 impl Signals {
-    /// Listens from now on: the first signal asks to stop, the second to stop at once. So does the end of the guard, as if
-    /// SIGKILL had reached us with it.
+    /// Listens from now on: the first signal asks for a graceful stop, the second for an immediate one. The end of the guard asks for an
+    /// immediate stop too, with the reason SIGKILL.
     ///
     /// # Errors
     /// When handlers cannot be installed.
     pub fn listen(guard_gone: impl Future<Output = ()> + Send + 'static) -> io::Result<Self> {
-        let mut endings = Endings::listen()?;
+        let mut signals = TerminationSignals::listen()?;
         let sender = StopSender::default();
         let stop = sender.signal();
         tokio::spawn(async move {
             let mut guard_gone = std::pin::pin!(guard_gone);
             loop {
                 let (number, level) = tokio::select! {
-                    kind = endings.recv() => (kind.as_raw_value(), StopLevel::Graceful),
+                    kind = signals.recv() => (kind.as_raw_value(), StopLevel::Graceful),
                     () = &mut guard_gone => (SIGKILL, StopLevel::Immediate),
                 };
                 let level = if sender.signal().is_raised() { StopLevel::Immediate } else { level };
@@ -77,17 +74,17 @@ impl Signals {
         Ok(Self { stop })
     }
 
-    /// What is asked for, now and as it changes.
+    /// The stop that was asked for so far, and later ones.
     pub fn stop(&self) -> &StopSignal {
         &self.stop
     }
 
     /// Waits for the first signal.
-    pub async fn came(&self) {
+    pub async fn received(&self) {
         self.stop.reached(StopLevel::Graceful).await;
     }
 
-    /// The first signal that came.
+    /// The number of the first signal.
     pub fn number(&self) -> Option<i32> {
         match self.stop.reason()? {
             StopReason::Signal(number) => Some(number),

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The collector of the chaos tests: sh collect.sh SOURCE START END
 #
-# In the file `collected` it says what it begins to collect, and what it has collected.
+# It writes into the file `collected` when it begins to collect, and when it has collected.
 source=$1 start=$2 end=$3
 gap=source:$source
 file=source.$source

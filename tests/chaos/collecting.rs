@@ -1,30 +1,30 @@
-//! Sources that programs and a service collect, beside the banks' reports, while things go wrong.
+//! Faults while programs and a service collect sources, beside the banks' reports.
 
 use std::thread::sleep;
 
 use crate::connections::{run_beside_a_writer, terminate};
 use crate::convergence::converges;
-use crate::desk::Desk;
 use crate::frontiers;
 use crate::invocation::Invocation;
 use crate::kills::{kill_both, kill_guard, kill_orchestrator};
 use crate::scene::Scene;
 use crate::seed::each;
 use crate::server;
+use crate::sources::Sources;
 use crate::stops::stop_one;
 use crate::support::service::Course;
 use crate::support::{Kind, until};
 
-/// Runs that things happen to, for each seed.
+/// Runs with faults, for each seed.
 const RUNS: u64 = 3;
 
-/// Connections that end in one run.
+/// How often all connections are closed in one run.
 const TERMINATIONS: u64 = 4;
 
 /// Invocations at the same time.
 const TOGETHER: i64 = 4;
 
-/// Hours by which the clock is off, taken in turn: up to days back, and days ahead of where it was before.
+/// Offsets of the clock in hours, used in turn.
 const STEPS: [i64; 5] = [30, -80, 7, 60, -500];
 
 chaos! {
@@ -37,20 +37,20 @@ chaos! {
         converges(scene);
     }
 
-    /// What is on record of a job of the service is enough for the next run to follow it.
+    /// The record of a service's job is enough for the next run to follow it.
     fn by_a_run_that_is_killed_while_the_service_works(scene: &mut Scene) {
         open(scene);
-        desk(scene).service.goes(Course::Stuck);
+        sources(scene).service.goes(Course::Stuck);
         let invocation = scene.start(&[]);
         let on_record = "SELECT DISTINCT remote_id FROM disclosure_queue WHERE remote_id IS NOT NULL";
         until("the service's job is on record", || scene.sql(on_record).len() == 1);
         kill(scene, invocation);
-        let service = &desk(scene).service;
+        let service = &sources(scene).service;
         service.goes(Course::Completes { running: 1 });
         service.finish(&service.jobs()[0]);
         hours_pass(scene);
         converges(scene);
-        assert_eq!(desk(scene).service.triggers(), 2, "once for what was due, and once for what became due");
+        assert_eq!(sources(scene).service.triggers(), 2, "once for what was due, and once for what became due");
     }
 
     fn by_runs_that_are_stopped(scene: &mut Scene) {
@@ -73,7 +73,7 @@ chaos! {
         assert_eq!(scene.tally.lost, 0, "no run died");
     }
 
-    /// For each of the runs it is another hour.
+    /// Each of the runs sees another hour.
     fn by_several_runs_with_clocks_that_differ(scene: &mut Scene) {
         open(scene);
         for _ in 0..2 {
@@ -84,23 +84,23 @@ chaos! {
         assert_eq!(scene.tally.lost, 0, "no run died");
     }
 
-    /// Nothing is collected of a time that is over, and what was collected of one to come stays so.
+    /// A clock that steps back makes no run collect again; windows collected under a clock ahead stay collected.
     fn while_the_clock_steps_back_and_forth(scene: &mut Scene) {
         open(scene);
-        let begin = desk(scene).hour;
+        let begin = sources(scene).hour;
         let mut furthest = begin;
         for step in STEPS {
-            desk(scene).hour = begin + step;
+            sources(scene).hour = begin + step;
             furthest = furthest.max(begin + step);
             if scene.random.once_in(3) {
                 run_and_kill(scene);
             } else {
                 let invocation = scene.start(&[]);
-                scene.ends_by_itself(invocation);
+                scene.expect_normal_end(invocation);
                 frontiers::advance(scene);
             }
         }
-        desk(scene).hour = furthest;
+        sources(scene).hour = furthest;
         converges(scene);
     }
 }
@@ -112,7 +112,7 @@ fn while_all_connections_end() {
         open(scene);
         for _ in 0..RUNS {
             hours_pass(scene);
-            scene.run_amid(scene.tally.faults + TERMINATIONS, terminate);
+            scene.run_with_faults(scene.tally.faults + TERMINATIONS, terminate);
             frontiers::advance(scene);
         }
         converges(scene);
@@ -132,20 +132,20 @@ fn while_somebody_else_writes_to_the_file() {
     });
 }
 
-/// Sources, and reports of one quarter beside them.
+/// Adds the sources, and data for the reports of one quarter.
 fn open(scene: &mut Scene) {
-    Desk::open(scene);
+    Sources::open(scene);
     scene.more_work(1);
 }
 
-fn desk(scene: &mut Scene) -> &mut Desk {
-    scene.desk.as_mut().expect("a scene with sources")
+fn sources(scene: &mut Scene) -> &mut Sources {
+    scene.sources.as_mut().expect("a scene with sources")
 }
 
 /// Lets windows become due.
 fn hours_pass(scene: &mut Scene) {
     let hours = scene.random.within(1..7);
-    desk(scene).hour += i64::try_from(hours).expect("few");
+    sources(scene).hour += i64::try_from(hours).expect("few");
 }
 
 fn run_and_kill(scene: &mut Scene) {
@@ -163,11 +163,11 @@ fn kill(scene: &mut Scene, invocation: Invocation) {
     }
 }
 
-/// Runs at the same time, each so many hours ahead of the one before.
+/// Runs at the same time, each this many hours ahead of the one before.
 fn together(scene: &mut Scene, ahead: i64) {
     let runs: Vec<_> = (0..TOGETHER)
         .map(|_| {
-            desk(scene).hour += ahead;
+            sources(scene).hour += ahead;
             scene.start_with(&["--no-lock"], &[("CHAOS_TOGETHER", ".yes".to_owned())])
         })
         .collect();

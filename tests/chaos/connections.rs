@@ -1,4 +1,4 @@
-//! The database goes away: connections end, the server crashes, somebody else keeps on writing.
+//! The database fails: connections are closed, the server crashes, another process holds the write lock.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,13 +11,13 @@ use crate::seed::{Random, each};
 use crate::server;
 use crate::support::Kind;
 
-/// Times that all connections end, for each seed.
+/// How often all connections are closed, for each seed.
 const TERMINATIONS: u64 = 12;
 
 /// Crashes of the server, for each seed.
 const CRASHES: u64 = 3;
 
-/// Our connections, that is those of etl-orch and of the ETLs.
+/// Closes the connections of etl-orch and of the ETLs.
 const TERMINATE: &str =
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
@@ -31,7 +31,7 @@ fn all_connections_end_again_and_again() {
                 converges(scene);
                 scene.more_work(2);
             }
-            scene.run_amid(TERMINATIONS, terminate);
+            scene.run_with_faults(TERMINATIONS, terminate);
         }
         converges(scene);
     });
@@ -46,13 +46,13 @@ fn the_server_crashes() {
             let invocation = scene.start(&[]);
             sleep(scene.random.moment());
             server::crash(scene);
-            scene.ends_by_itself(invocation);
+            scene.expect_normal_end(invocation);
         }
         converges(scene);
     });
 }
 
-/// SQLite has one writer at a time. Whoever waits for its turn no longer than it must does not fail.
+/// SQLite has one writer at a time; a writer that has to wait a moment does not fail.
 #[test]
 fn somebody_else_writes_to_the_file() {
     each(concat!(module_path!(), "::somebody_else_writes_to_the_file"), Kind::Sqlite, |scene| {
@@ -64,7 +64,7 @@ fn somebody_else_writes_to_the_file() {
     });
 }
 
-/// A run while somebody else writes for spans, and is idle for others.
+/// Runs the binary while another process takes the write lock again and again.
 pub(crate) fn run_beside_a_writer(scene: &mut Scene) {
     let mut random = Random::new(scene.random.within(0..u64::MAX));
     let over = AtomicBool::new(false);
@@ -87,17 +87,17 @@ pub(crate) fn run_beside_a_writer(scene: &mut Scene) {
         done
     });
     scene.tally.faults += faults;
-    assert_eq!(done.code, 0, "no writer kept the file for long: {done:?}");
+    assert_eq!(done.code, 0, "no writer held the lock for long: {done:?}");
 }
 
-/// Ends all connections, and waits a moment.
+/// Closes all connections, and waits a moment.
 pub(crate) fn terminate(scene: &mut Scene) {
     let ended: u64 = scene.sql(TERMINATE)[0].parse().expect("a count");
     scene.tally.faults += u64::from(ended > 0);
     sleep(scene.random.millis(1..400));
 }
 
-/// Keeps the right to write for so long.
+/// Holds the write lock for this long.
 fn write_lock(world: &Path, millis: u64) {
     let wait = format!(".shell sleep 0.{millis:03}");
     let mut sqlite = Command::new("sqlite3");

@@ -1,4 +1,4 @@
-//! Daemons that ETLs leave, in the moments when it is hardest to end them.
+//! Daemons of ETLs, at the moments when it is hardest to end them.
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -9,19 +9,19 @@ use crate::scene::Scene;
 use crate::seed::each;
 use crate::support::{Kind, until};
 
-/// The run waits for the daemon before it is on record as over.
+/// The run waits for the daemon before its end is recorded.
 #[test]
 fn the_guard_is_killed_while_a_daemon_has_its_grace() {
     each(concat!(module_path!(), "::the_guard_is_killed_while_a_daemon_has_its_grace"), Kind::Sqlite, |scene| {
         let mut invocation = start_with_daemon(scene, "trap '' TERM;");
         until("the ETL has ended", || scene.world().read("marks").contains("end "));
         assert!(invocation.signal("KILL"), "the guard is there");
-        invocation.etls_are_gone_soon();
+        invocation.etls_end_soon();
         converges(scene);
     });
 }
 
-/// Nothing can be recorded, but what runs can be ended.
+/// Nothing can be recorded, but processes can be ended.
 #[test]
 fn the_guard_is_killed_while_the_database_stands_still() {
     each(concat!(module_path!(), "::the_guard_is_killed_while_the_database_stands_still"), Kind::Sqlite, |scene| {
@@ -29,13 +29,13 @@ fn the_guard_is_killed_while_the_database_stands_still() {
         until("the ETL has started", || scene.world().read("marks").contains("start"));
         let writer = Writer::hold(scene);
         assert!(invocation.signal("KILL"), "the guard is there");
-        invocation.etls_are_gone_soon();
+        invocation.etls_end_soon();
         drop(writer);
         converges(scene);
     });
 }
 
-/// An invocation with one ETL, which leaves a daemon at its start. No later one does.
+/// Starts an invocation of one ETL, which leaves a daemon at its start. ETLs of later invocations do not.
 fn start_with_daemon(scene: &mut Scene, before: &str) -> Invocation {
     scene.world().write("etl.sh", &format!("eval \"$CHAOS_FIRST\"\n{}", scene.world().read("etl.sh")));
     scene.more_work(1);
@@ -43,7 +43,7 @@ fn start_with_daemon(scene: &mut Scene, before: &str) -> Invocation {
     scene.start_with(&["--bank-symbol", "RY", "--etl-type", "call_summary"], &[("CHAOS_FIRST", first)])
 }
 
-/// Somebody who keeps the right to write to the file.
+/// A process that holds the write lock of the database file.
 struct Writer(Child);
 
 impl Writer {

@@ -1,15 +1,15 @@
-//! What must be true of sources: after each run, and once a scene has converged.
+//! What must be true of sources after each run, and once a scene has converged.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::desk::{BY_SERVICE, EACH, SOURCES, behind, frontiers, hour_of, id_of};
 use crate::scene::Scene;
+use crate::sources::{BY_SERVICE, EACH, SOURCES, behind, frontiers, hour_of, id_of};
 use crate::support::service::Job;
 
-/// From one hour to another.
+/// Start and end, in hours.
 type Hours = (i64, i64);
 
-/// A job or a collector of a source, as it was recorded or told.
+/// A job of a source as the database has it, or a collector as it wrote about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Collecting {
     source: &'static str,
@@ -18,8 +18,8 @@ struct Collecting {
     job: String,
 }
 
-/// Checks what is true whenever no run is under way: no frontier went back, what is before it is collected without a hole, and no
-/// hour is in the queue twice.
+/// Checks what is true whenever no run is active: no frontier went back, everything before it is collected, and no hour is in the
+/// queue twice.
 pub(crate) fn advance(scene: &mut Scene) {
     let found = frontiers(scene);
     let queue = queue(scene);
@@ -35,17 +35,17 @@ pub(crate) fn advance(scene: &mut Scene) {
         let frontier = found.get(id).copied().unwrap_or(0);
         assert!(frontier <= reached, "{id}: the frontier is {frontier}, beyond all windows: {queue:?}");
     }
-    let desk = scene.desk.as_mut().expect("a scene with sources");
-    for (id, before) in &desk.seen {
+    let sources = scene.sources.as_mut().expect("a scene with sources");
+    for (id, before) in &sources.seen {
         let now = found.get(id);
         assert!(now.is_some_and(|now| now >= before), "{id}: the frontier went back from {before} to {now:?}");
     }
-    desk.seen = found;
+    sources.seen = found;
 }
 
-/// Checks what is true once all that is due was collected.
+/// Checks what is true once everything due is collected.
 pub(crate) fn hold(scene: &mut Scene) {
-    if scene.desk.is_none() {
+    if scene.sources.is_none() {
         return;
     }
     advance(scene);
@@ -58,8 +58,8 @@ pub(crate) fn hold(scene: &mut Scene) {
     the_service_agrees(scene, &successes);
 }
 
-/// Every collector began at the frontier: so none collected again what a success was recorded of, nor left anything out; and every
-/// success is of what was collected to its end.
+/// Every collector began at the frontier, so none repeated a recorded success or left a hole; and the collector of every success reached
+/// its end.
 fn programs_agree(scene: &Scene, successes: &[Collecting]) {
     let mut ended = HashSet::new();
     for line in scene.world().read("collected").lines() {
@@ -72,15 +72,15 @@ fn programs_agree(scene: &Scene, successes: &[Collecting]) {
         assert!(told.source != EACH || told.hours.1 - told.hours.0 == 3, "its windows are collected one by one: {told:?}");
     }
     for success in successes.iter().filter(|success| success.source != BY_SERVICE) {
-        assert!(ended.contains(success), "recorded as collected, but it never came to its end: {success:?}");
+        assert!(ended.contains(success), "recorded as collected, but it never reached its end: {success:?}");
     }
 }
 
-/// The service was asked once for each window, but for what it was asked in a moment that was cut off; and every job of which the
-/// id is on record was followed to its end.
+/// The service was asked once for each window, except where a run was cut off in the request; and every job whose id is on record was
+/// followed to its end.
 fn the_service_agrees(scene: &Scene, successes: &[Collecting]) {
-    let desk = scene.desk.as_ref().expect("a scene with sources");
-    let jobs = desk.service.known();
+    let sources = scene.sources.as_ref().expect("a scene with sources");
+    let jobs = sources.service.known();
     let on_record: HashSet<String> = scene.sql("SELECT remote_id FROM etl_attempts WHERE remote_id IS NOT NULL").into_iter().collect();
     let fences: HashMap<String, u64> = scene
         .sql("SELECT id, fence FROM etl_jobs WHERE fence IS NOT NULL")
@@ -107,7 +107,7 @@ fn the_service_agrees(scene: &Scene, successes: &[Collecting]) {
     }
 }
 
-/// How far a source was collected when this fence was given out.
+/// The frontier of a source when this fence was given out.
 fn reached(successes: &[Collecting], source: &str, fence: u64) -> i64 {
     let before = successes.iter().filter(|success| success.source == source && success.fence < fence);
     before.map(|success| success.hours.1).max().unwrap_or(0)

@@ -1,12 +1,12 @@
-//! What must be true once a scene has converged, whatever was done to it.
+//! What must be true once a scene has converged, whatever the faults were.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::desk::BY_SERVICE;
 use crate::frontiers;
-use crate::marks::{Mark, What};
-use crate::processes::nothing_is_alive_of;
+use crate::marks::{Mark, MarkKind};
+use crate::processes::assert_none_alive;
 use crate::scene::Scene;
+use crate::sources::BY_SERVICE;
 use crate::support::Kind;
 
 /// An attempt on record, with its job.
@@ -17,7 +17,7 @@ struct Attempt {
     outcome: String,
 }
 
-/// Checks all of it.
+/// Checks all invariants.
 pub(crate) fn hold(scene: &mut Scene) {
     nothing_is_left_running(scene);
     every_report_is_there_once(scene);
@@ -31,14 +31,14 @@ pub(crate) fn hold(scene: &mut Scene) {
 }
 
 fn nothing_is_left_running(scene: &Scene) {
-    nothing_is_alive_of(scene.tag());
+    assert_none_alive(scene.tag());
     let none: [&str; 0] = [];
     assert_eq!(scene.sql("SELECT id, gap_key, state FROM etl_jobs WHERE state IN ('queued', 'running')"), none, "jobs are left open");
     assert_eq!(scene.sql("SELECT id, state FROM etl_runs WHERE state = 'running'"), none, "runs are left open");
 }
 
-/// Nothing in these scenes fails permanently.
-pub(crate) fn quarantine_is_for_cause(scene: &Scene) {
+/// No gap in these scenarios fails permanently.
+pub(crate) fn quarantine_has_a_cause(scene: &Scene) {
     let without = scene.sql(
         "SELECT gap_key, quarantine_reason, failed_runs, lost FROM gap_states WHERE quarantined_at IS NOT NULL AND NOT \
          (quarantine_reason = 'crashes' AND lost >= 3 OR quarantine_reason = 'failures' AND failed_runs >= 8)",
@@ -46,7 +46,7 @@ pub(crate) fn quarantine_is_for_cause(scene: &Scene) {
     assert_eq!(without, [""; 0], "quarantined without cause");
 }
 
-/// One row for each gap and, where etl-orch puts it there, one file, both made by the job that succeeded.
+/// Each gap has one row and, where etl-orch publishes the report, one file; the job that succeeded made both.
 fn every_report_is_there_once(scene: &Scene) {
     let rows = scene.sql(
         "SELECT bank_symbol, fiscal_year, quarter, report_type, markdown_content FROM aegis_reports \
@@ -69,7 +69,7 @@ fn every_report_is_there_once(scene: &Scene) {
         let key = format!("{}|{}|Q{}|{}", report.symbol(), report.year, report.quarter, report.report_type);
         let content = contents.remove(&key).unwrap_or_else(|| panic!("no row of {gap}"));
         let made: Vec<_> = content.split(' ').collect();
-        assert_eq!(made[0], gap, "the row is another's");
+        assert_eq!(made[0], gap, "the row belongs to another gap");
         let makers = makers.remove(gap.as_str()).unwrap_or_default();
         if report.etl == "call_summary" {
             // The row is written with the success, in one transaction.
@@ -78,12 +78,12 @@ fn every_report_is_there_once(scene: &Scene) {
             assert!(files.remove(&file), "no file of {gap}");
             assert_eq!(scene.world().read(&file).trim(), content, "the file and the row of {gap}");
         } else {
-            // An ETL that was killed after it wrote its row has filled the gap without a success.
+            // An ETL that is killed after it wrote its row has filled the gap without a success.
             assert!(makers.len() <= 1, "{gap} was filled more than once: {makers:?}");
         }
     }
-    assert!(contents.is_empty(), "rows that nobody asked for: {contents:?}");
-    assert!(files.is_empty(), "files that nobody asked for: {files:?}");
+    assert!(contents.is_empty(), "unexpected rows: {contents:?}");
+    assert!(files.is_empty(), "unexpected files: {files:?}");
 }
 
 fn the_marks_agree_with_the_records(scene: &Scene) {
@@ -92,13 +92,13 @@ fn the_marks_agree_with_the_records(scene: &Scene) {
     let mut last: HashMap<String, Mark> = HashMap::new();
     for mark in Mark::read(&scene.world().read("marks")) {
         let key = (mark.job.clone(), mark.attempt);
-        match mark.what {
-            What::Overlap => panic!("an earlier start of the gap was still alive: {mark}"),
-            What::End => {
+        match mark.kind {
+            MarkKind::Overlap => panic!("an earlier start of the gap was still alive: {mark}"),
+            MarkKind::End => {
                 ended.insert(key);
                 continue;
             }
-            What::Start => assert!(started.insert(key.clone()), "started twice: {mark}"),
+            MarkKind::Start => assert!(started.insert(key.clone()), "started twice: {mark}"),
         }
         match attempts.get(&key) {
             Some(attempt) => assert_eq!(
@@ -106,7 +106,7 @@ fn the_marks_agree_with_the_records(scene: &Scene) {
                 (mark.gap.as_str(), mark.fence.to_string().as_str(), mark.run.as_str()),
                 "the record of {mark}"
             ),
-            // A retry is recorded without waiting for the server's disk, so a server that crashes may forget it.
+            // A retry is recorded without waiting for the disk of the server, so a crash of the server may lose it.
             None => assert!(scene.server_crashed && mark.attempt > 1, "started without being on record: {mark}"),
         }
         if let Some(before) = last.insert(mark.gap.clone(), mark.clone()) {
@@ -115,10 +115,10 @@ fn the_marks_agree_with_the_records(scene: &Scene) {
             assert!(retry || later, "fences rise with every claim: {before}; then {mark}");
         }
     }
-    // What a service does leaves no marks; it is asked itself.
+    // Jobs of a service leave no marks; `frontiers` asks the service.
     let by_service = format!("source:{BY_SERVICE}");
     for (key, attempt) in attempts.iter().filter(|(_, attempt)| attempt.outcome == "succeeded" && attempt.gap != by_service) {
-        assert!(ended.contains(key), "recorded as a success, but it never came to its end: {key:?}, {}", attempt.gap);
+        assert!(ended.contains(key), "recorded as a success, but it never reached its end: {key:?}, {}", attempt.gap);
     }
 }
 
@@ -133,13 +133,13 @@ fn attempts(scene: &Scene) -> HashMap<(String, u32), Attempt> {
     rows.iter().map(|row| attempt(row).unwrap_or_else(|| panic!("no attempt: {row:?}"))).collect()
 }
 
-/// All gaps are filled: no file in a workspace is of use any more, and nothing waits to be recorded.
+/// All gaps are filled: no workspace has a file, and the spool is empty.
 fn the_state_directory_is_clean(scene: &Scene) {
     let left = scene.shell("find state/work state/spool ! -type d 2> /dev/null || true");
     assert_eq!(left, "", "left in the state directory");
 }
 
-/// Not a directory is left of the workspaces either.
+/// The directories of the workspaces are removed too.
 fn no_workspace_is_left(scene: &Scene) {
     assert_eq!(scene.shell("find state/work -mindepth 1"), "", "workspaces of filled gaps");
 }

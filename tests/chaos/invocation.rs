@@ -1,4 +1,4 @@
-//! One invocation of the binary, with what a fault needs to know of it.
+//! One invocation of the binary, and access to its processes for faults.
 
 use std::fs;
 use std::process::Command;
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use crate::processes::{Process, TAG, etls_of};
 use crate::support::world::{Done, Running};
 
-/// How soon nothing of an ETL may be left once one process of etl-orch was killed (specification §7).
+/// Once guard or orchestrator is killed, every process of an ETL must have ended within this time.
 const SOON: Duration = Duration::from_secs(2);
 
-/// How often it is looked.
-const LOOK: Duration = Duration::from_millis(5);
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// An invocation that was started.
 pub(crate) struct Invocation {
@@ -21,36 +21,37 @@ pub(crate) struct Invocation {
 }
 
 impl Invocation {
-    /// Starts the command, and marks with the tag what comes from it. A tag ends in a dot: none is the beginning of another.
+    /// Starts the command, with a tag in its environment that its descendants inherit. A tag ends in a dot, so that no tag is a prefix of
+    /// another.
     pub(crate) fn start(mut command: Command, tag: String) -> Self {
         command.env(TAG, &tag);
         Self { running: Running::start(command), tag }
     }
 
-    /// The orchestrator, where it is there already and still.
+    /// The orchestrator, if it runs.
     pub(crate) fn orchestrator(&self) -> Option<Process> {
         let guard = self.running.pid();
         let children = fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap_or_default();
-        // It is the guard's first child; what it adopts comes later.
+        // It is the guard's first child; adopted processes follow.
         let pid = children.split_whitespace().find_map(|pid| pid.parse().ok().filter(|pid| is_orchestrator(*pid)))?;
         Process::open(pid)
     }
 
-    /// Every process of its ETLs that is alive.
+    /// The living processes of its ETLs.
     pub(crate) fn etls(&self) -> Vec<Process> {
         etls_of(&self.tag)
     }
 
-    /// Whether the orchestrator is there, and no longer ended by a signal without a word.
+    /// Whether the orchestrator runs and has installed its signal handlers.
     pub(crate) fn has_handlers(&self) -> bool {
         self.orchestrator().is_some_and(|orchestrator| orchestrator.handles_signals())
     }
 
-    /// Sends a signal by name; whether it was there to get it.
+    /// Sends a signal by name. Returns whether the guard still ran.
     pub(crate) fn signal(&mut self, name: &str) -> bool {
         let is_running = self.is_running();
         if is_running {
-            // It is our child and not reaped: nobody else can have its number.
+            // It is our child and not reaped: no other process can have its pid.
             self.running.signal(name);
         }
         is_running
@@ -66,8 +67,8 @@ impl Invocation {
         self.running.wait()
     }
 
-    /// Waits until nothing of its ETLs is alive, which must be soon; how long it took.
-    pub(crate) fn etls_are_gone_soon(&self) -> Duration {
+    /// Waits until no process of its ETLs is alive, and returns how long that took. Fails when it takes too long.
+    pub(crate) fn etls_end_soon(&self) -> Duration {
         let since = Instant::now();
         loop {
             let etls = self.etls();
@@ -76,7 +77,7 @@ impl Invocation {
                 return took;
             }
             assert!(took < SOON, "still alive after {took:?}: {:?}", etls.iter().map(Process::describe).collect::<Vec<_>>());
-            sleep(LOOK);
+            sleep(PAUSE);
         }
     }
 

@@ -1,4 +1,4 @@
-//! SIGKILL, at any moment.
+//! SIGKILL at random moments.
 
 use std::thread::sleep;
 
@@ -7,17 +7,17 @@ use crate::invocation::Invocation;
 use crate::scene::Scene;
 use crate::seed;
 
-/// The tests below.
+/// Number of tests below.
 const SCENARIOS: u64 = 5;
 
-/// Who is killed.
+/// The process that is killed.
 #[derive(Debug, Clone, Copy)]
 enum Victim {
     Orchestrator,
     Guard,
     /// Guard and orchestrator, one right after the other.
     Both,
-    /// A process of an ETL, and another, while the run goes on.
+    /// Several processes of ETLs, one after the other; the run goes on.
     Etls,
 }
 
@@ -73,20 +73,19 @@ pub(crate) fn kill_guard(scene: &mut Scene, mut invocation: Invocation) {
     after_one_was_killed(scene, invocation, killed);
 }
 
-/// The other of the two ends what the ETLs have started.
+/// Guard or orchestrator was killed: the other one ends the ETLs.
 fn after_one_was_killed(scene: &mut Scene, invocation: Invocation, killed: bool) {
     if killed {
         scene.tally.kills += 1;
         scene.tally.cuts += 1;
-        let took = invocation.etls_are_gone_soon();
+        let took = invocation.etls_end_soon();
         scene.tally.slowest_end = scene.tally.slowest_end.max(took);
     }
     let done = invocation.wait();
     scene.note(&done);
 }
 
-/// Nobody is left to end what the ETLs have started: the next run does, before it starts any of their gaps again. Which may be
-/// at once.
+/// Nobody is left to end the ETLs. The next run does, which may start at once, before it starts their gaps again.
 pub(crate) fn kill_both(scene: &mut Scene, mut invocation: Invocation) {
     let orchestrator = invocation.orchestrator();
     let before = scene.tally.kills;
@@ -103,7 +102,6 @@ pub(crate) fn kill_both(scene: &mut Scene, mut invocation: Invocation) {
     scene.note(&done);
 }
 
-/// The run goes on without them.
 fn kill_etls(scene: &mut Scene, invocation: Invocation) {
     for _ in 0..scene.random.within(3..8) {
         let etls = invocation.etls();

@@ -1,20 +1,20 @@
-//! The real binary under seeded scripts of faults, on both databases: whatever happens, the next runs converge, and nothing
-//! was lost or done twice.
+//! Runs the real binary under random faults from a seed, on both databases: whatever happens, the next runs converge, and nothing is
+//! lost or done twice.
 //!
-//! A scenario (`kills`, `stops`, ...) makes a [`scene::Scene`], runs the binary in it and does harm to it. Then
-//! `convergence` lets plain runs clean up, and `invariants` says what must be true after that. The scenarios' random delays
-//! are not a way to wait for something: they are the moments of the faults, drawn from the seed.
+//! A scenario (`kills`, `stops`, ...) creates a [`scene::Scene`], runs the binary in it and injects faults. Then `convergence` lets
+//! undisturbed runs clean up, and `invariants` checks what must be true afterwards. The random delays of a scenario wait for nothing:
+//! they choose the moments of the faults.
 //!
-//! `ETL_ORCH_CHAOS_SEED=7` plays one seed, `ETL_ORCH_CHAOS_KILLS=2000` kills so many processes in `kills`; `--nocapture` shows
-//! what was counted.
+//! `ETL_ORCH_CHAOS_SEED=7` uses only this seed, `ETL_ORCH_CHAOS_KILLS=2000` kills that many processes in `kills`; `--nocapture` prints
+//! the counts.
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
 
-#[expect(dead_code, unused_imports, reason = "shared with the tests of single situations, which use more of it")]
+#[expect(dead_code, unused_imports, reason = "shared with tests/cli, which uses more of it")]
 #[path = "../support/mod.rs"]
 mod support;
 
-/// Makes each `fn name(scene: &mut Scene) { ... }` a test on SQLite and one on PostgreSQL, in a module of each name.
+/// Turns each `fn name(scene: &mut Scene) { ... }` into a module of that name with one test on SQLite and one on PostgreSQL.
 macro_rules! chaos {
     ($($(#[$meta:meta])* fn $name:ident($scene:ident: &mut Scene) $body:block)*) => {
         $(
@@ -40,16 +40,16 @@ macro_rules! chaos {
 }
 
 mod convergence;
-mod desk;
 mod frontiers;
 mod invariants;
 mod invocation;
 mod marks;
+mod mount_namespace;
 mod processes;
-mod room;
 mod scene;
 mod seed;
 mod server;
+mod sources;
 
 mod clock;
 mod collecting;

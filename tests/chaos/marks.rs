@@ -1,11 +1,11 @@
-//! What the ETLs told of themselves.
+//! The lines that the ETLs of the scenarios write about themselves.
 
 use std::fmt;
 
-/// A line that an ETL wrote.
+/// A line of the file `marks`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mark {
-    pub(crate) what: What,
+    pub(crate) kind: MarkKind,
     /// `RY-CA/2025Q2/call_summary`.
     pub(crate) gap: String,
     pub(crate) job: String,
@@ -15,12 +15,12 @@ pub(crate) struct Mark {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
-    /// It begins.
+pub(crate) enum MarkKind {
+    /// The ETL has started.
     Start,
-    /// It has made its report.
+    /// The ETL has made its report.
     End,
-    /// It begins, and something of an earlier start is still alive.
+    /// The ETL has started while a process of an earlier start of the gap is still alive.
     Overlap,
 }
 
@@ -31,21 +31,21 @@ impl Mark {
     }
 
     fn of(line: &str) -> Option<Self> {
-        let [what, gap, job, attempt, fence, run] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
-        let what = match what {
-            "start" => What::Start,
-            "end" => What::End,
-            "overlap" => What::Overlap,
+        let [kind, gap, job, attempt, fence, run] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
+        let kind = match kind {
+            "start" => MarkKind::Start,
+            "end" => MarkKind::End,
+            "overlap" => MarkKind::Overlap,
             _ => return None,
         };
         let (attempt, fence) = (attempt.parse().ok()?, fence.parse().ok()?);
-        Some(Self { what, gap: gap.to_owned(), job: job.to_owned(), attempt, fence, run: run.to_owned() })
+        Some(Self { kind, gap: gap.to_owned(), job: job.to_owned(), attempt, fence, run: run.to_owned() })
     }
 }
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, gap, job, attempt, fence, run } = self;
-        write!(f, "{what:?} of {gap}, job {job}, attempt {attempt}, fence {fence}, run {run}")
+        let Self { kind, gap, job, attempt, fence, run } = self;
+        write!(f, "{kind:?} of {gap}, job {job}, attempt {attempt}, fence {fence}, run {run}")
     }
 }

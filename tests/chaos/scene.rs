@@ -1,4 +1,4 @@
-//! A world with many banks and two ETLs, the invocations in it, and the faults that were counted.
+//! A world with many banks and two ETLs, its invocations, and the counts of faults.
 
 use std::fmt;
 use std::fs;
@@ -8,18 +8,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::desk::Desk;
 use crate::invocation::Invocation;
-use crate::processes::{etls_of, nothing_is_alive_of};
-use crate::room::Room;
+use crate::mount_namespace::MountNamespace;
+use crate::processes::{assert_none_alive, etls_of};
 use crate::seed::Random;
+use crate::sources::Sources;
 use crate::support::world::Done;
 use crate::support::{Kind, World};
 
 /// The ETLs' script.
 const SCRIPT: &str = include_str!("etl.sh");
 
-/// What it and the collectors' script have in common.
+/// What the scripts of ETLs and collectors have in common.
 const CHILD: &str = include_str!("child.sh");
 
 /// The banks: key and id.
@@ -36,10 +36,10 @@ const BANKS: [(&str, i64); 10] = [
     ("GS-US", 10),
 ];
 
-/// The first fiscal year that there is data for; each round of work brings later periods.
+/// The first fiscal year with data; each call of [`Scene::more_work`] adds later periods.
 const FIRST_YEAR: usize = 2000;
 
-/// etl-orch writes the rows of the first, the second writes them itself and needs the first.
+/// Name and report type. etl-orch writes the rows of the first; the second writes its own, and needs the first.
 const ETLS: [(&str, &str); 2] = [("call_summary", "Call Summary"), ("key_themes", "Key Themes")];
 
 const CONFIG: &str = r#"state_dir: state
@@ -66,18 +66,18 @@ etls:
 
 static SCENES: AtomicU32 = AtomicU32::new(0);
 
-/// A world in which things go wrong.
+/// A world in which faults are injected.
 pub(crate) struct Scene {
     world: World,
-    /// Where it mounts file systems that nobody else sees.
-    pub(crate) room: Option<Room>,
-    /// Its sources, and the time in which they are collected.
-    pub(crate) desk: Option<Desk>,
-    /// What the faults are drawn from.
+    /// A mount namespace, in scenarios that mount file systems.
+    pub(crate) mounts: Option<MountNamespace>,
+    /// The sources, in scenarios that collect.
+    pub(crate) sources: Option<Sources>,
+    /// Chooses the faults and their moments.
     pub(crate) random: Random,
-    /// What happened so far.
+    /// Counts so far.
     pub(crate) tally: Tally,
-    /// Whether the database server was stopped without a chance to write down what it knew.
+    /// Whether the database server was stopped without writing its memory to disk.
     pub(crate) server_crashed: bool,
     seed: u64,
     tag: String,
@@ -85,26 +85,26 @@ pub(crate) struct Scene {
     quarters: usize,
 }
 
-/// What is counted.
+/// Counts of a scenario.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     /// Processes that were killed.
     pub(crate) kills: u64,
-    /// Runs that were told to stop, and did.
+    /// Runs that were asked to stop, and did.
     pub(crate) stops: u64,
-    /// Runs that were killed, or stopped at once: what they had just asked of somebody may be on record nowhere.
+    /// Runs that were killed or stopped at once: the record of their last request may be missing.
     pub(crate) cuts: u64,
-    /// Other faults: connections ended, disks filled.
+    /// Other faults, such as closed connections and full disks.
     pub(crate) faults: u64,
-    /// Runs that ended with 1: what they could not do, a later one did.
+    /// Runs that exited with 1; later runs did their work.
     pub(crate) failed_runs: u64,
-    /// Runs that it took to converge, all together.
+    /// Undisturbed runs until convergence, in total.
     pub(crate) runs_to_converge: u64,
     /// Jobs that were lost.
     pub(crate) lost: u64,
     /// Reports that were made.
     pub(crate) reports: u64,
-    /// The longest that something of an ETL was alive after a process of etl-orch was killed.
+    /// The longest time that a process of an ETL lived on after a process of etl-orch was killed.
     pub(crate) slowest_end: Duration,
 }
 
@@ -119,9 +119,9 @@ impl fmt::Display for Tally {
     }
 }
 
-/// A report that must exist.
+/// A report that must exist once the scene has converged.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Wanted {
+pub(crate) struct ExpectedReport {
     pub(crate) bank: &'static str,
     pub(crate) year: usize,
     pub(crate) quarter: usize,
@@ -129,7 +129,7 @@ pub(crate) struct Wanted {
     pub(crate) report_type: &'static str,
 }
 
-impl Wanted {
+impl ExpectedReport {
     /// As etl-orch names it: `RY-CA/2025Q2/call_summary`.
     pub(crate) fn gap(&self) -> String {
         format!("{}/{}Q{}/{}", self.bank, self.year, self.quarter, self.etl)
@@ -142,7 +142,7 @@ impl Wanted {
 }
 
 impl Scene {
-    /// Everything in place, and nothing to do yet.
+    /// A scene without data: there is nothing to do yet.
     pub(crate) fn new(kind: Kind, seed: u64) -> Self {
         let world = World::new(kind);
         let banks: Vec<_> = BANKS.iter().map(|(key, id)| format!("{key}: {{id: {id}, name: \"Bank {key}\"}}\n")).collect();
@@ -158,8 +158,8 @@ impl Scene {
         let tag = format!("{}.{}.", std::process::id(), SCENES.fetch_add(1, Ordering::Relaxed));
         Self {
             world,
-            room: None,
-            desk: None,
+            mounts: None,
+            sources: None,
             random: Random::new(seed),
             tally: Tally::default(),
             server_crashed: false,
@@ -170,13 +170,13 @@ impl Scene {
         }
     }
 
-    /// Has our own tables made, so that they can be looked at whatever becomes of the first run.
+    /// Creates our own tables, so that they can be queried however the first run ends.
     pub(crate) fn make_tables(&mut self) {
         let done = self.run(&["init"]);
         assert_eq!(done.code, 0, "{done:?}");
     }
 
-    /// Data for so many further quarters: twenty gaps each.
+    /// Adds data for this many further quarters: twenty gaps each.
     pub(crate) fn more_work(&mut self, quarters: usize) {
         let tags = match self.world.kind() {
             Kind::Sqlite => "'[\"transcripts\"]'",
@@ -198,14 +198,14 @@ impl Scene {
         self.quarters += quarters;
     }
 
-    /// Every report that there is data for, in order.
-    pub(crate) fn reports(&self) -> Vec<Wanted> {
+    /// Every report for which there is data, in order.
+    pub(crate) fn reports(&self) -> Vec<ExpectedReport> {
         let mut reports: Vec<_> = (0..self.quarters)
             .map(period)
             .flat_map(|(year, quarter)| {
-                BANKS
-                    .iter()
-                    .flat_map(move |(bank, _)| ETLS.iter().map(move |(etl, report_type)| Wanted { bank, year, quarter, etl, report_type }))
+                BANKS.iter().flat_map(move |(bank, _)| {
+                    ETLS.iter().map(move |(etl, report_type)| ExpectedReport { bank, year, quarter, etl, report_type })
+                })
             })
             .collect();
         reports.sort();
@@ -242,10 +242,10 @@ impl Scene {
     pub(crate) fn start_with(&mut self, args: &[&str], variables: &[(&str, String)]) -> Invocation {
         self.invocations += 1;
         let mut command = self.world.command(args);
-        command.env("CHAOS_SEED", self.seed.to_string()).envs(self.desk.iter().flat_map(Desk::clock));
+        command.env("CHAOS_SEED", self.seed.to_string()).envs(self.sources.iter().flat_map(Sources::clock));
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        if let Some(room) = &self.room {
-            command = room.inside(&self.world.path(""), &command);
+        if let Some(mounts) = &self.mounts {
+            command = mounts.inside(&self.world.path(""), &command);
         }
         Invocation::start(command, format!("{}{}.", self.tag, self.invocations))
     }
@@ -257,26 +257,26 @@ impl Scene {
         done
     }
 
-    /// Runs the binary, and does harm at some moment and again and again while it runs, until there were so many faults.
-    pub(crate) fn run_amid(&mut self, faults: u64, mut harm: impl FnMut(&mut Self)) {
+    /// Runs the binary, and calls `harm` from a random moment on until the run ends or there were this many faults.
+    pub(crate) fn run_with_faults(&mut self, faults: u64, mut harm: impl FnMut(&mut Self)) {
         let mut invocation = self.start(&[]);
         sleep(self.random.moment());
         while invocation.is_running() && self.tally.faults < faults {
             harm(self);
         }
-        self.ends_by_itself(invocation);
+        self.expect_normal_end(invocation);
     }
 
-    /// Waits for the end of an invocation that nobody has killed or stopped.
-    pub(crate) fn ends_by_itself(&mut self, invocation: Invocation) {
+    /// Waits for the end of an invocation that was neither killed nor stopped, and checks its exit code.
+    pub(crate) fn expect_normal_end(&mut self, invocation: Invocation) {
         let tag = invocation.tag().to_owned();
         let done = invocation.wait();
         assert!(matches!(done.code, 0 | 1), "{done:?}");
         self.note(&done);
-        nothing_is_alive_of(&tag);
+        assert_none_alive(&tag);
     }
 
-    /// Keeps what an invocation said, for who wants to know what happened.
+    /// Appends the output of an invocation to `invocations.log`, for the analysis of a failure.
     pub(crate) fn note(&mut self, done: &Done) {
         self.tally.failed_runs += u64::from(done.code == 1);
         let path = self.world.path("invocations.log");
@@ -284,12 +284,12 @@ impl Scene {
         fs::write(&path, format!("{before}== exit {}\n{}{}", done.code, done.stderr, done.stdout)).expect("a file");
     }
 
-    /// What an `sh` script prints that runs in the world's directory, and sees what is mounted there.
+    /// Runs an `sh` script in the world's directory and mount namespace, and returns its output.
     pub(crate) fn shell(&self, script: &str) -> String {
         let mut sh = Command::new("sh");
         sh.args(["-c", script]).current_dir(self.world.path("")).stdin(Stdio::null());
-        if let Some(room) = &self.room {
-            sh = room.inside(&self.world.path(""), &sh);
+        if let Some(mounts) = &self.mounts {
+            sh = mounts.inside(&self.world.path(""), &sh);
         }
         let output = sh.output().expect("sh");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -299,25 +299,25 @@ impl Scene {
 
     /// Runs SQL and returns its rows, columns joined by `|`, without empty lines.
     pub(crate) fn sql(&self, sql: &str) -> Vec<String> {
-        if self.room.is_none() || self.kind() == Kind::Postgres {
+        if self.mounts.is_none() || self.kind() == Kind::Postgres {
             return self.world.sql(sql);
         }
         let text = self.shell(&format!("sqlite3 -cmd '.timeout 10000' var/etl-orch.db <<'END'\n{sql};\nEND\n"));
         text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
-    /// Keeps the world's directory where the build keeps its own.
+    /// Copies the world's directory into the build directory, and returns the path of the copy.
     pub(crate) fn keep(&self, test: &str) -> PathBuf {
         let name = format!("chaos-{}-{}", test.replace("::", "-"), self.seed);
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        // What is there is of an earlier failure; whether this one can be kept is not what the test is about.
+        // Best effort: the test has failed already. An earlier failure may have left a copy.
         let _ = fs::remove_dir_all(&place);
         let _ = Command::new("cp").arg("-a").arg(self.world.path("")).arg(&place).status();
         place
     }
 }
 
-/// What a broken binary leaves alive is not left to the machine.
+/// Kills what a broken binary left running.
 impl Drop for Scene {
     fn drop(&mut self) {
         for process in etls_of(&self.tag) {
@@ -326,7 +326,7 @@ impl Drop for Scene {
     }
 }
 
-/// The period at this place of the calendar: year and quarter.
+/// Year and quarter of the period with this number.
 fn period(index: usize) -> (usize, usize) {
     (FIRST_YEAR + index / 4, index % 4 + 1)
 }

@@ -1,4 +1,4 @@
-//! Where the randomness of a scenario comes from, and how a failure tells it.
+//! The random numbers of a scenario, and the report of a failure with its seed.
 
 use std::any::Any;
 use std::collections::hash_map::RandomState;
@@ -11,21 +11,21 @@ use std::time::Duration;
 use crate::scene::Scene;
 use crate::support::Kind;
 
-/// Names the only seed to play.
+/// The variable with the only seed to use.
 const SEED: &str = "ETL_ORCH_CHAOS_SEED";
 
-/// How many processes are killed in all.
+/// The variable with the number of processes to kill in all.
 const KILLS: &str = "ETL_ORCH_CHAOS_KILLS";
 
 const USUAL_KILLS: u64 = 300;
 
-/// Played every time; one that nobody has seen before comes with them.
+/// Seeds of every test run; a random one is added.
 const FIXED: [u64; 2] = [1, 2];
 
-/// Plays a scenario with each seed. `test` is the full name of the test.
+/// Runs a scenario with each seed. `test` is the full name of the test.
 ///
 /// # Panics
-/// When the scenario does: with the seed, and how to play it again.
+/// When the scenario panics; the message has the seed and the command that repeats it.
 pub(crate) fn each(test: &str, kind: Kind, play: impl Fn(&mut Scene)) {
     let test = test.split_once("::").map_or(test, |(_, name)| name);
     for seed in seeds() {
@@ -34,16 +34,16 @@ pub(crate) fn each(test: &str, kind: Kind, play: impl Fn(&mut Scene)) {
         if let Err(cause) = played {
             let kills = env::var(KILLS).map(|kills| format!("{KILLS}={kills} ")).unwrap_or_default();
             panic!(
-                "{}\n\nseed {seed}; to play it again: {kills}{SEED}={seed} cargo test --test chaos -- --include-ignored --exact {test}\nwhat it left is in {}",
-                words(&*cause),
+                "{}\n\nseed {seed}; to repeat it: {kills}{SEED}={seed} cargo test --test chaos -- --include-ignored --exact {test}\nits files are in {}",
+                message(&*cause),
                 scene.keep(test).display()
             );
         }
-        say(&format!("{test}: seed {seed}: {}", scene.tally));
+        print(&format!("{test}: seed {seed}: {}", scene.tally));
     }
 }
 
-/// The share of one scenario of `scenarios` in the kills, for one seed on one database.
+/// How many processes one of `scenarios` scenarios kills, for one seed on one database.
 pub(crate) fn kills(scenarios: u64) -> u64 {
     let all = env::var(KILLS).ok().and_then(|kills| kills.parse().ok()).unwrap_or(USUAL_KILLS);
     let seeds = FIXED.len() as u64 + 1;
@@ -57,17 +57,17 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-fn words(cause: &(dyn Any + Send)) -> &str {
+fn message(cause: &(dyn Any + Send)) -> &str {
     let text = cause.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
+    text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message")
 }
 
-#[expect(clippy::print_stdout, reason = "the harness of the tests shows it with --nocapture, and when a test fails")]
-fn say(line: &str) {
+#[expect(clippy::print_stdout, reason = "the test harness shows it with --nocapture, and when a test fails")]
+fn print(line: &str) {
     println!("{line}");
 }
 
-/// A small generator (splitmix64): the same numbers for the same seed, in every version of everything.
+/// A small generator (splitmix64): the same seed gives the same numbers on every platform and version.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
@@ -89,23 +89,23 @@ impl Random {
         range.start + self.next() % (range.end - range.start)
     }
 
-    /// Yes, once in so many times.
+    /// True once in this many times, on average.
     pub(crate) fn once_in(&mut self, times: u64) -> bool {
         self.within(0..times) == 0
     }
 
-    /// One of them.
+    /// One of these.
     pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         let index = usize::try_from(self.within(0..of.len() as u64)).expect("an index");
         of[index]
     }
 
-    /// That many milliseconds.
+    /// A number of milliseconds in the range.
     pub(crate) fn millis(&mut self, range: Range<u64>) -> Duration {
         Duration::from_millis(self.within(range))
     }
 
-    /// How long after the start of a run a fault comes: often while it works, now and then while it starts.
+    /// The time from the start of a run to a fault: mostly while it works, now and then while it starts.
     pub(crate) fn moment(&mut self) -> Duration {
         if self.once_in(4) { self.millis(0..60) } else { self.millis(20..500) }
     }

@@ -1,4 +1,4 @@
-//! The PostgreSQL server, which the tests of this target share: whoever crashes it wants to be alone with it.
+//! The PostgreSQL server that the tests of this target share. A test that crashes it must use it alone.
 
 use std::fs;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -9,12 +9,12 @@ use crate::support::until;
 
 static USERS: RwLock<()> = RwLock::new(());
 
-/// Keeps the server from being crashed by another test.
+/// Use of the server; as long as it is held no other test crashes the server.
 pub(crate) fn shared() -> RwLockReadGuard<'static, ()> {
     USERS.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until no other test uses the server, and keeps it so.
+/// Sole use of the server. Waits until no other test uses it.
 pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
     USERS.write().unwrap_or_else(PoisonError::into_inner)
 }
@@ -25,9 +25,9 @@ pub(crate) fn crash(scene: &mut Scene) {
     let pid_file = format!("{directory}/postmaster.pid");
     let postmaster = || fs::read_to_string(&pid_file).ok()?.lines().next()?.parse::<u32>().ok();
     let before = postmaster().expect("a server runs");
-    assert!(Process::open(before).is_some_and(|server| server.quit()), "the server was there");
+    assert!(Process::open(before).is_some_and(|server| server.quit()), "the server ran");
     scene.server_crashed = true;
     scene.tally.faults += 1;
     let answers = || scene.world().psql().args(["-c", "SELECT 1"]).output().is_ok_and(|output| output.status.success());
-    until("the server is there again", || postmaster().is_some_and(|now| now != before) && answers());
+    until("the server answers again", || postmaster().is_some_and(|now| now != before) && answers());
 }

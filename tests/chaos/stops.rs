@@ -1,9 +1,9 @@
-//! SIGTERM and SIGINT, at any moment, and sometimes again.
+//! SIGTERM and SIGINT at random moments, sometimes twice.
 
 use std::thread::sleep;
 
 use crate::convergence::converges;
-use crate::processes::nothing_is_alive_of;
+use crate::processes::assert_none_alive;
 use crate::scene::Scene;
 
 /// Runs that are stopped, for each seed.
@@ -24,7 +24,7 @@ chaos! {
     }
 }
 
-/// Starts a run, and stops it at some moment.
+/// Starts a run, and stops it at a random moment.
 pub(crate) fn stop_one(scene: &mut Scene) {
     let mut invocation = scene.start(&[]);
     sleep(scene.random.moment());
@@ -39,9 +39,9 @@ pub(crate) fn stop_one(scene: &mut Scene) {
     let tag = invocation.tag().to_owned();
     let done = invocation.wait();
     scene.note(&done);
-    nothing_is_alive_of(&tag);
+    assert_none_alive(&tag);
     if done.code != code {
-        assert!(matches!(done.code, 0 | 1), "told to stop by {name}, or at its end before: {done:?}");
+        assert!(matches!(done.code, 0 | 1), "neither stopped by {name} nor ended before it: {done:?}");
         return;
     }
     scene.tally.stops += 1;

@@ -12,7 +12,7 @@ const NO_LOCK: &[&str] = &["--no-lock"];
 /// Invocations at the same time.
 const TOGETHER: usize = 4;
 
-/// Quarters with data: two hundred gaps.
+/// Quarters with data, which is two hundred gaps.
 const QUARTERS: usize = 10;
 
 /// Invocations that are killed, for each seed.

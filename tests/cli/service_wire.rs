@@ -3,7 +3,7 @@
 use crate::on_both_databases;
 use crate::service_desk::{ServiceDesk, ends};
 use crate::support::service::Course;
-use crate::support::wire::{Certificates, nobody};
+use crate::support::wire::{Certificates, refusing_address};
 use crate::support::world::Done;
 use crate::support::{Kind, World};
 
@@ -53,7 +53,7 @@ on_both_databases! {
 fn where_nobody_listens_that_is_said_and_tried_again() {
     let world = World::new(Kind::Sqlite);
     let desk = ServiceDesk::new(&world, &[]);
-    let (taken, address) = nobody();
+    let (taken, address) = refusing_address();
     desk.configure_at(&format!("http://{address}"), &[("us_house", &[])]);
     let refused = desk.run_to(1, "01-16 00:20:00", &[]);
     let words = format!("Max retries exceeded - cannot connect to {address}: connection refused");
@@ -86,7 +86,7 @@ fn a_proxy_that_is_not_there_is_told_without_its_password() {
     let world = World::new(Kind::Sqlite);
     let desk = ServiceDesk::new(&world, &["retry: {max_attempts: 1}"]);
     desk.configure_at("http://service.invalid", &[("us_house", &["retry: {max_attempts: 1}"])]);
-    let (_taken, address) = nobody();
+    let (_taken, address) = refusing_address();
     let mut command = desk.command("01-16 00:20:00", &["-v"]);
     command.env("http_proxy", format!("http://user:proxy-password@{address}"));
     let done = ends(command, 1);

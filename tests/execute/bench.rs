@@ -1,4 +1,4 @@
-//! A directory to work in, and handles on attempts under way.
+//! A directory for attempts, and handles on running ones.
 
 use std::fs;
 use std::future::Future;
@@ -13,9 +13,9 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Far beyond what anything here takes on a slow machine.
+/// Far longer than anything here takes on a slow machine.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// Longer than the deadline: what waits for this is defect.
+/// Longer than the deadline, so that a wait for this fails the test.
 const LONG: Duration = Duration::from_secs(3600);
 
 pub(crate) struct Bench {
@@ -58,33 +58,33 @@ impl Bench {
     }
 }
 
-/// A task under way.
+/// A running attempt.
 pub(crate) struct Running {
     pub(crate) ended: JoinHandle<Ended>,
     pub(crate) stop: StopSender,
-    pub(crate) said: mpsc::Receiver<AttemptEvent>,
+    pub(crate) events: mpsc::Receiver<AttemptEvent>,
 }
 
 impl Running {
     pub(crate) fn start(task: Program) -> Self {
         let stop = StopSender::default();
         let signal = stop.signal();
-        let (say, said) = mpsc::channel(1024);
-        let ended = tokio::spawn(async move { CommandExecutor.run(task, signal, say).await });
-        Self { ended, stop, said }
+        let (sender, events) = mpsc::channel(1024);
+        let ended = tokio::spawn(async move { CommandExecutor.run(task, signal, sender).await });
+        Self { ended, stop, events }
     }
 
     pub(crate) async fn line(&mut self) -> String {
         loop {
-            match within(self.said.recv()).await.expect("the child ended before it said what was awaited") {
+            match within(self.events.recv()).await.expect("the child ended before it printed the line") {
                 AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) | AttemptEvent::LinesOmitted(_) => {}
                 AttemptEvent::Line(line) => return line,
             }
         }
     }
 
-    /// Waits for this line; a shell may say `Terminated` before it.
-    pub(crate) async fn hear(&mut self, awaited: &str) {
+    /// Waits for this line; a shell may print `Terminated` before it.
+    pub(crate) async fn wait_for_line(&mut self, awaited: &str) {
         while self.line().await != awaited {}
     }
 
@@ -105,7 +105,7 @@ pub(crate) async fn run(task: Program) -> Ended {
     Running::start(task).end().await
 }
 
-/// A zombie that waits for somebody else's `wait` is not alive.
+/// A zombie, which waits to be reaped by its parent, is not alive.
 pub(crate) fn is_alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next());

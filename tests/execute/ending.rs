@@ -1,4 +1,4 @@
-//! How attempts end, by themselves and by us, and what they leave behind.
+//! How attempts end, by themselves or because we end them, and what they leave behind.
 
 use std::fs;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::bench::{Bench, Running, is_alive, run, until, within};
 
 #[tokio::test]
-async fn exit_codes_are_told() {
+async fn exit_codes_are_reported() {
     let bench = Bench::new();
     for code in [0, 1, 65, 255] {
         let ended = run(bench.sh(&format!("exit {code}"))).await;
@@ -24,7 +24,7 @@ async fn exit_codes_are_told() {
 }
 
 #[tokio::test]
-async fn a_signal_that_is_not_ours_is_told() {
+async fn a_signal_that_we_did_not_send_is_reported() {
     let bench = Bench::new();
     for signal in [Signal::KILL, Signal::TERM, Signal::SEGV] {
         let ended = run(bench.sh(&format!("kill -{} $$", signal.as_raw()))).await;
@@ -32,7 +32,7 @@ async fn a_signal_that_is_not_ours_is_told() {
     }
 }
 
-/// Lets time run out after the child has said something; a machine so slow that it had not gets more time.
+/// Runs into the timeout after the child has printed something. On a slow machine the timeout is extended until it has.
 async fn run_out_of_time(mut task: Program) -> Ended {
     task.timeout = Duration::from_millis(100);
     loop {
@@ -46,7 +46,7 @@ async fn run_out_of_time(mut task: Program) -> Ended {
 }
 
 #[tokio::test]
-async fn time_up_ends_even_a_group_that_ignores_sigterm() {
+async fn a_timeout_ends_even_a_group_that_ignores_sigterm() {
     let bench = Bench::new();
     let mut task = bench.sh("trap '' TERM; sh -c 'echo $$; while :; do sleep 1000; done' & while :; do sleep 1000; done");
     task.grace = Duration::from_millis(100);
@@ -56,14 +56,14 @@ async fn time_up_ends_even_a_group_that_ignores_sigterm() {
 }
 
 #[tokio::test]
-async fn time_up_asks_first() {
+async fn a_timeout_sends_sigterm_first() {
     let bench = Bench::new();
     let ended = run_out_of_time(bench.sh("trap 'echo tidied up; exit 0' TERM; echo ready; while :; do sleep 0.01; done")).await;
     assert!(ended.tail.contains("tidied up"), "{}", ended.tail);
 }
 
 #[tokio::test]
-async fn a_stopped_child_can_be_asked_too() {
+async fn a_suspended_child_gets_sigterm_too() {
     let bench = Bench::new();
     let mut running = Running::start(bench.sh("trap 'echo tidied up; exit 0' TERM; echo $$; kill -STOP $$; sleep 1000"));
     let pid = running.pid().await;
@@ -74,7 +74,7 @@ async fn a_stopped_child_can_be_asked_too() {
 }
 
 #[tokio::test]
-async fn what_the_child_leaves_in_its_group_is_ended() {
+async fn processes_left_in_the_group_are_ended() {
     let bench = Bench::new();
     let mut running = Running::start(bench.sh("sleep 1000 & echo $!; exit 3"));
     let left = running.pid().await;
@@ -84,7 +84,7 @@ async fn what_the_child_leaves_in_its_group_is_ended() {
 }
 
 #[tokio::test]
-async fn what_is_left_and_ignores_sigterm_is_killed_after_the_grace_period() {
+async fn a_process_left_in_the_group_that_ignores_sigterm_is_killed_after_the_grace_period() {
     let bench = Bench::new();
     let mut task = bench.sh("sh -c 'trap \"\" TERM; echo $$; exec >/dev/null 2>&1; while :; do sleep 1000; done' & read x < fifo; exit 0");
     rustix::fs::mknodat(rustix::fs::CWD, bench.path("fifo"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
@@ -98,11 +98,11 @@ async fn what_is_left_and_ignores_sigterm_is_killed_after_the_grace_period() {
 }
 
 #[tokio::test]
-async fn stop_at_once_cuts_the_grace_of_what_is_left() {
+async fn an_immediate_stop_ends_the_grace_period_of_the_group() {
     let bench = Bench::new();
-    let mut running = Running::start(bench.sh("sh -c 'trap \"echo asked\" TERM; echo $$; while :; do sleep 0.01; done' & exit 0"));
+    let mut running = Running::start(bench.sh("sh -c 'trap \"echo SIGTERM\" TERM; echo $$; while :; do sleep 0.01; done' & exit 0"));
     let left = running.pid().await;
-    running.hear("asked").await; // SIGTERM came although nobody asked to stop
+    running.wait_for_line("SIGTERM").await; // SIGTERM came without a stop
     running.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
     let ended = running.end().await;
     assert_eq!(ended.end, End::Exited(0));
@@ -110,7 +110,7 @@ async fn stop_at_once_cuts_the_grace_of_what_is_left() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_holds_the_output_does_not_hold_us() {
+async fn a_daemon_that_holds_the_output_does_not_delay_the_end() {
     let bench = Bench::new();
     let mut running = Running::start(bench.sh("setsid sh -c 'echo $$; exec sleep 1000' & read x < fifo; echo done; exit 0"));
     rustix::fs::mknodat(rustix::fs::CWD, bench.path("fifo"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
@@ -119,23 +119,23 @@ async fn a_daemon_that_holds_the_output_does_not_hold_us() {
     let ended = running.end().await;
     assert_eq!(ended.end, End::Exited(0));
     assert!(ended.tail.ends_with("done"), "what was printed before is kept");
-    assert!(is_alive(daemon), "it has left the group and is the guard's");
+    assert!(is_alive(daemon), "it has left the group; the guard ends it");
     rustix::process::kill_process(Pid::from_raw(daemon).unwrap(), Signal::KILL).unwrap();
 }
 
 #[tokio::test]
-async fn a_daemon_that_floods_the_output_does_not_hold_us() {
+async fn a_daemon_that_floods_the_output_does_not_delay_the_end() {
     let bench = Bench::new();
     let mut running = Running::start(bench.sh("setsid sh -c 'echo $$; exec yes' & read x < fifo; exit 0"));
     rustix::fs::mknodat(rustix::fs::CWD, bench.path("fifo"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
     let daemon = running.pid().await;
     fs::write(bench.path("fifo"), "go\n").unwrap();
     assert_eq!(running.end().await.end, End::Exited(0));
-    until(|| !is_alive(daemon)).await; // by SIGPIPE, as nobody reads it any more
+    until(|| !is_alive(daemon)).await; // by SIGPIPE, as its output is closed
 }
 
 #[tokio::test]
-async fn a_stop_asks_and_waits() {
+async fn a_graceful_stop_sends_sigterm_and_waits() {
     let bench = Bench::new();
     let mut running = Running::start(bench.sh("trap 'echo tidied up; exit 5' TERM; echo ready; while :; do sleep 0.01; done"));
     running.line().await;
@@ -145,9 +145,9 @@ async fn a_stop_asks_and_waits() {
 }
 
 #[tokio::test]
-async fn a_stop_at_once_does_not_ask() {
+async fn an_immediate_stop_sends_no_sigterm() {
     let bench = Bench::new();
-    let mut running = Running::start(bench.sh("trap 'echo asked' TERM; echo ready; while :; do sleep 0.01; done"));
+    let mut running = Running::start(bench.sh("trap 'echo SIGTERM' TERM; echo ready; while :; do sleep 0.01; done"));
     running.line().await;
     running.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
     let ended = running.end().await;
@@ -155,12 +155,12 @@ async fn a_stop_at_once_does_not_ask() {
 }
 
 #[tokio::test]
-async fn a_stop_at_once_cuts_the_grace_period() {
+async fn an_immediate_stop_ends_the_grace_period() {
     let bench = Bench::new();
-    let mut running = Running::start(bench.sh("trap 'echo asked' TERM; echo ready; while :; do sleep 0.01; done"));
+    let mut running = Running::start(bench.sh("trap 'echo SIGTERM' TERM; echo ready; while :; do sleep 0.01; done"));
     running.line().await;
     running.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
-    running.hear("asked").await;
+    running.wait_for_line("SIGTERM").await;
     running.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
     assert_eq!(running.end().await.end, End::Stopped);
 }
@@ -171,12 +171,12 @@ async fn an_attempt_goes_on_when_nobody_is_left_to_stop_it() {
     let sender = StopSender::default();
     let stop = sender.signal();
     drop(sender);
-    let (say, _said) = mpsc::channel(8);
-    assert_eq!(within(CommandExecutor.run(bench.sh("exit 6"), stop, say)).await.end, End::Exited(6));
+    let (sender, _events) = mpsc::channel(8);
+    assert_eq!(within(CommandExecutor.run(bench.sh("exit 6"), stop, sender)).await.end, End::Exited(6));
 }
 
 #[tokio::test]
-async fn a_child_that_had_ended_before_time_was_up_keeps_its_end() {
+async fn a_child_that_ended_before_the_timeout_keeps_its_exit_code() {
     let bench = Bench::new();
     let mut task = bench.sh("exit 9");
     task.timeout = Duration::ZERO;

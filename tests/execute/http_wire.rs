@@ -8,7 +8,7 @@ use etl_orch::plan::model::outcome::Fault;
 use etl_orch::plan::model::work::HttpSpec;
 
 use crate::http::{Rig, spec};
-use crate::wire::{Certificates, hear, nobody, say, serve};
+use crate::wire::{Certificates, answer, read_request, refusing_address, serve};
 
 fn reported(ended: Ended) -> (String, Fault) {
     match ended.end {
@@ -20,7 +20,7 @@ fn reported(ended: Ended) -> (String, Fault) {
 #[tokio::test]
 async fn a_service_that_is_not_there_was_not_asked() {
     let rig = Rig::new();
-    let (_taken, address) = nobody();
+    let (_taken, address) = refusing_address();
     let (why, fault) = reported(rig.run(rig.call_of(spec(&format!("http://{address}")))).await);
     assert_eq!(fault, Fault::Transient);
     assert!(why.starts_with(&format!("cannot connect to {address}: connection refused")), "{why}");
@@ -47,7 +47,7 @@ async fn a_connection_that_breaks_after_the_trigger_leaves_it_uncertain() {
     for reset in [true, false] {
         let rig = Rig::new();
         let port = serve(move |_, mut connection| {
-            assert!(hear(&mut connection).starts_with("POST /etl/trigger"));
+            assert!(read_request(&mut connection).starts_with("POST /etl/trigger"));
             if reset {
                 rustix::net::sockopt::set_socket_linger(&connection, Some(Duration::ZERO)).unwrap();
             }
@@ -63,7 +63,7 @@ async fn an_answer_that_breaks_off_or_never_ends_is_none() {
     for (length, sent, words) in [(100, "{\"job_id\"", "broke off"), (100, "", "broke off"), (2_000_000, "{}", "longer than 1024 KiB")] {
         let rig = Rig::new();
         let port = serve(move |_, mut connection| {
-            hear(&mut connection);
+            read_request(&mut connection);
             write!(connection, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{sent}").unwrap();
         });
         let (why, fault) = reported(rig.run(rig.call_of(spec(&format!("http://127.0.0.1:{port}")))).await);
@@ -73,7 +73,7 @@ async fn an_answer_that_breaks_off_or_never_ends_is_none() {
 
     let rig = Rig::new();
     let port = serve(|_, mut connection| {
-        hear(&mut connection);
+        read_request(&mut connection);
         let _ = connection.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
         // Until the other side has had enough.
         while connection.write_all(format!("8000\r\n{}\r\n", "x".repeat(0x8000)).as_bytes()).is_ok() {}
@@ -86,11 +86,11 @@ async fn an_answer_that_breaks_off_or_never_ends_is_none() {
 async fn looks_that_break_are_repeated() {
     let rig = Rig::new();
     let port = serve(|number, mut connection| {
-        hear(&mut connection);
+        read_request(&mut connection);
         match number {
-            0 => say(&mut connection, r#"{"job_id": 7}"#),
+            0 => answer(&mut connection, r#"{"job_id": 7}"#),
             1..=3 => drop(connection),
-            _ => say(&mut connection, r#"{"status": "completed"}"#),
+            _ => answer(&mut connection, r#"{"status": "completed"}"#),
         }
     });
     let ended = rig.run(rig.call_of(spec(&format!("http://127.0.0.1:{port}")))).await;

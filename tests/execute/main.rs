@@ -1,7 +1,7 @@
-//! Drives the executors: with real, and mostly hostile, processes, and with a stand-in of the users' service.
+//! Tests the executors with real, mostly hostile, processes, and with a fake of the users' service.
 //!
-//! Nothing here waits for a fixed time: a child tells that it is ready by printing a line, and every wait has a deadline
-//! that only a defect reaches.
+//! Nothing here waits for a fixed time: a child prints a line when it is ready, and every wait has a deadline that only a defect
+//! reaches.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What becomes of the output of a child.
+//! Where the output of a child goes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,10 +13,10 @@ use tokio::sync::mpsc;
 use crate::bench::{Bench, Running, run, within};
 
 #[tokio::test]
-async fn output_reaches_log_tail_and_listener() {
+async fn output_reaches_log_tail_and_events() {
     let bench = Bench::new();
     let mut running = Running::start(bench.sh("echo one; echo two >&2; printf three"));
-    assert!(matches!(within(running.said.recv()).await, Some(AttemptEvent::Spawned(_))), "the pid comes first");
+    assert!(matches!(within(running.events.recv()).await, Some(AttemptEvent::Spawned(_))), "the pid comes first");
     let lines = BTreeSet::from([running.line().await, running.line().await, running.line().await]);
     assert_eq!(lines, BTreeSet::from(["one".into(), "two".into(), "three".into()]));
     let ended = running.end().await;
@@ -65,11 +65,11 @@ async fn output_need_not_be_text() {
     let bench = Bench::new();
     let ended = run(bench.sh("printf 'a\\377b\\000c\\033[31m\\r\\n'")).await;
     assert_eq!(ended.tail, "a\u{FFFD}b\u{FFFD}c\u{1b}[31m");
-    assert_eq!(bench.log(), b"a\xffb\0c\x1b[31m\r\n", "the log has the bytes as they came");
+    assert_eq!(bench.log(), b"a\xffb\0c\x1b[31m\r\n", "the log has the bytes unchanged");
 }
 
 #[tokio::test]
-async fn a_line_without_end_comes_in_pieces() {
+async fn an_endless_line_comes_in_pieces() {
     let bench = Bench::new();
     let mut running = Running::start(bench.sh("exec tr '\\0' x < /dev/zero"));
     let line = running.line().await;
@@ -89,29 +89,30 @@ async fn the_tail_has_the_last_lines() {
 }
 
 #[tokio::test]
-async fn a_listener_that_does_not_listen_delays_nobody() {
+async fn a_full_event_channel_delays_nothing() {
     let bench = Bench::new();
     let sender = StopSender::default();
     let stop = sender.signal();
-    let (say, said) = mpsc::channel(1);
-    let ended = within(CommandExecutor.run(bench.sh("i=0; while [ $i -lt 5000 ]; do echo $i; i=$((i+1)); done"), stop.clone(), say)).await;
+    let (sender, events) = mpsc::channel(1);
+    let ended =
+        within(CommandExecutor.run(bench.sh("i=0; while [ $i -lt 5000 ]; do echo $i; i=$((i+1)); done"), stop.clone(), sender)).await;
     assert_eq!(ended.end, End::Exited(0));
     assert_eq!(String::from_utf8(bench.log()).unwrap().lines().count(), 5000, "nothing is missing in the log");
-    drop(said);
+    drop(events);
     fs::remove_dir_all(bench.path("logs")).unwrap();
-    let (say, _) = mpsc::channel(1);
-    assert_eq!(within(CommandExecutor.run(bench.sh("echo x"), stop, say)).await.end, End::Exited(0));
+    let (sender, _) = mpsc::channel(1);
+    assert_eq!(within(CommandExecutor.run(bench.sh("echo x"), stop, sender)).await.end, End::Exited(0));
 }
 
 #[tokio::test]
-async fn lines_that_a_listener_did_not_take_are_counted() {
+async fn lines_that_the_event_channel_cannot_take_are_counted() {
     let bench = Bench::new();
-    let sender = StopSender::default();
-    let (say, mut said) = mpsc::channel(10);
+    let stop = StopSender::default();
+    let (sender, mut events) = mpsc::channel(10);
     let script = bench.sh("i=0; while [ $i -lt 5000 ]; do echo $i; i=$((i+1)); done");
-    within(CommandExecutor.run(script, sender.signal(), say)).await;
+    within(CommandExecutor.run(script, stop.signal(), sender)).await;
     let (mut lines, mut omitted) = (0, 0);
-    while let Some(event) = said.recv().await {
+    while let Some(event) = events.recv().await {
         match event {
             AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) => {}
             AttemptEvent::Line(line) => {
@@ -125,7 +126,7 @@ async fn lines_that_a_listener_did_not_take_are_counted() {
 }
 
 #[tokio::test]
-async fn a_log_that_cannot_be_written_is_told_and_stops_nobody() {
+async fn a_log_that_cannot_be_written_is_noted_and_stops_nothing() {
     let bench = Bench::new();
     fs::write(bench.path("logs"), "a file where a directory should be").unwrap();
     let ended = run(bench.sh("echo one; echo two")).await;
@@ -135,7 +136,7 @@ async fn a_log_that_cannot_be_written_is_told_and_stops_nobody() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_there_is_neither_followed_nor_overwritten() {
+async fn an_existing_log_is_neither_followed_nor_overwritten() {
     let bench = Bench::new();
     let log = bench.task(&[]).log;
     fs::create_dir_all(log.parent().unwrap()).unwrap();

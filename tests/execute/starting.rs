@@ -1,4 +1,4 @@
-//! How attempts are started, and what is said when they cannot be.
+//! How attempts start, and the errors when they cannot.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::bench::{Bench, run, within};
 
 #[tokio::test]
-async fn the_child_has_what_it_is_promised() {
+async fn the_child_gets_its_environment_group_and_stdin() {
     let bench = Bench::new();
     let mut task = bench.sh("pwd; echo $A; cat; ps -o pgid= -p $$ | tr -d ' '; echo $$; trap; kill -PIPE $$; echo SIGPIPE is ignored");
     task.env = vec![("A".into(), "first".into()), ("A".into(), "last".into())];
@@ -51,13 +51,13 @@ async fn programs_that_cannot_be_started_are_named_with_what_to_do() {
         let ended = run(bench.task(&argv)).await;
         let End::SpawnFailed(why) = ended.end else { panic!("{argv:?}: {:?}", ended.end) };
         assert!(why.contains(words), "{why}");
-        assert!(!why.contains("secret") && !why.contains("xxxx"), "arguments are not told: {why}");
+        assert!(!why.contains("secret") && !why.contains("xxxx"), "the error has no arguments: {why}");
         assert_eq!((ended.pid, ended.tail.as_str()), (None, ""));
     }
 }
 
 #[tokio::test]
-async fn a_directory_that_is_not_there_is_named() {
+async fn a_missing_directory_is_named() {
     let bench = Bench::new();
     bench.script("file", "", 0o644);
     for (cwd, words) in [("none", "none does not exist; make it"), ("file", "is not a directory; correct `cwd:`")] {
@@ -96,10 +96,10 @@ async fn a_stop_before_the_start_starts_nothing() {
         let sender = StopSender::default();
         sender.raise(wish, StopReason::Signal(15));
         let stop = sender.signal();
-        let (say, mut said) = mpsc::channel(8);
-        let ended = within(CommandExecutor.run(bench.sh("touch started"), stop, say)).await;
+        let (sender, mut events) = mpsc::channel(8);
+        let ended = within(CommandExecutor.run(bench.sh("touch started"), stop, sender)).await;
         assert_eq!(ended, Ended { end: End::Stopped, duration: Duration::ZERO, tail: String::new(), pid: None, answer: None, open: None });
-        assert_eq!(said.recv().await, None);
+        assert_eq!(events.recv().await, None);
         assert!(!bench.path("started").exists());
     }
 }

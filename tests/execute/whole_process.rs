@@ -1,6 +1,6 @@
-//! What running attempts does to the process that runs them: memory, children, descriptors, signals.
+//! What attempts cost the process that runs them: memory, children, descriptors, signals.
 //!
-//! Each test runs alone, in a process of its own: it starts this very binary again with only itself in it.
+//! Each test runs alone: it starts this binary again with only that test.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,8 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::bench::{Bench, Running, is_alive, run};
 
-/// Whether this is the process in which `test` is alone; otherwise starts it (`through` what sets it up) and checks it.
+/// True in the process that runs `test` alone. Otherwise starts that process, by the command `through`, checks its success, and returns
+/// false.
 fn alone(test: &str, through: &[&str]) -> bool {
     const MARK: &str = "ETL_ORCH_TEST_ALONE";
     if std::env::var_os(MARK).is_some() {
@@ -65,7 +66,7 @@ fn a_flood_costs_neither_memory_nor_disk() {
         assert!(log.len() as u64 <= MAX_LOG_BYTES && log.len() as u64 > MAX_LOG_BYTES / 2, "{}", log.len());
         assert!(log.ends_with(b"\nTHE END\n"));
         let end = String::from_utf8_lossy(&log[log.len() - 80 * 1024..]).into_owned();
-        assert!(end.contains("bytes left out here"), "the gap is told");
+        assert!(end.contains("bytes left out here"), "the omission is noted");
         assert!(ended.tail.ends_with("THE END"));
     });
 }
@@ -109,9 +110,9 @@ fn two_hundred_attempts_leave_nothing_behind() {
 }
 
 #[test]
-fn exit_codes_are_told_even_where_sigchld_was_ignored() {
+fn exit_codes_are_reported_even_where_sigchld_was_ignored() {
     let ignoring = ["env", "--ignore-signal=CHLD"];
-    if !alone("exit_codes_are_told_even_where_sigchld_was_ignored", &ignoring) {
+    if !alone("exit_codes_are_reported_even_where_sigchld_was_ignored", &ignoring) {
         return;
     }
     block_on(async {
@@ -123,9 +124,9 @@ fn exit_codes_are_told_even_where_sigchld_was_ignored() {
 }
 
 #[test]
-fn open_files_running_out_is_told_and_passes() {
+fn running_out_of_open_files_is_reported_and_passes() {
     let few = ["sh", "-c", "ulimit -n 40; exec \"$@\"", "sh"];
-    if !alone("open_files_running_out_is_told_and_passes", &few) {
+    if !alone("running_out_of_open_files_is_reported_and_passes", &few) {
         return;
     }
     block_on(async {

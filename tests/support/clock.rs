@@ -1,16 +1,16 @@
-//! A clock that is wrong, by libfaketime.
+//! A simulated clock, by libfaketime.
 
 use std::fs;
 use std::path::PathBuf;
 
-/// The variables under which a process sees this time: `+3d` from now on, or `@2026-01-16 00:20:00` at its start.
+/// Variables that make a process see another time: `+3d` is an offset, `@2026-01-16 00:20:00` the time at its start.
 pub(crate) fn clock(time: &str) -> [(&'static str, String); 4] {
     [
         ("LD_PRELOAD", library().display().to_string()),
         ("FAKETIME", time.to_owned()),
-        // A clock that is set does not change how long things take.
+        // Durations stay real.
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-        // What stands after `@` is UTC.
+        // The time after `@` is UTC.
         ("TZ", "UTC".to_owned()),
     ]
 }

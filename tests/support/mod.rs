@@ -1,14 +1,15 @@
-//! What the tests of the real binary share: a world of its own for each test, on either database.
+//! Shared by the tests of the real binary: a world of its own for each test, on either database.
 
 pub(crate) mod clock;
 pub(crate) mod postgres;
+pub(crate) mod running;
 pub(crate) mod service;
 pub(crate) mod wire;
 pub(crate) mod world;
 
 pub(crate) use world::{Kind, WAITS, World, etl, etl_with_row, insert_report, until};
 
-/// Makes each `fn name(world: &World) { ... }` a test on SQLite and one on PostgreSQL, in a module of each name.
+/// Turns each `fn name(world: &World) { ... }` into a module of that name with one test on SQLite and one on PostgreSQL.
 #[macro_export]
 macro_rules! on_both_databases {
     ($($(#[$meta:meta])* fn $name:ident($world:ident: &World) $body:block)*) => {

@@ -1,9 +1,8 @@
 //! A throw-away PostgreSQL: one cluster for each test process, one database for each test.
 //!
-//! The cluster is started and ended by a small shell script that reads a pipe from the test process: when that process
-//! is gone, in whatever way, the pipe ends, and the script stops the server and removes its directory. A server that was
-//! told to stop by somebody else is started again.
-#![expect(clippy::expect_used, reason = "a test says what went wrong by panicking")]
+//! A small shell script starts the cluster, and reads a pipe from the test process. However that process ends, the pipe ends with it,
+//! and the script stops the server and removes its directory. When a test stops the server, the script starts it again.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::io::Read as _;
@@ -88,7 +87,7 @@ impl Server {
     fn get() -> &'static Self {
         SERVER.get_or_init(|| {
             let bin = installed().unwrap_or_else(|| panic!("{INSTALL}"));
-            // Between asking for a free port and taking it somebody else may take it.
+            // Another process may take the free port before the server does.
             (0..5).find_map(|_| Self::start(&bin)).unwrap_or_else(|| panic!("no free port for the test server"))
         })
     }
@@ -168,7 +167,7 @@ fn installed() -> Option<PathBuf> {
     found.into_iter().find(|bin| bin.join("initdb").exists() && bin.join("postgres").exists())
 }
 
-/// Whom the server is to run as: it refuses root. `None` when we are not root.
+/// User and group for the server, which refuses to run as root. `None` when we are not root.
 fn server_user() -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;
@@ -181,7 +180,7 @@ fn server_user() -> Option<(u32, u32)> {
     })
 }
 
-/// A socket's path has room for about a hundred bytes.
+/// The path of a socket may have about a hundred bytes.
 fn short_temp_dir() -> PathBuf {
     let usual = std::env::temp_dir();
     if usual.as_os_str().len() > 60 { PathBuf::from("/tmp") } else { usual }

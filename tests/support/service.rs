@@ -1,7 +1,7 @@
-//! A stand-in for the service that collects disclosures: what it answers, byte for byte where that matters, and how it goes wrong.
+//! A fake of the service that collects disclosures: its answers, byte for byte where that matters, and its failures.
 //!
-//! It runs in the test's process, on a thread and a port of its own, until it is dropped. Nothing in it happens by time: a job goes
-//! on when its state is asked for, or when the test says so.
+//! It runs in the test's process, on a thread and a port of its own, until it is dropped. Nothing in it depends on time: a job
+//! advances when its state is asked for, or when the test says so.
 //!
 //! ```text
 //! let service = Service::start();                  // key "the-service-key", 1000 requests per second
@@ -12,11 +12,10 @@
 //! assert_eq!(service.triggers(), 1);
 //! ```
 //!
-//! Before a run `goes(Course::..)` says how the jobs to come go, `next([Answer::..])` what the next requests get instead of their
-//! answers, `limit(..)` how many requests are taken. While one goes on `until(|seen| ..)` waits for requests, and
-//! `finish(id)`, `fail(id, ..)` and `restart()` change what the service says of its jobs. Times of requests are in `requests()`.
+//! Before a run, `goes(Course::..)` sets the course of later jobs, `next([Answer::..])` replaces the answers to the next requests, and
+//! `limit(..)` sets the rate limit. During a run, `until(|seen| ..)` waits for requests, and `finish(id)`, `fail(id, ..)` and
+//! `restart()` change the jobs. `requests()` has all requests with their times.
 
-// Not every test binary that has it uses all of it.
 #![allow(clippy::allow_attributes, dead_code, reason = "shared by test binaries that each use a part of it")]
 
 use std::collections::{HashMap, VecDeque};
@@ -34,37 +33,37 @@ use axum::serve::ListenerExt;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-/// The key that it wants in `X-API-Key`.
+/// The value it requires in `X-API-Key`.
 pub(crate) const KEY: &str = "the-service-key";
 
-/// Far beyond what anything takes on a slow machine.
+/// Far longer than anything takes on a slow machine.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// How a job goes.
+/// The course of a job: its states, one for each request of its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Course {
-    /// `queued` at the first look, `running` at so many, then `completed`.
+    /// `queued` once, `running` this many times, then `completed`.
     Completes { running: u32 },
-    /// The same, and nothing was found.
+    /// The same, with a result without records.
     CompletesEmpty,
-    /// `completed` at the first look, with this message.
+    /// `completed` at once, with this message.
     Says(String),
     /// `running` once, then `error` for the Senate and `failed` for all others, with this message.
     Fails(String),
-    /// `running`, until somebody says otherwise.
+    /// `running`, until the test changes it.
     Stuck,
 }
 
-/// What a request gets instead of its answer.
+/// A replacement for the answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Its own.
+    /// The usual answer.
     Own,
     /// This status, with this text.
     Status(u16, &'static str),
     /// 200 with JSON that has neither id nor state.
     Empty,
-    /// 200 with something that is no JSON.
+    /// 200 with a body that is not JSON.
     Nonsense,
     /// 200 with 50 MB.
     Huge,
@@ -72,11 +71,11 @@ pub(crate) enum Answer {
     Redirect(&'static str),
     /// 429 with this `Retry-After`, or none.
     Busy(Option<String>),
-    /// What is asked is done, but the answer comes only after [`Service::release`].
+    /// The request is carried out, but its answer is sent only after [`Service::release`].
     Late,
 }
 
-/// A request as it came.
+/// A request as it arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) method: String,
@@ -91,9 +90,9 @@ pub(crate) struct Seen {
 pub(crate) struct Job {
     /// The body of its trigger.
     pub(crate) asked: Value,
-    /// How often its state was asked for.
+    /// Requests of its state so far.
     pub(crate) looks: u32,
-    /// Its place among all jobs.
+    /// Its number among all jobs.
     number: usize,
     source: String,
     course: Course,
@@ -122,7 +121,7 @@ impl Shared {
     }
 }
 
-/// The service. It ends when it is dropped.
+/// The service. Dropping it stops it.
 pub(crate) struct Service {
     shared: Arc<Shared>,
     address: std::net::SocketAddr,
@@ -131,7 +130,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// A service whose jobs complete at the third look, and that takes as many requests as come.
+    /// Starts a service whose jobs are complete at the third request of their state, without a rate limit.
     pub(crate) fn start() -> Self {
         let shared = Arc::new(Shared {
             inner: Mutex::new(Inner {
@@ -173,84 +172,84 @@ impl Service {
         format!("http://{}", self.address)
     }
 
-    /// Jobs triggered from now on go like this.
+    /// Sets the course of jobs triggered from now on.
     pub(crate) fn goes(&self, course: Course) {
         self.shared.lock().course = course;
     }
 
-    /// The next requests get these instead of their answers, in this order.
+    /// Replaces the answers to the next requests, in this order.
     pub(crate) fn next(&self, answers: impl IntoIterator<Item = Answer>) {
         self.shared.lock().next.extend(answers);
     }
 
-    /// Triggers and looks together are taken up to this; the real one's limit is 10 in 60 s.
+    /// Sets the rate limit for triggers and requests of states together; the real one is 10 in 60 s.
     pub(crate) fn limit(&self, requests: usize, span: Duration) {
         self.shared.lock().limit = (requests, span);
     }
 
-    /// From now on `Retry-After` is a date.
+    /// Makes `Retry-After` a date from now on.
     pub(crate) fn says_dates(&self) {
         self.shared.lock().by_date = true;
     }
 
-    /// The answers that are late may go now.
+    /// Sends the answers that were held back.
     pub(crate) fn release(&self) {
         self.shared.release.notify_one();
     }
 
-    /// The job is complete at the next look.
+    /// Makes the job complete at the next request of its state.
     pub(crate) fn finish(&self, id: &str) {
         self.shared.lock().jobs.get_mut(id).expect("a job of this service").course = Course::Completes { running: 0 };
     }
 
-    /// The job has failed at the next look.
+    /// Makes the job failed at the next request of its state.
     pub(crate) fn fail(&self, id: &str, message: &str) {
         self.shared.lock().jobs.get_mut(id).expect("a job of this service").course = Course::Fails(message.to_owned());
     }
 
-    /// The service forgets its jobs, as it keeps them in memory.
+    /// Forgets all jobs, which the real service keeps in memory only.
     pub(crate) fn restart(&self) {
         self.shared.lock().jobs.clear();
     }
 
-    /// Ids of the jobs that it knows.
+    /// Ids of all jobs.
     pub(crate) fn jobs(&self) -> Vec<String> {
         self.shared.lock().jobs.keys().cloned().collect()
     }
 
-    /// The jobs that it knows with their ids, in the order of their triggers.
+    /// All jobs with their ids, in the order of their triggers.
     pub(crate) fn known(&self) -> Vec<(String, Job)> {
         let mut jobs: Vec<_> = self.shared.lock().jobs.clone().into_iter().collect();
         jobs.sort_by_key(|(_, job)| job.number);
         jobs
     }
 
-    /// Everything that was asked so far.
+    /// All requests so far.
     pub(crate) fn requests(&self) -> Vec<Seen> {
         self.shared.lock().seen.clone()
     }
 
-    /// How many triggers came.
+    /// Number of triggers so far.
     pub(crate) fn triggers(&self) -> usize {
         count(&self.requests(), "/etl/trigger")
     }
 
-    /// How many looks at a state came.
+    /// Number of requests of a state so far.
     pub(crate) fn polls(&self) -> usize {
         count(&self.requests(), "/etl/status/")
     }
 
-    /// How many jobs were to be cancelled.
+    /// Number of cancel requests so far.
     pub(crate) fn cancels(&self) -> usize {
         count(&self.requests(), "/etl/cancel/")
     }
 
-    /// How many connections were made.
+    /// Number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.shared.lock().connections
     }
 
-    /// Waits until what was asked is as wanted. It blocks: from async code use `spawn_blocking`.
+    /// Waits until the requests so far satisfy a condition. It blocks: call it with `spawn_blocking` from async code.
     pub(crate) fn until(&self, wanted: impl Fn(&[Seen]) -> bool) {
         let (_unlocked, outcome) =
             self.shared.changed.wait_timeout_while(self.shared.lock(), DEADLINE, |inner| !wanted(&inner.seen)).expect("no request panics");
@@ -258,7 +257,7 @@ impl Service {
     }
 }
 
-/// How many of these requests went to a path that begins so.
+/// How many of these requests have a path with this prefix.
 pub(crate) fn count(seen: &[Seen], path: &str) -> usize {
     seen.iter().filter(|seen| seen.path.starts_with(path)).count()
 }
@@ -281,7 +280,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-/// Notes the request, then has it answered: by what was ordered, by a refusal, or by its handler.
+/// Records the request, then answers it: by a replacement that was set, by a refusal, or by its handler.
 async fn first(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default();
@@ -323,7 +322,7 @@ async fn first(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
 }
 
 impl Inner {
-    /// One bucket for triggers and looks: a sliding window.
+    /// One rate limit for triggers and requests of states: a sliding window.
     fn refused(&mut self) -> Option<Response> {
         let (requests, span) = self.limit;
         let now = Instant::now();
@@ -385,7 +384,7 @@ async fn status(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Re
     }
 }
 
-/// The users' service has none; others do.
+/// Cancels a job. The users' service cannot; others can.
 async fn cancel(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
     match shared.lock().jobs.remove(&id) {
         Some(_) => json_of(200, &json!({"status": "cancelled"})),
@@ -394,7 +393,7 @@ async fn cancel(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Re
 }
 
 impl Job {
-    /// Whether it has told that it is complete.
+    /// Whether it has reported `completed`.
     pub(crate) fn is_complete(&self) -> bool {
         matches!(self.course, Course::Completes { running } if self.looks > running + u32::from(running > 0))
     }
@@ -427,7 +426,7 @@ impl Job {
     }
 }
 
-/// What each source's collector says when it is done.
+/// The result of a complete job, by source.
 fn completed(source: &str, empty: bool) -> String {
     match (source, empty) {
         ("house", false) => "Completed: 17 transactions from 3 PDFs",
@@ -458,7 +457,7 @@ fn code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).expect("a status")
 }
 
-/// As `Date` and `Retry-After` have it.
+/// A time in the format of `Date` and `Retry-After`.
 pub(crate) fn date(at: SystemTime) -> String {
     chrono::DateTime::<chrono::Utc>::from(at).format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

@@ -1,6 +1,5 @@
-//! Connections byte by byte: servers that answer by hand, that speak TLS, or that are not there.
+//! Servers that answer byte by byte, that speak TLS, or that do not listen.
 
-// Not every test binary that has it uses all of it.
 #![allow(clippy::allow_attributes, dead_code, reason = "shared by test binaries that each use a part of it")]
 
 use std::io::{Read, Write};
@@ -15,17 +14,17 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// An address that nobody else gets while the socket is held, and that takes no connections.
-pub(crate) fn nobody() -> (OwnedFd, SocketAddr) {
-    let taken = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
-    rustix::net::bind(&taken, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("a port of its own");
-    let address = SocketAddr::try_from(rustix::net::getsockname(&taken).expect("a socket")).expect("an address");
-    (taken, address)
+/// A local address that refuses connections. No other process gets it while the socket is held.
+pub(crate) fn refusing_address() -> (OwnedFd, SocketAddr) {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = SocketAddr::try_from(rustix::net::getsockname(&socket).expect("a socket")).expect("an address");
+    (socket, address)
 }
 
-/// A server that hands each connection, with its number, to this; its port.
+/// Starts a server that calls `each` with every connection and its number. Returns its port.
 pub(crate) fn serve(mut each: impl FnMut(usize, TcpStream) + Send + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of its own");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("a socket").port();
     std::thread::spawn(move || {
         for (number, connection) in listener.incoming().enumerate() {
@@ -35,29 +34,29 @@ pub(crate) fn serve(mut each: impl FnMut(usize, TcpStream) + Send + 'static) -> 
     port
 }
 
-/// Reads a request, its short body included.
-pub(crate) fn hear(connection: &mut impl Read) -> String {
-    let mut heard = String::new();
+/// Reads a request with its body.
+pub(crate) fn read_request(connection: &mut impl Read) -> String {
+    let mut request = String::new();
     let mut bytes = [0; 4096];
-    while heard.split_once("\r\n\r\n").is_none_or(|(head, body)| body.len() < length_in(head)) {
+    while request.split_once("\r\n\r\n").is_none_or(|(head, body)| body.len() < content_length(head)) {
         match connection.read(&mut bytes) {
             Ok(0) | Err(_) => break,
-            Ok(length) => heard.push_str(&String::from_utf8_lossy(&bytes[..length])),
+            Ok(length) => request.push_str(&String::from_utf8_lossy(&bytes[..length])),
         }
     }
-    heard
+    request
 }
 
-fn length_in(head: &str) -> usize {
+fn content_length(head: &str) -> usize {
     let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned));
     length.map_or(0, |length| length.trim().parse().expect("a length"))
 }
 
-/// Answers with 200 and this, and nothing after it.
-pub(crate) fn say(connection: &mut impl Write, json: &str) {
+/// Answers with 200 and this body, then closes.
+pub(crate) fn answer(connection: &mut impl Write, json: &str) {
     let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{json}", json.len());
-    connection.write_all(text.as_bytes()).expect("who asked listens");
-    connection.flush().expect("who asked listens");
+    connection.write_all(text.as_bytes()).expect("the client reads");
+    connection.flush().expect("the client reads");
 }
 
 /// A certificate for 127.0.0.1, and the authority that signed it.
@@ -67,7 +66,7 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// Made in this directory; `name` is `IP:127.0.0.1`.
+    /// Creates them in this directory; `name` is a subject alternative name such as `IP:127.0.0.1`.
     pub(crate) fn new(dir: &Path, name: &str) -> Self {
         let script = r#"set -e
             openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -subj "/CN=Authority of the test" -days 2
@@ -87,15 +86,15 @@ impl Certificates {
         Self { authority: dir.join("ca.pem"), server: Arc::new(server) }
     }
 
-    /// A service that does one job at once.
+    /// Starts a service with one job, which is complete at once. Returns its port.
     pub(crate) fn serve(&self) -> u16 {
         let config = self.server.clone();
         serve(move |_, connection| {
             let mut connection =
                 StreamOwned::new(ServerConnection::new(config.clone()).expect("a configuration that can be used"), connection);
-            match hear(&mut connection) {
-                heard if heard.starts_with("POST") => say(&mut connection, r#"{"job_id": "7"}"#),
-                heard if heard.starts_with("GET") => say(&mut connection, r#"{"status": "completed"}"#),
+            match read_request(&mut connection) {
+                request if request.starts_with("POST") => answer(&mut connection, r#"{"job_id": "7"}"#),
+                request if request.starts_with("GET") => answer(&mut connection, r#"{"status": "completed"}"#),
                 _ => {}
             }
         })

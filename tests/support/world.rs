@@ -1,45 +1,30 @@
 //! A directory with a configuration, banks, ETLs as `sh` scripts, and a database; and the real binary to run on it.
 
 use std::fs;
-use std::io::Read;
-use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
 use super::postgres::TestDatabase;
+pub(crate) use super::running::{Done, Running, is_alive, kill, pid_in, until, within};
 
-/// Which database a world has.
+/// The database of a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The embedded one.
+    /// A file, the embedded database.
     Sqlite,
     /// A real server, started for the tests.
     Postgres,
 }
 
-/// A world of its own. Three banks: RY-CA (1), BMO-CA (2), TD-CA (6). Two ETLs that etl-orch writes the rows for,
+/// A test's own directory, configuration and database. Three banks: RY-CA (1), BMO-CA (2), TD-CA (6). Two ETLs that etl-orch writes the rows for,
 /// `call_summary` and `key_themes`; each runs `sh etl.sh NAME BANK PERIOD OUTPUT` and by default writes a line to its output.
 pub(crate) struct World {
     root: TempDir,
     kind: Kind,
     url: String,
     server: Option<TestDatabase>,
-}
-
-/// How an invocation ended.
-#[derive(Debug)]
-pub(crate) struct Done {
-    /// The exit code; 128 + n when signal n ended the process itself.
-    pub(crate) code: i32,
-    /// stdout.
-    pub(crate) stdout: String,
-    /// stderr.
-    pub(crate) stderr: String,
 }
 
 const INSTITUTIONS: &str = r#"RY-CA: {id: 1, name: "Royal Bank of Canada", type: "Canadian_Banks"}
@@ -64,13 +49,13 @@ const ETLS: &str = r#"etls:
     grace: 10s
 "#;
 
-/// Retries at once, so that no test waits for a backoff.
+/// Retries without a back-off, so that no test waits for one.
 const RETRY: &str = "retry: {max_attempts: 3, initial_delay: 1ms, multiplier: 1, max_delay: 1ms}\n";
 
-/// Rests that are over at once, so that the next run tries again what failed.
+/// Cool-downs that end at once, so that the next run tries failed gaps again.
 const COOLDOWN: &str = "cooldown: {initial: 1ms, max: 1ms}\n";
 
-/// Lines of a script that says by the file `waiting` that it was reached, and goes on once there is a file `go`.
+/// Lines of a script that create the file `waiting`, then wait for a file `go`.
 pub(crate) const WAITS: &str =
     "touch waiting\nleft=1200\nuntil [ -e go ]; do left=$((left - 1)); [ $left -gt 0 ] || exit 65; sleep 0.05; done\n";
 
@@ -91,7 +76,7 @@ impl World {
         world
     }
 
-    /// Writes the configuration anew: `settings` are further top-level keys, `etls` the whole `etls:` section.
+    /// Replaces the configuration: `settings` are further top-level keys, `etls` the whole `etls:` section.
     pub(crate) fn configure(&self, settings: &str, etls: &str) {
         let retry = if settings.contains("retry:") { "" } else { RETRY };
         let cooldown = if settings.contains("cooldown:") { "" } else { COOLDOWN };
@@ -99,18 +84,18 @@ impl World {
         self.write("etl-orch.yaml", &format!("database: {{url: \"{url}\"}}\nstate_dir: var\n{retry}{cooldown}{settings}{etls}"));
     }
 
-    /// The same ETLs with further top-level settings.
+    /// Replaces the configuration: the default ETLs with these top-level settings.
     pub(crate) fn settings(&self, settings: &str) {
         self.configure(&format!("reports: {{by: orchestrator}}\n{settings}"), ETLS);
     }
 
-    /// One ETL, `call_summary`, of which etl-orch writes the row, that runs this POSIX sh script with the arguments
+    /// Replaces the ETLs by one, `call_summary`, for which etl-orch writes the row. It runs this POSIX sh script with the arguments
     /// NAME BANK PERIOD OUTPUT. `more` are further keys of the ETL, a line each.
     pub(crate) fn single_etl(&self, script: &str, more: &[&str]) {
         self.etls(script, &[etl("call_summary", "Call Summary", more)]);
     }
 
-    /// These ETLs (see [`etl`] and [`etl_with_row`]), running this script.
+    /// Replaces the ETLs by these (see [`etl`] and [`etl_with_row`]), which run this script.
     pub(crate) fn etls(&self, script: &str, etls: &[String]) {
         self.write("etl.sh", script);
         self.configure("", &format!("etls:\n{}", etls.concat()));
@@ -122,7 +107,7 @@ impl World {
         self.write("etl-orch.yaml", &format!("{config}{settings}\n"));
     }
 
-    /// The function `sql STATEMENT` of a script, working on this world's database.
+    /// The shell function `sql STATEMENT` for scripts; it uses this world's database.
     pub(crate) fn sql_function(&self) -> String {
         match self.kind {
             Kind::Sqlite => "sql() { sqlite3 -cmd '.timeout 20000' var/etl-orch.db \"$1\"; }\n".to_owned(),
@@ -130,12 +115,12 @@ impl World {
         }
     }
 
-    /// Makes these the monitored banks: `KEY: {id: N, name: ...}`, a line each.
+    /// Replaces the monitored banks: `KEY: {id: N, name: ...}`, a line each.
     pub(crate) fn institutions(&self, lines: &str) {
         self.write("monitored_institutions.yaml", lines);
     }
 
-    /// Makes a row of available transcripts.
+    /// Inserts a row of available transcripts.
     pub(crate) fn available(&self, symbol: &str, bank_id: i64, year: u16, quarter: &str) {
         let tags = match self.kind {
             Kind::Sqlite => "'[\"transcripts\"]'",
@@ -147,7 +132,7 @@ impl World {
         ));
     }
 
-    /// Puts a report on record, as an ETL would.
+    /// Inserts the row of a report, as an ETL would.
     pub(crate) fn report(&self, symbol: &str, bank_id: i64, year: u16, quarter: &str, report_type: &str) {
         self.sql(&insert_report(symbol, &bank_id.to_string(), &year.to_string(), quarter, report_type, "old"));
     }
@@ -165,19 +150,19 @@ impl World {
         Done::of(&self.command(args).output().expect("the binary starts"))
     }
 
-    /// Runs the binary to its end, which must have this exit code.
+    /// Runs the binary to its end, and checks the exit code.
     pub(crate) fn run_to(&self, code: i32, args: &[&str]) -> Done {
         let done = self.run(args);
         assert_eq!(done.code, code, "{args:?}: {}\n{}", done.stdout, done.stderr);
         done
     }
 
-    /// Starts the binary, stdout and stderr captured.
+    /// Starts the binary; stdout and stderr are captured.
     pub(crate) fn spawn(&self, args: &[&str]) -> Running {
         Running::start(self.command(args))
     }
 
-    /// Runs an `sh` script in the world's directory, where it may mount what nobody else sees; `"$@"` is the binary.
+    /// Runs an `sh` script in the world's directory, in a mount namespace of its own; `"$@"` is the binary.
     pub(crate) fn with_mounts(&self, script: &str, args: &[&str]) -> Done {
         let namespace: &[&str] = if rustix::process::geteuid().is_root() { &["-m"] } else { &["-r", "-m"] };
         let unshare = |script: &str| {
@@ -195,7 +180,7 @@ impl World {
         self.root.path().join(name)
     }
 
-    /// Writes a file, making its directories.
+    /// Writes a file, and creates its directories.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
@@ -207,7 +192,8 @@ impl World {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// What stands in the files of the world's directory whose names begin so, by name: how scripts tell of themselves.
+    /// The contents of the files in the world's directory whose names have this prefix, sorted by name. Scripts write such notes about
+    /// themselves.
     pub(crate) fn notes(&self, prefix: &str) -> Vec<String> {
         let entries = fs::read_dir(self.root.path()).expect("a directory").map(|entry| entry.expect("an entry"));
         let mut names: Vec<_> = entries.map(|entry| entry.file_name().into_string().expect("UTF-8")).collect();
@@ -215,7 +201,7 @@ impl World {
         names.iter().filter(|name| name.starts_with(prefix)).map(|name| self.read(name).trim().to_owned()).collect()
     }
 
-    /// Waits until scripts have written that many notes, and reads them as pids.
+    /// Waits until scripts have written this many notes, and reads them as pids.
     pub(crate) fn pids(&self, prefix: &str, many: usize) -> Vec<u32> {
         let pids = || -> Vec<u32> { self.notes(prefix).iter().filter_map(|note| note.parse().ok()).collect() };
         until(&format!("{many} notes {prefix}* are written"), || pids().len() == many);
@@ -271,7 +257,7 @@ impl World {
         )
     }
 
-    /// The reports on record, `symbol year quarter type`.
+    /// The rows of reports, `symbol year quarter type`.
     pub(crate) fn reports(&self) -> Vec<String> {
         self.sql(
             "SELECT bank_symbol || ' ' || fiscal_year || ' ' || quarter || ' ' || report_type FROM aegis_reports \
@@ -279,7 +265,7 @@ impl World {
         )
     }
 
-    /// Every file below a directory with its bytes, for comparing.
+    /// Every file below a directory with its content, to compare.
     pub(crate) fn bytes_below(&self, name: &str) -> Vec<(PathBuf, Vec<u8>)> {
         let mut found = Vec::new();
         let mut open = vec![self.path(name)];
@@ -309,7 +295,7 @@ impl World {
     }
 }
 
-/// The section of an ETL of which etl-orch writes the row: `sh etl.sh NAME BANK PERIOD OUTPUT`. `more` are further keys.
+/// The section of an ETL for which etl-orch writes the row: `sh etl.sh NAME BANK PERIOD OUTPUT`. `more` are further keys.
 pub(crate) fn etl(name: &str, report_type: &str, more: &[&str]) -> String {
     let output = ["reports: {by: orchestrator}", "output: \"reports/{period}/{bank_symbol}_{etl}.md\""];
     section(name, report_type, "\"{output}\"", &[&output[..], more].concat())
@@ -333,7 +319,7 @@ fn section(name: &str, report_type: &str, last: &str, keys: &[&str]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// SQL that puts a report on record. The values may be variables of a script.
+/// SQL that inserts the row of a report. The values may be variables of a script.
 pub(crate) fn insert_report(symbol: &str, bank_id: &str, year: &str, quarter: &str, report_type: &str, content: &str) -> String {
     format!(
         "INSERT INTO aegis_reports (report_name, report_description, report_type, bank_id, bank_name, bank_symbol, fiscal_year, quarter, \
@@ -371,153 +357,3 @@ CREATE TABLE aegis_reports (
     metadata JSONB,
     UNIQUE (bank_id, fiscal_year, quarter, report_type)
 );";
-
-impl Done {
-    pub(crate) fn of(output: &Output) -> Self {
-        Self {
-            code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default()),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
-
-    /// The summary as JSON.
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-}
-
-/// An invocation that runs. Killed when it is dropped before its end.
-pub(crate) struct Running {
-    child: Child,
-    stdout: Captured,
-    stderr: Captured,
-}
-
-impl Running {
-    /// Starts a command with its output captured.
-    pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-        let stdout = Captured::of(child.stdout.take().expect("piped"));
-        let stderr = Captured::of(child.stderr.take().expect("piped"));
-        Self { child, stdout, stderr }
-    }
-
-    /// Its pid.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Pid of the orchestrator, which the process that was started stands guard over.
-    pub(crate) fn orchestrator(&self) -> u32 {
-        let children = PathBuf::from(format!("/proc/{0}/task/{0}/children", self.pid()));
-        let mut pid = None;
-        until("the orchestrator is there", || {
-            let text = fs::read_to_string(&children).unwrap_or_default();
-            pid = text.split_whitespace().next().and_then(|pid| pid.parse().ok());
-            pid.is_some()
-        });
-        pid.expect("found")
-    }
-
-    /// Sends it a signal, by name: `TERM`, `INT`, `KILL`.
-    pub(crate) fn signal(&self, name: &str) {
-        kill(name, self.pid());
-    }
-
-    /// Whether it has not ended yet.
-    pub(crate) fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("a child").is_none()
-    }
-
-    /// Waits until this stands in its stderr.
-    pub(crate) fn until_it_says(&self, text: &str) {
-        until(&format!("it says {text:?}"), || self.stderr.text().contains(text));
-    }
-
-    /// Waits for its end, at most a minute.
-    pub(crate) fn wait(mut self) -> Done {
-        let mut status = None;
-        until("the invocation ends", || {
-            status = self.child.try_wait().expect("a child");
-            status.is_some()
-        });
-        let (stdout, stderr) = (self.stdout.whole(), self.stderr.whole());
-        Done::of(&Output { status: status.expect("ended"), stdout, stderr })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What a process printed so far.
-struct Captured {
-    bytes: Arc<Mutex<Vec<u8>>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Captured {
-    fn of(mut from: impl Read + Send + 'static) -> Self {
-        let bytes = Arc::new(Mutex::new(Vec::new()));
-        let sink = bytes.clone();
-        let reader = std::thread::spawn(move || {
-            let mut chunk = [0; 4096];
-            while let Ok(length @ 1..) = from.read(&mut chunk) {
-                sink.lock().expect("a reader does not panic").extend_from_slice(&chunk[..length]);
-            }
-        });
-        Self { bytes, reader: Some(reader) }
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes.lock().expect("a reader does not panic")).into_owned()
-    }
-
-    /// Everything, once nobody can print any more.
-    fn whole(&mut self) -> Vec<u8> {
-        if let Some(reader) = self.reader.take() {
-            reader.join().expect("a reader does not panic");
-        }
-        self.bytes.lock().expect("a reader does not panic").clone()
-    }
-}
-
-/// Waits until something is so: a handshake with a deadline that only a broken program reaches.
-pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
-    within(Duration::from_secs(60), what, is_so);
-}
-
-/// The same with a deadline of the caller's.
-pub(crate) fn within(deadline: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !is_so() {
-        assert!(since.elapsed() < deadline, "waited {deadline:?} until {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Sends a signal by name.
-pub(crate) fn kill(name: &str, pid: u32) {
-    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status().expect("kill");
-    assert!(sent.success(), "kill -s {name} {pid}");
-}
-
-/// Whether a process of this pid exists and is no zombie.
-pub(crate) fn is_alive(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
-}
-
-/// Reads a pid that a script wrote, once it is there.
-pub(crate) fn pid_in(path: &Path) -> u32 {
-    let mut pid = None;
-    until("a pid is written", || {
-        pid = fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
-        pid.is_some()
-    });
-    pid.expect("written")
-}

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::super::exit::{Exit, Failure};
 use super::request::RunRequest;
 use super::stopped;
-use crate::run::lock::{self, Acquired, Lock};
+use crate::run::lock::{self, Acquisition, Lock};
 use crate::run::signals::Signals;
 use crate::show;
 use crate::show::escape::escaped;
@@ -19,23 +19,23 @@ pub(super) async fn take_lock(request: &mut RunRequest<'_>, signals: &Signals) -
         })
         .await?;
         return Ok(match acquired {
-            Acquired::Yes { lock, waited: false } => ControlFlow::Continue(lock),
-            Acquired::Yes { lock, waited: true } => {
+            Acquisition::Locked { lock, waited: false } => ControlFlow::Continue(lock),
+            Acquisition::Locked { lock, waited: true } => {
                 *request = request.reload()?;
                 if request.context.config.lock_file != path {
                     continue; // the configuration names another lock now
                 }
                 ControlFlow::Continue(lock)
             }
-            Acquired::NotNeeded { holder } => {
+            Acquisition::NotNeeded { holder } => {
                 tracing::info!("A run is active ({}) and another waits for it; this one has nothing to add", escaped(&holder));
                 ControlFlow::Break(Exit::Success)
             }
-            Acquired::TimedOut { holder } => {
+            Acquisition::TimedOut { holder } => {
                 show::diagnose(&format!("error: the lock {} is held by {}", path.display(), escaped(&holder)));
                 ControlFlow::Break(Exit::LockHeld)
             }
-            Acquired::Stopped => ControlFlow::Break(stopped(signals)),
+            Acquisition::Stopped => ControlFlow::Break(stopped(signals)),
         });
     }
 }

@@ -21,7 +21,8 @@ use crate::os::survivors;
 use crate::plan::model::ids::RunId;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::RunSummary;
-use crate::run::guard::{self, Fate, Link};
+use crate::run::guard::link::GuardLink;
+use crate::run::guard::{self, OrchestratorEnd};
 use crate::run::lock::Lock;
 use crate::run::signals::Signals;
 use crate::run::{RunError, prepare_state_dir};
@@ -48,10 +49,10 @@ pub(super) async fn after(
     first: impl Future<Output = Result<(), Failure>>,
 ) -> Result<Exit, Failure> {
     let mut request = RunRequest::new(context.clone(), args)?;
-    let Some(link) = Link::to_guard().map_err(cannot("use the link to the guard"))? else {
-        return stand_guard().await;
+    let Some(link) = GuardLink::from_stdin().map_err(cannot("use the link to the guard"))? else {
+        return run_guard().await;
     };
-    let guard_gone = link.watch().map_err(cannot("watch the guard"))?;
+    let guard_gone = link.guard_gone().map_err(cannot("watch the guard"))?;
     let signals = Signals::listen(guard_gone).map_err(cannot("listen for signals"))?;
     tokio::select! {
         biased;
@@ -65,17 +66,17 @@ pub(super) async fn after(
     match lock::take_lock(&mut request, &signals).await? {
         ControlFlow::Break(exit) => Ok(exit),
         ControlFlow::Continue(lock) => {
-            link.share(lock.as_fd()).map_err(cannot("share the lock with the guard"))?;
+            link.share_lock(lock.as_fd()).map_err(cannot("share the lock with the guard"))?;
             run(&request, Some(&lock), &signals).await
         }
     }
 }
 
 /// This process is the one that cron started: it starts the orchestrator and outlives everything below it.
-async fn stand_guard() -> Result<Exit, Failure> {
-    Ok(match guard::stand().await.map_err(cannot("start the orchestrator"))? {
-        Fate::Exited(code) => Exit::PassedOn(code),
-        Fate::Signalled(signal) => {
+async fn run_guard() -> Result<Exit, Failure> {
+    Ok(match guard::run().await.map_err(cannot("start the orchestrator"))? {
+        OrchestratorEnd::Exited(code) => Exit::PassedOn(code),
+        OrchestratorEnd::Signalled(signal) => {
             show::diagnose(&format!("error: the orchestrator was ended by signal {signal}; its ETLs were ended with it"));
             Exit::Signal(signal)
         }
@@ -109,7 +110,7 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
     prepare_state_dir(&config.state_dir)?;
     let store = tokio::select! {
         store = store::open(&config.database, Access::ReadWrite) => store?,
-        () = signals.came() => return Ok(stopped(signals)),
+        () = signals.received() => return Ok(stopped(signals)),
     };
     let mut events = Events::new(id);
     let displays = Displays::start(detail(request.context.global, request.args), || events.subscribe());

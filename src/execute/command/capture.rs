@@ -1,7 +1,7 @@
-//! Reads what a child prints, and hands it on: bytes to the log, lines to the tail and to whoever listens.
+//! Reads the output of a child and passes it on: bytes to the log, lines to the tail and to the events.
 //!
-//! The two streams keep their lines apart; in the log their bytes stand as they came. Nothing here makes the child
-//! wait: a log that cannot be written and a listener that does not keep up lose output, the child does not notice.
+//! Lines of stdout and stderr are never mixed; the log has the bytes in order of arrival. Nothing here makes the child wait: when the
+//! log cannot be written or nobody takes the events fast enough, output is lost there.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,20 +11,20 @@ use tokio::net::unix::pipe::Receiver;
 use super::super::lines::Lines;
 use super::super::record::Record;
 
-/// The first read asks for this much; most children say little.
+/// Bytes of the first read; most children print little.
 const FIRST_CHUNK: usize = 1024;
-/// As much as a pipe holds by default, so that one read empties it.
+/// Bytes that a pipe holds by default, so that one read empties it.
 const MAX_CHUNK: usize = 64 * 1024;
 
-/// Our end of one stream of the child.
+/// Our end of stdout or stderr of the child.
 #[derive(Debug)]
 pub(super) struct Stream {
+    /// `None` once the stream has ended.
     pipe: Option<Receiver>,
     lines: Lines,
 }
 
 impl Stream {
-    /// Takes the reading end of a pipe.
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
         Ok(Self { pipe: Some(Receiver::from_owned_fd_unchecked(pipe)?), lines: Lines::default() })
@@ -32,7 +32,7 @@ impl Stream {
 
     async fn readable(&self) {
         match &self.pipe {
-            // An error shows itself again in the read that follows.
+            // An error comes up again in the read that follows.
             Some(pipe) => drop(pipe.readable().await),
             None => std::future::pending().await,
         }
@@ -56,8 +56,8 @@ impl Stream {
         }
     }
 
-    /// Takes what is in the pipe at this moment and closes it. What a process that holds the other end writes later, and
-    /// be it without end, is not waited for.
+    /// Takes what is in the pipe at this moment, and closes it. It does not wait for a process that still holds the other end, as that
+    /// may write for ever.
     fn read_rest(&mut self, chunk: &mut Vec<u8>, record: &mut Record) {
         let Some(pipe) = &self.pipe else { return };
         let present = rustix::io::ioctl_fionread(pipe).ok().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
@@ -88,33 +88,32 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    /// Captures both streams.
     pub(super) fn new(out: Stream, err: Stream, record: Record) -> Self {
         Self { out, err, chunk: vec![0; FIRST_CHUNK], record }
     }
 
-    /// Whether anybody may still print.
+    /// Whether a process may still print.
     pub(super) fn is_open(&self) -> bool {
         self.out.pipe.is_some() || self.err.pipe.is_some()
     }
 
-    /// Waits for output and takes one chunk of it; for ever when both streams have ended. Loses nothing when dropped.
+    /// Waits for output and takes one chunk of it; waits for ever once both streams have ended. Loses nothing when dropped.
     pub(super) async fn read(&mut self) {
         let Self { out, err, chunk, record } = self;
-        let errs = tokio::select! {
+        let err_is_readable = tokio::select! {
             () = out.readable() => false,
             () = err.readable() => true,
         };
-        // What was printed before an error stands before it: most print what they do, then what went wrong.
+        // stdout first: most programs print what they do, then what went wrong.
         out.read(chunk, record);
-        if errs {
+        if err_is_readable {
             err.read(chunk, record);
         }
-        // A child that floods must not keep the other chains from their turn.
+        // Yields now and then, so that a child that prints without pause does not hold up the other attempts.
         tokio::task::consume_budget().await;
     }
 
-    /// Takes what is left, and returns the tail.
+    /// Takes the rest of the output, and returns the tail.
     pub(super) fn finish(mut self) -> String {
         self.out.read_rest(&mut self.chunk, &mut self.record);
         self.err.read_rest(&mut self.chunk, &mut self.record);

@@ -1,32 +1,35 @@
-//! The process group of one attempt, and how to signal it without ever hitting a stranger.
+//! The process group of one attempt, and how to signal it without ever reaching a process that is not ours.
 //!
-//! The kernel may give the number of a group to somebody else as soon as the group is empty. Two types keep us from
-//! that:
+//! The kernel may give the number of a group to other processes as soon as the group is empty. Two types prevent us from signalling
+//! those:
 //!
-//! - [`Leader`] is the child as long as it is not reaped. Alive or a zombie, it holds its number, so signalling the group
-//!   is safe. A pidfd tells its end without reaping it.
-//! - [`Leftovers`] is the group after that. As long as one process of ours is in it, the number cannot be taken and no
-//!   process with the leader's number exists; so a group that is there while its leader is not is ours. Where a process
-//!   with that number exists, the number went to a stranger, and ours are gone.
+//! - [`Leader`] is the child until it is reaped. Alive or a zombie, it keeps its number, so it is safe to signal the group. A pidfd
+//!   tells its end without reaping it.
+//! - [`Leftovers`] is the group after that. As long as one process of ours is in it, the number is not given away and no process has
+//!   the leader's pid; so a group that exists while no process with its number does is ours. Once such a process exists, the number
+//!   was given to others, and ours are gone.
 //!
-//! Dropping either ends the group at once: nothing outlives an attempt whose future is dropped.
+//! Dropping either kills the group: nothing outlives an attempt whose future is dropped.
 
 use std::io;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process, test_kill_process_group};
 use tokio::time::sleep;
 
 use super::exit::ExitWatch;
 use crate::os::process;
 
+/// The longest pause between two looks at leftovers.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
 /// A child that leads its own process group and has not been reaped.
 #[derive(Debug)]
 pub(super) struct Leader {
     pid: Pid,
-    /// Taken when it is reaped.
+    /// `None` once it is reaped.
     child: Option<Child>,
     watch: ExitWatch,
 }
@@ -35,7 +38,7 @@ impl Leader {
     /// Takes a child that was started as the leader of a new group.
     ///
     /// # Errors
-    /// When its end cannot be watched; it is killed then.
+    /// When its end cannot be watched; then it is killed.
     pub(super) fn new(child: Child) -> io::Result<Self> {
         let pid = Pid::from_child(&child);
         match ExitWatch::new(pid) {
@@ -47,7 +50,7 @@ impl Leader {
         }
     }
 
-    /// Its process id, which is the id of the group as well.
+    /// Its pid, which is the id of the group as well.
     pub(super) fn pid(&self) -> u32 {
         self.pid.as_raw_pid().unsigned_abs()
     }
@@ -57,9 +60,11 @@ impl Leader {
         self.watch.exited().await;
     }
 
-    /// Whether it has ended.
+    /// Whether it has ended. Does not reap it.
     pub(super) fn has_exited(&self) -> bool {
-        has_exited(self.pid)
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        // An error means that it is no child of ours any more: it has ended, and was reaped elsewhere.
+        !matches!(rustix::process::waitid(WaitId::Pid(self.pid), options), Ok(None))
     }
 
     /// Signals the whole group.
@@ -67,7 +72,7 @@ impl Leader {
         send(self.pid, signal);
     }
 
-    /// Reaps it; it must have ended. What is left of the group stays to be dealt with.
+    /// Reaps it, once it has ended. The rest of the group is returned as [`Leftovers`].
     pub(super) fn reap(mut self) -> (io::Result<ExitStatus>, Leftovers) {
         let status = self.child.take().map_or_else(|| Err(Errno::CHILD.into()), |mut child| child.wait());
         (status, Leftovers { group: self.pid, gone: false })
@@ -82,7 +87,7 @@ impl Drop for Leader {
     }
 }
 
-/// Usually the child is gone in a moment; a thread waits, because this one has a runtime to serve.
+/// The child usually ends within a moment; a thread waits for it, so that the runtime does not block.
 fn kill_and_reap(group: Pid, mut child: Child) {
     send(group, Signal::KILL);
     std::thread::spawn(move || child.wait());
@@ -96,19 +101,20 @@ pub(super) struct Leftovers {
 }
 
 impl Leftovers {
-    /// Whether a process of the group is alive. Zombies are not: they wait for their parent, which is not us.
+    /// Whether a process of the group is alive. A zombie is not: it waits to be reaped by its parent, which may never happen, as in a
+    /// container whose process 1 does not reap.
     pub(super) fn are_alive(&mut self) -> bool {
         self.gone = self.gone || !self.are_ours() || !process::has_living_member(self.group);
         !self.gone
     }
 
-    /// Waits until all are gone. Nobody tells us of the end of processes that are not our children, so this looks, ever
-    /// more slowly; it is the way of the rare attempt that leaves something behind.
+    /// Waits until all are gone. The kernel reports only the end of our own children, so this looks again and again, with longer and
+    /// longer pauses. Few attempts leave something behind.
     pub(super) async fn gone(&mut self) {
         let mut pause = Duration::from_millis(1);
         while self.are_alive() {
             sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(50));
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -119,10 +125,10 @@ impl Leftovers {
         }
     }
 
-    /// See the module's documentation for why this holds. A group that we may not signal at all (a setuid program) is
-    /// outside what we can promise.
+    /// Whether the group exists and is still ours; the module's documentation says why this holds. A group that we may not signal at
+    /// all (a setuid program) counts as gone.
     fn are_ours(&self) -> bool {
-        rustix::process::test_kill_process_group(self.group).is_ok() && rustix::process::test_kill_process(self.group) == Err(Errno::SRCH)
+        test_kill_process_group(self.group).is_ok() && test_kill_process(self.group) == Err(Errno::SRCH)
     }
 }
 
@@ -132,18 +138,12 @@ impl Drop for Leftovers {
     }
 }
 
-/// Whether a child that is not reaped has ended. A child that is no longer ours to wait for has.
-pub(super) fn has_exited(pid: Pid) -> bool {
-    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    !matches!(rustix::process::waitid(WaitId::Pid(pid), look), Ok(None))
-}
-
-/// SIGCONT follows SIGTERM: a stopped process could not heed it.
+/// SIGCONT follows SIGTERM, as a stopped process could not act on it.
 fn send(group: Pid, signal: Signal) {
-    // The only failures are that nobody is there and that we may not: both are seen by who looks for survivors.
-    let _ = rustix::process::kill_process_group(group, signal);
+    // It fails when the group is empty or may not be signalled. `Leftovers::are_ours` sees both.
+    let _ = kill_process_group(group, signal);
     if signal == Signal::TERM {
-        let _ = rustix::process::kill_process_group(group, Signal::CONT);
+        let _ = kill_process_group(group, Signal::CONT);
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
     fn the_number_of_a_stranger_is_never_taken_for_ours() {
         // Our own group exists and so does a process with its number, as after a reuse of the number.
         let stranger = rustix::process::getpgrp();
-        if rustix::process::test_kill_process(stranger).is_ok() {
+        if test_kill_process(stranger).is_ok() {
             assert!(!Leftovers { group: stranger, gone: false }.are_alive());
         }
     }

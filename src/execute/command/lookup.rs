@@ -1,19 +1,18 @@
 //! Finds the program that an ETL's command names, as `execvp` would with the ETL's own environment and directory.
 //!
-//! Done here and not by the C library, which would search our PATH instead; a full path also lets the standard library
-//! start the child by `posix_spawn`.
+//! The C library would search our own PATH instead. A full path also lets the standard library use `posix_spawn`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
-/// Where programs are looked for when the environment has no PATH.
+/// The search path when the environment has no PATH.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// The full path of `program`. A name with a slash is taken relative to `cwd`, whether it is there or not; any other is
-/// searched in `path`, the value of PATH. `None` where no directory has it; one that is there but may not be executed is
-/// the answer only when there is no better one, so that the error can name it.
+/// The full path of `program`. A name with a slash is relative to `cwd`, and is not looked up; any other is searched in `path`, the
+/// value of PATH. A file that may not be executed is returned only when no directory has one that may, so that the error can name it.
+/// `None` when no directory has the file at all.
 pub(super) fn find(program: &str, path: Option<&OsStr>, cwd: &Path) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(cwd.join(program));
@@ -21,17 +20,17 @@ pub(super) fn find(program: &str, path: Option<&OsStr>, cwd: &Path) -> Option<Pa
     if program.is_empty() {
         return None;
     }
-    let mut second_best = None;
+    let mut not_executable = None;
     for directory in std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH))) {
         let candidate = cwd.join(directory).join(program);
         if candidate.is_file() {
             if rustix::fs::access(&candidate, Access::EXEC_OK).is_ok() {
                 return Some(candidate);
             }
-            second_best.get_or_insert(candidate);
+            not_executable.get_or_insert(candidate);
         }
     }
-    second_best
+    not_executable
 }
 
 #[cfg(test)]

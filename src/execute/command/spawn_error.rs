@@ -1,7 +1,7 @@
-//! Says why a child could not be started, and what to do about it.
+//! Explains why a child could not be started, and what to do about it.
 //!
-//! The system's error number does not tell whether it was the program, its interpreter or the directory. It is found out
-//! afterwards, so that a start that works pays nothing for it.
+//! The error number of the kernel does not tell whether program, interpreter or directory is at fault. That is looked up after the
+//! failure, so that a start that works costs nothing more.
 
 use std::io;
 use std::io::Read;
@@ -11,7 +11,7 @@ use std::path::Path;
 use rustix::fs::Access;
 use rustix::io::Errno;
 
-/// No directory of PATH has the program.
+/// The explanation when no directory of PATH has the program.
 pub(super) fn not_found(name: &str, cwd: &Path) -> String {
     if name.is_empty() {
         return "the command is empty; give a program in `command:`".to_owned();
@@ -21,7 +21,7 @@ pub(super) fn not_found(name: &str, cwd: &Path) -> String {
     })
 }
 
-/// The system refused to start `program`, which `name` stands for in the configuration, in `cwd`.
+/// The explanation of an `error` on starting `program` in `cwd`; `name` is what the configuration calls it.
 pub(super) fn explain(name: &str, program: &Path, cwd: &Path, error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::InvalidInput {
         return format!("an argument or variable for {name} holds a NUL byte; no process can be given one");
@@ -51,6 +51,7 @@ pub(super) fn explain(name: &str, program: &Path, cwd: &Path, error: &io::Error)
     }
 }
 
+/// What is wrong with the directory, if anything.
 fn bad_directory(cwd: &Path) -> Option<String> {
     let path = cwd.display();
     match cwd.metadata() {
@@ -66,6 +67,7 @@ fn bad_directory(cwd: &Path) -> Option<String> {
     }
 }
 
+/// What is wrong with the program or its interpreter, if anything.
 fn bad_program(program: &Path) -> Option<String> {
     let path = program.display();
     match program.metadata() {
@@ -79,7 +81,7 @@ fn bad_program(program: &Path) -> Option<String> {
     }
 }
 
-/// A script is refused with the same error when what its first line names is not there.
+/// The kernel has the same error number for a script whose interpreter is missing.
 fn bad_interpreter(program: &Path) -> Option<String> {
     let mut head = Vec::new();
     std::fs::File::open(program).ok()?.take(256).read_to_end(&mut head).ok()?;
@@ -104,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_of_the_system_are_said_in_words() {
+    fn limits_of_the_system_are_explained() {
         for (errno, words) in [
             (Errno::TOOBIG, "pass large values in a file"),
             (Errno::AGAIN, "limit of processes"),

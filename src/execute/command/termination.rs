@@ -1,4 +1,4 @@
-//! Decides which signal a group gets and when: SIGTERM, the grace period, SIGKILL. Sends nothing itself.
+//! Decides which signal a process group gets and when: SIGTERM, the grace period, SIGKILL. Sends nothing itself.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use tokio::time::{Instant, sleep_until};
 use super::super::stop::StopSignal;
 use crate::plan::run::stop::StopLevel;
 
-/// After this long a process that survives SIGKILL is worth a warning: it hangs in the kernel.
+/// A process that is still there this long after SIGKILL hangs in the kernel, which is worth a warning.
 const UNKILLABLE: Duration = Duration::from_secs(10);
 
-/// How far the ending of a group has got. It only ever gets sharper.
+/// How far the termination of a group has got. It only ever escalates.
 #[derive(Debug)]
-pub(super) struct Ending {
+pub(super) struct Termination {
     stop: StopSignal,
-    /// The highest level that was acted on.
+    /// The highest stop level that was acted on.
     seen: StopLevel,
     grace: Duration,
     step: Step,
@@ -23,26 +23,28 @@ pub(super) struct Ending {
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    Alive,
-    /// Without a time where the grace period is beyond the reach of the clock: it never ends.
+    NotBegun,
+    /// SIGTERM was decided on. `kill_at` is `None` when the grace period ends beyond the range of the clock, that is never.
     Terminated {
         kill_at: Option<Instant>,
     },
+    /// SIGKILL was decided on.
     Killed {
         warn_at: Instant,
     },
+    /// The warning was given.
     Unkillable,
 }
 
-impl Ending {
-    /// Nothing is to be ended yet.
+impl Termination {
+    /// Not begun yet. `grace` is the time between SIGTERM and SIGKILL.
     pub(super) fn new(stop: StopSignal, grace: Duration) -> Self {
-        Self { stop, seen: StopLevel::None, grace, step: Step::Alive }
+        Self { stop, seen: StopLevel::None, grace, step: Step::NotBegun }
     }
 
     /// Whether a signal was decided on.
-    pub(super) fn begun(&self) -> bool {
-        !matches!(self.step, Step::Alive)
+    pub(super) fn has_begun(&self) -> bool {
+        !matches!(self.step, Step::NotBegun)
     }
 
     /// Whether SIGKILL was decided on.
@@ -50,33 +52,33 @@ impl Ending {
         matches!(self.step, Step::Killed { .. } | Step::Unkillable)
     }
 
-    /// The signal to begin with; none when it was begun before.
-    pub(super) fn terminate(&mut self) -> Option<Signal> {
-        if self.begun() {
+    /// Begins the termination. Returns the first signal; `None` when it had begun before.
+    pub(super) fn begin(&mut self) -> Option<Signal> {
+        if self.has_begun() {
             return None;
         }
         self.step = Step::Terminated { kill_at: Instant::now().checked_add(self.grace) };
         Some(Signal::TERM)
     }
 
-    /// Waits until the stop level rises, or the step that was taken has had its time. Returns the signal that follows from it.
-    /// Loses nothing when dropped.
+    /// Waits until the stop level rises or the time of the present step is over. Returns the signal to send then. Loses nothing when
+    /// dropped.
     pub(super) async fn next(&mut self) -> Option<Signal> {
         self.seen = tokio::select! {
             biased;
             level = self.stop.raised_above(self.seen) => level,
-            () = time_of(self.step) => return self.sharpen(),
+            () = time_is_up(self.step) => return self.escalate(),
         };
         match self.seen {
             StopLevel::None => None,
-            StopLevel::Graceful => self.terminate(),
+            StopLevel::Graceful => self.begin(),
             StopLevel::Immediate => Some(self.kill()),
         }
     }
 
-    fn sharpen(&mut self) -> Option<Signal> {
+    fn escalate(&mut self) -> Option<Signal> {
         match self.step {
-            Step::Alive | Step::Unkillable => None,
+            Step::NotBegun | Step::Unkillable => None,
             Step::Terminated { .. } => Some(self.kill()),
             Step::Killed { .. } => {
                 tracing::warn!("a process of an attempt survives SIGKILL, it hangs in the kernel; waiting for it");
@@ -94,10 +96,10 @@ impl Ending {
     }
 }
 
-async fn time_of(step: Step) {
+async fn time_is_up(step: Step) {
     match step {
         Step::Terminated { kill_at: Some(at) } | Step::Killed { warn_at: at } => sleep_until(at).await,
-        Step::Alive | Step::Terminated { kill_at: None } | Step::Unkillable => std::future::pending().await,
+        Step::NotBegun | Step::Terminated { kill_at: None } | Step::Unkillable => std::future::pending().await,
     }
 }
 
@@ -110,13 +112,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn term_then_grace_then_kill_then_a_second_look() {
         let sender = StopSender::default();
-        let mut ending = Ending::new(sender.signal(), Duration::from_secs(10));
-        assert_eq!(ending.terminate(), Some(Signal::TERM));
-        assert_eq!(ending.terminate(), None);
+        let mut termination = Termination::new(sender.signal(), Duration::from_secs(10));
+        assert_eq!(termination.begin(), Some(Signal::TERM));
+        assert_eq!(termination.begin(), None);
         let begun = Instant::now();
-        assert_eq!(ending.next().await, Some(Signal::KILL));
+        assert_eq!(termination.next().await, Some(Signal::KILL));
         assert_eq!(begun.elapsed().as_secs(), 10);
-        assert_eq!(ending.next().await, Some(Signal::KILL));
+        assert_eq!(termination.next().await, Some(Signal::KILL));
         assert_eq!(begun.elapsed().as_secs(), 20);
     }
 
@@ -124,14 +126,14 @@ mod tests {
     async fn the_level_only_rises() {
         let sender = StopSender::default();
         sender.raise(StopLevel::Graceful, StopReason::Signal(15));
-        let mut ending = Ending::new(sender.signal(), Duration::MAX);
-        assert_eq!(ending.next().await, Some(Signal::TERM));
+        let mut termination = Termination::new(sender.signal(), Duration::MAX);
+        assert_eq!(termination.next().await, Some(Signal::TERM));
         sender.raise(StopLevel::Immediate, StopReason::Signal(15));
-        assert_eq!(ending.next().await, Some(Signal::KILL));
+        assert_eq!(termination.next().await, Some(Signal::KILL));
         sender.raise(StopLevel::Graceful, StopReason::Signal(15));
         drop(sender);
         let begun = Instant::now();
-        ending.next().await;
+        termination.next().await;
         assert_eq!(begun.elapsed(), UNKILLABLE, "only the clock is left");
     }
 }

@@ -1,22 +1,22 @@
-//! A mount namespace that stays: what is mounted in it is seen by those who go in, and is gone with it.
+//! A mount namespace that several processes enter. Its mounts are invisible outside, and are gone with it.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// For runs whose clock is wrong: its library leaves files behind when its process is killed. They go with the room.
+/// Mounts for runs with a simulated clock: libfaketime leaves files behind when its process is killed, and they go with the namespace.
 pub(crate) const FOR_CLOCKS: &str = "mount -t tmpfs tmpfs /dev/shm";
 
-/// Goes to the directory that is its first argument, and becomes what `env` makes of the rest.
-const GO: &str = r#"cd "$1" && shift && exec env "$@""#;
+/// Enters the directory in its first argument, and executes `env` with the rest.
+const ENTER: &str = r#"cd "$1" && shift && exec env "$@""#;
 
-/// The namespace. It exists as long as a process is in it: this one waits for the end of its stdin.
-pub(crate) struct Room {
+/// The namespace exists as long as a process is in it: `holder` waits for the end of its stdin.
+pub(crate) struct MountNamespace {
     holder: Child,
 }
 
-impl Room {
-    /// A namespace of its own, in which this `sh` script has mounted things in the directory.
+impl MountNamespace {
+    /// A new namespace, in which this `sh` script mounts file systems below the directory.
     pub(crate) fn with(directory: &Path, mounts: &str) -> Self {
         let mut unshare = Command::new("unshare");
         unshare.args(if is_root() { &["-m"][..] } else { &["-r", "-m"] });
@@ -29,15 +29,15 @@ impl Room {
         Self { holder }
     }
 
-    /// The command, to be run in it and in the directory. The process that is started becomes the command.
+    /// The command, changed to run in the namespace and the directory. The started process becomes the command, so signals reach it.
     pub(crate) fn inside(&self, directory: &Path, command: &Command) -> Command {
         let mut nsenter = Command::new("nsenter");
         nsenter.args(["-t", &self.holder.id().to_string(), "-m"]);
         if !is_root() {
             nsenter.args(["-U", "--preserve-credentials"]);
         }
-        nsenter.args(["sh", "-c", GO, "sh"]).arg(directory);
-        // The variables are the command's: what preloads a library is not for those who only lead there.
+        nsenter.args(["sh", "-c", ENTER, "sh"]).arg(directory);
+        // The variables are set by `env`, so that LD_PRELOAD has no effect on nsenter and sh.
         let (set, removed): (Vec<_>, Vec<_>) = command.get_envs().partition(|(_, value)| value.is_some());
         for (name, _) in removed {
             nsenter.arg("-u").arg(name);
@@ -53,7 +53,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for MountNamespace {
     fn drop(&mut self) {
         drop(self.holder.stdin.take());
         let _ = self.holder.wait();

@@ -1,11 +1,11 @@
-//! Sources beside the banks: three that a program collects and one that a service does, in a time of their own, in which windows
-//! become due only when a scenario lets hours pass.
+//! Sources beside the banks: three that a program collects and one that a service collects. Their clock is simulated: windows become
+//! due only when a scenario lets hours pass.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
-use crate::room::{FOR_CLOCKS, Room};
+use crate::mount_namespace::{FOR_CLOCKS, MountNamespace};
 use crate::scene::Scene;
 use crate::support::clock::clock;
 use crate::support::service::{Course, KEY, Service};
@@ -13,22 +13,22 @@ use crate::support::service::{Course, KEY, Service};
 /// The collectors' script.
 const COLLECT: &str = include_str!("collect.sh");
 
-/// The sources begin here; their hours count from it.
+/// Start of the sources; hours count from here.
 const BEGIN: &str = "2026-01-16 00:00:00";
 
-/// How it is written in SQL and in scripts, as far as it is told apart.
+/// The format of times in SQL and in scripts.
 const FORMAT: &str = "%Y-%m-%d %H:%M:%S";
 
 /// The hour of the first run.
 const FIRST_HOUR: i64 = 12;
 
-/// The sources with the lengths of their windows in hours.
+/// The sources, with the lengths of their windows in hours.
 pub(crate) const SOURCES: [(&str, i64); 4] = [("us_house", 1), ("us_senate", 1), ("quiver", 1), ("california", 3)];
 
-/// The one that the service collects.
+/// The source that the service collects.
 pub(crate) const BY_SERVICE: &str = "us_house";
 
-/// The one whose windows are collected one by one.
+/// The source whose windows are collected one by one.
 pub(crate) const EACH: &str = "california";
 
 const CONFIG: &str = r#"sources:
@@ -51,16 +51,16 @@ const CONFIG: &str = r#"sources:
 const COMMAND: &str = r#"command: [sh, collect.sh, "{source}", "{window_start}", "{window_end}"], timeout: 1m, grace: 200ms"#;
 
 /// The sources of a scene.
-pub(crate) struct Desk {
+pub(crate) struct Sources {
     /// The service that collects one of them. All its jobs complete.
     pub(crate) service: Service,
-    /// What the clock of the next invocation shows: half past this hour.
+    /// The clock of the next invocation shows half past this hour.
     pub(crate) hour: i64,
-    /// How far each source was when that was looked at last.
+    /// The frontier of each source at the last look.
     pub(crate) seen: BTreeMap<&'static str, i64>,
 }
 
-impl Desk {
+impl Sources {
     /// Adds the sources to a scene.
     pub(crate) fn open(scene: &mut Scene) {
         let service = Service::start();
@@ -70,11 +70,11 @@ impl Desk {
         scene.world().also(&config);
         scene.world().write("collect.sh", COLLECT);
         scene.world().write("collected", "");
-        scene.room = Some(Room::with(&scene.world().path(""), FOR_CLOCKS));
-        scene.desk = Some(Self { service, hour: FIRST_HOUR, seen: BTreeMap::new() });
+        scene.mounts = Some(MountNamespace::with(&scene.world().path(""), FOR_CLOCKS));
+        scene.sources = Some(Self { service, hour: FIRST_HOUR, seen: BTreeMap::new() });
     }
 
-    /// The variables under which an invocation believes that it is this hour.
+    /// Variables that make an invocation see this hour.
     pub(crate) fn clock(&self) -> [(&'static str, String); 4] {
         let time = begin() + TimeDelta::hours(self.hour) + TimeDelta::minutes(30);
         clock(&format!("@{}", time.format(FORMAT)))
@@ -86,26 +86,26 @@ impl Desk {
     }
 }
 
-/// How many sources are not collected up to the window that is due last.
+/// How many sources are not collected up to the last window that is due.
 pub(crate) fn behind(scene: &Scene) -> usize {
-    let Some(desk) = &scene.desk else { return 0 };
+    let Some(sources) = &scene.sources else { return 0 };
     let frontiers = frontiers(scene);
-    SOURCES.iter().filter(|(id, every)| frontiers.get(id).is_none_or(|frontier| *frontier < desk.due_end(*every))).count()
+    SOURCES.iter().filter(|(id, every)| frontiers.get(id).is_none_or(|frontier| *frontier < sources.due_end(*every))).count()
 }
 
-/// How far each source is on record as collected without a hole.
+/// The frontier of each source in the database.
 pub(crate) fn frontiers(scene: &Scene) -> BTreeMap<&'static str, i64> {
     let rows = scene.sql("SELECT source, frontier FROM sources WHERE frontier IS NOT NULL");
     rows.iter().filter_map(|row| row.split_once('|')).map(|(id, frontier)| (id_of(id), hour_of(frontier))).collect()
 }
 
-/// The id of a source that there is.
+/// The id of a known source.
 pub(crate) fn id_of(text: &str) -> &'static str {
     let found = SOURCES.iter().find(|(id, _)| *id == text);
     found.unwrap_or_else(|| panic!("no source: {text:?}")).0
 }
 
-/// A time as databases and scripts write it, in hours.
+/// Reads a time that a database or script wrote, in hours.
 pub(crate) fn hour_of(text: &str) -> i64 {
     let time = text.get(..19).map(|text| text.replace('T', " "));
     let time = time.and_then(|text| NaiveDateTime::parse_from_str(&text, FORMAT).ok());
