@@ -1,7 +1,7 @@
 //! Runs the programs and asks the services that make reports and collect disclosures.
 //!
-//! The only room that starts processes or opens sockets for them. It knows nothing of databases, gaps or retries: it
-//! takes a [`Task`], and answers with an [`Ended`].
+//! The only room that starts processes or opens sockets for ETLs. It knows nothing of databases, gaps or retries: it takes a [`Task`] and
+//! returns an [`Ended`].
 
 pub mod command;
 pub mod http;
@@ -23,7 +23,7 @@ use crate::plan::model::outcome::Fault;
 use crate::plan::model::work::HttpSpec;
 use crate::plan::text::placeholder::Values;
 
-/// One attempt, ready to be started. It has no `Debug`: what it holds may be secret.
+/// One attempt, ready to be started. It has no `Debug`, as it may contain secrets.
 #[derive(Clone)]
 pub enum Task {
     /// A program.
@@ -37,16 +37,16 @@ pub enum Task {
 pub struct Program {
     /// Program and arguments, rendered; never empty.
     pub argv: Vec<String>,
-    /// Directory in which it runs.
+    /// The working directory.
     pub cwd: PathBuf,
     /// Added to the inherited environment; a later pair wins over an earlier one.
     pub env: Vec<(String, String)>,
-    /// The attempt is ended when it runs longer.
+    /// The attempt is terminated when it runs longer.
     pub timeout: Duration,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
-    /// Everything that the child prints goes into this file, up to `command::MAX_LOG_BYTES` (mode 0600; its directories are
-    /// made with 0700). It must not exist; it is made with the first byte, so an attempt that prints nothing has none.
+    /// The file for everything that the child prints, up to `command::MAX_LOG_BYTES` (mode 0600, directories 0700). It must not exist; it
+    /// is created with the first byte, so an attempt that prints nothing has none.
     pub log: PathBuf,
 }
 
@@ -55,31 +55,29 @@ pub struct Program {
 pub struct Call {
     /// The requests.
     pub spec: HttpSpec,
-    /// What fills their placeholders, `{remote_id}` excepted: that the service says.
+    /// The values of their placeholders, except `{remote_id}`, which comes from the service.
     pub values: Values,
-    /// The id of a job that was triggered before: it is asked for, and another one is triggered only when the service does not
-    /// know it.
+    /// The id of a job that was triggered before. It is followed; another one is triggered only when the service does not know it.
     pub resume: Option<String>,
-    /// A line for each state that the service reports goes into this file (mode 0600; its directories are made with 0700). It
-    /// must not exist.
+    /// The file for a line about each state that the service reports (mode 0600, directories 0700). It must not exist.
     pub log: PathBuf,
 }
 
-/// What an attempt says while it runs.
+/// An event of a running attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptEvent {
-    /// The process exists, under this pid.
+    /// The process was started; its pid.
     Spawned(u32),
-    /// It printed a line: cut after `command::MAX_LINE` bytes of what it printed, invalid UTF-8 and NUL replaced, other
-    /// control characters still in it.
+    /// It printed a line. A line longer than `command::MAX_LINE` bytes comes in pieces. Invalid UTF-8 and NUL are replaced; other control
+    /// characters are not.
     Line(String),
-    /// It printed so many lines faster than they were taken from the channel.
+    /// So many lines are missing here, because the channel was full.
     LinesOmitted(u64),
-    /// A service has a job under this id. Following it further is possible by it.
+    /// A service has begun a job; its id, by which it can be followed.
     Triggered(String),
 }
 
-/// How an attempt ended, as its process tells it.
+/// How an attempt ended, as far as the executor can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// The process exited by itself.
@@ -88,54 +86,55 @@ pub enum End {
     Signalled(i32),
     /// A service reports that its job is done.
     Completed,
-    /// A service reports that its job failed, or could not be asked for one.
+    /// A service reports that its job failed, or a request to it failed.
     Reported {
-        /// In a sentence: what was asked, and what came of it.
+        /// A sentence: the request, and its result.
         why: String,
         /// What can be done about it.
         fault: Fault,
     },
-    /// A service does not know its job any more; how that ended nobody saw.
+    /// A service no longer knows its job, whose end was not seen.
     Vanished,
-    /// It ran longer than its timeout, and was ended.
+    /// It ran longer than its timeout, and was terminated.
     TimedOut,
-    /// It was ended because its [`StopSignal`] was raised.
+    /// It was terminated because its [`StopSignal`] was raised.
     Stopped,
-    /// It could not be started; why, naming the program and what to do.
+    /// It could not be started. The sentence names the program and says what to do.
     SpawnFailed(String),
-    /// It is over, but how it ended could not be learnt; why. It may or may not have done its work.
+    /// It has ended, but how is unknown; the sentence says why. It may or may not have done its work.
     Unseen(String),
 }
 
-/// The end of an attempt and what is known of it.
+/// The result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// How it ended.
     pub end: End,
-    /// Time from the spawn until nothing of it was left, by the monotonic clock.
+    /// Time from its start until no process of its group was left, by the monotonic clock.
     pub duration: Duration,
-    /// The last lines it printed, at most `command::TAIL_BYTES` and `command::TAIL_LINES`. Where the log is not complete the
-    /// last line says so.
+    /// The last lines it printed, at most `command::TAIL_BYTES` and `command::TAIL_LINES`. The last line says so when the log is not
+    /// complete.
     pub tail: String,
-    /// Its pid, where there was a process.
+    /// The pid, if there was a process.
     pub pid: Option<u32>,
-    /// What a service answered last.
+    /// The last answer of a service.
     pub answer: Option<serde_json::Value>,
-    /// Where it is to be followed further: the id of a service's job whose end was not seen and that was not stopped.
+    /// The id of a service's job that must be followed further: its end was not seen, and it was not cancelled.
     pub open: Option<String>,
 }
 
-/// Something that can carry out a [`Task`].
+/// Carries out a [`Task`].
 #[async_trait::async_trait]
 pub trait Executor: Send + Sync {
-    /// Runs the task to its end. When it returns no process of the attempt's group is left, whatever `stop` said.
-    /// `said` is never waited for: lines that it cannot take are counted there ([`AttemptEvent::LinesOmitted`]), and are in the log. [`AttemptEvent::Spawned`] comes first.
+    /// Runs the task to its end. When it returns, no process of the attempt's group is left, whatever `stop` asked for. It never waits for
+    /// `events`: lines that the channel cannot take are counted there ([`AttemptEvent::LinesOmitted`]), and are in the log.
+    /// [`AttemptEvent::Spawned`] comes first.
     ///
-    /// Dropping the future ends a group by SIGKILL; a service's job goes on.
-    async fn run(&self, task: Task, stop: StopSignal, said: mpsc::Sender<AttemptEvent>) -> Ended;
+    /// Dropping the future kills the process group; a service's job goes on.
+    async fn run(&self, task: Task, stop: StopSignal, events: mpsc::Sender<AttemptEvent>) -> Ended;
 }
 
-/// The adapters together.
+/// Runs each task by the adapter for it.
 #[derive(Debug, Default)]
 pub struct Executors {
     command: CommandExecutor,
@@ -144,10 +143,10 @@ pub struct Executors {
 
 #[async_trait::async_trait]
 impl Executor for Executors {
-    async fn run(&self, task: Task, stop: StopSignal, said: mpsc::Sender<AttemptEvent>) -> Ended {
+    async fn run(&self, task: Task, stop: StopSignal, events: mpsc::Sender<AttemptEvent>) -> Ended {
         match task {
-            Task::Command(program) => self.command.run(program, stop, said).await,
-            Task::Http(call) => self.http.run(*call, stop, said).await,
+            Task::Command(program) => self.command.run(program, stop, events).await,
+            Task::Http(call) => self.http.run(*call, stop, events).await,
         }
     }
 }
