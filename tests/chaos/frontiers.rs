@@ -63,13 +63,13 @@ pub(crate) fn hold(scene: &mut Scene) {
 fn programs_agree(scene: &Scene, successes: &[Collecting]) {
     let mut ended = HashSet::new();
     for line in scene.world().read("collected").lines() {
-        let (what, told) = told(line).unwrap_or_else(|| panic!("no collector writes {line:?}"));
-        if what == "end" {
-            ended.insert(told);
+        let (event, noted) = noted(line).unwrap_or_else(|| panic!("no collector writes {line:?}"));
+        if event == "end" {
+            ended.insert(noted);
             continue;
         }
-        assert_eq!(told.hours.0, reached(successes, told.source, told.fence), "began elsewhere than at the frontier: {told:?}");
-        assert!(told.source != EACH || told.hours.1 - told.hours.0 == 3, "its windows are collected one by one: {told:?}");
+        assert_eq!(noted.hours.0, reached(successes, noted.source, noted.fence), "began elsewhere than at the frontier: {noted:?}");
+        assert!(noted.source != EACH || noted.hours.1 - noted.hours.0 == 3, "its windows are collected one by one: {noted:?}");
     }
     for success in successes.iter().filter(|success| success.source != BY_SERVICE) {
         assert!(ended.contains(success), "recorded as collected, but it never reached its end: {success:?}");
@@ -129,7 +129,7 @@ fn successes(scene: &Scene) -> Vec<Collecting> {
     jobs.map(|job| job.unwrap_or_else(|| panic!("no job of a source: {rows:?}")).1).collect()
 }
 
-fn told(line: &str) -> Option<(&str, Collecting)> {
+fn noted(line: &str) -> Option<(&str, Collecting)> {
     columns(&line.split(' ').collect::<Vec<_>>())
 }
 

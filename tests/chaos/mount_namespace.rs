@@ -24,8 +24,8 @@ impl MountNamespace {
         let started = unshare.args(["sh", "-c", &script]).current_dir(directory).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut holder = started.expect("unshare is installed");
         let mut line = String::new();
-        let said = BufReader::new(holder.stdout.take().expect("piped")).read_line(&mut line);
-        assert!(said.is_ok() && line == "ready\n", "mounting is not permitted; run as root, or allow user namespaces");
+        let read = BufReader::new(holder.stdout.take().expect("piped")).read_line(&mut line);
+        assert!(read.is_ok() && line == "ready\n", "mounting is not permitted; run as root, or allow user namespaces");
         Self { holder }
     }
 
