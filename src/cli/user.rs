@@ -2,7 +2,7 @@
 
 use crate::plan::model::settings::Variables;
 
-/// The user: who called `sudo`, else who is logged in, else whose number the process has.
+/// The name of the user who called `sudo`, else of the user who is logged in, else the number of the process's user.
 pub(super) fn user(environment: &Variables) -> String {
     let names = ["SUDO_USER", "USER", "LOGNAME"].into_iter().filter_map(|name| environment.get(name));
     let known = names.map(|name| name.trim()).find(|name| !name.is_empty() && !name.chars().any(char::is_control));
@@ -18,7 +18,7 @@ mod tests {
     }
 
     #[test]
-    fn the_person_goes_before_the_account() {
+    fn the_user_who_called_sudo_goes_before_the_account() {
         assert_eq!(user_of(&[("SUDO_USER", "ann"), ("USER", "root"), ("LOGNAME", "root")]), "ann");
         assert_eq!(user_of(&[("SUDO_USER", ""), ("USER", "bob"), ("LOGNAME", "x")]), "bob");
         assert_eq!(user_of(&[("USER", "a\nb"), ("LOGNAME", "carol")]), "carol");

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_a_line_with_something_in_it() {
+    fn a_reason_is_one_line_that_is_not_empty() {
         assert_eq!(reason(" vendor fixed it "), Ok("vendor fixed it".to_owned()));
         for bad in ["", "  ", "\t", "a\nb", "\u{1b}[31m"] {
             assert!(reason(bad).is_err(), "{bad:?}");

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_named_by_its_key_or_by_its_id_where_no_bank_is_called_so() {
+    fn a_source_is_named_by_its_key_or_by_its_id_unless_a_bank_has_that_name() {
         assert_eq!(read(&["us_house"]), Ok(keys(&["source:us_house"])));
         assert_eq!(read(&["source:us_house"]), Ok(keys(&["source:us_house"])));
         assert_eq!(read(&["source:dead"]), Ok(keys(&["source:dead"])));
@@ -236,8 +236,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_said() {
-        let said: Vec<String> = [
+    fn words_that_name_nothing_are_refused_with_a_hint() {
+        let errors: Vec<String> = [
             &[][..],
             &["source:us_hous"],
             &["source:us_house", "2025Q2"],
@@ -258,7 +258,7 @@ mod tests {
         .iter()
         .map(|words| read(words).unwrap_err())
         .collect();
-        insta::assert_snapshot!(said.join("\n"), @r#"
+        insta::assert_snapshot!(errors.join("\n"), @r#"
         error: nothing is named; write BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job
         error: unknown source "us_hous"; did you mean us_house?
         error: "2025Q2" is unexpected; a source has neither period nor ETL

@@ -134,8 +134,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_collected_is_refused() {
-        let said: Vec<String> = [
+    fn windows_that_cannot_be_collected_are_refused() {
+        let errors: Vec<String> = [
             Some("tomorrow"),
             Some("2026-01-16/"),
             Some("2026-01-16/2026-01-16"),
@@ -148,7 +148,7 @@ mod tests {
         .into_iter()
         .map(|text| of(text, 6, None).unwrap_err())
         .collect();
-        insta::assert_snapshot!(said.join("\n"), @r"
+        insta::assert_snapshot!(errors.join("\n"), @r"
         write START/END, a day such as 2026-01-16, or a time such as 2026-01-16T09:00:00Z; START and END are days or times
         write START/END, a day such as 2026-01-16, or a time such as 2026-01-16T09:00:00Z; START and END are days or times
         START is not before END, or lies outside the calendar

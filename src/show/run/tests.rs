@@ -1,4 +1,4 @@
-//! What is said of gaps that are left alone.
+//! Gaps in the summary of a run, as text and as JSON.
 
 use chrono::{DateTime, Utc};
 
@@ -127,7 +127,7 @@ fn text(report: &RunSummary) -> String {
 }
 
 #[test]
-fn each_gap_that_is_left_alone_is_named_with_its_reason() {
+fn each_gap_that_is_not_planned_is_named_with_its_reason() {
     insta::assert_snapshot!(text(&report(plan())), @r#"
     📋 GAPS IDENTIFIED: 8 missing reports
     --------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ fn json_has_the_same_facts() {
 }
 
 #[test]
-fn gaps_that_all_rest_are_still_gaps() {
+fn gaps_count_even_if_all_of_them_rest() {
     let resting = Plan { jobs: Vec::new(), breakers: Vec::new(), skipped: Listed::default(), ..plan() };
     assert!(text(&report(resting)).starts_with("📋 GAPS IDENTIFIED: 5 missing reports, none to be made now\n"));
     let busy = Plan { jobs: vec![job(0, Gate::Open)], ..plan() };
@@ -251,7 +251,7 @@ fn gaps_that_all_rest_are_still_gaps() {
 }
 
 #[test]
-fn what_is_skipped_is_no_gap_and_does_not_exist_either() {
+fn a_skipped_gap_counts_neither_as_missing_nor_as_existing() {
     let only = |existing, skipped, invalid_rows| {
         let mut plan = plan_of(Vec::new(), Vec::new());
         plan.existing = existing;
@@ -289,7 +289,7 @@ fn an_etl_that_fails_for_everyone_may_have_no_probe() {
 }
 
 #[test]
-fn what_comes_from_the_spool_is_counted_and_worth_a_word() {
+fn ends_recorded_from_the_spool_are_counted_and_noteworthy() {
     let dry = RunSummary { respooled: 1, ..report(plan_of(Vec::new(), Vec::new())) };
     assert!(run_as_text(&dry, &catalogue()).contains("\nTo be recorded from the spool: 1 attempt\n"));
     let run = RunSummary { respooled: 2, run: Some(crate::plan::model::ids::RunId::new(uuid::Uuid::nil())), ..dry.clone() };

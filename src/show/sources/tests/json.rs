@@ -84,7 +84,7 @@ fn json_has_the_same_facts() {
 }
 
 #[test]
-fn json_tells_what_is_done_about_a_source_and_why() {
+fn json_says_what_is_done_about_a_source_and_why() {
     let sources = json_of(&report(all()));
     let of = |source: &serde_json::Value| {
         let keys = ["paused", "skipped", "claimed", "quarantined", "cooling_down", "last"];

@@ -100,7 +100,7 @@ fn a_page_of_sources_has_a_block_for_each() {
 }
 
 #[test]
-fn the_page_has_its_facts_as_json_too() {
+fn the_page_has_the_same_facts_as_json() {
     let json: serde_json::Value = serde_json::from_str(&SourcesView::new(&views(), &catalogue(9), at("16T18")).json().unwrap()).unwrap();
     assert_eq!((&json["schema_version"], &json["kind"]), (&1.into(), &"sources".into()));
     assert_eq!((&json["sources"][0]["id"], &json["sources"][1]["queued"]), (&"source_0".into(), &3.into()));

@@ -72,7 +72,7 @@ fn sources_that_are_up_to_date_share_a_line_when_they_are_many() {
 }
 
 #[test]
-fn reports_are_told_before_sources_and_only_where_they_were_asked_for() {
+fn reports_come_before_sources_and_only_if_they_are_selected() {
     let both = RunSummary { plan: Plan { etls: vec![0], ..report(vec![up_to_date(0)]).plan }, ..report(Vec::new()) };
     let text = run_as_text(&both, &catalogue(1));
     insta::assert_snapshot!(text, @"
@@ -97,7 +97,7 @@ fn reports_are_told_before_sources_and_only_where_they_were_asked_for() {
 }
 
 #[test]
-fn what_was_collected_is_said_as_it_is_known() {
+fn a_collection_is_reported_or_verified() {
     let plans = (0..3).map(|source| due(source, vec![collection(source, window("16T00", "16T06"), 1)])).collect();
     let results = vec![
         ended(JobState::Succeeded, Some(17), Seen::Reported),
@@ -132,7 +132,7 @@ fn warnings(report: &RunSummary) -> Vec<String> {
 }
 
 #[test]
-fn what_has_waited_too_long_is_a_warning_until_it_is_collected() {
+fn a_late_source_is_a_warning_until_it_is_collected() {
     let job = || vec![collection(0, window("16T00", "16T18"), 3)];
     let overdue = || SourcePlan { lateness: Lateness::Overdue, ..due(0, job()) };
     let warned = ["source_0: overdue: collected until 2026-01-16T00:00:00Z; error_after is 13h"];
