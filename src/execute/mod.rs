@@ -16,10 +16,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+pub use crate::plan::run::ended::{End, Ended};
+
 use self::command::CommandExecutor;
 use self::http::HttpExecutor;
 use self::stop::StopSignal;
-use crate::plan::model::outcome::Fault;
 use crate::plan::model::work::HttpSpec;
 use crate::plan::text::placeholder::Values;
 
@@ -75,52 +76,6 @@ pub enum AttemptEvent {
     LinesOmitted(u64),
     /// A service has begun a job; its id, by which it can be followed.
     Triggered(String),
-}
-
-/// How an attempt ended, as far as the executor can tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// The process exited by itself.
-    Exited(i32),
-    /// A signal that we did not send ended it.
-    Signalled(i32),
-    /// A service reports that its job is done.
-    Completed,
-    /// A service reports that its job failed, or a request to it failed.
-    Reported {
-        /// A sentence: the request, and its result.
-        why: String,
-        /// What can be done about it.
-        fault: Fault,
-    },
-    /// A service no longer knows its job, whose end was not seen.
-    Vanished,
-    /// It ran longer than its timeout, and was terminated.
-    TimedOut,
-    /// It was terminated because its [`StopSignal`] was raised.
-    Stopped,
-    /// It could not be started. The sentence names the program and says what to do.
-    SpawnFailed(String),
-    /// It has ended, but how is unknown; the sentence says why. It may or may not have done its work.
-    Unseen(String),
-}
-
-/// The result of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// How it ended.
-    pub end: End,
-    /// Time from its start until no process of its group was left, by the monotonic clock.
-    pub duration: Duration,
-    /// The last lines it printed, at most `command::TAIL_BYTES` and `command::TAIL_LINES`. The last line says so when the log is not
-    /// complete.
-    pub tail: String,
-    /// The pid, if there was a process.
-    pub pid: Option<u32>,
-    /// The last answer of a service.
-    pub answer: Option<serde_json::Value>,
-    /// The id of a service's job that must be followed further: its end was not seen, and it was not cancelled.
-    pub open: Option<String>,
 }
 
 /// Carries out a [`Task`].

@@ -13,11 +13,10 @@ use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::attempt::{ActiveJob, Assignment, Report, remove_workspaces};
+use super::attempt::{ActiveJob, Assignment, AttemptResult, JobOver, remove_workspaces};
 use super::breakers::{Breakers, Refund};
 use super::context::RunContext;
 use super::ledger::Recorded;
-use super::spool::Record;
 use crate::execute::stop::{StopSender, StopSignal};
 use crate::plan::decide::plan::{Gate, Plan};
 use crate::plan::model::etl::EtlIndex;
@@ -25,11 +24,9 @@ use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{JobState, Watched};
 use crate::plan::model::orders::CancelRequest;
-use crate::plan::model::outcome::Class;
 use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::event::{EventKind, JobEvent};
-use crate::plan::run::job_end::JobEnd;
 use crate::plan::run::schedule::{JobIndex, NextStep, NotStarted, Schedule, Step};
 use crate::plan::run::stop::{StopLevel, StopReason};
 use crate::plan::run::summary::{JobResult, Results};
@@ -40,16 +37,13 @@ use crate::store::StoreError;
 type Work<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
 
 enum Done {
-    Attempt(JobIndex, Result<Box<Report>, StoreError>),
+    Attempt(JobIndex, u32, Result<Box<AttemptResult>, StoreError>),
     Record(Result<(), StoreError>),
     LetGo(JobIndex, Result<Recorded, StoreError>),
     Renewal(Instant, Result<bool, StoreError>),
     Watch(BTreeSet<JobIndex>, Result<Vec<Watched>, StoreError>),
     Told,
 }
-
-/// What is said of a job that was done while the database was away.
-const NOT_ON_RECORD: &str = "it was done, but the database is away; the next run records it";
 
 /// How often the database is asked what others want of our jobs.
 const WATCH: Duration = Duration::from_secs(1);
@@ -184,7 +178,7 @@ impl<'a> Dispatch<'a> {
             }
         }
         let filled = self.plan.jobs.iter().zip(&self.jobs).filter(|(_, live)| live.result.state == JobState::Succeeded);
-        remove_workspaces(filled.map(|(job, live)| self.context.paths(job, live.result.id, 1).work_dir));
+        remove_workspaces(self.context, filled.map(|(job, _)| job));
         Results {
             jobs: self.jobs.into_iter().map(|job| job.result).collect(),
             duration: began.elapsed(),
@@ -210,27 +204,28 @@ impl<'a> Dispatch<'a> {
         live.is_begun.store(false, Ordering::Relaxed);
         let job = &self.plan.jobs[index];
         let assignment = Assignment {
+            context: self.context,
             index,
             job,
             id: live.result.id,
-            attempt,
-            held: live.held.take(),
+            number: attempt,
+            active: live.held.take(),
             random: random(),
             begins_at: *live.begins_at.get_or_insert_with(Utc::now),
             is_begun: live.is_begun.clone(),
+            stop: live.stop.signal(),
         };
-        let (context, stop) = (self.context, live.stop.signal());
         if let Some(gap) = job.report().filter(|_| attempt == 1 && job.gate == Gate::Probe) {
             self.breakers.probes(gap);
             self.tell_breaker(gap.etl, Vec::new());
         }
-        self.work.push(Box::pin(async move { Done::Attempt(index, context.attempt(assignment, stop).await.map(Box::new)) }));
+        self.work.push(Box::pin(async move { Done::Attempt(index, attempt, assignment.carry_out().await.map(Box::new)) }));
     }
 
     fn done(&mut self, done: Done) {
         match done {
-            Done::Attempt(_, Ok(report)) => self.ended(*report),
-            Done::Attempt(job, Err(error)) => self.unrecorded(job, &error),
+            Done::Attempt(job, attempt, Ok(result)) => self.ended(job, attempt, *result),
+            Done::Attempt(job, _, Err(error)) => self.unrecorded(job, &error),
             Done::LetGo(job, Ok(Recorded::Spool)) => self.spooled.push(job),
             Done::Record(Ok(())) | Done::LetGo(_, Ok(Recorded::Database(_))) => {}
             Done::Record(Err(error)) | Done::LetGo(_, Err(error)) => self.give_up_run(error.to_string(), StopReason::DatabaseFailed),
@@ -243,60 +238,62 @@ impl<'a> Dispatch<'a> {
         }
     }
 
-    fn ended(&mut self, report: Report) {
-        let Report { job, attempt, after, class, reason, held, remembered, collected, spooled, trouble } = report;
+    /// An attempt is over, or could not begin.
+    fn ended(&mut self, job: JobIndex, attempt: u32, result: AttemptResult) {
         let live = &mut self.jobs[job];
-        live.held = held;
         live.is_at_work = false;
-        live.result.collected = collected;
-        if class.is_some() {
-            live.result.attempts = attempt;
+        let (class, step) = match result {
+            AttemptResult::NotYet { step, active } => {
+                live.held = active;
+                if attempt == 1 {
+                    live.since = None;
+                }
+                // Where the database did not answer, the attempt may be on record, with this time.
+                if !matches!(step, NextStep::Later(_)) {
+                    live.begins_at = None;
+                }
+                (None, step)
+            }
+            AttemptResult::Retry { class, wait, note, active } => {
+                live.held = Some(active);
+                live.begins_at = None;
+                live.result.attempts = attempt;
+                let error = note.map(|note| note.to_string()).unwrap_or_default();
+                self.context.events.of_job(job, live.result.id, JobEvent::Retrying { attempt, error, delay: wait });
+                (Some(class), NextStep::Retry(wait))
+            }
+            AttemptResult::Over(over) => {
+                let (class, step) = (over.class, over.step);
+                self.over(job, attempt, over);
+                (class, step)
+            }
+        };
+        for notice in self.schedule.ended(self.plan, job, class, step, attempt, self.started.elapsed()) {
+            let (etl, refunds) = self.breakers.apply_notice(notice);
+            self.tell_breaker(etl, refunds);
         }
-        if !matches!(after, NextStep::Later(_)) {
-            live.begins_at = None;
+    }
+
+    fn over(&mut self, job: JobIndex, attempt: u32, over: JobOver) {
+        let JobOver { state, note, class, step: _, exhausted, history, collected, is_spooled, trouble } = over;
+        let result = &mut self.jobs[job].result;
+        result.collected = collected;
+        result.exhausted = exhausted;
+        if class.is_some() {
+            result.attempts = attempt;
         }
         if let Some(trouble) = trouble {
             // Nothing more is started. What runs goes on, for as long as the lease is good.
             self.broken.get_or_insert(trouble);
             self.schedule.halt(NotStarted::Stopped);
         }
-        if spooled {
+        if is_spooled {
             self.spooled.push(job);
         }
-        if let Some((fence, history)) = remembered {
+        if let Some((fence, history)) = history {
             self.breakers.failed(job, fence, history);
         }
-        match after {
-            NextStep::Retry(delay) => {
-                let retrying = JobEvent::Retrying { attempt, error: reason.unwrap_or_default(), delay };
-                self.context.events.of_job(job, self.jobs[job].result.id, retrying);
-            }
-            NextStep::Later(_) | NextStep::PoolFull(_) => {
-                if class.is_none() && attempt == 1 {
-                    self.jobs[job].since = None;
-                }
-            }
-            NextStep::Succeed | NextStep::Fail | NextStep::Skip | NextStep::Cancel => {
-                let state = match after {
-                    NextStep::Succeed if class.is_none() => JobState::Skipped,
-                    // What is not on record is no success yet, whoever saw the report.
-                    NextStep::Succeed if spooled => JobState::Failed,
-                    NextStep::Succeed => JobState::Succeeded,
-                    NextStep::Fail => JobState::Failed,
-                    NextStep::Skip => JobState::Skipped,
-                    NextStep::Cancel | NextStep::Retry(_) | NextStep::Later(_) | NextStep::PoolFull(_) => JobState::Cancelled,
-                };
-                self.jobs[job].result.exhausted = after == NextStep::Fail && matches!(class, Some(Class::Transient | Class::Crash));
-                let reason = if spooled && after == NextStep::Succeed { Some(NOT_ON_RECORD.to_owned()) } else { reason };
-                self.finish(job, state, reason);
-            }
-        }
-        // Neither is it something that another job may rely on.
-        let after = if spooled && after == NextStep::Succeed { NextStep::Cancel } else { after };
-        for notice in self.schedule.ended(self.plan, job, class, after, attempt, self.started.elapsed()) {
-            let (etl, refunds) = self.breakers.apply_notice(notice);
-            self.tell_breaker(etl, refunds);
-        }
+        self.finish(job, state, note.map(|note| note.to_string()));
     }
 
     /// Has recorded how the breaker of an ETL is now, and what that changes for gaps. Nothing depends on it but what is tried
@@ -428,14 +425,8 @@ impl<'a> Dispatch<'a> {
 
     fn cancel(&mut self, job: JobIndex, because: String) {
         if let Some(held) = self.jobs[job].held.take() {
-            let record = Record {
-                claim: held.claim,
-                gap: self.plan.jobs[job].key.clone(),
-                remote: None,
-                end: JobEnd::Cancelled { attempt: None, reason: because.clone(), at: Utc::now() },
-            };
-            let ledger = &self.context.ledger;
-            self.work.push(Box::pin(async move { Done::LetGo(job, ledger.finish(&record).await) }));
+            let (ledger, gap, reason) = (&self.context.ledger, &self.plan.jobs[job].key, because.clone());
+            self.work.push(Box::pin(async move { Done::LetGo(job, ledger.cancel(gap, held.claim, reason).await) }));
         }
         self.finish(job, JobState::Cancelled, Some(because));
     }

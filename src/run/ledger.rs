@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use chrono::Utc;
 use tokio::time::Instant;
 
 use super::spool::{Record, Spool};
 use crate::execute::stop::StopSignal;
+use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::{AttemptEnd, Claim};
-use crate::plan::run::job_end::Finished;
+use crate::plan::run::job_end::{Finished, JobEnd};
 use crate::plan::run::stop::StopLevel;
 use crate::store::{self, StoreError};
 
@@ -61,6 +63,15 @@ impl Ledger {
             Err(error) if error.is_about_values() => Err(error),
             Err(error) => self.spool(record, error),
         }
+    }
+
+    /// Records that a claimed job is not tried again, between attempts.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub(super) async fn cancel(&self, gap: &GapKey, claim: Claim, reason: String) -> Result<Recorded, StoreError> {
+        let end = JobEnd::Cancelled { attempt: None, reason, at: Utc::now() };
+        self.finish(&Record { claim, gap: gap.clone(), remote: None, end }).await
     }
 
     /// Records the end of an attempt that another one follows. Returns whether the claim is still valid.

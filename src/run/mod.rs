@@ -4,7 +4,6 @@
 
 mod attempt;
 mod breakers;
-mod collections;
 mod context;
 mod dispatch;
 pub mod guard;
@@ -13,12 +12,10 @@ pub mod lock;
 mod output;
 mod planning;
 mod recover;
-mod reports;
 pub mod signals;
 pub mod sources;
 mod spool;
 mod sync;
-mod verdict;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -47,6 +44,7 @@ use crate::plan::model::target::Target;
 use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::event::EventKind;
 use crate::plan::run::job_end::Finished;
+use crate::plan::run::note::JobNote;
 use crate::plan::run::schedule::Schedule;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::{self, Results, RunSummary};
@@ -294,7 +292,7 @@ impl Invocation {
                 // The state and the reason are known already; an unverified report turned out to be missing.
                 Some(Finished::Recorded(_)) => {}
                 Some(Finished::ClaimLost) => {
-                    (result.state, result.reason) = (JobState::Failed, Some(attempt::CLAIM_LOST.to_owned()));
+                    (result.state, result.reason) = (JobState::Failed, Some(JobNote::ClaimLost.to_string()));
                 }
                 None => results.spooled.push(job),
             }

@@ -1,7 +1,10 @@
 //! What happens while jobs run: which one is next, and what an end leads to.
 
+pub mod aftermath;
+pub mod ended;
 pub mod event;
 pub mod job_end;
+pub mod note;
 pub mod schedule;
 pub mod stop;
 pub mod summary;

@@ -1,0 +1,216 @@
+//! What follows from the end of an attempt: its outcome and class, the next step, what is charged to the gap, and the record of
+//! the job's end. The program, and the simulation in `tests/model`, ask the same functions.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::plan::decide::plan::{Gate, PlannedJob};
+use crate::plan::model::cooldown::Cooldown;
+use crate::plan::model::job::{AttemptEnd, JobState, ReportKey};
+use crate::plan::model::outcome::{Class, Outcome};
+use crate::plan::model::retry::RetryPolicy;
+use crate::plan::model::work::Work;
+use crate::plan::remember::failure_history::{Failure, FailureHistory};
+use crate::plan::run::ended::{End, Ended};
+use crate::plan::run::job_end::{Artifact, JobEnd};
+use crate::plan::run::note::JobNote;
+use crate::plan::run::schedule::{NextStep, next_step};
+use crate::plan::run::stop::StopReason;
+
+/// What an attempt came to, once its result was looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// The result is there.
+    Succeeded(Artifact),
+    /// It did not succeed.
+    Failed(Outcome),
+    /// The process exited with 0, but the database does not answer whether the report is there.
+    ReportUnverified {
+        /// The report.
+        report: ReportKey,
+        /// Its fingerprint when the job was claimed, if it existed then.
+        before: Option<String>,
+    },
+    /// The collector reports success, but the database does not answer whether the data is there.
+    CollectionUnverified,
+}
+
+/// The outcome of an end that needs no further look; `None` where the work claims success, so that its result must be looked at.
+#[must_use]
+pub fn outcome(end: &End, work: &Work) -> Option<Outcome> {
+    Some(match end {
+        End::Exited(0) | End::Completed => return None,
+        End::Exited(code) => work.exit_codes().outcome(*code),
+        End::Signalled(signal) => Outcome::Signal(*signal),
+        End::Reported { why, fault } => Outcome::ReportedError { why: why.clone(), fault: *fault },
+        End::TimedOut => Outcome::TimedOut(work.timeout()),
+        End::Stopped => Outcome::Interrupted,
+        End::SpawnFailed(why) => Outcome::SpawnFailed { why: why.clone(), may_pass: false },
+        End::Vanished | End::Unseen(_) => Outcome::Lost,
+    })
+}
+
+/// The attempt that ended, and the rules that hold for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempted<'a> {
+    /// The job.
+    pub job: &'a PlannedJob,
+    /// Number of the attempt, from 1.
+    pub number: u32,
+    /// How the job does its work.
+    pub work: &'a Work,
+    /// How often it is tried in a run.
+    pub retry: &'a RetryPolicy,
+    /// How often it is tried in later runs.
+    pub cooldown: &'a Cooldown,
+    /// The gap's failures when the job was claimed.
+    pub history: &'a FailureHistory,
+    /// Why the attempt was asked to stop.
+    pub stop: Option<&'a StopReason>,
+    /// When the attempt ended, by the wall clock.
+    pub at: DateTime<Utc>,
+    /// Uniform in `0.0..1.0`, for the jitter of the wait before the next attempt.
+    pub random: f64,
+}
+
+/// What follows from the end of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aftermath {
+    /// What the end means for the ETL and its budget of attempts.
+    pub class: Class,
+    /// Why it is no success.
+    pub note: Option<JobNote>,
+    /// Whether another attempt follows, and what is to be recorded.
+    pub next: Next,
+}
+
+/// What is to be recorded of an attempt's end.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    /// Another attempt follows after this wait; the job goes on running.
+    Retry(Duration, AttemptEnd),
+    /// The job ends.
+    End(JobEnd),
+}
+
+impl Next {
+    /// The step for the schedule.
+    #[must_use]
+    pub fn step(&self) -> NextStep {
+        match self {
+            Self::Retry(wait, _) => NextStep::Retry(*wait),
+            Self::End(end) => step_to(end.state()),
+        }
+    }
+}
+
+/// The step that led to a job's final state.
+#[must_use]
+pub fn step_to(state: JobState) -> NextStep {
+    match state {
+        JobState::Succeeded => NextStep::Succeed,
+        JobState::Failed => NextStep::Fail,
+        JobState::Skipped => NextStep::Skip,
+        JobState::Cancelled | JobState::Lost | JobState::Queued | JobState::Running => NextStep::Cancel,
+    }
+}
+
+impl Attempted<'_> {
+    /// What follows, given what the executor saw and what was found.
+    #[must_use]
+    pub fn aftermath(&self, ended: &Ended, finding: Finding) -> Aftermath {
+        let (outcome, unverified) = match &finding {
+            Finding::Succeeded(_) => (Outcome::Succeeded, None),
+            Finding::Failed(outcome) => (outcome.clone(), None),
+            Finding::ReportUnverified { .. } => (Outcome::Succeeded, Some(JobNote::ReportUnverified)),
+            // Nobody saw whether it succeeded, and nobody will look again before the next run.
+            Finding::CollectionUnverified => (Outcome::Lost, Some(JobNote::CollectionUnverified)),
+        };
+        let class = self.work.exit_codes().classify(&outcome);
+        let note = unverified.or_else(|| explain(&outcome, &ended.tail));
+        let attempt = AttemptEnd {
+            attempt: self.number,
+            outcome,
+            ended_at: self.at,
+            duration_ms: i64::try_from(ended.duration.as_millis()).unwrap_or(i64::MAX),
+            tail: ended.tail.clone(),
+            pid: ended.pid,
+        };
+        match finding {
+            Finding::Succeeded(artifact) => Aftermath { class, note, next: Next::End(JobEnd::Succeeded { attempt, artifact }) },
+            Finding::ReportUnverified { report, before } => {
+                let note = self.stop_note().or(note);
+                Aftermath { class, note, next: Next::End(JobEnd::Unverified { attempt, report, before }) }
+            }
+            Finding::CollectionUnverified => self.cancelled(class, note, attempt),
+            Finding::Failed(_) => self.failed(class, note, attempt),
+        }
+    }
+
+    fn failed(&self, class: Class, note: Option<JobNote>, attempt: AttemptEnd) -> Aftermath {
+        match next_step(class, self.number, self.retry, self.random) {
+            NextStep::Retry(wait) => Aftermath { class, note, next: Next::Retry(wait, attempt) },
+            NextStep::Cancel => self.cancelled(class, note, attempt),
+            NextStep::Skip => {
+                let reason = note.as_ref().map(JobNote::to_string).unwrap_or_default();
+                let history = self.history.not_ready(&reason, self.job.fingerprint.as_ref(), self.at, self.cooldown);
+                Aftermath { class, note, next: Next::End(JobEnd::Skipped { attempt, reason, history }) }
+            }
+            NextStep::Fail | NextStep::Succeed | NextStep::Later(_) | NextStep::PoolFull(_) => {
+                let error = note.as_ref().map(JobNote::to_string).unwrap_or_default();
+                let history = self.charge(class, &attempt.outcome, &error);
+                Aftermath { class, note, next: Next::End(JobEnd::Failed { attempt, error, history }) }
+            }
+        }
+    }
+
+    fn cancelled(&self, class: Class, note: Option<JobNote>, attempt: AttemptEnd) -> Aftermath {
+        let note = self.stop_note().or(note);
+        let reason = note.as_ref().map(JobNote::to_string).unwrap_or_default();
+        Aftermath { class, note, next: Next::End(JobEnd::Cancelled { attempt: Some(attempt), reason, at: self.at }) }
+    }
+
+    /// The gap's failures after a final failure. What is not the gap's own fault is not charged to it: this host lacks room or rights
+    /// (the spawn failed), or the ETL is set up wrongly. A source remembers the error in any case, as `sources` shows it.
+    fn charge(&self, class: Class, outcome: &Outcome, error: &str) -> FailureHistory {
+        let is_charged = !matches!(outcome, Outcome::SpawnFailed { .. }) && class != Class::Configuration;
+        if is_charged {
+            let probe = self.job.gate == Gate::Probe;
+            let failure = Failure { class, probe, error, fingerprint: self.job.fingerprint.as_ref(), at: self.at };
+            self.history.failed(failure, self.cooldown)
+        } else if self.job.collection().is_some() {
+            self.history.told(error)
+        } else {
+            self.history.clone()
+        }
+    }
+
+    fn stop_note(&self) -> Option<JobNote> {
+        self.stop.filter(|reason| reason.is_of_job()).cloned().map(JobNote::Stopped)
+    }
+}
+
+/// Whether a job that failed in this class used up its attempts. An uncertain end is followed by no attempt, as the service may still be at
+/// work on the one before: it fails without having used them up.
+#[must_use]
+pub fn uses_up_attempts(class: Class) -> bool {
+    match class {
+        Class::Transient | Class::Crash => true,
+        Class::Success | Class::Permanent | Class::Configuration | Class::NotReady | Class::Uncertain | Class::Interrupted => false,
+    }
+}
+
+/// The outcome, with the last line that the process printed where that usually says what went wrong.
+fn explain(outcome: &Outcome, tail: &str) -> Option<JobNote> {
+    let has_cause_in_tail = match outcome {
+        Outcome::Succeeded => return None,
+        Outcome::Lost | Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady(_) | Outcome::TimedOut(_) => true,
+        Outcome::SpawnFailed { .. } | Outcome::NoOutput(_) | Outcome::ReportedError { .. } | Outcome::Interrupted => false,
+    };
+    let last_line = tail.lines().map(str::trim).rfind(|line| !line.is_empty()).filter(|_| has_cause_in_tail);
+    Some(JobNote::Outcome { outcome: outcome.clone(), last_line: last_line.map(str::to_owned) })
+}
+
+#[cfg(test)]
+mod tests;

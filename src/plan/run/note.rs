@@ -1,0 +1,68 @@
+//! Why a job of a run has not succeeded, for people. The only place that renders these reasons.
+
+use std::fmt;
+
+use crate::plan::model::job::Owner;
+use crate::plan::model::outcome::Outcome;
+use crate::plan::remember::failure_history::SkipOrder;
+use crate::plan::run::stop::StopReason;
+
+/// Why a job has not succeeded, or not yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobNote {
+    /// Its attempt ended so.
+    Outcome {
+        /// The outcome.
+        outcome: Outcome,
+        /// The last line that the process printed, where that usually says what went wrong.
+        last_line: Option<String>,
+    },
+    /// The process exited with 0 while the database was away, so that the report could not be looked at.
+    ReportUnverified,
+    /// The same for a collection.
+    CollectionUnverified,
+    /// The report that could not be looked at is missing, as turned out before the run ended.
+    ReportMissing,
+    /// It is done, but that is in the spool only.
+    NotOnRecord,
+    /// Another invocation has the claim.
+    ClaimLost,
+    /// It was stopped on its own, while the run goes on.
+    Stopped(StopReason),
+    /// The report exists now, though this run did not make it.
+    ReportMadeElsewhere,
+    /// The windows were collected, though not by this run.
+    CollectedElsewhere,
+    /// Another process fills the gap.
+    RunningElsewhere(Owner),
+    /// An operator wants the gap skipped.
+    Skipped(SkipOrder),
+    /// It failed in another invocation since it was planned, and rests now.
+    FailedElsewhere,
+    /// Its record is not queued any more.
+    CancelledElsewhere,
+    /// The database does not let it be recorded, and what is not recorded is not started.
+    CannotBeRecorded(String),
+}
+
+impl fmt::Display for JobNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outcome { outcome, last_line: None } => write!(f, "{outcome}"),
+            Self::Outcome { outcome, last_line: Some(line) } => write!(f, "{outcome} - {line}"),
+            Self::ReportUnverified => f.write_str("exit 0, but the database is away; the next run looks for the report"),
+            Self::CollectionUnverified => f.write_str("its collector reports success, but the database is away; the next run verifies it"),
+            Self::ReportMissing => f.write_str("exit 0, but the report was not there when it could be looked at"),
+            Self::NotOnRecord => f.write_str("it was done, but the database is away; the next run records it"),
+            Self::ClaimLost => f.write_str("its claim was taken by another invocation; nothing was recorded"),
+            Self::Stopped(reason) => write!(f, "{reason}"),
+            Self::ReportMadeElsewhere => f.write_str("its report was made elsewhere meanwhile"),
+            Self::CollectedElsewhere => f.write_str("it was collected elsewhere meanwhile"),
+            Self::RunningElsewhere(owner) => write!(f, "already running as {owner}"),
+            Self::Skipped(order) => write!(f, "{} had it skipped: {}", order.by, order.reason),
+            Self::FailedElsewhere => f.write_str("another invocation failed at it meanwhile"),
+            Self::CancelledElsewhere => f.write_str("another invocation cancelled it"),
+            Self::CannotBeRecorded(error) => write!(f, "it could not be started: {error}"),
+        }
+    }
+}

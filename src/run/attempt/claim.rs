@@ -1,0 +1,131 @@
+//! How an attempt begins: the first with the claim on its job, a further one under the same claim.
+
+use std::time::Duration;
+
+use super::workspace::Paths;
+use super::{ActiveJob, Assignment, AttemptResult, JobOver};
+use crate::plan::decide::decision::Why;
+use crate::plan::model::etl::ReportsBy;
+use crate::plan::model::gap::Gap;
+use crate::plan::model::job::{Begun, ClaimRequest, ClaimTarget, Claimed, JobState, ReportKey};
+use crate::plan::model::target::Target;
+use crate::plan::run::note::JobNote;
+use crate::plan::run::schedule::NextStep;
+use crate::run::ledger::Recorded;
+use crate::store::{self, StoreError};
+
+/// A job whose pool is full asks again after this long: another invocation may be who frees it.
+const POOL_FULL: Duration = Duration::from_secs(1);
+
+/// The answer to the wish to begin an attempt.
+pub(super) enum Taken {
+    /// It is on record as begun.
+    Begun(ActiveJob),
+    /// It is not.
+    NotBegun(AttemptResult),
+}
+
+impl Taken {
+    fn pool_full(active: Option<ActiveJob>) -> Self {
+        Self::NotBegun(AttemptResult::NotYet { step: NextStep::PoolFull(POOL_FULL), active })
+    }
+
+    fn over(state: JobState, step: NextStep, note: JobNote) -> Self {
+        Self::NotBegun(AttemptResult::Over(JobOver::without_attempt(state, step, note)))
+    }
+
+    fn skipped(note: JobNote) -> Self {
+        Self::over(JobState::Skipped, NextStep::Skip, note)
+    }
+}
+
+impl Assignment<'_> {
+    /// Claims the job for its first attempt, or records that a further one begins.
+    ///
+    /// # Errors
+    /// When a job that cannot go on is recorded nowhere.
+    pub(super) async fn take(&self, paths: &Paths) -> Result<Taken, StoreError> {
+        let ledger = &self.context.ledger;
+        let taken = match &self.active {
+            None => self.claim(paths).await,
+            Some(active) => self.begin_again(active, paths).await,
+        };
+        let error = match taken {
+            Ok(taken) => {
+                ledger.is_back();
+                return Ok(taken);
+            }
+            Err(error) => error,
+        };
+        if let Some(wait) = ledger.wait_after(&error) {
+            return Ok(Taken::NotBegun(AttemptResult::NotYet { step: NextStep::Later(wait), active: self.active.clone() }));
+        }
+        let note = JobNote::CannotBeRecorded(error.to_string());
+        let is_spooled = match &self.active {
+            Some(active) => ledger.cancel(&self.job.key, active.claim, note.to_string()).await? == Recorded::Spool,
+            None => false,
+        };
+        let over = JobOver::without_attempt(JobState::Cancelled, NextStep::Cancel, note);
+        Ok(Taken::NotBegun(AttemptResult::Over(JobOver { is_spooled, trouble: Some(error.to_string()), ..over })))
+    }
+
+    async fn begin_again(&self, active: &ActiveJob, paths: &Paths) -> store::Result<Taken> {
+        let pool = self.context.catalogue.pool(self.job);
+        let log = paths.log.to_string_lossy();
+        Ok(match self.context.store.begin_attempt(active.claim, self.number, pool, &log, self.begins_at).await? {
+            Begun::Yes => Taken::Begun(active.clone()),
+            Begun::PoolFull => Taken::pool_full(Some(active.clone())),
+            Begun::ClaimLost => Taken::NotBegun(AttemptResult::claim_lost()),
+        })
+    }
+
+    async fn claim(&self, paths: &Paths) -> store::Result<Taken> {
+        match &self.job.target {
+            Target::Report { gap, .. } => {
+                let key = self.context.report_key(*gap);
+                let before = self.report_before(*gap, &key).await?;
+                let claimed = self.context.store.claim(&self.request(ClaimTarget::Report(&key), &paths.log.to_string_lossy())).await?;
+                Ok(taken(claimed, JobNote::ReportMadeElsewhere, before, None))
+            }
+            Target::Collection(collection) => {
+                let source = &self.context.source(collection).id;
+                let target = ClaimTarget::Windows { source, window: collection.window };
+                let claimed = self.context.store.claim(&self.request(target, &paths.log.to_string_lossy())).await?;
+                Ok(taken(claimed, JobNote::CollectedElsewhere, None, collection.remote.clone()))
+            }
+        }
+    }
+
+    fn request<'a>(&'a self, wanted: ClaimTarget<'a>, log: &'a str) -> ClaimRequest<'a> {
+        ClaimRequest {
+            job: self.id,
+            wanted,
+            planned_fence: self.job.planned_fence,
+            pool: self.context.catalogue.pool(self.job),
+            log,
+            at: self.begins_at,
+        }
+    }
+
+    /// The fingerprint of the report that a forced ETL is to replace: only a report that differs from it is a success. A report whose row
+    /// etl-orch writes is new in any case.
+    async fn report_before(&self, gap: Gap, key: &ReportKey) -> store::Result<Option<String>> {
+        match (&self.context.etl(gap).reports, self.job.why) {
+            (ReportsBy::Etl, Why::Forced) => self.context.store.report_fingerprint(key).await,
+            (ReportsBy::Etl, Why::Missing) | (ReportsBy::Orchestrator { .. }, _) => Ok(None),
+        }
+    }
+}
+
+/// What a claim's answer means. `done` is the note where the result exists already.
+fn taken(claimed: Claimed, done: JobNote, before: Option<String>, remote: Option<String>) -> Taken {
+    match claimed {
+        Claimed::Yes { claim, history } => Taken::Begun(ActiveJob { claim, history, before, remote }),
+        Claimed::AlreadyDone => Taken::over(JobState::Skipped, NextStep::Succeed, done),
+        Claimed::Elsewhere { owner } => Taken::skipped(JobNote::RunningElsewhere(owner)),
+        Claimed::Ordered(order) => Taken::skipped(JobNote::Skipped(order)),
+        Claimed::HeldBack => Taken::skipped(JobNote::FailedElsewhere),
+        Claimed::PoolFull => Taken::pool_full(None),
+        Claimed::Gone => Taken::over(JobState::Cancelled, NextStep::Cancel, JobNote::CancelledElsewhere),
+    }
+}

@@ -1,0 +1,227 @@
+//! One attempt of a job, from its claim to the record of its end. Everything is recorded before it is acted on.
+
+mod claim;
+mod execute;
+mod result;
+mod task;
+mod verify;
+mod workspace;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+pub(super) use self::result::{AttemptResult, JobOver};
+pub(super) use self::workspace::remove_workspaces;
+
+use self::claim::Taken;
+use self::workspace::Paths;
+use super::context::RunContext;
+use super::ledger::Recorded;
+use super::spool::Record;
+use crate::execute::stop::StopSignal;
+use crate::plan::decide::plan::PlannedJob;
+use crate::plan::model::ids::JobId;
+use crate::plan::model::job::{AttemptEnd, Claim, JobState};
+use crate::plan::model::outcome::{Class, Outcome};
+use crate::plan::model::work::Work;
+use crate::plan::remember::failure_history::FailureHistory;
+use crate::plan::run::aftermath::{Aftermath, Attempted, Finding, Next};
+use crate::plan::run::ended::{End, Ended};
+use crate::plan::run::event::JobEvent;
+use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
+use crate::plan::run::note::JobNote;
+use crate::plan::run::schedule::JobIndex;
+use crate::store::StoreError;
+
+/// A claimed job between attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ActiveJob {
+    /// The claim on it.
+    pub(super) claim: Claim,
+    /// The gap's failures when the job was claimed.
+    history: FailureHistory,
+    /// The fingerprint of the report that existed when the job was claimed (`--force`).
+    before: Option<String>,
+    /// The service's id of a job that was started for it and whose end was not seen.
+    remote: Option<String>,
+}
+
+/// The order to carry out an attempt.
+pub(super) struct Assignment<'a> {
+    /// What is the same for every attempt of the run.
+    pub(super) context: &'a RunContext,
+    /// The job's position in the plan.
+    pub(super) index: JobIndex,
+    /// The job.
+    pub(super) job: &'a PlannedJob,
+    /// Its id.
+    pub(super) id: JobId,
+    /// Number of the attempt, from 1.
+    pub(super) number: u32,
+    /// What the attempt before left; `None` for the first.
+    pub(super) active: Option<ActiveJob>,
+    /// Uniform in `0.0..1.0`, for the jitter of the wait that may follow.
+    pub(super) random: f64,
+    /// When the attempt begins, for the record. Unchanged when it is begun again because the database did not answer.
+    pub(super) begins_at: DateTime<Utc>,
+    /// Set once the attempt is on record as begun.
+    pub(super) is_begun: Arc<AtomicBool>,
+    /// Whether and why to stop.
+    pub(super) stop: StopSignal,
+}
+
+/// An attempt that is on record as begun.
+struct Attempt<'a> {
+    order: Assignment<'a>,
+    active: ActiveJob,
+    paths: Paths,
+}
+
+impl Assignment<'_> {
+    /// Claims the job, or records that another attempt of it begins, and carries the attempt out.
+    ///
+    /// # Errors
+    /// When the end of the attempt is recorded nowhere: neither the database nor the spool takes it.
+    pub(super) async fn carry_out(self) -> Result<AttemptResult, StoreError> {
+        let paths = Paths::of(self.context, self.job, self.id, self.number);
+        match self.take(&paths).await? {
+            Taken::Begun(active) => Attempt { order: self, active, paths }.carry_out().await,
+            Taken::NotBegun(result) => Ok(result),
+        }
+    }
+}
+
+impl Attempt<'_> {
+    async fn carry_out(self) -> Result<AttemptResult, StoreError> {
+        let Assignment { context, job, number, .. } = self.order;
+        self.order.is_begun.store(true, Ordering::Relaxed);
+        self.tell(JobEvent::AttemptStarted { attempt: number, of: context.catalogue.retry(job).max_attempts });
+        let (ended, finding) = match self.paths.prepare() {
+            Ok(()) => {
+                let ended = self.execute().await;
+                let finding = self.finding(&ended).await;
+                (ended, finding)
+            }
+            Err(error) => self.without_workspace(&error),
+        };
+        match finding {
+            Some(finding) => self.conclude(&ended, finding).await,
+            None => Ok(AttemptResult::claim_lost()),
+        }
+    }
+
+    /// Records what follows from the end of the attempt.
+    async fn conclude(&self, ended: &Ended, finding: Finding) -> Result<AttemptResult, StoreError> {
+        let stop = self.order.stop.reason();
+        let attempted = Attempted {
+            job: self.order.job,
+            number: self.order.number,
+            work: self.work(),
+            retry: self.order.context.catalogue.retry(self.order.job),
+            cooldown: &self.order.context.cooldown,
+            history: &self.active.history,
+            stop: stop.as_ref(),
+            at: Utc::now(),
+            random: self.order.random,
+        };
+        let Aftermath { class, note, next } = attempted.aftermath(ended, finding);
+        match next {
+            Next::Retry(wait, attempt) => self.end_attempt(ended, attempt, class, note, wait).await,
+            Next::End(end) => self.finish(ended, end, class, note).await,
+        }
+    }
+
+    /// Records the end of an attempt that another one follows.
+    async fn end_attempt(
+        &self,
+        ended: &Ended,
+        attempt: AttemptEnd,
+        class: Class,
+        note: Option<JobNote>,
+        wait: Duration,
+    ) -> Result<AttemptResult, StoreError> {
+        let ledger = &self.order.context.ledger;
+        match ledger.end_attempt(self.active.claim, &attempt, ended.open.as_deref()).await {
+            Ok(true) => {
+                let active = ActiveJob { remote: ended.open.clone(), ..self.active.clone() };
+                Ok(AttemptResult::Retry { class, wait, note, active })
+            }
+            Ok(false) => Ok(AttemptResult::claim_lost()),
+            Err(error) if error.is_about_values() => Err(error),
+            // What cannot be recorded is not tried again: the job is over.
+            Err(error) => {
+                let reason = "the database was away, so that no further attempt could be recorded".to_owned();
+                let record = self.record(ended, JobEnd::Cancelled { at: attempt.ended_at, attempt: Some(attempt), reason });
+                let recorded = ledger.spool(&record, error)?;
+                Ok(self.over(&record.end, recorded, class, note))
+            }
+        }
+    }
+
+    /// Records the end of the job.
+    async fn finish(&self, ended: &Ended, end: JobEnd, class: Class, note: Option<JobNote>) -> Result<AttemptResult, StoreError> {
+        let record = self.record(ended, end);
+        match self.order.context.ledger.finish(&record).await {
+            Ok(Recorded::Database(Finished::ClaimLost)) => Ok(AttemptResult::claim_lost()),
+            Ok(recorded) => Ok(self.over(&record.end, recorded, class, note)),
+            Err(error) if error.is_about_values() && matches!(record.end.artifact(), Artifact::ReportRow(_)) => {
+                let outcome = Outcome::NoOutput(format!("exit 0, but the report's row cannot be written: {error}"));
+                // Once more at most: this finding has no row.
+                Box::pin(self.conclude(ended, Finding::Failed(outcome))).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The job is over and recorded as `end`, by this attempt.
+    fn over(&self, end: &JobEnd, recorded: Recorded, class: Class, note: Option<JobNote>) -> AttemptResult {
+        let mut over = JobOver::new(end, recorded, class, note);
+        if over.is_spooled {
+            over.trouble = self.order.context.ledger.hopeless();
+        }
+        if over.state == JobState::Succeeded || end.state() == JobState::Succeeded {
+            self.paths.clear();
+        }
+        over.history = match end {
+            JobEnd::Failed { history, .. } if *history != self.active.history => Some((self.active.claim.fence, history.clone())),
+            JobEnd::Failed { .. }
+            | JobEnd::Succeeded { .. }
+            | JobEnd::Unverified { .. }
+            | JobEnd::Skipped { .. }
+            | JobEnd::Cancelled { .. }
+            | JobEnd::Lost { .. } => None,
+        };
+        AttemptResult::Over(over)
+    }
+
+    fn record(&self, ended: &Ended, end: JobEnd) -> Record {
+        Record { claim: self.active.claim, gap: self.order.job.key.clone(), remote: ended.open.clone(), end }
+    }
+
+    fn tell(&self, event: JobEvent) {
+        self.order.context.events.of_job(self.order.index, self.order.id, event);
+    }
+
+    /// How the job does its work.
+    fn work(&self) -> &Work {
+        self.order.context.catalogue.work(self.order.job)
+    }
+
+    /// The end of an attempt that has no workspace.
+    fn without_workspace(&self, error: &io::Error) -> (Ended, Option<Finding>) {
+        let why = format!("cannot prepare {}: {error}", self.paths.work_dir.display());
+        let ended = Ended {
+            end: End::SpawnFailed(why.clone()),
+            duration: Duration::ZERO,
+            tail: String::new(),
+            pid: None,
+            answer: None,
+            open: self.active.remote.clone(),
+        };
+        (ended, Some(Finding::Failed(Outcome::SpawnFailed { why, may_pass: true })))
+    }
+}

@@ -1,0 +1,82 @@
+//! What an attempt is to do, with every placeholder filled in.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chrono::Utc;
+
+use super::Attempt;
+use crate::execute::{Call, Program, Task};
+use crate::plan::decide::decision::Why;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::target::Target;
+use crate::plan::model::work::{CommandSpec, Work};
+use crate::plan::text::placeholder::{Placeholder, Values};
+use crate::run::context::shown;
+
+impl Attempt<'_> {
+    /// The task for the executor.
+    pub(super) fn task(&self) -> Task {
+        match self.work() {
+            Work::Command { command, .. } => Task::Command(self.program(command, self.paths.log.clone())),
+            Work::Http(spec) => Task::Http(Box::new(Call {
+                spec: (**spec).clone(),
+                values: self.values(),
+                resume: self.active.remote.clone(),
+                log: self.paths.log.clone(),
+            })),
+        }
+    }
+
+    /// A program of the attempt. Of a variable that is set several times the last counts: ours, the `env_file`'s, then `env:`.
+    pub(super) fn program(&self, command: &CommandSpec, log: PathBuf) -> Program {
+        let values = self.values();
+        let mut env = self.own_variables(&values);
+        env.extend(command.variables(&self.order.context.env_files).cloned().unwrap_or_default());
+        env.extend(command.env.iter().map(|(name, template)| (name.clone(), template.fill(&values))));
+        Program {
+            argv: command.argv.iter().map(|template| template.fill(&values)).collect(),
+            cwd: command.cwd.clone(),
+            env: env.into_iter().collect(),
+            timeout: command.timeout,
+            grace: command.grace,
+            log,
+        }
+    }
+
+    /// What placeholders stand for.
+    pub(super) fn values(&self) -> Values {
+        let context = self.order.context;
+        let mut values = match &self.order.job.target {
+            Target::Report { gap, .. } => context.report_values(*gap),
+            Target::Collection(collection) => context.source(collection).window_values(collection.window, Utc::now()),
+        };
+        values.extend([
+            (Placeholder::JobId, self.order.id.to_string()),
+            (Placeholder::RunId, context.run.to_string()),
+            (Placeholder::Attempt, self.order.number.to_string()),
+            (Placeholder::WorkDir, shown(&self.paths.work_dir)),
+        ]);
+        values.extend(self.paths.output.as_deref().map(|output| (Placeholder::Output, shown(output))));
+        values
+    }
+
+    /// What etl-orch puts into the environment of a program.
+    fn own_variables(&self, values: &Values) -> BTreeMap<String, String> {
+        let named = values.iter().map(|(placeholder, value)| (format!("ETL_ORCH_{}", placeholder.name().to_uppercase()), value.clone()));
+        let mut own: BTreeMap<String, String> = named.collect();
+        own.insert("ETL_ORCH_FENCE".to_owned(), self.active.claim.fence.to_string());
+        own.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
+        own.insert("TRACEPARENT".to_owned(), trace_parent(self.order.context.run, self.order.id));
+        if self.order.job.report().is_some() && self.order.job.why == Why::Forced {
+            own.insert("ETL_ORCH_FORCE".to_owned(), "1".to_owned());
+        }
+        own
+    }
+}
+
+/// A W3C trace context: the run is the trace, the job its span.
+fn trace_parent(run: RunId, job: JobId) -> String {
+    let hex = |id: String| id.replace('-', "");
+    format!("00-{}-{}-01", hex(run.to_string()), &hex(job.to_string())[..16])
+}

@@ -1,0 +1,185 @@
+//! Whether the result of an attempt is there. Exit 0, or a service's word, is no success before that was looked at.
+
+use std::path::PathBuf;
+
+use chrono::{TimeDelta, Utc};
+use tokio::sync::mpsc;
+
+use super::Attempt;
+use super::execute::SHORT;
+use crate::execute::Task;
+use crate::plan::model::collection::{Collected, Collection, Seen};
+use crate::plan::model::gap::Gap;
+use crate::plan::model::job::ReportRow;
+use crate::plan::model::outcome::{Fault, Outcome};
+use crate::plan::model::source::Verify;
+use crate::plan::model::target::Target;
+use crate::plan::model::work::CommandSpec;
+use crate::plan::run::aftermath::{self, Finding};
+use crate::plan::run::ended::{End, Ended};
+use crate::plan::run::job_end::Artifact;
+use crate::run::context::shown;
+use crate::run::output;
+use crate::store;
+
+fn no_output(why: impl std::fmt::Display) -> Finding {
+    Finding::Failed(Outcome::NoOutput(why.to_string()))
+}
+
+impl Attempt<'_> {
+    /// What the attempt came to; `None` where another invocation has the claim.
+    pub(super) async fn finding(&self, ended: &Ended) -> Option<Finding> {
+        if let Some(outcome) = aftermath::outcome(&ended.end, self.work()) {
+            return Some(Finding::Failed(outcome));
+        }
+        let finding = match &self.order.job.target {
+            Target::Report { gap, data_symbol } => match (self.order.context.place(*gap), self.paths.output.clone()) {
+                (Some(place), Some(written)) => {
+                    if self.is_claim_taken(ended).await {
+                        return None;
+                    }
+                    self.publish(*gap, data_symbol, written, place).await
+                }
+                (_, _) => self.look_at_report(*gap).await,
+            },
+            Target::Collection(collection) => self.look_at_collection(collection, ended).await,
+        };
+        if self.work().has_remote_id() && matches!(finding, Finding::Failed(Outcome::NoOutput(_))) {
+            // The service's job is over: the next attempt triggers another one.
+            self.follow(None).await;
+        }
+        Some(finding)
+    }
+
+    /// Whether another invocation has the claim. A process suspended past its lease must not overwrite the new owner's report. An attempt
+    /// that was over in a moment is not asked for: no lease ends that soon.
+    async fn is_claim_taken(&self, ended: &Ended) -> bool {
+        let short = TimeDelta::from_std(SHORT).unwrap_or_default();
+        // A suspended host is seen by the wall clock alone.
+        if ended.duration < SHORT && (Utc::now() - self.order.begins_at).abs() < short {
+            return false;
+        }
+        let watched = self.order.context.store.watch(self.order.context.run).await;
+        // Where the database does not answer, the fence guards the record.
+        watched.is_ok_and(|watched| !watched.iter().any(|watched| watched.claim == self.active.claim))
+    }
+
+    /// Puts the report that was written in its place.
+    async fn publish(&self, gap: Gap, data_symbol: &str, written: PathBuf, place: PathBuf) -> Finding {
+        match tokio::task::spawn_blocking(move || output::publish(&written, &place)).await {
+            Ok(Ok(published)) => {
+                let row = self.report_row(gap, data_symbol, published.content);
+                Finding::Succeeded(Artifact::ReportRow(Box::new(row)))
+            }
+            Ok(Err(unusable)) => no_output(unusable),
+            Err(panic) => no_output(panic),
+        }
+    }
+
+    /// The row of a report that etl-orch put in its place.
+    fn report_row(&self, gap: Gap, data_symbol: &str, text: Option<String>) -> ReportRow {
+        let context = self.order.context;
+        let (bank, etl) = (context.catalogue.institutions.get(gap.bank), context.etl(gap));
+        let described = || format!("{} of {} for fiscal {}", etl.report_type, bank.name, gap.period);
+        ReportRow {
+            key: context.report_key(gap),
+            report_name: format!("{} - {} {}", etl.report_type, bank.name, gap.period),
+            report_description: etl.description.clone().unwrap_or_else(described),
+            bank_name: bank.name.clone(),
+            bank_symbol: data_symbol.to_owned(),
+            local_filepath: context.place(gap).map(|place| shown(&place)).unwrap_or_default(),
+            markdown_content: text,
+            generation_date: Utc::now(),
+            generated_by: concat!("etl-orch ", env!("CARGO_PKG_VERSION")).to_owned(),
+            execution_id: context.run,
+            metadata: serde_json::json!({
+                "job_id": self.order.id,
+                "attempt": self.order.number,
+                "etl": etl.name,
+                "sources": etl.requires,
+            }),
+        }
+    }
+
+    /// Whether the row that the ETL writes is there, and is new.
+    async fn look_at_report(&self, gap: Gap) -> Finding {
+        let (context, before) = (self.order.context, self.active.before.clone());
+        let key = context.report_key(gap);
+        match context.ledger.insist(|| context.store.report_fingerprint(&key)).await {
+            Err(_) => Finding::ReportUnverified { report: key, before },
+            Ok(None) => {
+                no_output(format!("exit 0, but the reports table has no {} for bank_id {}, {}", key.report_type, key.bank_id, key.period))
+            }
+            Ok(now) if now == before => no_output(format!("exit 0, but the {} is the one that was there before", key.report_type)),
+            Ok(Some(_)) => Finding::Succeeded(Artifact::Report),
+        }
+    }
+
+    /// Whether what the collector reports as collected is there.
+    async fn look_at_collection(&self, collection: &Collection, ended: &Ended) -> Finding {
+        let source = self.order.context.source(collection);
+        let seen = match &source.verify {
+            None => Ok(Seen::Reported),
+            Some(Verify::Sql(query)) => self.verify_by_query(&query.fill(&self.values())).await,
+            Some(Verify::Command(command)) => self.verify_by_program(command).await,
+        };
+        let records = source.records.as_ref().and_then(|rule| match &ended.answer {
+            Some(answer) => rule.in_answer(answer),
+            None => rule.in_lines(&ended.tail),
+        });
+        let message = source.work.last_message(ended.answer.as_ref(), &ended.tail);
+        let collected = |seen| Collected { source: source.id.clone(), window: collection.window, seen, records, message };
+        seen.map_or_else(|finding| finding, |seen| Finding::Succeeded(Artifact::Collection(Box::new(collected(seen)))))
+    }
+
+    async fn verify_by_query(&self, query: &str) -> Result<Seen, Finding> {
+        let failed = |why: String, fault| Err(Finding::Failed(Outcome::ReportedError { why, fault }));
+        match self.ask(query).await {
+            Ok(found) if Verify::is_true(found.as_deref()) => Ok(Seen::Verified),
+            Ok(found) => {
+                let found = found.map_or("nothing".to_owned(), |found| format!("{found:?}"));
+                Err(no_output(format!("reported as collected, but verify finds {found}")))
+            }
+            Err(error) if !error.may_pass() => {
+                failed(format!("reported as collected, but verify cannot be asked: {error}"), Fault::Configuration)
+            }
+            Err(error) if self.is_database_there().await => {
+                failed(format!("reported as collected, but verify did not come to its end: {error}"), Fault::Transient)
+            }
+            Err(_) => Err(Finding::CollectionUnverified),
+        }
+    }
+
+    async fn verify_by_program(&self, command: &CommandSpec) -> Result<Seen, Finding> {
+        let program = self.program(command, self.paths.log.with_extension("verify.log"));
+        let (sender, mut receiver) = mpsc::channel(1);
+        // What it prints is in its log.
+        let listen = async { while receiver.recv().await.is_some() {} };
+        let run = self.order.context.executor.run(Task::Command(program), self.order.stop.clone(), sender);
+        let (verified, ()) = tokio::join!(run, listen);
+        match verified.end {
+            End::Exited(0) => Ok(Seen::Verified),
+            End::Stopped => Err(Finding::Failed(Outcome::Interrupted)),
+            End::SpawnFailed(why) => Err(Finding::Failed(Outcome::SpawnFailed { why: format!("verify: {why}"), may_pass: false })),
+            End::Exited(_) | End::Signalled(_) | End::TimedOut | End::Unseen(_) | End::Completed | End::Reported { .. } | End::Vanished => {
+                let last = verified.tail.lines().last().map(|line| format!(": {}", line.trim())).unwrap_or_default();
+                Err(no_output(format!("reported as collected, but verify does not find it{last}")))
+            }
+        }
+    }
+
+    /// What a query finds. It may take as long as the store lets it; one that was cut off is asked once more.
+    async fn ask(&self, query: &str) -> store::Result<Option<String>> {
+        let store = &self.order.context.store;
+        match store.value_of(query).await {
+            Err(error) if error.may_pass() && self.is_database_there().await => store.value_of(query).await,
+            answer => answer,
+        }
+    }
+
+    /// Whether it is the query that failed, and not the database.
+    async fn is_database_there(&self) -> bool {
+        let context = self.order.context;
+        context.ledger.insist(|| context.store.watch(context.run)).await.is_ok()
+    }
+}
