@@ -1,4 +1,4 @@
-//! What is remembered of gaps and of ETLs, and what others want of a run's jobs.
+//! What is remembered of gaps and of ETLs, and requests of others to cancel a run's jobs.
 
 use chrono::{DateTime, Utc};
 use etl_orch::plan::model::gap::GapKey;
@@ -149,7 +149,7 @@ async fn a_cancelled_job_leaves_the_memory_as_it_is(fixture: Fixture) {
     let history = FailureHistory { rest: None, ..failed_runs(2) };
     assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &history).await.unwrap());
     let second = claimed(&*store).await;
-    assert!(store.cancel(second, Some(&end(1, Outcome::Interrupted)), "told to stop", at(12)).await.unwrap());
+    assert!(store.cancel(second, Some(&end(1, Outcome::Interrupted)), "asked to stop", at(12)).await.unwrap());
     assert_eq!(gap_state(&*store).await.unwrap().history, history);
 }
 

@@ -267,7 +267,7 @@ pub(crate) async fn queued(store: &dyn Store) -> NewJob {
     job
 }
 
-/// The wish to claim a job, of a gap that nobody has claimed before.
+/// A request to claim a job, of a gap that nobody has claimed before.
 pub(crate) fn wish(job: JobId, report: &ReportKey) -> ClaimRequest<'_> {
     ClaimRequest { job, wanted: ClaimTarget::Report(report), planned_fence: 0, pool: None, log: "log", at: at(2) }
 }

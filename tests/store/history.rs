@@ -129,12 +129,12 @@ async fn a_job_is_skipped(fixture: Fixture) {
 async fn a_job_is_cancelled_with_and_without_an_attempt(fixture: Fixture) {
     let store = fixture.open().await;
     let first = claimed(&*store).await;
-    assert!(store.cancel(first, Some(&end(1, Outcome::Interrupted)), "told to stop", at(11)).await.unwrap());
+    assert!(store.cancel(first, Some(&end(1, Outcome::Interrupted)), "asked to stop", at(11)).await.unwrap());
     assert_eq!(fixture.attempts().await, ["1|interrupted||interrupted"]);
     let second = claimed(&*store).await;
     assert!(store.end_attempt(second, &end(1, Outcome::ExitCode(1))).await.unwrap());
-    assert!(store.cancel(second, None, "told to stop", at(12)).await.unwrap());
-    assert_eq!(fixture.jobs().await, ["cancelled|told to stop", "cancelled|told to stop"]);
+    assert!(store.cancel(second, None, "asked to stop", at(12)).await.unwrap());
+    assert_eq!(fixture.jobs().await, ["cancelled|asked to stop", "cancelled|told to stop"]);
 }
 
 async fn a_lost_job_loses_its_open_attempt(fixture: Fixture) {

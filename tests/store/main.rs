@@ -2,10 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod availability;
+mod availability_versions;
 mod claims;
 mod collected;
 mod containment;
-mod disclosures;
 mod endings;
 mod fixture;
 mod history;
@@ -14,7 +14,6 @@ mod orders;
 mod pools;
 #[path = "../support/postgres.rs"]
 mod postgres_server;
-mod question;
 mod repeat;
 mod reports;
 mod scan;
@@ -22,6 +21,7 @@ mod schema;
 mod severed;
 mod sources;
 mod sqlite_files;
+mod user_query;
 mod windows;
 
 /// Makes of each `async fn name(fixture: Fixture)` a test for either database.

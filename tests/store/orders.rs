@@ -151,7 +151,7 @@ async fn force_is_pending_until_a_success(fixture: Fixture) {
     assert_eq!(fixture.gap().await, ["1|noted|forced"]);
     let job = force(&*store).await;
     let second = claim(&*store, job.id).await;
-    assert!(store.cancel(second, None, "told to stop", at(10)).await.unwrap());
+    assert!(store.cancel(second, None, "asked to stop", at(10)).await.unwrap());
     assert_eq!(fixture.gap().await, ["2|noted|forced"]);
     let third = claimed(&*store).await;
     assert!(store.succeed(third, &end(1, Outcome::Succeeded), Artifact::Report).await.unwrap());

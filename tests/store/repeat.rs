@@ -1,4 +1,4 @@
-//! What was carried out already is not done again, and counts as done: whoever got no answer may ask again.
+//! A repeated call: what was carried out is not done again, and counts as done.
 
 use etl_orch::plan::model::ids::RunId;
 use etl_orch::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, NewRun, RunCounts, RunState};
@@ -141,7 +141,7 @@ async fn a_job_is_dropped_once(fixture: Fixture) {
     assert!(!store.drop_queued(job.id, "deadline", at(6)).await.unwrap());
     // One that ran was not dropped.
     let claim = claimed(&*store).await;
-    assert!(store.cancel(claim, None, "told to stop", at(7)).await.unwrap());
+    assert!(store.cancel(claim, None, "asked to stop", at(7)).await.unwrap());
     assert!(!store.drop_queued(claim.job, "deadline", at(7)).await.unwrap());
 }
 

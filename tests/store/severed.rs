@@ -1,4 +1,4 @@
-//! Connections that ended from without: what the server says is an error that may pass, and the next call works.
+//! Connections that the server ended: the error may pass, and the next call works.
 
 use std::io::Write;
 use std::process::Stdio;

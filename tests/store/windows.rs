@@ -58,7 +58,7 @@ pub(crate) async fn planned(store: &dyn Store, source: &str, window: Window) -> 
     job.id
 }
 
-/// The wish to claim a job for windows.
+/// A request to claim a job for windows.
 pub(crate) fn wish_for(job: JobId, source: &str, window: Window) -> ClaimRequest<'_> {
     ClaimRequest { job, wanted: ClaimTarget::Windows { source, window }, planned_fence: 0, pool: None, log: "log", at: at(2) }
 }

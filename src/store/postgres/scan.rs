@@ -8,8 +8,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Postgres as Driver, QueryBuilder, Row};
 
 use super::Postgres;
-use crate::plan::model::etl::EtlIndex;
-use crate::store::shared::scanned::{POSSIBLE_YEARS, candidate, group, tag_sets, tags};
+use crate::store::shared::scanned::{POSSIBLE_YEARS, TagSet, candidate, group, tag_sets, tags};
 use crate::store::shared::values::storable;
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
 
@@ -54,8 +53,8 @@ impl Postgres {
         sink: &mut Sink<'_>,
     ) -> sqlx::Result<()> {
         let mut snapshot = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        for (tags, etls) in tag_sets(request) {
-            self.census(&mut snapshot, request, (&tags, &etls), integer_years, sink).await?;
+        for set in tag_sets(request) {
+            self.census(&mut snapshot, request, &set, integer_years, sink).await?;
         }
         if !request.symbols.is_empty() {
             for etl in &request.etls {
@@ -69,7 +68,7 @@ impl Postgres {
         &self,
         connection: &mut PgConnection,
         request: &ScanRequest,
-        (tags, etls): (&[&str], &[EtlIndex]),
+        set: &TagSet<'_>,
         integer_years: bool,
         sink: &mut Sink<'_>,
     ) -> sqlx::Result<()> {
@@ -81,7 +80,7 @@ impl Postgres {
         );
         let years = if integer_years { YEARS_AS_BITS } else { "count(DISTINCT s.fiscal_year)" };
         query.push(years).push(" FROM (");
-        self.push_source(&mut query, request, tags);
+        self.push_source(&mut query, request, &set.tags);
         query.push(format!(") s GROUP BY s.bank_id, s.bank_symbol, s.quarter, s.fiscal_year {POSSIBLE_YEARS}"));
         let as_bits = years == YEARS_AS_BITS;
         let mut rows = query.build().persistent(false).fetch(connection);
@@ -94,7 +93,7 @@ impl Postgres {
                 Some(distinct) => distinct,
                 None => 0,
             };
-            sink(group(&row, etls, distinct + i64::from(all > with_year))?);
+            sink(group(&row, &set.etls, distinct + i64::from(all > with_year))?);
         }
         Ok(())
     }

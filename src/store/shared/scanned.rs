@@ -57,13 +57,19 @@ where
     }))
 }
 
-/// The distinct sets of required tags, each with its ETLs: a census counts each set once.
-pub(in crate::store) fn tag_sets(request: &ScanRequest) -> BTreeMap<Vec<&str>, Vec<EtlIndex>> {
+/// A set of required tags, and the ETLs that require just these.
+pub(in crate::store) struct TagSet<'a> {
+    pub(in crate::store) tags: Vec<&'a str>,
+    pub(in crate::store) etls: Vec<EtlIndex>,
+}
+
+/// The distinct sets of required tags: a census counts each once.
+pub(in crate::store) fn tag_sets(request: &ScanRequest) -> Vec<TagSet<'_>> {
     let mut sets: BTreeMap<Vec<&str>, Vec<EtlIndex>> = BTreeMap::new();
     for etl in &request.etls {
         sets.entry(tags(&etl.requires)).or_default().push(etl.etl);
     }
-    sets
+    sets.into_iter().map(|(tags, etls)| TagSet { tags, etls }).collect()
 }
 
 /// Tags without repetition, in one order.

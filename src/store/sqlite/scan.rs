@@ -5,8 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row, Sqlite as Driver};
 
 use super::Sqlite;
-use crate::plan::model::etl::EtlIndex;
-use crate::store::shared::scanned::{POSSIBLE_YEARS, candidate, group, tag_sets, tags, text};
+use crate::store::shared::scanned::{POSSIBLE_YEARS, TagSet, candidate, group, tag_sets, tags, text};
 use crate::store::shared::values::signed;
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
 
@@ -48,8 +47,8 @@ impl Sqlite {
     async fn scan_on(&self, connection: &mut SqliteConnection, request: &ScanRequest, sink: &mut Sink<'_>) -> sqlx::Result<()> {
         let mut snapshot = connection.begin().await?;
         self.scan_malformed(&mut snapshot, sink).await?;
-        for (tags, etls) in tag_sets(request) {
-            self.census(&mut snapshot, request, &tags, &etls, sink).await?;
+        for set in tag_sets(request) {
+            self.census(&mut snapshot, request, &set, sink).await?;
         }
         if !request.symbols.is_empty() {
             for etl in &request.etls {
@@ -82,8 +81,7 @@ impl Sqlite {
         &self,
         connection: &mut SqliteConnection,
         request: &ScanRequest,
-        tags: &[&str],
-        etls: &[EtlIndex],
+        set: &TagSet<'_>,
         sink: &mut Sink<'_>,
     ) -> sqlx::Result<()> {
         let mut query = QueryBuilder::new("");
@@ -93,12 +91,12 @@ impl Sqlite {
              CAST(min(fiscal_year) AS TEXT), CAST(max(fiscal_year) AS TEXT), \
              count(DISTINCT fiscal_year) + max(fiscal_year IS NULL) FROM (",
         );
-        self.push_source(&mut query, request, tags);
+        self.push_source(&mut query, request, &set.tags);
         // Texts sort after numbers, so that the typeof is needed to keep them out.
         query.push(format!(") s GROUP BY bank_id, bank_symbol, quarter, typeof(fiscal_year) = 'integer' AND fiscal_year {POSSIBLE_YEARS}"));
         let mut rows = query.build().fetch(connection);
         while let Some(row) = rows.try_next().await? {
-            sink(group(&row, etls, row.try_get(5)?)?);
+            sink(group(&row, &set.etls, row.try_get(5)?)?);
         }
         Ok(())
     }

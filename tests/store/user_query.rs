@@ -1,4 +1,4 @@
-//! Queries of the user's: one value as text, and nothing changed.
+//! A query of the user's: one value as text, and nothing changed.
 
 use std::sync::Arc;
 
