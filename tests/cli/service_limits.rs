@@ -94,7 +94,7 @@ on_both_databases! {
         let desk = ServiceDesk::new(world, &["http.timeout: 1s", "retry: {max_attempts: 3, initial_delay: 1ms}"]);
         desk.service.goes(Course::Stuck);
         let done = desk.run_to(1, "01-16 00:20:00", &[]);
-        assert!(done.stdout.contains("is given up, though the service may still be at it"), "{}", done.stdout);
+        assert!(done.stdout.contains("is given up, though the service may still be working on it"), "{}", done.stdout);
         assert_eq!(desk.outcomes(), ["source:us_house|1|timed_out", "source:us_house|2|reported_error"]);
         assert_eq!((desk.service.triggers(), desk.open()), (1, vec!["none".to_owned()]), "no second job beside the first in one run");
         desk.service.goes(Course::Completes { running: 1 });

@@ -117,7 +117,7 @@ async fn a_job_that_takes_too_long_is_cancelled_or_followed_once_more() {
         call.spec.every = Duration::from_secs(3600);
         let ended = rig.run(call).await;
         assert_eq!((&ended.open, rig.service.cancels()), (&None, usize::from(can_cancel)));
-        let words = if can_cancel { "was cancelled" } else { "is given up, though the service may still be at it" };
+        let words = if can_cancel { "was cancelled" } else { "is given up, though the service may still be working on it" };
         assert!(ended.tail.lines().last().unwrap().contains(words), "{}", ended.tail);
         if can_cancel {
             assert_eq!(ended.end, End::TimedOut);

@@ -295,11 +295,11 @@ impl Conversation<'_> {
                     (End::TimedOut, None)
                 } else if self.call.resume.as_ref() == Some(job) && self.answer.is_some() {
                     // Twice is enough: what is stuck there must not keep the source from being collected for ever.
-                    let why = format!("time is up again; its job {job} is given up, though the service may still be at it");
+                    let why = format!("time is up again; its job {job} is given up, though the service may still be working on it");
                     self.journal.tell(&why);
                     (End::Reported { why, fault: Fault::Uncertain }, None)
                 } else {
-                    self.journal.tell(&format!("time is up; the service may still be at its job {job}, which is followed further"));
+                    self.journal.tell(&format!("time is up; the service may still be working on its job {job}, which is followed further"));
                     (End::TimedOut, Some(job.clone()))
                 }
             }
@@ -310,7 +310,7 @@ impl Conversation<'_> {
         let open = self.job.clone().filter(|_| !is_cancelled);
         match (&self.job, &open) {
             (Some(_), Some(job)) => self.journal.tell(&format!(
-                "stopped; the service may still be at its job {job}, which is followed further when its source is collected next"
+                "stopped; the service may still be working on its job {job}, which is followed further when its source is collected next"
             )),
             (Some(job), None) => self.journal.tell(&format!("stopped; the job {job} was cancelled")),
             (None, _) => {}
