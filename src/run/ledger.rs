@@ -104,7 +104,7 @@ impl Ledger {
     }
 
     /// Does something that can be repeated, again and again for a while, when the database is in trouble that may pass. While it
-    /// is away anyway, once; when told to stop at once, for a moment.
+    /// is away anyway, once; after an immediate stop, for a moment.
     pub(super) async fn insist<T, F: Future<Output = store::Result<T>>>(&self, mut work: impl FnMut() -> F) -> store::Result<T> {
         let began = Instant::now();
         let mut wait = FIRST_WAIT;

@@ -1,4 +1,4 @@
-//! Takes a report file from the ETL's hands to its place (`reports.by: orchestrator`, specification §4).
+//! Publishes a report file: checks what the ETL wrote and moves it to its place (`reports.by: orchestrator`).
 
 use std::fs::{self, File};
 use std::io::{self, Read};

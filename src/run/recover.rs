@@ -1,5 +1,5 @@
-//! Finds out what runs that died have left, and closes their records (specification §6, step 3): first the ends of attempts
-//! that the database could not take then, after that the jobs whose end nobody saw.
+//! Closes the records of dead runs: first the ends in the spool, which the database could not take when they happened; after that the
+//! jobs whose end nobody saw.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -22,11 +22,11 @@ use crate::store::{self, Ledger};
 /// What is running elsewhere, and what no longer is.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Gaps that owners who are alive, or of whom nothing can be said from here, are filling.
+    /// Gaps with a running job whose owner is alive, as far as can be known from this host.
     pub(super) running: HashMap<GapKey, Owner>,
-    /// Gaps whose owner died over them.
+    /// Gaps whose running job is lost: its owner is dead.
     pub(super) lost: Vec<GapKey>,
-    /// Attempts whose end waited in the spool.
+    /// Attempts whose end was in the spool.
     pub(super) respooled: u64,
     /// What a person should know.
     pub(super) warnings: Vec<String>,
@@ -45,7 +45,7 @@ pub(super) struct Found {
 /// When the database fails.
 pub(super) async fn look(store: &dyn Ledger, state_dir: &Path) -> Result<Found, RunError> {
     let mut found = Found::default();
-    // Who may not look into it may still want to know what a run would do.
+    // A user who may not read the spool may still ask what a run would do.
     let entries = spool::entries(state_dir).unwrap_or_else(|error| {
         found.warnings.push(format!("{}: {error}; what waits there is not considered", spool::directory(state_dir).display()));
         Vec::new()
@@ -58,7 +58,7 @@ pub(super) async fn look(store: &dyn Ledger, state_dir: &Path) -> Result<Found, 
                 found.would_record(record);
                 ended.insert(record.claim.job);
             }
-            // Its job was taken for lost: the attempt would get its end, and nothing else would change.
+            // Its job is lost already: only the attempt would get its end.
             Ok(_) => found.respooled += 1,
             Err(why) => found.warnings.push(unreadable(&entry.path, why)),
         }
@@ -114,14 +114,14 @@ pub(super) async fn recover(store: &dyn Ledger, state_dir: &Path) -> Result<Foun
     Ok(found)
 }
 
-/// Hands over what waits in the spool of these jobs, as far as the database takes it.
+/// Records the spooled ends of these jobs, as far as the database takes them.
 pub(super) async fn settle(store: &dyn Ledger, state_dir: &Path, jobs: &HashSet<JobId>) -> HashMap<JobId, Finished> {
     let mut settled = HashMap::new();
     let mut found = Found::default();
     for entry in spool::entries(state_dir).unwrap_or_default() {
         let Some(job) = entry.record.as_ref().ok().map(|record| record.claim.job).filter(|job| jobs.contains(job)) else { continue };
         match found.replay(store, &entry).await {
-            Ok(Some(handed)) => drop(settled.insert(job, handed)),
+            Ok(Some(finished)) => drop(settled.insert(job, finished)),
             Ok(None) => {}
             Err(error) => {
                 tracing::debug!("{error}; the next run hands over what is left");
@@ -141,7 +141,8 @@ fn clear_workspaces(state_dir: &Path) {
     }
 }
 
-/// What is to be remembered of a gap whose owner died over it. Who was asked to stop it may have died of that.
+/// The failure history of a gap whose owner is dead. A job that an operator cancelled is not counted as lost: the owner may have been killed to
+/// stop it.
 fn lost(job: &RunningJob) -> FailureHistory {
     if job.cancel.is_some() { job.history.clone() } else { job.history.lost(job.fingerprint.as_ref(), Utc::now()) }
 }
@@ -151,8 +152,8 @@ fn unreadable(path: &Path, why: &str) -> String {
 }
 
 impl Found {
-    /// Hands an entry of the spool over to the database, and takes it away. `None` where the database can make nothing of it: that
-    /// is said, and stops nobody else.
+    /// Records an entry of the spool in the database and removes it. `None` if the database cannot take it: that becomes a warning, and the
+    /// other entries are still recorded.
     async fn replay(&mut self, store: &dyn Ledger, entry: &Entry) -> Result<Option<Finished>, RunError> {
         let on_disk = |error| RunError::StateDir(entry.path.clone(), error);
         let record = match &entry.record {
@@ -163,8 +164,8 @@ impl Found {
                 return Ok(None);
             }
         };
-        let handed = match replay(store, &record).await {
-            Ok(handed) => handed,
+        let finished = match replay(store, &record).await {
+            Ok(finished) => finished,
             Err(error) if error.may_pass() => return Err(error.into()),
             Err(error) if error.is_about_values() => {
                 let aside = spool::set_aside(entry).map_err(on_disk)?;
@@ -176,13 +177,13 @@ impl Found {
                 return Ok(None);
             }
         };
-        if let (Finished::ClaimLost, Some(end)) = (handed, record.end.attempt()) {
-            // The job was taken for lost meanwhile: its attempt gets its end, and nothing else changes.
+        if let (Finished::ClaimLost, Some(end)) = (finished, record.end.attempt()) {
+            // The job is lost already: only the attempt gets its end.
             store.attach(record.claim, end).await?;
         }
         self.respooled += 1;
         spool::remove(entry).map_err(on_disk)?;
-        Ok(Some(handed))
+        Ok(Some(finished))
     }
 
     fn would_record(&mut self, record: &Record) {

@@ -170,19 +170,19 @@ fn parse(bytes: &[u8]) -> Result<Record, String> {
     }
 }
 
-/// Takes away an entry that the database has by now.
+/// Removes an entry that was recorded in the database.
 ///
 /// # Errors
 /// When the disk refuses; handing the entry over again does no harm.
 pub(super) fn remove(entry: &Entry) -> io::Result<()> {
     match fs::remove_file(&entry.path) {
-        // Another invocation handed it over too.
+        // Another invocation recorded and removed it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
 }
 
-/// Puts an entry aside that can never be handed over, for a person to look at. Returns where it is now.
+/// Renames an entry that can never be recorded, for a person to look at. Returns its new path.
 ///
 /// # Errors
 /// When the disk refuses.

@@ -185,8 +185,9 @@ pub struct ClaimRequest<'a> {
     pub job: JobId,
     /// What it makes or collects.
     pub wanted: ClaimTarget<'a>,
-    /// The fence of the gap's latest claim when the job was planned, 0 if there was none. Where it is another by now, somebody
-    /// worked on the gap meanwhile, and its rest and quarantine are looked at again.
+    /// The fence of the gap's latest claim when the job was planned, 0 if there was none. If the gap has another fence now, another
+    /// invocation claimed it since, so that the plan's decision may be outdated: rest and quarantine are then checked again. With the
+    /// same fence the plan's decision stands, also one that ignores them (`--force`, a probe).
     pub planned_fence: i64,
     /// The external resource that its attempts use.
     pub pool: Option<&'a Pool>,
