@@ -134,7 +134,7 @@ async fn a_job_is_cancelled_with_and_without_an_attempt(fixture: Fixture) {
     let second = claimed(&*store).await;
     assert!(store.end_attempt(second, &end(1, Outcome::ExitCode(1))).await.unwrap());
     assert!(store.cancel(second, None, "asked to stop", at(12)).await.unwrap());
-    assert_eq!(fixture.jobs().await, ["cancelled|asked to stop", "cancelled|told to stop"]);
+    assert_eq!(fixture.jobs().await, ["cancelled|asked to stop", "cancelled|asked to stop"]);
 }
 
 async fn a_lost_job_loses_its_open_attempt(fixture: Fixture) {
