@@ -16,13 +16,14 @@ use etl_orch::plan::model::outcome::{Class, ExitCodes};
 use etl_orch::plan::model::period::Period;
 use etl_orch::plan::model::retry::RetryPolicy;
 use etl_orch::plan::model::selection::Selection;
-use etl_orch::plan::model::settings::{PeriodOrder, RunSettings};
+use etl_orch::plan::model::settings::{EnvFiles, PeriodOrder, RunSettings};
 use etl_orch::plan::model::work::{CommandSpec, Work};
 use etl_orch::plan::remember::breaker::OpenBreaker;
 use etl_orch::plan::remember::failure_history::{Failure, FailureHistory, GapState};
 use etl_orch::plan::remember::fingerprint::Fingerprint;
 use etl_orch::plan::remember::stored_state::StoredState;
-use etl_orch::plan::run::schedule::{JobIndex, NextStep, NotStarted, Notice, Schedule, Step, next_step};
+use etl_orch::plan::run::breakers::{BreakerFacts, Breakers, Refund};
+use etl_orch::plan::run::schedule::{JobIndex, NextStep, NotStarted, Schedule, Step, next_step};
 
 pub(crate) const BANKS: usize = 14;
 pub(crate) const TICK: i64 = 15;
@@ -183,9 +184,13 @@ impl World {
     }
 
     pub(crate) fn remember(&mut self, gap: Gap, history: FailureHistory) {
+        self.state(gap).history = history;
+    }
+
+    fn state(&mut self, gap: Gap) -> &mut GapState {
         let key = self.key(gap);
         let blank = GapState { key: key.clone(), fence: 0, history: FailureHistory::default(), skip: None, forced: false };
-        self.states.entry(key).or_insert(blank).history = history;
+        self.states.entry(key).or_insert(blank)
     }
 
     /// An operator orders all gaps to be tried again.
@@ -223,8 +228,12 @@ impl World {
     }
 
     pub(crate) fn plan(&self) -> Plan {
-        let (stored, selection) = (self.stored(), Selection::default());
-        let mut planner = Planner::new(&self.institutions, &self.etls, &self.settings, &selection, &stored);
+        self.plan_from(&self.stored())
+    }
+
+    fn plan_from(&self, stored: &StoredState) -> Plan {
+        let selection = Selection::default();
+        let mut planner = Planner::new(&self.institutions, &self.etls, &self.settings, &selection, stored);
         for gap in self.missing() {
             let bank = self.institutions.get(gap.bank);
             planner.candidate(Candidate {
@@ -245,8 +254,13 @@ impl World {
     /// One run, then time goes on to the next.
     pub(crate) fn tick(&mut self, end: End) -> Tick {
         let open_before: BTreeSet<EtlIndex> = self.breakers.keys().copied().collect();
-        let plan = self.plan();
-        let mut tick = Run::new(self, &plan).drive(end);
+        let stored = self.stored();
+        let plan = self.plan_from(&stored);
+        let catalogue = Catalogue { institutions: self.institutions.clone(), etls: self.etls.clone(), ..Catalogue::default() };
+        let env_files = EnvFiles::default();
+        let cooldown = self.settings.cooldown;
+        let facts = BreakerFacts { catalogue: &catalogue, env_files: &env_files, plan: &plan, stored: &stored, cooldown };
+        let mut tick = Run::new(self, facts).drive(end);
         for etl in 0..self.etls.len() {
             tick.open.insert(etl, (open_before.contains(&etl), self.breakers.contains_key(&etl)));
         }
@@ -260,7 +274,13 @@ impl World {
         }
     }
 
-    fn failed(&mut self, gap: Gap, class: Class, probe: bool, at: DateTime<Utc>) {
+    /// Somebody claims the gap.
+    fn claim(&mut self, gap: Gap) {
+        self.state(gap).fence += 1;
+    }
+
+    /// Charges a failure. Returns the fence and the history that it is recorded with.
+    fn failed(&mut self, gap: Gap, class: Class, probe: bool, at: DateTime<Utc>) -> (i64, FailureHistory) {
         let before = self.history(gap);
         let fingerprint = self.fingerprint(gap);
         let failure = Failure { class, probe, error: "failed", fingerprint: Some(&fingerprint), at };
@@ -268,39 +288,14 @@ impl World {
         if history.failed_runs > before.failed_runs {
             self.charged.entry(gap).or_default().push(self.minutes);
         }
-        self.remember(gap, history);
-        if probe && let Some(breaker) = self.breakers.get_mut(&gap.etl) {
-            breaker.probed = Some(self.institutions.get(gap.bank).key.clone());
-            breaker.probed_at = Some(at);
-        }
+        self.remember(gap, history.clone());
+        (self.state(gap).fence, history)
     }
 
-    fn apply_notice(&mut self, plan: &Plan, notice: Notice, at: DateTime<Utc>) {
-        let refund = |world: &mut Self, gap: Gap, runs| {
-            let history = world.history(gap).refunded(runs, &world.settings.cooldown);
-            world.remember(gap, history);
-        };
-        match notice {
-            Notice::Opened { etl, banks, refund: jobs } => {
-                let keys = banks.iter().map(|bank| self.institutions.get(*bank).key.clone()).collect();
-                let name = self.etls[etl].name.clone();
-                let open = OpenBreaker { etl: name, since: at, banks: keys, etl_digest: String::new(), probed: None, probed_at: None };
-                self.breakers.insert(etl, open);
-                for job in jobs {
-                    refund(self, plan.jobs[job].report().unwrap(), 1);
-                }
-            }
-            Notice::Refund { job, .. } => refund(self, plan.jobs[job].report().unwrap(), 1),
-            Notice::Closed(etl) => {
-                self.breakers.remove(&etl);
-                let of_etl = self.missing().into_iter().filter(|gap| gap.etl == etl);
-                for gap in of_etl.collect::<Vec<_>>() {
-                    let probes = self.history(gap).probes;
-                    if probes > 0 {
-                        refund(self, gap, probes);
-                    }
-                }
-            }
+    /// Records a refund as the database does: unless the gap was claimed since.
+    fn refund(&mut self, refund: Refund) {
+        if let Some(state) = self.states.get_mut(&refund.gap).filter(|state| state.fence == refund.fence) {
+            state.history = refund.history;
         }
     }
 }
@@ -318,6 +313,7 @@ struct Run<'a> {
     world: &'a mut World,
     plan: &'a Plan,
     schedule: Schedule,
+    breakers: Breakers<'a>,
     now: Duration,
     /// When attempts end, and which.
     running: BTreeSet<(Duration, JobIndex)>,
@@ -328,14 +324,15 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(world: &'a mut World, plan: &'a Plan) -> Self {
+    fn new(world: &'a mut World, facts: BreakerFacts<'a>) -> Self {
+        let plan = facts.plan;
         assert!(plan.jobs.len() <= world.settings.max_jobs);
-        let catalogue = Catalogue { etls: world.etls.clone(), ..Catalogue::default() };
-        let schedule = Schedule::new(plan, &catalogue, &world.settings, false);
+        let schedule = Schedule::new(plan, facts.catalogue, &world.settings, false);
         Self {
             world,
             plan,
             schedule,
+            breakers: Breakers::new(facts),
             now: Duration::ZERO,
             running: BTreeSet::new(),
             attempt: HashMap::new(),
@@ -397,6 +394,13 @@ impl<'a> Run<'a> {
             assert!(self.world.made.contains(&(*need, gap.bank, gap.period)), "{} before its need", planned.key);
         }
         self.in_chain_order(job);
+        if attempt == 1 {
+            self.world.claim(gap);
+            if planned.gate == Gate::Probe {
+                self.breakers.probe_started(gap, self.at());
+                self.record_breaker(gap.etl);
+            }
+        }
         if planned.gate == Gate::BehindProbe {
             assert!(!self.world.breakers.contains_key(&gap.etl), "{} although its ETL is broken", planned.key);
         }
@@ -438,13 +442,16 @@ impl<'a> Run<'a> {
         }
         let class = if stopped { Class::Interrupted } else { self.world.class(gap) };
         let after = next_step(class, attempt, &self.world.etls[gap.etl].retry, 0.5);
-        let at = self.world.now() + TimeDelta::from_std(self.now).unwrap();
+        let at = self.at();
         match after {
             NextStep::Succeed => {
                 assert!(self.world.made.insert((gap.etl, gap.bank, gap.period)), "made twice");
                 self.world.remember(gap, FailureHistory::default());
             }
-            NextStep::Fail => self.world.failed(gap, class, planned.gate == Gate::Probe, at),
+            NextStep::Fail => {
+                let (fence, history) = self.world.failed(gap, class, planned.gate == Gate::Probe, at);
+                self.breakers.failed(job, fence, history);
+            }
             NextStep::Skip => {
                 let fingerprint = self.world.fingerprint(gap);
                 let history = self.world.history(gap).not_ready("not ready", Some(&fingerprint), at, &self.world.settings.cooldown);
@@ -454,7 +461,21 @@ impl<'a> Run<'a> {
         }
         self.progress[job] = if matches!(after, NextStep::Retry(_)) { Progress::Waiting } else { Progress::Over };
         for notice in self.schedule.ended(self.plan, job, Some(class), after, attempt, self.now) {
-            self.world.apply_notice(self.plan, notice, at);
+            let refunds = self.breakers.apply_notice(&notice, at);
+            refunds.into_iter().for_each(|refund| self.world.refund(refund));
+            self.record_breaker(notice.etl());
+        }
+    }
+
+    /// The clock of whoever runs it.
+    fn at(&self) -> DateTime<Utc> {
+        self.world.now() + TimeDelta::from_std(self.now).unwrap()
+    }
+
+    fn record_breaker(&mut self, etl: EtlIndex) {
+        match self.breakers.of(etl) {
+            Some(breaker) => drop(self.world.breakers.insert(etl, breaker.clone())),
+            None => drop(self.world.breakers.remove(&etl)),
         }
     }
 

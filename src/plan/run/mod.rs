@@ -1,6 +1,7 @@
 //! What happens while jobs run: which one is next, and what an end leads to.
 
 pub mod aftermath;
+pub mod breakers;
 pub mod ended;
 pub mod event;
 pub mod job_end;

@@ -93,10 +93,10 @@ pub enum Step {
     Finished,
 }
 
-/// Why a job was left alone.
+/// Why a job was not started, or not tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotStarted {
-    /// etl-orch was told to stop.
+    /// The run is stopping.
     Stopped,
     /// `--fail-fast`, and a job failed.
     FailFast,
@@ -112,6 +112,24 @@ pub enum NotStarted {
     BankStopped,
     /// An earlier window of its source was not collected.
     EarlierWindow,
+}
+
+impl NotStarted {
+    /// The reason in a sentence.
+    #[must_use]
+    pub fn explain(self, catalogue: &Catalogue) -> String {
+        let name = |etl: EtlIndex| &catalogue.etls[etl].name;
+        match self {
+            Self::Stopped => "the run was stopped".to_owned(),
+            Self::FailFast => "another job failed, and --fail-fast was given".to_owned(),
+            Self::Deadline => "the run's deadline was past".to_owned(),
+            Self::EtlStopped(etl) => format!("{} is set up wrongly, as another job showed", name(etl)),
+            Self::Breaker(etl) => format!("{} fails for one bank after the other", name(etl)),
+            Self::BankStopped => "its bank failed in several periods in a row".to_owned(),
+            Self::EarlierWindow => "an earlier window of its source was not collected".to_owned(),
+            Self::NeedUnmet(need) => format!("it needs {}, which was not made", name(need)),
+        }
+    }
 }
 
 /// What the end of a job says of an ETL's breaker, for the record.
@@ -135,6 +153,16 @@ pub enum Notice {
     },
     /// The ETL works again.
     Closed(EtlIndex),
+}
+
+impl Notice {
+    /// The ETL whose breaker it is about.
+    #[must_use]
+    pub fn etl(&self) -> EtlIndex {
+        match self {
+            Self::Opened { etl, .. } | Self::Refund { etl, .. } | Self::Closed(etl) => *etl,
+        }
+    }
 }
 
 /// The state of all chains of a run.
@@ -214,11 +242,11 @@ impl Schedule {
                 return Vec::new();
             }
             NextStep::Later(delay) => {
-                self.chains.shut_all(chain, now + delay, attempt);
+                self.chains.pause_all(chain, now + delay, attempt);
                 return Vec::new();
             }
             NextStep::PoolFull(delay) => {
-                self.chains.shut_pool(chain, job, now + delay, attempt);
+                self.chains.pause_pool(chain, job, now + delay, attempt);
                 return Vec::new();
             }
             NextStep::Succeed => {}

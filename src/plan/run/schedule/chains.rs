@@ -24,8 +24,8 @@ pub(super) struct Chains {
     /// Their head may not start by itself.
     gated: BTreeSet<ChainIndex>,
     waiting: BTreeSet<(Duration, ChainIndex)>,
-    /// Nothing can begin before.
-    shut_until: Duration,
+    /// No attempt at all begins before this time, as the database does not answer. A chain that is ready keeps its place meanwhile.
+    paused_until: Duration,
     running: usize,
     left: usize,
 }
@@ -49,8 +49,8 @@ struct Pool {
     limit: usize,
     used: usize,
     ready: BTreeSet<ChainIndex>,
-    /// Others use all of it: nothing of it can begin before.
-    shut_until: Duration,
+    /// Other invocations use all of it: no attempt that needs it begins before this time, when it is asked for again.
+    paused_until: Duration,
 }
 
 /// The job that a chain is at.
@@ -83,7 +83,7 @@ impl Chains {
             unplaced,
             gated: BTreeSet::new(),
             waiting: BTreeSet::new(),
-            shut_until: Duration::ZERO,
+            paused_until: Duration::ZERO,
             running: 0,
         }
     }
@@ -100,9 +100,9 @@ impl Chains {
 
     /// The next end of a wait.
     pub(super) fn next_wake(&self, now: Duration) -> Option<Duration> {
-        let shut = self.pools.iter().filter(|pool| !pool.ready.is_empty()).map(|pool| pool.shut_until.max(self.shut_until));
+        let paused = self.pools.iter().filter(|pool| !pool.ready.is_empty()).map(|pool| pool.paused_until.max(self.paused_until));
         let waits = self.waiting.first().map(|(until, _)| *until);
-        shut.filter(|until| *until > now).chain(waits).min()
+        paused.filter(|until| *until > now).chain(waits).min()
     }
 
     /// The gated chains' heads.
@@ -177,10 +177,10 @@ impl Chains {
 
     /// Starts the head of the first ready chain whose pool has room.
     pub(super) fn start(&mut self, now: Duration) -> Option<(JobIndex, u32)> {
-        if now < self.shut_until {
+        if now < self.paused_until {
             return None;
         }
-        let with_room = self.pools.iter_mut().filter(|pool| pool.used < pool.limit && pool.shut_until <= now);
+        let with_room = self.pools.iter_mut().filter(|pool| pool.used < pool.limit && pool.paused_until <= now);
         let pool = with_room.min_by_key(|pool| pool.ready.first().map_or(ChainIndex::MAX, |chain| *chain))?;
         let index = pool.ready.pop_first()?;
         pool.used += 1;
@@ -207,16 +207,16 @@ impl Chains {
     }
 
     /// The head of a chain could not begin, and nothing can before `until`.
-    pub(super) fn shut_all(&mut self, chain: ChainIndex, until: Duration, attempt: u32) {
-        self.shut_until = self.shut_until.max(until);
+    pub(super) fn pause_all(&mut self, chain: ChainIndex, until: Duration, attempt: u32) {
+        self.paused_until = self.paused_until.max(until);
         self.all[chain].state = State::Ready { attempt };
         self.unplaced.insert(chain);
     }
 
     /// The head of a chain could not begin, and nothing of its pool can before `until`.
-    pub(super) fn shut_pool(&mut self, chain: ChainIndex, job: JobIndex, until: Duration, attempt: u32) {
+    pub(super) fn pause_pool(&mut self, chain: ChainIndex, job: JobIndex, until: Duration, attempt: u32) {
         let pool = &mut self.pools[self.pool_of[job]];
-        pool.shut_until = pool.shut_until.max(until);
+        pool.paused_until = pool.paused_until.max(until);
         self.all[chain].state = State::Ready { attempt };
         self.unplaced.insert(chain);
     }
@@ -237,7 +237,7 @@ impl Chains {
 
 /// The pools by name, and that of each job. Where two jobs give a pool different limits, the smaller one holds.
 fn pools(plan: &Plan, catalogue: &Catalogue) -> (Vec<Pool>, Vec<usize>) {
-    let mut pools = vec![Pool { limit: usize::MAX, used: 0, ready: BTreeSet::new(), shut_until: Duration::ZERO }];
+    let mut pools = vec![Pool { limit: usize::MAX, used: 0, ready: BTreeSet::new(), paused_until: Duration::ZERO }];
     let mut names: Vec<&str> = vec![""];
     let mut pool_of = Vec::new();
     for job in &plan.jobs {
@@ -249,7 +249,7 @@ fn pools(plan: &Plan, catalogue: &Catalogue) -> (Vec<Pool>, Vec<usize>) {
         let known = names.iter().skip(1).position(|name| *name == pool.name).map(|position| position + 1);
         let index = known.unwrap_or_else(|| {
             names.push(&pool.name);
-            pools.push(Pool { limit, used: 0, ready: BTreeSet::new(), shut_until: Duration::ZERO });
+            pools.push(Pool { limit, used: 0, ready: BTreeSet::new(), paused_until: Duration::ZERO });
             pools.len() - 1
         });
         pools[index].limit = pools[index].limit.min(limit);

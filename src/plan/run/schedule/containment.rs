@@ -74,13 +74,14 @@ struct Guard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Breaker {
     Closed,
-    /// It was open when the run was planned.
-    Before {
+    /// It was open before the run, so the planner chose one job as its probe. The other jobs of the ETL wait for the probe; once it
+    /// cannot succeed any more they are refused.
+    OpenBefore {
         /// Whether the probe may still succeed.
         probing: bool,
     },
-    /// It opened in this run.
-    Here,
+    /// It opened in this run, which has no probe for it: what is left of the ETL is refused.
+    OpenedHere,
 }
 
 #[derive(Debug, Default)]
@@ -108,7 +109,7 @@ impl Containment {
             let open = plan.breakers.iter().find(|breaker| breaker.etl == etl);
             let streak = Streak::new(settings.breaker_banks, banks.len());
             Guard {
-                breaker: open.map_or(Breaker::Closed, |open| Breaker::Before { probing: open.probe.is_some() }),
+                breaker: open.map_or(Breaker::Closed, |open| Breaker::OpenBefore { probing: open.probe.is_some() }),
                 misconfigured: false,
                 empty: streak.clone(),
                 streak,
@@ -137,11 +138,10 @@ impl Containment {
             return Admission::Refused(NotStarted::BankStopped);
         }
         match (guard.breaker, planned.gate) {
-            (Breaker::Here, Gate::Open | Gate::Probe | Gate::BehindProbe) | (Breaker::Before { probing: false }, Gate::BehindProbe) => {
-                Admission::Refused(NotStarted::Breaker(etl))
-            }
-            (Breaker::Before { probing: true }, Gate::BehindProbe) => Admission::Gated,
-            (Breaker::Closed | Breaker::Before { .. }, Gate::Open | Gate::Probe) | (Breaker::Closed, Gate::BehindProbe) => {
+            (Breaker::OpenedHere, Gate::Open | Gate::Probe | Gate::BehindProbe)
+            | (Breaker::OpenBefore { probing: false }, Gate::BehindProbe) => Admission::Refused(NotStarted::Breaker(etl)),
+            (Breaker::OpenBefore { probing: true }, Gate::BehindProbe) => Admission::Gated,
+            (Breaker::Closed | Breaker::OpenBefore { .. }, Gate::Open | Gate::Probe) | (Breaker::Closed, Gate::BehindProbe) => {
                 Admission::Granted
             }
         }
@@ -160,9 +160,9 @@ impl Containment {
     /// Nobody waits for the probe of an ETL any longer. Whether that concerns other jobs.
     pub(super) fn give_up_probe(&mut self, etl: EtlIndex) -> bool {
         let breaker = &mut self.etls[etl].breaker;
-        let was_probing = *breaker == Breaker::Before { probing: true };
+        let was_probing = *breaker == Breaker::OpenBefore { probing: true };
         if was_probing {
-            *breaker = Breaker::Before { probing: false };
+            *breaker = Breaker::OpenBefore { probing: false };
         }
         was_probing
     }
@@ -192,13 +192,13 @@ impl Containment {
             }
             JobEvidence::Exhausted => match (guard.breaker, planned.gate) {
                 // A probe's failure is given back when the breaker closes.
-                (Breaker::Before { .. }, Gate::Probe) => {}
-                (Breaker::Here, Gate::Open | Gate::Probe | Gate::BehindProbe)
-                | (Breaker::Before { .. }, Gate::Open | Gate::BehindProbe) => notices.push(Notice::Refund { etl: gap.etl, job }),
+                (Breaker::OpenBefore { .. }, Gate::Probe) => {}
+                (Breaker::OpenedHere, Gate::Open | Gate::Probe | Gate::BehindProbe)
+                | (Breaker::OpenBefore { .. }, Gate::Open | Gate::BehindProbe) => notices.push(Notice::Refund { etl: gap.etl, job }),
                 (Breaker::Closed, Gate::Open | Gate::Probe | Gate::BehindProbe) => {
                     guard.failed.push(job);
                     if guard.streak.ended(gap.bank, JobState::Failed, true) {
-                        guard.breaker = Breaker::Here;
+                        guard.breaker = Breaker::OpenedHere;
                         concerns = true;
                         let refund = std::mem::take(&mut guard.failed);
                         notices.push(Notice::Opened { etl: gap.etl, banks: guard.streak.banks().to_vec(), refund });
