@@ -461,8 +461,9 @@ impl<'a> Run<'a> {
         }
         self.progress[job] = if matches!(after, NextStep::Retry(_)) { Progress::Waiting } else { Progress::Over };
         for notice in self.schedule.ended(self.plan, job, Some(class), after, attempt, self.now) {
-            let refunds = self.breakers.apply_notice(&notice, at);
-            refunds.into_iter().for_each(|refund| self.world.refund(refund));
+            for refund in self.breakers.apply_notice(&notice, at) {
+                self.world.refund(refund);
+            }
             self.record_breaker(notice.etl());
         }
     }
