@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a world that cannot be built fails the test")]
 
 mod events;
+mod simulation;
 mod sources;
 mod world;
 
@@ -220,7 +221,7 @@ proptest! {
     }
 
     /// f) Every run ends, starts no gap twice at once and none before its need, keeps to its slots, pools and the order of its
-    /// chains: [`world`] asserts it with every step.
+    /// chains: [`simulation`] asserts it with every step.
     #[test]
     fn every_run_keeps_to_its_limits_and_its_order(
         faults in proptest::collection::btree_map((0_usize..2, 0..BANKS), any_fault(), 0..20),

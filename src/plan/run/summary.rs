@@ -58,7 +58,7 @@ pub struct Results {
     pub jobs: Vec<JobResult>,
     /// From the first start to the last end.
     pub duration: Duration,
-    /// Whether the run was told to stop before its end.
+    /// Whether the run was asked to stop before its end.
     pub stopped: bool,
     /// The jobs whose end the database could not take; it waits in the spool.
     pub spooled: Vec<usize>,

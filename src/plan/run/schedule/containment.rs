@@ -1,4 +1,4 @@
-//! What the ends of a run's jobs say of their ETLs, banks and sources: who is let go on.
+//! What the ends of a run's jobs mean for the other jobs of their ETLs, banks and sources: which of them may start.
 
 use std::collections::{BTreeSet, HashMap};
 
