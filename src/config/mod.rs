@@ -31,8 +31,6 @@ mod run;
 mod scalars;
 mod sources;
 #[cfg(test)]
-mod sources_tests;
-#[cfg(test)]
 mod tests;
 mod tree;
 mod work;

@@ -1,9 +1,13 @@
 //! Whole files: what a good one says, and what is said of a bad one.
 
+mod etls;
+mod fuzz;
+mod services;
+mod sources;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::*;
@@ -307,84 +311,6 @@ etls:
 }
 
 #[test]
-fn needs_are_known_declared_before_and_without_a_cycle() {
-    let etls = |needs: &[(&str, &str)]| {
-        let lines: Vec<String> = needs
-            .iter()
-            .map(|(name, needs)| format!("  {name}: {{report_type: {name}, requires: [t], needs: [{needs}], command: [x]}}"))
-            .collect();
-        load_text(&with(&format!("etls:\n{}\n", lines.join("\n"))))
-    };
-    let config = etls(&[("a", ""), ("b", "a"), ("c", "b, a")]).unwrap();
-    assert_eq!(config.catalogue.etls.iter().map(|etl| etl.needs.clone()).collect::<Vec<_>>(), [vec![], vec![0], vec![1, 0]]);
-    insta::assert_snapshot!(etls(&[("a", "b"), ("b", "")]).unwrap_err(), @r"etl-orch.yaml:3:46: a needs b, which is declared later; ETLs run in the order of declaration, so move b before a");
-    insta::assert_snapshot!(etls(&[("a", "c, z"), ("b", "a"), ("c", "b"), ("d", "d"), ("e", "f"), ("f", "")]).unwrap_err(), @r#"
-    etl-orch.yaml:3:49: a needs "z", which is no ETL here
-    etl-orch.yaml:4:46: needs form a cycle: a -> c -> b -> a; none of these could ever run
-    etl-orch.yaml:6:46: needs form a cycle: d -> d; none of these could ever run
-    etl-orch.yaml:7:46: e needs f, which is declared later; ETLs run in the order of declaration, so move f before e
-    "#);
-}
-
-#[test]
-fn a_broken_etl_is_known_to_those_that_need_it() {
-    let text = with("etls:\n  a: 5\n  b: {report_type: B, requires: [t], needs: [a], command: [x]}\n");
-    insta::assert_snapshot!(errors(&text), @r"etl-orch.yaml:3:6: etls.a: expected a mapping, found a number");
-}
-
-#[test]
-fn two_gaps_never_share_an_output() {
-    let output = |output: &str| load_text(&etl_with(&format!("    reports: {{by: orchestrator}}\n    output: \"{output}\"\n")));
-    for good in ["{period}/{bank_symbol}", "{bank_id}-{fiscal_year}-{quarter}", "{bank_name}/{period}"] {
-        output(good).unwrap();
-    }
-    let bad = ["{bank_key}.md", "{bank_key}/{quarter}", "{bank_key}/{fiscal_year}", "{period}.md", "{bank_key}/{period}/"];
-    let said: Vec<String> = bad.iter().map(|bad| output(bad).unwrap_err()).collect();
-    insta::assert_snapshot!(said.join("\n"), @r#"
-    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q2 [a]; add {period}
-    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for RY-CA 2025 Q1 [a]; add {period}
-    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q2 [a]; add {period}
-    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for BMO-CA 2024 Q1 [a]; add {bank_key}
-    etl-orch.yaml:8:13: ends with "/"; it must name a file
-    "#);
-    let two = with(
-        "reports: {by: orchestrator}\netls:\n  a: {report_type: A, requires: [t], command: [x], output: \"{period}/{bank_key}\"}\n  \
-         b: {report_type: B, requires: [t], command: [x], output: \"./{period}//{bank_key}\"}\n",
-    );
-    insta::assert_snapshot!(errors(&two), @r"etl-orch.yaml:5:60: one path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q1 [b]; add {etl}");
-}
-
-#[test]
-fn no_value_leads_out_of_its_place() {
-    let said = |name: &str, output: &str| {
-        let text = etl_with(&format!("    reports: {{by: orchestrator}}\n    output: \"{output}/{{bank_key}}/{{period}}\"\n"));
-        let banks = format!("A-CA: {{id: 1, name: \"{name}\"}}\n");
-        load_in(directory(&[("etl-orch.yaml", &text), ("monitored_institutions.yaml", &banks)]).path(), &[]).map(|_| ())
-    };
-    assert_eq!(said("..", "x-{bank_name}"), Ok(()));
-    insta::assert_snapshot!(said("..", "{bank_name}").unwrap_err(), @r#"etl-orch.yaml:8:13: a value of A-CA is "." or "..", which would lead out of this path; use {bank_key} or {etl}"#);
-    insta::assert_snapshot!(said("A/S", "x-{bank_name}").unwrap_err(), @r#"etl-orch.yaml:8:13: {bank_name} of A-CA holds a "/", which would lead out of this path; use {bank_key} or {etl}"#);
-}
-
-#[test]
-fn exit_codes_replace_their_class_and_leave_the_others() {
-    let config = load_text(&etl_with("    exit_codes: {config: [2, 65], transient: []}\n")).unwrap();
-    let codes = config.catalogue.etls[0].work.exit_codes();
-    assert_eq!(codes.config, [2, 65].into());
-    assert_eq!(codes.permanent, [].into());
-    assert_eq!(codes.not_ready, [66].into());
-    assert_eq!(codes.transient, [].into());
-}
-
-#[test]
-fn an_etl_overrides_retry_in_part() {
-    let config = load_text(&etl_with("    retry: {max_attempts: 1}\nretry: {max_attempts: 5, jitter: 0.5}\n")).unwrap();
-    let retry = &config.catalogue.etls[0].retry;
-    assert_eq!((retry.max_attempts, retry.initial_delay), (1, Duration::from_secs(5)));
-    assert!((retry.jitter - 0.5).abs() < f64::EPSILON);
-}
-
-#[test]
 fn cooldown_breaker_and_version_column_are_as_written() {
     let text = etl_with(
         "cooldown: {initial: 1ms, max: 2d, quarantine_after: 3}\nbreaker: {banks: 2}\navailability: {version_column: last_updated}\n",
@@ -414,51 +340,6 @@ fn cooldown_breaker_and_version_column_are_as_written() {
     etl-orch.yaml:7:21: unknown key "after" in cooldown; valid keys here are initial, max, quarantine_after
     etl-orch.yaml:7:18: breaker.banks must be from 2 to 1000
     etl-orch.yaml:7:32: "last updated" is no column; write its name, of letters, digits and underscores
-    "#);
-}
-
-#[test]
-fn an_etl_uses_a_pool_that_there_is() {
-    let config = load_text(&etl_with("    pool: llm\npools: {llm: 2, unused: 1}\n")).unwrap();
-    assert_eq!(config.catalogue.etls[0].pool, Some(crate::plan::model::etl::Pool { name: "llm".to_owned(), limit: 2 }));
-    assert_eq!(load_text(&etl_with("pools: {}\n")).unwrap().catalogue.etls[0].pool, None);
-
-    let bad = [
-        "    pool: lmm\npools: {llm: 2, gpu: 1}\n",
-        "    pool: llm\n",
-        "    pool: llm\npools: {llm: two}\n",
-        "    pool: LLM\npools: {LLM: 0, 'a/b': 10001, c: 1.5}\n",
-        "    pool: [llm]\npools: [llm]\n",
-    ];
-    let said: Vec<String> = bad.iter().map(|bad| errors(&etl_with(bad))).collect();
-    insta::assert_snapshot!(said.join("\n"), @r#"
-    etl-orch.yaml:7:11: etls.a.pool is "lmm", which is no pool here; did you mean llm?
-    etl-orch.yaml:7:11: etls.a.pool is "llm", which is no pool here; there are none, add it under pools
-    etl-orch.yaml:8:14: pools.llm: expected a whole number, found text
-    etl-orch.yaml:8:9: "LLM" cannot name a pool; write small letters, digits, "_" and "-", the first a letter or digit
-    etl-orch.yaml:8:14: pools.LLM must be from 1 to 10000
-    etl-orch.yaml:8:17: "a/b" cannot name a pool; write small letters, digits, "_" and "-", the first a letter or digit
-    etl-orch.yaml:8:24: pools.a/b must be from 1 to 10000
-    etl-orch.yaml:8:34: pools.c: expected a whole number, found a number with a fraction
-    etl-orch.yaml:7:5: etls.a.pool: expected text, found a list
-    etl-orch.yaml:8:1: pools: expected a mapping, found a list
-    "#);
-}
-
-#[test]
-fn a_version_is_kept_as_it_is_written() {
-    let version = |written: &str| {
-        load_text(&etl_with(&format!("    version: {written}\n"))).map(|config| config.catalogue.etls[0].version.clone().unwrap())
-    };
-    for (written, version_of_it) in [("1.10", "1.10"), ("\"1.4\"", "1.4"), ("7", "7"), ("2026-01-05 b", "2026-01-05 b"), ("1e3", "1e3")] {
-        assert_eq!(version(written).unwrap(), version_of_it);
-    }
-    let said: Vec<String> = ["' '", "[1, 4]", "true", "\"a\\nb\""].iter().map(|bad| version(bad).unwrap_err()).collect();
-    insta::assert_snapshot!(said.join("\n"), @r#"
-    etl-orch.yaml:7:14: etls.a.version is empty
-    etl-orch.yaml:7:5: etls.a.version: expected text or a number, found a list
-    etl-orch.yaml:7:14: etls.a.version: expected text or a number, found true or false
-    etl-orch.yaml:7:14: etls.a.version holds a control character; remove it
     "#);
 }
 
@@ -500,71 +381,4 @@ fn the_production_example_loads() {
     assert_eq!(config.state_dir, Path::new("/var/lib/etl-orch"));
     assert!(config.catalogue.etls.iter().all(|etl| etl.work.exit_codes().config.contains(&2)));
     assert!(!format!("{config:?}").contains("s3cret"));
-}
-
-/// Texts made of pieces that mean something to YAML and to us.
-fn pieces() -> impl Strategy<Value = String> {
-    let pieces = [
-        "etls:",
-        "run: ",
-        "a: ",
-        "\n",
-        "  ",
-        "- ",
-        "[",
-        "]",
-        "{",
-        "}",
-        ", ",
-        ": ",
-        "&x ",
-        "*x",
-        "!t ",
-        "|\n",
-        "\"",
-        "'",
-        "# ",
-        "---\n",
-        "...\n",
-        "${N}",
-        "${",
-        "{period}",
-        "5",
-        "1e9",
-        "~",
-        "command: ",
-        "needs: ",
-        "retry: ",
-        "%YAML 1.2\n",
-        "? ",
-        "<<: ",
-        "\t",
-        "\u{feff}",
-        "é",
-        "\0",
-        "\\x",
-        "15m",
-        "id: ",
-        "name: ",
-    ];
-    proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..40).prop_map(|parts| parts.concat())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_text_panics_the_loader(config in prop_oneof![any::<String>(), pieces()], banks in prop_oneof![any::<String>(), pieces()], dotenv in any::<String>()) {
-        let directory = directory(&[("etl-orch.yaml", &config), ("monitored_institutions.yaml", &banks), (".env", &dotenv)]);
-        let _ = load_in(directory.path(), &[("N", "{1")]);
-    }
-
-    #[test]
-    fn no_damage_to_a_good_file_panics_the_loader(at in 0_usize..3000, cut in 0_usize..20, piece in pieces()) {
-        let good = std::fs::read_to_string(shipped("etl-orch.yaml")).unwrap();
-        let chars: Vec<char> = good.chars().collect();
-        let at = at.min(chars.len());
-        let bad: String = chars[..at].iter().chain(piece.chars().collect::<Vec<_>>().iter()).chain(chars[(at + cut).min(chars.len())..].iter()).collect();
-        let _ = load_text(&bad);
-    }
 }

@@ -99,8 +99,8 @@ pub(super) struct Request {
     pub(super) url: Option<String>,
     /// Headers besides those of `http`, or instead of one of the same name.
     pub(super) headers: Option<BTreeMap<String, String>>,
-    /// The body: anything, with `{placeholders}` in its texts. A text that is only `"{window_year}"` or `"{lookback_days}"`
-    /// is sent as a number. Default: none.
+    /// The body: anything, with `{placeholders}` in its texts. A text that is only one placeholder of a number,
+    /// such as `"{fiscal_year}"` or `"{window_year}"`, is sent as a number. Default: none.
     #[schemars(extend("additionalProperties" = true))]
     pub(super) json: Option<serde_json::Value>,
 }

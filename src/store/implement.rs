@@ -130,6 +130,10 @@ macro_rules! implement_ports {
                 operation!(self, "recording the id that a service gave to a job", shared::attempts::follow, claim, attempt, remote)
             }
 
+            async fn report_in_progress(&self, claim: Claim) -> Result<Option<String>> {
+                operation!(self, "looking for a service's job that is to be followed", shared::attempts::report_in_progress, claim)
+            }
+
             async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool> {
                 operation!(self, "recording the end of an attempt", endings::end_attempt, claim, end)
             }

@@ -105,10 +105,15 @@ pub trait Ledger: Debug + Send + Sync {
     /// Records the process of the attempt.
     async fn attempt_spawned(&self, claim: Claim, attempt: u32, pid: u32) -> Result<bool>;
 
-    /// Records the id that a service gave to the job of an attempt, with the attempt and with the windows that the job is for; with
-    /// `None`, that no such job is to be followed any more (the attempt keeps its id). A job that ends without success leaves its
-    /// windows in the queue with that id, for whoever tries them next; a success and an order to collect them take it away.
+    /// Records the id that a service gave to the job of an attempt, with the attempt and with the report's gap, or with the windows
+    /// that the job is for; with `None`, that no such job is to be followed any more (the attempt keeps its id). A job that ends
+    /// without success leaves that id there, for whoever tries the report or the windows next; a success takes it away, and so does
+    /// an order to collect windows again.
     async fn follow(&self, claim: Claim, attempt: u32, remote: Option<&str>) -> Result<bool>;
+
+    /// The id of a service's job that earlier jobs left with the gap of a claimed report. It is to be followed, so that no other is
+    /// triggered. (That of windows is in the queue.)
+    async fn report_in_progress(&self, claim: Claim) -> Result<Option<String>>;
 
     /// Records the end of an attempt; the job goes on running, for a retry.
     async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;

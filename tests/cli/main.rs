@@ -40,6 +40,7 @@ mod selection;
 mod service_desk;
 mod service_limits;
 mod service_refusals;
+mod service_reports;
 mod service_restarts;
 mod service_wire;
 mod services;

@@ -28,6 +28,29 @@ impl<'a> ServiceDesk<'a> {
         desk
     }
 
+    /// One ETL, `call_summary`, whose reports the service makes, and data of RY for 2025 Q2. `keys` are further keys of its `http:`;
+    /// what they say goes before the usual.
+    pub(crate) fn of_reports(world: &'a World, settings: &str, keys: &[&str]) -> Self {
+        let desk = Self { world, service: Service::start() };
+        let url = desk.service.url();
+        let mut lines = vec!["etls:".to_owned(), "  call_summary:".to_owned()];
+        lines.extend(["report_type: Call Summary", "requires: [transcripts]", "http:"].map(|key| format!("    {key}")));
+        let body = "{bank: \"{bank_key}\", bank_id: \"{bank_id}\", year: \"{fiscal_year}\", quarter: \"{quarter}\", limit: 3}";
+        let usual = [
+            "headers: {X-API-Key: \"${ETL_API_KEY}\"}".to_owned(),
+            format!("trigger: {{url: \"{url}/etl/trigger\", json: {body}}}"),
+            format!("status: {{url: \"{url}/etl/status/{{remote_id}}\", every: 10ms}}"),
+            "rate: {requests: 1000, per: 1s}".to_owned(),
+            "timeout: 2m".to_owned(),
+        ];
+        let name = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
+        lines.extend(usual.iter().filter(|line| !keys.iter().any(|key| name(key) == name(line))).map(|line| format!("      {line}")));
+        lines.extend(keys.iter().map(|key| format!("      {}", key.replace("{url}", &url))));
+        world.configure(settings, &(lines.join("\n") + "\n"));
+        world.available("RY", 1, 2025, "Q2");
+        desk
+    }
+
     /// Writes the configuration anew.
     pub(crate) fn configure(&self, sources: &[(&str, &[&str])]) {
         self.configure_at(&self.service.url(), sources);

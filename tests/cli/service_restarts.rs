@@ -189,7 +189,7 @@ on_both_databases! {
         let done = running.wait();
         assert_eq!(done.code, 0, "{done:?}");
         let said = world.sql("SELECT tail FROM etl_attempts").join("\n");
-        let words = format!("stopped; the service may still be working on its job {id}, which is followed further when its source is collected next");
+        let words = format!("stopped; the service may still be working on its job {id}, which the next attempt follows");
         assert!(said.ends_with(&words), "{said}");
         let polls = desk.service.polls();
         desk.run_to(0, "01-16 00:25:00", &[]);

@@ -8,6 +8,8 @@ use std::time::Duration;
 use etl_orch::execute::http::HttpExecutor;
 use etl_orch::execute::stop::StopSender;
 use etl_orch::execute::{AttemptEvent, Call, End, Ended};
+use etl_orch::plan::model::gap::report_values;
+use etl_orch::plan::model::institution::Institution;
 use etl_orch::plan::model::work::{HttpMethod, HttpSpec, Rate, RequestSpec};
 use etl_orch::plan::run::stop::{StopLevel, StopReason};
 use etl_orch::plan::text::body::Body;
@@ -161,6 +163,25 @@ async fn a_job_is_triggered_once_and_followed_to_its_end() {
     assert_eq!(requests[0].body, json!({"source": "house", "year": 2026, "limit": 100}));
     assert!(requests.iter().all(|request| request.headers["x-api-key"] == KEY));
     assert_eq!((rig.service.triggers(), rig.service.polls()), (1, 5));
+}
+
+#[tokio::test]
+async fn the_requests_for_a_report_name_its_bank_and_period() {
+    let rig = Rig::new();
+    let bank = Institution { key: "RY-CA".to_owned(), id: 7, name: "Royal Bank".to_owned(), kind: None, priority: 0 };
+    let text = |text: &str| Body::Text(template(text));
+    let body = Body::Object(vec![
+        ("bank".to_owned(), text("{bank_name} ({bank_id})")),
+        ("limit".to_owned(), text("{bank_id}")),
+        ("year".to_owned(), text("{fiscal_year}")),
+        ("quarter".to_owned(), text("{quarter}")),
+    ]);
+    let url = format!("{}/etl/trigger?report={{report_type}}", rig.service.url());
+    let trigger = request(HttpMethod::Post, &url, Some(body));
+    let values = report_values(&bank, "2025Q2".parse().unwrap(), "call_summary", "Call Summary");
+    let call = Call { values, ..rig.call_of(HttpSpec { trigger, ..spec(&rig.service.url()) }) };
+    assert_eq!(rig.run(call).await.end, End::Completed);
+    assert_eq!(rig.service.requests()[0].body, json!({"bank": "Royal Bank (7)", "limit": 7, "year": 2025, "quarter": "Q2"}));
 }
 
 #[tokio::test]

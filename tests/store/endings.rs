@@ -7,12 +7,13 @@ use etl_orch::plan::remember::failure_history::FailureHistory;
 use etl_orch::plan::run::job_end::{Artifact, Finished, JobEnd};
 use etl_orch::store::{Result, Store};
 
-use crate::fixture::{Fixture, claimed, end, failed_runs, key};
+use crate::fixture::{Fixture, at, claimed, end, failed_runs, key};
 
 crate::on_both_databases![
     an_unverified_end_is_a_success_only_if_the_report_is_new,
     an_unverified_end_stays_what_it_was_first_recorded_as,
     an_unverified_end_of_a_lost_claim_changes_nothing,
+    a_report_keeps_the_id_of_a_service_until_it_is_not_followed_any_more,
 ];
 
 /// One method for each transition out of `running`. Each returns whether it is on record.
@@ -108,4 +109,25 @@ async fn an_unverified_end_of_a_lost_claim_changes_nothing(fixture: Fixture) {
     let other = Claim { fence: claim.fence + 1, ..claim };
     assert_eq!(store.finish(other, &unverified(None)).await.unwrap(), Finished::ClaimLost);
     assert_eq!(fixture.jobs().await, ["running|"]);
+}
+
+async fn a_report_keeps_the_id_of_a_service_until_it_is_not_followed_any_more(fixture: Fixture) {
+    let store = fixture.open().await;
+    let first = claimed(&*store).await;
+    assert_eq!(store.report_in_progress(first).await.unwrap(), None);
+    assert!(store.follow(first, 1, Some("abc")).await.unwrap());
+    assert!(!store.follow(Claim { fence: first.fence + 1, ..first }, 1, Some("other")).await.unwrap());
+    assert!(store.lose(first, &FailureHistory::default(), at(5)).await.unwrap());
+    let second = claimed(&*store).await;
+    assert_eq!(store.report_in_progress(second).await.unwrap().as_deref(), Some("abc"));
+    assert!(store.follow(second, 1, None).await.unwrap());
+    assert_eq!(store.report_in_progress(second).await.unwrap(), None);
+    assert!(store.follow(second, 1, Some("def")).await.unwrap());
+    assert!(store.succeed(second, &end(1, Outcome::Succeeded), Artifact::Report).await.unwrap());
+    let third = claimed(&*store).await;
+    assert_eq!(store.report_in_progress(third).await.unwrap(), None, "a success leaves nothing to be followed");
+    let attempts = format!("SELECT coalesce(remote_id, '') FROM {} ORDER BY remote_id", fixture.own("etl_attempts"));
+    let mut remotes = fixture.rows(&attempts).await;
+    remotes.sort();
+    assert_eq!(remotes, ["", "abc", "def"]);
 }

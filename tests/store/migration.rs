@@ -76,7 +76,7 @@ async fn what_the_previous_version_wrote_is_kept(fixture: Fixture) {
     assert_eq!(old_rows(&fixture).await, before);
     let store = fixture.open().await;
     let versions = if fixture.is_sqlite() { "etl_migrations" } else { "etl_orch._sqlx_migrations" };
-    assert_eq!(fixture.rows(&format!("SELECT version FROM {versions} ORDER BY 1")).await, ["1", "2", "3"]);
+    assert_eq!(fixture.rows(&format!("SELECT version FROM {versions} ORDER BY 1")).await, ["1", "2", "3", "4"]);
 
     // Nothing is remembered yet, and what was going on goes on.
     assert!(store.gap_states().await.unwrap().is_empty());
@@ -132,7 +132,7 @@ async fn the_previous_version_is_not_migrated_by_a_reader(fixture: Fixture) {
     previous(&fixture).await;
     let error = fixture.open_for(Access::ReadOnly).await.unwrap_err();
     assert!(matches!(error, StoreError::Schema(_)), "{error:?}");
-    assert!(error.to_string().contains("version 1") && error.to_string().contains("version 3: `etl-orch init`"), "{error}");
+    assert!(error.to_string().contains("version 1") && error.to_string().contains("version 4: `etl-orch init`"), "{error}");
     assert_eq!(old_rows(&fixture).await.len(), 8);
     fixture.open_for(Access::Init).await.unwrap().close().await;
     assert_eq!(fixture.open_for(Access::ReadOnly).await.unwrap().running_jobs().await.unwrap().len(), 1);

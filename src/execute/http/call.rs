@@ -294,7 +294,7 @@ impl Conversation<'_> {
                     self.journal.tell(&format!("time is up; the job {job} was cancelled"));
                     (End::TimedOut, None)
                 } else if self.call.resume.as_ref() == Some(job) && self.answer.is_some() {
-                    // Twice is enough: what is stuck there must not keep the source from being collected for ever.
+                    // Twice is enough: what is stuck there must not keep the work from being done for ever.
                     let why = format!("time is up again; its job {job} is given up, though the service may still be working on it");
                     self.journal.tell(&why);
                     (End::Reported { why, fault: Fault::Uncertain }, None)
@@ -309,9 +309,9 @@ impl Conversation<'_> {
     fn stopped(&mut self, is_cancelled: bool) -> (End, Option<String>) {
         let open = self.job.clone().filter(|_| !is_cancelled);
         match (&self.job, &open) {
-            (Some(_), Some(job)) => self.journal.tell(&format!(
-                "stopped; the service may still be working on its job {job}, which is followed further when its source is collected next"
-            )),
+            (Some(_), Some(job)) => {
+                self.journal.tell(&format!("stopped; the service may still be working on its job {job}, which the next attempt follows"));
+            }
             (Some(job), None) => self.journal.tell(&format!("stopped; the job {job} was cancelled")),
             (None, _) => {}
         }

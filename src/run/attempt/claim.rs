@@ -85,7 +85,13 @@ impl Assignment<'_> {
                 let key = self.context.report_key(*gap);
                 let before = self.report_before(*gap, &key).await?;
                 let claimed = self.context.store.claim(&self.request(ClaimTarget::Report(&key), &paths.log.to_string_lossy())).await?;
-                Ok(taken(claimed, JobNote::ReportMadeElsewhere, before, None))
+                let mut remote = None;
+                if let Claimed::Yes { claim, .. } = &claimed
+                    && self.context.catalogue.work(self.job).has_remote_id()
+                {
+                    remote = self.context.store.report_in_progress(*claim).await?;
+                }
+                Ok(taken(claimed, JobNote::ReportMadeElsewhere, before, remote))
             }
             Target::Collection(collection) => {
                 let source = &self.context.source(collection).id;

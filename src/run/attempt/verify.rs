@@ -10,7 +10,7 @@ use super::execute::SHORT;
 use crate::execute::Task;
 use crate::plan::model::collection::{Collected, Collection, Seen};
 use crate::plan::model::gap::Gap;
-use crate::plan::model::job::ReportRow;
+use crate::plan::model::job::{ReportKey, ReportRow};
 use crate::plan::model::outcome::{Fault, Outcome};
 use crate::plan::model::source::Verify;
 use crate::plan::model::target::Target;
@@ -105,12 +105,14 @@ impl Attempt<'_> {
     async fn look_at_report(&self, gap: Gap) -> Finding {
         let (context, before) = (self.order.context, self.active.before.clone());
         let key = context.report_key(gap);
+        let ended_well = if self.work().has_remote_id() { "its service reports success" } else { "exit 0" };
         match context.ledger.insist(|| context.store.report_fingerprint(&key)).await {
             Err(_) => Finding::ReportUnverified { report: key, before },
             Ok(None) => {
-                no_output(format!("exit 0, but the reports table has no {} for bank_id {}, {}", key.report_type, key.bank_id, key.period))
+                let ReportKey { report_type, bank_id, period } = key;
+                no_output(format!("{ended_well}, but the reports table has no {report_type} for bank_id {bank_id}, {period}"))
             }
-            Ok(now) if now == before => no_output(format!("exit 0, but the {} is the one that was there before", key.report_type)),
+            Ok(now) if now == before => no_output(format!("{ended_well}, but the {} is the one that was there before", key.report_type)),
             Ok(Some(_)) => Finding::Succeeded(Artifact::Report),
         }
     }

@@ -75,7 +75,7 @@ pub(in crate::store) async fn attach<C: SqlConnection>(connection: &mut C, claim
     connection.finds(parameters.statement(text)).await
 }
 
-/// Records the id that a service gave to the job of an attempt, with the attempt and with the windows that the job is for. Durable:
+/// Records the id that a service gave to the job of an attempt, with the attempt and with what the job is for. Durable:
 /// a job that a service runs and nobody remembers would be triggered again.
 pub(in crate::store) async fn follow<C: SqlConnection>(
     connection: &mut C,
@@ -113,7 +113,27 @@ pub(in crate::store) async fn follow<C: SqlConnection>(
             job = parameters.add(claim.job),
         );
         changes.execute(parameters.statement(text)).await?;
+        let mut parameters = Parameters::default();
+        let text = format!(
+            "UPDATE {own}gap_states SET remote_id = {remote}
+             WHERE gap_key = (SELECT gap_key FROM {own}etl_jobs WHERE id = {job} AND window_start IS NULL)",
+            own = C::OWN,
+            remote = parameters.add(remote),
+            job = parameters.add(claim.job),
+        );
+        changes.execute(parameters.statement(text)).await?;
     }
     changes.commit().await?;
     Ok(is_ours)
+}
+
+pub(in crate::store) async fn report_in_progress<C: SqlConnection>(connection: &mut C, claim: Claim) -> sqlx::Result<Option<String>> {
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "SELECT g.remote_id FROM {own}etl_jobs j JOIN {own}gap_states g ON g.gap_key = j.gap_key WHERE j.id = {job}",
+        own = C::OWN,
+        job = parameters.add(claim.job),
+    );
+    let found: Option<(Option<String>,)> = connection.fetch_optional(parameters.statement(text)).await?;
+    Ok(found.and_then(|(remote,)| remote))
 }

@@ -141,14 +141,16 @@ pub(in crate::store) struct HistoryUpdate {
     pub(in crate::store) is_news: String,
 }
 
-/// The parts that write a failure history. A success answers a pending `--force` too.
+/// The parts that write a failure history. A success answers a pending `--force` too, and leaves no service's job to
+/// be followed.
 pub(in crate::store) fn write_history(parameters: &mut Parameters, history: &FailureHistory, succeeded: bool) -> HistoryUpdate {
     let columns = parameters.assign(history_columns(history));
     let noted = parameters.add(is_noted(history));
-    let (answered, pending) = if succeeded { (", forced_at = NULL", "") } else { ("", " OR forced_at IS NOT NULL") };
+    let (answered, pending) = if succeeded { (", forced_at = NULL, remote_id = NULL", "") } else { ("", " OR forced_at IS NOT NULL") };
+    let is_left = if succeeded { " OR remote_id IS NOT NULL" } else { "" };
     HistoryUpdate {
         set: format!("{columns}{answered}, noted = {noted} OR skipped_at IS NOT NULL{pending}"),
-        is_news: format!("(noted OR {noted})"),
+        is_news: format!("(noted OR {noted}{is_left})"),
     }
 }
 

@@ -1,0 +1,3 @@
+-- Services also make reports: the id of a job that was triggered for one, and whose end was not seen.
+
+ALTER TABLE etl_orch.gap_states ADD COLUMN remote_id text;

@@ -1,0 +1,180 @@
+//! ETLs in whole files.
+
+use super::*;
+use crate::plan::model::work::Work;
+use crate::plan::text::placeholder::Placeholder;
+
+#[test]
+fn needs_are_known_declared_before_and_without_a_cycle() {
+    let etls = |needs: &[(&str, &str)]| {
+        let lines: Vec<String> = needs
+            .iter()
+            .map(|(name, needs)| format!("  {name}: {{report_type: {name}, requires: [t], needs: [{needs}], command: [x]}}"))
+            .collect();
+        load_text(&with(&format!("etls:\n{}\n", lines.join("\n"))))
+    };
+    let config = etls(&[("a", ""), ("b", "a"), ("c", "b, a")]).unwrap();
+    assert_eq!(config.catalogue.etls.iter().map(|etl| etl.needs.clone()).collect::<Vec<_>>(), [vec![], vec![0], vec![1, 0]]);
+    insta::assert_snapshot!(etls(&[("a", "b"), ("b", "")]).unwrap_err(), @r"etl-orch.yaml:3:46: a needs b, which is declared later; ETLs run in the order of declaration, so move b before a");
+    insta::assert_snapshot!(etls(&[("a", "c, z"), ("b", "a"), ("c", "b"), ("d", "d"), ("e", "f"), ("f", "")]).unwrap_err(), @r#"
+    etl-orch.yaml:3:49: a needs "z", which is no ETL here
+    etl-orch.yaml:4:46: needs form a cycle: a -> c -> b -> a; none of these could ever run
+    etl-orch.yaml:6:46: needs form a cycle: d -> d; none of these could ever run
+    etl-orch.yaml:7:46: e needs f, which is declared later; ETLs run in the order of declaration, so move f before e
+    "#);
+}
+
+#[test]
+fn a_broken_etl_is_known_to_those_that_need_it() {
+    let text = with("etls:\n  a: 5\n  b: {report_type: B, requires: [t], needs: [a], command: [x]}\n");
+    insta::assert_snapshot!(errors(&text), @r"etl-orch.yaml:3:6: etls.a: expected a mapping, found a number");
+}
+
+#[test]
+fn two_gaps_never_share_an_output() {
+    let output = |output: &str| load_text(&etl_with(&format!("    reports: {{by: orchestrator}}\n    output: \"{output}\"\n")));
+    for good in ["{period}/{bank_symbol}", "{bank_id}-{fiscal_year}-{quarter}", "{bank_name}/{period}"] {
+        output(good).unwrap();
+    }
+    let bad = ["{bank_key}.md", "{bank_key}/{quarter}", "{bank_key}/{fiscal_year}", "{period}.md", "{bank_key}/{period}/"];
+    let said: Vec<String> = bad.iter().map(|bad| output(bad).unwrap_err()).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q2 [a]; add {period}
+    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for RY-CA 2025 Q1 [a]; add {period}
+    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q2 [a]; add {period}
+    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for BMO-CA 2024 Q1 [a]; add {bank_key}
+    etl-orch.yaml:8:13: ends with "/"; it must name a file
+    "#);
+    let two = with(
+        "reports: {by: orchestrator}\netls:\n  a: {report_type: A, requires: [t], command: [x], output: \"{period}/{bank_key}\"}\n  \
+         b: {report_type: B, requires: [t], command: [x], output: \"./{period}//{bank_key}\"}\n",
+    );
+    insta::assert_snapshot!(errors(&two), @r"etl-orch.yaml:5:60: one path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q1 [b]; add {etl}");
+}
+
+#[test]
+fn no_value_leads_out_of_its_place() {
+    let said = |name: &str, output: &str| {
+        let text = etl_with(&format!("    reports: {{by: orchestrator}}\n    output: \"{output}/{{bank_key}}/{{period}}\"\n"));
+        let banks = format!("A-CA: {{id: 1, name: \"{name}\"}}\n");
+        load_in(directory(&[("etl-orch.yaml", &text), ("monitored_institutions.yaml", &banks)]).path(), &[]).map(|_| ())
+    };
+    assert_eq!(said("..", "x-{bank_name}"), Ok(()));
+    insta::assert_snapshot!(said("..", "{bank_name}").unwrap_err(), @r#"etl-orch.yaml:8:13: a value of A-CA is "." or "..", which would lead out of this path; use {bank_key} or {etl}"#);
+    insta::assert_snapshot!(said("A/S", "x-{bank_name}").unwrap_err(), @r#"etl-orch.yaml:8:13: {bank_name} of A-CA holds a "/", which would lead out of this path; use {bank_key} or {etl}"#);
+}
+
+#[test]
+fn exit_codes_replace_their_class_and_leave_the_others() {
+    let config = load_text(&etl_with("    exit_codes: {config: [2, 65], transient: []}\n")).unwrap();
+    let codes = config.catalogue.etls[0].work.exit_codes();
+    assert_eq!(codes.config, [2, 65].into());
+    assert_eq!(codes.permanent, [].into());
+    assert_eq!(codes.not_ready, [66].into());
+    assert_eq!(codes.transient, [].into());
+}
+
+#[test]
+fn an_etl_overrides_retry_in_part() {
+    let config = load_text(&etl_with("    retry: {max_attempts: 1}\nretry: {max_attempts: 5, jitter: 0.5}\n")).unwrap();
+    let retry = &config.catalogue.etls[0].retry;
+    assert_eq!((retry.max_attempts, retry.initial_delay), (1, Duration::from_secs(5)));
+    assert!((retry.jitter - 0.5).abs() < f64::EPSILON);
+}
+
+#[test]
+fn an_etl_uses_a_pool_that_there_is() {
+    let config = load_text(&etl_with("    pool: llm\npools: {llm: 2, unused: 1}\n")).unwrap();
+    assert_eq!(config.catalogue.etls[0].pool, Some(crate::plan::model::etl::Pool { name: "llm".to_owned(), limit: 2 }));
+    assert_eq!(load_text(&etl_with("pools: {}\n")).unwrap().catalogue.etls[0].pool, None);
+
+    let bad = [
+        "    pool: lmm\npools: {llm: 2, gpu: 1}\n",
+        "    pool: llm\n",
+        "    pool: llm\npools: {llm: two}\n",
+        "    pool: LLM\npools: {LLM: 0, 'a/b': 10001, c: 1.5}\n",
+        "    pool: [llm]\npools: [llm]\n",
+    ];
+    let said: Vec<String> = bad.iter().map(|bad| errors(&etl_with(bad))).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    etl-orch.yaml:7:11: etls.a.pool is "lmm", which is no pool here; did you mean llm?
+    etl-orch.yaml:7:11: etls.a.pool is "llm", which is no pool here; there are none, add it under pools
+    etl-orch.yaml:8:14: pools.llm: expected a whole number, found text
+    etl-orch.yaml:8:9: "LLM" cannot name a pool; write small letters, digits, "_" and "-", the first a letter or digit
+    etl-orch.yaml:8:14: pools.LLM must be from 1 to 10000
+    etl-orch.yaml:8:17: "a/b" cannot name a pool; write small letters, digits, "_" and "-", the first a letter or digit
+    etl-orch.yaml:8:24: pools.a/b must be from 1 to 10000
+    etl-orch.yaml:8:34: pools.c: expected a whole number, found a number with a fraction
+    etl-orch.yaml:7:5: etls.a.pool: expected text, found a list
+    etl-orch.yaml:8:1: pools: expected a mapping, found a list
+    "#);
+}
+
+#[test]
+fn a_version_is_kept_as_it_is_written() {
+    let version = |written: &str| {
+        load_text(&etl_with(&format!("    version: {written}\n"))).map(|config| config.catalogue.etls[0].version.clone().unwrap())
+    };
+    for (written, version_of_it) in [("1.10", "1.10"), ("\"1.4\"", "1.4"), ("7", "7"), ("2026-01-05 b", "2026-01-05 b"), ("1e3", "1e3")] {
+        assert_eq!(version(written).unwrap(), version_of_it);
+    }
+    let said: Vec<String> = ["' '", "[1, 4]", "true", "\"a\\nb\""].iter().map(|bad| version(bad).unwrap_err()).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    etl-orch.yaml:7:14: etls.a.version is empty
+    etl-orch.yaml:7:5: etls.a.version: expected text or a number, found a list
+    etl-orch.yaml:7:14: etls.a.version: expected text or a number, found true or false
+    etl-orch.yaml:7:14: etls.a.version holds a control character; remove it
+    "#);
+}
+
+const SERVICE: &str =
+    "trigger: {url: 'http://h/{period}', json: {bank: '{bank_id}', name: '{bank_name}'}}, status: {url: 'http://h/{remote_id}'}";
+
+/// A file with one ETL that has these keys beside those that it cannot be without.
+fn etl_of(keys: &str) -> String {
+    with(&format!("etls:\n  a: {{report_type: A, requires: [x], {keys}}}\n"))
+}
+
+#[test]
+fn a_service_makes_reports_by_the_same_keys_as_it_collects() {
+    let config = load_text(&etl_of(&format!("http: {{{SERVICE}, timeout: 5m}}"))).unwrap();
+    let etl = &config.catalogue.etls[0];
+    let Work::Http(http) = &etl.work else { panic!("a service") };
+    assert_eq!(etl.reports, ReportsBy::Etl);
+    assert_eq!((etl.work.timeout(), etl.work.has_remote_id(), etl.work.program()), (Duration::from_secs(300), true, None));
+    assert_eq!((http.job_id.as_str(), http.every), ("/job_id", Duration::from_secs(10)));
+    assert!(etl.work.uses(Placeholder::BankId) && etl.work.uses(Placeholder::Period) && !etl.work.uses(Placeholder::Quarter));
+}
+
+#[test]
+fn what_an_etl_with_a_service_cannot_have_is_said() {
+    let said = |keys: &str| errors(&etl_of(keys)).replace("etl-orch.yaml:", "");
+    let service = format!("http: {{{SERVICE}}}");
+    let mistakes = [
+        "version: '1'".to_owned(),
+        format!("command: [x], grace: 1s, timeout: 1m, exit_codes: {{config: [2]}}, {service}"),
+        format!("{service}, reports: {{by: orchestrator}}, output: 'r/{{period}}/{{bank_key}}.md'"),
+        format!("{service}, output: 'r/{{period}}/{{bank_key}}.md'"),
+        format!("http: {{{SERVICE}, records: {{pointer: /n}}}}"),
+        "http: {trigger: {url: 'http://h/{window_year}'}, status: {url: 'http://h/{remote_id}'}}".to_owned(),
+        "http: {trigger: {url: 'http://h/{remote_id}'}, status: {url: 'http://h/'}}".to_owned(),
+        "http: {trigger: {url: 'http://h/{output}'}}".to_owned(),
+        "command: [x, '{remote_id}']".to_owned(),
+    ];
+    insta::assert_snapshot!(mistakes.map(|keys| said(&keys)).join("\n"), @r#"
+    3:3: a has neither command nor http; write what makes the report
+    3:38: a has command and http; keep one of the two
+    3:52: grace has an effect only beside command; remove it
+    3:63: timeout has an effect only beside command; write it in http
+    3:76: exit_codes has an effect only beside command; remove it
+    3:38: a has http: its service writes the report's row; set reports: {by: etl} here, and no output
+    3:170: output has an effect only where reports.by is orchestrator; set that, or remove it
+    3:169: records has an effect only for sources; remove it
+    3:60: placeholder {window_year} has no value here; those that have are bank_symbol, bank_key, bank_id, bank_name, fiscal_year, quarter, period, etl, report_type, job_id, run_id, attempt, work_dir
+    3:60: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:99: the url of status must name the job; add {remote_id}
+    3:38: http of a has no status; write the request that asks for the job's state
+    3:60: placeholder {output} has a value only where reports.by is orchestrator
+    3:51: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    "#);
+}
