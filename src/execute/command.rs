@@ -28,7 +28,8 @@ use self::group::{Leader, Leftovers};
 use self::termination::Termination;
 use super::record::Record;
 use super::stop::StopSignal;
-use super::{AttemptEvent, End, Ended, Program};
+use super::task::{AttemptEvent, Program};
+use crate::plan::run::ended::{End, Ended};
 
 pub use super::lines::MAX_LINE;
 pub use super::log::MAX_LOG_BYTES;
@@ -43,7 +44,7 @@ const LINGER: Duration = Duration::from_millis(200);
 pub struct CommandExecutor;
 
 impl CommandExecutor {
-    /// Runs a program to its end; the contract is that of [`Executor::run`](super::Executor::run).
+    /// Runs a program to its end; the contract is that of [`Executor::run`](crate::execute::Executor::run).
     pub async fn run(&self, task: Program, stop: StopSignal, events: mpsc::Sender<AttemptEvent>) -> Ended {
         if stop.is_raised() {
             return without_process(End::Stopped);

@@ -19,7 +19,8 @@ use tokio::sync::mpsc;
 use self::clients::Clients;
 use self::hosts::Hosts;
 use super::stop::StopSignal;
-use super::{AttemptEvent, Call, End, Ended};
+use super::task::{AttemptEvent, Call};
+use crate::plan::run::ended::{End, Ended};
 
 /// Runs calls. Connections and the limits of hosts are shared by all of them.
 #[derive(Default)]
@@ -29,7 +30,7 @@ pub struct HttpExecutor {
 }
 
 impl HttpExecutor {
-    /// Runs a call to its end, as [`Executor::run`](super::Executor::run) says.
+    /// Runs a call to its end, as [`Executor::run`](crate::execute::Executor::run) says.
     pub async fn run(&self, call: Call, stop: StopSignal, said: mpsc::Sender<AttemptEvent>) -> Ended {
         if stop.is_raised() {
             return without_request(End::Stopped, call.resume);

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::OwnedPermit;
 
-use super::AttemptEvent;
 use super::lines::text;
 use super::log::AttemptLog;
 use super::tail::Tail;
+use super::task::AttemptEvent;
 
 #[derive(Debug)]
 pub(super) struct Record {

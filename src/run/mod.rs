@@ -11,6 +11,7 @@ mod invocation;
 mod ledger;
 pub mod lock;
 mod output;
+mod plan_input;
 mod planning;
 mod prepare;
 mod recover;

@@ -4,45 +4,22 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::Utc;
 
+use super::plan_input::PlanInput;
 use super::recover::Found;
 use super::sources::Sources;
 use super::sync::Stamps;
 use crate::plan::decide::plan::{Plan, PlannedJob};
 use crate::plan::decide::planner::Planner;
 use crate::plan::decide::source_plan::SourcePlan;
-use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::period::Period;
-use crate::plan::model::selection::Selection;
-use crate::plan::model::settings::{EnvFiles, RunSettings};
+use crate::plan::model::settings::RunSettings;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::GapState;
 use crate::plan::remember::fingerprint::{self, Fingerprint};
 use crate::plan::remember::stored_state::StoredState;
-use crate::store::{self, Available, Data, EtlScan, Ledger, ScanRequest, Scanned, Store};
-
-/// What is planned about.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct PlanInput<'a> {
-    /// The banks, ETLs and sources.
-    pub(super) catalogue: &'a Catalogue,
-    /// The variables of `env_file`s, by path.
-    pub(super) env_files: &'a EnvFiles,
-    /// How the run goes about its work.
-    pub(super) settings: &'a RunSettings,
-    /// What the invocation was asked to look at.
-    pub(super) selection: &'a Selection,
-    /// Files of `availability.sync`, by `bank_id` and period.
-    pub(super) stamps: &'a Stamps,
-}
-
-impl PlanInput<'_> {
-    /// Whether it is about reports.
-    pub(super) fn has_reports(&self) -> bool {
-        self.selection.has_reports() && !self.catalogue.etls.is_empty()
-    }
-}
+use crate::store::{self, Available, Data, EtlScan, ScanRequest, Scanned, Store};
 
 /// A plan, and what it rests on.
 #[derive(Debug)]
@@ -63,7 +40,7 @@ pub(super) async fn plan(store: &dyn Store, input: PlanInput<'_>, found: &Found,
     let digests = EtlDigests::of(input);
     let (stored, stale_breakers) = know(store, input, &digests, found).await?;
     let sources = Sources::gather(store, input, found).await?;
-    let collections = sources.plan(input, &stored, most_collections(input));
+    let collections = sources.plan(input, &stored, input.most_collections());
     let mut plan = plan_reports(store, input, &stored, room_beside(&collections, input.settings), also_available).await?;
     let row_of = |gap: Gap| (input.catalogue.institutions.get(gap.bank).id, gap.period);
     let inputs = Inputs::look_up(store, input, plan.jobs.iter().filter_map(PlannedJob::report).map(row_of).collect()).await?;
@@ -72,12 +49,6 @@ pub(super) async fn plan(store: &dyn Store, input: PlanInput<'_>, found: &Found,
     }
     sources.add(&mut plan, collections, input.catalogue, &stored);
     Ok(Planned { plan, stored, stale_breakers })
-}
-
-/// How many jobs may be of sources: half of them, where reports may want the others.
-pub(super) fn most_collections(input: PlanInput<'_>) -> usize {
-    let most = input.settings.max_jobs;
-    if input.has_reports() { most.div_ceil(2) } else { most }
 }
 
 /// The settings for reports, when these collections are made in the same run.
@@ -118,20 +89,9 @@ async fn plan_reports(
     Ok(planner.finish())
 }
 
-/// Every gap that has a past; in a dry run, as recovery would leave it.
-pub(super) async fn remembered(store: &dyn Ledger, found: &Found) -> store::Result<HashMap<GapKey, GapState>> {
-    let mut gaps: HashMap<GapKey, GapState> = store.gap_states().await?.into_iter().map(|state| (state.key.clone(), state)).collect();
-    for (key, history) in &found.would_remember {
-        let state = gaps.entry(key.clone());
-        let state = state.or_insert_with(|| GapState { key: key.clone(), fence: 0, history: history.clone(), skip: None, forced: false });
-        state.history = history.clone();
-    }
-    Ok(gaps)
-}
-
 /// What is known before the scan, and which breakers are stale.
 async fn know(store: &dyn Store, input: PlanInput<'_>, digests: &EtlDigests, found: &Found) -> store::Result<(StoredState, Vec<String>)> {
-    let gaps = remembered(store, found).await?;
+    let gaps = found.gap_states(store).await?;
     let failed: Vec<(&GapKey, EtlIndex, (i64, Period))> = gaps
         .values()
         .filter(|state| state.history.fingerprint.is_some())

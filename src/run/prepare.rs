@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::error::RunError;
 use super::invocation::Invocation;
-use super::planning::{self, PlanInput, Planned};
+use super::plan_input::PlanInput;
+use super::planning::{self, Planned};
 use super::{recover, sync};
 use crate::os::files;
 use crate::os::identity::this_process;

@@ -6,14 +6,15 @@ use std::path::Path;
 
 use chrono::Utc;
 
-use super::RunError;
+use super::error::RunError;
 use super::ledger::replay;
+use super::output;
 use super::spool::{self, Entry, Record};
 use crate::os::{identity, survivors};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, Owner, RunCounts, RunState, RunningJob, RunningRun};
-use crate::plan::remember::failure_history::FailureHistory;
+use crate::plan::remember::failure_history::{FailureHistory, GapState};
 use crate::plan::remember::liveness::Liveness;
 use crate::plan::remember::source_state::LastSuccess;
 use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
@@ -152,6 +153,19 @@ fn unreadable(path: &Path, why: &str) -> String {
 }
 
 impl Found {
+    /// The stored state of every gap that has one; in a dry run, as recovery would leave it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn gap_states(&self, store: &dyn Ledger) -> store::Result<HashMap<GapKey, GapState>> {
+        let mut gaps: HashMap<GapKey, GapState> = store.gap_states().await?.into_iter().map(|state| (state.key.clone(), state)).collect();
+        for (key, history) in &self.would_remember {
+            let new = || GapState { key: key.clone(), fence: 0, history: FailureHistory::default(), skip: None, forced: false };
+            gaps.entry(key.clone()).or_insert_with(new).history = history.clone();
+        }
+        Ok(gaps)
+    }
+
     /// Records an entry of the spool in the database and removes it. `None` if the database cannot take it: that becomes a warning, and the
     /// other entries are still recorded.
     async fn replay(&mut self, store: &dyn Ledger, entry: &Entry) -> Result<Option<Finished>, RunError> {
@@ -209,7 +223,7 @@ impl Found {
 fn with_content(record: &Record) -> Record {
     let mut record = record.clone();
     if let JobEnd::Succeeded { artifact: Artifact::ReportRow(row), .. } = &mut record.end {
-        row.markdown_content = super::output::content(Path::new(&row.local_filepath));
+        row.markdown_content = output::content(Path::new(&row.local_filepath));
     }
     record
 }

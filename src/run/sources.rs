@@ -5,8 +5,8 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use super::RunError;
-use super::planning::{PlanInput, most_collections, remembered};
+use super::error::RunError;
+use super::plan_input::PlanInput;
 use super::recover::{self, Found};
 use super::sync::Stamps;
 use crate::plan::decide::backfill::{self, SourceFacts};
@@ -77,8 +77,8 @@ pub async fn look(
 ) -> Result<Vec<SourcePlan>, RunError> {
     let found = recover::look(store, state_dir).await?;
     let stored =
-        StoredState { now: Utc::now(), running: found.running.clone(), gaps: remembered(store, &found).await?, ..StoredState::default() };
+        StoredState { now: Utc::now(), running: found.running.clone(), gaps: found.gap_states(store).await?, ..StoredState::default() };
     let (selection, stamps) = (Selection::default(), Stamps::default());
     let input = PlanInput { catalogue, env_files, settings, selection: &selection, stamps: &stamps };
-    Ok(Sources::gather(store, input, &found).await?.plan(input, &stored, most_collections(input)))
+    Ok(Sources::gather(store, input, &found).await?.plan(input, &stored, input.most_collections()))
 }

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::super::Program;
+use super::super::task::Program;
 use super::capture::Stream;
 use super::exit;
 use super::group::Leader;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::record::Record;
 use super::super::stop::StopSignal;
-use super::super::{AttemptEvent, Call, End, Ended};
+use super::super::task::{AttemptEvent, Call};
 use super::exchange::{self, Answer};
 use super::following::{self, Seen};
 use super::hosts::Hosts;
@@ -20,6 +20,7 @@ use super::request::{Request, Requests};
 use super::triggering::{self, PERHAPS, Refusal};
 use super::unanswered::Unanswered;
 use crate::plan::model::outcome::Fault;
+use crate::plan::run::ended::{End, Ended};
 
 /// After so many questions in a row that found nothing out the attempt is over.
 const MOST_FAILURES: u32 = 5;

@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use url::Url;
 
-use super::super::Call;
+use super::super::task::Call;
 use crate::plan::model::work::{HttpMethod, RequestSpec};
 use crate::plan::text::placeholder::{Placeholder, Values};
 
