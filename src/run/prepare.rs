@@ -18,9 +18,10 @@ use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::Plan;
 use crate::plan::model::etl::writes_reports;
 use crate::plan::model::ids::JobId;
-use crate::plan::model::job::{JobSubject, NewJob, NewRun};
+use crate::plan::model::job::NewRun;
 use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
 use crate::plan::model::target::Target;
+use crate::plan::remember::recorded_job::{JobSubject, NewJob};
 use crate::plan::remember::stored_state::StoredState;
 use crate::store::StoreError;
 

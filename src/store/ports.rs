@@ -14,14 +14,14 @@ use super::{Available, Result, ScanRequest, Scanned};
 use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
-use crate::plan::model::job::{
-    AttemptEnd, Begun, Claim, ClaimRequest, Claimed, NewJob, NewRun, ReportKey, RunCounts, RunState, RunningJob, RunningRun, Watched,
-};
+use crate::plan::model::job::{AttemptEnd, Claim, NewRun, ReportKey, RunCounts, RunState, RunningRun};
 use crate::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, SourceOrder};
 use crate::plan::model::period::Period;
 use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
+use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
+use crate::plan::remember::recorded_job::{NewJob, RunningJob, Watched};
 use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 use crate::plan::run::job_end::{Finished, JobEnd};
 

@@ -1,8 +1,10 @@
 //! Claims: one gap is run by one job at a time.
 
-use etl_orch::plan::model::job::{Claim, ClaimRequest, Claimed, NewJob};
+use etl_orch::plan::model::job::Claim;
 use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::claim::{ClaimRequest, Claimed};
 use etl_orch::plan::remember::failure_history::{FailureHistory, Quarantine, QuarantineReason};
+use etl_orch::plan::remember::recorded_job::NewJob;
 use etl_orch::plan::run::job_end::Artifact;
 
 use crate::endings::Endings;

@@ -76,7 +76,7 @@ async fn a_success_forgets_the_past_of_the_source(fixture: Fixture) {
     assert!(store.fail(first, &end(1, Outcome::ExitCode(1)), "no", &failed_runs(2)).await.unwrap());
     assert_eq!(store.gap_states().await.unwrap().len(), 1);
     let run = crate::fixture::begin_run(&*store).await;
-    let job = etl_orch::plan::model::job::NewJob { forced: true, ..crate::windows::job_of(HOUSE, window(0)) };
+    let job = etl_orch::plan::remember::recorded_job::NewJob { forced: true, ..crate::windows::job_of(HOUSE, window(0)) };
     crate::fixture::enqueue(&*store, run, std::slice::from_ref(&job)).await;
     let wish = crate::windows::wish_for(job.id, HOUSE, window(0));
     let second = crate::fixture::yes(store.claim(&wish).await.unwrap());

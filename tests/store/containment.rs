@@ -3,12 +3,14 @@
 use chrono::{DateTime, Utc};
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::RunId;
-use etl_orch::plan::model::job::{Claim, ClaimRequest, Claimed, NewJob, Watched};
+use etl_orch::plan::model::job::Claim;
 use etl_orch::plan::model::orders::{CancelRequest, GapOrder, GapOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::breaker::OpenBreaker;
+use etl_orch::plan::remember::claim::{ClaimRequest, Claimed};
 use etl_orch::plan::remember::failure_history::{FailureHistory, GapState, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 use etl_orch::plan::remember::fingerprint::Fingerprint;
+use etl_orch::plan::remember::recorded_job::{NewJob, Watched};
 use etl_orch::plan::run::job_end::Artifact;
 use etl_orch::store::Access;
 use uuid::Uuid;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeZone, Utc};
 use etl_orch::plan::model::ids::{JobId, RunId};
-use etl_orch::plan::model::job::{
-    AttemptEnd, Claim, ClaimRequest, ClaimTarget, Claimed, JobSubject, NewJob, NewRun, Owner, ReportKey, ReportRow,
-};
+use etl_orch::plan::model::job::{AttemptEnd, Claim, NewRun, Owner, ReportKey, ReportRow};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::period::Period;
 use etl_orch::plan::model::settings::{Database, DatabaseTarget, TableName};
+use etl_orch::plan::remember::claim::{ClaimRequest, ClaimTarget, Claimed};
 use etl_orch::plan::remember::failure_history::{FailureHistory, GapState, Rest, RestReason};
+use etl_orch::plan::remember::recorded_job::{JobSubject, NewJob};
 use etl_orch::store::{self, Access, Available, EtlScan, ScanRequest, Scanned, Store};
 use secrecy::SecretString;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};

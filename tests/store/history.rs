@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use etl_orch::plan::model::job::{Begun, Claim, NewJob, RunCounts, RunState, RunningRun};
+use etl_orch::plan::model::job::{Claim, RunCounts, RunState, RunningRun};
 use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::claim::Begun;
 use etl_orch::plan::remember::failure_history::FailureHistory;
+use etl_orch::plan::remember::recorded_job::NewJob;
 use etl_orch::plan::run::job_end::Artifact;
 
 use crate::endings::Endings;

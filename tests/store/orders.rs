@@ -3,10 +3,12 @@
 use chrono::{DateTime, Utc};
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::JobId;
-use etl_orch::plan::model::job::{ClaimRequest, Claimed, JobState, NewJob};
+use etl_orch::plan::model::job::JobState;
 use etl_orch::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, GapOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::claim::{ClaimRequest, Claimed};
 use etl_orch::plan::remember::failure_history::{FailureHistory, SkipOrder};
+use etl_orch::plan::remember::recorded_job::NewJob;
 use etl_orch::plan::run::job_end::Artifact;
 use etl_orch::store::Store;
 use uuid::Uuid;

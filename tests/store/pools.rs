@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use etl_orch::plan::model::etl::Pool;
 use etl_orch::plan::model::ids::{JobId, RunId};
-use etl_orch::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, JobState, NewJob};
+use etl_orch::plan::model::job::{Claim, JobState};
 use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use etl_orch::plan::remember::failure_history::FailureHistory;
+use etl_orch::plan::remember::recorded_job::NewJob;
 use etl_orch::plan::run::job_end::Artifact;
 use etl_orch::store::Store;
 

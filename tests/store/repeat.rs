@@ -1,8 +1,9 @@
 //! A repeated call: what was carried out is not done again, and counts as done.
 
 use etl_orch::plan::model::ids::RunId;
-use etl_orch::plan::model::job::{Begun, Claim, ClaimRequest, Claimed, NewRun, RunCounts, RunState};
+use etl_orch::plan::model::job::{Claim, NewRun, RunCounts, RunState};
 use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use etl_orch::plan::remember::failure_history::FailureHistory;
 use etl_orch::plan::run::job_end::Artifact;
 use uuid::Uuid;

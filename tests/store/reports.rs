@@ -113,7 +113,7 @@ async fn postgres_gets_values_of_its_columns_types() {
 
 async fn claimed_forced(store: &dyn etl_orch::store::Store) -> etl_orch::plan::model::job::Claim {
     let run = crate::fixture::begin_run(store).await;
-    let job = etl_orch::plan::model::job::NewJob { forced: true, ..crate::fixture::new_job(0) };
+    let job = etl_orch::plan::remember::recorded_job::NewJob { forced: true, ..crate::fixture::new_job(0) };
     crate::fixture::enqueue(store, run, std::slice::from_ref(&job)).await;
     crate::fixture::claim(store, job.id).await
 }

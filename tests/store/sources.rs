@@ -2,10 +2,10 @@
 
 use etl_orch::plan::model::etl::Pool;
 use etl_orch::plan::model::gap::GapKey;
-use etl_orch::plan::model::job::{ClaimRequest, Claimed};
 use etl_orch::plan::model::orders::{GapOrder, GapOrderKind, SourceOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::window::Window;
+use etl_orch::plan::remember::claim::{ClaimRequest, Claimed};
 use etl_orch::plan::remember::failure_history::{FailureHistory, SkipOrder};
 use etl_orch::plan::remember::source_state::Pause;
 use etl_orch::store::Access;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;
-use crate::plan::model::job::{Owner, RunningJob};
+use crate::plan::model::job::Owner;
 use crate::plan::model::orders::{GapOrder, GapOrderKind};
 use crate::plan::remember::failure_history::{Eligibility, GapState};
+use crate::plan::remember::recorded_job::RunningJob;
 
 /// What an order does to a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]

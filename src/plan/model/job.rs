@@ -6,15 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::model::etl::Pool;
-use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
-use crate::plan::model::orders::CancelRequest;
 use crate::plan::model::outcome::Outcome;
 use crate::plan::model::period::Period;
-use crate::plan::model::window::Window;
-use crate::plan::remember::failure_history::{FailureHistory, SkipOrder};
-use crate::plan::remember::fingerprint::Fingerprint;
 
 /// The process that works on a run: enough to tell later whether it is still alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,68 +129,6 @@ impl JobState {
     }
 }
 
-/// A job as it is recorded when it is planned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewJob {
-    /// Its id.
-    pub id: JobId,
-    /// What it fills.
-    pub gap: GapKey,
-    /// What the key of its gap does not say.
-    pub subject: JobSubject,
-    /// Its place in the run's order, from 0.
-    pub position: usize,
-    /// Whether it was planned by `--force`, now or by a run that could not finish it.
-    pub forced: bool,
-    /// What it is made from and how, as it was planned.
-    pub fingerprint: Option<Fingerprint>,
-}
-
-/// What a job makes or collects, beyond the key of its gap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobSubject {
-    /// The report of a bank.
-    Report {
-        /// The bank's number.
-        bank_id: i64,
-    },
-    /// Windows of a source, in a row.
-    Windows(Window),
-}
-
-/// What a claim looks for before it is made.
-#[derive(Debug, Clone, Copy)]
-pub enum ClaimTarget<'a> {
-    /// A report, unless it is there.
-    Report(&'a ReportKey),
-    /// Windows of the queue, unless none of them is left to be collected; and no source that is paused.
-    Windows {
-        /// The source's id.
-        source: &'a str,
-        /// From the first window to the last.
-        window: Window,
-    },
-}
-
-/// The wish to work on a job.
-#[derive(Debug, Clone, Copy)]
-pub struct ClaimRequest<'a> {
-    /// The job.
-    pub job: JobId,
-    /// What it makes or collects.
-    pub wanted: ClaimTarget<'a>,
-    /// The fence of the gap's latest claim when the job was planned, 0 if there was none. If the gap has another fence now, another
-    /// invocation claimed it since, so that the plan's decision may be outdated: rest and quarantine are then checked again. With the
-    /// same fence the plan's decision stands, also one that ignores them (`--force`, a probe).
-    pub planned_fence: i64,
-    /// The external resource that its attempts use.
-    pub pool: Option<&'a Pool>,
-    /// Log of its first attempt.
-    pub log: &'a str,
-    /// Wall clock.
-    pub at: DateTime<Utc>,
-}
-
 /// A report's identity in the reports table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportKey {
@@ -215,74 +147,6 @@ pub struct Claim {
     pub job: JobId,
     /// Grows with every claim of the gap.
     pub fence: i64,
-}
-
-/// What became of the wish to claim a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claimed {
-    /// The job is running and ours; the first attempt is recorded.
-    Yes {
-        /// The right to it.
-        claim: Claim,
-        /// What the gap's runs have come to.
-        history: FailureHistory,
-    },
-    /// The report exists by now, or the windows were collected, the first of them at least; the job is recorded as skipped.
-    AlreadyDone,
-    /// Another job of the same gap is running; the job is recorded as skipped.
-    Elsewhere {
-        /// Who runs it.
-        owner: Owner,
-    },
-    /// An operator wants the gap left alone, or has paused the source; the job is recorded as skipped.
-    Ordered(SkipOrder),
-    /// Another invocation failed at it since it was planned, and it rests or is quarantined; the job is recorded as skipped.
-    HeldBack,
-    /// As many attempts use the pool as may. The job is still queued.
-    PoolFull,
-    /// The job is not queued any more.
-    Gone,
-}
-
-/// What became of the wish to record another attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begun {
-    /// It is recorded.
-    Yes,
-    /// As many attempts use the pool as may.
-    PoolFull,
-    /// The claim is not ours any more.
-    ClaimLost,
-}
-
-/// A running job of this run, as the database has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Watched {
-    /// The claim that is good.
-    pub claim: Claim,
-    /// Somebody wants it stopped.
-    pub cancel: Option<CancelRequest>,
-}
-
-/// A job that somebody runs, or ran when he died.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunningJob {
-    /// The claim on it.
-    pub claim: Claim,
-    /// The run it belongs to.
-    pub run: RunId,
-    /// What it fills.
-    pub gap: GapKey,
-    /// Who claimed it.
-    pub owner: Owner,
-    /// When it was claimed.
-    pub since: DateTime<Utc>,
-    /// What the gap's runs have come to.
-    pub history: FailureHistory,
-    /// What it is made from and how, as it was planned.
-    pub fingerprint: Option<Fingerprint>,
-    /// Somebody wanted it stopped.
-    pub cancel: Option<CancelRequest>,
 }
 
 /// How an attempt ended, for the record.

@@ -1,8 +1,10 @@
 //! What is remembered between runs, and what follows from it.
 
 pub mod breaker;
+pub mod claim;
 pub mod failure_history;
 pub mod fingerprint;
 pub mod liveness;
+pub mod recorded_job;
 pub mod source_state;
 pub mod stored_state;

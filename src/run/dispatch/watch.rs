@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::progress::JobProgress;
 use crate::plan::model::ids::JobId;
-use crate::plan::model::job::Watched;
 use crate::plan::model::orders::CancelRequest;
+use crate::plan::remember::recorded_job::Watched;
 use crate::plan::run::schedule::JobIndex;
 use crate::plan::run::stop::StopReason;
 

@@ -7,8 +7,9 @@ use sqlx::postgres::PgConnection;
 
 use crate::plan::model::etl::Pool;
 use crate::plan::model::ids::JobId;
-use crate::plan::model::job::{Begun, Claim, ClaimRequest, Claimed};
+use crate::plan::model::job::Claim;
 use crate::plan::model::settings::TableName;
+use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::plan::remember::failure_history::GapState;
 use crate::store::shared::claims::{Conditions, Obstacles, is_full, is_held_back, is_wanted, made_before, why_skipped};
 use crate::store::shared::connection::SqlConnection;

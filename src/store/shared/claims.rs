@@ -6,8 +6,9 @@ use super::runs::OwnerRow;
 use super::sources::PauseRow;
 use super::statement::Parameters;
 use crate::plan::model::etl::Pool;
-use crate::plan::model::job::{Claim, ClaimRequest, ClaimTarget, Claimed, ReportKey};
+use crate::plan::model::job::{Claim, ReportKey};
 use crate::plan::model::settings::TableName;
+use crate::plan::remember::claim::{ClaimRequest, ClaimTarget, Claimed};
 use crate::plan::remember::failure_history::{GapState, SkipOrder};
 
 /// The conditions of a claim, as parts of a query for its job `j` with a left join of its source `s`.

@@ -11,9 +11,10 @@ use super::statement::{Columns, Parameters, Statement, names};
 use super::values::undecodable;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
-use crate::plan::model::job::{Claim, JobState, JobSubject, NewJob, RunningJob, Watched};
+use crate::plan::model::job::{Claim, JobState};
 use crate::plan::model::orders::CancelRequest;
 use crate::plan::remember::fingerprint::Fingerprint;
+use crate::plan::remember::recorded_job::{JobSubject, NewJob, RunningJob, Watched};
 
 row! {
     /// An operator's request to cancel a job.

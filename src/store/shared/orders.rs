@@ -11,9 +11,10 @@ use super::statement::{Columns, Parameters, names};
 use super::values::{job_state, undecodable};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;
-use crate::plan::model::job::{JobState, NewJob};
+use crate::plan::model::job::JobState;
 use crate::plan::model::orders::{CancelAnswer, GapOrder, GapOrderKind};
 use crate::plan::remember::failure_history::FailureHistory;
+use crate::plan::remember::recorded_job::NewJob;
 
 /// What an order changes, as parts of an `UPDATE`.
 struct Change {

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteConnection;
 
 use crate::plan::model::etl::Pool;
-use crate::plan::model::job::{Begun, Claim, ClaimRequest, Claimed};
+use crate::plan::model::job::Claim;
 use crate::plan::model::settings::TableName;
+use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::store::shared::claims::{Conditions, Obstacles, is_full, is_held_back, is_wanted, made_before, why_skipped};
 use crate::store::shared::connection::SqlConnection;
 use crate::store::shared::gaps::GapRow;
