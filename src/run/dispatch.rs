@@ -205,7 +205,7 @@ impl<'a> Dispatch<'a> {
                 (class, step)
             }
         };
-        for notice in self.schedule.ended(self.plan, job, class, step, attempt, self.context.since.elapsed()) {
+        for notice in self.schedule.ended(self.plan, job, class, step, self.context.since.elapsed()) {
             self.note(&notice);
         }
     }
@@ -237,7 +237,7 @@ impl<'a> Dispatch<'a> {
         self.give_up_run(error.to_string(), StopReason::DatabaseFailed);
         self.jobs[job].end_attempt(false);
         self.finish(job, JobState::Failed, Some(format!("its end could not be recorded: {error}")));
-        self.schedule.ended(self.plan, job, None, NextStep::Cancel, 1, self.context.since.elapsed());
+        self.schedule.ended(self.plan, job, None, NextStep::Cancel, self.context.since.elapsed());
     }
 
     /// Follows a notice of the schedule.

@@ -1,5 +1,6 @@
 //! The real binary, as a user runs it, on both databases.
 
+#![expect(clippy::too_many_lines, reason = "what is printed stands in its test as a whole")]
 #![expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
 
 #[path = "../support/mod.rs"]

@@ -177,7 +177,7 @@ impl<'a> Run<'a> {
             let wait = Duration::from_secs(20);
             // As when the database is away for a moment.
             let later = if self.ended.is_multiple_of(3) { NextStep::Later(wait) } else { NextStep::PoolFull(wait) };
-            assert_eq!(self.schedule.ended(self.plan, job, None, later, attempt, self.now), []);
+            assert_eq!(self.schedule.ended(self.plan, job, None, later, self.now), []);
             return;
         }
         let class = if stopped { Class::Interrupted } else { self.world.class(gap) };
@@ -200,7 +200,7 @@ impl<'a> Run<'a> {
             NextStep::Retry(_) | NextStep::Later(_) | NextStep::PoolFull(_) | NextStep::Cancel => {}
         }
         self.progress[job] = if matches!(after, NextStep::Retry(_)) { Progress::Waiting } else { Progress::Over };
-        for notice in self.schedule.ended(self.plan, job, Some(class), after, attempt, self.now) {
+        for notice in self.schedule.ended(self.plan, job, Some(class), after, self.now) {
             for refund in self.breakers.apply_notice(&notice, at) {
                 self.world.refund(refund);
             }

@@ -24,6 +24,7 @@ fn defaults_of_a_service_are_those_of_the_specification() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one text, read as a whole")]
 fn every_key_of_a_service_arrives() {
     let text = r#"
 database: {url: 'sqlite://x.db'}

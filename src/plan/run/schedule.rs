@@ -232,8 +232,8 @@ impl Schedule {
 
     /// An attempt of `job` is over and recorded. `class` is what it meant; `None` where there was no attempt, because
     /// the report is there already or is being made elsewhere (`after` says which of the two: succeeded or skipped).
-    pub fn ended(&mut self, plan: &Plan, job: JobIndex, class: Option<Class>, after: NextStep, attempt: u32, now: Duration) -> Vec<Notice> {
-        let Some(chain) = plan.jobs.get(job).and_then(|_| self.chains.ended(job)) else {
+    pub fn ended(&mut self, plan: &Plan, job: JobIndex, class: Option<Class>, after: NextStep, now: Duration) -> Vec<Notice> {
+        let Some((chain, attempt)) = plan.jobs.get(job).and_then(|_| self.chains.ended(job)) else {
             return Vec::new();
         };
         match after {

@@ -39,7 +39,7 @@ struct Chain {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Ready { attempt: u32 },
-    Running,
+    Running { attempt: u32 },
     Backoff { until: Duration, attempt: u32 },
 }
 
@@ -135,7 +135,7 @@ impl Chains {
         while let Some(chain) = self.unplaced.pop_first() {
             let begun = match self.all[chain].state {
                 State::Ready { attempt } | State::Backoff { attempt, .. } => attempt > 1,
-                State::Running => continue,
+                State::Running { .. } => continue,
             };
             if let Some(job) = self.all[chain].jobs.front() {
                 return Some(Head { chain, job: *job, begun });
@@ -154,7 +154,7 @@ impl Chains {
             }
             State::Backoff { attempt, .. } => *state = State::Ready { attempt },
             State::Ready { .. } => {}
-            State::Running => return,
+            State::Running { .. } => return,
         }
         if gated {
             self.gated.insert(head.chain);
@@ -188,22 +188,23 @@ impl Chains {
         let chain = &mut self.all[index];
         let attempt = match chain.state {
             State::Ready { attempt } | State::Backoff { attempt, .. } => attempt,
-            State::Running => return None,
+            State::Running { .. } => return None,
         };
-        chain.state = State::Running;
+        chain.state = State::Running { attempt };
         chain.jobs.front().map(|job| (*job, attempt))
     }
 
-    /// The attempt of a job is over; its chain, if that job was running.
-    pub(super) fn ended(&mut self, job: JobIndex) -> Option<ChainIndex> {
+    /// The attempt of a job is over. Returns its chain and the number of the attempt, if that job was running.
+    pub(super) fn ended(&mut self, job: JobIndex) -> Option<(ChainIndex, u32)> {
         let index = *self.chain_of.get(job)?;
         let chain = &self.all[index];
-        if chain.state != State::Running || chain.jobs.front() != Some(&job) {
+        let State::Running { attempt } = chain.state else { return None };
+        if chain.jobs.front() != Some(&job) {
             return None;
         }
         self.running -= 1;
         self.pools[self.pool_of[job]].used -= 1;
-        Some(index)
+        Some((index, attempt))
     }
 
     /// The head of a chain could not begin, and nothing can before `until`.
@@ -225,7 +226,7 @@ impl Chains {
     pub(super) fn waits(&self, job: JobIndex) -> Option<ChainIndex> {
         let index = *self.chain_of.get(job)?;
         let chain = &self.all[index];
-        (chain.state != State::Running && chain.jobs.front() == Some(&job)).then_some(index)
+        (!matches!(chain.state, State::Running { .. }) && chain.jobs.front() == Some(&job)).then_some(index)
     }
 
     /// The head of a chain that was running is to be tried (again) later.

@@ -49,12 +49,12 @@ fn chains_run_in_bounded_parallel_and_each_one_in_order() {
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
     assert_eq!(schedule.step(&plan, ZERO), start(2, 1));
     assert_eq!(schedule.step(&plan, ZERO), Step::Wait { until: None });
-    schedule.ended(&plan, 0, Some(Class::Success), NextStep::Succeed, 1, ZERO);
+    schedule.ended(&plan, 0, Some(Class::Success), NextStep::Succeed, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), start(1, 1), "the chain goes on before another begins");
-    schedule.ended(&plan, 2, Some(Class::Success), NextStep::Succeed, 1, ZERO);
+    schedule.ended(&plan, 2, Some(Class::Success), NextStep::Succeed, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), start(3, 1));
-    schedule.ended(&plan, 1, Some(Class::Success), NextStep::Succeed, 1, ZERO);
-    schedule.ended(&plan, 3, Some(Class::Success), NextStep::Succeed, 1, ZERO);
+    schedule.ended(&plan, 1, Some(Class::Success), NextStep::Succeed, ZERO);
+    schedule.ended(&plan, 3, Some(Class::Success), NextStep::Succeed, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), Step::Finished);
 }
 
@@ -64,9 +64,9 @@ fn a_chain_that_waits_for_its_retry_holds_no_slot() {
     let mut schedule = Schedule::new(&plan, &etls(), &settings(1), false);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
     let delay = Duration::from_secs(5);
-    schedule.ended(&plan, 0, Some(Class::Transient), NextStep::Retry(delay), 1, ZERO);
+    schedule.ended(&plan, 0, Some(Class::Transient), NextStep::Retry(delay), ZERO);
     assert_eq!(schedule.step(&plan, ZERO), start(1, 1));
-    schedule.ended(&plan, 1, Some(Class::Success), NextStep::Succeed, 1, ZERO);
+    schedule.ended(&plan, 1, Some(Class::Success), NextStep::Succeed, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), Step::Wait { until: Some(delay) });
     assert_eq!(schedule.step(&plan, delay), start(0, 2));
 }
@@ -76,7 +76,7 @@ fn a_failure_stops_no_other_chain_and_not_the_rest_of_its_own() {
     let plan = plan(&[&[0, 0], &[0]]);
     let mut schedule = Schedule::new(&plan, &etls(), &settings(1), false);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
-    schedule.ended(&plan, 0, Some(Class::Permanent), NextStep::Fail, 1, ZERO);
+    schedule.ended(&plan, 0, Some(Class::Permanent), NextStep::Fail, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), start(1, 1));
 }
 
@@ -85,7 +85,7 @@ fn what_needs_a_failed_job_is_dropped() {
     let plan = plan(&[&[0, 1], &[0, 1]]);
     let mut schedule = Schedule::new(&plan, &etls(), &settings(1), false);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
-    schedule.ended(&plan, 0, Some(Class::Permanent), NextStep::Fail, 1, ZERO);
+    schedule.ended(&plan, 0, Some(Class::Permanent), NextStep::Fail, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), Step::Drop { job: 1, reason: NotStarted::NeedUnmet(0) });
     assert_eq!(schedule.step(&plan, ZERO), start(2, 1), "another bank's need is another");
 }
@@ -96,8 +96,8 @@ fn a_configuration_error_stops_the_etl_for_everyone() {
     let mut schedule = Schedule::new(&plan, &etls(), &settings(2), false);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
     assert_eq!(schedule.step(&plan, ZERO), start(1, 1));
-    schedule.ended(&plan, 1, Some(Class::Transient), NextStep::Retry(ZERO), 1, ZERO);
-    schedule.ended(&plan, 0, Some(Class::Configuration), NextStep::Fail, 1, ZERO);
+    schedule.ended(&plan, 1, Some(Class::Transient), NextStep::Retry(ZERO), ZERO);
+    schedule.ended(&plan, 0, Some(Class::Configuration), NextStep::Fail, ZERO);
     assert_eq!(schedule.step(&plan, ZERO), Step::GiveUp { job: 1, reason: NotStarted::EtlStopped(0) });
     assert_eq!(schedule.step(&plan, ZERO), start(2, 1), "other ETLs go on");
 }
@@ -107,7 +107,7 @@ fn fail_fast_and_stop_start_nothing_more() {
     let plan = plan(&[&[0], &[0]]);
     let mut schedule = Schedule::new(&plan, &etls(), &settings(1), true);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
-    schedule.ended(&plan, 0, Some(Class::Transient), NextStep::Fail, 3, ZERO);
+    schedule.ended(&plan, 0, Some(Class::Transient), NextStep::Fail, ZERO);
     schedule.halt(NotStarted::Stopped);
     assert_eq!(schedule.step(&plan, ZERO), Step::Drop { job: 1, reason: NotStarted::FailFast }, "the first reason stays");
     assert_eq!(schedule.step(&plan, ZERO), Step::Finished);
@@ -119,7 +119,7 @@ fn after_the_deadline_no_job_starts_but_a_started_one_may_be_tried_again() {
     let deadline = Duration::from_secs(60);
     let mut schedule = Schedule::new(&plan, &etls(), &RunSettings { deadline: Some(deadline), ..settings(1) }, false);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
-    schedule.ended(&plan, 0, Some(Class::Transient), NextStep::Retry(ZERO), 1, deadline);
+    schedule.ended(&plan, 0, Some(Class::Transient), NextStep::Retry(ZERO), deadline);
     assert_eq!(schedule.step(&plan, deadline), Step::Drop { job: 1, reason: NotStarted::Deadline });
     assert_eq!(schedule.step(&plan, deadline), start(0, 2));
 }
@@ -167,7 +167,7 @@ impl<'a> Driver<'a> {
     }
 
     fn end(&mut self, job: JobIndex, class: Class, after: NextStep) -> Vec<Notice> {
-        self.schedule.ended(self.plan, job, Some(class), after, 1, self.now)
+        self.schedule.ended(self.plan, job, Some(class), after, self.now)
     }
 
     fn succeed(&mut self, job: JobIndex) -> Vec<Notice> {
@@ -213,11 +213,11 @@ fn what_could_not_begin_is_tried_later_with_the_same_attempt_and_was_not_started
     let delay = Duration::from_secs(5);
     let mut driver = Driver::new(&plan, &etls(), 1);
     assert_eq!(driver.step(), start(0, 1));
-    driver.schedule.ended(&plan, 0, None, NextStep::Later(delay), 1, ZERO);
+    driver.schedule.ended(&plan, 0, None, NextStep::Later(delay), ZERO);
     assert_eq!(driver.step(), Step::Wait { until: Some(delay) });
     driver.now = delay;
     assert_eq!(driver.step(), start(0, 1));
-    driver.schedule.ended(&plan, 0, None, NextStep::Later(delay), 1, delay);
+    driver.schedule.ended(&plan, 0, None, NextStep::Later(delay), delay);
     driver.schedule.halt(NotStarted::Stopped);
     assert_eq!(driver.step(), dropped(0, NotStarted::Stopped));
 
@@ -225,7 +225,7 @@ fn what_could_not_begin_is_tried_later_with_the_same_attempt_and_was_not_started
     driver.step();
     driver.end(0, Class::Transient, NextStep::Retry(ZERO));
     assert_eq!(driver.step(), start(0, 2));
-    driver.schedule.ended(&plan, 0, None, NextStep::Later(delay), 2, ZERO);
+    driver.schedule.ended(&plan, 0, None, NextStep::Later(delay), ZERO);
     driver.schedule.halt(NotStarted::Stopped);
     assert_eq!(driver.step(), Step::GiveUp { job: 0, reason: NotStarted::Stopped });
 }
@@ -236,6 +236,6 @@ fn what_could_not_begin_before_the_deadline_does_not_after_it() {
     let deadline = Duration::from_secs(60);
     let mut schedule = Schedule::new(&plan, &etls(), &RunSettings { deadline: Some(deadline), ..settings(1) }, false);
     assert_eq!(schedule.step(&plan, ZERO), start(0, 1));
-    schedule.ended(&plan, 0, None, NextStep::Later(deadline), 1, ZERO);
+    schedule.ended(&plan, 0, None, NextStep::Later(deadline), ZERO);
     assert_eq!(schedule.step(&plan, deadline), dropped(0, NotStarted::Deadline));
 }

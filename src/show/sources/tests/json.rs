@@ -10,6 +10,7 @@ fn json_of(report: &RunSummary) -> Vec<serde_json::Value> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one text, read as a whole")]
 fn json_has_the_same_facts() {
     let sources = vec![all().remove(6)];
     let results = vec![ended(JobState::Succeeded, Some(17), Seen::Reported), ended(JobState::Failed, None, Seen::Reported)];

@@ -20,6 +20,7 @@ fn views() -> Vec<ListedSource> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one text, read as a whole")]
 fn a_page_of_sources_has_a_block_for_each() {
     let text = SourcesView::new(&views(), &catalogue(9), at("16T18")).text();
     assert!(is_safe(&text), "{text:?}");

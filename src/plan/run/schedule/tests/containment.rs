@@ -38,7 +38,7 @@ fn jobs_behind_a_probe_are_dropped_when_it_comes_to_nothing() {
         let plan = broken_plan(&[&[0, 1], &[0, 1], &[1]]);
         let mut driver = Driver::new(&plan, &etls(), 1);
         assert_eq!(driver.step(), start(0, 1));
-        assert_eq!(driver.schedule.ended(&plan, 0, class, after, 1, ZERO), [], "it is open already");
+        assert_eq!(driver.schedule.ended(&plan, 0, class, after, ZERO), [], "it is open already");
         if after != NextStep::Succeed {
             assert_eq!(driver.step(), dropped(1, NotStarted::NeedUnmet(0)));
         }
@@ -198,7 +198,7 @@ fn the_cut_off_counts_over_all_chains_of_the_bank_and_leaves_what_has_begun() {
         driver.end(job, Class::Permanent, NextStep::Fail);
     }
     assert_eq!(driver.step(), dropped(4, NotStarted::BankStopped));
-    driver.schedule.ended(&plan, 3, Some(Class::Transient), NextStep::Retry(ZERO), 2, ZERO);
+    driver.schedule.ended(&plan, 3, Some(Class::Transient), NextStep::Retry(ZERO), ZERO);
     assert_eq!(driver.step(), start(3, 3));
 }
 
@@ -209,7 +209,7 @@ fn a_claim_that_was_lost_says_nothing_of_anybody() {
     driver.schedule = Schedule::new(&plan, &etls(), &RunSettings { breaker_banks: 2, ..settings(3) }, false);
     driver.starts();
     for (job, class) in [(0, Some(Class::Success)), (1, None)] {
-        assert_eq!(driver.schedule.ended(&plan, job, class, NextStep::Fail, 1, ZERO), []);
+        assert_eq!(driver.schedule.ended(&plan, job, class, NextStep::Fail, ZERO), []);
     }
     assert_eq!(driver.fail(2), []);
 }
@@ -257,7 +257,7 @@ proptest::proptest! {
                     if !matches!(after, NextStep::Retry(_)) {
                         done[job] += 1;
                     }
-                    schedule.ended(&plan, job, Some(class), after, attempt, now);
+                    schedule.ended(&plan, job, Some(class), after, now);
                 }
             }
         }

@@ -42,7 +42,7 @@ fn after_a_window_that_was_not_collected_the_later_ones_of_its_source_wait_and_n
         assert_eq!(driver.starts(), [0, 3, 6]);
         driver.succeed(3);
         assert_eq!(driver.step(), start(4, 1));
-        assert_eq!(driver.schedule.ended(&plan, 4, class, after, 1, ZERO), [], "a source has no breaker");
+        assert_eq!(driver.schedule.ended(&plan, 4, class, after, ZERO), [], "a source has no breaker");
         assert_eq!(driver.step(), dropped(5, NotStarted::EarlierWindow), "{class:?}");
         assert_eq!(driver.starts(), [0; 0]);
         driver.succeed(6);
@@ -56,7 +56,7 @@ fn a_window_that_was_collected_elsewhere_is_no_hole() {
     let plan = with_windows(plan(&[]), 0, 2);
     let mut driver = Driver::new(&plan, &with_sources(), 1);
     assert_eq!(driver.starts(), [0]);
-    driver.schedule.ended(&plan, 0, None, NextStep::Succeed, 1, ZERO);
+    driver.schedule.ended(&plan, 0, None, NextStep::Succeed, ZERO);
     assert_eq!(driver.starts(), [1]);
 }
 
