@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::document::Document;
 use super::error::Findings;
 use super::paths::{resolve, resolve_template};
-use super::written::Span;
+use super::scalars::Span;
 use crate::plan::model::settings::{ColumnName, TableName};
 use crate::plan::text::placeholder::{Placeholder, Scope};
 use crate::plan::text::template::{Template, TemplateError};

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::configuration::Config;
+use super::dotenv;
 use super::error::{ConfigErrors, Findings};
-use super::{Config, dotenv};
 use crate::plan::model::settings::EnvFiles;
 use crate::plan::model::source::Verify;
 

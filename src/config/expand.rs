@@ -16,24 +16,20 @@ pub(super) enum Place {
     Body,
 }
 
-/// Whether the configuration has a template at this path; `*` in the path stands for any item of a list.
+/// How to read the scalar at this path; `*` in the path stands for any item of a list.
 pub(super) fn place(path: &[&str]) -> Place {
     match path {
-        ["etls", _, "command", "*"] | ["etls", _, "env", _] | ["etls", _, "output"] | ["availability", "sync", "*", "files"] => {
-            Place::Template
-        }
-        ["sources", _, rest @ ..] => in_source(rest),
+        ["availability", "sync", "*", "files"] | ["etls", _, "output"] | ["sources", _, "verify", "sql"] => Place::Template,
+        ["sources", _, "verify", rest @ ..] | ["etls" | "sources", _, rest @ ..] => in_work(rest),
         _ => Place::Plain,
     }
 }
 
-fn in_source(path: &[&str]) -> Place {
+/// The keys `command`, `env` and `http` have the same meaning wherever they stand.
+fn in_work(path: &[&str]) -> Place {
     match path {
         ["command", "*"]
         | ["env", _]
-        | ["verify", "command", "*"]
-        | ["verify", "env", _]
-        | ["verify", "sql"]
         | ["http", "headers", _]
         | ["http", "trigger" | "status" | "cancel", "url"]
         | ["http", "trigger" | "status" | "cancel", "headers", _] => Place::Template,
@@ -223,6 +219,18 @@ mod tests {
         assert_eq!(*body, serde_json::json!({"limit": 100, "of": "7", "list": [true, "a{{b}}c${{HOST}}", {"year": "{window_year}"}]}));
         let json = expanded("sources:\n  a:\n    http:\n      trigger:\n        json:\n          limit: ${N}\n").unwrap();
         assert_eq!(json["sources"]["a"]["http"]["trigger"]["json"], serde_json::json!({"limit": 7}), "as anywhere in the file");
+    }
+
+    #[test]
+    fn the_service_of_an_etl_is_read_like_that_of_a_source() {
+        let http = "http: {headers: {X-Key: '${SECRET}', X-Version: 5}, trigger: {url: '${SECRET}', json: {of: '${SECRET}', limit: 100}}}";
+        let [etl, source] = ["etls", "sources"].map(|section| {
+            let json = expanded(&format!("{section}: {{a: {{{http}}}}}")).unwrap();
+            json[section]["a"]["http"].clone()
+        });
+        assert_eq!(etl, source);
+        assert_eq!(etl["headers"], serde_json::json!({"X-Key": "a{{b}}c${{HOST}}", "X-Version": "5"}));
+        assert_eq!(etl["trigger"]["json"], serde_json::json!({"of": "a{{b}}c${{HOST}}", "limit": 100}));
     }
 
     #[test]

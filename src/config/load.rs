@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::check::Check;
+use super::configuration::Config;
 use super::document::Document;
 use super::error::{ConfigErrors, Findings, Position};
 use super::etls::{self, Defaults, etls};
@@ -12,7 +13,7 @@ use super::outputs::{PathTemplate, paths};
 use super::pools::pools;
 use super::sources::{self, sources};
 use super::written::{self, Written};
-use super::{Config, database, decode, dotenv, expand, institutions, paths::directory_of, paths::resolve, run, tree};
+use super::{database, decode, dotenv, expand, institutions, paths::directory_of, paths::resolve, run, tree};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;

@@ -9,6 +9,7 @@
 //! the checks of the single sections.
 
 mod check;
+mod configuration;
 mod database;
 mod decode;
 mod document;
@@ -26,7 +27,7 @@ mod outputs;
 mod parallel;
 mod paths;
 mod pools;
-pub(crate) mod program;
+mod program;
 mod run;
 mod scalars;
 mod sources;
@@ -35,40 +36,13 @@ mod tests;
 mod tree;
 mod work;
 mod written;
+mod written_program;
 mod written_sources;
 mod written_work;
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::settings::{Database, RunSettings, SyncRule};
-
+pub use configuration::Config;
 pub use error::{ConfigError, ConfigErrors, Position};
 pub use find::find;
 pub use load::load;
 pub use parallel::automatic_parallelism;
 pub use written::schema;
-
-/// Everything that configuration says, checked.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The file it came from; absolute.
-    pub path: PathBuf,
-    /// The `.env` file whose variables were used, where there is one; absolute.
-    pub dotenv: Option<PathBuf>,
-    /// The file that the institutions came from; absolute.
-    pub institutions_file: PathBuf,
-    /// The database and its data tables.
-    pub database: Database,
-    /// Lock, attempt logs, workspaces; absolute.
-    pub state_dir: PathBuf,
-    /// Absolute.
-    pub lock_file: PathBuf,
-    /// The monitored banks, the ETLs and the disclosure sources. There is at least one ETL or source.
-    pub catalogue: Arc<Catalogue>,
-    /// How a run goes about its work.
-    pub run: RunSettings,
-    /// Where availability is learnt from files.
-    pub sync: Vec<SyncRule>,
-}

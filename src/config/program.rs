@@ -1,10 +1,10 @@
-//! Programs, wherever the file names one: how they are started.
+//! Checks the keys that say how to start a program. An ETL, a source and a `verify:` can have them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::check::Check;
-use super::scalars::Span;
+use super::written_program::ProgramKeys;
 use crate::plan::model::work::CommandSpec;
 use crate::plan::text::placeholder::Scope;
 use crate::plan::text::template::Template;
@@ -16,43 +16,17 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Variables of this prefix are etl-orch's own in a program's environment.
 const OWN_PREFIX: &str = "ETL_ORCH_";
 
-/// The keys that say how to start a program, as they are written.
-pub(super) struct ProgramKeys {
-    pub(super) command: Option<Vec<String>>,
-    pub(super) cwd: Option<String>,
-    pub(super) env: Option<BTreeMap<String, String>>,
-    pub(super) env_file: Option<String>,
-    pub(super) timeout: Option<Span>,
-    pub(super) grace: Option<Span>,
-}
-
-impl ProgramKeys {
-    /// Those that are given besides `command`.
-    pub(super) fn beside_command(&self) -> impl Iterator<Item = &'static str> {
-        let Self { command: _, cwd, env, env_file, timeout, grace } = self;
-        [
-            ("cwd", cwd.is_some()),
-            ("env", env.is_some()),
-            ("env_file", env_file.is_some()),
-            ("timeout", timeout.is_some()),
-            ("grace", grace.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(key, is_given)| is_given.then_some(key))
-    }
-
-    /// Checks the keys, which stand in the mapping at `path`. `who` is what messages call it. Says nothing of a `command` that is missing: the caller knows what else
-    /// would do.
-    pub(super) fn check(self, check: &mut Check, path: &[&str], who: &str, allowed: &[Scope]) -> Option<CommandSpec> {
-        let at = |key| [path, &[key]].concat();
-        let argv = self.command.and_then(|command| argv(check, &at("command"), who, &command, allowed));
-        let env = env(check, &at("env"), &self.env.unwrap_or_default(), allowed);
-        let cwd = check.path(&at("cwd"), self.cwd).unwrap_or_else(|| check.base.to_owned());
-        let env_file = check.path(&at("env_file"), self.env_file);
-        let timeout = check.not_zero(&at("timeout"), self.timeout).unwrap_or(TIMEOUT);
-        let grace = self.grace.map_or(GRACE, |span| span.0);
-        Some(CommandSpec { argv: argv?, cwd, env: env?, env_file, timeout, grace })
-    }
+/// Checks the keys of the mapping at `path`; `owner` is the name of that mapping in messages. A missing `command` is no mistake here,
+/// because only the caller knows which other keys may replace it.
+pub(super) fn program(check: &mut Check, path: &[&str], keys: ProgramKeys, owner: &str, allowed: &[Scope]) -> Option<CommandSpec> {
+    let at = |key| [path, &[key]].concat();
+    let argv = keys.command.and_then(|command| argv(check, &at("command"), owner, &command, allowed));
+    let env = env(check, &at("env"), &keys.env.unwrap_or_default(), allowed);
+    let cwd = check.path(&at("cwd"), keys.cwd).unwrap_or_else(|| check.base.to_owned());
+    let env_file = check.path(&at("env_file"), keys.env_file);
+    let timeout = check.not_zero(&at("timeout"), keys.timeout).unwrap_or(TIMEOUT);
+    let grace = keys.grace.map_or(GRACE, |span| span.0);
+    Some(CommandSpec { argv: argv?, cwd, env: env?, env_file, timeout, grace })
 }
 
 /// A program is stopped when two thirds of the lease have passed without its being renewed; its grace must fit into the rest.
@@ -73,13 +47,13 @@ pub(super) fn version(check: &mut Check, path: &[&str]) -> Option<String> {
     Some(version)
 }
 
-fn argv(check: &mut Check, path: &[&str], who: &str, command: &[String], allowed: &[Scope]) -> Option<Vec<Template>> {
+fn argv(check: &mut Check, path: &[&str], owner: &str, command: &[String], allowed: &[Scope]) -> Option<Vec<Template>> {
     if command.is_empty() {
-        check.missing(path, format!("{who} has no command; write it as a list, [program, argument, ...]"));
+        check.missing(path, format!("{owner} has no command; write it as a list, [program, argument, ...]"));
         return None;
     }
     if command[0].trim().is_empty() {
-        check.wrong(&[path, &["0"]].concat(), format!("the program of {who} is empty"));
+        check.wrong(&[path, &["0"]].concat(), format!("the program of {owner} is empty"));
     }
     let parsed: Vec<_> =
         command.iter().enumerate().map(|(n, source)| check.template(&[path, &[&n.to_string()]].concat(), source, allowed)).collect();

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::check::Check;
 use super::parallel::automatic_parallelism;
+use super::scalars::{MaxParallel, Span};
 use super::written;
+use super::written_work::Retry;
 use crate::plan::model::cooldown::Cooldown;
 use crate::plan::model::period::Period;
 use crate::plan::model::retry::RetryPolicy;
@@ -16,7 +18,7 @@ const SHORTEST_REST: Duration = Duration::from_millis(1);
 
 /// What stands beside `run:` and is about it.
 pub(super) struct Beside {
-    pub(super) lease: Option<written::Span>,
+    pub(super) lease: Option<Span>,
     pub(super) cooldown: written::Cooldown,
     pub(super) breaker: written::Breaker,
 }
@@ -25,8 +27,8 @@ pub(super) struct Beside {
 pub(super) fn run(check: &mut Check, written: written::Run, beside: Beside) -> RunSettings {
     let default = RunSettings::default();
     let max_parallel = match written.max_parallel {
-        Some(written::MaxParallel::Auto) => automatic_parallelism(),
-        Some(written::MaxParallel::Count(count)) => size(check.within(&["run", "max_parallel"], Some(count), 1..=10_000, 1)),
+        Some(MaxParallel::Auto) => automatic_parallelism(),
+        Some(MaxParallel::Count(count)) => size(check.within(&["run", "max_parallel"], Some(count), 1..=10_000, 1)),
         None => default.max_parallel,
     };
     let years = i64::from(Period::FIRST_YEAR)..=i64::from(Period::LAST_YEAR);
@@ -69,10 +71,10 @@ fn cooldown(check: &mut Check, written: written::Cooldown, default: Cooldown) ->
 }
 
 /// Checks `lease:`.
-fn lease(check: &mut Check, written: Option<written::Span>, default: Duration) -> Duration {
+fn lease(check: &mut Check, written: Option<Span>, default: Duration) -> Duration {
     match written {
         None => default,
-        Some(written::Span(lease)) if lease >= SHORTEST_LEASE => lease,
+        Some(Span(lease)) if lease >= SHORTEST_LEASE => lease,
         Some(_) => {
             let least = humantime::format_duration(SHORTEST_LEASE);
             check.wrong(&["lease"], format!("lease must be at least {least}: children are stopped before it ends, with their grace"));
@@ -97,7 +99,7 @@ pub(super) fn small(number: i64) -> u32 {
 }
 
 /// Checks a `retry:` at `path`; what it leaves out is as in `default`.
-pub(super) fn retry(check: &mut Check, path: &[&str], written: written::Retry, default: &RetryPolicy) -> RetryPolicy {
+pub(super) fn retry(check: &mut Check, path: &[&str], written: Retry, default: &RetryPolicy) -> RetryPolicy {
     let at = |key| [path, &[key]].concat();
     let attempts = check.within(&at("max_attempts"), written.max_attempts, 1..=1000, i64::from(default.max_attempts));
     let policy = RetryPolicy {

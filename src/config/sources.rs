@@ -11,11 +11,12 @@ use super::check::Check;
 use super::etls::Defaults;
 use super::http;
 use super::pools;
-use super::program::{grace_fits, version};
+use super::program::{grace_fits, program, version};
 use super::run::{retry, size};
 use super::scalars::Span;
 use super::work::WorkKeys;
 use super::written_sources as written;
+use super::written_work::Records;
 use crate::plan::model::source::{CatchUp, Source, Verify};
 use crate::plan::model::window::{Cadence, midnight};
 use crate::plan::text::nearest::did_you_mean;
@@ -74,8 +75,8 @@ fn one(check: &mut Check, id: &str, mut written: written::Source, defaults: &Def
     let version = written.version.and_then(|_| version(check, &at("version")));
     let records = records_of(check, id, &mut written);
     let name = written.name.take().unwrap_or_else(|| id.to_owned());
-    let program = written.take_program();
-    let work = WorkKeys { program, exit_codes: written.exit_codes.take(), http: written.http.take() };
+    let keys = written.take_program();
+    let work = WorkKeys { program: keys, exit_codes: written.exit_codes.take(), http: written.http.take() };
     let work = work.check(check, &["sources", id], id, "collects it", Scope::IN_COLLECTION_WORK);
     let (warn_after, error_after) = late?;
     Some(Source {
@@ -192,15 +193,15 @@ fn not_blank(check: &mut Check, path: &[&str], sql: &str) {
 fn verify(check: &mut Check, id: &str, mut written: written::Verify) -> Option<Verify> {
     let at = |key| ["sources", id, "verify", key];
     let name = format!("verify of {id}");
-    let program = written.take_program();
+    let keys = written.take_program();
     let Some(sql) = written.sql else {
-        if program.command.is_none() && !check.document.is_broken(&at("sql")) && !check.document.is_broken(&at("command")) {
+        if keys.command.is_none() && !check.document.is_broken(&at("sql")) && !check.document.is_broken(&at("command")) {
             check.wrong_key(&["sources", id, "verify"], format!("{name} has neither sql nor command; write one of them"));
             return None;
         }
-        return program.check(check, &["sources", id, "verify"], &name, Scope::IN_COLLECTION_WORK).map(Verify::Command);
+        return program(check, &["sources", id, "verify"], keys, &name, Scope::IN_COLLECTION_WORK).map(Verify::Command);
     };
-    for key in program.command.iter().map(|_| "command").chain(program.beside_command()) {
+    for key in keys.command.iter().map(|_| "command").chain(keys.beside_command()) {
         check.wrong_key(&at(key), format!("{name} is sql, which has no {key}; keep one of the two"));
     }
     not_blank(check, &at("sql"), &sql);
@@ -223,7 +224,7 @@ fn records_of(check: &mut Check, id: &str, written: &mut written::Source) -> Opt
     }
 }
 
-fn records(check: &mut Check, path: &[&str], written: written::Records, is_http: bool) -> Option<RecordsRule> {
+fn records(check: &mut Check, path: &[&str], written: Records, is_http: bool) -> Option<RecordsRule> {
     let at = |key| [path, &[key]].concat();
     let name = check.document.named(path);
     if written.pointer.is_some() && !is_http {

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::plan::model::cooldown::Cooldown;
 use crate::plan::model::etl::{Etl, ReportsBy};
-use crate::plan::model::settings::{ChainBy, DatabaseTarget, PeriodOrder, Variables};
+use crate::plan::model::settings::{ChainBy, DatabaseTarget, PeriodOrder, RunSettings, Variables};
 use crate::plan::model::work::CommandSpec;
 
 pub(super) const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank of Canada}\nBMO-CA: {id: 2, name: Bank of Montreal}\n";

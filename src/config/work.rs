@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::check::Check;
 use super::http::http;
-use super::program::ProgramKeys;
+use super::program::program;
+use super::written_program::ProgramKeys;
 use super::written_work as written;
 use crate::plan::model::outcome::ExitCodes;
 use crate::plan::model::work::Work;
@@ -34,7 +35,7 @@ impl WorkKeys {
         if self.program.command.is_none() && !check.document.is_broken(&at("command")) && !check.document.is_broken(&at("http")) {
             check.wrong_key(path, format!("{name} has neither command nor http; write what {does}"));
         }
-        let command = self.program.check(check, path, name, allowed);
+        let command = program(check, path, self.program, name, allowed);
         let exit_codes = exit_codes(check, &at("exit_codes"), self.exit_codes.unwrap_or_default());
         Some(Work::Command { command: command?, exit_codes })
     }

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(super) use super::scalars::{MaxParallel, Span, Version};
+use super::scalars::{MaxParallel, Span, Version};
+use super::written_program::with_program_keys;
 use super::written_sources::Source;
-use super::written_work::{ExitCodes, Http, with_program_keys};
+use super::written_work::{ExitCodes, Http, Retry};
 
 /// Configuration of etl-orch. `${NAME}` and `${NAME:-default}` expand from the environment and from a `.env` file
 /// beside this one; relative paths are relative to this file.
@@ -84,25 +85,6 @@ pub(super) struct Run {
     pub(super) from_year: Option<i64>,
     /// No job starts later than this after the run took its lock. Default: none.
     pub(super) deadline: Option<Span>,
-}
-
-/// How often a job is tried in one run, and how long it waits between.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Retry {
-    /// Attempts, the first included. Default: 3.
-    #[schemars(range(min = 1))]
-    pub(super) max_attempts: Option<i64>,
-    /// Wait after the first failed attempt. Default: 5s.
-    pub(super) initial_delay: Option<Span>,
-    /// Each further wait is this many times the one before. Default: 2.
-    #[schemars(range(min = 1))]
-    pub(super) multiplier: Option<f64>,
-    /// No wait is longer. Default: 5m.
-    pub(super) max_delay: Option<Span>,
-    /// Share of the wait that is random. Default: 0.
-    #[schemars(range(min = 0, max = 1))]
-    pub(super) jitter: Option<f64>,
 }
 
 /// How often a report that cannot be made is tried again by later runs.

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::scalars::{Span, Version};
-use super::written::Retry;
-use super::written_work::{ExitCodes, Http, with_program_keys};
+use super::written_program::with_program_keys;
+use super::written_work::{ExitCodes, Http, Records, Retry};
 
 with_program_keys! {
     /// Something that collects disclosures, window by window.
@@ -83,14 +83,4 @@ with_program_keys! {
         /// A program and its arguments, with `{placeholders}`, that exits with 0.
         command: Option<Vec<String>>,
     }
-}
-
-/// How many records were collected, as the collector says it. One of the keys at least.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Records {
-    /// A JSON pointer into a service's last answer.
-    pub(super) pointer: Option<String>,
-    /// A regular expression for the text there, or for a line that a program printed. The number is the sum of its groups.
-    pub(super) pattern: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! How a job's work is done, as it is written: `command` with what belongs to it, or `http`. Shapes and types only.
+//! The keys that ETLs and sources share, as the file has them: exit codes, `http:`, `records:` and `retry:`. Shapes and types only.
 //!
 //! The doc comments are the descriptions in the JSON Schema that `etl-orch config schema` prints.
 
@@ -8,46 +8,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::scalars::Span;
-use super::written_sources::Records;
-
-/// A struct as written, with the keys that belong to its `command` added. (serde refuses unknown keys only in structs that are
-/// not composed of others.)
-macro_rules! with_program_keys {
-    ($(#[$doc:meta])* struct $name:ident { $($(#[$key_doc:meta])* $key:ident: $type:ty,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Default, Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        pub(super) struct $name {
-            $($(#[$key_doc])* pub(super) $key: $type,)*
-            /// Directory in which the program runs. Default: that of this file.
-            pub(super) cwd: Option<String>,
-            /// Variables for the program's environment, with `{placeholders}`.
-            pub(super) env: Option<BTreeMap<String, String>>,
-            /// A `.env` file whose variables are put into the program's environment.
-            pub(super) env_file: Option<String>,
-            /// The program is ended when it runs longer. Default: 1h.
-            pub(super) timeout: Option<Span>,
-            /// Time between asking the program to end and killing it. Default: 10s.
-            pub(super) grace: Option<Span>,
-        }
-
-        impl $name {
-            /// Takes out the keys that say how to start the program.
-            pub(super) fn take_program(&mut self) -> $crate::config::program::ProgramKeys {
-                $crate::config::program::ProgramKeys {
-                    command: self.command.take(),
-                    cwd: self.cwd.take(),
-                    env: self.env.take(),
-                    env_file: self.env_file.take(),
-                    timeout: self.timeout.take(),
-                    grace: self.grace.take(),
-                }
-            }
-        }
-    };
-}
-
-pub(super) use with_program_keys;
 
 /// What exit codes mean. A list replaces the default of its class; a code in it leaves every other class.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -151,4 +111,33 @@ pub(super) enum Method {
     Put,
     Patch,
     Delete,
+}
+
+/// How many records were collected, as the collector says it. One of the keys at least.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Records {
+    /// A JSON pointer into a service's last answer.
+    pub(super) pointer: Option<String>,
+    /// A regular expression for the text there, or for a line that a program printed. The number is the sum of its groups.
+    pub(super) pattern: Option<String>,
+}
+
+/// How often a job is tried in one run, and how long it waits between.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Retry {
+    /// Attempts, the first included. Default: 3.
+    #[schemars(range(min = 1))]
+    pub(super) max_attempts: Option<i64>,
+    /// Wait after the first failed attempt. Default: 5s.
+    pub(super) initial_delay: Option<Span>,
+    /// Each further wait is this many times the one before. Default: 2.
+    #[schemars(range(min = 1))]
+    pub(super) multiplier: Option<f64>,
+    /// No wait is longer. Default: 5m.
+    pub(super) max_delay: Option<Span>,
+    /// Share of the wait that is random. Default: 0.
+    #[schemars(range(min = 0, max = 1))]
+    pub(super) jitter: Option<f64>,
 }

@@ -1,0 +1,30 @@
+//! The checked configuration.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::settings::{Database, RunSettings, SyncRule};
+
+/// Everything that configuration says, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it came from; absolute.
+    pub path: PathBuf,
+    /// The `.env` file whose variables were used, where there is one; absolute.
+    pub dotenv: Option<PathBuf>,
+    /// The file that the institutions came from; absolute.
+    pub institutions_file: PathBuf,
+    /// The database and its data tables.
+    pub database: Database,
+    /// Lock, attempt logs, workspaces; absolute.
+    pub state_dir: PathBuf,
+    /// Absolute.
+    pub lock_file: PathBuf,
+    /// The monitored banks, the ETLs and the disclosure sources. There is at least one ETL or source.
+    pub catalogue: Arc<Catalogue>,
+    /// How a run goes about its work.
+    pub run: RunSettings,
+    /// Where availability is learnt from files.
+    pub sync: Vec<SyncRule>,
+}
