@@ -1,4 +1,4 @@
-//! What the checks of single settings have in common.
+//! Checks that several settings share.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -8,12 +8,12 @@ use std::time::Duration;
 use super::document::Document;
 use super::error::Findings;
 use super::paths::{resolve, resolve_template};
-use super::scalars::Span;
+use super::scalars::WrittenDuration;
 use crate::plan::model::settings::{ColumnName, TableName};
 use crate::plan::text::placeholder::{Placeholder, Scope};
 use crate::plan::text::template::{Template, TemplateError};
 
-/// A document under check. Methods take the path of a setting and what was written there, and note what is wrong with it.
+/// A document that is being checked. Each method takes the path of a setting and its value, and adds the mistakes to `findings`.
 pub(super) struct Check<'a> {
     pub(super) document: &'a Document,
     /// Directory of the file; absolute.
@@ -22,24 +22,24 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Notes a mistake in the value at a path.
+    /// Adds a mistake in the value at a path.
     pub(super) fn wrong(&mut self, path: &[&str], message: impl Into<String>) {
-        self.findings.at(self.document.at(path), message);
+        self.findings.add(self.document.position(path), message);
     }
 
-    /// Notes a mistake of the key at a path.
+    /// Adds a mistake in the key at a path.
     pub(super) fn wrong_key(&mut self, path: &[&str], message: impl Into<String>) {
-        self.findings.at(self.document.key_at(path), message);
+        self.findings.add(self.document.key_position(path), message);
     }
 
-    /// Notes that something is missing, unless it was there and broken.
+    /// Adds that a key is missing, unless it is there and its value has a mistake of its own.
     pub(super) fn missing(&mut self, path: &[&str], message: impl Into<String>) {
         if !self.document.is_broken(path) {
             self.wrong_key(path.split_last().map_or(path, |(_, parent)| parent), message);
         }
     }
 
-    /// A number within bounds.
+    /// Checks that a number is within bounds. Returns `default` when none is given.
     pub(super) fn within<N: PartialOrd + Display + Copy>(
         &mut self,
         path: &[&str],
@@ -55,16 +55,16 @@ impl Check<'_> {
         default
     }
 
-    /// A duration that is not zero.
-    pub(super) fn not_zero(&mut self, path: &[&str], given: Option<Span>) -> Option<Duration> {
-        let Span(duration) = given?;
+    /// Checks that a duration is not zero.
+    pub(super) fn not_zero(&mut self, path: &[&str], given: Option<WrittenDuration>) -> Option<Duration> {
+        let WrittenDuration(duration) = given?;
         if duration.is_zero() {
-            self.wrong(path, format!("{} must be longer than nothing", self.document.named(path)));
+            self.wrong(path, format!("{} must be longer than 0s", self.document.named(path)));
         }
         Some(duration)
     }
 
-    /// Text that is not blank and has no control characters.
+    /// Checks that a text is not blank and has no control characters.
     pub(super) fn text(&mut self, path: &[&str], text: &str) {
         if text.trim().is_empty() {
             self.wrong(path, format!("{} is empty", self.document.named(path)));
@@ -73,7 +73,7 @@ impl Check<'_> {
         }
     }
 
-    /// A name that stands as a key: `what` is what it names.
+    /// Checks a name that users choose as a key. `what` says in messages what has that name: `an ETL`.
     pub(super) fn name(&mut self, path: &[&str], name: &str, what: &str) {
         let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
@@ -83,7 +83,7 @@ impl Check<'_> {
         }
     }
 
-    /// A column's name.
+    /// Checks the name of a column.
     pub(super) fn column(&mut self, path: &[&str], given: Option<String>) -> Option<ColumnName> {
         let name = given?;
         let column = ColumnName::parse(&name);
@@ -94,7 +94,7 @@ impl Check<'_> {
         column
     }
 
-    /// An absolute path.
+    /// Checks a path and makes it absolute.
     pub(super) fn path(&mut self, path: &[&str], given: Option<String>) -> Option<PathBuf> {
         let given = given?;
         self.text(path, &given);
@@ -105,7 +105,7 @@ impl Check<'_> {
         Some(resolve(self.base, Path::new(&given)))
     }
 
-    /// A table's name.
+    /// Checks the name of a table.
     pub(super) fn table(&mut self, path: &[&str], given: Option<String>, default: &str) -> Option<TableName> {
         let name = given.unwrap_or_else(|| default.to_owned());
         let table = TableName::parse(&name);
@@ -116,7 +116,7 @@ impl Check<'_> {
         table
     }
 
-    /// A template, as written.
+    /// Checks a template.
     pub(super) fn template(&mut self, path: &[&str], source: &str, allowed: &[Scope]) -> Option<Template> {
         match Template::parse(source, allowed) {
             Ok(template) => Some(template),
@@ -130,7 +130,7 @@ impl Check<'_> {
         }
     }
 
-    /// A template of a path, made absolute.
+    /// Checks a template of a path and makes it absolute.
     pub(super) fn path_template(&mut self, path: &[&str], source: &str, allowed: &[Scope]) -> Option<Template> {
         self.text(path, source);
         self.template(path, source, allowed)?;
@@ -147,6 +147,10 @@ impl Check<'_> {
             TemplateError::Unknown { name, .. } if let Some(placeholder) = Placeholder::named(&name) => {
                 let has = |scope| allowed.contains(&scope);
                 if placeholder.scope() == Scope::Output && has(Scope::Etl) && has(Scope::Job) {
+                    if path.get(2) == Some(&"http") {
+                        return "placeholder {output} has no value in http: a service stores its report itself, and etl-orch prepares no file"
+                            .to_owned();
+                    }
                     return "placeholder {output} has a value only where reports.by is orchestrator".to_owned();
                 }
                 if placeholder.scope() == Scope::RemoteId && has(Scope::Attempt) {

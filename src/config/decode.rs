@@ -1,7 +1,7 @@
-//! From the tree to the structs as written: every wrong type, unknown key and bad value at its place.
+//! Reads the tree into the structs of `written`. Every wrong type, unknown key and bad value is reported at its position.
 //!
-//! serde stops at the first mistake. So what it stumbles over is reported, taken out of the tree, and the rest is tried
-//! again, until nothing is left to stumble over.
+//! serde stops at the first mistake. So that mistake is reported, its node is taken out of the tree, and the rest is read again,
+//! until serde finds no mistake.
 
 use serde_path_to_error::Segment;
 
@@ -11,13 +11,13 @@ use super::tree::Value;
 use super::written::Written;
 use crate::plan::text::nearest::did_you_mean;
 
-/// After this many mistakes of shape the file is given up: it is something else than a configuration.
+/// After this many mistakes reading stops: such a file is probably not a configuration.
 const MAX_MISTAKES: usize = 100;
 
-/// Reads the document, whose broken parts are taken out. `None` when nothing of it can be used.
+/// Reads the document and takes out the parts with mistakes. `None` when nothing of it can be used.
 pub(super) fn decode(document: &mut Document, findings: &mut Findings) -> Option<Written> {
     if !matches!(document.root().value, Value::Map(_)) {
-        findings.at(document.root().at, format!("expected a mapping with keys such as etls, found {}", document.root().kind()));
+        findings.add(document.root().at, format!("expected a mapping with keys such as etls, found {}", document.root().kind()));
         return None;
     }
     for _ in 0..MAX_MISTAKES {
@@ -29,13 +29,13 @@ pub(super) fn decode(document: &mut Document, findings: &mut Findings) -> Option
         let steps: Vec<&str> = path.iter().map(String::as_str).collect();
         let said = error.inner().to_string();
         let (message, at_key) = reword(document, &steps, &said);
-        let at = if at_key { document.key_at(&steps) } else { document.at(&steps) };
-        findings.at(at, message);
+        let at = if at_key { document.key_position(&steps) } else { document.position(&steps) };
+        findings.add(at, message);
         if !document.take_out(&steps) {
             return None;
         }
     }
-    findings.whole(format!("more than {MAX_MISTAKES} mistakes; correct these first"));
+    findings.add_for_file(format!("more than {MAX_MISTAKES} mistakes; correct these first"));
     None
 }
 
@@ -57,7 +57,7 @@ fn existing(document: &Document, path: &serde_path_to_error::Path) -> Vec<String
     steps
 }
 
-/// serde's message in our words, and whether it is about the key.
+/// A plainer message for an error of serde, and whether the error concerns the key instead of the value.
 fn reword(document: &Document, path: &[&str], said: &str) -> (String, bool) {
     let name = document.named(path);
     if let Some(rest) = said.strip_prefix("unknown field ") {
@@ -124,7 +124,7 @@ mod tests {
         let mut findings = Findings::of(std::path::Path::new("f"));
         let mut document = Document::new(parse(text, &mut findings).unwrap());
         decode(&mut document, &mut findings);
-        Findings::check([findings]).err().map(|errors| errors.to_string()).unwrap_or_default()
+        Findings::into_result([findings]).err().map(|errors| errors.to_string()).unwrap_or_default()
     }
 
     #[test]

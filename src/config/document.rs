@@ -1,16 +1,16 @@
-//! A file being checked: its tree, and what of it is broken already.
+//! A file that is being checked: its tree, without the parts in which a mistake was already found.
 
 use super::error::Position;
 use super::tree::{Node, Scalar, Value};
 
-/// The way to a node: keys, and numbers in lists.
-pub(super) type Path = Vec<String>;
+/// The path to a node: keys of mappings, and positions in lists.
+pub(super) type KeyPath = Vec<String>;
 
-/// A tree from which broken parts were taken out, so that the rest can be checked.
+/// A tree. A part with a mistake is taken out of it, so that the rest can still be checked.
 #[derive(Debug)]
 pub(super) struct Document {
     root: Node,
-    broken: Vec<Path>,
+    broken: Vec<KeyPath>,
 }
 
 impl Document {
@@ -27,25 +27,27 @@ impl Document {
         path.iter().try_fold(&self.root, |node, step| child(node, step))
     }
 
-    /// Place of the value at a path, or of the nearest one around it.
-    pub(super) fn at(&self, path: &[&str]) -> Position {
+    /// Position of the value at a path. If there is none, the position of the nearest value around it.
+    pub(super) fn position(&self, path: &[&str]) -> Position {
         let mut node = &self.root;
         let mut at = node.at;
         for step in path {
             let Some(next) = child(node, step) else { break };
-            // Where a mapping ends our way, the key that leads to it is the better place.
+            // For a list or a mapping, the key in front of it is easier to find than its first character.
             at = key_at(node, step).filter(|_| !matches!(next.value, Value::Scalar(_))).unwrap_or(next.at);
             node = next;
         }
         at
     }
 
-    /// Place of the key at a path, or of the nearest value around it.
-    pub(super) fn key_at(&self, path: &[&str]) -> Position {
-        path.split_last().and_then(|(last, parent)| self.get(parent).and_then(|node| key_at(node, last))).unwrap_or_else(|| self.at(path))
+    /// Position of the key at a path. If there is none, the position of the nearest value around it.
+    pub(super) fn key_position(&self, path: &[&str]) -> Position {
+        path.split_last()
+            .and_then(|(last, parent)| self.get(parent).and_then(|node| key_at(node, last)))
+            .unwrap_or_else(|| self.position(path))
     }
 
-    /// `etls.call_summary.command`, also for an item of the list: its place says which.
+    /// The name of a path in messages, `etls.call_summary.command`. Positions in lists are left out.
     pub(super) fn named(&self, path: &[&str]) -> String {
         let is_item = |n: usize| matches!(self.get(&path[..n]).map(|node| &node.value), Some(Value::List(_)));
         let keys: Vec<&str> = path.iter().enumerate().filter(|(n, _)| !is_item(*n)).map(|(_, step)| *step).collect();
@@ -57,7 +59,7 @@ impl Document {
         self.get(path).map(|node| node.entries().iter().map(|entry| entry.key.as_str()).collect()).unwrap_or_default()
     }
 
-    /// Takes a broken node out. Returns whether it was there.
+    /// Takes out a node that has a mistake. Returns whether the node was there.
     pub(super) fn take_out(&mut self, path: &[&str]) -> bool {
         let Some((last, parent)) = path.split_last() else { return false };
         let mut node = &mut self.root;
@@ -86,7 +88,7 @@ impl Document {
         taken
     }
 
-    /// Whether something at this path, in it or around it was broken: what is missing there is then no second mistake.
+    /// Whether a node at this path, inside it or around it was taken out. If so, a missing value there is not a second mistake.
     pub(super) fn is_broken(&self, path: &[&str]) -> bool {
         self.broken.iter().any(|broken| broken.iter().zip(path).all(|(a, b)| a == b))
     }
@@ -112,7 +114,7 @@ impl Document {
         }
     }
 
-    /// A value as a message may show it: a value from a variable is a secret until proven otherwise.
+    /// A value as a message may show it. A value that came from a variable may be a secret, so only the variable is named.
     pub(super) fn shown(&self, path: &[&str], value: &str) -> String {
         match self.variable(path) {
             Some(name) => format!("(from ${{{name}}})"),
@@ -159,11 +161,11 @@ mod tests {
     #[test]
     fn places_of_values_keys_and_what_is_missing() {
         let document = document("a:\n  b: 1\n  c: [x, y]\n");
-        assert_eq!(document.at(&["a", "b"]), at(2, 6));
-        assert_eq!(document.key_at(&["a", "b"]), at(2, 3));
-        assert_eq!(document.at(&["a", "c", "1"]), at(3, 10));
-        assert_eq!(document.at(&["a", "missing"]), at(1, 1));
-        assert_eq!(document.key_at(&["missing"]), at(1, 1));
+        assert_eq!(document.position(&["a", "b"]), at(2, 6));
+        assert_eq!(document.key_position(&["a", "b"]), at(2, 3));
+        assert_eq!(document.position(&["a", "c", "1"]), at(3, 10));
+        assert_eq!(document.position(&["a", "missing"]), at(1, 1));
+        assert_eq!(document.key_position(&["missing"]), at(1, 1));
     }
 
     #[test]

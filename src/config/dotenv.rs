@@ -11,12 +11,12 @@ pub(super) fn read(path: &Path, findings: &mut Findings) -> Variables {
     match std::fs::read_to_string(path) {
         Ok(text) => parse(&text).unwrap_or_else(|line| {
             let at = Position { line, column: 1 };
-            findings.at(at, "not a NAME=value line; quote values that hold spaces, $ or # (single quotes keep them as they are)");
+            findings.add(at, "not a NAME=value line; quote values that hold spaces, $ or # (single quotes keep them as they are)");
             Variables::new()
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Variables::new(),
         Err(error) => {
-            findings.whole(format!("cannot be read: {error}"));
+            findings.add_for_file(format!("cannot be read: {error}"));
             Variables::new()
         }
     }
@@ -33,7 +33,7 @@ fn parse(text: &str) -> Result<Variables, usize> {
     Ok(variables)
 }
 
-/// The reader does not say where it stopped: it is behind the longest beginning of the file that it can read.
+/// The parser does not say where it stopped. The mistake is in the line after the longest part from the start that it can read.
 fn line_of_mistake(text: &str) -> usize {
     let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
     let good = (0..=ends.len()).rev().find(|n| {

@@ -1,4 +1,4 @@
-//! The `env_file`s: variables for programs, read when a run needs them.
+//! Reads the files that `env_file:` names: variables for programs, read when a run needs them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ impl Config {
     /// The variables of every `env_file`, by path.
     ///
     /// # Errors
-    /// When a file is missing or cannot be read; it was asked for, so its program would lack what it needs.
+    /// When a file is missing or cannot be read: its program would run without variables that it needs.
     pub fn env_files(&self) -> Result<EnvFiles, ConfigErrors> {
         let mut files = EnvFiles::new();
         let mut all = Vec::new();
@@ -22,11 +22,11 @@ impl Config {
             if path.is_file() {
                 files.insert(path.to_owned(), dotenv::read(path, &mut findings));
             } else {
-                findings.whole(format!("there is no such file; {key} names it"));
+                findings.add_for_file(format!("there is no such file; {key} names it"));
             }
             all.push(findings);
         }
-        Findings::check(all).map(|()| files)
+        Findings::into_result(all).map(|()| files)
     }
 
     /// Each file once, with a key that names it.

@@ -1,4 +1,4 @@
-//! What is wrong with the files, and where.
+//! Mistakes in the configuration files, each with its position.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ impl fmt::Display for Position {
 pub struct ConfigError {
     /// The file, as the user would write its path; `None` when no file was found at all.
     pub file: Option<PathBuf>,
-    /// Where in the file; `None` when the mistake is the whole file's.
+    /// Where in the file; `None` when the mistake concerns the whole file.
     pub at: Option<Position>,
     /// What is wrong, and what to do.
     pub message: String,
@@ -47,12 +47,12 @@ impl fmt::Display for ConfigError {
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// The mistakes, by file and place.
+    /// The mistakes, sorted by file and position.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.0.iter()
     }
 
-    /// A single mistake that is no file's.
+    /// A single mistake that belongs to no file.
     pub(super) fn without_file(message: String) -> Self {
         Self(vec![ConfigError { file: None, at: None, message }])
     }
@@ -84,13 +84,13 @@ impl Findings {
         Self { file: file.to_owned(), found: Vec::new() }
     }
 
-    /// Notes a mistake at a place.
-    pub(super) fn at(&mut self, at: Position, message: impl Into<String>) {
+    /// Adds a mistake at a position.
+    pub(super) fn add(&mut self, at: Position, message: impl Into<String>) {
         self.push(Some(at), message.into());
     }
 
-    /// Notes a mistake of the whole file.
-    pub(super) fn whole(&mut self, message: impl Into<String>) {
+    /// Adds a mistake that concerns the whole file.
+    pub(super) fn add_for_file(&mut self, message: impl Into<String>) {
         self.push(None, message.into());
     }
 
@@ -106,8 +106,8 @@ impl Findings {
         self.found.is_empty()
     }
 
-    /// The mistakes of several files, each file's by place; `Ok` when there is none.
-    pub(super) fn check(files: impl IntoIterator<Item = Self>) -> Result<(), ConfigErrors> {
+    /// `Ok` without mistakes. Otherwise the mistakes of all files: file by file, sorted by position.
+    pub(super) fn into_result(files: impl IntoIterator<Item = Self>) -> Result<(), ConfigErrors> {
         let mut all = Vec::new();
         for mut file in files {
             file.found.sort_by_key(|error| error.at);
@@ -125,10 +125,10 @@ mod tests {
     #[test]
     fn one_line_each_by_place() {
         let mut findings = Findings::of(Path::new("etl-orch.yaml"));
-        findings.at(Position { line: 9, column: 1 }, "later");
-        findings.at(Position { line: 2, column: 3 }, "control \u{1b}[31m character");
-        findings.whole("everything");
-        let errors = Findings::check([findings]).unwrap_err();
+        findings.add(Position { line: 9, column: 1 }, "later");
+        findings.add(Position { line: 2, column: 3 }, "control \u{1b}[31m character");
+        findings.add_for_file("everything");
+        let errors = Findings::into_result([findings]).unwrap_err();
         insta::assert_snapshot!(errors, @r"
         etl-orch.yaml: everything
         etl-orch.yaml:2:3: control \u{1b}[31m character

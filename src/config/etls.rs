@@ -1,11 +1,11 @@
-//! `etls:`, checked.
+//! Checks `etls:`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::check::Check;
 use super::needs::needs;
-use super::outputs::{PathTemplate, paths};
+use super::outputs::{PathTemplate, check_path_templates};
 use super::pools;
 use super::program::{grace_fits, version};
 use super::run::retry;
@@ -16,14 +16,14 @@ use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::text::placeholder::Scope;
 
-/// What the whole file says for every ETL.
+/// Settings of the whole file that an ETL or a source can override or refer to.
 pub(super) struct Defaults {
     pub(super) retry: RetryPolicy,
     pub(super) by: By,
     pub(super) pools: Vec<Pool>,
 }
 
-/// Checks all ETLs. The result is complete when nothing was found wrong.
+/// Checks all ETLs. An ETL with a mistake may be missing in the result.
 pub(super) fn etls(
     check: &mut Check,
     mut written: BTreeMap<String, written::Etl>,
@@ -40,7 +40,7 @@ pub(super) fn etls(
         .iter()
         .zip(needs)
         .filter_map(|(name, needs)| {
-            let etl = one(check, name, written.remove(name)?, defaults)?;
+            let etl = check_etl(check, name, written.remove(name)?, defaults)?;
             Some(Etl { needs, ..etl })
         })
         .collect();
@@ -56,11 +56,11 @@ pub(super) fn etls(
             ReportsBy::Etl => None,
         })
         .collect();
-    paths(check, &outputs, institutions);
+    check_path_templates(check, &outputs, institutions);
     etls
 }
 
-/// Checks the graces of all ETLs.
+/// Checks the `grace` of all ETLs.
 pub(super) fn graces(check: &mut Check, etls: &[Etl], lease: Duration) {
     for etl in etls {
         grace_fits(check, &["etls", &etl.name, "grace"], etl.work.program(), lease);
@@ -73,17 +73,17 @@ fn unique_report_types(check: &mut Check, names: &[String], written: &BTreeMap<S
         let Some(report_type) = written.get(name).and_then(|etl| etl.report_type.as_deref()) else { continue };
         let path = ["etls", name, "report_type"];
         if let Some(other) = first.get(report_type) {
-            let at = check.document.at(&["etls", other, "report_type"]);
+            let at = check.document.position(&["etls", other, "report_type"]);
             let shown = check.document.shown(&path, report_type);
-            check.wrong(&path, format!("report type {shown} is that of {other} at {at} already; two ETLs never make one type"));
+            check.wrong(&path, format!("report type {shown} is used by {other} at {at} already; each ETL needs a type of its own"));
         } else {
             first.insert(report_type, name);
         }
     }
 }
 
-/// Checks one ETL, but for its needs. `None` when it lacks what it cannot be without.
-fn one(check: &mut Check, name: &str, mut written: written::Etl, defaults: &Defaults) -> Option<Etl> {
+/// Checks one ETL without its `needs`. `None` when a required key is missing or wrong.
+fn check_etl(check: &mut Check, name: &str, mut written: written::Etl, defaults: &Defaults) -> Option<Etl> {
     let at = |key| ["etls", name, key];
     check.name(&["etls", name], name, "an ETL");
     match &written.report_type {
@@ -118,7 +118,7 @@ fn one(check: &mut Check, name: &str, mut written: written::Etl, defaults: &Defa
     let work = work.check(check, &["etls", name], name, "makes the report", allowed);
     let warn_after = check.not_zero(&at("warn_after"), written.warn_after);
     let retry = retry(check, &at("retry"), written.retry.take().unwrap_or_default(), &defaults.retry);
-    let pool = written.pool.take().and_then(|pool| pools::find(check, &at("pool"), &pool, &defaults.pools));
+    let pool = written.pool.take().and_then(|pool| pools::named(check, &at("pool"), &pool, &defaults.pools));
     let version = written.version.take().and_then(|_| version(check, &at("version")));
     Some(Etl {
         name: name.to_owned(),

@@ -1,45 +1,44 @@
-//! `${NAME}` and `${NAME:-default}` inside of scalars, and which scalars are templates.
+//! Fills in `${NAME}` and `${NAME:-default}`, and knows which scalars of the file are templates.
 
 use super::error::{Findings, Position};
 use super::tree::{Node, Scalar, Value};
 use crate::plan::model::settings::Variables;
 
-/// What a scalar is read as, by its path in the file.
+/// How a scalar is read. Its path in the file decides that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// What its spelling says.
+pub(super) enum ReadAs {
+    /// As YAML reads it: `8080` is a number, `"8080"` is text.
     Plain,
-    /// Always text, exactly as written: `8080` in an argument list is no number. A template besides: braces that come
-    /// from a variable are doubled there, so that a value is never read as a placeholder.
+    /// As a template. It is always text, exactly as written: `8080` in an argument list is no number. Braces that come from a variable
+    /// are doubled, so that a value is never read as a placeholder.
     Template,
-    /// What its spelling says, as `limit: 100` in a body is a number; a template where that is text.
+    /// As a part of a JSON body: `limit: 100` is a number, and a text is a template.
     Body,
 }
 
 /// How to read the scalar at this path; `*` in the path stands for any item of a list.
-pub(super) fn place(path: &[&str]) -> Place {
+pub(super) fn read_as(path: &[&str]) -> ReadAs {
     match path {
-        ["availability", "sync", "*", "files"] | ["etls", _, "output"] | ["sources", _, "verify", "sql"] => Place::Template,
+        ["availability", "sync", "*", "files"] | ["etls", _, "output"] | ["sources", _, "verify", "sql"] => ReadAs::Template,
         ["sources", _, "verify", rest @ ..] | ["etls" | "sources", _, rest @ ..] => in_work(rest),
-        _ => Place::Plain,
+        _ => ReadAs::Plain,
     }
 }
 
 /// The keys `command`, `env` and `http` have the same meaning wherever they stand.
-fn in_work(path: &[&str]) -> Place {
+fn in_work(path: &[&str]) -> ReadAs {
     match path {
         ["command", "*"]
         | ["env", _]
         | ["http", "headers", _]
         | ["http", "trigger" | "status" | "cancel", "url"]
-        | ["http", "trigger" | "status" | "cancel", "headers", _] => Place::Template,
-        ["http", "trigger" | "cancel", "json", ..] => Place::Body,
-        _ => Place::Plain,
+        | ["http", "trigger" | "status" | "cancel", "headers", _] => ReadAs::Template,
+        ["http", "trigger" | "cancel", "json", ..] => ReadAs::Body,
+        _ => ReadAs::Plain,
     }
 }
 
-/// Puts variables into every scalar of a tree. Returns the paths of the scalars where that failed; why is in
-/// `findings`.
+/// Fills in the variables in every scalar of a tree. Returns the paths of the scalars where that failed; the reasons are in `findings`.
 pub(super) fn expand(root: &mut Node, variables: &Variables, findings: &mut Findings) -> Vec<Vec<String>> {
     let mut walk = Walk { variables, findings, failed: Vec::new() };
     walk.node(root, &mut Vec::new());
@@ -53,13 +52,13 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// `path` has the step to look places up by, and the step of the real path.
+    /// Each step of `path` is a pair: the step as [`read_as`] takes it, with `*` for an item of a list, and the real step.
     fn node(&mut self, node: &mut Node, path: &mut Vec<(String, String)>) {
         let at = node.at;
         match &mut node.value {
             Value::Scalar(scalar) => {
                 let steps: Vec<&str> = path.iter().map(|(step, _)| step.as_str()).collect();
-                if !self.scalar(scalar, at, place(&steps)) {
+                if !self.scalar(scalar, at, read_as(&steps)) {
                     self.failed.push(path.iter().map(|(_, step)| step.clone()).collect());
                 }
             }
@@ -80,9 +79,9 @@ impl Walk<'_> {
         }
     }
 
-    fn scalar(&mut self, scalar: &mut Scalar, at: Position, place: Place) -> bool {
+    fn scalar(&mut self, scalar: &mut Scalar, at: Position, read_as: ReadAs) -> bool {
         let mut good = true;
-        match substitute(&scalar.text, self.variables, place) {
+        match substitute(&scalar.text, self.variables, read_as) {
             Ok(None) => {}
             Ok(Some((text, name))) => {
                 scalar.text = text;
@@ -91,23 +90,23 @@ impl Walk<'_> {
             Err(problems) => {
                 good = false;
                 for problem in problems {
-                    self.findings.at(at, problem);
+                    self.findings.add(at, problem);
                 }
             }
         }
         if scalar.text.contains('\0') {
             good = false;
-            self.findings.at(at, "holds a NUL character; remove it");
+            self.findings.add(at, "holds a NUL character; remove it");
         }
-        if place == Place::Template && !scalar.json().is_null() {
+        if read_as == ReadAs::Template && !scalar.json().is_null() {
             scalar.is_text = true;
         }
         good
     }
 }
 
-/// The text with its variables filled in and the first one's name; `None` when it has none.
-fn substitute(text: &str, variables: &Variables, place: Place) -> Result<Option<(String, String)>, Vec<String>> {
+/// The text with its variables filled in, and the name of the first of them; `None` when the text has no variable.
+fn substitute(text: &str, variables: &Variables, read_as: ReadAs) -> Result<Option<(String, String)>, Vec<String>> {
     let mut filled = String::new();
     let mut first = None;
     let mut problems = Vec::new();
@@ -134,7 +133,7 @@ fn substitute(text: &str, variables: &Variables, place: Place) -> Result<Option<
             continue;
         }
         let set = variables.get(name).map(String::as_str);
-        // As in a shell, the default serves also where the variable is set and empty.
+        // As in a shell, a variable that is set to nothing gets the default as well.
         let value = match (set, default) {
             (Some(value), None) => value,
             (Some(value), Some(_)) if !value.is_empty() => value,
@@ -146,9 +145,9 @@ fn substitute(text: &str, variables: &Variables, place: Place) -> Result<Option<
                 continue;
             }
         };
-        match place {
-            Place::Plain => filled.push_str(value),
-            Place::Template | Place::Body => filled.push_str(&value.replace('{', "{{").replace('}', "}}")),
+        match read_as {
+            ReadAs::Plain => filled.push_str(value),
+            ReadAs::Template | ReadAs::Body => filled.push_str(&value.replace('{', "{{").replace('}', "}}")),
         }
         first.get_or_insert_with(|| name.to_owned());
     }
@@ -175,7 +174,7 @@ mod tests {
         let mut findings = Findings::of(Path::new("f"));
         let mut node = parse(text, &mut findings).unwrap();
         expand(&mut node, &variables(), &mut findings);
-        Findings::check([findings]).map(|()| node.json()).map_err(|errors| errors.to_string())
+        Findings::into_result([findings]).map(|()| node.json()).map_err(|errors| errors.to_string())
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which file is the configuration (specification §4).
+//! Finds the configuration file: `--config`, else `ETL_ORCH_CONFIG`, else the first of the usual places that has one.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use crate::plan::model::settings::Variables;
 /// Name of the variable that may name the file.
 const VARIABLE: &str = "ETL_ORCH_CONFIG";
 
-/// The configuration file: the one that was asked for, or the first that exists. `explicit` is the value of
-/// `--config`. A file that was asked for is not looked for elsewhere; whether it can be read is seen when it is loaded.
+/// The path of the configuration file. `explicit` is the value of `--config`. A path from `--config` or from the variable is returned
+/// even if there is no such file; loading it then fails.
 pub fn find(explicit: Option<&Path>, variables: &Variables) -> Result<PathBuf, ConfigErrors> {
-    // A file that is there and may not be looked at is found: the next one would be another configuration.
+    // A file without access counts as found. To go on would silently use another configuration.
     find_with(explicit, variables, etcetera::home_dir().ok(), |path| path.try_exists().unwrap_or(true))
 }
 

@@ -14,39 +14,39 @@ use crate::plan::text::body::Body;
 use crate::plan::text::placeholder::{Placeholder, Scope};
 use crate::plan::text::template::{Piece, Template};
 
-/// The whole may take this long, unless the file says otherwise.
+/// Default of `timeout`.
 const TIMEOUT: Duration = Duration::from_secs(3600);
-/// The same for one request.
+/// Default of `request_timeout`.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// The same for the time between two requests for the state.
+/// Default of `status.every`.
 const EVERY: Duration = Duration::from_secs(10);
-/// The same for the limit of requests.
+/// Default of `rate`.
 const RATE: Rate = Rate { requests: 10, per: Duration::from_secs(60) };
 
 type Headers = Vec<(String, Template)>;
 
-/// Checks `http:` at `path`; `who` is what messages call its ETL or source, and `allowed` what has a value before the trigger is
-/// answered. `None` when it lacks what it cannot be without.
-pub(super) fn http(check: &mut Check, path: &[&str], who: &str, written: written::Http, allowed: &[Scope]) -> Option<HttpSpec> {
+/// Checks `http:` at `path`. `owner` is the name of its ETL or source. The placeholders of `allowed` can be used in every request; those
+/// of the job's id only in requests after the trigger. `None` when a required key is missing or wrong.
+pub(super) fn http(check: &mut Check, path: &[&str], owner: &str, written: written::Http, allowed: &[Scope]) -> Option<HttpSpec> {
     let at = |key| [path, &[key]].concat();
     let followed = [allowed, &[Scope::RemoteId]].concat();
     let general = headers(check, &at("headers"), written.headers.as_ref(), allowed);
     if written.trigger.is_none() {
-        check.missing(&at("trigger"), format!("http of {who} has no trigger; write the request that starts the job"));
+        check.missing(&at("trigger"), format!("http of {owner} has no trigger; write the request that starts the job"));
     }
     if written.status.is_none() {
-        check.missing(&at("status"), format!("http of {who} has no status; write the request that asks for the job's state"));
+        check.missing(&at("status"), format!("http of {owner} has no status; write the request that asks for the job's state"));
     }
     let place = |key, allowed| RequestPlace { at: at(key), general: &general, allowed };
-    let trigger = written.trigger.map(|request| place("trigger", allowed).check(check, request, written::Method::Post));
-    let cancel = written.cancel.map(|request| place("cancel", &followed).check(check, request, written::Method::Post));
-    let status = written.status.map(|status| status_of(check, &place("status", &followed), status));
+    let trigger = written.trigger.map(|request| place("trigger", allowed).check(check, request, written::RequestMethod::Post));
+    let cancel = written.cancel.map(|request| place("cancel", &followed).check(check, request, written::RequestMethod::Post));
+    let status = written.status.map(|status| status_request(check, &place("status", &followed), status));
     let job_id = pointer_or(check, &at("job_id"), written.job_id, "/job_id");
     let timeout = check.not_zero(&at("timeout"), written.timeout).unwrap_or(TIMEOUT);
     let request_timeout = check.not_zero(&at("request_timeout"), written.request_timeout).unwrap_or(REQUEST_TIMEOUT);
     let rate = rate(check, &at("rate"), written.rate.unwrap_or_default());
     let ca_file = check.path(&at("ca_file"), written.ca_file);
-    let Status { request, every, state, succeeded, failed, message, progress, total, is_every_given } = status?;
+    let StatusRequest { request, every, state, succeeded, failed, message, progress, total, is_every_given } = status?;
     if every >= timeout && (is_every_given || written.timeout.is_some()) {
         let path = if is_every_given { [path, &["status", "every"]].concat() } else { at("timeout") };
         let [every, timeout] = [every, timeout].map(humantime::format_duration);
@@ -75,7 +75,7 @@ pub(super) fn http(check: &mut Check, path: &[&str], who: &str, written: written
 }
 
 /// `status:`, checked.
-struct Status {
+struct StatusRequest {
     request: Option<RequestSpec>,
     every: Duration,
     is_every_given: bool,
@@ -87,17 +87,17 @@ struct Status {
     total: String,
 }
 
-fn status_of(check: &mut Check, place: &RequestPlace, written: written::Status) -> Status {
+fn status_request(check: &mut Check, place: &RequestPlace, written: written::Status) -> StatusRequest {
     let at = |key| [&place.at[..], &[key]].concat();
     let request = written::Request { method: written.method, url: written.url, headers: written.headers, json: None };
-    let request = place.check(check, request, written::Method::Get);
+    let request = place.check(check, request, written::RequestMethod::Get);
     if let Some(request) = &request
         && request.url.placeholders().all(|placeholder| placeholder != Placeholder::RemoteId)
     {
         check.wrong(&at("url"), "the url of status must name the job; add {remote_id}");
     }
     let (succeeded, failed) = states(check, &place.at, written.succeeded, written.failed);
-    Status {
+    StatusRequest {
         request,
         every: check.not_zero(&at("every"), written.every).unwrap_or(EVERY),
         is_every_given: written.every.is_some(),
@@ -132,7 +132,7 @@ fn rate(check: &mut Check, path: &[&str], written: written::Rate) -> Rate {
     }
 }
 
-/// The states that mean success, and those that mean failure; none of them both.
+/// The states that mean success, and the states that mean failure. No state is in both lists.
 fn states(check: &mut Check, place: &[&str], succeeded: Option<Vec<String>>, failed: Option<Vec<String>>) -> (Vec<String>, Vec<String>) {
     let at = |key| [place, &[key]].concat();
     for (key, list) in [("succeeded", &succeeded), ("failed", &failed)] {
@@ -157,7 +157,7 @@ fn states(check: &mut Check, place: &[&str], succeeded: Option<Vec<String>>, fai
     (succeeded, failed)
 }
 
-/// Where a request stands in the file, and what it may name there.
+/// Where a request is in the file, and which placeholders it can use.
 struct RequestPlace<'a> {
     at: Vec<&'a str>,
     /// Headers of every request.
@@ -166,7 +166,7 @@ struct RequestPlace<'a> {
 }
 
 impl RequestPlace<'_> {
-    fn check(&self, check: &mut Check, written: written::Request, default: written::Method) -> Option<RequestSpec> {
+    fn check(&self, check: &mut Check, written: written::Request, default: written::RequestMethod) -> Option<RequestSpec> {
         let at = |key| [&self.at[..], &[key]].concat();
         let own = headers(check, &at("headers"), written.headers.as_ref(), self.allowed);
         let json = written.json.and_then(|_| {
@@ -182,34 +182,34 @@ impl RequestPlace<'_> {
     }
 }
 
-fn method(written: written::Method) -> HttpMethod {
+fn method(written: written::RequestMethod) -> HttpMethod {
     match written {
-        written::Method::Get => HttpMethod::Get,
-        written::Method::Post => HttpMethod::Post,
-        written::Method::Put => HttpMethod::Put,
-        written::Method::Patch => HttpMethod::Patch,
-        written::Method::Delete => HttpMethod::Delete,
+        written::RequestMethod::Get => HttpMethod::Get,
+        written::RequestMethod::Post => HttpMethod::Post,
+        written::RequestMethod::Put => HttpMethod::Put,
+        written::RequestMethod::Patch => HttpMethod::Patch,
+        written::RequestMethod::Delete => HttpMethod::Delete,
     }
 }
 
-/// An address of a host that is known beforehand.
+/// Checks an address. Its host and port must be without placeholders.
 fn url(check: &mut Check, path: &[&str], source: &str, allowed: &[Scope]) -> Option<Template> {
     let template = check.template(path, source, allowed)?;
-    if let Some(problem) = problem(&template) {
+    if let Some(problem) = address_problem(&template) {
         check.wrong(path, format!("{} {problem}", check.document.named(path)));
         return None;
     }
     Some(template)
 }
 
-/// What is wrong with an address, without a part of it: it may hold secrets.
-fn problem(template: &Template) -> Option<String> {
+/// What is wrong with an address. The sentence quotes no part of the address, which may hold secrets.
+fn address_problem(template: &Template) -> Option<String> {
     let mut pieces = template.pieces();
     let head = if let Some(Piece::Text(text)) = pieces.next() { text } else { "" };
     let is_all = pieces.next().is_none();
     let after = |scheme: &str| head.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme)).map(|_| &head[scheme.len()..]);
     let rest = after("https://").or_else(|| after("http://"));
-    // Parsers would take what follows a third "/" for the host.
+    // After "https:///host" a parser would still find a host.
     let Some(rest) = rest.filter(|rest| !rest.starts_with(['/', '?', '#'])) else {
         return Some("must begin with http:// or https:// and a host".to_owned());
     };
@@ -256,7 +256,7 @@ fn headers(check: &mut Check, path: &[&str], written: Option<&BTreeMap<String, S
     parsed
 }
 
-/// The headers of a request replace those of every request that have their names.
+/// The headers of `http` with those of one request, which replace headers of the same name.
 fn merged(general: &Headers, own: Headers) -> Headers {
     let replaced = |name: &str| own.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
     let mut all: Headers = general.iter().filter(|(name, _)| !replaced(name)).cloned().collect();
@@ -264,7 +264,7 @@ fn merged(general: &Headers, own: Headers) -> Headers {
     all
 }
 
-/// A body as it stands in the file, its texts as templates. `path` leads to it.
+/// Checks the JSON body at `path`; its texts become templates.
 fn body(check: &mut Check, path: &mut Vec<String>, node: &Node, allowed: &[Scope]) -> Option<Body> {
     let mut below = |check: &mut Check, step: String, node: &Node| {
         path.push(step);

@@ -1,4 +1,4 @@
-//! `monitored_institutions.yaml`: the users' own file and format (specification §4).
+//! `monitored_institutions.yaml`: the list of banks. Users keep this file for other programs as well, so unknown keys are allowed.
 //!
 //! Keys and names become arguments, path components and text on terminals, so they are checked here, once.
 
@@ -19,10 +19,10 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Institutions {
     let entries = root.as_ref().map(Node::entries).unwrap_or_default();
     match &root {
         Some(root) if !matches!(root.value, Value::Map(_)) => {
-            findings.at(root.at, format!("expected a mapping of institutions, found {}", root.kind()));
+            findings.add(root.at, format!("expected a mapping of institutions, found {}", root.kind()));
         }
         _ if entries.is_empty() => {
-            findings.whole(
+            findings.add_for_file(
                 "no institution is monitored; add one like RY-CA: {id: 1, name: \"Royal Bank of Canada\", type: \"Canadian_Banks\"}",
             );
         }
@@ -35,12 +35,12 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Institutions {
         let good_key = check_key(entry, findings);
         if let Some((other, at)) = keys.insert(entry.key.to_ascii_uppercase(), (&entry.key, entry.key_at)) {
             findings
-                .at(entry.key_at, format!("{:?} differs from {other:?} at {at} only in case; symbols are matched in any case", entry.key));
+                .add(entry.key_at, format!("{:?} differs from {other:?} at {at} only in case; symbols are matched in any case", entry.key));
         }
         let Some(bank) = institution(entry, findings) else { continue };
         if let Some((other, at)) = ids.get(&bank.id) {
             let here = entry.value.get("id").map_or(entry.key_at, |id| id.at);
-            findings.at(here, format!("id {} of {} is that of {other} at {at} already; ids are unique", bank.id, entry.key));
+            findings.add(here, format!("id {} of {} is that of {other} at {at} already; ids are unique", bank.id, entry.key));
         } else {
             ids.insert(bank.id, (&entry.key, entry.key_at));
         }
@@ -55,7 +55,7 @@ fn check_key(entry: &Entry, findings: &mut Findings) -> bool {
     let good = entry.key.starts_with(|c: char| c.is_ascii_alphanumeric())
         && entry.key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
     if !good {
-        findings.at(
+        findings.add(
             entry.key_at,
             format!(
                 "{:?} cannot be a symbol; it must begin with a letter or digit and hold only letters, digits, \".\", \"_\" and \"-\"",
@@ -69,16 +69,16 @@ fn check_key(entry: &Entry, findings: &mut Findings) -> bool {
 fn institution(entry: &Entry, findings: &mut Findings) -> Option<Institution> {
     let key = &entry.key;
     if !matches!(entry.value.value, Value::Map(_)) {
-        findings.at(entry.value.at, format!("{key:?} must be like {{id: 1, name: \"...\", type: \"...\"}}, found {}", entry.value.kind()));
+        findings.add(entry.value.at, format!("{key:?} must be like {{id: 1, name: \"...\", type: \"...\"}}, found {}", entry.value.kind()));
         return None;
     }
     let id = entry.value.get("id").and_then(|node| id(node, key, findings));
     let name = entry.value.get("name").and_then(|node| name(node, key, findings));
     if entry.value.get("id").is_none() {
-        findings.at(entry.key_at, format!("{key:?} has no id; give it the bank_id of the data tables"));
+        findings.add(entry.key_at, format!("{key:?} has no id; give it the bank_id of the data tables"));
     }
     if entry.value.get("name").is_none() {
-        findings.at(entry.key_at, format!("{key:?} has no name; give it one"));
+        findings.add(entry.key_at, format!("{key:?} has no name; give it one"));
     }
     let kind = entry.value.get("type").filter(|node| !node.json().is_null()).map(|node| text(node, key, "type", findings));
     let priority = match entry.value.get("priority").filter(|node| !node.json().is_null()) {
@@ -91,7 +91,7 @@ fn institution(entry: &Entry, findings: &mut Findings) -> Option<Institution> {
 fn id(node: &Node, key: &str, findings: &mut Findings) -> Option<i64> {
     let id = whole(node, key, "id", findings)?;
     if id < 0 {
-        findings.at(node.at, format!("id of {key:?} must not be negative"));
+        findings.add(node.at, format!("id of {key:?} must not be negative"));
         return None;
     }
     Some(id)
@@ -108,7 +108,7 @@ fn name(node: &Node, key: &str, findings: &mut Findings) -> Option<String> {
     } else {
         return Some(name);
     };
-    findings.at(node.at, format!("name of {key:?} {problem}"));
+    findings.add(node.at, format!("name of {key:?} {problem}"));
     None
 }
 
@@ -116,7 +116,7 @@ fn whole(node: &Node, key: &str, what: &str, findings: &mut Findings) -> Option<
     let number = node.json().as_i64();
     if number.is_none() {
         let advice = if node.json().as_str().is_some_and(|text| text.parse::<i64>().is_ok()) { "; remove the quotes" } else { "" };
-        findings.at(node.at, format!("{what} of {key:?} must be a whole number, found {}{advice}", node.kind()));
+        findings.add(node.at, format!("{what} of {key:?} must be a whole number, found {}{advice}", node.kind()));
     }
     number
 }
@@ -126,7 +126,7 @@ fn text(node: &Node, key: &str, what: &str, findings: &mut Findings) -> Option<S
         serde_json::Value::String(text) => Some(text),
         other => {
             let advice = if other.is_number() || other.is_boolean() { "; quote it" } else { "" };
-            findings.at(node.at, format!("{what} of {key:?} must be text, found {}{advice}", node.kind()));
+            findings.add(node.at, format!("{what} of {key:?} must be text, found {}{advice}", node.kind()));
             None
         }
     }
@@ -139,7 +139,7 @@ mod tests {
     fn load(text: &str) -> Result<Institutions, String> {
         let mut findings = Findings::of(std::path::Path::new("banks.yaml"));
         let institutions = read(text, &mut findings);
-        Findings::check([findings]).map(|()| institutions).map_err(|errors| errors.to_string())
+        Findings::into_result([findings]).map(|()| institutions).map_err(|errors| errors.to_string())
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::configuration::Config;
 use super::document::Document;
 use super::error::{ConfigErrors, Findings, Position};
 use super::etls::{self, Defaults, etls};
-use super::outputs::{PathTemplate, paths};
+use super::outputs::{PathTemplate, check_path_templates};
 use super::pools::pools;
 use super::sources::{self, sources};
 use super::written::{self, Written};
@@ -29,12 +29,15 @@ const INSTITUTIONS: &str = "monitored_institutions.yaml";
 
 /// Reads and checks the configuration at `path`, the institutions that it names, and the `.env` beside it.
 ///
-/// `environment` goes before `.env`. The error has every mistake in these files.
+/// A variable of `environment` replaces one of the same name in `.env`.
+///
+/// # Errors
+/// Every mistake in these files.
 pub fn load(path: &Path, environment: &Variables) -> Result<Config, ConfigErrors> {
     let mut of_config = Findings::of(path);
     let mut of_dotenv = Findings::of(&path.with_file_name(".env"));
     let Some((base, text)) = open(path, &mut of_config) else {
-        Findings::check([of_config])?;
+        Findings::into_result([of_config])?;
         unreachable!("a file that cannot be read is a finding");
     };
     let dotenv = base.join(".env");
@@ -42,7 +45,7 @@ pub fn load(path: &Path, environment: &Variables) -> Result<Config, ConfigErrors
     variables.extend(environment.iter().map(|(name, value)| (name.clone(), value.clone())));
 
     let Some((document, written)) = read(&text, &variables, &mut of_config) else {
-        Findings::check([of_config, of_dotenv])?;
+        Findings::into_result([of_config, of_dotenv])?;
         unreachable!("a file without a usable tree has findings");
     };
     let written_path = written.institutions.clone().unwrap_or_else(|| INSTITUTIONS.to_owned());
@@ -52,7 +55,7 @@ pub fn load(path: &Path, environment: &Variables) -> Result<Config, ConfigErrors
     let institutions = if document.is_broken(&["institutions"]) {
         Institutions::default()
     } else {
-        // Banks are what ETLs are for: sources alone need none, unless a file of them is asked for.
+        // Only ETLs need banks. With sources alone the file may be missing, unless the configuration names one.
         let may_lack = written.institutions.is_none() && document.keys(&["etls"]).is_empty() && !document.is_broken(&["etls"]);
         match std::fs::read(&institutions_file) {
             Err(error) if may_lack && error.kind() == ErrorKind::NotFound => Institutions::default(),
@@ -62,14 +65,14 @@ pub fn load(path: &Path, environment: &Variables) -> Result<Config, ConfigErrors
             },
             Err(error) => {
                 let shown = document.shown(&["institutions"], &written_path);
-                of_config.at(document.at(&["institutions"]), format!("institutions: {shown} cannot be read: {error}"));
+                of_config.add(document.position(&["institutions"]), format!("institutions: {shown} cannot be read: {error}"));
                 Institutions::default()
             }
         }
     };
     let mut check = Check { document: &document, base: &base, findings: &mut of_config };
     let checked = checked(&mut check, written, &variables, institutions);
-    Findings::check([of_config, of_institutions, of_dotenv])?;
+    Findings::into_result([of_config, of_institutions, of_dotenv])?;
     let Some(parts) = checked else { unreachable!("what is missing in a configuration is a finding") };
     Ok(Config {
         path: path.file_name().map_or_else(|| path.to_owned(), |name| base.join(name)),
@@ -85,7 +88,7 @@ fn open(path: &Path, findings: &mut Findings) -> Option<(PathBuf, String)> {
     match opened {
         Ok((base, bytes)) => Some((base, utf8(bytes, findings)?)),
         Err(error) => {
-            findings.whole(format!("cannot be read: {error}"));
+            findings.add_for_file(format!("cannot be read: {error}"));
             None
         }
     }
@@ -98,23 +101,23 @@ fn utf8(bytes: Vec<u8>, findings: &mut Findings) -> Option<String> {
             let good = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
             let line = good.matches('\n').count() + 1;
             let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            findings.at(Position { line, column }, "not UTF-8; save the file as UTF-8");
+            findings.add(Position { line, column }, "not UTF-8; save the file as UTF-8");
             None
         }
     }
 }
 
-/// The document with its variables filled in and its broken parts taken out, and what it says.
+/// Reads the text. The document has its variables filled in, and parts with mistakes are taken out.
 fn read(text: &str, variables: &Variables, findings: &mut Findings) -> Option<(Document, Written)> {
     let Some(mut root) = tree::parse(text, findings).filter(|root| !root.json().is_null()) else {
         if findings.is_empty() {
-            findings.whole("the file is empty; it needs etls or sources");
+            findings.add_for_file("the file is empty; it needs etls or sources");
         }
         return None;
     };
     let failed = expand::expand(&mut root, variables, findings);
     let mut document = Document::new(root);
-    // From the back, so that the numbers of list items stay right.
+    // Backwards, because taking out an item of a list changes the positions of those behind it.
     for path in failed.iter().rev() {
         let steps: Vec<&str> = path.iter().map(String::as_str).collect();
         document.take_out(&steps);
@@ -123,7 +126,7 @@ fn read(text: &str, variables: &Variables, findings: &mut Findings) -> Option<(D
     Some((document, written))
 }
 
-/// All sections; complete when nothing was found wrong.
+/// Checks all sections. `None` only when there are findings.
 fn checked(check: &mut Check, written: Written, variables: &Variables, institutions: Institutions) -> Option<Config> {
     let availability = written.availability.unwrap_or_default();
     let reports = written.reports.unwrap_or_default();
@@ -137,8 +140,11 @@ fn checked(check: &mut Check, written: Written, variables: &Variables, instituti
     let state_dir = check.path(&["state_dir"], written.state_dir).unwrap_or_else(|| check.base.join(STATE_DIR));
     let lock_file = check.path(&["lock_file"], written.lock_file).unwrap_or_else(|| state_dir.join(LOCK_FILE));
     let version_column = check.column(&["availability", "version_column"], availability.version_column);
-    let beside =
-        run::Beside { lease: written.lease, cooldown: written.cooldown.unwrap_or_default(), breaker: written.breaker.unwrap_or_default() };
+    let beside = run::RelatedSettings {
+        lease: written.lease,
+        cooldown: written.cooldown.unwrap_or_default(),
+        breaker: written.breaker.unwrap_or_default(),
+    };
     let run = run::run(check, written.run.unwrap_or_default(), beside);
     let retry = run::retry(check, &["retry"], written.retry.unwrap_or_default(), &RetryPolicy::default());
     let sync = sync(check, availability.sync.unwrap_or_default(), &institutions);
@@ -214,13 +220,17 @@ fn sync(check: &mut Check, written: Vec<written::Sync>, institutions: &Instituti
         let names_bank = [Placeholder::BankSymbol, Placeholder::BankKey].into_iter().any(names);
         let names_period = names(Placeholder::Period) || names(Placeholder::FiscalYear) && names(Placeholder::Quarter);
         if !names_bank {
-            check.wrong(&at("files"), "a file must say whose it is; add {bank_symbol} or {bank_key}");
+            check.wrong(&at("files"), "the path must name the bank; add {bank_symbol} or {bank_key}");
         }
         if !names_period {
-            check.wrong(&at("files"), "a file must say of which period it is; add {period}, or {fiscal_year} and {quarter}");
+            check.wrong(&at("files"), "the path must name the period; add {period}, or {fiscal_year} and {quarter}");
         }
         if names_bank && names_period {
-            paths(check, &[PathTemplate { at: at("files").to_vec(), template: &files, etl: "", report_type: "" }], institutions);
+            check_path_templates(
+                check,
+                &[PathTemplate { at: at("files").to_vec(), template: &files, etl: "", report_type: "" }],
+                institutions,
+            );
         }
         rules.push(SyncRule { tag: rule.tag.unwrap_or_default(), files });
     }

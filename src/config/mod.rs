@@ -1,12 +1,11 @@
-//! Configuration: from the files as written to checked values of `plan`, with every error located.
+//! Reads the configuration files and checks them. Every error names its file, line and column.
 //!
-//! [`find()`] says which file, [`load()`] reads it together with the institutions that it names and reports every mistake in
-//! both at once. A value that came from a variable may be a secret: no message and no `Debug` here shows one. Nothing but
-//! these files and a `.env` beside them is looked at; whether commands, directories and databases exist is seen by those
-//! who use them.
+//! [`find()`] finds the file. [`load()`] reads it together with the institutions that it names, and reports every mistake in both at
+//! once. A value that came from a variable may be a secret: no message and no `Debug` here shows one. Only these files and a `.env`
+//! beside them are read. Whether commands, directories and databases exist is checked where they are used.
 //!
-//! The way of a file: `tree` (text to places and values) -> `expand` (variables) -> `decode` (to `written`, the shapes) ->
-//! the checks of the single sections.
+//! The steps: `tree` (text to values with positions) -> `expand` (variables filled in) -> `decode` (to the structs of `written*`, which
+//! have the shape of the file) -> the checks of each section (to values of `plan`).
 
 mod check;
 mod configuration;

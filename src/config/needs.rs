@@ -1,4 +1,4 @@
-//! `needs:` of the ETLs: known names, declared before, no cycle.
+//! Checks `needs:` of the ETLs: each name is an ETL that is declared earlier, and there is no cycle.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub(super) fn needs(check: &mut Check, etls: &[Needs]) -> Vec<Vec<EtlIndex>> {
                     }
                     own.push(needed);
                 }
-                // An ETL that is broken is known all the same.
+                // An ETL with a mistake is not unknown: its own mistake is reported already.
                 None if check.document.broken_keys(&["etls"]).any(|broken| broken == name) => {}
                 None => {
                     let from_variable = check.document.variable(&path).is_some();
@@ -57,7 +57,7 @@ fn report_cycles(check: &mut Check, etls: &[Needs]) -> BTreeSet<(EtlIndex, EtlIn
     let mut in_cycle = BTreeSet::new();
     let mut done = vec![false; etls.len()];
     for start in 0..etls.len() {
-        // Depth first without recursion: the way from `start`, and for each step the next need to look at.
+        // Depth first, without recursion: `way` is the path from `start`, each ETL with the position of the need that is followed next.
         let mut way = vec![(start, 0)];
         while let Some((etl, next)) = way.last_mut() {
             let (from, n) = (*etl, *next);

@@ -1,4 +1,5 @@
-//! Templates of paths, tried out with every bank: no two gaps may share a path, and no value may lead out of it.
+//! Checks templates of paths by filling them in for every bank: two gaps must not share a path, and no value may lead to another
+//! directory.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,7 +20,7 @@ pub(super) struct PathTemplate<'a> {
     pub(super) report_type: &'a str,
 }
 
-/// What two gaps with one path differ in.
+/// What two gaps with the same path differ in. The template lacks a placeholder for that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Shared {
     Period,
@@ -27,8 +28,8 @@ enum Shared {
     Etl,
 }
 
-/// Checks templates that must not share a path with each other.
-pub(super) fn paths(check: &mut Check, templates: &[PathTemplate], institutions: &Institutions) {
+/// Checks templates whose paths must all differ.
+pub(super) fn check_path_templates(check: &mut Check, templates: &[PathTemplate], institutions: &Institutions) {
     let stand_ins = [stand_in("AA-CA", 1), stand_in("BB-US", 2)];
     let banks: Vec<&Institution> =
         if institutions.is_empty() { stand_ins.iter().collect() } else { institutions.iter().map(|(_, bank)| bank).collect() };
@@ -59,8 +60,11 @@ pub(super) fn paths(check: &mut Check, templates: &[PathTemplate], institutions:
                         "" => format!("{} {period}", banks[bank].key),
                         etl => format!("{} {period} [{etl}]", banks[bank].key),
                     };
-                    let message =
-                        format!("one path for {} and for {}; {advice}", gap(*other, *other_bank, other_period), gap(this, bank, period));
+                    let message = format!(
+                        "the same path for {} and for {}; {advice}",
+                        gap(*other, *other_bank, other_period),
+                        gap(this, bank, period)
+                    );
                     check.wrong(&path.at, message);
                 }
             }
@@ -68,7 +72,7 @@ pub(super) fn paths(check: &mut Check, templates: &[PathTemplate], institutions:
     }
 }
 
-/// Reports the first value that would lead the path elsewhere.
+/// Reports the first value that would lead to another directory. Returns whether there is one.
 fn leaves_its_place(check: &mut Check, path: &PathTemplate, banks: &[&Institution]) -> bool {
     let Ok(period) = Period::from_columns("2025", "Q1") else { return false };
     if path.template.render(|_| "x".to_owned()).ends_with('/') {
@@ -93,7 +97,7 @@ fn leaves_its_place(check: &mut Check, path: &PathTemplate, banks: &[&Institutio
     false
 }
 
-/// `a//b` and `a/./b` are one path.
+/// The same text for all spellings of a path, such as `a//b` and `a/./b`.
 fn normal(path: &str) -> String {
     path.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/")
 }

@@ -19,9 +19,9 @@ pub(super) fn pools(check: &mut Check, written: BTreeMap<String, i64>) -> Vec<Po
 }
 
 /// The pool of this name, which stands at `path`.
-pub(super) fn find(check: &mut Check, path: &[&str], name: &str, pools: &[Pool]) -> Option<Pool> {
+pub(super) fn named(check: &mut Check, path: &[&str], name: &str, pools: &[Pool]) -> Option<Pool> {
     let found = pools.iter().find(|pool| pool.name == name);
-    // A pool that is broken is known all the same.
+    // A pool with a mistake in its own value is not unknown: that mistake is reported already.
     if found.is_none() && !check.document.is_broken(&["pools", name]) {
         let from_variable = check.document.variable(path).is_some();
         let hint = if from_variable { String::new() } else { did_you_mean(name, pools.iter().map(|pool| pool.name.as_str())) };

@@ -25,7 +25,7 @@ pub(super) fn program(check: &mut Check, path: &[&str], keys: ProgramKeys, owner
     let cwd = check.path(&at("cwd"), keys.cwd).unwrap_or_else(|| check.base.to_owned());
     let env_file = check.path(&at("env_file"), keys.env_file);
     let timeout = check.not_zero(&at("timeout"), keys.timeout).unwrap_or(TIMEOUT);
-    let grace = keys.grace.map_or(GRACE, |span| span.0);
+    let grace = keys.grace.map_or(GRACE, |written| written.0);
     Some(CommandSpec { argv: argv?, cwd, env: env?, env_file, timeout, grace })
 }
 

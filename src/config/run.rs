@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::check::Check;
 use super::parallel::automatic_parallelism;
-use super::scalars::{MaxParallel, Span};
+use super::scalars::{MaxParallel, WrittenDuration};
 use super::written;
 use super::written_work::Retry;
 use crate::plan::model::cooldown::Cooldown;
@@ -16,15 +16,15 @@ const SHORTEST_LEASE: Duration = Duration::from_secs(60);
 
 const SHORTEST_REST: Duration = Duration::from_millis(1);
 
-/// What stands beside `run:` and is about it.
-pub(super) struct Beside {
-    pub(super) lease: Option<Span>,
+/// Settings outside `run:` that become part of the [`RunSettings`].
+pub(super) struct RelatedSettings {
+    pub(super) lease: Option<WrittenDuration>,
     pub(super) cooldown: written::Cooldown,
     pub(super) breaker: written::Breaker,
 }
 
-/// Checks `run:` and what stands beside it.
-pub(super) fn run(check: &mut Check, written: written::Run, beside: Beside) -> RunSettings {
+/// Checks `run:` and the related settings.
+pub(super) fn run(check: &mut Check, written: written::Run, beside: RelatedSettings) -> RunSettings {
     let default = RunSettings::default();
     let max_parallel = match written.max_parallel {
         Some(MaxParallel::Auto) => automatic_parallelism(),
@@ -57,33 +57,33 @@ pub(super) fn run(check: &mut Check, written: written::Run, beside: Beside) -> R
 
 /// Checks `cooldown:`.
 fn cooldown(check: &mut Check, written: written::Cooldown, default: Cooldown) -> Cooldown {
-    let initial = written.initial.map_or(default.initial, |span| span.0);
-    let max = written.max.map_or(default.max, |span| span.0);
+    let initial = written.initial.map_or(default.initial, |written| written.0);
+    let max = written.max.map_or(default.max, |written| written.0);
     if initial < SHORTEST_REST {
         let least = humantime::format_duration(SHORTEST_REST);
         check.wrong(&["cooldown", "initial"], format!("cooldown.initial must be at least {least}"));
     } else if max < initial {
         let key = if written.max.is_some() { "max" } else { "initial" };
-        check.wrong(&["cooldown", key], "cooldown: max is shorter than initial; no rest would be as written");
+        check.wrong(&["cooldown", key], "cooldown: max is shorter than initial; make max longer");
     }
     let runs = check.within(&["cooldown", "quarantine_after"], written.quarantine_after, 1..=1000, i64::from(default.quarantine_after));
     Cooldown { initial, max, quarantine_after: small(runs) }
 }
 
 /// Checks `lease:`.
-fn lease(check: &mut Check, written: Option<Span>, default: Duration) -> Duration {
+fn lease(check: &mut Check, written: Option<WrittenDuration>, default: Duration) -> Duration {
     match written {
         None => default,
-        Some(Span(lease)) if lease >= SHORTEST_LEASE => lease,
+        Some(WrittenDuration(lease)) if lease >= SHORTEST_LEASE => lease,
         Some(_) => {
             let least = humantime::format_duration(SHORTEST_LEASE);
-            check.wrong(&["lease"], format!("lease must be at least {least}: children are stopped before it ends, with their grace"));
+            check.wrong(&["lease"], format!("lease must be at least {least}: programs are stopped, with their grace, before it ends"));
             default
         }
     }
 }
 
-/// A default, as numbers are written.
+/// A default as the type that numbers of the file have.
 fn signed(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -104,14 +104,14 @@ pub(super) fn retry(check: &mut Check, path: &[&str], written: Retry, default: &
     let attempts = check.within(&at("max_attempts"), written.max_attempts, 1..=1000, i64::from(default.max_attempts));
     let policy = RetryPolicy {
         max_attempts: u32::try_from(attempts).unwrap_or(default.max_attempts),
-        initial_delay: written.initial_delay.map_or(default.initial_delay, |span| span.0),
+        initial_delay: written.initial_delay.map_or(default.initial_delay, |written| written.0),
         multiplier: check.within(&at("multiplier"), written.multiplier, 1.0..=1000.0, default.multiplier),
-        max_delay: written.max_delay.map_or(default.max_delay, |span| span.0),
+        max_delay: written.max_delay.map_or(default.max_delay, |written| written.0),
         jitter: check.within(&at("jitter"), written.jitter, 0.0..=1.0, default.jitter),
     };
     if policy.max_delay < policy.initial_delay && (written.max_delay.is_some() || written.initial_delay.is_some()) {
         let key = if written.max_delay.is_some() { "max_delay" } else { "initial_delay" };
-        let message = format!("{}: max_delay is shorter than initial_delay; no wait would be as written", check.document.named(path));
+        let message = format!("{}: max_delay is shorter than initial_delay; make max_delay longer", check.document.named(path));
         check.wrong(&at(key), message);
     }
     policy

@@ -64,25 +64,25 @@ const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 /// A duration as people write it: `15m`, `1h 30m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span(pub(super) Duration);
+pub(super) struct WrittenDuration(pub(super) Duration);
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for WrittenDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Text;
 
         impl Visitor<'_> for Text {
-            type Value = Span;
+            type Value = WrittenDuration;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a duration like 15m or 1h 30m")
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<WrittenDuration, E> {
                 let duration = humantime::parse_duration(text).map_err(|_| E::custom("not a duration; write it like 15m or 1h 30m"))?;
                 if duration > LONGEST {
                     return Err(E::custom("longer than 100 years; write a duration like 15m or 1h 30m"));
                 }
-                Ok(Span(duration))
+                Ok(WrittenDuration(duration))
             }
         }
 
@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-impl JsonSchema for Span {
+impl JsonSchema for WrittenDuration {
     fn schema_name() -> Cow<'static, str> {
         "Duration".into()
     }
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn durations_are_humantime() {
-        let span = |text: &str| serde_json::from_value::<Span>(serde_json::json!(text)).map(|span| span.0.as_secs()).ok();
+        let span = |text: &str| serde_json::from_value::<WrittenDuration>(serde_json::json!(text)).map(|written| written.0.as_secs()).ok();
         assert_eq!(span("15m"), Some(900));
         assert_eq!(span("1h 30m"), Some(5400));
         assert_eq!(span("0s"), Some(0));

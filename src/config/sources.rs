@@ -1,4 +1,4 @@
-//! `sources:`, checked.
+//! Checks `sources:`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::http;
 use super::pools;
 use super::program::{grace_fits, program, version};
 use super::run::{retry, size};
-use super::scalars::Span;
+use super::scalars::WrittenDuration;
 use super::work::WorkKeys;
 use super::written_sources as written;
 use super::written_work::Records;
@@ -25,18 +25,18 @@ use crate::plan::text::records::RecordsRule;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Windows of a coalescing source are one job, so this binds only those that are collected one by one.
+/// Default of `max_windows`. It limits only `catch_up: each`; with `coalesce` all windows are one job.
 const MAX_WINDOWS: i64 = 28;
-/// `{lookback_days}`, unless the file says otherwise.
+/// Default of `lookback`.
 const LOOKBACK: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Checks all sources. The result is complete when nothing was found wrong.
+/// Checks all sources. A source with a mistake may be missing in the result.
 pub(super) fn sources(check: &mut Check, mut written: BTreeMap<String, written::Source>, defaults: &Defaults) -> Vec<Source> {
     let ids: Vec<String> = check.document.keys(&["sources"]).into_iter().map(str::to_owned).collect();
-    ids.iter().filter_map(|id| one(check, id, written.remove(id)?, defaults)).collect()
+    ids.iter().filter_map(|id| check_source(check, id, written.remove(id)?, defaults)).collect()
 }
 
-/// Checks the graces of the programs of all sources.
+/// Checks the `grace` of the programs of all sources.
 pub(super) fn graces(check: &mut Check, sources: &[Source], lease: Duration) {
     for source in sources {
         grace_fits(check, &["sources", &source.id, "grace"], source.work.program(), lease);
@@ -44,8 +44,8 @@ pub(super) fn graces(check: &mut Check, sources: &[Source], lease: Duration) {
     }
 }
 
-/// Checks one source. `None` when it lacks what it cannot be without.
-fn one(check: &mut Check, id: &str, mut written: written::Source, defaults: &Defaults) -> Option<Source> {
+/// Checks one source. `None` when a required key is missing or wrong.
+fn check_source(check: &mut Check, id: &str, mut written: written::Source, defaults: &Defaults) -> Option<Source> {
     let at = |key| ["sources", id, key];
     check.name(&["sources", id], id, "a source");
     if let Some(name) = &written.name {
@@ -62,8 +62,8 @@ fn one(check: &mut Check, id: &str, mut written: written::Source, defaults: &Def
     let max_windows = size(check.within(&at("max_windows"), written.max_windows, 1..=10_000, MAX_WINDOWS));
     let zone = cadence.and_then(|cadence| cadence.zone).unwrap_or(Tz::UTC);
     let start = written.start.take().and_then(|text| start(check, &at("start"), &text, zone));
-    let lag = written.lag.map_or(Duration::ZERO, |span| span.0);
-    let lookback = written.lookback.map_or(LOOKBACK, |span| span.0);
+    let lag = written.lag.map_or(Duration::ZERO, |written| written.0);
+    let lookback = written.lookback.map_or(LOOKBACK, |written| written.0);
     if !is_whole(lookback, DAY) {
         check.wrong(&at("lookback"), format!("sources.{id}.lookback must be whole days, such as 30d"));
     }
@@ -71,7 +71,7 @@ fn one(check: &mut Check, id: &str, mut written: written::Source, defaults: &Def
     let freshness = written.freshness.take().and_then(|freshness| freshness_query(check, id, freshness));
     let verify = written.verify.take().map(|written| verify(check, id, written));
     let retry = retry(check, &at("retry"), written.retry.take().unwrap_or_default(), &defaults.retry);
-    let pool = written.pool.take().and_then(|pool| pools::find(check, &at("pool"), &pool, &defaults.pools));
+    let pool = written.pool.take().and_then(|pool| pools::named(check, &at("pool"), &pool, &defaults.pools));
     let version = written.version.and_then(|_| version(check, &at("version")));
     let records = records_of(check, id, &mut written);
     let name = written.name.take().unwrap_or_else(|| id.to_owned());
@@ -109,7 +109,7 @@ fn is_whole(length: Duration, unit: Duration) -> bool {
 
 fn cadence(check: &mut Check, id: &str, written: &written::Source) -> Option<Cadence> {
     let at = |key| ["sources", id, key];
-    let Some(Span(every)) = written.every else {
+    let Some(WrittenDuration(every)) = written.every else {
         check.missing(&at("every"), format!("{id} has no every; say how long its windows are, every: 6h"));
         return None;
     };
@@ -178,12 +178,12 @@ fn freshness_query(check: &mut Check, id: &str, written: written::Freshness) -> 
     };
     not_blank(check, &path, &sql);
     if let Some(placeholder) = Placeholder::ALL.iter().find(|placeholder| sql.contains(&format!("{{{}}}", placeholder.name()))) {
-        check.wrong(&path, format!("freshness is about no window; {{{}}} is not filled in here", placeholder.name()));
+        check.wrong(&path, format!("freshness is the same for all windows; {{{}}} is not filled in here", placeholder.name()));
     }
     Some(sql)
 }
 
-/// Queries may have several lines, so control characters are theirs.
+/// Checks that a query is not blank. Unlike other texts it may have line breaks.
 fn not_blank(check: &mut Check, path: &[&str], sql: &str) {
     if sql.trim().is_empty() {
         check.wrong(path, format!("{} is empty", check.document.named(path)));
@@ -248,7 +248,7 @@ fn grouped(check: &mut Check, path: &[&str], pattern: &str) -> Option<Regex> {
         Ok(pattern) if pattern.captures_len() > 1 => return Some(pattern),
         Ok(_) => check.wrong(path, format!("{name} has no group; put ( ) around the number")),
         Err(error) => {
-            // The first lines of such an error are the pattern, which may come from a variable.
+            // The first lines of the error quote the pattern, which may come from a variable; they are left out.
             let text = error.to_string();
             let why = text.rsplit("error: ").next().unwrap_or_default().trim();
             check.wrong(path, format!("{name} is no regular expression: {why}"));

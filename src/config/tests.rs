@@ -162,15 +162,15 @@ fn a_file_full_of_mistakes() {
     etl-orch.yaml:6:17: run.max_parallel must be from 1 to 10000
     etl-orch.yaml:7:13: run.max_jobs must be from 1 to 1000000000
     etl-orch.yaml:8:14: run.from_year must be from 1900 to 2999
-    etl-orch.yaml:9:13: run.deadline must be longer than nothing
+    etl-orch.yaml:9:13: run.deadline must be longer than 0s
     etl-orch.yaml:10:10: run.order: must be one of newest_first, oldest_first
     etl-orch.yaml:11:23: retry.max_attempts must be from 1 to 1000
     etl-orch.yaml:11:38: retry.multiplier must be from 1 to 1000
     etl-orch.yaml:11:51: retry.jitter must be from 0 to 1
-    etl-orch.yaml:11:85: retry: max_delay is shorter than initial_delay; no wait would be as written
+    etl-orch.yaml:11:85: retry: max_delay is shorter than initial_delay; make max_delay longer
     etl-orch.yaml:13:10: "data availability" is no table; write table or schema.table, of letters, digits and underscores
     etl-orch.yaml:15:13: availability.sync.tag is empty
-    etl-orch.yaml:15:24: a file must say of which period it is; add {period}, or {fiscal_year} and {quarter}
+    etl-orch.yaml:15:24: the path must name the period; add {period}, or {fiscal_year} and {quarter}
     etl-orch.yaml:16:7: availability.sync has no tag here; name the tag that such files stand for
     etl-orch.yaml:16:15: placeholder {etl} has no value here; those that have are bank_symbol, bank_key, bank_id, bank_name, fiscal_year, quarter, period
     etl-orch.yaml:17:7: availability.sync has no files here; write a path like transcripts/{bank_symbol}_{fiscal_year}_{quarter}.txt
@@ -178,7 +178,7 @@ fn a_file_full_of_mistakes() {
     etl-orch.yaml:20:3: "Call Summary" cannot name an ETL; write small letters, digits, "_" and "-", the first a letter or digit
     etl-orch.yaml:20:3: Call Summary requires nothing; list the tags of database_names that it needs, requires: [transcripts]
     etl-orch.yaml:20:3: Call Summary has no command; write it as a list, [program, argument, ...]
-    etl-orch.yaml:25:18: report type "Call Summary" is that of Call Summary at 21:18 already; two ETLs never make one type
+    etl-orch.yaml:25:18: report type "Call Summary" is used by Call Summary at 21:18 already; each ETL needs a type of its own
     etl-orch.yaml:27:25: call_summary needs "cal_sumary", which is no ETL here; did you mean call_summary, Call Summary?
     etl-orch.yaml:28:18: unknown placeholder {bank_symbl}; did you mean bank_symbol, bank_key, bank_name?
     etl-orch.yaml:28:34: placeholder {output} has a value only where reports.by is orchestrator
@@ -202,7 +202,7 @@ fn a_file_full_of_mistakes() {
     etl-orch.yaml:40:19: last stands twice in needs of orchestrated; keep one
     etl-orch.yaml:42:10: etls.orchestrated.cwd is empty
     etl-orch.yaml:43:15: etls.orchestrated.env_file is one path for all jobs; {bank_key} is not filled in here
-    etl-orch.yaml:44:17: etls.orchestrated.warn_after must be longer than nothing
+    etl-orch.yaml:44:17: etls.orchestrated.warn_after must be longer than 0s
     etl-orch.yaml:46:27: etls.orchestrated.retry.max_attempts: expected a whole number, found a number with a fraction
     etl-orch.yaml:51:33: unknown key "table" in etls.last.reports; valid keys here are by
     etl-orch.yaml:52:13: placeholder {job_id} has no value here; those that have are bank_symbol, bank_key, bank_id, bank_name, fiscal_year, quarter, period, etl, report_type
@@ -297,12 +297,12 @@ etls:
     etl-orch.yaml:8:13: run.deadline: not a duration; write it like 15m or 1h 30m
     etl-orch.yaml:9:17: run.max_parallel: expected a whole number or auto
     etl-orch.yaml:10:23: (from ${S}) is no table; write table or schema.table, of letters, digits and underscores
-    etl-orch.yaml:10:54: a file must say whose it is; add {bank_symbol} or {bank_key}
-    etl-orch.yaml:10:54: a file must say of which period it is; add {period}, or {fiscal_year} and {quarter}
+    etl-orch.yaml:10:54: the path must name the bank; add {bank_symbol} or {bank_key}
+    etl-orch.yaml:10:54: the path must name the period; add {period}, or {fiscal_year} and {quarter}
     etl-orch.yaml:12:66: unbalanced '{'; write {{ or }} for a brace itself
     etl-orch.yaml:12:66: unbalanced '}'; write {{ or }} for a brace itself
     etl-orch.yaml:12:76: variable UNSET is not set; set it in the environment or in .env beside the configuration, or write ${UNSET:-default}
-    etl-orch.yaml:13:20: report type (from ${S}) is that of a at 12:20 already; two ETLs never make one type
+    etl-orch.yaml:13:20: report type (from ${S}) is used by a at 12:20 already; each ETL needs a type of its own
     etl-orch.yaml:13:51: b needs (from ${S}), which is no ETL here
     etl-orch.yaml:13:83: etls.b.timeout: not a duration; write it like 15m or 1h 30m
     etl-orch.yaml:13:113: etls.b.exit_codes.config: expected a whole number, found text (from ${S})
@@ -334,9 +334,9 @@ fn cooldown_breaker_and_version_column_are_as_written() {
     insta::assert_snapshot!(said.join("\n"), @r#"
     etl-orch.yaml:7:21: cooldown.initial must be at least 1ms
     etl-orch.yaml:7:52: cooldown.quarantine_after must be from 1 to 1000
-    etl-orch.yaml:7:30: cooldown: max is shorter than initial; no rest would be as written
-    etl-orch.yaml:7:21: cooldown: max is shorter than initial; no rest would be as written
-    etl-orch.yaml:7:17: cooldown: max is shorter than initial; no rest would be as written
+    etl-orch.yaml:7:30: cooldown: max is shorter than initial; make max longer
+    etl-orch.yaml:7:21: cooldown: max is shorter than initial; make max longer
+    etl-orch.yaml:7:17: cooldown: max is shorter than initial; make max longer
     etl-orch.yaml:7:21: unknown key "after" in cooldown; valid keys here are initial, max, quarantine_after
     etl-orch.yaml:7:18: breaker.banks must be from 2 to 1000
     etl-orch.yaml:7:32: "last updated" is no column; write its name, of letters, digits and underscores

@@ -1,4 +1,4 @@
-//! A YAML file as a tree in which every key and value knows its place.
+//! Reads a YAML file into a tree in which every key and value has its position.
 //!
 //! One document; text keys only; anchors and aliases are followed, tags and merge keys are refused. What goes beyond
 //! sensible bounds (depth, number of values) is refused too, so that no file can exhaust the machine.
@@ -34,7 +34,7 @@ pub(super) struct Scalar {
     pub(super) text: String,
     /// Quoted and block scalars are text, whatever they look like.
     pub(super) is_text: bool,
-    /// The first variable that was put into it: such a value must not be shown.
+    /// The first variable that was filled in. If there is one, messages must not show the value.
     pub(super) from: Option<String>,
 }
 
@@ -152,7 +152,7 @@ impl<'a> Builder<'a, '_> {
                 let at = Position { line: error.marker().line().max(1), column: error.marker().col() + 1 };
                 let in_braces = self.text.lines().nth(at.line - 1).is_some_and(|line| line.contains("${"));
                 let hint = if in_braces { "; inside of { } and [ ] quote what has ${...}, or write one key per line" } else { "" };
-                self.findings.at(at, format!("not valid YAML: {}{hint}", error.info()));
+                self.findings.add(at, format!("not valid YAML: {}{hint}", error.info()));
                 Err(Stop)
             }
             None => Ok((Event::StreamEnd, Position { line: 1, column: 1 })),
@@ -160,7 +160,7 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn stop<T>(&mut self, at: Position, message: impl Into<String>) -> Result<T, Stop> {
-        self.findings.at(at, message);
+        self.findings.add(at, message);
         Err(Stop)
     }
 
@@ -208,7 +208,7 @@ impl<'a> Builder<'a, '_> {
             | Event::MappingEnd => return self.stop(at, "not valid YAML: a value is missing here"),
         };
         if tagged {
-            self.findings.at(at, "tags (\"!...\") are not supported; remove it, and quote the value to make it text");
+            self.findings.add(at, "tags (\"!...\") are not supported; remove it, and quote the value to make it text");
         }
         let node = Node { at, value };
         if anchor != 0 {
@@ -217,10 +217,10 @@ impl<'a> Builder<'a, '_> {
         Ok(node)
     }
 
-    /// A copy of what the anchor names; its places stay those of the text that was written.
+    /// A copy of the node with that anchor. The copy keeps the positions of the original.
     fn alias(&mut self, id: usize, at: Position) -> Result<Node, Stop> {
         let Some(node) = self.anchors.get(&id).cloned() else {
-            return self.stop(at, "this alias is inside of what it stands for");
+            return self.stop(at, "this alias is inside of its own anchor");
         };
         self.count(size(&node), at)?;
         Ok(node)
@@ -257,15 +257,15 @@ impl<'a> Builder<'a, '_> {
             let (event, at) = self.next()?;
             let value = self.node(event, at, depth + 1)?;
             let Value::Scalar(Scalar { text: key, is_text, .. }) = key.value else {
-                self.findings.at(key_at, "a key must be text, not a list or a mapping");
+                self.findings.add(key_at, "a key must be text, not a list or a mapping");
                 continue;
             };
             if key == "<<" && !is_text {
-                self.findings.at(key_at, "merge keys (<<) are not supported; write the keys out, or alias single values");
+                self.findings.add(key_at, "merge keys (<<) are not supported; write the keys out, or alias single values");
                 continue;
             }
             if let Some(first) = places.get(&key) {
-                self.findings.at(key_at, format!("duplicate key {key:?}, first given at {first}; keep one of the two"));
+                self.findings.add(key_at, format!("duplicate key {key:?}, first given at {first}; keep one of the two"));
                 continue;
             }
             places.insert(key.clone(), key_at);
@@ -295,7 +295,7 @@ mod tests {
     fn read(text: &str) -> (Option<Node>, String) {
         let mut findings = Findings::of(Path::new("f"));
         let node = parse(text, &mut findings);
-        (node, Findings::check([findings]).err().map(|errors| errors.to_string()).unwrap_or_default())
+        (node, Findings::into_result([findings]).err().map(|errors| errors.to_string()).unwrap_or_default())
     }
 
     #[test]
@@ -357,7 +357,7 @@ mod tests {
             ("a: 1\n---\nb: 2\n", "f:2:1: a second document begins here; keep one document in the file"),
             ("a: !secret x\n", "f:1:4: tags (\"!...\") are not supported; remove it, and quote the value to make it text"),
             ("[a]: 1\n", "f:1:1: a key must be text, not a list or a mapping"),
-            ("a: &x {b: *x}\n", "f:1:11: this alias is inside of what it stands for"),
+            ("a: &x {b: *x}\n", "f:1:11: this alias is inside of its own anchor"),
             (
                 "a: {b: ${N}}\n",
                 "f:1:9: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'; \

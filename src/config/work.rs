@@ -1,4 +1,4 @@
-//! How the work of an ETL or a source is done, checked: by a program, whose exit codes have meanings, or by a service.
+//! Checks how an ETL or a source does its work: by a program, or by a service.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,7 +11,7 @@ use crate::plan::model::outcome::ExitCodes;
 use crate::plan::model::work::Work;
 use crate::plan::text::placeholder::Scope;
 
-/// The keys that say how the work is done, as they are written.
+/// The keys that say how the work is done, as the file has them.
 pub(super) struct WorkKeys {
     pub(super) program: ProgramKeys,
     pub(super) exit_codes: Option<written::ExitCodes>,
@@ -19,7 +19,7 @@ pub(super) struct WorkKeys {
 }
 
 impl WorkKeys {
-    /// Checks the keys, which stand in the mapping at `path`. `name` is that of the ETL or the source, `does` what its work does.
+    /// Checks the keys of the mapping at `path`. `name` is the name of the ETL or the source; `does` completes the advice "write what ...".
     pub(super) fn check(self, check: &mut Check, path: &[&str], name: &str, does: &str, allowed: &[Scope]) -> Option<Work> {
         let at = |key| [path, &[key]].concat();
         if let Some(http_keys) = self.http {
@@ -41,7 +41,7 @@ impl WorkKeys {
     }
 }
 
-/// The classes of exit codes: a list replaces its class, and its codes leave the defaults of the others.
+/// Checks the classes of exit codes. A list replaces the default codes of its class, and its codes leave the defaults of other classes.
 fn exit_codes(check: &mut Check, path: &[&str], written: written::ExitCodes) -> ExitCodes {
     let mut codes = ExitCodes::default();
     let given =

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::scalars::{MaxParallel, Span, Version};
+use super::scalars::{MaxParallel, Version, WrittenDuration};
 use super::written_program::with_program_keys;
 use super::written_sources::Source;
 use super::written_work::{ExitCodes, Http, Retry};
@@ -43,7 +43,7 @@ pub(super) struct Written {
     pub(super) pools: Option<BTreeMap<String, i64>>,
     /// How long a run's claims are good without being renewed. A run on another host that renews them no longer is taken for
     /// dead. Default: `10m`.
-    pub(super) lease: Option<Span>,
+    pub(super) lease: Option<WrittenDuration>,
     /// Where the data that reports are made from is recorded.
     pub(super) availability: Option<Availability>,
     /// Where reports are recorded.
@@ -84,7 +84,7 @@ pub(super) struct Run {
     #[schemars(range(min = 1900, max = 2999))]
     pub(super) from_year: Option<i64>,
     /// No job starts later than this after the run took its lock. Default: none.
-    pub(super) deadline: Option<Span>,
+    pub(super) deadline: Option<WrittenDuration>,
 }
 
 /// How often a report that cannot be made is tried again by later runs.
@@ -92,9 +92,9 @@ pub(super) struct Run {
 #[serde(deny_unknown_fields)]
 pub(super) struct Cooldown {
     /// Rest after the first run that used up its attempts; each further one doubles it. Default: 10m.
-    pub(super) initial: Option<Span>,
+    pub(super) initial: Option<WrittenDuration>,
     /// No rest is longer. Default: 12h.
-    pub(super) max: Option<Span>,
+    pub(super) max: Option<WrittenDuration>,
     /// After that many failed runs in a row it is quarantined. Default: 8.
     #[schemars(range(min = 1, max = 1000))]
     pub(super) quarantine_after: Option<i64>,
@@ -177,7 +177,7 @@ with_program_keys! {
         /// The service that makes the report, and its row. This or `command` is required.
         http: Option<Http>,
         /// A job that runs longer is named in the warnings. Default: none.
-        warn_after: Option<Span>,
+        warn_after: Option<WrittenDuration>,
         /// What differs from `retry` of the whole file.
         retry: Option<Retry>,
         /// The pool of `pools` that each of its attempts uses. Default: none.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::scalars::Span;
+use super::scalars::WrittenDuration;
 
 /// Declares the shape of a mapping and adds the keys that belong to its `command`. This is a macro because `deny_unknown_fields` of
 /// serde does not work together with `flatten`.
@@ -22,9 +22,9 @@ macro_rules! with_program_keys {
             /// A `.env` file whose variables are put into the program's environment.
             pub(super) env_file: Option<String>,
             /// The program is ended when it runs longer. Default: 1h.
-            pub(super) timeout: Option<Span>,
+            pub(super) timeout: Option<WrittenDuration>,
             /// Time between asking the program to end and killing it. Default: 10s.
-            pub(super) grace: Option<Span>,
+            pub(super) grace: Option<WrittenDuration>,
         }
 
         impl $name {
@@ -51,8 +51,8 @@ pub(super) struct ProgramKeys {
     pub(super) cwd: Option<String>,
     pub(super) env: Option<BTreeMap<String, String>>,
     pub(super) env_file: Option<String>,
-    pub(super) timeout: Option<Span>,
-    pub(super) grace: Option<Span>,
+    pub(super) timeout: Option<WrittenDuration>,
+    pub(super) grace: Option<WrittenDuration>,
 }
 
 impl ProgramKeys {

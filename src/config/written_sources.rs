@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::scalars::{Span, Version};
+use super::scalars::{Version, WrittenDuration};
 use super::written_program::with_program_keys;
 use super::written_work::{ExitCodes, Http, Records, Retry};
 
@@ -17,13 +17,13 @@ with_program_keys! {
         /// What people call it. Default: its key.
         name: Option<String>,
         /// The length of its windows, `6h`; at least 1m. Required.
-        every: Option<Span>,
+        every: Option<WrittenDuration>,
         /// A time zone such as `America/New_York`, by whose dates windows of whole days are cut. Default: UTC.
         timezone: Option<String>,
         /// What becomes of windows that were missed. Default: `coalesce`.
         catch_up: Option<CatchUp>,
         /// A window is due this long after its end. Default: 0s.
-        lag: Option<Span>,
+        lag: Option<WrittenDuration>,
         /// With `catch_up: each`, the most windows that one run collects. Default: 28.
         #[schemars(range(min = 1, max = 10_000))]
         max_windows: Option<i64>,
@@ -31,11 +31,11 @@ with_program_keys! {
         /// Default: the window that ended last.
         start: Option<String>,
         /// `{lookback_days}` is at least this; whole days. Default: 30d.
-        lookback: Option<Span>,
+        lookback: Option<WrittenDuration>,
         /// It is late when what was collected last ends longer ago than this and `lag`. Default: 7/6 of `every`.
-        warn_after: Option<Span>,
+        warn_after: Option<WrittenDuration>,
         /// It is overdue when what was collected last ends longer ago than this and `lag`. Default: 13/6 of `every`.
-        error_after: Option<Span>,
+        error_after: Option<WrittenDuration>,
         /// How the age of the data itself is seen. Default: not at all.
         freshness: Option<Freshness>,
         /// How it is seen that the data is there. Default: what the collector reported is believed.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::scalars::Span;
+use super::scalars::WrittenDuration;
 
 /// What exit codes mean. A list replaces the default of its class; a code in it leaves every other class.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -38,9 +38,9 @@ pub(super) struct Http {
     /// The request that stops the job. Default: none.
     pub(super) cancel: Option<Request>,
     /// The job is given up when it takes longer. Default: 1h.
-    pub(super) timeout: Option<Span>,
+    pub(super) timeout: Option<WrittenDuration>,
     /// Limit of one request. Default: 30s.
-    pub(super) request_timeout: Option<Span>,
+    pub(super) request_timeout: Option<WrittenDuration>,
     /// How many requests the service takes. What is configured for one host shares it; the strictest counts.
     pub(super) rate: Option<Rate>,
     /// Certificates in PEM that are trusted besides those of the system. Default: none.
@@ -54,7 +54,7 @@ pub(super) struct Http {
 #[serde(deny_unknown_fields)]
 pub(super) struct Request {
     /// Default: POST.
-    pub(super) method: Option<Method>,
+    pub(super) method: Option<RequestMethod>,
     /// Its address, with `{placeholders}` after the host. Required.
     pub(super) url: Option<String>,
     /// Headers besides those of `http`, or instead of one of the same name.
@@ -70,13 +70,13 @@ pub(super) struct Request {
 #[serde(deny_unknown_fields)]
 pub(super) struct Status {
     /// Default: GET.
-    pub(super) method: Option<Method>,
+    pub(super) method: Option<RequestMethod>,
     /// Its address; it names `{remote_id}`. Required.
     pub(super) url: Option<String>,
     /// Headers besides those of `http`, or instead of one of the same name.
     pub(super) headers: Option<BTreeMap<String, String>>,
     /// Time between two of these requests. Default: 10s.
-    pub(super) every: Option<Span>,
+    pub(super) every: Option<WrittenDuration>,
     /// Where the answer has the state, as a JSON pointer. Default: `/status`.
     pub(super) state: Option<String>,
     /// States that mean success. Default: `[completed]`.
@@ -99,13 +99,14 @@ pub(super) struct Rate {
     #[schemars(range(min = 1, max = 10_000))]
     pub(super) requests: Option<i64>,
     /// Default: 60s.
-    pub(super) per: Option<Span>,
+    pub(super) per: Option<WrittenDuration>,
 }
 
 /// How a request is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
-pub(super) enum Method {
+#[schemars(rename = "Method")]
+pub(super) enum RequestMethod {
     Get,
     Post,
     Put,
@@ -131,12 +132,12 @@ pub(super) struct Retry {
     #[schemars(range(min = 1))]
     pub(super) max_attempts: Option<i64>,
     /// Wait after the first failed attempt. Default: 5s.
-    pub(super) initial_delay: Option<Span>,
+    pub(super) initial_delay: Option<WrittenDuration>,
     /// Each further wait is this many times the one before. Default: 2.
     #[schemars(range(min = 1))]
     pub(super) multiplier: Option<f64>,
     /// No wait is longer. Default: 5m.
-    pub(super) max_delay: Option<Span>,
+    pub(super) max_delay: Option<WrittenDuration>,
     /// Share of the wait that is random. Default: 0.
     #[schemars(range(min = 0, max = 1))]
     pub(super) jitter: Option<f64>,

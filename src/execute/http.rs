@@ -1,7 +1,7 @@
-//! Has a service do the work: triggers a job and follows it to its end.
+//! Runs work at a service: triggers a job there and follows the job to its end.
 //!
-//! It knows what requests and answers mean, not what the work is. A trigger's answer is never a success; only a state that the
-//! configuration calls so is. A request that may have started a job is never sent again in the same attempt.
+//! This module knows requests and answers, and nothing about the work itself. The answer to a trigger is never a success; only a state
+//! that the configuration lists under `succeeded` is. A trigger that may have started a job is never sent again in the same attempt.
 
 mod call;
 mod clients;
@@ -22,7 +22,7 @@ use super::stop::StopSignal;
 use super::task::{AttemptEvent, Call};
 use crate::plan::run::ended::{End, Ended};
 
-/// Runs calls. Connections and the limits of hosts are shared by all of them.
+/// Runs calls. All calls share connections and the limits of hosts.
 #[derive(Default)]
 pub struct HttpExecutor {
     clients: Clients,
@@ -46,7 +46,7 @@ impl HttpExecutor {
     }
 }
 
-/// A client's own would print the proxies.
+/// Without the clients: their `Debug` prints the addresses of proxies.
 impl std::fmt::Debug for HttpExecutor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HttpExecutor").field("hosts", &self.hosts).finish_non_exhaustive()

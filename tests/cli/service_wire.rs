@@ -73,7 +73,7 @@ fn a_certificate_of_an_authority_that_is_not_known_needs_a_ca_file() {
     let url = format!("https://127.0.0.1:{}", certificates.serve());
     desk.configure_at(&url, &[("us_house", &[])]);
     let refused = ends(desk.command_now(&[]), 1);
-    let words = "its certificate is signed by somebody who is not trusted here; name the signer's certificate in `ca_file`";
+    let words = "its certificate is signed by an authority that is not trusted here; name the signer's certificate in `ca_file`";
     assert!(refused.stdout.contains(&format!("cannot connect to {url}: {words}")), "{}", refused.stdout);
     assert_eq!(desk.outcomes(), ["source:us_house|1|reported_error"], "it is a matter of configuration");
     desk.configure_at(&url, &[("us_house", &["http.ca_file: ca.pem"])]);

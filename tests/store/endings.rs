@@ -82,7 +82,7 @@ async fn an_unverified_end_is_a_success_only_if_the_report_is_new(fixture: Fixtu
         fixture.own("etl_jobs"),
         fixture.own("etl_attempts")
     );
-    let not_there = "cancelled|no_output|exit 0, but the report could not be looked at then, and is not there now";
+    let not_there = "cancelled|no_output|its ETL reported success while the database was away, and the report is not there now";
     assert_eq!(fixture.rows(&ended).await, [not_there, not_there, "failed|exit_code|no", "succeeded|succeeded|"]);
     assert!(store.gap_states().await.unwrap().is_empty(), "a success ends the failure history");
 }

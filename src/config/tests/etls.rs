@@ -39,17 +39,17 @@ fn two_gaps_never_share_an_output() {
     let bad = ["{bank_key}.md", "{bank_key}/{quarter}", "{bank_key}/{fiscal_year}", "{period}.md", "{bank_key}/{period}/"];
     let said: Vec<String> = bad.iter().map(|bad| output(bad).unwrap_err()).collect();
     insta::assert_snapshot!(said.join("\n"), @r#"
-    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q2 [a]; add {period}
-    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for RY-CA 2025 Q1 [a]; add {period}
-    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q2 [a]; add {period}
-    etl-orch.yaml:8:13: one path for RY-CA 2024 Q1 [a] and for BMO-CA 2024 Q1 [a]; add {bank_key}
+    etl-orch.yaml:8:13: the same path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q2 [a]; add {period}
+    etl-orch.yaml:8:13: the same path for RY-CA 2024 Q1 [a] and for RY-CA 2025 Q1 [a]; add {period}
+    etl-orch.yaml:8:13: the same path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q2 [a]; add {period}
+    etl-orch.yaml:8:13: the same path for RY-CA 2024 Q1 [a] and for BMO-CA 2024 Q1 [a]; add {bank_key}
     etl-orch.yaml:8:13: ends with "/"; it must name a file
     "#);
     let two = with(
         "reports: {by: orchestrator}\netls:\n  a: {report_type: A, requires: [t], command: [x], output: \"{period}/{bank_key}\"}\n  \
          b: {report_type: B, requires: [t], command: [x], output: \"./{period}//{bank_key}\"}\n",
     );
-    insta::assert_snapshot!(errors(&two), @r"etl-orch.yaml:5:60: one path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q1 [b]; add {etl}");
+    insta::assert_snapshot!(errors(&two), @r"etl-orch.yaml:5:60: the same path for RY-CA 2024 Q1 [a] and for RY-CA 2024 Q1 [b]; add {etl}");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn what_an_etl_with_a_service_cannot_have_is_said() {
     3:60: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
     3:99: the url of status must name the job; add {remote_id}
     3:38: http of a has no status; write the request that asks for the job's state
-    3:60: placeholder {output} has a value only where reports.by is orchestrator
+    3:60: placeholder {output} has no value in http: a service stores its report itself, and etl-orch prepares no file
     3:51: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
     "#);
 }

@@ -203,14 +203,14 @@ fn answers_are_such_as_can_be_read() {
     3:117: sources.a.http.status.failed is empty
     3:104: sources.a.http.status.succeeded: expected a list, found text; write it like [a, b]
     3:119: sources.a.http.status.failed: expected text, found a number; quote it
-    3:100: sources.a.http.status.every must be longer than nothing
+    3:100: sources.a.http.status.every must be longer than 0s
     3:100: the state is asked for every 2h, which must be shorter than the timeout, which is 1h
     3:34: the state is asked for every 10s, which must be shorter than the timeout, which is 10s
-    3:56: sources.a.http.request_timeout must be longer than nothing
+    3:56: sources.a.http.request_timeout must be longer than 0s
     3:33: "id" is no JSON pointer; write "/id"
     3:46: sources.a.http.ca_file is empty
     3:67: sources.a.http.rate.requests must be from 1 to 10000
-    3:75: sources.a.http.rate.per must be longer than nothing
+    3:75: sources.a.http.rate.per must be longer than 0s
     3:32: unknown key "request" in sources.a.http.rate; did you mean requests?
     3:45: unknown key "hedaers" in sources.a.http; did you mean headers?
     "#);

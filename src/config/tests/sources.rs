@@ -208,7 +208,7 @@ fn windows_are_of_a_sensible_length() {
     3:25: sources.a.start must be from 1970 to 2999
     3:25: sources.a.start must be from 1970 to 2999
     3:30: warn_after, which is 20h, must not be longer than error_after, which is 13h
-    3:30: sources.a.warn_after must be longer than nothing
+    3:30: sources.a.warn_after must be longer than 0s
     3:31: warn_after, which is 7h, must not be longer than error_after, which is 6h
     "#);
 }
@@ -243,7 +243,7 @@ fn one_collector_with_what_belongs_to_it() {
     3:100: ETL_ORCH_SOURCE is set by etl-orch itself; choose a name without ETL_ORCH_
     3:143: an exit code in a class must be from 1 to 255; 0 is success
     3:39: grace 5m must be shorter than a third of the lease, which is 10m; shorten it, or lengthen the lease
-    3:52: sources.a.timeout must be longer than nothing
+    3:52: sources.a.timeout must be longer than 0s
     3:86: grace 5m must be shorter than a third of the lease, which is 10m; shorten it, or lengthen the lease
     3:97: sources.a.pool is "p", which is no pool here; there are none, add it under pools
     3:109: sources.a.version is empty
@@ -276,7 +276,7 @@ fn what_sees_the_data_is_a_query_or_a_program() {
     3:46: placeholder {work_dir} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id
     3:46: unknown placeholder {window_ende}; did you mean window_end, window_year, window_start?
     3:46: unbalanced '{'; write {{ or }} for a brace itself
-    3:109: freshness is about no window; {window_end} is not filled in here
+    3:109: freshness is the same for all windows; {window_end} is not filled in here
     3:51: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
     3:66: placeholder {period} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
     3:50: sources.a.verify.command: expected a list, found text; write it like [a, b]

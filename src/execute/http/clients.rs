@@ -1,4 +1,4 @@
-//! The connections to services, shared by all calls. Decides whom to trust; sends nothing.
+//! Makes the HTTP clients, which all calls share: certificates that are trusted, and limits of connections. Sends nothing.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use crate::plan::model::work::HttpSpec;
 /// connection that is just being closed, as nobody could tell whether it was read.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// Connecting, with all that belongs to it, never takes longer than this.
+/// Limit of connecting, name lookup and TLS included.
 const LONGEST_CONNECT: Duration = Duration::from_secs(30);
 
-/// What tells one client from another: who is trusted, and how long connecting may take.
+/// Calls with the same `ca_file` and limit of connecting share a client.
 type Key = (Option<PathBuf>, Duration);
 
 /// The clients so far. One is made when it is first needed: reading the system's certificates takes its time.
@@ -29,7 +29,7 @@ impl Clients {
     /// # Errors
     /// Why there is none, in words.
     pub(super) async fn of(&self, spec: &HttpSpec) -> Result<Client, String> {
-        // Sooner than the whole request, so that it is known of a request that took too long whether it was sent.
+        // Shorter than the limit of the request. If the limit of the request passes, the connection was made and the request was sent.
         let connect = (spec.request_timeout / 4 * 3).min(LONGEST_CONNECT);
         let key = (spec.ca_file.clone(), connect);
         let mut clients = self.0.lock().await;
@@ -43,7 +43,7 @@ impl Clients {
 }
 
 fn make(ca_file: Option<&Path>, connect: Duration) -> Result<Client, String> {
-    // Who was first wins; they are all the same.
+    // Fails if a provider is installed already, which is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let own = ca_file.map(certificates).transpose()?.unwrap_or_default();
     let builder = || {
@@ -57,7 +57,7 @@ fn make(ca_file: Option<&Path>, connect: Duration) -> Result<Client, String> {
     };
     match builder().tls_certs_merge(own.clone()).build() {
         Ok(client) => Ok(client),
-        // A system without certificates can still ask by plain HTTP, and distrusts everybody else.
+        // A system without certificates can still use plain HTTP. Every HTTPS connection fails then.
         Err(_) if own.is_empty() => builder().tls_certs_only(own).build().map_err(|error| format!("no request can be made: {error}")),
         Err(_) => Err(unusable(ca_file)),
     }

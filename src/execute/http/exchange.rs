@@ -1,4 +1,4 @@
-//! One request and its answer, within limits. Judges neither.
+//! Sends one request and reads its answer, within limits. What the answer means is decided elsewhere.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::journal::Redaction;
 use super::request::{Request, without_secrets};
 use super::unanswered::{Unanswered, innermost};
 
-/// Of an answer that is longer nothing is used.
+/// An answer with a longer body is not used.
 pub(super) const MAX_BODY: usize = 1024 * 1024;
 
 /// What a service answered.
@@ -22,18 +22,18 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// What came with it.
     pub(super) content: Content,
-    /// How long it wants to be left alone; at least a second.
+    /// `Retry-After`; at least a second.
     pub(super) retry_after: Option<Duration>,
-    /// Where it points to, without what may be secret.
+    /// `Location`, without parts that may be secret.
     pub(super) location: Option<String>,
 }
 
 /// The body of an answer.
 #[derive(Debug)]
 pub(super) enum Content {
-    /// JSON, without what is secret and without NUL.
+    /// JSON, without secrets and NUL.
     Json(Value),
-    /// Something else, likewise.
+    /// Other text, without secrets and NUL.
     Text(String),
     /// It was not read to its end; why.
     Unread(String),
@@ -97,19 +97,19 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-/// What a clock can still add.
+/// Longer waits are cut to this, so that adding one to a time never overflows.
 const LONGEST_WAIT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Answer {
-    /// Whether the service says that it has done what it was asked.
+    /// Whether the status is 2xx.
     pub(super) fn is_good(&self) -> bool {
         self.status.is_success()
     }
 
-    /// What the service says about it, for people.
-    pub(super) fn words(&self) -> String {
+    /// Status and description, for messages: `422: body.year: not an integer`.
+    pub(super) fn summary(&self) -> String {
         let said = match &self.content {
-            Content::Json(json) => said_in(json),
+            Content::Json(json) => error_text_in(json),
             Content::Text(text) if !text.trim_start().starts_with('<') && !text.trim().is_empty() => {
                 Some(super::journal::one_line(text.trim(), 200))
             }
@@ -121,8 +121,8 @@ impl Answer {
     }
 }
 
-/// FastAPI's `detail`, a text or a list of what is wrong where; or what others call it.
-fn said_in(json: &Value) -> Option<String> {
+/// The description of an error: `detail` as FastAPI writes it, a text or a list of problems; otherwise `message`, `error` or `title`.
+fn error_text_in(json: &Value) -> Option<String> {
     let text = |value: &Value| match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -164,7 +164,7 @@ mod tests {
             (json!([1]), None),
             (json!({"detail": {"x": 1}}), None),
         ] {
-            assert_eq!(said_in(&json).as_deref(), said, "{json}");
+            assert_eq!(error_text_in(&json).as_deref(), said, "{json}");
         }
     }
 

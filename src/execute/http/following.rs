@@ -1,4 +1,4 @@
-//! What the answer to a question for a job's state means. Sends nothing.
+//! Decides what the answer to a status request means. Sends nothing.
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -11,61 +11,61 @@ use super::unanswered::Unanswered;
 use crate::plan::model::outcome::Fault;
 use crate::plan::model::work::HttpSpec;
 
-/// What is known of a job after a question.
+/// What is known of a job after a status request.
 #[derive(Debug, PartialEq)]
-pub(super) enum Seen {
-    /// It goes on.
-    GoesOn(State),
+pub(super) enum JobStatus {
+    /// It is still running.
+    Running(StateAnswer),
     /// It is done.
-    Succeeded(State),
-    /// It failed; why.
-    Failed(State, String),
+    Succeeded(StateAnswer),
+    /// It failed, with the reason.
+    Failed(StateAnswer, String),
     /// The service does not know it.
     Unknown(StatusCode),
-    /// Nothing; the next question may be answered.
-    Nothing(String),
-    /// Nothing, and there is no use in asking again now.
+    /// No usable answer, with the reason; the next request may get one.
+    NoAnswer(String),
+    /// No usable answer, and asking again in this attempt cannot help.
     Refused(Refusal),
 }
 
-/// A state as the service says it.
+/// The answer to a status request.
 #[derive(Debug, PartialEq)]
-pub(super) struct State {
-    /// For people: state, message, progress.
+pub(super) struct StateAnswer {
+    /// The line for the log: state, message, progress.
     pub(super) line: String,
     /// The whole answer.
     pub(super) answer: Value,
 }
 
 /// Judges the answer.
-pub(super) fn judge(asked: Result<Answer, Unanswered>, request: &Request, spec: &HttpSpec) -> Seen {
+pub(super) fn judge(asked: Result<Answer, Unanswered>, request: &Request, spec: &HttpSpec) -> JobStatus {
     let answer = match asked {
         Ok(answer) => answer,
-        Err(Unanswered::Distrusted(why)) => return Seen::Refused(Refusal { why, fault: Fault::Configuration }),
-        Err(unanswered @ (Unanswered::NotSent(_) | Unanswered::Sent(_))) => return Seen::Nothing(unanswered.why().to_owned()),
+        Err(Unanswered::Distrusted(why)) => return JobStatus::Refused(Refusal { why, fault: Fault::Configuration }),
+        Err(unanswered @ (Unanswered::NotSent(_) | Unanswered::Sent(_))) => return JobStatus::NoAnswer(unanswered.why().to_owned()),
     };
-    let answers = || format!("{} answers {}", request.shown(), answer.words());
+    let answers = || format!("{} answers {}", request.shown(), answer.summary());
     if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
-        return Seen::Unknown(answer.status);
+        return JobStatus::Unknown(answer.status);
     }
     if !answer.is_good() {
         return match fault_of(answer.status) {
-            Fault::Transient => Seen::Nothing(answers()),
+            Fault::Transient => JobStatus::NoAnswer(answers()),
             fault @ (Fault::Permanent | Fault::Configuration | Fault::Busy | Fault::Uncertain) => {
-                Seen::Refused(Refusal { why: with_advice(answers(), &answer), fault })
+                JobStatus::Refused(Refusal { why: with_advice(answers(), &answer), fault })
             }
         };
     }
     let status = answer.status.as_u16();
     match answer.content {
         Content::Json(json) => state_in(json, spec)
-            .unwrap_or_else(|| Seen::Nothing(format!("{} answers {status} without a state at {}", request.shown(), spec.state))),
-        Content::Text(_) => Seen::Nothing(format!("{} answers {status} with something that is not JSON", request.shown())),
-        Content::Unread(why) => Seen::Nothing(format!("{} answers {status}, but {why}", request.shown())),
+            .unwrap_or_else(|| JobStatus::NoAnswer(format!("{} answers {status} without a state at {}", request.shown(), spec.state))),
+        Content::Text(_) => JobStatus::NoAnswer(format!("{} answers {status} with something that is not JSON", request.shown())),
+        Content::Unread(why) => JobStatus::NoAnswer(format!("{} answers {status}, but {why}", request.shown())),
     }
 }
 
-fn state_in(answer: Value, spec: &HttpSpec) -> Option<Seen> {
+fn state_in(answer: Value, spec: &HttpSpec) -> Option<JobStatus> {
     let text = |value: &Value| match value {
         Value::String(text) if !text.trim().is_empty() => Some(one_line(text.trim(), MOST_CHARS)),
         Value::Number(number) => Some(number.to_string()),
@@ -86,12 +86,12 @@ fn state_in(answer: Value, spec: &HttpSpec) -> Option<Seen> {
         Some(message) => format!("{name}: {message}{done}"),
         None => format!("{name}{done}"),
     };
-    let state = State { line, answer };
+    let state = StateAnswer { line, answer };
     Some(if spec.succeeded.contains(&name) {
-        Seen::Succeeded(state)
+        JobStatus::Succeeded(state)
     } else if spec.failed.contains(&name) {
-        Seen::Failed(state, message.unwrap_or_else(|| "the service reports failed".to_owned()))
+        JobStatus::Failed(state, message.unwrap_or_else(|| "the service reports failed".to_owned()))
     } else {
-        Seen::GoesOn(state)
+        JobStatus::Running(state)
     })
 }

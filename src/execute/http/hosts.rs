@@ -1,7 +1,7 @@
-//! Sees to it that a host gets no more requests than it takes, however many calls there are. It sends none itself.
+//! Keeps the requests to each host within the configured rates, over all calls. It sends none itself.
 //!
-//! Who waits gets his turn in the order of asking. A request counts from its turn until one span after its answer: when in
-//! between it reached the host only the host knows.
+//! Waiting requests get their turns in the order in which they began to wait. A request counts from its turn until the span `per` has
+//! passed after its answer, because the moment at which the host received it is unknown.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,15 +13,15 @@ use url::Url;
 
 use crate::plan::model::work::Rate;
 
-/// Clocks can still add it.
+/// Longer spans are cut to this, so that adding one to a time never overflows.
 const LONGEST_SPAN: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The hosts that were asked for something.
+/// The hosts of all requests so far.
 #[derive(Debug, Default)]
 pub(super) struct Hosts(Mutex<HashMap<String, Arc<Host>>>);
 
 impl Hosts {
-    /// The host of an address. From now on it gets no more than `rate` either.
+    /// The host of an address. From now on `rate` limits it as well.
     pub(super) fn of(&self, url: &Url, rate: Rate) -> Arc<Host> {
         let host = lock(&self.0).entry(url.origin().ascii_serialization()).or_default().clone();
         let mut state = lock(&host.state);
@@ -37,10 +37,10 @@ impl Hosts {
 /// A host, and the requests that it got.
 #[derive(Debug, Default)]
 pub(super) struct Host {
-    /// Who holds it is the next. It is fair.
+    /// The holder gets the next turn. The lock is fair, so turns come in order.
     queue: tokio::sync::Mutex<()>,
     state: Mutex<State>,
-    /// The state may let the next one go on.
+    /// Notified when the state has changed, so that the next turn may be possible.
     changed: Notify,
 }
 
@@ -49,12 +49,12 @@ struct State {
     rates: Vec<Rate>,
     /// Requests without an answer.
     under_way: usize,
-    /// When the others had theirs, oldest first.
+    /// The times of answers that still count, oldest first.
     answered: VecDeque<Instant>,
-    alone_until: Option<Instant>,
+    paused_until: Option<Instant>,
 }
 
-/// When there is room for a request.
+/// When the next request is allowed.
 enum Room {
     Now,
     At(Instant),
@@ -69,13 +69,13 @@ impl Host {
     /// Waits for a turn.
     ///
     /// # Errors
-    /// Until when the host is to be left alone, where that is later than `deadline`.
+    /// The end of the pause that the host asked for, if that is later than `deadline`.
     pub(super) async fn turn(self: &Arc<Self>, deadline: Instant) -> Result<Turn, Instant> {
         let _first = self.queue.lock().await;
         loop {
             let room = {
                 let mut state = lock(&self.state);
-                if let Some(until) = state.alone_until.filter(|until| *until > deadline) {
+                if let Some(until) = state.paused_until.filter(|until| *until > deadline) {
                     return Err(until);
                 }
                 let room = state.room(Instant::now());
@@ -95,16 +95,16 @@ impl Host {
         }
     }
 
-    /// A turn for what cannot wait. It counts like any other.
+    /// A turn without waiting, for a request that cannot wait. It counts like any other.
     pub(super) fn turn_now(self: &Arc<Self>) -> Turn {
         lock(&self.state).under_way += 1;
         Turn(self.clone())
     }
 
-    /// Nobody gets a turn until then.
-    pub(super) fn leave_alone(&self, until: Instant) {
+    /// Gives no turn until then.
+    pub(super) fn pause_until(&self, until: Instant) {
         let mut state = lock(&self.state);
-        state.alone_until = state.alone_until.max(Some(until));
+        state.paused_until = state.paused_until.max(Some(until));
         drop(state);
         self.changed.notify_one();
     }
@@ -116,7 +116,7 @@ impl State {
         while self.answered.front().is_some_and(|at| *at + longest <= now) {
             self.answered.pop_front();
         }
-        let mut at = self.alone_until.filter(|until| *until > now);
+        let mut at = self.paused_until.filter(|until| *until > now);
         for rate in &self.rates {
             let most = usize::try_from(rate.requests).unwrap_or(usize::MAX).max(1);
             let over = self.answered.partition_point(|at| *at + rate.per <= now);
@@ -216,8 +216,8 @@ mod tests {
         let host = host(&[(5, 10)]);
         let until = Instant::now() + SECOND * 37;
         let soon = Instant::now() + SECOND * 30;
-        host.leave_alone(until);
-        host.leave_alone(soon);
+        host.pause_until(until);
+        host.pause_until(soon);
         assert_eq!(host.turn(soon).await.unwrap_err(), until, "who has no time for that is told at once");
         drop(host.turn(far()).await.unwrap());
         assert_eq!(Instant::now(), until);
@@ -229,7 +229,7 @@ mod tests {
         drop(host.turn(far()).await.unwrap());
         let until = Instant::now() + SECOND * 100;
         let waits = host.turn(Instant::now() + SECOND * 20);
-        let blocks = async { host.leave_alone(until) };
+        let blocks = async { host.pause_until(until) };
         let (turn, ()) = tokio::join!(biased; waits, blocks);
         assert_eq!(turn.unwrap_err(), until);
         assert_eq!(until - Instant::now(), SECOND * 100);

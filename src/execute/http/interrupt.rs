@@ -1,4 +1,4 @@
-//! What may break into a call: its time is up, or somebody wants it to stop.
+//! Interrupts of a call: its timeout, and stop signals.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use crate::plan::run::stop::StopLevel;
 /// Why a call ends before its job does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Interrupt {
-    /// It has taken its time.
+    /// The timeout has passed.
     TimeUp,
-    /// Somebody wants it to stop, soon.
+    /// A graceful stop: the job may still be cancelled.
     Stopped,
-    /// At once.
+    /// An immediate stop: nothing more is sent.
     StoppedAtOnce,
 }
 
-/// How long the last words of a call may take.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// A stopped call may take this long to finish its last request.
+const CLOSING_TIME: Duration = Duration::from_secs(5);
 
-/// Looks for interrupts.
+/// Waits for something, and notices interrupts meanwhile.
 pub(super) struct Watch {
     stop: StopSignal,
     /// When time is up.
@@ -29,15 +29,15 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Looks from now on.
+    /// The timeout begins now.
     pub(super) fn new(stop: StopSignal, timeout: Duration) -> Self {
-        // So far away that it cannot be reckoned is never.
+        // A deadline that overflows is replaced by one that is never reached.
         let now = Instant::now();
         let never = Duration::from_secs(100 * 365 * 24 * 3600);
         Self { stop, deadline: now.checked_add(timeout).unwrap_or(now + never) }
     }
 
-    /// Waits, unless something breaks in.
+    /// Waits until `wait` is done or the call is interrupted.
     pub(super) async fn during<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, Interrupt> {
         let deadline = self.deadline;
         tokio::select! {
@@ -48,26 +48,26 @@ impl Watch {
         }
     }
 
-    /// Waits, and when somebody wants a stop soon, as long as last words may take.
+    /// Like [`Self::during`], but after a graceful stop waits a little longer.
     ///
     /// # Errors
-    /// What broke in, and what was waited for where it still came.
-    pub(super) async fn see_through<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, (Interrupt, Option<T>)> {
+    /// The interrupt, and the result of `wait` if it was still done in time.
+    pub(super) async fn during_or_while_closing<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, (Interrupt, Option<T>)> {
         let mut wait = std::pin::pin!(wait);
         match self.during(wait.as_mut()).await {
             Ok(done) => Ok(done),
-            Err(Interrupt::Stopped) => Err((Interrupt::Stopped, self.last_words(wait).await)),
+            Err(Interrupt::Stopped) => Err((Interrupt::Stopped, self.while_closing(wait).await)),
             Err(interrupt @ (Interrupt::TimeUp | Interrupt::StoppedAtOnce)) => Err((interrupt, None)),
         }
     }
 
-    /// Waits for last words after an interrupt: not for long, and not at all when everything is to end at once.
-    pub(super) async fn last_words<T>(&mut self, wait: impl Future<Output = T>) -> Option<T> {
+    /// Waits after an interrupt: at most [`CLOSING_TIME`], and not at all after an immediate stop. `None` when that was too short.
+    pub(super) async fn while_closing<T>(&mut self, wait: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             _ = self.stop.reached(StopLevel::Immediate) => None,
             done = wait => Some(done),
-            () = sleep(LAST_WORDS) => None,
+            () = sleep(CLOSING_TIME) => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is told of a call: a line for each change, without secrets, for its log, its tail and whoever listens.
+//! The lines of a call, one for each change, without secrets. They go to the log, the tail and the receiver of events.
 
 use chrono::{SecondsFormat, Utc};
 use serde_json::Value;
@@ -6,15 +6,15 @@ use serde_json::Value;
 use super::super::record::Record;
 use crate::plan::text::nul::without_nul;
 
-/// Longest text of a service in one line.
+/// Most characters of a service's text in one line.
 pub(super) const MOST_CHARS: usize = 1000;
 
-/// Texts that are to stay out of everything that is kept.
+/// Removes secret texts from everything that is stored or shown.
 #[derive(Default)]
 pub(super) struct Redaction(Vec<String>);
 
 impl Redaction {
-    /// Keeps these texts out.
+    /// `secrets`: the longest first.
     pub(super) fn new(secrets: Vec<String>) -> Self {
         Self(secrets)
     }
@@ -56,8 +56,8 @@ impl Journal {
         Self { record }
     }
 
-    /// Tells a line; in the log with the time.
-    pub(super) fn tell(&mut self, line: &str) {
+    /// Writes a line. In the log it begins with the time.
+    pub(super) fn write(&mut self, line: &str) {
         let line = one_line(line, 4 * MOST_CHARS);
         let now = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
         self.record.append(format!("{now} {line}\n").as_bytes());

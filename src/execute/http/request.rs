@@ -1,6 +1,6 @@
 //! Requests as they are sent: placeholders filled, addresses percent-encoded, headers checked. Sends nothing.
 //!
-//! What it refuses it names without showing it, as all of it may be secret.
+//! Errors name the part that cannot be sent, and quote none of it: all of it may be secret.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -14,7 +14,7 @@ use crate::plan::text::placeholder::{Placeholder, Values};
 /// Everything but the unreserved characters: a value stays within its part of the path, or of the query.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What is shorter is no secret, and would be found in every other text.
+/// Shorter texts are not redacted: they would match parts of ordinary words.
 const SHORTEST_SECRET: usize = 6;
 
 /// A request, ready to be sent. It has no `Debug`: what it holds may be secret.
@@ -44,13 +44,13 @@ impl Request {
         let url = Url::parse(&url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| format!("the address of `{name}` is none once its placeholders are filled; correct its `url:`"))?;
+            .ok_or_else(|| format!("the address of `{name}` is not valid once its placeholders are filled; correct its `url:`"))?;
         let mut headers = HeaderMap::new();
         for (header, text) in &spec.headers {
             let refuse =
                 || format!("the header {header} of `{name}` cannot be sent: its value holds a line break or another control character");
             let key =
-                HeaderName::from_bytes(header.as_bytes()).map_err(|_| format!("`{name}` has a header whose name is none: {header}"))?;
+                HeaderName::from_bytes(header.as_bytes()).map_err(|_| format!("`{name}` has a header with an invalid name: {header}"))?;
             let mut filled = HeaderValue::from_bytes(text.render(value).as_bytes()).map_err(|_| refuse())?;
             filled.set_sensitive(true);
             headers.append(key, filled);
@@ -69,7 +69,7 @@ impl Request {
         self.url.origin().ascii_serialization()
     }
 
-    /// Texts that no service's answer may bring into a log.
+    /// Texts that must not get into a log, even if an answer repeats them.
     fn secrets(&self) -> Vec<String> {
         let headers = self.headers.values().filter_map(|value| value.to_str().ok()).flat_map(|value| {
             let credentials = value.split_once(' ').map(|(_, credentials)| credentials);
@@ -85,7 +85,7 @@ pub(super) fn without_secrets(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
-    // Refused only where there is no host, and so no userinfo.
+    // These fail only without a host, and then there is no userinfo.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.to_string()
@@ -110,7 +110,10 @@ impl Requests<'_> {
         self.0.spec.cancel.as_ref().map(|spec| Request::new("cancel", spec, &self.0.values, job))
     }
 
-    /// Finds out what cannot be sent before anything is, and returns the texts that are to stay out of logs, longest first.
+    /// Makes every request once, before any is sent. Returns the texts that must not get into logs, longest first.
+    ///
+    /// # Errors
+    /// The first part that cannot be sent.
     pub(super) fn check(&self) -> Result<Vec<String>, String> {
         let job = self.0.resume.as_deref().unwrap_or("id");
         let requests = [Some(self.trigger()), Some(self.status(job)), self.cancel(job)];

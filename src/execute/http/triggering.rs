@@ -1,4 +1,4 @@
-//! What the answer to a trigger means. Sends nothing.
+//! Decides what the answer to a trigger means. Sends nothing.
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -11,10 +11,10 @@ use crate::plan::model::outcome::Fault;
 /// Longest id of a job, in characters.
 const LONGEST_ID: usize = 200;
 
-/// What is said where nobody knows whether a job was started.
-pub(super) const PERHAPS: &str = "the service may have started the job all the same; it is not triggered again in this run";
+/// The end of a message when it is unknown whether a job was started.
+pub(super) const MAY_HAVE_STARTED: &str = "the service may have started the job all the same; it is not triggered again in this run";
 
-/// Why something asked of a service did not come about.
+/// Why a request failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     /// In words.
@@ -30,7 +30,7 @@ pub(super) fn judge(asked: Result<Answer, Unanswered>, request: &Request, pointe
         Ok(answer) => answer,
         Err(Unanswered::NotSent(why)) => return refuse(Fault::Transient, why),
         Err(Unanswered::Distrusted(why)) => return refuse(Fault::Configuration, why),
-        Err(Unanswered::Sent(why)) => return refuse(Fault::Uncertain, format!("{why}; {PERHAPS}")),
+        Err(Unanswered::Sent(why)) => return refuse(Fault::Uncertain, format!("{why}; {MAY_HAVE_STARTED}")),
     };
     if answer.is_good() {
         let problem = match &answer.content {
@@ -41,18 +41,18 @@ pub(super) fn judge(asked: Result<Answer, Unanswered>, request: &Request, pointe
             Content::Text(_) => "with something that is not JSON".to_owned(),
             Content::Unread(why) => format!("but {why}"),
         };
-        return refuse(Fault::Uncertain, format!("{} answers {} {problem}; {PERHAPS}", request.shown(), answer.status.as_u16()));
+        return refuse(Fault::Uncertain, format!("{} answers {} {problem}; {MAY_HAVE_STARTED}", request.shown(), answer.status.as_u16()));
     }
-    let answers = format!("{} answers {}", request.shown(), answer.words());
+    let answers = format!("{} answers {}", request.shown(), answer.summary());
     match answer.status {
         StatusCode::GATEWAY_TIMEOUT | StatusCode::BAD_GATEWAY | StatusCode::REQUEST_TIMEOUT => {
-            refuse(Fault::Uncertain, format!("{answers}; {PERHAPS}"))
+            refuse(Fault::Uncertain, format!("{answers}; {MAY_HAVE_STARTED}"))
         }
         status => refuse(fault_of(status), with_advice(answers, &answer)),
     }
 }
 
-/// What can be done about an answer that is no success.
+/// The fault that a status other than 2xx stands for.
 pub(super) fn fault_of(status: StatusCode) -> Fault {
     match status {
         StatusCode::UNAUTHORIZED
@@ -67,7 +67,7 @@ pub(super) fn fault_of(status: StatusCode) -> Fault {
     }
 }
 
-/// What a service answers, and the way out where there is one to be told.
+/// `answers` with advice, if there is some for this status.
 pub(super) fn with_advice(answers: String, answer: &Answer) -> String {
     match (&answer.location, answer.status) {
         (Some(location), status) if status.is_redirection() => {
@@ -78,14 +78,14 @@ pub(super) fn with_advice(answers: String, answer: &Answer) -> String {
     }
 }
 
-/// An id that can be kept and asked for.
+/// The id of the job, if it can be stored and put into an address.
 fn id_in(json: &Value, pointer: &str) -> Option<String> {
     let id = match json.pointer(pointer)? {
         Value::String(id) => id.clone(),
         Value::Number(id) => id.to_string(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
-    // In an address the last two mean another place.
+    // "." and ".." in an address would lead to another path.
     let is_usable = !id.is_empty() && id.chars().count() <= LONGEST_ID && !id.contains(char::is_control) && id != "." && id != "..";
     is_usable.then_some(id)
 }

@@ -1,4 +1,4 @@
-//! Requests without an answer: what went wrong, in words, and whether the service may have got them.
+//! Requests without an answer: the reason, and whether the service may have received them.
 
 use std::error::Error;
 use std::io;
@@ -11,7 +11,7 @@ use super::request::Request;
 /// Why a request has no answer. The words name no more than method, host and path.
 #[derive(Debug)]
 pub(super) enum Unanswered {
-    /// It was never sent; it may go better later.
+    /// It was never sent; a later try may work.
     NotSent(String),
     /// It was never sent, as the other side cannot be trusted.
     Distrusted(String),
@@ -87,7 +87,7 @@ fn tls_problem(error: &reqwest::Error) -> Option<String> {
     let problem = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>())?;
     Some(match problem {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "its certificate is signed by somebody who is not trusted here; name the signer's certificate in `ca_file`".to_owned()
+            "its certificate is signed by an authority that is not trusted here; name the signer's certificate in `ca_file`".to_owned()
         }
         rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
             "its certificate has expired; renew it there".to_owned()

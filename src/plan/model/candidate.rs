@@ -1,9 +1,9 @@
-//! Facts as the database tells them, before anybody checked them.
+//! Rows of the database as they were read, before their values are checked.
 
 use crate::plan::model::etl::EtlIndex;
 
-/// The columns of one availability row that identify a gap, as text and unchecked: a database of the user's may hold
-/// anything, and one bad row stops nobody else.
+/// The columns of one availability row that identify a gap, as text and unchecked: the table belongs to users and may hold
+/// anything, and one bad row must not stop the others.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AvailabilityKey {
     /// `bank_id`.

@@ -12,20 +12,20 @@ pub struct Collected {
     pub source: String,
     /// The window, or all windows in a row that one job was for.
     pub window: Window,
-    /// How it is known.
+    /// How it is known that the data was collected.
     pub seen: Seen,
     /// How many records, where the collector said so.
     pub records: Option<i64>,
-    /// What the collector said last.
+    /// The collector's last message.
     pub message: Option<String>,
 }
 
 /// How a collection is known to have succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Seen {
-    /// Its collector said so.
+    /// The collector reported success.
     Reported,
-    /// `verify:` saw the data.
+    /// `verify:` found the data.
     Verified,
 }
 
@@ -39,7 +39,7 @@ impl Seen {
         }
     }
 
-    /// The one of this name.
+    /// The inverse of [`Self::name`].
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Reported, Self::Verified].into_iter().find(|seen| seen.name() == name)

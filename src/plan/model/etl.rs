@@ -1,4 +1,4 @@
-//! What configuration says of an ETL, checked.
+//! An ETL, as it is configured.
 
 use std::time::Duration;
 
@@ -32,11 +32,11 @@ pub struct Etl {
     pub warn_after: Option<Duration>,
     /// The external resource that each of its attempts uses.
     pub pool: Option<Pool>,
-    /// Whatever its users call its version; a change of it releases its gaps from quarantine.
+    /// A version in any form. A change of it ends the rest and the quarantine of its gaps.
     pub version: Option<String>,
 }
 
-/// An external resource of which so many attempts may use at once, over all invocations on one database.
+/// An external resource that only `limit` attempts may use at once, over all invocations on one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     /// Its name.

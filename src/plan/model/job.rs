@@ -67,7 +67,7 @@ pub enum RunState {
     Succeeded,
     /// Jobs failed, or the orchestrator could not do its work.
     Failed,
-    /// It was told to stop.
+    /// It was stopped by a signal.
     Cancelled,
     /// Its owner died.
     Lost,

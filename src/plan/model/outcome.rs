@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The end of one try of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// Exit 0, and the report was seen to exist.
+    /// The program or the service reported success, and the report exists (or the collection is reported or verified).
     Succeeded,
     /// The process exited with a code other than 0.
     ExitCode(i32),
@@ -19,40 +19,40 @@ pub enum Outcome {
     TimedOut(Duration),
     /// There is no process: the program could not be started.
     SpawnFailed {
-        /// In words.
+        /// The reason.
         why: String,
-        /// Whether another attempt may go better: what is lacking is room, not a program.
+        /// Whether another attempt may work: memory or processes were short, while the program itself is fine.
         may_pass: bool,
     },
-    /// Exit 0, but the report is not there, or is the one that was there before.
+    /// The program or the service reported success, but the report is missing, or is the one from before.
     NoOutput(String),
-    /// A service said so, or refused to be asked.
+    /// A service reported an error, or did not take a request.
     ReportedError {
-        /// In words.
+        /// The reason.
         why: String,
         /// What can be done about it.
         fault: Fault,
     },
-    /// The process said that its input is not ready, by this exit code.
+    /// The input is not ready; the process reported that with this exit code.
     NotReady(i32),
-    /// Ended because etl-orch was told to stop.
+    /// Ended because etl-orch is stopping, or the job was cancelled.
     Interrupted,
-    /// Nobody saw how it ended.
+    /// Its end is unknown: etl-orch died while it ran.
     Lost,
 }
 
 /// What can be done about an error that a service reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
-    /// Trying again.
+    /// Trying again may help.
     Transient,
-    /// Nothing, as long as it is asked the same.
+    /// The same request fails every time.
     Permanent,
-    /// Setting it up rightly.
+    /// The configuration must be corrected.
     Configuration,
-    /// Waiting: it has too much to do.
+    /// The service is overloaded; trying later may help.
     Busy,
-    /// Waiting: it may have begun all the same.
+    /// The service may have started the job all the same, so it must not be triggered again now.
     Uncertain,
 }
 
@@ -125,7 +125,7 @@ pub enum Class {
     Uncertain,
     /// The process died; worth another attempt.
     Crash,
-    /// We ended it; not counted as an attempt.
+    /// etl-orch ended it; it does not count as an attempt.
     Interrupted,
 }
 

@@ -1,4 +1,4 @@
-//! What one invocation was asked to look at.
+//! The gaps and sources that an invocation is limited to.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::plan::model::institution::BankIndex;
 use crate::plan::model::period::Period;
 use crate::plan::model::source::SourceIndex;
 
-/// The part of all gaps that an invocation is about. Empty sets mean "all".
+/// The options that narrow an invocation down. Empty sets mean "all".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// `--bank-symbol`.
@@ -36,13 +36,13 @@ impl Selection {
         !self.banks.is_empty() || !self.etls.is_empty() || !self.periods.is_empty()
     }
 
-    /// Whether it is about reports: who names only sources means no report.
+    /// Whether reports are selected. They are not if only sources are named.
     #[must_use]
     pub fn has_reports(&self) -> bool {
         self.names_reports() || self.sources.is_empty()
     }
 
-    /// Whether it is about this source: who names only reports means no source.
+    /// Whether this source is selected. It is not if only options of reports are given.
     #[must_use]
     pub fn has_source(&self, source: SourceIndex) -> bool {
         if self.sources.is_empty() { !self.names_reports() } else { self.sources.contains(&source) }

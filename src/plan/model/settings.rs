@@ -39,7 +39,7 @@ pub enum DatabaseTarget {
     },
 }
 
-/// What a person may be told of the database: never its password.
+/// The address for messages, without the password.
 impl fmt::Display for DatabaseTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -89,7 +89,7 @@ impl TableName {
     }
 }
 
-/// Whether a name needs no thought in SQL once it is quoted: letters, digits and underscores, as long as PostgreSQL takes.
+/// Whether a name is safe in SQL once it is quoted: letters, digits and underscores, at most as long as PostgreSQL allows.
 fn is_plain(name: &str) -> bool {
     name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -123,7 +123,7 @@ impl fmt::Display for TableName {
     }
 }
 
-/// How a run goes about its work (`run:` in the configuration, overridden by options).
+/// How a run works (`run:` in the configuration, overridden by options).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunSettings {
     /// Chains at once; at least 1.
@@ -146,7 +146,7 @@ pub struct RunSettings {
     pub breaker_banks: u32,
 }
 
-/// What holds where configuration says nothing.
+/// The settings without any configuration.
 impl Default for RunSettings {
     fn default() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What configuration says of a disclosure source, checked.
+//! A disclosure source, as it is configured.
 
 use std::time::Duration;
 
@@ -40,11 +40,11 @@ pub struct Source {
     pub retry: RetryPolicy,
     /// The external resource that each of its attempts uses.
     pub pool: Option<Pool>,
-    /// Whatever its users call its version; a change of it ends rest and quarantine.
+    /// A version in any form. A change of it ends rest and quarantine.
     pub version: Option<String>,
-    /// How many records were collected, as the collector says it.
+    /// How to find the number of collected records in the output or the answer.
     pub records: Option<RecordsRule>,
-    /// How it is seen that the data is there; without it a success is what the collector reported.
+    /// How to check that the data is there. Without it the success that the collector reports is enough.
     pub verify: Option<Verify>,
     /// A query that answers with the time of the newest data.
     pub freshness: Option<String>,
@@ -63,7 +63,7 @@ pub enum CatchUp {
     Each,
 }
 
-/// How it is seen that the data is there.
+/// How to check that the data is there.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verify {
     /// A query whose first value is true, or a number other than 0, or a text that is neither empty nor one of those.
@@ -73,7 +73,7 @@ pub enum Verify {
 }
 
 impl Verify {
-    /// The program, where one looks.
+    /// The program, if there is one.
     #[must_use]
     pub fn program(&self) -> Option<&CommandSpec> {
         match self {
@@ -82,7 +82,7 @@ impl Verify {
         }
     }
 
-    /// Whether what a query found says that the data is there.
+    /// Whether the first value of the query means that the data is there.
     #[must_use]
     pub fn is_true(found: Option<&str>) -> bool {
         found.is_some_and(|found| !matches!(found.trim(), "" | "false" | "f") && found.trim().parse::<f64>() != Ok(0.0))

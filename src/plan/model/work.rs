@@ -1,4 +1,4 @@
-//! How a job does its work: by a program, or by a service. The same for reports and for collections.
+//! How a job does its work: by a program, or by a service. Jobs of ETLs and of sources use the same types.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ impl Work {
         }
     }
 
-    /// What exit codes mean. A service has none, so that the usual ones hold.
+    /// What exit codes mean. A service has none; the default is used for the outcomes without a code.
     #[must_use]
     pub fn exit_codes(&self) -> ExitCodes {
         match self {
@@ -71,7 +71,7 @@ impl Work {
         }
     }
 
-    /// What the work said last, for people: the message in a service's last answer, or the last line that a program printed.
+    /// The last message for people: the message in a service's last answer, or the last line that a program printed.
     #[must_use]
     pub fn last_message(&self, answer: Option<&serde_json::Value>, tail: &str) -> Option<String> {
         match self {

@@ -21,8 +21,9 @@ pub enum JobEnd {
         /// What the job produced.
         artifact: Artifact,
     },
-    /// running -> succeeded if the report is there and differs from `before`, otherwise running -> cancelled. The process exited with 0
-    /// while the database could not be asked about the report, so whoever records this looks at the report in the same transaction.
+    /// running -> succeeded if the report is there and differs from `before`, otherwise running -> cancelled. The program or
+    /// the service reported success while the database could not be asked about the report, so whoever records this looks for the report
+    /// in the same transaction.
     Unverified {
         /// The end of the last attempt, as it is if the report is there.
         attempt: AttemptEnd,
@@ -87,7 +88,7 @@ pub enum Finished {
     ClaimLost,
 }
 
-const NOT_THERE_LATER: &str = "exit 0, but the report could not be looked at then, and is not there now";
+const NOT_THERE_LATER: &str = "its ETL reported success while the database was away, and the report is not there now";
 
 impl JobEnd {
     /// The end of the attempt that was under way, if there was one.
@@ -174,7 +175,7 @@ impl JobEnd {
         Cow::Owned(if is_new {
             Self::Succeeded { attempt: attempt.clone(), artifact: Artifact::Report }
         } else {
-            let outcome = Outcome::NoOutput("the report could not be looked at after exit 0, and is not there now".to_owned());
+            let outcome = Outcome::NoOutput(NOT_THERE_LATER.to_owned());
             Self::Cancelled {
                 attempt: Some(AttemptEnd { outcome, ..attempt.clone() }),
                 reason: NOT_THERE_LATER.to_owned(),

@@ -17,7 +17,7 @@ pub enum JobNote {
         /// The last line that the process printed, where that usually says what went wrong.
         last_line: Option<String>,
     },
-    /// The process exited with 0 while the database was away, so that the report could not be looked at.
+    /// The program or the service reported success while the database was away, so that nobody could look for the report.
     ReportUnverified,
     /// The same for a collection.
     CollectionUnverified,
@@ -50,9 +50,9 @@ impl fmt::Display for JobNote {
         match self {
             Self::Outcome { outcome, last_line: None } => write!(f, "{outcome}"),
             Self::Outcome { outcome, last_line: Some(line) } => write!(f, "{outcome} - {line}"),
-            Self::ReportUnverified => f.write_str("exit 0, but the database is away; the next run looks for the report"),
+            Self::ReportUnverified => f.write_str("its ETL reports success, but the database is away; the next run looks for the report"),
             Self::CollectionUnverified => f.write_str("its collector reports success, but the database is away; the next run verifies it"),
-            Self::ReportMissing => f.write_str("exit 0, but the report was not there when it could be looked at"),
+            Self::ReportMissing => f.write_str("its ETL reported success, but the report was missing when the database could be asked"),
             Self::NotOnRecord => f.write_str("it was done, but the database is away; the next run records it"),
             Self::ClaimLost => f.write_str("its claim was taken by another invocation; nothing was recorded"),
             Self::Stopped(reason) => write!(f, "{reason}"),

@@ -1,4 +1,4 @@
-//! A JSON body with `{placeholders}` in its texts (specification §4).
+//! A JSON body with `{placeholders}` in its texts.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub enum Body {
 }
 
 impl Body {
-    /// Fills in every placeholder by `value`. A text that is only one numeric placeholder becomes a number.
+    /// Fills in every placeholder with its `value`. A text that consists of one numeric placeholder becomes a number.
     pub fn render(&self, value: &impl Fn(Placeholder) -> String) -> Value {
         match self {
             Self::Plain(plain) => plain.clone(),

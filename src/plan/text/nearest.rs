@@ -1,10 +1,10 @@
-//! The names that a mistyped one may have meant.
+//! Suggestions for a mistyped name.
 
 /// At most three of `names` that resemble `wanted`, the nearest first; empty when none does.
 #[must_use]
 pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
-    // In a bank's symbol of two or three letters one wrong letter weighs much.
+    // One wrong letter in a symbol of two or three letters lowers the score a lot.
     let likely = if wanted.len() <= 3 { 0.6 } else { 0.7 };
     let mut scored: Vec<(f64, &str)> = names
         .into_iter()

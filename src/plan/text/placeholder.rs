@@ -1,12 +1,12 @@
-//! What a template can name. A placeholder is declared once, with its name and what it belongs to; whoever knows such a thing
-//! gives the values of its placeholders (`report_values`, `window_values`, and the attempt's own).
+//! The placeholders that templates can use. Each is declared once, with its name and its scope. Every scope has one function that gives
+//! the values of its placeholders, such as `report_values` and `window_values`.
 
 use std::collections::BTreeMap;
 
-/// What placeholders stand for, in one job or for one file.
+/// The values of placeholders, for one job or one file.
 pub type Values = BTreeMap<Placeholder, String>;
 
-/// What a placeholder belongs to, and so where it has a value.
+/// What a placeholder describes. It has a value only where that thing is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// A bank and a fiscal period.
@@ -19,7 +19,7 @@ pub enum Scope {
     Job,
     /// One attempt of a job.
     Attempt,
-    /// A report that etl-orch puts in its place.
+    /// The file of a report that etl-orch moves to its path.
     Output,
     /// A service's job, once the trigger has been answered.
     RemoteId,
@@ -30,15 +30,15 @@ impl Scope {
     pub const ALL: &'static [Self] = &[Self::BankPeriod, Self::Etl, Self::Window, Self::Job, Self::Attempt, Self::Output, Self::RemoteId];
     /// Paths of `availability.sync`.
     pub const IN_SYNC_FILES: &'static [Self] = &[Self::BankPeriod];
-    /// The place of a report. It never depends on a job or a run: the report of a gap has one place.
+    /// The path of a report. It does not depend on a job or a run: the report of a gap is always at the same path.
     pub const IN_REPORT_PATH: &'static [Self] = &[Self::BankPeriod, Self::Etl];
     /// The work of an ETL.
     pub const IN_REPORT_WORK: &'static [Self] = &[Self::BankPeriod, Self::Etl, Self::Job, Self::Attempt];
-    /// The work of an ETL whose report etl-orch puts in its place.
+    /// The work of an ETL whose report etl-orch moves to its path.
     pub const IN_REPORT_WORK_WITH_OUTPUT: &'static [Self] = &[Self::BankPeriod, Self::Etl, Self::Output, Self::Job, Self::Attempt];
     /// The work of a source, and a program that verifies it.
     pub const IN_COLLECTION_WORK: &'static [Self] = &[Self::Window, Self::Job, Self::Attempt];
-    /// A query that verifies a collection: what is the same for every attempt.
+    /// A query that verifies a collection; it is the same for every attempt.
     pub const IN_VERIFY_SQL: &'static [Self] = &[Self::Window, Self::Job];
 }
 
@@ -112,7 +112,7 @@ placeholders! {
     RunId = "run_id" in Job;
     /// Number of the attempt, from 1.
     Attempt = "attempt" in Attempt as number;
-    /// A directory that stays the gap's own across attempts and runs.
+    /// A directory that belongs to the gap and is kept between attempts and runs.
     WorkDir = "work_dir" in Attempt;
 }
 

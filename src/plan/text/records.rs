@@ -1,11 +1,11 @@
-//! How many records a collection came to, as its collector says it (specification §8).
+//! Finds the number of collected records in what a collector printed or answered.
 
 use std::fmt;
 
 use regex::Regex;
 use serde_json::Value;
 
-/// Where the number is.
+/// Where to find the number. At least one of the fields is set.
 #[derive(Clone)]
 pub struct RecordsRule {
     /// A JSON pointer into a service's last answer.

@@ -1,4 +1,4 @@
-//! Texts with `{placeholders}`, as configuration writes them and jobs fill them.
+//! Texts with `{placeholders}`. The configuration has them, and each job fills them in.
 
 use std::fmt;
 
@@ -106,13 +106,13 @@ impl Template {
         })
     }
 
-    /// Fills in every placeholder; one without a value, which configuration refuses, by nothing.
+    /// Fills in every placeholder from `values`. One without a value becomes empty; the configuration refuses such templates.
     #[must_use]
     pub fn fill(&self, values: &Values) -> String {
         self.render(|placeholder| values.get(&placeholder).cloned().unwrap_or_default())
     }
 
-    /// Fills in every placeholder by `value`.
+    /// Fills in every placeholder with its `value`.
     pub fn render(&self, mut value: impl FnMut(Placeholder) -> String) -> String {
         self.parts
             .iter()
