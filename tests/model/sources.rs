@@ -1,84 +1,14 @@
-//! A simulated source, its queue and its collector: what a frontier promises, whatever happens.
+//! What the frontier of a source promises, whatever happens.
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
-use std::time::Duration;
+mod world;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use etl_orch::plan::decide::backfill::{self, SourceFacts};
-use etl_orch::plan::decide::source_plan::SourcePlan;
-use etl_orch::plan::model::collection::{Collected, Collection, Seen};
-use etl_orch::plan::model::cooldown::Cooldown;
-use etl_orch::plan::model::gap::GapKey;
-use etl_orch::plan::model::outcome::{Class, ExitCodes};
-use etl_orch::plan::model::retry::RetryPolicy;
-use etl_orch::plan::model::selection::Selection;
-use etl_orch::plan::model::source::{CatchUp, Source};
-use etl_orch::plan::model::window::{Cadence, Window};
-use etl_orch::plan::model::work::{CommandSpec, Work};
-use etl_orch::plan::remember::failure_history::{Failure, FailureHistory, GapState};
-use etl_orch::plan::remember::source_state::{LastSuccess, QueuedWindow, SourceState};
-use etl_orch::plan::text::placeholder::Scope;
-use etl_orch::plan::text::template::Template;
+use etl_orch::plan::model::outcome::Class;
+use etl_orch::plan::model::source::CatchUp;
 use proptest::prelude::*;
 
+use self::world::{Event, TICK, World};
 use crate::config;
-
-const ID: &str = "house";
-const TICK: i64 = 15;
-
-fn source() -> Source {
-    let year = Template::parse("{window_year}", Scope::ALL).unwrap();
-    let command = CommandSpec {
-        argv: vec![year],
-        cwd: PathBuf::from("/"),
-        env: Vec::new(),
-        env_file: None,
-        timeout: Duration::from_secs(60),
-        grace: Duration::from_secs(10),
-    };
-    Source {
-        id: ID.to_owned(),
-        name: ID.to_owned(),
-        cadence: Cadence { every: Duration::from_secs(6 * 3600), zone: None },
-        catch_up: CatchUp::Coalesce,
-        lag: Duration::ZERO,
-        max_windows: 28,
-        start: None,
-        lookback_days: 1,
-        work: Work::Command { command, exit_codes: ExitCodes::default() },
-        retry: RetryPolicy::default(),
-        pool: None,
-        version: None,
-        records: None,
-        verify: None,
-        freshness: None,
-        warn_after: Duration::from_secs(13 * 3600),
-        error_after: Duration::from_secs(25 * 3600),
-    }
-}
-
-/// What happens to the world, or to its collector from now on.
-#[derive(Debug, Clone, Copy)]
-enum Event {
-    /// It fails so.
-    Fails(Class),
-    /// It works, but for every so many windows.
-    Flaky(u64),
-    /// Whoever runs it dies, before or after a service has begun the job.
-    Killed {
-        begun: bool,
-    },
-    Works,
-    ClockSteps(i64),
-    /// Nobody runs anything for so many hours.
-    Off(i64),
-    Every(u64),
-    Lag(u64),
-    Mode(CatchUp),
-    /// An operator wants what was collected so many hours ago again.
-    Asks(i64),
-}
 
 fn any_event() -> impl Strategy<Value = Event> {
     let class = prop_oneof![Just(Class::Transient), Just(Class::Permanent), Just(Class::NotReady), Just(Class::Crash)];
@@ -96,218 +26,64 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-#[derive(Debug)]
-struct World {
-    now: DateTime<Utc>,
-    source: Source,
-    faults: Event,
-    states: HashMap<String, SourceState>,
-    queue: Vec<QueuedWindow>,
-    gaps: HashMap<GapKey, GapState>,
-    /// Where the first run began.
-    begin: Option<DateTime<Utc>>,
-    /// What was collected, in this order, and whether an operator had asked for it.
-    collected: Vec<(Window, bool)>,
-    asked: BTreeSet<Window>,
-    attempts: u64,
-}
-
-impl World {
-    fn new(start: Option<DateTime<Utc>>) -> Self {
-        Self {
-            now: "2025-12-28T00:07:00Z".parse().unwrap(),
-            source: Source { start, ..source() },
-            faults: Event::Works,
-            states: HashMap::new(),
-            queue: Vec::new(),
-            gaps: HashMap::new(),
-            begin: None,
-            collected: Vec::new(),
-            asked: BTreeSet::new(),
-            attempts: 0,
+/// Lives through the events. When all faults end the source is current within the longest rest, a window, a tick, and the runs that it
+/// takes to work off what is missing.
+///
+/// A clock that was set back comes to the time of the last failure once more, and with it to the quarantine and the rest that began
+/// there: the quarantine is of windows that are the last ones due again. So the span begins at that time, if the clock is before it.
+fn live(events: &[(usize, Event)], days_before: Option<i64>, each: bool) -> Result<(), TestCaseError> {
+    let begin: DateTime<Utc> = "2025-12-28T00:07:00Z".parse().unwrap();
+    let mut world = World::new(days_before.map(|days| begin - TimeDelta::days(days)));
+    if each {
+        world.source.catch_up = CatchUp::Each;
+    }
+    for (ticks, event) in events {
+        world.happen(*event);
+        for _ in 0..=*ticks {
+            world.tick()?;
         }
     }
-
-    fn frontier(&self) -> Option<DateTime<Utc>> {
-        self.states.get(ID).and_then(|state| state.frontier)
+    world.faults = Event::Works;
+    let longest_rest = TimeDelta::hours(12);
+    let window = TimeDelta::from_std(world.source.cadence.every).unwrap();
+    let to_work_off = i64::try_from(world.plan().behind / 28).unwrap();
+    let from = Some(world.now).max(world.failed_at()).unwrap();
+    let until = from + longest_rest + window + TimeDelta::minutes(TICK) * i32::try_from(to_work_off + 1).unwrap();
+    while world.now < until {
+        world.tick()?;
     }
-
-    fn plan(&self) -> SourcePlan {
-        let running = HashMap::new();
-        let facts = SourceFacts { now: self.now, states: &self.states, queue: &self.queue, gaps: &self.gaps, running: &running };
-        let sources = std::slice::from_ref(&self.source);
-        backfill::plan(sources, &Selection::default(), &["ab".to_owned()], facts, 500).remove(0)
-    }
-
-    fn happen(&mut self, event: Event) {
-        match event {
-            Event::Fails(_) | Event::Flaky(_) | Event::Killed { .. } | Event::Works => self.faults = event,
-            Event::ClockSteps(hours) | Event::Off(hours) => self.now += TimeDelta::hours(hours),
-            Event::Every(hours) => self.source.cadence.every = Duration::from_secs(hours * 3600),
-            Event::Lag(hours) => self.source.lag = Duration::from_secs(hours * 3600),
-            Event::Mode(mode) => self.source.catch_up = mode,
-            Event::Asks(hours) => self.ask(hours),
-        }
-    }
-
-    fn ask(&mut self, hours: i64) {
-        let Some(frontier) = self.frontier() else { return };
-        let at = frontier - TimeDelta::hours(hours);
-        for window in self.source.cadence.overlapping(Window::new(at, at + TimeDelta::hours(5)).unwrap()) {
-            self.asked.insert(window);
-            self.queue.retain(|row| row.window != window);
-            let row =
-                QueuedWindow { source: ID.to_owned(), window, is_collected: false, is_requested: true, is_urgent: true, remote: None };
-            self.queue.push(row);
-        }
-    }
-
-    /// One run.
-    fn tick(&mut self) -> Result<(), TestCaseError> {
-        let plan = self.plan();
-        if self.frontier().is_none() && !plan.jobs.is_empty() {
-            self.begin = plan.missing.map(|missing| missing.start).into_iter().chain(self.begin).min();
-        }
-        for window in &plan.new {
-            prop_assert!(self.queue.iter().all(|row| !row.window.overlaps(*window)), "{window} is in the queue");
-            let row = QueuedWindow {
-                source: ID.to_owned(),
-                window: *window,
-                is_collected: false,
-                is_requested: false,
-                is_urgent: false,
-                remote: None,
-            };
-            self.queue.push(row);
-        }
-        if self.source.catch_up == CatchUp::Each {
-            prop_assert!(plan.jobs.len() <= self.source.max_windows);
-        }
-        for job in &plan.jobs {
-            if !self.collect(job)? {
-                break;
-            }
-        }
-        self.now += TimeDelta::minutes(TICK);
-        self.holds()
-    }
-
-    /// Runs a job, and says whether the chain goes on.
-    fn collect(&mut self, job: &Collection) -> Result<bool, TestCaseError> {
-        let (now, before) = (self.now, self.frontier());
-        let is_in = |row: &&mut QueuedWindow| job.window.start <= row.window.start && row.window.end <= job.window.end;
-        if !self.queue.iter().any(|row| !row.is_collected && row.window.start == job.window.start) {
-            // Collected by the job before, of windows of another length: a claim finds nothing to do.
-            return Ok(true);
-        }
-        if let Some(remote) = &job.remote {
-            let begun = self.queue.iter().filter(|row| row.remote.as_ref() == Some(remote)).count();
-            prop_assert_eq!(begun as u64, job.windows, "a job of a service is followed for exactly its windows");
-        }
-        self.attempts += 1;
-        self.queue.iter_mut().filter(is_in).for_each(|row| row.is_urgent = false);
-        let class = match self.faults {
-            Event::Fails(class) => class,
-            Event::Flaky(every) if self.attempts.is_multiple_of(every) => Class::Transient,
-            Event::Killed { begun } => {
-                if begun && job.remote.is_none() {
-                    let remote = self.attempts.to_string();
-                    let rows = self.queue.iter_mut().filter(is_in).filter(|row| !row.is_collected);
-                    rows.for_each(|row| row.remote = Some(remote.clone()));
-                }
-                let fingerprint = backfill::fingerprint(&self.source, "ab", now);
-                self.remember(|history| history.lost(Some(&fingerprint), now));
-                return Ok(false);
-            }
-            Event::Flaky(_) | Event::Works => Class::Success,
-            Event::ClockSteps(_) | Event::Off(_) | Event::Every(_) | Event::Lag(_) | Event::Mode(_) | Event::Asks(_) => unreachable!(),
-        };
-        let fingerprint = Some(backfill::fingerprint(&self.source, "ab", now));
-        let policy = Cooldown::default();
-        if class != Class::Success {
-            self.queue.iter_mut().filter(is_in).for_each(|row| row.remote = None);
-        }
-        match class {
-            Class::Success => {}
-            Class::NotReady => {
-                self.remember(|history| history.not_ready("", fingerprint.as_ref(), now, &policy));
-                return Ok(false);
-            }
-            Class::Transient | Class::Permanent | Class::Crash | Class::Uncertain | Class::Configuration | Class::Interrupted => {
-                let failure = Failure { class, error: "", at: now, probe: false, fingerprint: fingerprint.as_ref() };
-                self.remember(|history| history.failed(failure, &policy));
-                return Ok(false);
-            }
-        }
-        self.gaps.clear();
-        self.collected.push((job.window, self.queue.iter_mut().filter(is_in).any(|row| self.asked.contains(&row.window))));
-        let collected = Collected { source: ID.to_owned(), window: job.window, seen: Seen::Reported, records: None, message: None };
-        let state = self.states.entry(ID.to_owned()).or_default();
-        backfill::record(state, &mut self.queue, &LastSuccess { at: now, collected });
-        prop_assert!(self.frontier() >= before, "a frontier never moves back");
-        Ok(true)
-    }
-
-    fn remember(&mut self, change: impl Fn(&FailureHistory) -> FailureHistory) {
-        let key = GapKey::source(ID);
-        let new = GapState { key: key.clone(), fence: 0, history: FailureHistory::default(), skip: None, forced: false };
-        let state = self.gaps.entry(key).or_insert(new);
-        state.history = change(&state.history);
-    }
-
-    /// No hole before the frontier; nothing was collected twice, or out of order, but what was asked for.
-    fn holds(&self) -> Result<(), TestCaseError> {
-        // Where a source has a `start:` it begins there, wherever another length of its windows would have had it begin.
-        let mut at = self.source.start.or(self.begin);
-        let mut sorted: Vec<Window> = self.collected.iter().map(|(window, _)| *window).collect();
-        sorted.sort();
-        for window in sorted {
-            at = at.map(|at| if window.start <= at { at.max(window.end) } else { at });
-        }
-        prop_assert!(self.frontier() <= at, "a hole at {at:?} before {:?}", self.frontier());
-        let unasked: Vec<Window> = self.collected.iter().filter(|(_, asked)| !asked).map(|(window, _)| *window).collect();
-        for pair in unasked.windows(2) {
-            prop_assert!(pair[0].end <= pair[1].start, "{} and then {}", pair[0], pair[1]);
-        }
-        Ok(())
-    }
+    // As the last run left it: since then another window may have become due.
+    world.now -= TimeDelta::minutes(TICK);
+    let plan = world.plan();
+    prop_assert_eq!(plan.behind, 0, "{:?} {:?}", plan.standing, world.gaps);
+    prop_assert!(world.frontier().is_none_or(|frontier| frontier + TimeDelta::hours(16) > world.now));
+    Ok(())
 }
 
 proptest! {
     #![proptest_config(config(64))]
 
-    /// Whatever happened: there is no hole before the frontier, and when all faults end the source is current within the longest
-    /// rest, a window, a tick, and the runs that it takes to work off what is missing.
+    /// Whatever happened: there is no hole before the frontier, and when all faults end the source becomes current.
     #[test]
     fn a_frontier_has_no_hole_before_it_and_a_source_catches_up(
         events in proptest::collection::vec((0_usize..60, any_event()), 1..40),
         days_before in proptest::option::of(0_i64..20),
         each in any::<bool>(),
     ) {
-        let begin: DateTime<Utc> = "2025-12-28T00:07:00Z".parse().unwrap();
-        let mut world = World::new(days_before.map(|days| begin - TimeDelta::days(days)));
-        if each {
-            world.source.catch_up = CatchUp::Each;
-        }
-        for (ticks, event) in events {
-            world.happen(event);
-            for _ in 0..=ticks {
-                world.tick()?;
-            }
-        }
-        world.faults = Event::Works;
-        let longest_rest = 12 * 60 / TICK;
-        let to_work_off = world.plan().behind / 28;
-        // A clock that goes backwards brings back a rest that was over: it may begin only after a quarantine, which ends with the
-        // next window that becomes due.
-        let window = i64::try_from(world.source.cadence.every.as_secs()).unwrap() / 60 / TICK;
-        for _ in 0..=longest_rest + window + 1 + i64::try_from(to_work_off).unwrap() {
-            world.tick()?;
-        }
-        // As the last run left it: since then another window may have become due.
-        world.now -= TimeDelta::minutes(TICK);
-        let plan = world.plan();
-        prop_assert_eq!(plan.behind, 0, "{:?} {:?}", plan.standing, world.gaps);
-        prop_assert!(world.frontier().is_none_or(|frontier| frontier + TimeDelta::hours(16) > world.now));
+        live(&events, days_before, each)?;
     }
+}
+
+/// It failed for good at 12:07, and 16 hours later it is 12:07 again: what was due then is in quarantine until 18:00.
+#[test]
+fn a_clock_that_was_set_back_comes_to_a_quarantine_again() {
+    let events = [(24, Event::Works), (0, Event::Off(5)), (2, Event::Fails(Class::Permanent)), (0, Event::ClockSteps(-16))];
+    live(&events, None, false).unwrap();
+}
+
+/// The source begins with windows of one hour after the window of five hours that a service has begun to collect.
+#[test]
+fn what_a_service_has_begun_before_the_begin_of_a_source_is_followed_last() {
+    let events = [(0, Event::Killed { begun: true }), (1, Event::Every(5)), (0, Event::Every(1))];
+    live(&events, Some(1), false).unwrap();
 }

@@ -1,0 +1,285 @@
+//! A simulated source with its queue, its collector and its clock.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use etl_orch::plan::decide::backfill::{self, SourceFacts};
+use etl_orch::plan::decide::source_plan::SourcePlan;
+use etl_orch::plan::model::collection::{Collected, Collection, Seen};
+use etl_orch::plan::model::cooldown::Cooldown;
+use etl_orch::plan::model::gap::GapKey;
+use etl_orch::plan::model::outcome::{Class, ExitCodes};
+use etl_orch::plan::model::retry::RetryPolicy;
+use etl_orch::plan::model::selection::Selection;
+use etl_orch::plan::model::source::{CatchUp, Source};
+use etl_orch::plan::model::window::{Cadence, Window};
+use etl_orch::plan::model::work::{CommandSpec, Work};
+use etl_orch::plan::remember::failure_history::{Failure, FailureHistory, GapState};
+use etl_orch::plan::remember::source_state::{LastSuccess, QueuedWindow, SourceState};
+use etl_orch::plan::text::placeholder::Scope;
+use etl_orch::plan::text::template::Template;
+use proptest::prelude::*;
+
+const ID: &str = "house";
+/// Minutes from run to run.
+pub(super) const TICK: i64 = 15;
+
+fn source() -> Source {
+    let year = Template::parse("{window_year}", Scope::ALL).unwrap();
+    let command = CommandSpec {
+        argv: vec![year],
+        cwd: PathBuf::from("/"),
+        env: Vec::new(),
+        env_file: None,
+        timeout: Duration::from_secs(60),
+        grace: Duration::from_secs(10),
+    };
+    Source {
+        id: ID.to_owned(),
+        name: ID.to_owned(),
+        cadence: Cadence { every: Duration::from_secs(6 * 3600), zone: None },
+        catch_up: CatchUp::Coalesce,
+        lag: Duration::ZERO,
+        max_windows: 28,
+        start: None,
+        lookback_days: 1,
+        work: Work::Command { command, exit_codes: ExitCodes::default() },
+        retry: RetryPolicy::default(),
+        pool: None,
+        version: None,
+        records: None,
+        verify: None,
+        freshness: None,
+        warn_after: Duration::from_secs(13 * 3600),
+        error_after: Duration::from_secs(25 * 3600),
+    }
+}
+
+/// What happens to the world, or to its collector from now on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Event {
+    /// It fails so.
+    Fails(Class),
+    /// It works, but for every so many windows.
+    Flaky(u64),
+    /// Whoever runs it dies, before or after a service has begun the job.
+    Killed {
+        begun: bool,
+    },
+    Works,
+    ClockSteps(i64),
+    /// Nobody runs anything for so many hours.
+    Off(i64),
+    Every(u64),
+    Lag(u64),
+    Mode(CatchUp),
+    /// An operator wants what was collected so many hours ago again.
+    Asks(i64),
+}
+
+/// What a job collected.
+#[derive(Debug, Clone, Copy)]
+struct Done {
+    window: Window,
+    /// An operator had asked for some of it.
+    is_asked: bool,
+    /// It was before all that was missing: only a job that a service had begun is followed there, after all others.
+    is_late: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) now: DateTime<Utc>,
+    pub(super) source: Source,
+    pub(super) faults: Event,
+    states: HashMap<String, SourceState>,
+    queue: Vec<QueuedWindow>,
+    pub(super) gaps: HashMap<GapKey, GapState>,
+    /// Where the first run began.
+    begin: Option<DateTime<Utc>>,
+    /// In this order.
+    collected: Vec<Done>,
+    asked: BTreeSet<Window>,
+    attempts: u64,
+}
+
+impl World {
+    pub(super) fn new(start: Option<DateTime<Utc>>) -> Self {
+        Self {
+            now: "2025-12-28T00:07:00Z".parse().unwrap(),
+            source: Source { start, ..source() },
+            faults: Event::Works,
+            states: HashMap::new(),
+            queue: Vec::new(),
+            gaps: HashMap::new(),
+            begin: None,
+            collected: Vec::new(),
+            asked: BTreeSet::new(),
+            attempts: 0,
+        }
+    }
+
+    pub(super) fn frontier(&self) -> Option<DateTime<Utc>> {
+        self.states.get(ID).and_then(|state| state.frontier)
+    }
+
+    /// When it failed last, by the clock of then.
+    pub(super) fn failed_at(&self) -> Option<DateTime<Utc>> {
+        let history = &self.gaps.get(&GapKey::source(ID))?.history;
+        history.rest.map(|rest| rest.since).max(history.quarantine.map(|quarantine| quarantine.since))
+    }
+
+    pub(super) fn plan(&self) -> SourcePlan {
+        let running = HashMap::new();
+        let facts = SourceFacts { now: self.now, states: &self.states, queue: &self.queue, gaps: &self.gaps, running: &running };
+        let sources = std::slice::from_ref(&self.source);
+        backfill::plan(sources, &Selection::default(), &["ab".to_owned()], facts, 500).remove(0)
+    }
+
+    pub(super) fn happen(&mut self, event: Event) {
+        match event {
+            Event::Fails(_) | Event::Flaky(_) | Event::Killed { .. } | Event::Works => self.faults = event,
+            Event::ClockSteps(hours) | Event::Off(hours) => self.now += TimeDelta::hours(hours),
+            Event::Every(hours) => self.source.cadence.every = Duration::from_secs(hours * 3600),
+            Event::Lag(hours) => self.source.lag = Duration::from_secs(hours * 3600),
+            Event::Mode(mode) => self.source.catch_up = mode,
+            Event::Asks(hours) => self.ask(hours),
+        }
+    }
+
+    fn ask(&mut self, hours: i64) {
+        let Some(frontier) = self.frontier() else { return };
+        let at = frontier - TimeDelta::hours(hours);
+        for window in self.source.cadence.overlapping(Window::new(at, at + TimeDelta::hours(5)).unwrap()) {
+            self.asked.insert(window);
+            self.queue.retain(|row| row.window != window);
+            let row =
+                QueuedWindow { source: ID.to_owned(), window, is_collected: false, is_requested: true, is_urgent: true, remote: None };
+            self.queue.push(row);
+        }
+    }
+
+    /// One run.
+    pub(super) fn tick(&mut self) -> Result<(), TestCaseError> {
+        let plan = self.plan();
+        if self.frontier().is_none() && !plan.jobs.is_empty() {
+            self.begin = plan.missing.map(|missing| missing.start).into_iter().chain(self.begin).min();
+        }
+        for window in &plan.new {
+            prop_assert!(self.queue.iter().all(|row| !row.window.overlaps(*window)), "{window} is in the queue");
+            let row = QueuedWindow {
+                source: ID.to_owned(),
+                window: *window,
+                is_collected: false,
+                is_requested: false,
+                is_urgent: false,
+                remote: None,
+            };
+            self.queue.push(row);
+        }
+        if self.source.catch_up == CatchUp::Each {
+            prop_assert!(plan.jobs.len() <= self.source.max_windows);
+        }
+        // Where a source has a `start:` it begins there, and with it its windows.
+        let begin = self.frontier().or(self.source.start.map(|start| self.source.cadence.starting_at_or_before(start)));
+        for job in &plan.jobs {
+            let is_late = begin.is_some_and(|begin| job.window.end <= begin);
+            if !self.collect(job, is_late)? {
+                break;
+            }
+        }
+        self.now += TimeDelta::minutes(TICK);
+        self.holds()
+    }
+
+    /// Runs a job, and says whether the chain goes on.
+    fn collect(&mut self, job: &Collection, is_late: bool) -> Result<bool, TestCaseError> {
+        let (now, before) = (self.now, self.frontier());
+        let is_in = |row: &&mut QueuedWindow| job.window.start <= row.window.start && row.window.end <= job.window.end;
+        if !self.queue.iter().any(|row| !row.is_collected && row.window.start == job.window.start) {
+            // Collected by the job before, of windows of another length: a claim finds nothing to do.
+            return Ok(true);
+        }
+        if let Some(remote) = &job.remote {
+            let begun = self.queue.iter().filter(|row| row.remote.as_ref() == Some(remote)).count();
+            prop_assert_eq!(begun as u64, job.windows, "a job of a service is followed for exactly its windows");
+        }
+        self.attempts += 1;
+        self.queue.iter_mut().filter(is_in).for_each(|row| row.is_urgent = false);
+        let class = match self.faults {
+            Event::Fails(class) => class,
+            Event::Flaky(every) if self.attempts.is_multiple_of(every) => Class::Transient,
+            Event::Killed { begun } => {
+                if begun && job.remote.is_none() {
+                    let remote = self.attempts.to_string();
+                    let rows = self.queue.iter_mut().filter(is_in).filter(|row| !row.is_collected);
+                    rows.for_each(|row| row.remote = Some(remote.clone()));
+                }
+                let fingerprint = backfill::fingerprint(&self.source, "ab", now);
+                self.remember(|history| history.lost(Some(&fingerprint), now));
+                return Ok(false);
+            }
+            Event::Flaky(_) | Event::Works => Class::Success,
+            Event::ClockSteps(_) | Event::Off(_) | Event::Every(_) | Event::Lag(_) | Event::Mode(_) | Event::Asks(_) => unreachable!(),
+        };
+        let fingerprint = Some(backfill::fingerprint(&self.source, "ab", now));
+        let policy = Cooldown::default();
+        if class != Class::Success {
+            self.queue.iter_mut().filter(is_in).for_each(|row| row.remote = None);
+        }
+        match class {
+            Class::Success => {}
+            Class::NotReady => {
+                self.remember(|history| history.not_ready("", fingerprint.as_ref(), now, &policy));
+                return Ok(false);
+            }
+            Class::Transient | Class::Permanent | Class::Crash | Class::Uncertain | Class::Configuration | Class::Interrupted => {
+                let failure = Failure { class, error: "", at: now, probe: false, fingerprint: fingerprint.as_ref() };
+                self.remember(|history| history.failed(failure, &policy));
+                return Ok(false);
+            }
+        }
+        self.gaps.clear();
+        let is_asked = self.queue.iter_mut().filter(is_in).any(|row| self.asked.contains(&row.window));
+        prop_assert!(is_asked || !is_late || job.remote.is_some(), "{} is before the frontier", job.window);
+        self.collected.push(Done { window: job.window, is_asked, is_late });
+        let collected = Collected { source: ID.to_owned(), window: job.window, seen: Seen::Reported, records: None, message: None };
+        let state = self.states.entry(ID.to_owned()).or_default();
+        backfill::record(state, &mut self.queue, &LastSuccess { at: now, collected });
+        prop_assert!(self.frontier() >= before, "a frontier never moves back");
+        Ok(true)
+    }
+
+    fn remember(&mut self, change: impl Fn(&FailureHistory) -> FailureHistory) {
+        let key = GapKey::source(ID);
+        let new = GapState { key: key.clone(), fence: 0, history: FailureHistory::default(), skip: None, forced: false };
+        let state = self.gaps.entry(key).or_insert(new);
+        state.history = change(&state.history);
+    }
+
+    /// No hole before the frontier; nothing was collected twice, or out of order, but what was asked for.
+    fn holds(&self) -> Result<(), TestCaseError> {
+        // Where a source has a `start:` it begins there, wherever another length of its windows would have had it begin.
+        let mut at = self.source.start.or(self.begin);
+        for window in sorted(self.collected.iter()) {
+            at = at.map(|at| if window.start <= at { at.max(window.end) } else { at });
+        }
+        prop_assert!(self.frontier() <= at, "a hole at {at:?} before {:?}", self.frontier());
+        let unasked = || self.collected.iter().filter(|done| !done.is_asked);
+        let in_order: Vec<Window> = unasked().filter(|done| !done.is_late).map(|done| done.window).collect();
+        for windows in [sorted(unasked()), in_order] {
+            for pair in windows.windows(2) {
+                prop_assert!(pair[0].end <= pair[1].start, "{} and then {}", pair[0], pair[1]);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn sorted<'a>(done: impl Iterator<Item = &'a Done>) -> Vec<Window> {
+    let mut windows: Vec<Window> = done.map(|done| done.window).collect();
+    windows.sort();
+    windows
+}
