@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use etl_orch::plan::model::period::Period;
 use proptest::prelude::*;
 
-use crate::world::{BANKS, End, Fault, World};
+use crate::faults::{Fault, any_fault};
+use crate::world::{BANKS, Elsewhere, End, World};
 
 /// Something that happens to the world, or to the next run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,18 +18,18 @@ pub(crate) enum Event {
     ClockSteps(i64),
     SourceChanges(usize),
     Retry,
+    /// Another invocation claims the gaps of an ETL and a bank, before the next run is planned or only then.
+    ClaimedElsewhere {
+        etl: usize,
+        bank: usize,
+        how: Elsewhere,
+    },
+    /// The other invocations end, with or without what they were to make.
+    ElsewhereEnds {
+        made: bool,
+    },
     Stopped(usize),
     Killed(usize),
-}
-
-pub(crate) fn any_fault() -> impl Strategy<Value = Fault> + Clone {
-    prop_oneof![
-        4 => Just(Fault::Fails),
-        1 => Just(Fault::Permanent),
-        2 => Just(Fault::NotReady),
-        1 => Just(Fault::Misconfigured),
-        2 => Just(Fault::Flaky),
-    ]
 }
 
 pub(crate) fn any_end() -> impl Strategy<Value = End> {
@@ -41,6 +42,7 @@ pub(crate) fn any_end() -> impl Strategy<Value = End> {
 
 pub(crate) fn any_event() -> impl Strategy<Value = Event> {
     let fault = any_fault();
+    let how = prop_oneof![Just(Elsewhere::Running), Just(Elsewhere::RunningSoon), Just(Elsewhere::MadeSoon)];
     prop_oneof![
         4 => Just(Event::NewData),
         4 => (0_usize..2, 0..BANKS, fault.clone()).prop_map(|(etl, bank, fault)| Event::BankBreaks(etl, bank, fault)),
@@ -50,6 +52,8 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
         2 => (-4000_i64..4000).prop_map(Event::ClockSteps),
         2 => (0..BANKS).prop_map(Event::SourceChanges),
         1 => Just(Event::Retry),
+        2 => (0_usize..2, 0..BANKS, how).prop_map(|(etl, bank, how)| Event::ClaimedElsewhere { etl, bank, how }),
+        2 => any::<bool>().prop_map(|made| Event::ElsewhereEnds { made }),
         2 => (0_usize..40).prop_map(Event::Stopped),
         2 => (0_usize..40).prop_map(Event::Killed),
     ]
@@ -76,6 +80,8 @@ impl Event {
                 }
             }
             Self::Retry => world.retry_all(),
+            Self::ClaimedElsewhere { etl, bank, how } => world.claimed_elsewhere(etl, bank, how),
+            Self::ElsewhereEnds { made } => world.elsewhere_ends(made),
             Self::Stopped(after) => return End::Stopped(after),
             Self::Killed(after) => return End::Killed(after),
         }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a world that cannot be built fails the test")]
 
 mod events;
+mod faults;
 mod simulation;
 mod sources;
 mod world;
@@ -14,8 +15,9 @@ use etl_orch::plan::model::gap::Gap;
 use etl_orch::plan::model::settings::{ChainBy, PeriodOrder};
 use proptest::prelude::*;
 
-use self::events::{Event, any_end, any_event, any_fault};
-use self::world::{BANKS, End, Fault, TICK, World, period};
+use self::events::{Event, any_end, any_event};
+use self::faults::{Fault, any_fault};
+use self::world::{BANKS, End, TICK, World, period};
 
 const TWO_DAYS: i64 = 48 * 60;
 
@@ -179,6 +181,7 @@ proptest! {
         }
         world.bank_faults.clear();
         world.etl_faults.clear();
+        world.elsewhere_ends(false);
         // The longest rest, and the runs that it takes to work off what is missing.
         let runs = 48 + 2 * world.missing().len() / max_jobs + 2 * BANKS;
         world.ticks(runs);

@@ -10,9 +10,13 @@ use etl_orch::plan::model::etl::EtlIndex;
 use etl_orch::plan::model::outcome::Class;
 use etl_orch::plan::model::settings::{EnvFiles, PeriodOrder};
 use etl_orch::plan::remember::failure_history::FailureHistory;
+use etl_orch::plan::run::aftermath::{Aftermath, Attempted, Next};
 use etl_orch::plan::run::breakers::{BreakerFacts, Breakers};
-use etl_orch::plan::run::schedule::{JobIndex, NextStep, NotStarted, Schedule, Step, next_step};
+use etl_orch::plan::run::job_end::{Artifact, JobEnd};
+use etl_orch::plan::run::schedule::{JobIndex, NextStep, NotStarted, Schedule, Step};
+use etl_orch::plan::run::stop::StopReason;
 
+use crate::faults::{Fault, aftermath};
 use crate::world::{End, TICK, Tick, World};
 
 impl World {
@@ -21,6 +25,7 @@ impl World {
         let open_before: BTreeSet<EtlIndex> = self.breakers.keys().copied().collect();
         let stored = self.stored();
         let plan = self.plan_from(&stored);
+        self.planned(&plan);
         let catalogue = Catalogue { institutions: self.institutions.clone(), etls: self.etls.clone(), ..Catalogue::default() };
         let env_files = EnvFiles::default();
         let cooldown = self.settings.cooldown;
@@ -48,6 +53,15 @@ enum Progress {
     Over,
 }
 
+/// A claimed job.
+struct Active {
+    /// Number of its latest attempt.
+    attempt: u32,
+    fence: i64,
+    /// The gap's failures when the job was claimed.
+    history: FailureHistory,
+}
+
 /// A run under way.
 pub(crate) struct Run<'a> {
     world: &'a mut World,
@@ -57,7 +71,7 @@ pub(crate) struct Run<'a> {
     now: Duration,
     /// When attempts end, and which.
     running: BTreeSet<(Duration, JobIndex)>,
-    attempt: HashMap<JobIndex, u32>,
+    active: HashMap<JobIndex, Active>,
     progress: Vec<Progress>,
     ended: usize,
     tick: Tick,
@@ -75,7 +89,7 @@ impl<'a> Run<'a> {
             breakers: Breakers::new(facts),
             now: Duration::ZERO,
             running: BTreeSet::new(),
-            attempt: HashMap::new(),
+            active: HashMap::new(),
             progress: vec![Progress::Queued; plan.jobs.len()],
             ended: 0,
             tick: Tick::default(),
@@ -122,8 +136,20 @@ impl<'a> Run<'a> {
         let gap = planned.report().unwrap();
         assert!(matches!((self.progress[job], attempt), (Progress::Queued, 1) | (Progress::Waiting, 2..)), "two attempts of one gap");
         self.progress[job] = Progress::Running;
+        if attempt == 1 && planned.gate == Gate::Probe {
+            self.breakers.probe_started(gap, self.at());
+            self.record_breaker(gap.etl);
+        }
+        if let Some(found) = self.world.found_elsewhere(gap) {
+            return self.over_without_attempt(job, found);
+        }
         self.running.insert((self.now + Duration::from_secs(30 + (job as u64 * 7) % 60), job));
-        self.attempt.insert(job, attempt);
+        if attempt == 1 {
+            let history = self.world.history(gap);
+            self.active.insert(job, Active { attempt, fence: self.world.claim(gap), history });
+        } else if let Some(active) = self.active.get_mut(&job) {
+            active.attempt = attempt;
+        }
         assert!(self.running.len() <= self.world.settings.max_parallel);
         let etls = &self.world.etls;
         for pool in etls.iter().filter_map(|etl| etl.pool.as_ref()) {
@@ -134,13 +160,6 @@ impl<'a> Run<'a> {
             assert!(self.world.made.contains(&(*need, gap.bank, gap.period)), "{} before its need", planned.key);
         }
         self.in_chain_order(job);
-        if attempt == 1 {
-            self.world.claim(gap);
-            if planned.gate == Gate::Probe {
-                self.breakers.probe_started(gap, self.at());
-                self.record_breaker(gap.etl);
-            }
-        }
         if planned.gate == Gate::BehindProbe {
             assert!(!self.world.breakers.contains_key(&gap.etl), "{} although its ETL is broken", planned.key);
         }
@@ -170,8 +189,8 @@ impl<'a> Run<'a> {
     fn end(&mut self, job: JobIndex, stopped: bool) {
         self.running.remove(&(self.now, job));
         self.ended += 1;
-        let (planned, attempt) = (&self.plan.jobs[job], self.attempt[&job]);
-        let gap = planned.report().unwrap();
+        let (planned, active) = (&self.plan.jobs[job], &self.active[&job]);
+        let (gap, attempt) = (planned.report().unwrap(), active.attempt);
         if self.world.is_pool_full(gap.etl) {
             self.progress[job] = if attempt == 1 { Progress::Queued } else { Progress::Waiting };
             let wait = Duration::from_secs(20);
@@ -180,27 +199,44 @@ impl<'a> Run<'a> {
             assert_eq!(self.schedule.ended(self.plan, job, None, later, self.now), []);
             return;
         }
-        let class = if stopped { Class::Interrupted } else { self.world.class(gap) };
-        let after = next_step(class, attempt, &self.world.etls[gap.etl].retry, 0.5);
+        let fault = if stopped { Some(Fault::Stopped) } else { self.world.fault(gap) };
+        let etl = &self.world.etls[gap.etl];
+        let attempted = Attempted {
+            job: planned,
+            number: attempt,
+            work: &etl.work,
+            retry: &etl.retry,
+            cooldown: &self.world.settings.cooldown,
+            history: &active.history,
+            stop: stopped.then_some(&StopReason::Signal(15)),
+            at: self.at(),
+            random: 0.5,
+        };
+        let Aftermath { class, next, .. } = aftermath(&attempted, fault, Artifact::Report);
+        self.progress[job] = match &next {
+            Next::Retry(..) => Progress::Waiting,
+            Next::End(end) => {
+                self.world.record(gap, end);
+                if let JobEnd::Failed { history, .. } = end
+                    && *history != active.history
+                {
+                    self.breakers.failed(job, active.fence, history.clone());
+                }
+                Progress::Over
+            }
+        };
+        self.tell_schedule(job, Some(class), next.step());
+    }
+
+    /// A claim finds that another invocation has the gap.
+    fn over_without_attempt(&mut self, job: JobIndex, found: NextStep) {
+        self.over(job, Progress::Running);
+        self.tell_schedule(job, None, found);
+    }
+
+    fn tell_schedule(&mut self, job: JobIndex, class: Option<Class>, step: NextStep) {
         let at = self.at();
-        match after {
-            NextStep::Succeed => {
-                assert!(self.world.made.insert((gap.etl, gap.bank, gap.period)), "made twice");
-                self.world.remember(gap, FailureHistory::default());
-            }
-            NextStep::Fail => {
-                let (fence, history) = self.world.failed(gap, class, planned.gate == Gate::Probe, at);
-                self.breakers.failed(job, fence, history);
-            }
-            NextStep::Skip => {
-                let fingerprint = self.world.fingerprint(gap);
-                let history = self.world.history(gap).not_ready("not ready", Some(&fingerprint), at, &self.world.settings.cooldown);
-                self.world.remember(gap, history);
-            }
-            NextStep::Retry(_) | NextStep::Later(_) | NextStep::PoolFull(_) | NextStep::Cancel => {}
-        }
-        self.progress[job] = if matches!(after, NextStep::Retry(_)) { Progress::Waiting } else { Progress::Over };
-        for notice in self.schedule.ended(self.plan, job, Some(class), after, self.now) {
+        for notice in self.schedule.ended(self.plan, job, class, step, self.now) {
             for refund in self.breakers.apply_notice(&notice, at) {
                 self.world.refund(refund);
             }
@@ -222,13 +258,10 @@ impl<'a> Run<'a> {
 
     /// The orchestrator died: the next run finds its jobs lost.
     fn killed(self) -> Tick {
-        let at = self.world.now();
         let under_way =
             self.plan.jobs.iter().zip(&self.progress).filter(|(_, progress)| matches!(progress, Progress::Running | Progress::Waiting));
         for (job, _) in under_way {
-            let fingerprint = self.world.fingerprint(job.report().unwrap());
-            let history = self.world.history(job.report().unwrap()).lost(Some(&fingerprint), at);
-            self.world.remember(job.report().unwrap(), history);
+            self.world.lost(job.report().unwrap());
         }
         self.tick
     }

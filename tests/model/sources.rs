@@ -3,18 +3,17 @@
 mod world;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use etl_orch::plan::model::outcome::Class;
 use etl_orch::plan::model::source::CatchUp;
 use proptest::prelude::*;
 
 use self::world::{Event, TICK, World};
 use crate::config;
+use crate::faults::{Fault, any_fault};
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let class = prop_oneof![Just(Class::Transient), Just(Class::Permanent), Just(Class::NotReady), Just(Class::Crash)];
     prop_oneof![
-        4 => class.prop_map(Event::Fails),
-        2 => (2_u64..5).prop_map(Event::Flaky),
+        4 => any_fault().prop_map(Event::Fails),
+        2 => (2_u64..5).prop_map(|every| Event::Fails(Fault::Flaky(every))),
         2 => any::<bool>().prop_map(|begun| Event::Killed { begun }),
         6 => Just(Event::Works),
         2 => (-60_i64..60).prop_map(Event::ClockSteps),
@@ -77,7 +76,7 @@ proptest! {
 /// It failed for good at 12:07, and 16 hours later it is 12:07 again: what was due then is in quarantine until 18:00.
 #[test]
 fn a_clock_that_was_set_back_comes_to_a_quarantine_again() {
-    let events = [(24, Event::Works), (0, Event::Off(5)), (2, Event::Fails(Class::Permanent)), (0, Event::ClockSteps(-16))];
+    let events = [(24, Event::Works), (0, Event::Off(5)), (2, Event::Fails(Fault::Permanent)), (0, Event::ClockSteps(-16))];
     live(&events, None, false).unwrap();
 }
 
@@ -86,4 +85,19 @@ fn a_clock_that_was_set_back_comes_to_a_quarantine_again() {
 fn what_a_service_has_begun_before_the_begin_of_a_source_is_followed_last() {
     let events = [(0, Event::Killed { begun: true }), (1, Event::Every(5)), (0, Event::Every(1))];
     live(&events, Some(1), false).unwrap();
+}
+
+/// An operator asks for 12 hours of which 6 are missing, and these 6 are the first window of a longer job: what is left of that job comes
+/// after the windows of the new year.
+#[test]
+fn what_is_left_of_a_job_whose_first_window_was_asked_for_comes_in_the_next_run() {
+    let events = [
+        (70, Event::Works),
+        (0, Event::Mode(CatchUp::Coalesce)),
+        (0, Event::Fails(Fault::Fails)),
+        (0, Event::Every(12)),
+        (0, Event::Off(73)),
+        (30, Event::Asks(0)),
+    ];
+    live(&events, None, false).unwrap();
 }

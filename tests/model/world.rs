@@ -10,48 +10,26 @@ use etl_orch::plan::decide::planner::Planner;
 use etl_orch::plan::model::candidate::{AvailabilityKey, Candidate};
 use etl_orch::plan::model::etl::{Etl, EtlIndex, Pool, ReportsBy};
 use etl_orch::plan::model::gap::{Gap, GapKey};
-use etl_orch::plan::model::institution::{Institution, Institutions};
-use etl_orch::plan::model::outcome::{Class, ExitCodes};
+use etl_orch::plan::model::institution::{BankIndex, Institution, Institutions};
+use etl_orch::plan::model::job::{JobState, Owner};
+use etl_orch::plan::model::outcome::ExitCodes;
 use etl_orch::plan::model::period::Period;
 use etl_orch::plan::model::retry::RetryPolicy;
 use etl_orch::plan::model::selection::Selection;
 use etl_orch::plan::model::settings::RunSettings;
 use etl_orch::plan::model::work::{CommandSpec, Work};
 use etl_orch::plan::remember::breaker::OpenBreaker;
-use etl_orch::plan::remember::failure_history::{Failure, FailureHistory, GapState};
+use etl_orch::plan::remember::failure_history::{FailureHistory, GapState};
 use etl_orch::plan::remember::fingerprint::Fingerprint;
 use etl_orch::plan::remember::stored_state::StoredState;
 use etl_orch::plan::run::breakers::Refund;
+use etl_orch::plan::run::job_end::JobEnd;
+use etl_orch::plan::run::schedule::NextStep;
+
+use crate::faults::Fault;
 
 pub(crate) const BANKS: usize = 14;
 pub(crate) const TICK: i64 = 15;
-
-/// What an ETL does for a gap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// It exits 1.
-    Fails,
-    /// It exits 65.
-    Permanent,
-    /// It exits 66.
-    NotReady,
-    /// It exits 78.
-    Misconfigured,
-    /// It fails every other attempt.
-    Flaky,
-}
-
-impl Fault {
-    fn class(self, attempts: u64) -> Class {
-        match self {
-            Self::Permanent => Class::Permanent,
-            Self::NotReady => Class::NotReady,
-            Self::Misconfigured => Class::Configuration,
-            Self::Flaky if attempts.is_multiple_of(2) => Class::Success,
-            Self::Fails | Self::Flaky => Class::Transient,
-        }
-    }
-}
 
 /// How a run is ended from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +40,17 @@ pub(crate) enum End {
     Stopped(usize),
     /// It dies after so many attempts ended.
     Killed(usize),
+}
+
+/// What another invocation does about a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    /// It fills the gap.
+    Running,
+    /// It claims the gap after the next run was planned.
+    RunningSoon,
+    /// It fills the gap after the next run was planned, and before that run's claim.
+    MadeSoon,
 }
 
 /// What a run came to.
@@ -92,6 +81,8 @@ pub(crate) struct World {
     /// Faults of banks, by ETL.
     pub(crate) bank_faults: BTreeMap<(EtlIndex, usize), Fault>,
     pub(crate) etl_faults: BTreeMap<EtlIndex, Fault>,
+    /// What other invocations do.
+    pub(crate) elsewhere: HashMap<Gap, Elsewhere>,
     /// True minutes at which runs of a gap were charged.
     pub(crate) charged: HashMap<Gap, Vec<i64>>,
     /// Whether other invocations use the pool now and then, so that attempts cannot begin.
@@ -146,6 +137,7 @@ impl World {
             breakers: HashMap::new(),
             bank_faults: BTreeMap::new(),
             etl_faults: BTreeMap::new(),
+            elsewhere: HashMap::new(),
             charged: HashMap::new(),
             pool_is_shared: false,
             attempts: 0,
@@ -181,10 +173,6 @@ impl World {
         self.states.get(&self.key(gap)).map(|state| state.history.clone()).unwrap_or_default()
     }
 
-    pub(crate) fn remember(&mut self, gap: Gap, history: FailureHistory) {
-        self.state(gap).history = history;
-    }
-
     fn state(&mut self, gap: Gap) -> &mut GapState {
         let key = self.key(gap);
         let blank = GapState { key: key.clone(), fence: 0, history: FailureHistory::default(), skip: None, forced: false };
@@ -201,10 +189,11 @@ impl World {
         Fingerprint { sources: format!("{version:x}"), etl: "e".to_owned() }
     }
 
-    pub(crate) fn class(&mut self, gap: Gap) -> Class {
+    /// What goes wrong with the next attempt.
+    pub(crate) fn fault(&mut self, gap: Gap) -> Option<Fault> {
         self.attempts += 1;
         let fault = self.etl_faults.get(&gap.etl).or_else(|| self.bank_faults.get(&(gap.etl, gap.bank)));
-        fault.map_or(Class::Success, |fault| fault.class(self.attempts))
+        fault.copied().filter(|fault| fault.strikes(self.attempts))
     }
 
     /// Whether an attempt of this ETL cannot begin, as others use its pool.
@@ -216,11 +205,13 @@ impl World {
 
     pub(crate) fn stored(&self) -> StoredState {
         let missing = self.missing().into_iter().map(|gap| (self.key(gap), self.fingerprint(gap)));
+        let running = self.elsewhere.iter().filter(|(_, how)| **how == Elsewhere::Running);
         StoredState {
             now: self.now(),
             gaps: self.states.iter().map(|(key, state)| (key.clone(), state.clone())).collect(),
             fingerprints: missing.filter(|(key, _)| self.states.contains_key(key)).collect(),
             breakers: self.breakers.clone(),
+            running: running.map(|(gap, _)| (self.key(*gap), owner())).collect(),
             ..StoredState::default()
         }
     }
@@ -246,25 +237,91 @@ impl World {
                 needs_met: self.etls[gap.etl].needs.iter().map(|need| self.made.contains(&(*need, gap.bank, gap.period))).collect(),
             });
         }
-        planner.finish()
+        let mut plan = planner.finish();
+        for job in &mut plan.jobs {
+            job.fingerprint = job.report().map(|gap| self.fingerprint(gap));
+        }
+        plan
     }
 
-    /// Somebody claims the gap.
-    pub(crate) fn claim(&mut self, gap: Gap) {
-        self.state(gap).fence += 1;
+    /// A run claims the gap. Returns the fence.
+    pub(crate) fn claim(&mut self, gap: Gap) -> i64 {
+        let state = self.state(gap);
+        state.fence += 1;
+        state.fence
     }
 
-    /// Charges a failure. Returns the fence and the history that it is recorded with.
-    pub(crate) fn failed(&mut self, gap: Gap, class: Class, probe: bool, at: DateTime<Utc>) -> (i64, FailureHistory) {
-        let before = self.history(gap);
-        let fingerprint = self.fingerprint(gap);
-        let failure = Failure { class, probe, error: "failed", fingerprint: Some(&fingerprint), at };
-        let history = before.failed(failure, &self.settings.cooldown);
-        if history.failed_runs > before.failed_runs {
+    /// Records the end of a job.
+    pub(crate) fn record(&mut self, gap: Gap, end: &JobEnd) {
+        if end.state() == JobState::Succeeded {
+            self.made(gap);
+        }
+        let Some(history) = end.history() else { return };
+        if history.failed_runs > self.history(gap).failed_runs {
             self.charged.entry(gap).or_default().push(self.minutes);
         }
-        self.remember(gap, history.clone());
-        (self.state(gap).fence, history)
+        self.state(gap).history = history.into_owned();
+    }
+
+    fn made(&mut self, gap: Gap) {
+        assert!(self.made.insert((gap.etl, gap.bank, gap.period)), "made twice");
+    }
+
+    /// Another invocation claims the gaps of an ETL and a bank.
+    pub(crate) fn claimed_elsewhere(&mut self, etl: EtlIndex, bank: BankIndex, how: Elsewhere) {
+        let needs = self.etls[etl].needs.clone();
+        let may_run = |gap: &Gap| needs.iter().all(|need| self.made.contains(&(*need, gap.bank, gap.period)));
+        let gaps: Vec<Gap> = self.missing().into_iter().filter(|gap| (gap.etl, gap.bank) == (etl, bank)).filter(may_run).collect();
+        for gap in gaps {
+            self.elsewhere.entry(gap).or_insert(how);
+        }
+    }
+
+    /// A run was planned: what other invocations do before its claims.
+    pub(crate) fn planned(&mut self, plan: &Plan) {
+        for (gap, how) in std::mem::take(&mut self.elsewhere) {
+            if how == Elsewhere::Running {
+                assert!(plan.jobs.iter().all(|job| job.report() != Some(gap)), "{gap:?} is planned while it is running elsewhere");
+            } else {
+                self.claim(gap);
+            }
+            match how {
+                Elsewhere::Running | Elsewhere::RunningSoon => drop(self.elsewhere.insert(gap, Elsewhere::Running)),
+                Elsewhere::MadeSoon => self.made_elsewhere(gap),
+            }
+        }
+    }
+
+    /// What a claim finds: the gap is filled, or is being filled, by another invocation.
+    pub(crate) fn found_elsewhere(&self, gap: Gap) -> Option<NextStep> {
+        if self.made.contains(&(gap.etl, gap.bank, gap.period)) {
+            Some(NextStep::Succeed)
+        } else {
+            self.elsewhere.contains_key(&gap).then_some(NextStep::Skip)
+        }
+    }
+
+    /// The other invocations end, with what they were to make, or as they died.
+    pub(crate) fn elsewhere_ends(&mut self, made: bool) {
+        for gap in std::mem::take(&mut self.elsewhere).into_keys() {
+            if made {
+                self.made_elsewhere(gap);
+            } else {
+                self.lost(gap);
+            }
+        }
+    }
+
+    fn made_elsewhere(&mut self, gap: Gap) {
+        self.made(gap);
+        self.state(gap).history = FailureHistory::default();
+    }
+
+    /// Whoever was filling the gap died.
+    pub(crate) fn lost(&mut self, gap: Gap) {
+        let (fingerprint, now) = (self.fingerprint(gap), self.now());
+        let state = self.state(gap);
+        state.history = state.history.lost(Some(&fingerprint), now);
     }
 
     /// Records a refund as the database does: unless the gap was claimed since.
@@ -273,4 +330,9 @@ impl World {
             state.history = refund.history;
         }
     }
+}
+
+/// Who another invocation is.
+fn owner() -> Owner {
+    Owner { host: "elsewhere".to_owned(), boot_id: "boot".to_owned(), pid: 7, pid_started: 1 }
 }

@@ -6,21 +6,28 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use etl_orch::plan::decide::backfill::{self, SourceFacts};
+use etl_orch::plan::decide::decision::Why;
+use etl_orch::plan::decide::plan::{Gate, PlannedJob};
 use etl_orch::plan::decide::source_plan::SourcePlan;
 use etl_orch::plan::model::collection::{Collected, Collection, Seen};
 use etl_orch::plan::model::cooldown::Cooldown;
 use etl_orch::plan::model::gap::GapKey;
-use etl_orch::plan::model::outcome::{Class, ExitCodes};
+use etl_orch::plan::model::outcome::ExitCodes;
 use etl_orch::plan::model::retry::RetryPolicy;
 use etl_orch::plan::model::selection::Selection;
 use etl_orch::plan::model::source::{CatchUp, Source};
+use etl_orch::plan::model::target::Target;
 use etl_orch::plan::model::window::{Cadence, Window};
 use etl_orch::plan::model::work::{CommandSpec, Work};
-use etl_orch::plan::remember::failure_history::{Failure, FailureHistory, GapState};
+use etl_orch::plan::remember::failure_history::{FailureHistory, GapState};
 use etl_orch::plan::remember::source_state::{LastSuccess, QueuedWindow, SourceState};
+use etl_orch::plan::run::aftermath::{Attempted, Next};
+use etl_orch::plan::run::job_end::{Artifact, JobEnd};
 use etl_orch::plan::text::placeholder::Scope;
 use etl_orch::plan::text::template::Template;
 use proptest::prelude::*;
+
+use crate::faults::{Fault, aftermath};
 
 const ID: &str = "house";
 /// Minutes from run to run.
@@ -61,9 +68,7 @@ fn source() -> Source {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Event {
     /// It fails so.
-    Fails(Class),
-    /// It works, but for every so many windows.
-    Flaky(u64),
+    Fails(Fault),
     /// Whoever runs it dies, before or after a service has begun the job.
     Killed {
         begun: bool,
@@ -85,7 +90,7 @@ struct Done {
     window: Window,
     /// An operator had asked for some of it.
     is_asked: bool,
-    /// It was before all that was missing: only a job that a service had begun is followed there, after all others.
+    /// It came after later windows: a job that a service had begun before all that was missing, or what a run passed over.
     is_late: bool,
 }
 
@@ -102,7 +107,9 @@ pub(super) struct World {
     /// In this order.
     collected: Vec<Done>,
     asked: BTreeSet<Window>,
-    attempts: u64,
+    /// Jobs of which the first window was collected by the job before, and others were not.
+    passed_over: Vec<Window>,
+    jobs: u64,
 }
 
 impl World {
@@ -117,7 +124,8 @@ impl World {
             begin: None,
             collected: Vec::new(),
             asked: BTreeSet::new(),
-            attempts: 0,
+            passed_over: Vec::new(),
+            jobs: 0,
         }
     }
 
@@ -140,7 +148,7 @@ impl World {
 
     pub(super) fn happen(&mut self, event: Event) {
         match event {
-            Event::Fails(_) | Event::Flaky(_) | Event::Killed { .. } | Event::Works => self.faults = event,
+            Event::Fails(_) | Event::Killed { .. } | Event::Works => self.faults = event,
             Event::ClockSteps(hours) | Event::Off(hours) => self.now += TimeDelta::hours(hours),
             Event::Every(hours) => self.source.cadence.every = Duration::from_secs(hours * 3600),
             Event::Lag(hours) => self.source.lag = Duration::from_secs(hours * 3600),
@@ -185,8 +193,8 @@ impl World {
         // Where a source has a `start:` it begins there, and with it its windows.
         let begin = self.frontier().or(self.source.start.map(|start| self.source.cadence.starting_at_or_before(start)));
         for job in &plan.jobs {
-            let is_late = begin.is_some_and(|begin| job.window.end <= begin);
-            if !self.collect(job, is_late)? {
+            let is_before = begin.is_some_and(|begin| job.window.end <= begin);
+            if !self.collect(job, is_before)? {
                 break;
             }
         }
@@ -195,68 +203,96 @@ impl World {
     }
 
     /// Runs a job, and says whether the chain goes on.
-    fn collect(&mut self, job: &Collection, is_late: bool) -> Result<bool, TestCaseError> {
-        let (now, before) = (self.now, self.frontier());
+    fn collect(&mut self, job: &Collection, is_before: bool) -> Result<bool, TestCaseError> {
+        let before = self.frontier();
         let is_in = |row: &&mut QueuedWindow| job.window.start <= row.window.start && row.window.end <= job.window.end;
         if !self.queue.iter().any(|row| !row.is_collected && row.window.start == job.window.start) {
-            // Collected by the job before, of windows of another length: a claim finds nothing to do.
+            // Collected by the job before, which an operator asked for in windows of another length: a claim finds nothing to do,
+            // and what else the job has is left for the next run.
+            if self.queue.iter_mut().filter(is_in).any(|row| !row.is_collected) {
+                self.passed_over.push(job.window);
+            }
             return Ok(true);
         }
         if let Some(remote) = &job.remote {
             let begun = self.queue.iter().filter(|row| row.remote.as_ref() == Some(remote)).count();
             prop_assert_eq!(begun as u64, job.windows, "a job of a service is followed for exactly its windows");
         }
-        self.attempts += 1;
+        self.jobs += 1;
         self.queue.iter_mut().filter(is_in).for_each(|row| row.is_urgent = false);
-        let class = match self.faults {
-            Event::Fails(class) => class,
-            Event::Flaky(every) if self.attempts.is_multiple_of(every) => Class::Transient,
+        let fault = match self.faults {
+            Event::Fails(fault) => Some(fault).filter(|fault| fault.strikes(self.jobs)),
+            Event::Works => None,
             Event::Killed { begun } => {
                 if begun && job.remote.is_none() {
-                    let remote = self.attempts.to_string();
+                    let remote = self.jobs.to_string();
                     let rows = self.queue.iter_mut().filter(is_in).filter(|row| !row.is_collected);
                     rows.for_each(|row| row.remote = Some(remote.clone()));
                 }
-                let fingerprint = backfill::fingerprint(&self.source, "ab", now);
-                self.remember(|history| history.lost(Some(&fingerprint), now));
+                let fingerprint = backfill::fingerprint(&self.source, "ab", self.now);
+                self.remember(self.history().lost(Some(&fingerprint), self.now));
                 return Ok(false);
             }
-            Event::Flaky(_) | Event::Works => Class::Success,
             Event::ClockSteps(_) | Event::Off(_) | Event::Every(_) | Event::Lag(_) | Event::Mode(_) | Event::Asks(_) => unreachable!(),
         };
-        let fingerprint = Some(backfill::fingerprint(&self.source, "ab", now));
-        let policy = Cooldown::default();
-        if class != Class::Success {
+        let end = self.job_end(job, fault);
+        let Artifact::Collection(collected) = end.artifact() else {
             self.queue.iter_mut().filter(is_in).for_each(|row| row.remote = None);
-        }
-        match class {
-            Class::Success => {}
-            Class::NotReady => {
-                self.remember(|history| history.not_ready("", fingerprint.as_ref(), now, &policy));
-                return Ok(false);
+            if let Some(history) = end.history() {
+                self.remember(history.into_owned());
             }
-            Class::Transient | Class::Permanent | Class::Crash | Class::Uncertain | Class::Configuration | Class::Interrupted => {
-                let failure = Failure { class, error: "", at: now, probe: false, fingerprint: fingerprint.as_ref() };
-                self.remember(|history| history.failed(failure, &policy));
-                return Ok(false);
-            }
-        }
+            return Ok(false);
+        };
         self.gaps.clear();
         let is_asked = self.queue.iter_mut().filter(is_in).any(|row| self.asked.contains(&row.window));
-        prop_assert!(is_asked || !is_late || job.remote.is_some(), "{} is before the frontier", job.window);
+        let is_late = is_before || self.passed_over.iter().any(|passed| passed.overlaps(job.window));
+        prop_assert!(is_asked || !is_before || job.remote.is_some(), "{} is before the frontier", job.window);
         self.collected.push(Done { window: job.window, is_asked, is_late });
-        let collected = Collected { source: ID.to_owned(), window: job.window, seen: Seen::Reported, records: None, message: None };
         let state = self.states.entry(ID.to_owned()).or_default();
-        backfill::record(state, &mut self.queue, &LastSuccess { at: now, collected });
+        backfill::record(state, &mut self.queue, &LastSuccess { at: self.now, collected: (**collected).clone() });
         prop_assert!(self.frontier() >= before, "a frontier never moves back");
         Ok(true)
     }
 
-    fn remember(&mut self, change: impl Fn(&FailureHistory) -> FailureHistory) {
+    /// How a job ends all of whose attempts have this fault.
+    fn job_end(&self, job: &Collection, fault: Option<Fault>) -> JobEnd {
+        let planned = PlannedJob {
+            target: Target::Collection(job.clone()),
+            key: GapKey::source(ID),
+            why: Why::Missing,
+            gate: Gate::Open,
+            planned_fence: 0,
+            fingerprint: Some(backfill::fingerprint(&self.source, "ab", self.now)),
+        };
+        let collected = Collected { source: ID.to_owned(), window: job.window, seen: Seen::Reported, records: None, message: None };
+        let artifact = Artifact::Collection(Box::new(collected));
+        let history = self.history();
+        let first = Attempted {
+            job: &planned,
+            number: 1,
+            work: &self.source.work,
+            retry: &self.source.retry,
+            cooldown: &Cooldown::default(),
+            history: &history,
+            stop: None,
+            at: self.now,
+            random: 0.5,
+        };
+        let end = |number| match aftermath(&Attempted { number, ..first }, fault, artifact.clone()).next {
+            Next::Retry(..) => None,
+            Next::End(end) => Some(end),
+        };
+        (1..).find_map(end).unwrap()
+    }
+
+    fn history(&self) -> FailureHistory {
+        self.gaps.get(&GapKey::source(ID)).map(|gap| gap.history.clone()).unwrap_or_default()
+    }
+
+    fn remember(&mut self, history: FailureHistory) {
         let key = GapKey::source(ID);
-        let new = GapState { key: key.clone(), fence: 0, history: FailureHistory::default(), skip: None, forced: false };
-        let state = self.gaps.entry(key).or_insert(new);
-        state.history = change(&state.history);
+        let state = GapState { key: key.clone(), fence: 0, history, skip: None, forced: false };
+        self.gaps.insert(key, state);
     }
 
     /// No hole before the frontier; nothing was collected twice, or out of order, but what was asked for.
