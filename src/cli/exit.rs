@@ -97,8 +97,8 @@ impl From<RunError> for Failure {
             RunError::Sync(_)
             | RunError::StateDir(..)
             | RunError::Survivors(_)
-            | RunError::Silent
-            | RunError::TakenForDead
+            | RunError::NoAnswer
+            | RunError::LeaseLost
             | RunError::Stopped => Self::Orchestrator(error.to_string()),
         }
     }

@@ -26,17 +26,17 @@ use crate::tell::events::Events;
 pub(super) struct RunContext {
     /// The run.
     pub(super) run: RunId,
-    /// How long its claims are good without being renewed.
+    /// How long its claims stay valid without a renewal.
     pub(super) lease: Duration,
     /// The database.
     pub(super) store: Arc<dyn Store>,
     /// Where the ends of attempts are recorded.
     pub(super) ledger: Ledger,
-    /// How often a gap that fails is tried.
+    /// When a gap that failed may be tried again in later runs.
     pub(super) cooldown: Cooldown,
     /// What starts the programs.
     pub(super) executor: Arc<dyn Executor>,
-    /// What happens is sent there.
+    /// Where the events of the run are sent.
     pub(super) events: Arc<Events>,
     /// The banks, ETLs and sources.
     pub(super) catalogue: Arc<Catalogue>,
@@ -45,9 +45,9 @@ pub(super) struct RunContext {
     /// Directory for logs and workspaces.
     pub(super) state_dir: PathBuf,
     /// When the lease was last renewed.
-    pub(super) leased_since: Instant,
-    /// When the lock was taken: the deadline counts from there.
-    pub(super) since: Instant,
+    pub(super) lease_renewed_at: Instant,
+    /// When the lock was taken. The deadline and all times of the schedule count from there.
+    pub(super) lock_taken_at: Instant,
     /// When the run began; names the day's log directory.
     pub(super) started_at: DateTime<Utc>,
 }
@@ -72,15 +72,15 @@ impl RunContext {
         }
     }
 
-    /// Where the report belongs, when etl-orch puts it there.
-    pub(super) fn place(&self, gap: Gap) -> Option<PathBuf> {
+    /// The final path of the report, where etl-orch moves it there; `None` where the ETL writes the report itself.
+    pub(super) fn destination(&self, gap: Gap) -> Option<PathBuf> {
         match &self.etl(gap).reports {
             ReportsBy::Etl => None,
             ReportsBy::Orchestrator { output } => Some(PathBuf::from(output.fill(&self.report_values(gap)))),
         }
     }
 
-    /// The placeholders whose values are the same for every attempt of a gap.
+    /// The values of the placeholders that are the same for every attempt of a gap.
     pub(super) fn report_values(&self, gap: Gap) -> Values {
         let etl = self.etl(gap);
         report_values(self.catalogue.institutions.get(gap.bank), gap.period, &etl.name, &etl.report_type)

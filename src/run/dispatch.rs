@@ -1,4 +1,4 @@
-//! Drives the schedule: starts attempts, waits for what is under way, and reports what happens. It owns the live state of all jobs.
+//! Carries out the schedule: starts attempts, waits for them, and sends events. It owns the live state of all jobs.
 
 mod breaker_records;
 mod lease;
@@ -36,29 +36,30 @@ use crate::plan::run::stop::{StopLevel, StopReason};
 use crate::plan::run::summary::Results;
 use crate::store::StoreError;
 
-/// Something under way: an attempt, or a question to the database. Nothing is awaited outside of these, so that a slow database
-/// never keeps a child from being stopped.
-type Task<'a> = Pin<Box<dyn Future<Output = Completed> + Send + 'a>>;
+/// An attempt or a database operation that runs. The dispatcher awaits nothing else, so that a slow database never delays the stop of a
+/// child.
+type Operation<'a> = Pin<Box<dyn Future<Output = Completed> + Send + 'a>>;
 
-/// What a task came to.
+/// The result of an operation.
 enum Completed {
     /// An attempt and its number; an error when its end is recorded nowhere.
     Attempt(JobIndex, u32, Result<Box<AttemptResult>, StoreError>),
-    /// The record that a queued job will not be started.
+    /// A queued job was recorded as cancelled.
     Dropped(Result<(), StoreError>),
-    /// The record that a running job is not tried again.
+    /// A job that waited for a retry was recorded as cancelled.
     Cancelled(JobIndex, Result<Recorded, StoreError>),
-    /// The renewal of the lease that was asked for at this time: whether the run still has it.
+    /// The lease was renewed: when that was asked for, and whether the run still has the lease.
     Renewal(Instant, Result<bool, StoreError>),
-    /// The run's claims, and the jobs that had one when the database was asked.
+    /// The jobs that had a claim when the database was asked, and the claims of the run that it then had.
     Claims(BTreeSet<JobIndex>, Result<Vec<Watched>, StoreError>),
+    /// A breaker was recorded, or a warning was logged.
     Breaker,
 }
 
-/// How often the database is asked whether somebody else wants a job stopped.
+/// The pause between two questions to the database whether a job was cancelled or its claim lost.
 const WATCH: Duration = Duration::from_secs(1);
 
-/// The jobs of a run, being worked on.
+/// The jobs of a run and their state while it executes them.
 pub(super) struct Dispatch<'a> {
     context: &'a RunContext,
     plan: &'a Plan,
@@ -68,10 +69,10 @@ pub(super) struct Dispatch<'a> {
     lease: Lease,
     watch: Timer,
     jobs: Vec<JobProgress>,
-    tasks: FuturesUnordered<Task<'a>>,
-    /// Jobs whose end waits in the spool.
+    operations: FuturesUnordered<Operation<'a>>,
+    /// Jobs whose end is in the spool and not in the database.
     spooled: Vec<JobIndex>,
-    /// Why the run could not do its work.
+    /// Why the run could not do all its work.
     broken: Option<String>,
 }
 
@@ -92,16 +93,16 @@ impl<'a> Dispatch<'a> {
             schedule,
             stop,
             breakers: BreakerRecords::new(Breakers::new(facts)),
-            lease: Lease::new(context.lease, context.leased_since),
+            lease: Lease::new(context.lease, context.lease_renewed_at),
             watch: Timer::new(Instant::now() + WATCH),
             jobs: ids.iter().map(|id| JobProgress::new(*id)).collect(),
-            tasks: FuturesUnordered::new(),
+            operations: FuturesUnordered::new(),
             spooled: Vec::new(),
             broken: None,
         }
     }
 
-    /// Works until nothing is left to do or to wait for.
+    /// Executes the schedule until it is finished and no operation runs.
     pub(super) async fn run(mut self) -> Results {
         let began = Instant::now();
         let mut seen = StopLevel::None;
@@ -111,7 +112,7 @@ impl<'a> Dispatch<'a> {
                 seen = level;
                 self.stop_run(level);
             }
-            let until = match self.schedule.step(self.plan, self.context.since.elapsed()) {
+            let until = match self.schedule.step(self.plan, self.context.lock_taken_at.elapsed()) {
                 Step::Start { job, attempt } => {
                     self.start(job, attempt);
                     continue;
@@ -121,16 +122,16 @@ impl<'a> Dispatch<'a> {
                     continue;
                 }
                 Step::GiveUp { job, reason } => {
-                    // What failed before is not undone by that.
+                    // Its failed attempts stay on record.
                     self.cancel(job, reason.explain(&self.context.catalogue));
                     continue;
                 }
-                Step::Finished if self.tasks.is_empty() => break,
+                Step::Finished if self.operations.is_empty() => break,
                 Step::Finished => None,
-                Step::Wait { until } => until.map(|until| self.context.since + until),
+                Step::Wait { until } => until.map(|until| self.context.lock_taken_at + until),
             };
             tokio::select! {
-                Some(completed) = self.tasks.next(), if !self.tasks.is_empty() => self.completed(completed),
+                Some(completed) = self.operations.next(), if !self.operations.is_empty() => self.completed(completed),
                 () = sleep_until(until) => {}
                 () = self.lease.renewal_due() => self.renew_lease(),
                 () = self.lease.late() => self.lease_late(),
@@ -174,7 +175,7 @@ impl<'a> Dispatch<'a> {
             self.breakers.probe_started(gap);
             self.record_breakers();
         }
-        self.tasks.push(Box::pin(async move { Completed::Attempt(index, attempt, assignment.carry_out().await.map(Box::new)) }));
+        self.operations.push(Box::pin(async move { Completed::Attempt(index, attempt, assignment.carry_out().await.map(Box::new)) }));
     }
 
     /// An attempt is over, or could not begin.
@@ -182,7 +183,7 @@ impl<'a> Dispatch<'a> {
         let progress = &mut self.jobs[job];
         let (class, step) = match result {
             AttemptResult::NotYet { step, active } => {
-                // Where the database did not answer, the attempt may be on record, with its time.
+                // When the database did not answer, the attempt may be on record, with its begin time: the next try repeats that time.
                 progress.end_attempt(!matches!(step, NextStep::Later(_)));
                 progress.held = active;
                 if attempt == 1 {
@@ -205,7 +206,7 @@ impl<'a> Dispatch<'a> {
                 (class, step)
             }
         };
-        for notice in self.schedule.ended(self.plan, job, class, step, self.context.since.elapsed()) {
+        for notice in self.schedule.ended(self.plan, job, class, step, self.context.lock_taken_at.elapsed()) {
             self.note(&notice);
         }
     }
@@ -219,7 +220,7 @@ impl<'a> Dispatch<'a> {
             result.attempts = attempt;
         }
         if let Some(trouble) = trouble {
-            // Nothing more is started. What runs goes on, for as long as the lease is valid.
+            // No further job is started. Attempts that run go on as long as the lease is valid.
             self.broken.get_or_insert(trouble);
             self.schedule.halt(NotStarted::Stopped);
         }
@@ -237,7 +238,7 @@ impl<'a> Dispatch<'a> {
         self.give_up_run(error.to_string(), StopReason::DatabaseFailed);
         self.jobs[job].end_attempt(false);
         self.finish(job, JobState::Failed, Some(format!("its end could not be recorded: {error}")));
-        self.schedule.ended(self.plan, job, None, NextStep::Cancel, self.context.since.elapsed());
+        self.schedule.ended(self.plan, job, None, NextStep::Cancel, self.context.lock_taken_at.elapsed());
     }
 
     /// Follows a notice of the schedule.
@@ -258,27 +259,27 @@ impl<'a> Dispatch<'a> {
     fn record_breakers(&mut self) {
         let Some(record) = self.breakers.next() else { return };
         let context = self.context;
-        self.tasks.push(Box::pin(async move {
+        self.operations.push(Box::pin(async move {
             record.write(context).await;
             Completed::Breaker
         }));
     }
 
-    /// Asks the database whether somebody else wants one of the run's jobs stopped, while it may have any.
+    /// Asks the database for the claims of the run, unless no job can have one.
     fn watch_claims(&mut self) {
         if !self.jobs.iter().any(JobProgress::may_be_claimed) {
             return self.watch.end(WATCH);
         }
         self.watch.begin();
         let (store, run, begun) = (&self.context.store, self.context.run, watch::begun(&self.jobs));
-        self.tasks.push(Box::pin(async move { Completed::Claims(begun, store.watch(run).await) }));
+        self.operations.push(Box::pin(async move { Completed::Claims(begun, store.watch(run).await) }));
     }
 
     fn claims_watched(&mut self, begun: &BTreeSet<JobIndex>, claims: Result<Vec<Watched>, StoreError>) {
         self.watch.end(WATCH);
         let claims = match claims {
             Ok(claims) => claims,
-            // Asked again in a moment; that the lease cannot be renewed is what follows from a database that stays away.
+            // The next question follows soon. When the database stays away, the lease cannot be renewed, and that stops the run.
             Err(error) => return tracing::debug!("{error}"),
         };
         self.context.ledger.is_back();
@@ -295,7 +296,7 @@ impl<'a> Dispatch<'a> {
         self.lease.begin_renewal();
         let (store, run, lease) = (&self.context.store, self.context.run, self.context.lease);
         let asked = Instant::now();
-        self.tasks.push(Box::pin(async move { Completed::Renewal(asked, store.renew(run, lease).await) }));
+        self.operations.push(Box::pin(async move { Completed::Renewal(asked, store.renew(run, lease).await) }));
     }
 
     fn lease_renewed(&mut self, asked: Instant, renewed: Result<bool, StoreError>) {
@@ -304,7 +305,7 @@ impl<'a> Dispatch<'a> {
                 self.lease.renewed(asked);
                 self.context.ledger.is_back();
             }
-            // No further renewal: a lease that is lost does not come back.
+            // The renewal timer is not started again: a lost lease cannot be regained.
             Ok(false) => {
                 self.give_up_run(StopReason::RunLost.to_string(), StopReason::RunLost);
                 self.stop_attempts(StopLevel::Immediate, &StopReason::RunLost);
@@ -321,25 +322,26 @@ impl<'a> Dispatch<'a> {
         self.give_up_run(StopReason::LeaseLate.to_string(), StopReason::LeaseLate);
     }
 
-    /// A job that will not be started. Where there may be many of them the end of the run closes their records, all at once.
+    /// Ends a job that will not be started. After a stop or for a breaker there may be many of them: the end of the run then cancels all their
+    /// records at once.
     fn drop_queued(&mut self, job: JobIndex, reason: NotStarted) {
         let why = reason.explain(&self.context.catalogue);
         if !matches!(reason, NotStarted::Stopped | NotStarted::Breaker(_)) {
             let (context, id, why, now) = (self.context, self.jobs[job].result.id, why.clone(), Utc::now());
-            self.tasks.push(Box::pin(async move {
+            self.operations.push(Box::pin(async move {
                 let dropped = context.ledger.insist(|| context.store.drop_queued(id, &why, now)).await;
-                // The end of the run closes what is still queued in any case.
+                // An error that may pass does no harm: the end of the run cancels all jobs that are still queued.
                 Completed::Dropped(dropped.map(drop).or_else(|error| if error.may_pass() { Ok(()) } else { Err(error) }))
             }));
         }
         self.finish(job, JobState::Cancelled, Some(why));
     }
 
-    /// A job that waits for a retry is not tried again.
+    /// Cancels a job that waits for a retry.
     fn cancel(&mut self, job: JobIndex, reason: String) {
         if let Some(held) = self.jobs[job].held.take() {
             let (ledger, gap, why) = (&self.context.ledger, &self.plan.jobs[job].key, reason.clone());
-            self.tasks.push(Box::pin(async move { Completed::Cancelled(job, ledger.cancel(gap, held.claim, why).await) }));
+            self.operations.push(Box::pin(async move { Completed::Cancelled(job, ledger.cancel(gap, held.claim, why).await) }));
         }
         self.finish(job, JobState::Cancelled, Some(reason));
     }
@@ -362,14 +364,14 @@ impl<'a> Dispatch<'a> {
         self.context.events.of_run(EventKind::RunStopping { is_immediate: level == StopLevel::Immediate });
     }
 
-    /// The run cannot record what it does: nothing more is started, and what runs is stopped.
+    /// The run cannot record what it does: no further job is started, and all attempts are stopped.
     fn give_up_run(&mut self, trouble: String, reason: StopReason) {
         self.broken.get_or_insert(trouble);
         self.stop_attempts(StopLevel::Graceful, &reason);
         self.schedule.halt(NotStarted::Stopped);
     }
 
-    /// Asks all attempts to stop, those that have not begun included.
+    /// Asks all attempts to stop, also those that begin later.
     fn stop_attempts(&self, level: StopLevel, reason: &StopReason) {
         for progress in &self.jobs {
             progress.stop(level, reason.clone());

@@ -13,19 +13,19 @@ pub enum RunError {
     /// A process that a dead run left cannot be ended, so its gap must not be started again.
     #[error(transparent)]
     Survivors(std::io::Error),
-    /// The files that availability is learnt from cannot be read.
+    /// A directory of `availability.sync` cannot be read.
     #[error("cannot look for files of availability.sync: {0}")]
     Sync(std::io::Error),
-    /// Logs and workspaces have no place.
+    /// A directory or file of `state_dir` cannot be written or read.
     #[error("cannot write to {0}: {1}; make it writable and see that it has room, or name another directory as state_dir")]
     StateDir(PathBuf, std::io::Error),
-    /// Planning took longer than the lease.
+    /// Planning took longer than the lease, and another invocation recorded this run as lost.
     #[error("another host took this run for dead before it had planned; lengthen the lease")]
-    TakenForDead,
-    /// The database keeps silent at the very end.
+    LeaseLost,
+    /// The database did not answer in time when the end of the run was to be recorded.
     #[error("the database does not answer, so that the end of the run is not on record; the next run closes it")]
-    Silent,
-    /// A stop was asked for while the run found out what there is to do.
+    NoAnswer,
+    /// A stop was asked for before the plan was recorded.
     #[error("stopped before anything was started")]
     Stopped,
 }

@@ -13,19 +13,19 @@ use crate::tell::events::Events;
 
 /// Everything that an invocation works with.
 pub struct Invocation {
-    /// Its id, should it be recorded.
+    /// The id of the run, which a dry run does not record.
     pub id: RunId,
     /// The banks, ETLs and sources.
     pub catalogue: Arc<Catalogue>,
     /// The variables of the `env_file`s that its programs name, by path.
     pub env_files: EnvFiles,
-    /// How it goes about its work.
+    /// The limits of the run.
     pub settings: RunSettings,
-    /// What it was asked to look at.
+    /// The banks, ETLs, periods and sources that the run may work on.
     pub selection: Selection,
     /// `--fail-fast`.
     pub fail_fast: bool,
-    /// Where availability is learnt from files.
+    /// The rules of `availability.sync`.
     pub sync: Vec<SyncRule>,
     /// Directory for logs and workspaces.
     pub state_dir: PathBuf,
@@ -37,12 +37,12 @@ pub struct Invocation {
     pub store: Arc<dyn Store>,
     /// What starts the programs.
     pub executor: Arc<dyn Executor>,
-    /// What happens is sent there.
+    /// Where the events of the run are sent.
     pub events: Arc<Events>,
 }
 
 impl Invocation {
-    /// Whether it is about reports.
+    /// Whether the run may make any report.
     pub(super) fn has_reports(&self) -> bool {
         self.selection.has_reports() && !self.catalogue.etls.is_empty()
     }

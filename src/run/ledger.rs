@@ -1,4 +1,4 @@
-//! Records what jobs come to: in the database, or while that is away in the spool.
+//! Records how jobs end: in the database, or in the spool while the database does not answer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -15,36 +15,36 @@ use crate::plan::run::job_end::{Finished, JobEnd};
 use crate::plan::run::stop::StopLevel;
 use crate::store::{self, StoreError};
 
-/// For how long the database is asked again to take one record.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The same when everything is to stop at once.
-const MOMENT: Duration = Duration::from_secs(1);
+/// How long a record is tried again when the database is in trouble that may pass.
+const RETRY_FOR: Duration = Duration::from_secs(10);
+/// The same after an immediate stop.
+const RETRY_FOR_WHEN_STOPPED: Duration = Duration::from_secs(1);
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-/// For how long new jobs wait for a database that is away before the run gives up starting any.
-const GIVE_UP: Duration = Duration::from_secs(60);
-/// After this long a new job asks again whether the database is back.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// How long new jobs wait for a database that does not answer. After that no job is started.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+/// The pause before a new job tries the database again; also the longest pause between two tries of one record.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Where the end of a job was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recorded {
-    /// In the database, which says in which state the job is, or that the claim is not valid any more.
+    /// In the database: the state of the job there, or that the claim was no longer valid.
     Database(Finished),
     /// In the spool: the next run records it in the database.
     Spool,
 }
 
-/// Where a run records what its jobs come to.
+/// Where a run records how its jobs end.
 #[derive(Debug)]
 pub(super) struct Ledger {
     store: Arc<dyn store::Ledger>,
     spool: Spool,
     stop: StopSignal,
-    /// Since when the database has failed at everything.
+    /// Since when every operation of the database has failed; `None` while it works.
     away_since: Mutex<Option<Instant>>,
-    /// The first error for which something was spooled.
+    /// The first error because of which something was put into the spool.
     trouble: OnceLock<String>,
-    /// Whether such an error was one that does not pass.
+    /// Whether any such error was one that does not pass.
     is_hopeless: AtomicBool,
 }
 
@@ -53,19 +53,19 @@ impl Ledger {
         Self { store, spool, stop, away_since: Mutex::new(None), trouble: OnceLock::new(), is_hopeless: AtomicBool::new(false) }
     }
 
-    /// Records the end of a job: tries the database for a while, then the spool.
+    /// Records the end of a job: tries the database for [`RETRY_FOR`], then the spool.
     ///
     /// # Errors
-    /// When neither takes it, or the database refuses the values. Then the next run finds a job whose end nobody saw.
+    /// When both fail, or the database refuses the values. The next run then records the job as lost.
     pub(super) async fn finish(&self, record: &Record) -> Result<Recorded, StoreError> {
-        match self.insist(|| replay(&*self.store, record)).await {
+        match self.insist(|| record_end(&*self.store, record)).await {
             Ok(finished) => Ok(Recorded::Database(finished)),
             Err(error) if error.is_about_values() => Err(error),
             Err(error) => self.spool(record, error),
         }
     }
 
-    /// Records that a claimed job is not tried again, between attempts.
+    /// Records that a claimed job is cancelled between two attempts.
     ///
     /// # Errors
     /// As [`finish`](Self::finish).
@@ -74,10 +74,10 @@ impl Ledger {
         self.finish(&Record { claim, gap: gap.clone(), remote: None, end }).await
     }
 
-    /// Records the end of an attempt that another one follows. Returns whether the claim is still valid.
+    /// Records the end of an attempt that will be retried. Returns whether the claim is still valid.
     ///
     /// # Errors
-    /// When the database does not take it.
+    /// When the database fails.
     pub(super) async fn end_attempt(&self, claim: Claim, end: &AttemptEnd, remote: Option<&str>) -> store::Result<bool> {
         self.insist(async || {
             follow_again(&*self.store, claim, end, remote).await?;
@@ -86,10 +86,10 @@ impl Ledger {
         .await
     }
 
-    /// Keeps a record that the database does not take, because of `error`, for the next run.
+    /// Puts a record that the database did not take, because of `error`, into the spool for the next run.
     ///
     /// # Errors
-    /// `error`, when the spool does not take it either.
+    /// Returns `error` when the spool cannot be written either.
     pub(super) fn spool(&self, record: &Record, error: StoreError) -> Result<Recorded, StoreError> {
         if let Err(full) = self.spool.keep(record) {
             tracing::error!("the spool does not take the end of {} either: {full}", record.gap);
@@ -103,8 +103,8 @@ impl Ledger {
         Ok(Recorded::Spool)
     }
 
-    /// Does something that can be repeated, again and again for a while, when the database is in trouble that may pass. While it
-    /// is away anyway, once; after an immediate stop, for a moment.
+    /// Repeats `work`, which must be safe to repeat, for up to [`RETRY_FOR`] while it fails for a reason that may pass. Tries only once
+    /// when the database did not answer the time before, and for [`RETRY_FOR_WHEN_STOPPED`] after an immediate stop.
     pub(super) async fn insist<T, F: Future<Output = store::Result<T>>>(&self, mut work: impl FnMut() -> F) -> store::Result<T> {
         let began = Instant::now();
         let mut wait = FIRST_WAIT;
@@ -120,7 +120,7 @@ impl Ledger {
             if !error.may_pass() {
                 return Err(error);
             }
-            if was_away || began.elapsed() + wait > PATIENCE || self.stop.level() == StopLevel::Immediate {
+            if was_away || began.elapsed() + wait > RETRY_FOR || self.stop.level() == StopLevel::Immediate {
                 if !was_away {
                     tracing::warn!("{error}; waiting for the database");
                 }
@@ -129,11 +129,11 @@ impl Ledger {
             }
             tracing::debug!("{error}; asking again");
             tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(ASK_AGAIN);
+            wait = (wait * 2).min(ASK_AGAIN_AFTER);
         }
     }
 
-    /// What the database says, if it says anything in time.
+    /// The answer of the database, or an error when there is none in time.
     async fn answer<T>(&self, began: Instant, work: impl Future<Output = store::Result<T>>) -> store::Result<T> {
         let silent = |span: Duration| StoreError::Unreachable {
             target: "in use".to_owned(),
@@ -141,16 +141,16 @@ impl Ledger {
         };
         let hurried = async {
             self.stop.reached(StopLevel::Immediate).await;
-            tokio::time::sleep(MOMENT).await;
+            tokio::time::sleep(RETRY_FOR_WHEN_STOPPED).await;
         };
         tokio::select! {
             answer = work => answer,
-            () = tokio::time::sleep_until(began + PATIENCE) => Err(silent(PATIENCE)),
-            () = hurried => Err(silent(MOMENT)),
+            () = tokio::time::sleep_until(began + RETRY_FOR) => Err(silent(RETRY_FOR)),
+            () = hurried => Err(silent(RETRY_FOR_WHEN_STOPPED)),
         }
     }
 
-    /// How long a job that could not be started for this error is to wait; `None` when it is not worth waiting any longer.
+    /// How long a job that could not be started because of this error waits before it tries again; `None` when it must not try again.
     pub(super) fn wait_after(&self, error: &StoreError) -> Option<Duration> {
         if !error.may_pass() {
             return None;
@@ -160,20 +160,20 @@ impl Ledger {
             tracing::warn!("{error}; waiting for the database");
         }
         let since = *away_since.get_or_insert_with(Instant::now);
-        (since.elapsed() < GIVE_UP).then_some(ASK_AGAIN)
+        (since.elapsed() < GIVE_UP_AFTER).then_some(ASK_AGAIN_AFTER)
     }
 
-    /// Why something was spooled, if anything was.
+    /// The error because of which something was put into the spool, if anything was.
     pub(super) fn trouble(&self) -> Option<String> {
         self.trouble.get().cloned()
     }
 
-    /// Why there is no use in starting anything: the database has refused a record for a reason that does not pass.
+    /// The same, when the database refused a record for a reason that does not pass: then no further job is to be started.
     pub(super) fn hopeless(&self) -> Option<String> {
         self.trouble().filter(|_| self.is_hopeless.load(Ordering::Relaxed))
     }
 
-    /// The database has answered.
+    /// To be called when the database has answered.
     pub(super) fn is_back(&self) {
         *self.away_since() = None;
     }
@@ -184,15 +184,15 @@ impl Ledger {
     }
 }
 
-/// Records the end of a job in the database. Repeating it changes nothing.
-pub(super) async fn replay(store: &dyn store::Ledger, record: &Record) -> store::Result<Finished> {
+/// Records the end of a job in the database. To repeat it does no harm.
+pub(super) async fn record_end(store: &dyn store::Ledger, record: &Record) -> store::Result<Finished> {
     if let Some(end) = record.end.attempt() {
         follow_again(store, record.claim, end, record.remote.as_deref()).await?;
     }
     store.finish(record.claim, &record.end).await
 }
 
-/// The database may have been away when the service named its job.
+/// Records the service's id of the job once more: the database may not have answered when the service named it.
 async fn follow_again(store: &dyn store::Ledger, claim: Claim, end: &AttemptEnd, remote: Option<&str>) -> store::Result<()> {
     if let Some(remote) = remote {
         store.follow(claim, end.attempt, Some(remote)).await?;

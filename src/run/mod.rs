@@ -1,6 +1,6 @@
-//! One invocation: recover, learn what is available, plan, execute.
+//! One invocation: it recovers what dead runs left, learns which data is available, plans, and executes the plan.
 //!
-//! Takes checked values and the ports; knows neither files of configuration nor what is printed.
+//! It takes checked values and the ports. It reads no configuration files and prints nothing.
 
 mod attempt;
 mod context;
@@ -15,7 +15,7 @@ mod plan_input;
 mod planning;
 mod prepare;
 mod recover;
-mod settle;
+mod replay;
 pub mod signals;
 pub mod sources;
 mod spool;
@@ -35,6 +35,7 @@ use self::dispatch::Dispatch;
 use self::ledger::Ledger;
 use self::planning::Planned;
 use self::prepare::Prepared;
+use self::recover::Recovery;
 use self::spool::Spool;
 use crate::execute::stop::StopSignal;
 use crate::os::survivors;
@@ -45,7 +46,7 @@ use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::{self, Results, RunSummary};
 
 /// How long the database may take to record the end of a run.
-const PATIENCE: Duration = Duration::from_secs(10);
+const END_RUN_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Invocation {
     /// Finds out what a run would do. Takes no lock and changes nothing: recovery and sync are done in memory.
@@ -56,23 +57,24 @@ impl Invocation {
         let started_at = Utc::now();
         let learnt = self.learn()?;
         self.check_tables().await?;
-        let found = recover::look(&*self.store, &self.state_dir).await?;
+        let recovery = recover::preview(&*self.store, &self.state_dir).await?;
         let news = self.store.not_yet_available(&learnt.available).await?;
         let synced = news.len() as u64;
-        let Planned { plan, .. } = planning::plan(&*self.store, self.input(&learnt.stamps), &found, news).await?;
-        let warnings = [learnt.warnings, found.warnings].concat();
-        Ok(RunSummary { run: None, started_at, plan, results: None, synced, lost: found.lost, respooled: found.respooled, warnings })
+        let Planned { plan, .. } = planning::plan(&*self.store, self.plan_input(&learnt.stamps), &recovery, news).await?;
+        let warnings = [learnt.warnings, recovery.warnings].concat();
+        Ok(RunSummary { run: None, started_at, plan, results: None, synced, lost: recovery.lost, respooled: recovery.respooled, warnings })
     }
 
-    /// Does what there is to do. `since` is when the lock was taken, or the start without one.
+    /// Plans a run and executes it. `lock_taken_at` is when the lock was taken, or without a lock when the process started: the deadline
+    /// of the run counts from there.
     ///
     /// # Errors
-    /// When the database or a directory cannot be read before anything was started; later trouble stands in the report.
-    pub async fn run(&self, stop: &StopSignal, since: Instant) -> Result<RunSummary, RunError> {
+    /// When the database or a directory cannot be read before anything was started. Later errors are in the summary.
+    pub async fn run(&self, stop: &StopSignal, lock_taken_at: Instant) -> Result<RunSummary, RunError> {
         let started_at = Utc::now();
         let learnt = self.learn()?;
-        let found = or_stopped(StopLevel::Graceful, stop, self.begin(started_at)).await?;
-        let worked = self.work(&learnt, &found, stop, since, started_at).await;
+        let recovery = or_stopped(StopLevel::Graceful, stop, self.begin(started_at)).await?;
+        let worked = self.work(&learnt, &recovery, stop, lock_taken_at, started_at).await;
         let (state, counts) = match &worked {
             Ok((_, results)) => (state(results), results.counts()),
             Err(RunError::Stopped) => (RunState::Cancelled, RunCounts::default()),
@@ -81,19 +83,19 @@ impl Invocation {
                 | RunError::Sync(_)
                 | RunError::StateDir(..)
                 | RunError::Survivors(_)
-                | RunError::Silent
-                | RunError::TakenForDead,
+                | RunError::NoAnswer
+                | RunError::LeaseLost,
             ) => (RunState::Failed, RunCounts::default()),
         };
         let left = if matches!(&worked, Ok((prepared, _)) if prepared.plan.jobs.is_empty()) { Ok(0) } else { self.end_daemons(stop).await };
         let end = async {
             let end = self.store.end_run(self.id, state, counts, Utc::now());
-            Ok(tokio::time::timeout(PATIENCE, end).await.map_err(|_| RunError::Silent)??)
+            Ok(tokio::time::timeout(END_RUN_TIMEOUT, end).await.map_err(|_| RunError::NoAnswer)??)
         };
-        // A database that stands still must not keep us when nothing depends on it: the next run closes the record.
+        // A run that started nothing need not wait for a database that does not answer: the next run closes its record.
         let ended = if matches!(worked, Err(RunError::Stopped)) { or_stopped(StopLevel::Immediate, stop, end).await } else { end.await };
         let (Prepared { plan, synced, .. }, mut results) = worked?;
-        let mut warnings = [learnt.warnings, found.warnings].concat();
+        let mut warnings = [learnt.warnings, recovery.warnings].concat();
         warnings.extend(summary::slow_jobs(&plan, &results, &self.catalogue));
         for trouble in [ended.err().map(|error| error.to_string()), left.err().map(|error| error.to_string())].into_iter().flatten() {
             results.broken.get_or_insert(trouble);
@@ -104,8 +106,8 @@ impl Invocation {
             plan,
             results: Some(results),
             synced,
-            lost: found.lost,
-            respooled: found.respooled,
+            lost: recovery.lost,
+            respooled: recovery.respooled,
             warnings,
         })
     }
@@ -114,25 +116,25 @@ impl Invocation {
     async fn work(
         &self,
         learnt: &sync::Learnt,
-        found: &recover::Found,
+        recovery: &Recovery,
         stop: &StopSignal,
-        since: Instant,
+        lock_taken_at: Instant,
         started_at: DateTime<Utc>,
     ) -> Result<(Prepared, Results), RunError> {
-        let prepared = or_stopped(StopLevel::Graceful, stop, self.prepare(learnt, found, started_at)).await?;
-        let results = self.execute(&prepared, stop, since, started_at).await?;
+        let prepared = or_stopped(StopLevel::Graceful, stop, self.prepare(learnt, recovery, started_at)).await?;
+        let results = self.execute(&prepared, stop, lock_taken_at, started_at).await?;
         Ok((prepared, results))
     }
 
-    /// Runs the jobs.
+    /// Runs the planned jobs.
     async fn execute(
         &self,
         prepared: &Prepared,
         stop: &StopSignal,
-        since: Instant,
+        lock_taken_at: Instant,
         started_at: DateTime<Utc>,
     ) -> Result<Results, RunError> {
-        let Prepared { plan, stored, ids, leased_since, .. } = prepared;
+        let Prepared { plan, stored, ids, lease_renewed_at, .. } = prepared;
         if plan.jobs.is_empty() {
             return Ok(Results { stopped: stop.is_raised(), ..Results::default() });
         }
@@ -155,21 +157,21 @@ impl Invocation {
             catalogue: self.catalogue.clone(),
             env_files: self.env_files.clone(),
             state_dir: self.state_dir.clone(),
-            leased_since: *leased_since,
-            since,
+            lease_renewed_at: *lease_renewed_at,
+            lock_taken_at,
             started_at,
         };
         let schedule = Schedule::new(plan, &self.catalogue, &self.settings, self.fail_fast);
         let mut results = Dispatch::new(&context, plan, ids, schedule, stop.clone(), stored).run().await;
         if let Some(trouble) = context.ledger.trouble() {
-            // The database may be back by now.
-            self.settle(&mut results, trouble).await;
+            // The database may answer again.
+            self.replay_spool(&mut results, trouble).await;
         }
         Ok(results)
     }
 
-    /// What left its group is the guard's to end, but the guard may be killed. It comes before the record of the run's end: who
-    /// looks for survivors later looks only for those of runs that have none.
+    /// Ends the processes that left the process group of their ETL. The guard would end them too, but the guard may be killed. To be
+    /// called before the end of the run is recorded: recovery looks only for processes of runs whose end is not on record.
     async fn end_daemons(&self, stop: &StopSignal) -> std::io::Result<usize> {
         survivors::end(self.id, guard::GRACE, async {
             stop.reached(StopLevel::Immediate).await;
@@ -178,7 +180,7 @@ impl Invocation {
     }
 }
 
-/// What `work` comes to, unless the stop level reaches `least` first: then `work` is dropped where it stands.
+/// The result of `work`, or [`RunError::Stopped`] when the stop level reaches `least` first; `work` is then dropped unfinished.
 async fn or_stopped<T>(least: StopLevel, stop: &StopSignal, work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
     tokio::select! {
         biased;

@@ -1,4 +1,4 @@
-//! Publishes a report file: checks what the ETL wrote and moves it to its place (`reports.by: orchestrator`).
+//! Publishes a report file: checks what the ETL wrote and moves it to its destination (`reports.by: orchestrator`).
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -6,34 +6,34 @@ use std::path::{Path, PathBuf};
 
 use crate::os::files;
 
-/// A larger file is not copied into `markdown_content`; bytes.
+/// The size in bytes above which a report is not copied into `markdown_content`.
 pub(super) const MAX_CONTENT: u64 = 16 * 1024 * 1024;
 
-/// A report that is in its place, durably.
+/// A report that was moved to its destination and is safely on disk.
 #[derive(Debug)]
 pub(super) struct Published {
-    /// Its text, when it is text and not larger than [`MAX_CONTENT`].
+    /// Its text; `None` when it is not UTF-8, contains NUL, or is larger than [`MAX_CONTENT`].
     pub(super) content: Option<String>,
 }
 
-/// Why a report was not taken.
+/// Why a report was not published.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
-    /// The ETL made no file, or an empty one, or something that is no file.
+    /// The ETL wrote no file, an empty one, or something that is not a regular file.
     #[error("exit 0, but {0}")]
     NotThere(&'static str),
-    /// The file could not be read or put in its place.
+    /// The file could not be read or moved to this destination.
     #[error("exit 0, but the report cannot be put at {0}: {1}")]
     NotPlaced(PathBuf, io::Error),
 }
 
-/// Checks the file that an attempt wrote and renames it into its place, replacing what was there. On disk before it is
-/// visible, so that no crash leaves an empty report.
+/// Checks the file that an attempt wrote and renames it to its destination, replacing what was there. Its bytes are on disk before the
+/// rename, so that a crash never leaves an empty report.
 ///
 /// # Errors
-/// When there is no usable file, or it cannot be put in its place; the place is then untouched.
-pub(super) fn publish(written: &Path, place: &Path) -> Result<Published, Unusable> {
-    let not_placed = |error| Unusable::NotPlaced(place.to_owned(), error);
+/// When there is no usable file, or it cannot be moved. The destination then stays as it was.
+pub(super) fn publish(written: &Path, destination: &Path) -> Result<Published, Unusable> {
+    let not_placed = |error| Unusable::NotPlaced(destination.to_owned(), error);
     match fs::symlink_metadata(written) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unusable::NotThere("no file at {output}")),
         Err(error) => return Err(not_placed(error)),
@@ -43,14 +43,14 @@ pub(super) fn publish(written: &Path, place: &Path) -> Result<Published, Unusabl
     }
     let mut file = File::open(written).map_err(not_placed)?;
     let content = read_text(&mut file).map_err(not_placed)?;
-    files::create_private_dir(place.parent().unwrap_or(Path::new("/"))).map_err(not_placed)?;
-    files::move_durably(&mut file, written, place).map_err(not_placed)?;
+    files::create_private_dir(destination.parent().unwrap_or(Path::new("/"))).map_err(not_placed)?;
+    files::move_durably(&mut file, written, destination).map_err(not_placed)?;
     Ok(Published { content })
 }
 
-/// The text of a report that is in its place, when it is text, not larger than [`MAX_CONTENT`], and can be read.
-pub(super) fn content(place: &Path) -> Option<String> {
-    File::open(place).and_then(|mut file| read_text(&mut file)).ok().flatten()
+/// The text of a published report, as in [`Published::content`]; also `None` when it cannot be read.
+pub(super) fn content(destination: &Path) -> Option<String> {
+    File::open(destination).and_then(|mut file| read_text(&mut file)).ok().flatten()
 }
 
 fn read_text(file: &mut File) -> io::Result<Option<String>> {

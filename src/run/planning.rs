@@ -1,11 +1,11 @@
-//! Gathers the facts for a plan and lets `plan` decide.
+//! Reads the facts for a plan from the database, and has the planner decide.
 
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::Utc;
 
 use super::plan_input::PlanInput;
-use super::recover::Found;
+use super::recover::Recovery;
 use super::sources::Sources;
 use super::sync::Stamps;
 use crate::plan::decide::plan::{Plan, PlannedJob};
@@ -21,43 +21,48 @@ use crate::plan::remember::fingerprint::{self, Fingerprint};
 use crate::plan::remember::stored_state::StoredState;
 use crate::store::{self, Available, Data, EtlScan, ScanRequest, Scanned, Store};
 
-/// A plan, and what it rests on.
+/// A plan, and the stored state that it was made from.
 #[derive(Debug)]
 pub(super) struct Planned {
-    /// What is to be done.
     pub(super) plan: Plan,
-    /// What was known before the scan.
+    /// What the database knew of gaps and ETLs before the scan.
     pub(super) stored: StoredState,
-    /// ETLs that have an open breaker, but are not what they were when it opened, or are not configured any more.
+    /// Names of the ETLs whose open breaker no longer counts, because the ETL was changed or is no longer configured.
     pub(super) stale_breakers: Vec<String>,
 }
 
-/// Scans the database and decides. `also_available` is data that the database does not know of.
+/// Makes the plan. `also_available` is data to be planned for as if it were in the database.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn plan(store: &dyn Store, input: PlanInput<'_>, found: &Found, also_available: Vec<Available>) -> store::Result<Planned> {
+pub(super) async fn plan(
+    store: &dyn Store,
+    input: PlanInput<'_>,
+    recovery: &Recovery,
+    also_available: Vec<Available>,
+) -> store::Result<Planned> {
     let digests = EtlDigests::of(input);
-    let (stored, stale_breakers) = know(store, input, &digests, found).await?;
-    let sources = Sources::gather(store, input, found).await?;
+    let (stored, stale_breakers) = stored_state(store, input, &digests, recovery).await?;
+    let sources = Sources::gather(store, input, recovery).await?;
     let collections = sources.plan(input, &stored, input.most_collections());
-    let mut plan = plan_reports(store, input, &stored, room_beside(&collections, input.settings), also_available).await?;
-    let row_of = |gap: Gap| (input.catalogue.institutions.get(gap.bank).id, gap.period);
-    let inputs = Inputs::look_up(store, input, plan.jobs.iter().filter_map(PlannedJob::report).map(row_of).collect()).await?;
+    let mut plan = plan_reports(store, input, &stored, settings_beside(&collections, input.settings), also_available).await?;
+    let availability_key = |gap: Gap| (input.catalogue.institutions.get(gap.bank).id, gap.period);
+    let versions =
+        DataVersions::look_up(store, input, plan.jobs.iter().filter_map(PlannedJob::report).map(availability_key).collect()).await?;
     for job in &mut plan.jobs {
-        job.fingerprint = job.report().map(|gap| digests.with(gap.etl, inputs.digest(row_of(gap))));
+        job.fingerprint = job.report().map(|gap| digests.with(gap.etl, versions.digest(availability_key(gap))));
     }
     sources.add(&mut plan, collections, input.catalogue, &stored);
     Ok(Planned { plan, stored, stale_breakers })
 }
 
-/// The settings for reports, when these collections are made in the same run.
-fn room_beside(collections: &[SourcePlan], settings: &RunSettings) -> RunSettings {
-    let made: usize = collections.iter().map(|source| source.jobs.len()).sum();
-    RunSettings { max_jobs: settings.max_jobs.saturating_sub(made), ..settings.clone() }
+/// The settings for the plan of reports: `max_jobs` is what these collections leave of it.
+fn settings_beside(collections: &[SourcePlan], settings: &RunSettings) -> RunSettings {
+    let jobs: usize = collections.iter().map(|source| source.jobs.len()).sum();
+    RunSettings { max_jobs: settings.max_jobs.saturating_sub(jobs), ..settings.clone() }
 }
 
-/// The plan of reports; an empty one where the selection has none, without a look at the data.
+/// The plan of reports. Where the selection has none it is empty, and the data is not scanned.
 async fn plan_reports(
     store: &dyn Data,
     input: PlanInput<'_>,
@@ -69,7 +74,7 @@ async fn plan_reports(
     if !input.has_reports() {
         return Ok(planner.finish());
     }
-    let request = request(input, also_available);
+    let request = scan_request(input, also_available);
     store
         .scan(&request, &mut |scanned| match scanned {
             Scanned::Candidate(candidate) => planner.candidate(candidate),
@@ -77,11 +82,11 @@ async fn plan_reports(
             Scanned::NotAnArray { rows, examples } => planner.not_an_array(rows, examples),
         })
         .await?;
-    if let Some(request) = forced_request(input, stored, request) {
+    if let Some(request) = forced_scan_request(input, stored, request) {
         store
             .scan(&request, &mut |scanned| match scanned {
                 Scanned::Candidate(candidate) => planner.forced_candidate(candidate),
-                // Counted by the scan before.
+                // The first scan has counted them.
                 Scanned::Group(_) | Scanned::NotAnArray { .. } => {}
             })
             .await?;
@@ -89,9 +94,14 @@ async fn plan_reports(
     Ok(planner.finish())
 }
 
-/// What is known before the scan, and which breakers are stale.
-async fn know(store: &dyn Store, input: PlanInput<'_>, digests: &EtlDigests, found: &Found) -> store::Result<(StoredState, Vec<String>)> {
-    let gaps = found.gap_states(store).await?;
+/// The stored state, and the names of the ETLs whose breaker is stale.
+async fn stored_state(
+    store: &dyn Store,
+    input: PlanInput<'_>,
+    digests: &EtlDigests,
+    recovery: &Recovery,
+) -> store::Result<(StoredState, Vec<String>)> {
+    let gaps = recovery.gap_states(store).await?;
     let failed: Vec<(&GapKey, EtlIndex, (i64, Period))> = gaps
         .values()
         .filter(|state| state.history.fingerprint.is_some())
@@ -102,30 +112,31 @@ async fn know(store: &dyn Store, input: PlanInput<'_>, digests: &EtlDigests, fou
             Some((&state.key, etl, (bank.id, *period)))
         })
         .collect();
-    let inputs = Inputs::look_up(store, input, failed.iter().map(|(_, _, source)| *source).collect()).await?;
-    let fingerprints = failed.iter().map(|(key, etl, source)| ((*key).clone(), digests.with(*etl, inputs.digest(*source)))).collect();
+    let versions = DataVersions::look_up(store, input, failed.iter().map(|(_, _, source)| *source).collect()).await?;
+    let fingerprints = failed.iter().map(|(key, etl, source)| ((*key).clone(), digests.with(*etl, versions.digest(*source)))).collect();
     let breakers = store.open_breakers().await?;
     let mut stale: Vec<String> = breakers.iter().map(|breaker| breaker.etl.clone()).collect();
     let breakers = digests.still_open(input, breakers);
     stale.retain(|etl| !breakers.values().any(|breaker| breaker.etl == *etl));
     let stored =
-        StoredState { now: Utc::now(), running: found.running.clone(), fingerprints, breakers, settled: found.settled.clone(), gaps };
+        StoredState { now: Utc::now(), running: recovery.running.clone(), fingerprints, breakers, settled: recovery.settled.clone(), gaps };
     Ok((stored, stale))
 }
 
-/// The digest of each ETL.
-pub(super) struct EtlDigests(Vec<String>);
+/// The digest of each ETL, by its index.
+struct EtlDigests(Vec<String>);
 
 impl EtlDigests {
-    pub(super) fn of(input: PlanInput<'_>) -> Self {
+    fn of(input: PlanInput<'_>) -> Self {
         Self(input.catalogue.etls.iter().map(|etl| fingerprint::of_etl(etl, input.env_files)).collect())
     }
 
+    /// The fingerprint of a report of this ETL whose data has the digest `sources`.
     fn with(&self, etl: EtlIndex, sources: String) -> Fingerprint {
         Fingerprint { sources, etl: self.0[etl].clone() }
     }
 
-    /// The breakers of ETLs that are what they were when they broke.
+    /// The breakers of configured ETLs that were not changed since the breaker opened.
     fn still_open(&self, input: PlanInput<'_>, breakers: Vec<OpenBreaker>) -> HashMap<EtlIndex, OpenBreaker> {
         let of_etl = |breaker: OpenBreaker| {
             let etl = input.catalogue.etls.iter().position(|etl| etl.name == breaker.etl)?;
@@ -135,13 +146,14 @@ impl EtlDigests {
     }
 }
 
-/// What database and files say of what reports are made from.
-struct Inputs<'a> {
+/// The versions of the data that reports are made from, by `bank_id` and period: of the rows in the database, and of files.
+struct DataVersions<'a> {
+    /// Changes when the availability row does.
     rows: HashMap<(i64, Period), String>,
     stamps: &'a Stamps,
 }
 
-impl<'a> Inputs<'a> {
+impl<'a> DataVersions<'a> {
     async fn look_up(store: &dyn Data, input: PlanInput<'a>, of: BTreeSet<(i64, Period)>) -> store::Result<Self> {
         let of: Vec<_> = of.into_iter().collect();
         let rows = if of.is_empty() { HashMap::new() } else { store.availability_versions(&of).await?.into_iter().collect() };
@@ -155,7 +167,7 @@ impl<'a> Inputs<'a> {
     }
 }
 
-fn request(input: PlanInput<'_>, also_available: Vec<Available>) -> ScanRequest {
+fn scan_request(input: PlanInput<'_>, also_available: Vec<Available>) -> ScanRequest {
     let selection = input.selection;
     let etls = input.catalogue.etls.iter().enumerate();
     ScanRequest {
@@ -182,9 +194,9 @@ fn request(input: PlanInput<'_>, also_available: Vec<Available>) -> ScanRequest 
     }
 }
 
-/// A second look, at the periods of gaps that `--force` asked for in a run that could not finish them: their reports may be
-/// there. `None` when there are none, or the first look included them.
-fn forced_request(input: PlanInput<'_>, stored: &StoredState, request: ScanRequest) -> Option<ScanRequest> {
+/// The request for a second scan. It finds the gaps that an earlier run was to fill with `--force` and could not: their reports may exist,
+/// so the first scan may have left them out. `None` when there are no such gaps, or the first scan includes existing reports.
+fn forced_scan_request(input: PlanInput<'_>, stored: &StoredState, request: ScanRequest) -> Option<ScanRequest> {
     if request.include_existing {
         return None;
     }

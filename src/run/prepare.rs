@@ -1,4 +1,4 @@
-//! The part of a run before anything is started: finds out what there is to do, and records it as planned.
+//! The part of a run before its first job starts: recovers, plans, and records the plan.
 
 use std::path::Path;
 
@@ -11,7 +11,8 @@ use super::error::RunError;
 use super::invocation::Invocation;
 use super::plan_input::PlanInput;
 use super::planning::{self, Planned};
-use super::{recover, sync};
+use super::recover::{self, Recovery};
+use super::sync;
 use crate::os::files;
 use crate::os::identity::this_process;
 use crate::plan::decide::decision::Why;
@@ -25,19 +26,20 @@ use crate::plan::remember::recorded_job::{JobSubject, NewJob};
 use crate::plan::remember::stored_state::StoredState;
 use crate::store::StoreError;
 
-/// What there is to do, and what was found out on the way.
+/// A plan that is on record, ready to be executed.
 pub(super) struct Prepared {
-    /// How many (bank, period, tag) were learnt from files.
+    /// How many (bank, period, tag) were added to the database from files.
     pub(super) synced: u64,
     pub(super) plan: Plan,
     pub(super) stored: StoredState,
     /// The ids of the jobs, by their position in the plan.
     pub(super) ids: Vec<JobId>,
     /// When the lease was last renewed.
-    pub(super) leased_since: Instant,
+    pub(super) lease_renewed_at: Instant,
 }
 
-/// Makes the directories for logs and workspaces, and sees that they can be written to: better now than for every job.
+/// Makes the directories for logs, workspaces and the spool, and checks that they can be written to. Without this check every job would
+/// fail on its own.
 ///
 /// # Errors
 /// When they cannot.
@@ -51,12 +53,13 @@ pub fn prepare_state_dir(state_dir: &Path) -> Result<(), RunError> {
 }
 
 impl Invocation {
-    /// What files say is available, where that matters.
+    /// Learns from files which data is available. Where the run makes no reports it reads none.
     pub(super) fn learn(&self) -> Result<sync::Learnt, RunError> {
         let rules = if self.has_reports() { self.sync.as_slice() } else { &[] };
         sync::learn(rules, &self.catalogue.institutions).map_err(RunError::Sync)
     }
 
+    /// Checks that the data tables have what reports need.
     pub(super) async fn check_tables(&self) -> Result<(), StoreError> {
         if self.has_reports() {
             self.store.check_data_tables(writes_reports(&self.catalogue.etls), !self.sync.is_empty()).await?;
@@ -64,48 +67,48 @@ impl Invocation {
         Ok(())
     }
 
-    pub(super) fn input<'a>(&'a self, stamps: &'a sync::Stamps) -> PlanInput<'a> {
+    pub(super) fn plan_input<'a>(&'a self, stamps: &'a sync::Stamps) -> PlanInput<'a> {
         PlanInput { catalogue: &self.catalogue, env_files: &self.env_files, settings: &self.settings, selection: &self.selection, stamps }
     }
 
-    /// Checks what is there, closes what dead runs left, and records this one.
-    pub(super) async fn begin(&self, started_at: DateTime<Utc>) -> Result<recover::Found, RunError> {
+    /// Checks the data tables, closes what dead runs left, and records this run as begun.
+    pub(super) async fn begin(&self, started_at: DateTime<Utc>) -> Result<Recovery, RunError> {
         self.check_tables().await?;
-        let found = recover::recover(&*self.store, &self.state_dir).await?;
-        self.store.begin_run(&self.record(started_at)).await?;
-        Ok(found)
+        let recovery = recover::recover(&*self.store, &self.state_dir).await?;
+        self.store.begin_run(&self.new_run(started_at)).await?;
+        Ok(recovery)
     }
 
-    /// Finds out what there is to do, and records it as planned.
+    /// Adds what was learnt to the database, plans, and records the planned jobs as queued.
     pub(super) async fn prepare(
         &self,
         learnt: &sync::Learnt,
-        found: &recover::Found,
+        recovery: &Recovery,
         started_at: DateTime<Utc>,
     ) -> Result<Prepared, RunError> {
         let news = self.store.not_yet_available(&learnt.available).await?;
         if !news.is_empty() {
             self.store.add_availability(&news).await?;
         }
-        let planned = planning::plan(&*self.store, self.input(&learnt.stamps), found, Vec::new()).await?;
+        let planned = planning::plan(&*self.store, self.plan_input(&learnt.stamps), recovery, Vec::new()).await?;
         let Planned { plan, stored, stale_breakers } = planned;
         for etl in stale_breakers {
             self.store.set_breaker(&etl, None, &[]).await?;
         }
         self.queue_windows(&plan, started_at).await?;
         let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();
-        let leased_since = Instant::now();
+        let lease_renewed_at = Instant::now();
         if !ids.is_empty() {
             // Planning may have taken a good part of the lease.
             if !self.store.renew(self.id, self.settings.lease).await? {
-                return Err(RunError::TakenForDead);
+                return Err(RunError::LeaseLost);
             }
             self.store.enqueue(self.id, &self.new_jobs(&plan, &ids), &self.user, started_at).await?;
         }
-        Ok(Prepared { synced: news.len() as u64, plan, stored, ids, leased_since })
+        Ok(Prepared { synced: news.len() as u64, plan, stored, ids, lease_renewed_at })
     }
 
-    fn record(&self, started_at: DateTime<Utc>) -> NewRun {
+    fn new_run(&self, started_at: DateTime<Utc>) -> NewRun {
         NewRun {
             id: self.id,
             owner: this_process(),
@@ -135,7 +138,7 @@ impl Invocation {
         .collect()
     }
 
-    /// Puts into the queue what became due, and what `--force` asks for again.
+    /// Puts the windows that became due into the queue, and those that `--force` is to collect again.
     async fn queue_windows(&self, plan: &Plan, at: DateTime<Utc>) -> Result<(), StoreError> {
         for found in &plan.sources {
             let source = &self.catalogue.sources[found.source].id;

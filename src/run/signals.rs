@@ -41,7 +41,7 @@ impl TerminationSignals {
     }
 }
 
-/// The stop that signals to this process ask for.
+/// Turns the signals to this process into a stop.
 #[derive(Debug, Clone)]
 pub struct Signals {
     stop: StopSignal,
@@ -74,7 +74,7 @@ impl Signals {
         Ok(Self { stop })
     }
 
-    /// The stop that was asked for so far, and later ones.
+    /// The stop signal that the signals to this process raise.
     pub fn stop(&self) -> &StopSignal {
         &self.stop
     }

@@ -1,4 +1,4 @@
-//! Gathers what is known of sources and lets `plan` decide.
+//! Reads the facts about sources from the database, and has `plan` decide.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::RunError;
 use super::plan_input::PlanInput;
-use super::recover::{self, Found};
+use super::recover::{self, Recovery};
 use super::sync::Stamps;
 use crate::plan::decide::backfill::{self, SourceFacts};
 use crate::plan::decide::plan::Plan;
@@ -20,21 +20,22 @@ use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 use crate::plan::remember::stored_state::StoredState;
 use crate::store::{self, Store};
 
-/// What is known of sources.
+/// The facts about sources; empty where the selection has no source.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
+    /// By the id of the source.
     states: HashMap<String, SourceState>,
     queue: Vec<QueuedWindow>,
-    /// How each source is collected.
+    /// The fingerprint of each source, by its index: it changes when the way it is collected does.
     digests: Vec<String>,
 }
 
 impl Sources {
-    /// Gathers it, where the selection has any source. In a dry run, as if what waits in the spool were recorded.
+    /// Reads the facts. In a dry run they include the collections in the spool that `recovery` found.
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn gather(store: &dyn store::Sources, input: PlanInput<'_>, found: &Found) -> store::Result<Self> {
+    pub(super) async fn gather(store: &dyn store::Sources, input: PlanInput<'_>, recovery: &Recovery) -> store::Result<Self> {
         let mut sources = input.catalogue.sources.iter().enumerate();
         if !sources.any(|(index, _)| input.selection.has_source(index)) {
             return Ok(Self::default());
@@ -42,21 +43,21 @@ impl Sources {
         let states = store.source_states().await?;
         let mut states: HashMap<String, SourceState> = states.into_iter().map(|state| (state.source.clone(), state)).collect();
         let mut queue = store.queue().await?;
-        for success in &found.collected {
+        for success in &recovery.collected {
             backfill::record(states.entry(success.collected.source.clone()).or_default(), &mut queue, success);
         }
         let digest = |source| fingerprint::of_source(source, input.env_files);
         Ok(Self { states, queue, digests: input.catalogue.sources.iter().map(digest).collect() })
     }
 
-    /// What is done about the sources in the selection, by at most so many jobs.
+    /// Plans the collections of the sources in the selection, with at most `most` jobs.
     pub(super) fn plan(&self, input: PlanInput<'_>, stored: &StoredState, most: usize) -> Vec<SourcePlan> {
         backfill::plan(&input.catalogue.sources, input.selection, &self.digests, self.facts(stored.now, stored), most)
     }
 
-    /// Adds what is done about them to the plan of reports.
-    pub(super) fn add(&self, plan: &mut Plan, found: Vec<SourcePlan>, catalogue: &Catalogue, stored: &StoredState) {
-        backfill::add(plan, found, &catalogue.sources, &self.digests, self.facts(stored.now, stored));
+    /// Adds the planned collections to the plan of reports.
+    pub(super) fn add(&self, plan: &mut Plan, collections: Vec<SourcePlan>, catalogue: &Catalogue, stored: &StoredState) {
+        backfill::add(plan, collections, &catalogue.sources, &self.digests, self.facts(stored.now, stored));
     }
 
     fn facts<'a>(&'a self, now: DateTime<Utc>, stored: &'a StoredState) -> SourceFacts<'a> {
@@ -64,21 +65,25 @@ impl Sources {
     }
 }
 
-/// What the next run does about all sources, in order of declaration, as things stand.
+/// What a run that starts now would do about each source, in order of declaration. Changes nothing.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn look(
+pub async fn preview(
     store: &dyn Store,
     catalogue: &Catalogue,
     env_files: &EnvFiles,
     settings: &RunSettings,
     state_dir: &Path,
 ) -> Result<Vec<SourcePlan>, RunError> {
-    let found = recover::look(store, state_dir).await?;
-    let stored =
-        StoredState { now: Utc::now(), running: found.running.clone(), gaps: found.gap_states(store).await?, ..StoredState::default() };
+    let recovery = recover::preview(store, state_dir).await?;
+    let stored = StoredState {
+        now: Utc::now(),
+        running: recovery.running.clone(),
+        gaps: recovery.gap_states(store).await?,
+        ..StoredState::default()
+    };
     let (selection, stamps) = (Selection::default(), Stamps::default());
     let input = PlanInput { catalogue, env_files, settings, selection: &selection, stamps: &stamps };
-    Ok(Sources::gather(store, input, &found).await?.plan(input, &stored, input.most_collections()))
+    Ok(Sources::gather(store, input, &recovery).await?.plan(input, &stored, input.most_collections()))
 }

@@ -1,8 +1,8 @@
-//! Ends of attempts that the database could not take: kept on disk, durably, until the next run hands them over.
+//! Ends of attempts that could not be recorded in the database: kept safely on disk until the next run records them.
 //!
-//! One file for each, in `state_dir/spool`, named by job and fence. Its space was reserved before the attempt began, as the
-//! disk may be full when the database goes. An entry is taken away only once the database has it, and handing one over twice
-//! changes nothing, so none is lost and none counts twice.
+//! Each end is a file in `state_dir/spool`, named by job and fence. Its space is reserved before the attempt begins, as the disk may be full
+//! when the database fails. An entry is removed only after it was recorded, and to record one twice does no harm, so none is lost and none
+//! counts twice.
 
 mod format1;
 
@@ -50,7 +50,7 @@ struct Written<'a> {
     record: &'a Record,
 }
 
-/// An entry whose record is not read before its version is known.
+/// An entry whose version is to be checked before its record is read.
 #[derive(Deserialize)]
 struct Read {
     version: u32,
@@ -65,20 +65,20 @@ pub(super) struct Spool {
     reserves: Mutex<Vec<PathBuf>>,
 }
 
-/// An entry that waits.
+/// An entry that is still to be recorded.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// Its file.
     pub(super) path: PathBuf,
-    /// What it says; an error in words where it cannot be read.
+    /// Its record, or in words why it cannot be read.
     pub(super) record: Result<Record, String>,
 }
 
 impl Spool {
-    /// Sets space aside for the ends of as many attempts as run at once.
+    /// Reserves disk space for the ends of as many attempts as run at once.
     ///
     /// # Errors
-    /// When there is no such space: then nothing is to be started.
+    /// When there is not enough space. No attempt must be started then.
     pub(super) fn reserve(state_dir: &Path, run: RunId, attempts: usize) -> io::Result<Self> {
         let spool = Self { dir: directory(state_dir), run, reserves: Mutex::default() };
         for n in 0..attempts {
@@ -93,16 +93,16 @@ impl Spool {
         Ok(spool)
     }
 
-    /// Keeps a record for the next run, durably.
+    /// Writes a record to disk for the next run.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// When it cannot be written.
     pub(super) fn keep(&self, record: &Record) -> io::Result<()> {
         let reserve = self.reserves().pop();
         let path = reserve.unwrap_or_else(|| self.dir.join(format!("{RESERVE}{}-{}-{}", self.run, record.claim.job, record.claim.fence)));
         let mut record = record.clone();
         if let JobEnd::Succeeded { artifact: Artifact::ReportRow(row), .. } = &mut record.end {
-            // It is in the file that the row names.
+            // The text is in the report's file, whose path the row has.
             row.markdown_content = None;
         }
         let bytes = serde_json::to_vec(&Written { version: VERSION, record: &record })?;
@@ -124,7 +124,7 @@ impl Spool {
 impl Drop for Spool {
     fn drop(&mut self) {
         for path in self.reserves().drain(..) {
-            // What stays is taken away by the next run.
+            // The next run removes what stays.
             let _ = fs::remove_file(path);
         }
     }
@@ -135,7 +135,7 @@ pub(super) fn directory(state_dir: &Path) -> PathBuf {
     state_dir.join("spool")
 }
 
-/// The entries that wait, in the order in which their attempts ended.
+/// The entries that are still to be recorded, in the order in which their attempts ended.
 ///
 /// # Errors
 /// When the directory is there and cannot be read.
@@ -173,7 +173,7 @@ fn parse(bytes: &[u8]) -> Result<Record, String> {
 /// Removes an entry that was recorded in the database.
 ///
 /// # Errors
-/// When the disk refuses; handing the entry over again does no harm.
+/// When the file cannot be removed. To record the entry again does no harm.
 pub(super) fn remove(entry: &Entry) -> io::Result<()> {
     match fs::remove_file(&entry.path) {
         // Another invocation recorded and removed it.
@@ -185,21 +185,21 @@ pub(super) fn remove(entry: &Entry) -> io::Result<()> {
 /// Renames an entry that can never be recorded, for a person to look at. Returns its new path.
 ///
 /// # Errors
-/// When the disk refuses.
+/// When it cannot be renamed.
 pub(super) fn set_aside(entry: &Entry) -> io::Result<PathBuf> {
     let aside = entry.path.with_extension("refused");
     fs::rename(&entry.path, &aside)?;
     Ok(aside)
 }
 
-/// Takes away the space that dead runs had set aside.
+/// Frees the space that dead runs had reserved.
 pub(super) fn clear_reserves(state_dir: &Path, is_dead: impl Fn(RunId) -> bool) {
     let Ok(listing) = fs::read_dir(directory(state_dir)) else { return };
     for file in listing.flatten() {
         let name = file.file_name();
         let run = name.to_str().and_then(|name| name.strip_prefix(RESERVE)).and_then(|rest| rest.get(..36));
         if run.and_then(|run| RunId::parse(run).ok()).is_some_and(&is_dead) {
-            // Tried again by the next run.
+            // The next run tries it again.
             let _ = fs::remove_file(file.path());
         }
     }

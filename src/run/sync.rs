@@ -11,31 +11,29 @@ use crate::plan::model::period::Period;
 use crate::plan::model::settings::SyncRule;
 use crate::store::Available;
 
-/// Symbols that nobody monitors are named up to this number, and counted.
-const NAMED: usize = 10;
+/// A warning names at most this many symbols; it counts the others.
+const MOST_NAMED: usize = 10;
 
-/// For each `bank_id` and period a text for each file, which changes when the file does.
+/// By `bank_id` and period, one text for each file. It has the tag, size and modification time, so that it changes when the file does.
 pub(super) type Stamps = HashMap<(i64, Period), Vec<String>>;
 
-/// What the files tell.
+/// What was learnt from the files of `availability.sync`.
 #[derive(Debug, Default)]
 pub(super) struct Learnt {
-    /// The data that is there.
+    /// Data for which there is a file; sorted, without duplicates.
     pub(super) available: Vec<Available>,
-    /// What the files are.
+    /// The versions of the files.
     pub(super) stamps: Stamps,
-    /// Files that look like data and are not usable, each in a sentence.
+    /// Files and directories that cannot be used, each in a sentence.
     pub(super) warnings: Vec<String>,
     /// Symbols in the names of files that nobody monitors.
     unmonitored: BTreeSet<String>,
 }
 
-/// Looks for files of every rule's shape. Files of another shape are passed over, and single paths that cannot be read
-/// are warnings.
+/// Finds the files whose path matches a rule. A path that cannot be read is a warning.
 ///
 /// # Errors
-/// When the directory that all files of a rule are below cannot be read: then nothing is known. One that does not exist
-/// holds nothing, and is a warning.
+/// When the directory that holds all files of a rule cannot be read. One that does not exist is only a warning.
 pub(super) fn learn(rules: &[SyncRule], institutions: &Institutions) -> io::Result<Learnt> {
     let mut learnt = Learnt::default();
     for rule in rules {
@@ -49,14 +47,14 @@ pub(super) fn learn(rules: &[SyncRule], institutions: &Institutions) -> io::Resu
             Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", fixed.display()))),
         }
     }
-    // Directories have no order of their own, and several files may tell the same.
-    learnt.available.sort_by(|one, other| key(one).cmp(&key(other)));
+    // `read_dir` returns entries in any order, and several files may stand for the same data.
+    learnt.available.sort_by(|one, other| sort_key(one).cmp(&sort_key(other)));
     learnt.available.dedup();
     for stamps in learnt.stamps.values_mut() {
         stamps.sort_unstable();
     }
     learnt.warnings.sort_unstable();
-    learnt.warnings.extend(unmonitored(&learnt.unmonitored));
+    learnt.warnings.extend(unmonitored_warning(&learnt.unmonitored));
     Ok(learnt)
 }
 
@@ -67,24 +65,25 @@ struct Search<'a> {
     learnt: &'a mut Learnt,
 }
 
-fn key(one: &Available) -> (i64, Period, &str) {
+fn sort_key(one: &Available) -> (i64, Period, &str) {
     (one.bank_id, one.period, &one.tag)
 }
 
-fn unmonitored(symbols: &BTreeSet<String>) -> Option<String> {
-    let named = symbols.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+fn unmonitored_warning(symbols: &BTreeSet<String>) -> Option<String> {
+    let named = symbols.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     match symbols.len() {
         0 => None,
         1 => Some(format!("1 symbol in file names that nobody monitors: {named}")),
-        all if all <= NAMED => Some(format!("{all} symbols in file names that nobody monitors: {named}")),
-        all => Some(format!("{all} symbols in file names that nobody monitors: {named} and {} more", all - NAMED)),
+        all if all <= MOST_NAMED => Some(format!("{all} symbols in file names that nobody monitors: {named}")),
+        all => Some(format!("{all} symbols in file names that nobody monitors: {named} and {} more", all - MOST_NAMED)),
     }
 }
 
 impl Search<'_> {
+    /// Takes every file below `path` that matches `components`. `found` are the values that the path so far has for placeholders.
     fn descend(&mut self, path: &Path, components: &[Component], found: &Found) {
         let done = match components.split_first() {
-            None => self.take(path, found),
+            None => self.take_file(path, found),
             Some((Component::Literal(name), rest)) => {
                 self.descend(&path.join(name), rest, found);
                 Ok(())
@@ -100,14 +99,15 @@ impl Search<'_> {
             }),
         };
         match done {
-            // A file where a directory might be, or something that went away while we looked: no data.
+            // A file in the place of a directory, or a path that was removed during the search: it holds no data.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => self.learnt.warnings.push(format!("{}: {error}; it is passed over", path.display())),
             Ok(()) => {}
         }
     }
 
-    fn take(&mut self, path: &Path, found: &Found) -> io::Result<()> {
+    /// Learns from the file at `path`, whose whole path matches the rule.
+    fn take_file(&mut self, path: &Path, found: &Found) -> io::Result<()> {
         let Some(symbol) = found.bank() else { return Ok(()) };
         let Some(bank) = self.institutions.by_data_symbol(symbol) else {
             self.learnt.unmonitored.insert(symbol.to_owned());

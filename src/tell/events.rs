@@ -11,7 +11,8 @@ use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::run::event::{Event, EventKind, JobEvent, JobRef};
 use crate::plan::run::schedule::JobIndex;
 
-/// Child lines that may wait for one subscriber. Further ones are omitted for it, and counted; other events always wait.
+/// The number of events that may wait for one subscriber before it misses lines of children. Missed lines are counted; events of other kinds
+/// are never omitted.
 const MAX_WAITING: usize = 4096;
 
 /// The events of one run.
@@ -84,7 +85,7 @@ impl Subscriber {
 
     fn send(&self, event: Arc<Event>) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        // Whoever has dropped the subscription wants no more events.
+        // It fails when the subscription was dropped, and nobody wants the event.
         let _ = self.sender.send(event);
     }
 }
@@ -98,8 +99,8 @@ fn lines_in(event: &JobEvent) -> u64 {
     }
 }
 
-/// The receiving end: an iterator over the events, which waits for the next one and ends with the run. It belongs into a thread of
-/// its own.
+/// The receiving end: an iterator over the events, which waits for the next one and ends with the run. It blocks, so
+/// it needs a thread of its own.
 #[derive(Debug)]
 pub struct Subscription {
     receiver: Receiver<Arc<Event>>,

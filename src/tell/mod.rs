@@ -1,5 +1,5 @@
-//! What machines and displays are told of a run: one stream of events, fanned out to whoever subscribes.
+//! The events of a run, as one stream that every subscriber receives.
 //!
-//! It knows nothing of what subscribers do with events, and waits for none of them.
+//! It does not know what subscribers do with events, and never waits for one.
 
 pub mod events;

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::plan::decide::freshness::Freshness;
 use crate::plan::decide::source_plan::SourcePlan;
 use crate::plan::model::source::Source;
-use crate::run::sources::look;
+use crate::run::sources::preview;
 use crate::show::escape::escaped;
 use crate::show::sources::{ListedSource, SourcesView};
 use crate::store::{Access, Data, Store};
@@ -69,7 +69,7 @@ async fn listed(store: &dyn Store, config: &Config) -> Result<Vec<ListedSource>,
 
 /// What a run that started now would do about each source.
 async fn plans(store: &dyn Store, config: &Config) -> Result<Vec<SourcePlan>, Failure> {
-    Ok(look(store, &config.catalogue, &config.env_files()?, &config.run, &config.state_dir).await?)
+    Ok(preview(store, &config.catalogue, &config.env_files()?, &config.run, &config.state_dir).await?)
 }
 
 /// The age of a source's data. The query is the user's: when it fails, everything else is shown all the same.

@@ -1,4 +1,4 @@
-//! When one ETL fails for one bank after the other it is the ETL that is broken, and not the banks.
+//! When an ETL has failed for one bank after another, the ETL is broken, and not the banks.
 //!
 //! ```text
 //! closed --as many different banks in a row failed--> open --a probe succeeded--> closed

@@ -106,7 +106,7 @@ pub enum NotStarted {
     EtlStopped(EtlIndex),
     /// A report that it needs was not made.
     NeedUnmet(EtlIndex),
-    /// Its ETL failed for one bank after the other.
+    /// Its ETL has failed for one bank after another.
     Breaker(EtlIndex),
     /// Its bank failed in so many periods in a row.
     BankStopped,
@@ -124,7 +124,7 @@ impl NotStarted {
             Self::FailFast => "another job failed, and --fail-fast was given".to_owned(),
             Self::Deadline => "the run's deadline was past".to_owned(),
             Self::EtlStopped(etl) => format!("{} is set up wrongly, as another job showed", name(etl)),
-            Self::Breaker(etl) => format!("{} fails for one bank after the other", name(etl)),
+            Self::Breaker(etl) => format!("{} has failed for one bank after another", name(etl)),
             Self::BankStopped => "its bank failed in several periods in a row".to_owned(),
             Self::EarlierWindow => "an earlier window of its source was not collected".to_owned(),
             Self::NeedUnmet(need) => format!("it needs {}, which was not made", name(need)),

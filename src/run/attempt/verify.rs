@@ -1,4 +1,4 @@
-//! Whether the result of an attempt is there. Exit 0, or a service's word, is no success before that was looked at.
+//! Checks that the result of an attempt exists. Exit code 0, or a success that a service reports, is not enough.
 
 use std::path::PathBuf;
 
@@ -33,12 +33,12 @@ impl Attempt<'_> {
             return Some(Finding::Failed(outcome));
         }
         let finding = match &self.order.job.target {
-            Target::Report { gap, data_symbol } => match (self.order.context.place(*gap), self.paths.output.clone()) {
-                (Some(place), Some(written)) => {
+            Target::Report { gap, data_symbol } => match (self.order.context.destination(*gap), self.paths.output.clone()) {
+                (Some(destination), Some(written)) => {
                     if self.is_claim_taken(ended).await {
                         return None;
                     }
-                    self.publish(*gap, data_symbol, written, place).await
+                    self.publish(*gap, data_symbol, written, destination).await
                 }
                 (_, _) => self.look_at_report(*gap).await,
             },
@@ -64,9 +64,9 @@ impl Attempt<'_> {
         watched.is_ok_and(|watched| !watched.iter().any(|watched| watched.claim == self.active.claim))
     }
 
-    /// Puts the report that was written in its place.
-    async fn publish(&self, gap: Gap, data_symbol: &str, written: PathBuf, place: PathBuf) -> Finding {
-        match tokio::task::spawn_blocking(move || output::publish(&written, &place)).await {
+    /// Moves the report that was written to its destination.
+    async fn publish(&self, gap: Gap, data_symbol: &str, written: PathBuf, destination: PathBuf) -> Finding {
+        match tokio::task::spawn_blocking(move || output::publish(&written, &destination)).await {
             Ok(Ok(published)) => {
                 let row = self.report_row(gap, data_symbol, published.content);
                 Finding::Succeeded(Artifact::ReportRow(Box::new(row)))
@@ -76,7 +76,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// The row of a report that etl-orch put in its place.
+    /// The row of a report that etl-orch published.
     fn report_row(&self, gap: Gap, data_symbol: &str, text: Option<String>) -> ReportRow {
         let context = self.order.context;
         let (bank, etl) = (context.catalogue.institutions.get(gap.bank), context.etl(gap));
@@ -87,7 +87,7 @@ impl Attempt<'_> {
             report_description: etl.description.clone().unwrap_or_else(described),
             bank_name: bank.name.clone(),
             bank_symbol: data_symbol.to_owned(),
-            local_filepath: context.place(gap).map(|place| shown(&place)).unwrap_or_default(),
+            local_filepath: context.destination(gap).map(|destination| shown(&destination)).unwrap_or_default(),
             markdown_content: text,
             generation_date: Utc::now(),
             generated_by: concat!("etl-orch ", env!("CARGO_PKG_VERSION")).to_owned(),

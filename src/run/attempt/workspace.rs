@@ -26,8 +26,8 @@ impl Paths {
         let day = context.started_at.format("%Y-%m-%d").to_string();
         let log = context.state_dir.join("logs").join(day).join(id.to_string()).join(format!("{number}.log"));
         let work_dir = work_dir(context, job);
-        let output = job.report().and_then(|gap| context.place(gap)).map(|place| {
-            let extension = place.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
+        let output = job.report().and_then(|gap| context.destination(gap)).map(|destination| {
+            let extension = destination.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
             work_dir.join(format!("output-{}-{number}{extension}", id.short()))
         });
         Self { log, work_dir, output }

@@ -1,4 +1,5 @@
-//! Has changes of breakers recorded, one after the other, as a later record of a breaker replaces an earlier one.
+//! Keeps the changes of breakers that are still to be recorded. They are recorded one at a time, as a later record of a breaker replaces an
+//! earlier one.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +41,7 @@ impl<'a> BreakerRecords<'a> {
         self.unrecorded.entry(probe.etl).or_default();
     }
 
-    /// A job failed for good: this is remembered of its gap, under the fence of its claim.
+    /// A job failed for good. `history` was recorded for its gap under `fence`.
     pub(super) fn failed(&mut self, job: JobIndex, fence: i64, history: FailureHistory) {
         self.breakers.failed(job, fence, history);
     }
@@ -52,7 +53,7 @@ impl<'a> BreakerRecords<'a> {
         unrecorded.extend(refunds.into_iter().map(|refund| (refund.gap.clone(), refund)));
     }
 
-    /// What is to be recorded next, unless a record is under way. Then [`recorded`](Self::recorded) is to follow.
+    /// The next change to record; `None` while another one is being recorded. Call [`recorded`](Self::recorded) once it is.
     pub(super) fn next(&mut self) -> Option<BreakerRecord> {
         if self.is_under_way {
             return None;
@@ -70,7 +71,7 @@ impl<'a> BreakerRecords<'a> {
 }
 
 impl BreakerRecord {
-    /// Records it. Only the order in which gaps are tried depends on it, so that a failure is no more than a warning.
+    /// Records it. A failure is only logged: nothing but the order in which gaps are tried depends on it.
     pub(super) async fn write(self, context: &RunContext) {
         let name = &context.catalogue.etls[self.etl].name;
         let recorded = context.ledger.insist(|| context.store.set_breaker(name, self.breaker.as_ref(), &self.refunds)).await;

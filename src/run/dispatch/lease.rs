@@ -1,4 +1,4 @@
-//! When the run's lease is to be renewed, and when it is too late for that. Renews nothing itself.
+//! The times at which the run's lease must be renewed and at which its attempts must stop. The dispatcher does the renewing.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use super::timer::Timer;
 pub(super) struct Lease {
     span: Duration,
     /// When the last renewal that succeeded was asked for.
-    since: Instant,
+    renewed_at: Instant,
     renewal: Timer,
     is_late: bool,
 }
 
 impl Lease {
-    pub(super) fn new(span: Duration, since: Instant) -> Self {
-        Self { span, since, renewal: Timer::new(since + span / 3), is_late: false }
+    pub(super) fn new(span: Duration, renewed_at: Instant) -> Self {
+        Self { span, renewed_at, renewal: Timer::new(renewed_at + span / 3), is_late: false }
     }
 
     /// Resolves when a renewal is due: a third of the lease has passed, and none is under way.
@@ -32,10 +32,10 @@ impl Lease {
         if self.is_late {
             std::future::pending::<()>().await;
         }
-        sleep_until(self.since + self.span * 2 / 3).await;
+        sleep_until(self.renewed_at + self.span * 2 / 3).await;
     }
 
-    /// It is late, which is said once.
+    /// Notes that [`late`](Self::late) has resolved: it does so only once.
     pub(super) fn note_late(&mut self) {
         self.is_late = true;
     }
@@ -47,7 +47,7 @@ impl Lease {
 
     /// The renewal that was asked for at `asked` succeeded.
     pub(super) fn renewed(&mut self, asked: Instant) {
-        self.since = asked;
+        self.renewed_at = asked;
         self.renewal.end(self.span / 3);
     }
 

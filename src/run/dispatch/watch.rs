@@ -1,4 +1,4 @@
-//! Which jobs somebody else wants stopped: an operator who cancelled one, or an invocation that has taken its claim.
+//! Finds the jobs to stop, because an operator cancelled them or because another invocation has taken their claim.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,13 +14,13 @@ pub(super) fn begun(jobs: &[JobProgress]) -> BTreeSet<JobIndex> {
     jobs.iter().enumerate().filter(|(_, job)| job.is_begun()).map(|(index, _)| index).collect()
 }
 
-/// The jobs to stop, by what the database says of the run's claims. `begun` are those that had a claim when it was asked.
+/// The jobs to stop. `claims` are the claims of the run in the database, `begun` the jobs that had a claim when it was asked.
 pub(super) fn stops(jobs: &[JobProgress], begun: &BTreeSet<JobIndex>, claims: Vec<Watched>) -> Vec<(JobIndex, StopReason)> {
     let claims: HashMap<JobId, Option<CancelRequest>> = claims.into_iter().map(|watched| (watched.claim.job, watched.cancel)).collect();
     let reason = |(index, job): (JobIndex, &JobProgress)| match claims.get(&job.result.id) {
         Some(Some(CancelRequest { by, reason })) => Some((index, StopReason::Cancelled { by: by.clone(), reason: reason.clone() })),
         Some(None) => None,
-        // An attempt whose end was recorded a moment ago has no claim either; it is about to be reported, and reacts to no stop.
+        // An attempt whose end was just recorded has no claim either. To stop it does no harm: its result is already on its way.
         None => (begun.contains(&index) && job.has_attempt()).then_some((index, StopReason::ClaimLost)),
     };
     jobs.iter().enumerate().filter_map(reason).collect()

@@ -1,4 +1,4 @@
-//! The last attempt of a run to get what it spooled into the database.
+//! At its end a run tries once more to record in the database what it had to put into the spool.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,19 +11,20 @@ use crate::plan::run::job_end::Finished;
 use crate::plan::run::note::JobNote;
 use crate::plan::run::summary::Results;
 
-/// How long the database may take for it.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the database may take for all of it.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Invocation {
-    /// Replays what waits in the spool, if the database takes it now; otherwise the run could not do all its work, for `trouble`.
-    pub(super) async fn settle(&self, results: &mut Results, trouble: String) {
+    /// Records the ends in the spool and updates the results of their jobs. When any cannot be recorded the run counts as broken, because of
+    /// `trouble`.
+    pub(super) async fn replay_spool(&self, results: &mut Results, trouble: String) {
         let ids: HashSet<JobId> = results.spooled.iter().map(|job| results.jobs[*job].id).collect();
-        let settled = tokio::time::timeout(PATIENCE, recover::settle(&*self.store, &self.state_dir, &ids)).await.unwrap_or_default();
+        let recorded = tokio::time::timeout(TIMEOUT, recover::replay_ends(&*self.store, &self.state_dir, &ids)).await.unwrap_or_default();
         for job in std::mem::take(&mut results.spooled) {
             let result = &mut results.jobs[job];
-            match settled.get(&result.id) {
+            match recorded.get(&result.id) {
                 Some(Finished::Recorded(JobState::Succeeded)) => (result.state, result.reason) = (JobState::Succeeded, None),
-                // The state and the reason are known already; an unverified report turned out to be missing.
+                // The result has its state and reason already. They hold also where an unverified report turned out to be missing.
                 Some(Finished::Recorded(_)) => {}
                 Some(Finished::ClaimLost) => {
                     (result.state, result.reason) = (JobState::Failed, Some(JobNote::ClaimLost.to_string()));
