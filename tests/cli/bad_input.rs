@@ -73,7 +73,7 @@ fn mistakes_in_files_are_named_by_place_and_nothing_is_touched() {
             "two ETLs of one type",
             etl("  again: {report_type: Call Summary, requires: [transcripts], command: [sh, etl.sh]}\n"),
             BANKS,
-            &[":5:24: report type \"Call Summary\" is that of call_summary at 4:"],
+            &[":5:24: report type \"Call Summary\" is used by call_summary at 4:"],
         ),
         ("an unknown placeholder", ETL.replace("etl.sh", "'{bank_symbl}'"), BANKS, &["{bank_symbl}; did you mean bank_symbol"]),
         (

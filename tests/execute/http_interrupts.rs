@@ -144,7 +144,7 @@ async fn a_call_whose_turn_does_not_come_has_asked_for_nothing() {
     call.log = rig.dir.path().join("other.log");
     let ended = rig.run(call).await;
     let End::Reported { why, fault: Fault::Busy } = ended.end else { panic!("{:?}", ended.end) };
-    assert!(why.contains("the turn of this one did not come"), "{why}");
+    assert!(why.contains("the configured rate of the service allowed none before the timeout"), "{why}");
     assert_eq!((ended.open, rig.service.triggers()), (None, 1));
 }
 
