@@ -3,7 +3,7 @@
 //! The map of the crate, from the inside out (`ARCHITECTURE.md` has the reasons):
 //!
 //! - [`plan`] decides, without any I/O.
-//! - [`store`] is the database: a port and two adapters.
+//! - [`store`] is the database: narrow ports and two adapters.
 //! - [`execute`] runs the ETLs' programs.
 //! - `os` is what the host says and does: processes, identity, durable files.
 //! - [`tell`] fans out the events of a run to whoever subscribes.
@@ -11,13 +11,24 @@
 //! - [`show`] is what people read.
 //! - [`config`] turns files into checked values of `plan`.
 //! - [`cli`] is the command line, which wires the rooms together.
+//!
+//! Only [`cli::main`] is an interface. The other rooms are public for the tests in `tests/`; they are hidden from the compiler's
+//! demand for documentation, so that a comment stands only where it says more than a name.
 
+#[cfg_attr(not(doc), doc(hidden))]
 pub mod cli;
+#[cfg_attr(not(doc), doc(hidden))]
 pub mod config;
+#[cfg_attr(not(doc), doc(hidden))]
 pub mod execute;
 mod os;
+#[cfg_attr(not(doc), doc(hidden))]
 pub mod plan;
+#[cfg_attr(not(doc), doc(hidden))]
 pub mod run;
+#[cfg_attr(not(doc), doc(hidden))]
 pub mod show;
+#[cfg_attr(not(doc), doc(hidden))]
 pub mod store;
+#[cfg_attr(not(doc), doc(hidden))]
 pub mod tell;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read the sources fails")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -108,8 +109,77 @@ fn only_os_reads_what_the_host_says_of_processes() {
 fn files_stay_small_enough_to_read() {
     for room in ["cli", "config", "execute", "os", "plan", "run", "show", "store", "tell"] {
         for (path, text) in sources(room) {
-            let code = text.split("#[cfg(test)]").next().unwrap_or_default().lines().count();
-            assert!(code <= 600, "{} has {code} lines", path.display());
+            let lines = text.lines().count();
+            assert!(lines <= 400, "{} has {lines} lines", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_rooms_of_plan_point_one_way() {
+    let rooms = ["text", "model", "remember", "decide", "run"];
+    for (level, room) in rooms.iter().enumerate() {
+        let above: Vec<String> = rooms[level + 1..].iter().map(|above| format!("crate::plan::{above}")).collect();
+        let above: Vec<&str> = above.iter().map(String::as_str).collect();
+        let hits: Vec<String> =
+            lines_with(&format!("plan/{room}"), &above).into_iter().filter(|line| !above.is_empty() && !line.contains("tests")).collect();
+        assert_eq!(hits, [""; 0], "in plan/{room}");
+    }
+}
+
+/// The modules right below a room that a module of it uses; `mod` for what stands in the room's own file.
+fn uses_of(module: &Path, text: &str, room: &str, modules: &BTreeSet<String>) -> BTreeSet<String> {
+    let depth = module.components().count() - usize::from(module.ends_with("mod.rs"));
+    let code: String =
+        text.split("#[cfg(test)]").next().unwrap_or_default().lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let prefixes = [format!("crate::{}::", room.replace('/', "::")), "super::".repeat(depth)];
+    let prefixes = prefixes.iter().filter(|prefix| !prefix.is_empty());
+    let starts = prefixes.flat_map(|prefix| code.match_indices(prefix.as_str()).map(|(at, _)| (at, at + prefix.len())));
+    let used = starts.filter(|(at, _)| !code[..*at].ends_with([':', '_']) && !code[..*at].ends_with(char::is_alphanumeric));
+    let mut found = BTreeSet::new();
+    for (_, end) in used {
+        let rest = &code[end..];
+        let names = rest
+            .strip_prefix('{')
+            .and_then(|list| list.split(';').next())
+            .unwrap_or_else(|| rest.split([':', ';', ',', ' ', '(', '<', '>']).next().unwrap());
+        for name in names.split(',').map(|name| name.trim().split([':', ' ', '}', '{', ')']).next().unwrap_or_default()) {
+            match name {
+                "" | "super" | "self" => {}
+                name if modules.contains(name) => drop(found.insert(name.to_owned())),
+                name if name.starts_with(char::is_alphabetic) && !rest.starts_with('{') => drop(found.insert("mod".to_owned())),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_module_depends_on_itself_through_others() {
+    for room in ["execute", "os", "run", "plan/text", "plan/model", "plan/remember", "plan/decide", "plan/run"] {
+        let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room);
+        let files: Vec<(PathBuf, String)> = sources(room)
+            .into_iter()
+            .map(|(path, text)| (path.strip_prefix(&base).unwrap().to_owned(), text))
+            .filter(|(path, _)| !path.to_string_lossy().contains("tests") && path != Path::new("mod.rs"))
+            .collect();
+        let name = |path: &Path| path.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+        let modules: BTreeSet<String> = files.iter().map(|(path, _)| name(path)).collect();
+        let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (path, text) in &files {
+            uses.entry(name(path)).or_default().extend(uses_of(path, text, room, &modules));
+        }
+        for module in &modules {
+            let mut reached: BTreeSet<&String> = BTreeSet::new();
+            let mut open: Vec<&String> = uses[module].iter().filter(|used| *used != module).collect();
+            while let Some(next) = open.pop() {
+                assert!(next != "mod", "{room}/{module} uses what stands in its room's mod.rs");
+                if reached.insert(next) {
+                    open.extend(uses.get(next).into_iter().flatten().filter(|used| *used != next));
+                }
+            }
+            assert!(!reached.contains(module), "{room}/{module} depends on itself through {reached:?}");
         }
     }
 }

@@ -22,7 +22,6 @@ impl Document {
         &self.root
     }
 
-    /// The node at a path.
     pub(super) fn get(&self, path: &[&str]) -> Option<&Node> {
         path.iter().try_fold(&self.root, |node, step| child(node, step))
     }
@@ -106,7 +105,6 @@ impl Document {
         self.scalar(path)?.from.as_deref()
     }
 
-    /// The scalar at a path.
     pub(super) fn scalar(&self, path: &[&str]) -> Option<&Scalar> {
         match &self.get(path)?.value {
             Value::Scalar(scalar) => Some(scalar),

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 /// A place in a file; both numbers count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// Line.
     pub line: usize,
-    /// Column.
     pub column: usize,
 }
 

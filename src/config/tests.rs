@@ -77,7 +77,6 @@ etls:
     output: "reports/{bank_symbol}/{job_id}"
 "#;
 
-/// A directory with these files.
 pub(super) fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     for (name, text) in files {

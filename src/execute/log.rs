@@ -34,7 +34,6 @@ enum Sink {
     Broken,
 }
 
-/// The log of one attempt.
 #[derive(Debug)]
 pub(super) struct AttemptLog {
     path: PathBuf,

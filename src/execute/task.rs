@@ -9,7 +9,6 @@ use crate::plan::text::placeholder::Values;
 /// One attempt, ready to be started. It has no `Debug`, as it may contain secrets.
 #[derive(Clone)]
 pub enum Task {
-    /// A program.
     Command(Program),
     /// A job of a service.
     Http(Box<Call>),

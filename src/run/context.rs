@@ -24,7 +24,6 @@ use crate::tell::events::Events;
 
 /// What every attempt of a run needs.
 pub(super) struct RunContext {
-    /// The run.
     pub(super) run: RunId,
     /// How long its claims stay valid without a renewal.
     pub(super) lease: Duration,
@@ -53,12 +52,10 @@ pub(super) struct RunContext {
 }
 
 impl RunContext {
-    /// The ETL of a gap.
     pub(super) fn etl(&self, gap: Gap) -> &Etl {
         &self.catalogue.etls[gap.etl]
     }
 
-    /// The source of a collection.
     pub(super) fn source(&self, collection: &Collection) -> &Source {
         &self.catalogue.sources[collection.source]
     }

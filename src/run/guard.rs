@@ -37,7 +37,6 @@ pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// The pause between two looks at what is left, while the guard ends its descendants.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// How the orchestrator ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrchestratorEnd {
     /// It exited with this code.

@@ -42,7 +42,6 @@ pub struct Lock {
 pub enum Acquisition {
     /// The lock is ours.
     Locked {
-        /// The lock.
         lock: Lock,
         /// Whether another invocation held it first.
         waited: bool,

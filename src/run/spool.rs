@@ -36,11 +36,9 @@ const ENTRY: &str = ".json";
 pub(super) struct Record {
     /// The claim on the job.
     pub(super) claim: Claim,
-    /// Its gap.
     pub(super) gap: GapKey,
     /// The service's id of a job that is to be followed further by the next attempt.
     pub(super) remote: Option<String>,
-    /// How the job ended.
     pub(super) end: JobEnd,
 }
 

@@ -78,12 +78,9 @@ pub struct ScanRequest {
     pub also_available: Vec<Available>,
 }
 
-/// One ETL in a scan.
 #[derive(Debug, Clone)]
 pub struct EtlScan {
-    /// Which ETL.
     pub etl: EtlIndex,
-    /// Its report.
     pub report_type: String,
     /// Tags that must all be in `database_names`.
     pub requires: Vec<String>,
@@ -117,7 +114,6 @@ pub enum Scanned {
     NotAnArray {
         /// Number of such rows.
         rows: u64,
-        /// Some of them.
         examples: Vec<String>,
     },
 }

@@ -133,7 +133,6 @@ pub trait Ledger: Debug + Send + Sync {
     /// What is remembered of gaps, where that is anything: failures, rest, quarantine, losses, an order, a pending `--force`.
     async fn gap_states(&self) -> Result<Vec<GapState>>;
 
-    /// The open breakers.
     async fn open_breakers(&self) -> Result<Vec<OpenBreaker>>;
 
     /// Opens or changes the breaker of an ETL (`Some`), or closes it (`None`), and writes the failure histories that follow from it,

@@ -12,10 +12,8 @@ use crate::plan::model::institution::SelectError;
 use crate::plan::model::period::Period;
 use crate::plan::text::nearest::nearest;
 
-/// What an order is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum OrderTarget {
-    /// These gaps.
     Gaps(Vec<GapKey>),
     /// The gap of the job whose id has this prefix.
     Job(JobPrefix),

@@ -26,7 +26,6 @@ pub(in crate::cli) enum WindowChoice {
 pub(in crate::cli) enum Point {
     /// The midnight at which this day begins in the source's zone.
     Day(NaiveDate),
-    /// This instant.
     Instant(DateTime<Utc>),
 }
 

@@ -32,9 +32,7 @@ const LONGEST_GUESS: Duration = Duration::from_secs(300);
 /// The receiver of events has this long to take the id of a job.
 const LONGEST_HEARING: Duration = Duration::from_secs(10);
 
-/// How a call ends.
 enum CallEnd {
-    /// On its own.
     Ended {
         end: End,
         /// The job that the next attempt resumes.

@@ -18,7 +18,6 @@ pub(super) const MAX_BODY: usize = 1024 * 1024;
 /// What a service answered.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// The status.
     pub(super) status: StatusCode,
     /// What came with it.
     pub(super) content: Content,

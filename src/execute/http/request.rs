@@ -20,7 +20,6 @@ const SHORTEST_SECRET: usize = 6;
 /// A request, ready to be sent. It has no `Debug`: what it holds may be secret.
 #[derive(Clone)]
 pub(super) struct Request {
-    /// Its method.
     pub(super) method: reqwest::Method,
     /// Where it goes.
     pub(super) url: Url,
@@ -91,7 +90,6 @@ pub(super) fn without_secrets(url: &Url) -> String {
     url.to_string()
 }
 
-/// The requests of a call.
 pub(super) struct Requests<'a>(pub(super) &'a Call);
 
 impl Requests<'_> {

@@ -17,7 +17,6 @@ pub(super) const MAY_HAVE_STARTED: &str = "the service may have started the job 
 /// Why a request failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// In words.
     pub(super) why: String,
     /// What can be done about it.
     pub(super) fault: Fault,

@@ -40,7 +40,6 @@ impl Unanswered {
         Self::Sent(format!("{} has no answer: {}", request.shown(), innermost(error)))
     }
 
-    /// In words.
     pub(super) fn why(&self) -> &str {
         match self {
             Self::NotSent(why) | Self::Distrusted(why) | Self::Sent(why) => why,

@@ -68,7 +68,6 @@ pub enum Decision {
 /// Why a report is to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// It is missing.
     Missing,
     /// It exists, and `--force` asks for it again, now or in a run that could not finish it.
     Forced,

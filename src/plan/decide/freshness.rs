@@ -18,9 +18,7 @@ pub enum Freshness {
 /// The time of the newest data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Newest {
-    /// To the day.
     Day(NaiveDate),
-    /// To the moment.
     Moment(DateTime<Utc>),
 }
 

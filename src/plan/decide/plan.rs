@@ -88,9 +88,7 @@ impl Plan {
 /// What a run does about an ETL that is taken for broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakerPlan {
-    /// Which ETL.
     pub etl: EtlIndex,
-    /// Since when.
     pub since: DateTime<Utc>,
     /// The job that tries it; `None` when none of its gaps may be tried now.
     pub probe: Option<usize>,

@@ -12,7 +12,6 @@ use crate::plan::remember::source_state::{Pause, SourceState};
 /// What a run finds of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourcePlan {
-    /// Which source.
     pub source: SourceIndex,
     /// Its record, as it was before.
     pub state: SourceState,

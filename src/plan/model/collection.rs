@@ -49,7 +49,6 @@ impl Seen {
 /// A collection that is to be made: a window, or several in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collection {
-    /// Of which source.
     pub source: SourceIndex,
     /// From the first to the last.
     pub window: Window,

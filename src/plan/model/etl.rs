@@ -39,7 +39,6 @@ pub struct Etl {
 /// An external resource that only `limit` attempts may use at once, over all invocations on one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
-    /// Its name.
     pub name: String,
     /// How many attempts at once; at least 1.
     pub limit: u32,

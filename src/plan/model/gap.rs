@@ -100,7 +100,6 @@ impl<'de> Deserialize<'de> for GapKey {
 pub struct Gap {
     /// Whose report.
     pub bank: BankIndex,
-    /// Of which period.
     pub period: Period,
     /// Made by which ETL.
     pub etl: EtlIndex,

@@ -33,7 +33,6 @@ impl fmt::Display for Owner {
 /// A run as it is recorded when it begins.
 #[derive(Debug, Clone)]
 pub struct NewRun {
-    /// Its id.
     pub id: RunId,
     /// Who works on it.
     pub owner: Owner,
@@ -50,7 +49,6 @@ pub struct NewRun {
 /// A run that is recorded as running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningRun {
-    /// Its id.
     pub id: RunId,
     /// Who works on it.
     pub owner: Owner,

@@ -7,14 +7,11 @@ use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, Owner};
 use crate::plan::model::window::Window;
 
-/// An order on gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GapOrder {
-    /// What is ordered.
     pub kind: GapOrderKind,
     /// Who orders it.
     pub by: String,
-    /// Why.
     pub reason: String,
     /// Wall clock.
     pub at: DateTime<Utc>,
@@ -46,16 +43,12 @@ impl GapOrderKind {
     }
 }
 
-/// An order on a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceOrder {
-    /// Which source.
     pub source: String,
-    /// What is ordered.
     pub kind: SourceOrderKind,
     /// Who orders it.
     pub by: String,
-    /// Why.
     pub reason: String,
     /// Wall clock.
     pub at: DateTime<Utc>,
@@ -87,9 +80,7 @@ impl SourceOrderKind {
 /// Somebody asked for a running job to be stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelRequest {
-    /// Who.
     pub by: String,
-    /// Why.
     pub reason: String,
 }
 
@@ -109,12 +100,9 @@ pub enum CancelAnswer {
 /// A job as a person finds it by its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundJob {
-    /// Its id.
     pub id: JobId,
-    /// Its run.
     pub run: RunId,
     /// What it fills.
     pub gap: GapKey,
-    /// Its state.
     pub state: JobState,
 }

@@ -13,7 +13,6 @@ use crate::plan::text::template::Template;
 /// Which database, and which tables in it hold the data.
 #[derive(Debug, Clone)]
 pub struct Database {
-    /// Where it is.
     pub target: DatabaseTarget,
     /// Upper bound of the connection pool; at least 1.
     pub max_connections: u32,

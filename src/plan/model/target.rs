@@ -6,9 +6,7 @@ use crate::plan::model::gap::Gap;
 /// What a job fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// A report.
     Report {
-        /// Which.
         gap: Gap,
         /// The bank's symbol as the data spells it.
         data_symbol: String,

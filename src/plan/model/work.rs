@@ -180,7 +180,6 @@ pub struct RequestSpec {
     pub url: Template,
     /// Their names are valid; values may be secrets.
     pub headers: Vec<(String, Template)>,
-    /// The body.
     pub json: Option<Body>,
 }
 

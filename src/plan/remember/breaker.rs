@@ -24,7 +24,6 @@ pub struct OpenBreaker {
     pub etl_digest: String,
     /// The full key of the bank that was probed last.
     pub probed: Option<String>,
-    /// When that was.
     pub probed_at: Option<DateTime<Utc>>,
 }
 

@@ -25,7 +25,6 @@ pub enum ClaimTarget<'a> {
 /// The wish to work on a job.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimRequest<'a> {
-    /// The job.
     pub job: JobId,
     /// What it makes or collects.
     pub wanted: ClaimTarget<'a>,

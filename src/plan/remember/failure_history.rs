@@ -28,7 +28,6 @@ const LONGEST_WAIT_FOR_INPUT: Duration = Duration::from_secs(3600);
 /// A gap's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GapState {
-    /// Which gap.
     pub key: GapKey,
     /// The fence of its latest claim.
     pub fence: i64,
@@ -73,11 +72,9 @@ pub struct Rest {
     pub since: DateTime<Utc>,
     /// Its end.
     pub until: DateTime<Utc>,
-    /// What it is for.
     pub why: RestReason,
 }
 
-/// What a rest is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestReason {
     /// A run used up its attempts.
@@ -106,9 +103,7 @@ impl RestReason {
 /// A gap is not tried until `retry`, or until its sources or its ETL change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
-    /// Since when.
     pub since: DateTime<Utc>,
-    /// Why.
     pub why: QuarantineReason,
 }
 
@@ -150,7 +145,6 @@ pub struct SkipOrder {
     pub until: Option<DateTime<Utc>>,
     /// Who gave it.
     pub by: String,
-    /// Why.
     pub reason: String,
 }
 

@@ -13,7 +13,6 @@ use crate::plan::remember::fingerprint::Fingerprint;
 /// A job as it is recorded when it is planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewJob {
-    /// Its id.
     pub id: JobId,
     /// What it fills.
     pub gap: GapKey,
@@ -42,7 +41,6 @@ pub enum JobSubject {
 /// A job that somebody runs, or ran when he died.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningJob {
-    /// The claim on it.
     pub claim: Claim,
     /// The run it belongs to.
     pub run: RunId,

@@ -14,7 +14,6 @@ pub struct SourceState {
     pub frontier: Option<DateTime<Utc>>,
     /// An operator wants it left alone.
     pub paused: Option<Pause>,
-    /// Its last success.
     pub last: Option<LastSuccess>,
     /// Successes in a row, the last one included, that said they had collected nothing.
     pub empty: u32,
@@ -27,7 +26,6 @@ pub struct Pause {
     pub since: DateTime<Utc>,
     /// Who gave it.
     pub by: String,
-    /// Why.
     pub reason: String,
 }
 
@@ -36,7 +34,6 @@ pub struct Pause {
 pub struct LastSuccess {
     /// When its job ended.
     pub at: DateTime<Utc>,
-    /// What was collected.
     pub collected: Collected,
 }
 
@@ -45,7 +42,6 @@ pub struct LastSuccess {
 pub struct QueuedWindow {
     /// The source's id.
     pub source: String,
-    /// Which window.
     pub window: Window,
     /// Whether it was collected, and nobody has asked for it again since.
     pub is_collected: bool,

@@ -27,7 +27,6 @@ pub enum Finding {
     Failed(Outcome),
     /// The process exited with 0, but the database does not answer whether the report is there.
     ReportUnverified {
-        /// The report.
         report: ReportKey,
         /// Its fingerprint when the job was claimed, if it existed then.
         before: Option<String>,
@@ -54,7 +53,6 @@ pub fn outcome(end: &End, work: &Work) -> Option<Outcome> {
 /// The attempt that ended, and the rules that hold for it.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempted<'a> {
-    /// The job.
     pub job: &'a PlannedJob,
     /// Number of the attempt, from 1.
     pub number: u32,
@@ -90,7 +88,6 @@ pub struct Aftermath {
 pub enum Next {
     /// Another attempt follows after this wait; the job goes on running.
     Retry(Duration, AttemptEnd),
-    /// The job ends.
     End(JobEnd),
 }
 

@@ -19,7 +19,6 @@ use crate::plan::run::schedule::{JobIndex, Notice};
 /// What is to be remembered of a gap from now on, provided that no later claim was made on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
-    /// Which gap.
     pub gap: GapKey,
     /// The fence of its latest claim, as far as it is known here.
     pub fence: i64,

@@ -35,7 +35,6 @@ pub enum End {
 /// The end of an attempt's work, and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// How it ended.
     pub end: End,
     /// Time from its start until no process of its group was left, by the monotonic clock.
     pub duration: Duration,

@@ -13,9 +13,7 @@ use crate::plan::run::schedule::JobIndex;
 pub struct Event {
     /// Wall clock.
     pub at: DateTime<Utc>,
-    /// In which run.
     pub run: RunId,
-    /// What it was.
     pub kind: EventKind,
 }
 
@@ -37,12 +35,7 @@ pub enum EventKind {
         is_immediate: bool,
     },
     /// Something happened to a job.
-    Job {
-        /// Which job.
-        job: JobRef,
-        /// What it was.
-        event: JobEvent,
-    },
+    Job { job: JobRef, event: JobEvent },
 }
 
 /// A job of a run.
@@ -57,7 +50,6 @@ pub struct JobRef {
 /// What happened to a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobEvent {
-    /// An attempt starts.
     AttemptStarted {
         /// From 1.
         attempt: u32,
@@ -72,14 +64,12 @@ pub enum JobEvent {
     Retrying {
         /// The attempt that failed.
         attempt: u32,
-        /// Why.
         error: String,
         /// The next one starts after this wait.
         delay: Duration,
     },
     /// It is over.
     Ended {
-        /// How.
         state: JobState,
         /// From its first attempt to its end; zero when it never started.
         duration: Duration,

@@ -12,7 +12,6 @@ use crate::plan::run::stop::StopReason;
 pub enum JobNote {
     /// Its attempt ended so.
     Outcome {
-        /// The outcome.
         outcome: Outcome,
         /// The last line that the process printed, where that usually says what went wrong.
         last_line: Option<String>,

@@ -65,25 +65,14 @@ pub fn next_step(class: Class, failed: u32, policy: &RetryPolicy, random: f64) -
 pub enum Step {
     /// Start this attempt; tell [`Schedule::ended`] when it is over and recorded.
     Start {
-        /// Which job.
         job: JobIndex,
         /// From 1.
         attempt: u32,
     },
     /// This job was not started and will not be.
-    Drop {
-        /// Which job.
-        job: JobIndex,
-        /// Why.
-        reason: NotStarted,
-    },
+    Drop { job: JobIndex, reason: NotStarted },
     /// This job waits for a retry that will not come.
-    GiveUp {
-        /// Which job.
-        job: JobIndex,
-        /// Why.
-        reason: NotStarted,
-    },
+    GiveUp { job: JobIndex, reason: NotStarted },
     /// Nothing to do before an attempt ends or, if given, this time comes.
     Wait {
         /// Time since the run's start.
@@ -137,7 +126,6 @@ impl NotStarted {
 pub enum Notice {
     /// It opened. The failures of these jobs are not charged.
     Opened {
-        /// Which ETL.
         etl: EtlIndex,
         /// The banks that failed in a row.
         banks: Vec<BankIndex>,
@@ -145,12 +133,7 @@ pub enum Notice {
         refund: Vec<JobIndex>,
     },
     /// It was open already when this job failed, which is not charged either.
-    Refund {
-        /// Which ETL.
-        etl: EtlIndex,
-        /// Which job.
-        job: JobIndex,
-    },
+    Refund { etl: EtlIndex, job: JobIndex },
     /// The ETL works again.
     Closed(EtlIndex),
 }

@@ -27,7 +27,6 @@ pub enum StopReason {
     RunLost,
     /// An operator cancelled the job.
     Cancelled {
-        /// Who.
         by: String,
         /// The operator's own words.
         reason: String,

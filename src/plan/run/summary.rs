@@ -69,7 +69,6 @@ pub struct Results {
 /// What a job came to.
 #[derive(Debug, Clone)]
 pub struct JobResult {
-    /// Its id.
     pub id: JobId,
     /// How it ended; still `Queued` if it never came to it.
     pub state: JobState,

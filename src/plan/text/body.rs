@@ -10,9 +10,7 @@ use crate::plan::text::template::{Piece, Template};
 pub enum Body {
     /// `null`, `true`, `false` or a number.
     Plain(Value),
-    /// A text.
     Text(Template),
-    /// A list.
     List(Vec<Body>),
     /// An object, in the order of its keys.
     Object(Vec<(String, Body)>),
@@ -29,7 +27,6 @@ impl Body {
         }
     }
 
-    /// The placeholders in it.
     pub fn placeholders(&self) -> Vec<Placeholder> {
         match self {
             Self::Plain(_) => Vec::new(),

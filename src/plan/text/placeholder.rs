@@ -32,7 +32,6 @@ impl Scope {
     pub const IN_SYNC_FILES: &'static [Self] = &[Self::BankPeriod];
     /// The path of a report. It does not depend on a job or a run: the report of a gap is always at the same path.
     pub const IN_REPORT_PATH: &'static [Self] = &[Self::BankPeriod, Self::Etl];
-    /// The work of an ETL.
     pub const IN_REPORT_WORK: &'static [Self] = &[Self::BankPeriod, Self::Etl, Self::Job, Self::Attempt];
     /// The work of an ETL whose report etl-orch moves to its path.
     pub const IN_REPORT_WORK_WITH_OUTPUT: &'static [Self] = &[Self::BankPeriod, Self::Etl, Self::Output, Self::Job, Self::Attempt];
@@ -106,9 +105,7 @@ placeholders! {
     RemoteId = "remote_id" in RemoteId;
     /// The file that the ETL writes its report to.
     Output = "output" in Output;
-    /// Id of the job.
     JobId = "job_id" in Job;
-    /// Id of the run.
     RunId = "run_id" in Job;
     /// Number of the attempt, from 1.
     Attempt = "attempt" in Attempt as number;

@@ -23,7 +23,6 @@ enum Part {
 pub enum Piece<'a> {
     /// Text that stays as it is.
     Text(&'a str),
-    /// A placeholder.
     Value(Placeholder),
 }
 

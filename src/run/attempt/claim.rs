@@ -22,7 +22,6 @@ const POOL_FULL: Duration = Duration::from_secs(1);
 pub(super) enum Taken {
     /// It is on record as begun.
     Begun(ActiveJob),
-    /// It is not.
     NotBegun(AttemptResult),
 }
 

@@ -40,7 +40,6 @@ use crate::store::StoreError;
 /// A claimed job between attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ActiveJob {
-    /// The claim on it.
     pub(super) claim: Claim,
     /// The gap's failures when the job was claimed.
     history: FailureHistory,
@@ -56,9 +55,7 @@ pub(super) struct Assignment<'a> {
     pub(super) context: &'a RunContext,
     /// The job's position in the plan.
     pub(super) index: JobIndex,
-    /// The job.
     pub(super) job: &'a PlannedJob,
-    /// Its id.
     pub(super) id: JobId,
     /// Number of the attempt, from 1.
     pub(super) number: u32,
@@ -70,7 +67,6 @@ pub(super) struct Assignment<'a> {
     pub(super) begins_at: DateTime<Utc>,
     /// Set once the attempt is on record as begun.
     pub(super) is_begun: Arc<AtomicBool>,
-    /// Whether and why to stop.
     pub(super) stop: StopSignal,
 }
 

@@ -34,14 +34,11 @@ pub(in crate::run) enum AttemptResult {
         /// What the next attempt takes over.
         active: ActiveJob,
     },
-    /// The job is over.
     Over(JobOver),
 }
 
-/// A job that is over.
 #[derive(Debug)]
 pub(in crate::run) struct JobOver {
-    /// Its state.
     pub(in crate::run) state: JobState,
     /// Why it did not succeed.
     pub(in crate::run) note: Option<JobNote>,
@@ -53,7 +50,6 @@ pub(in crate::run) struct JobOver {
     pub(in crate::run) exhausted: bool,
     /// The fence of its claim and the gap's failures now, where the job was charged or changed what is remembered.
     pub(in crate::run) history: Option<(i64, FailureHistory)>,
-    /// What it collected.
     pub(in crate::run) collected: Option<Collected>,
     /// Whether its end is in the spool and not yet in the database.
     pub(in crate::run) is_spooled: bool,

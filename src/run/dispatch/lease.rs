@@ -40,7 +40,6 @@ impl Lease {
         self.is_late = true;
     }
 
-    /// A renewal begins.
     pub(super) fn begin_renewal(&mut self) {
         self.renewal.begin();
     }

@@ -59,7 +59,6 @@ pub(in crate::store) trait SqlConnection: Sized + sqlx::Connection<Database: sql
     /// Carries out a statement. Returns how many rows it changed.
     fn execute(&mut self, statement: Statement) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
-    /// The rows of a query.
     fn fetch_all<T: AnyRow>(&mut self, query: Statement) -> impl Future<Output = sqlx::Result<Vec<T>>> + Send;
 
     /// The first row of a query.

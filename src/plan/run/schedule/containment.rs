@@ -31,7 +31,6 @@ pub(super) enum JobEvidence {
     Misconfigured,
     /// Somebody else has done it.
     Found,
-    /// Nothing.
     Nothing,
 }
 
