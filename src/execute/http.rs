@@ -33,15 +33,15 @@ impl HttpExecutor {
     /// Runs a call to its end, as [`Executor::run`](crate::execute::Executor::run) says.
     pub async fn run(&self, call: Call, stop: StopSignal, said: mpsc::Sender<AttemptEvent>) -> Ended {
         if stop.is_raised() {
-            return without_request(End::Stopped, call.resume);
+            return without_request(End::Stopped, call.remote_id);
         }
         let client = match self.clients.of(&call.spec).await {
             Ok(client) => client,
-            Err(why) => return without_request(End::SpawnFailed(why), call.resume),
+            Err(why) => return without_request(End::SpawnFailed(why), call.remote_id),
         };
         match request::Requests(&call).check() {
             Ok(secrets) => call::run(&call, client, &self.hosts, secrets, stop, said).await,
-            Err(why) => without_request(End::SpawnFailed(why), call.resume),
+            Err(why) => without_request(End::SpawnFailed(why), call.remote_id),
         }
     }
 }
@@ -53,6 +53,6 @@ impl std::fmt::Debug for HttpExecutor {
     }
 }
 
-fn without_request(end: End, open: Option<String>) -> Ended {
-    Ended { end, duration: std::time::Duration::ZERO, tail: String::new(), pid: None, answer: None, open }
+fn without_request(end: End, remote_id: Option<String>) -> Ended {
+    Ended { end, duration: std::time::Duration::ZERO, tail: String::new(), pid: None, answer: None, remote_id }
 }

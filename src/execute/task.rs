@@ -40,7 +40,7 @@ pub struct Call {
     /// The values of their placeholders, except `{remote_id}`, which comes from the service.
     pub values: Values,
     /// The id of a job that was triggered before. It is followed; another one is triggered only when the service does not know it.
-    pub resume: Option<String>,
+    pub remote_id: Option<String>,
     /// The file for a line about each state that the service reports (mode 0600, directories 0700). It must not exist.
     pub log: PathBuf,
 }

@@ -71,16 +71,16 @@ impl Ledger {
     /// As [`finish`](Self::finish).
     pub(super) async fn cancel(&self, gap: &GapKey, claim: Claim, reason: String) -> Result<Recorded, StoreError> {
         let end = JobEnd::Cancelled { attempt: None, reason, at: Utc::now() };
-        self.finish(&Record { claim, gap: gap.clone(), remote: None, end }).await
+        self.finish(&Record { claim, gap: gap.clone(), remote_id: None, end }).await
     }
 
     /// Records the end of an attempt that will be retried. Returns whether the claim is still valid.
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn end_attempt(&self, claim: Claim, end: &AttemptEnd, remote: Option<&str>) -> store::Result<bool> {
+    pub(super) async fn end_attempt(&self, claim: Claim, end: &AttemptEnd, remote_id: Option<&str>) -> store::Result<bool> {
         self.insist(async || {
-            follow_again(&*self.store, claim, end, remote).await?;
+            follow_again(&*self.store, claim, end, remote_id).await?;
             self.store.end_attempt(claim, end).await
         })
         .await
@@ -187,15 +187,15 @@ impl Ledger {
 /// Records the end of a job in the database. To repeat it does no harm.
 pub(super) async fn record_end(store: &dyn store::Ledger, record: &Record) -> store::Result<Finished> {
     if let Some(end) = record.end.attempt() {
-        follow_again(store, record.claim, end, record.remote.as_deref()).await?;
+        follow_again(store, record.claim, end, record.remote_id.as_deref()).await?;
     }
     store.finish(record.claim, &record.end).await
 }
 
 /// Records the service's id of the job once more: the database may not have answered when the service named it.
-async fn follow_again(store: &dyn store::Ledger, claim: Claim, end: &AttemptEnd, remote: Option<&str>) -> store::Result<()> {
-    if let Some(remote) = remote {
-        store.follow(claim, end.attempt, Some(remote)).await?;
+async fn follow_again(store: &dyn store::Ledger, claim: Claim, end: &AttemptEnd, remote_id: Option<&str>) -> store::Result<()> {
+    if let Some(remote_id) = remote_id {
+        store.follow(claim, end.attempt, Some(remote_id)).await?;
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(super) struct Record {
     pub(super) claim: Claim,
     pub(super) gap: GapKey,
     /// The service's id of a job that is to be followed further by the next attempt.
-    pub(super) remote: Option<String>,
+    pub(super) remote_id: Option<String>,
     pub(super) end: JobEnd,
 }
 

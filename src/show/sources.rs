@@ -131,7 +131,7 @@ impl<'a> SourceView<'a> {
             gap: GapKey::source(&source.id).to_string(),
             window: job.window.into(),
             windows: job.windows,
-            resumed: job.remote.is_some(),
+            resumed: job.remote_id.is_some(),
             result: result(job).map(|result| FinishedCollection {
                 outcome: JobOutcome::new(result),
                 collected: result.collected().map(CollectedView::from),

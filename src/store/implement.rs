@@ -125,8 +125,8 @@ macro_rules! implement_ports {
                 operation!(self, "recording the process of an attempt", shared::attempts::spawned, claim, attempt, pid)
             }
 
-            async fn follow(&self, claim: Claim, attempt: u32, remote: Option<&str>) -> Result<bool> {
-                operation!(self, "recording the id that a service gave to a job", shared::attempts::follow, claim, attempt, remote)
+            async fn follow(&self, claim: Claim, attempt: u32, remote_id: Option<&str>) -> Result<bool> {
+                operation!(self, "recording the id that a service gave to a job", shared::attempts::follow, claim, attempt, remote_id)
             }
 
             async fn report_in_progress(&self, claim: Claim) -> Result<Option<String>> {

@@ -109,7 +109,7 @@ pub trait Ledger: Debug + Send + Sync {
     /// that the job is for; with `None`, that no such job is to be followed any more (the attempt keeps its id). A job that ends
     /// without success leaves that id there, for whoever tries the report or the windows next; a success takes it away, and so does
     /// an order to collect windows again.
-    async fn follow(&self, claim: Claim, attempt: u32, remote: Option<&str>) -> Result<bool>;
+    async fn follow(&self, claim: Claim, attempt: u32, remote_id: Option<&str>) -> Result<bool>;
 
     /// The id of a service's job that earlier jobs left with the gap of a claimed report. It is to be followed, so that no other is
     /// triggered. (That of windows is in the queue.)

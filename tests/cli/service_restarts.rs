@@ -48,8 +48,8 @@ on_both_databases! {
         assert!(done.stderr.contains(&format!("the service does not know its job {id} any more (404)")), "{}", done.stderr);
         assert_eq!(desk.outcomes(), ["source:us_house|1|lost", "source:us_house|2|succeeded"]);
         assert_eq!(desk.service.triggers(), 2);
-        let remote = world.sql("SELECT remote_id FROM etl_attempts ORDER BY n");
-        assert_eq!(remote, [id, desk.service.jobs().concat()]);
+        let remote_id = world.sql("SELECT remote_id FROM etl_attempts ORDER BY n");
+        assert_eq!(remote_id, [id, desk.service.jobs().concat()]);
         nothing_is_left_open(&desk);
     }
 
@@ -88,8 +88,8 @@ on_both_databases! {
         assert_eq!(desk.open(), ["none"], "what was cancelled is not followed");
         desk.run_to(0, "01-16 00:35:00", &[]);
         assert_eq!(desk.service.triggers(), 2);
-        let remote = world.sql("SELECT remote_id FROM etl_attempts ORDER BY started_at");
-        assert_eq!(remote, [id, desk.service.jobs().concat()]);
+        let remote_id = world.sql("SELECT remote_id FROM etl_attempts ORDER BY started_at");
+        assert_eq!(remote_id, [id, desk.service.jobs().concat()]);
         nothing_is_left_open(&desk);
     }
 

@@ -85,7 +85,7 @@ impl Rig {
 
     pub(crate) fn call_of(&self, spec: HttpSpec) -> Call {
         let values = BTreeMap::from([(Placeholder::Source, "house".to_owned()), (Placeholder::WindowYear, "2026".to_owned())]);
-        Call { spec, values, resume: None, log: self.log_path() }
+        Call { spec, values, remote_id: None, log: self.log_path() }
     }
 
     /// A call that can be cancelled.
@@ -149,7 +149,7 @@ async fn a_job_is_triggered_once_and_followed_to_its_end() {
     let Some(AttemptEvent::Triggered(id)) = within(asked.said.recv()).await else { panic!("the first thing said is the id") };
     assert_eq!(id, rig.job());
     let ended = asked.end().await;
-    assert_eq!((ended.end, ended.open, ended.pid), (End::Completed, None, None));
+    assert_eq!((ended.end, ended.remote_id, ended.pid), (End::Completed, None, None));
     assert_eq!(ended.answer.unwrap()["message"], "Completed: 17 transactions from 3 PDFs");
     assert_eq!(
         ended.tail,
@@ -209,7 +209,7 @@ async fn a_failure_is_what_the_service_says() {
         assert!(why.starts_with("Error: [redacted] xxx") && why.chars().count() <= 1001, "{why}");
         assert_eq!(ended.answer.unwrap()["status"], state);
         assert!(!rig.log().contains(KEY) && !ended.tail.contains(KEY));
-        assert_eq!(ended.open, None);
+        assert_eq!(ended.remote_id, None);
     }
 }
 
@@ -228,18 +228,18 @@ async fn a_job_from_before_is_followed_and_not_triggered_again() {
     let mut first = rig.start(rig.call());
     first.hear("triggered").await;
     first.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
-    let resume = first.end().await.open;
-    assert_eq!(resume, Some(rig.job()));
+    let remote_id = first.end().await.remote_id;
+    assert_eq!(remote_id, Some(rig.job()));
     rig.service.finish(&rig.job());
     std::fs::remove_dir_all(rig.dir.path().join("logs")).unwrap();
-    let ended = rig.run(Call { resume, ..rig.call() }).await;
+    let ended = rig.run(Call { remote_id, ..rig.call() }).await;
     assert_eq!((ended.end, rig.service.triggers()), (End::Completed, 1));
 }
 
 #[tokio::test]
 async fn a_job_that_the_service_has_forgotten_is_triggered_again() {
     let rig = Rig::new();
-    let ended = rig.run(Call { resume: Some("gone before".to_owned()), ..rig.call() }).await;
+    let ended = rig.run(Call { remote_id: Some("gone before".to_owned()), ..rig.call() }).await;
     assert_eq!((ended.end, rig.service.triggers()), (End::Completed, 1));
     assert!(ended.tail.starts_with("the service no longer knows gone before; triggering again\ntriggered: job "), "{}", ended.tail);
     assert_eq!(rig.service.requests()[0].path, "/etl/status/gone%20before");
@@ -254,7 +254,7 @@ async fn a_job_that_vanishes_on_the_way_is_not_triggered_again_by_the_same_call(
     let id = rig.job();
     rig.service.restart();
     let ended = asked.end().await;
-    assert_eq!((ended.end, ended.open), (End::Vanished, None));
+    assert_eq!((ended.end, ended.remote_id), (End::Vanished, None));
     assert!(ended.tail.ends_with(&format!("the service does not know its job {id} any more (404)")), "{}", ended.tail);
     assert_eq!(rig.service.triggers(), 1);
 }

@@ -41,7 +41,7 @@ async fn a_trigger_that_is_not_answered_well_is_no_success_and_is_not_sent_again
         let (why, is) = reported(&ended);
         assert!(why.contains(words) && why.starts_with("POST http://127.0.0.1:"), "{why}");
         assert!(!why.contains("secret"), "{why}");
-        assert_eq!((is, ended.open.as_deref(), rig.service.requests().len()), (fault, None, 1), "{why}");
+        assert_eq!((is, ended.remote_id.as_deref(), rig.service.requests().len()), (fault, None, 1), "{why}");
         assert!(rig.log().contains(why), "it is in the log");
     }
 }
@@ -64,7 +64,7 @@ async fn what_the_service_says_of_wrong_requests_is_told() {
         let ended = rig.run(call).await;
         let (why, is) = reported(&ended);
         assert!(why.contains(words), "{why}");
-        assert_eq!((is, ended.open), (fault, None));
+        assert_eq!((is, ended.remote_id), (fault, None));
     }
 }
 
@@ -87,9 +87,9 @@ async fn after_five_of_them_the_next_attempt_follows_the_same_job() {
     rig.service.next(vec![Answer::Status(500, ""); 5]);
     let ended = rig.run(rig.call()).await;
     assert_eq!(reported(&ended).1, Fault::Transient);
-    assert_eq!((ended.open.clone(), rig.service.polls()), (Some(rig.job()), 5));
+    assert_eq!((ended.remote_id.clone(), rig.service.polls()), (Some(rig.job()), 5));
     std::fs::remove_dir_all(rig.dir.path().join("logs")).unwrap();
-    let ended = rig.run(Call { resume: ended.open, ..rig.call() }).await;
+    let ended = rig.run(Call { remote_id: ended.remote_id, ..rig.call() }).await;
     assert_eq!((ended.end, rig.service.triggers()), (End::Completed, 1));
 }
 
@@ -104,7 +104,7 @@ async fn a_look_that_is_refused_ends_the_attempt() {
         let rig = Rig::new();
         rig.service.next([Answer::Own, Answer::Status(status, "no")]);
         let ended = rig.run(rig.call()).await;
-        assert_eq!((reported(&ended).1, ended.open.is_some(), rig.service.requests().len()), (fault, is_open, 2), "{status}");
+        assert_eq!((reported(&ended).1, ended.remote_id.is_some(), rig.service.requests().len()), (fault, is_open, 2), "{status}");
     }
 }
 
@@ -130,10 +130,10 @@ async fn who_has_no_time_to_wait_comes_back_later() {
     let ended = rig.run(rig.call()).await;
     let (why, fault) = reported(&ended);
     assert!(why.contains("wants to be left alone until 20"), "{why}");
-    assert_eq!((fault, ended.open.clone()), (Fault::Busy, Some(rig.job())));
+    assert_eq!((fault, ended.remote_id.clone()), (Fault::Busy, Some(rig.job())));
     std::fs::remove_dir_all(rig.dir.path().join("logs")).unwrap();
     let other = rig.run(rig.call()).await;
-    assert_eq!((reported(&other).1, other.open.as_deref()), (Fault::Busy, None), "the host is left alone by everybody");
+    assert_eq!((reported(&other).1, other.remote_id.as_deref()), (Fault::Busy, None), "the host is left alone by everybody");
     assert_eq!(rig.service.requests().len(), 3);
 }
 

@@ -19,7 +19,7 @@ async fn a_stopped_job_is_left_open_for_the_next_run() {
         asked.hear("running").await;
         asked.stop.raise(wish, StopReason::Signal(15));
         let ended = asked.end().await;
-        assert_eq!((ended.end, ended.open), (End::Stopped, Some(rig.job())));
+        assert_eq!((ended.end, ended.remote_id), (End::Stopped, Some(rig.job())));
     }
 }
 
@@ -32,7 +32,7 @@ async fn a_job_that_can_be_cancelled_is_when_there_is_time_for_it() {
         asked.hear("running").await;
         asked.stop.raise(wish, StopReason::Signal(15));
         let ended = asked.end().await;
-        assert_eq!((ended.end, ended.open.is_none(), rig.service.cancels()), (End::Stopped, cancels == 1, cancels));
+        assert_eq!((ended.end, ended.remote_id.is_none(), rig.service.cancels()), (End::Stopped, cancels == 1, cancels));
         assert_eq!(ended.tail.contains("answers 200"), cancels == 1, "{}", ended.tail);
     }
 }
@@ -48,7 +48,7 @@ async fn a_job_that_was_not_cancelled_after_all_stays_open() {
     rig.service.next([Answer::Status(500, "")]);
     asked.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
     let ended = asked.end().await;
-    assert_eq!((ended.end, ended.open, rig.service.cancels()), (End::Stopped, Some(rig.job()), 1));
+    assert_eq!((ended.end, ended.remote_id, rig.service.cancels()), (End::Stopped, Some(rig.job()), 1));
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_stop_during_the_trigger_waits_for_its_answer() {
     asked.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
     rig.service.release();
     let ended = asked.end().await;
-    assert_eq!((ended.end, ended.open), (End::Stopped, Some(rig.job())));
+    assert_eq!((ended.end, ended.remote_id), (End::Stopped, Some(rig.job())));
 }
 
 #[tokio::test]
@@ -71,17 +71,17 @@ async fn a_stop_at_once_during_the_trigger_says_what_is_not_known() {
     rig.until(|seen| count(seen, "/etl/trigger") == 1).await;
     asked.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
     let ended = asked.end().await;
-    assert_eq!((ended.end, ended.open), (End::Stopped, None));
+    assert_eq!((ended.end, ended.remote_id), (End::Stopped, None));
     assert!(ended.tail.contains("the service may have started the job all the same"), "{}", ended.tail);
 }
 
 #[tokio::test]
 async fn a_stop_before_the_start_asks_for_nothing() {
     let rig = Rig::new();
-    let asked = rig.start(Call { resume: Some("7".to_owned()), ..rig.call() });
+    let asked = rig.start(Call { remote_id: Some("7".to_owned()), ..rig.call() });
     asked.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
     let ended = asked.end().await;
-    assert_eq!((ended.end, ended.open.as_deref()), (End::Stopped, Some("7")));
+    assert_eq!((ended.end, ended.remote_id.as_deref()), (End::Stopped, Some("7")));
     assert_eq!(rig.service.requests().len(), 0);
 }
 
@@ -100,7 +100,7 @@ async fn a_stop_takes_effect_while_waiting_for_a_turn_or_as_asked() {
     let mut asked = rig.start(call);
     asked.hear("triggered").await;
     asked.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
-    assert_eq!(asked.end().await.open, Some(rig.job()));
+    assert_eq!(asked.end().await.remote_id, Some(rig.job()));
 }
 
 #[tokio::test]
@@ -112,11 +112,11 @@ async fn a_job_that_takes_too_long_is_cancelled_or_followed_once_more() {
         before.hear("triggered").await;
         before.stop.raise(StopLevel::Immediate, StopReason::Signal(15));
         let mut call = if can_cancel { rig.cancellable() } else { rig.call() };
-        call.resume = before.end().await.open;
+        call.remote_id = before.end().await.remote_id;
         call.spec.timeout = Duration::from_millis(50);
         call.spec.every = Duration::from_secs(3600);
         let ended = rig.run(call).await;
-        assert_eq!((&ended.open, rig.service.cancels()), (&None, usize::from(can_cancel)));
+        assert_eq!((&ended.remote_id, rig.service.cancels()), (&None, usize::from(can_cancel)));
         let words = if can_cancel { "was cancelled" } else { "is given up, though the service may still be working on it" };
         assert!(ended.tail.lines().last().unwrap().contains(words), "{}", ended.tail);
         if can_cancel {
@@ -129,7 +129,7 @@ async fn a_job_that_takes_too_long_is_cancelled_or_followed_once_more() {
         let mut call = if can_cancel { rig.cancellable() } else { rig.call() };
         call.spec.timeout = Duration::from_secs(1);
         let ended = rig.run(call).await;
-        assert_eq!((ended.end, ended.open), (End::TimedOut, (!can_cancel).then(|| rig.job())));
+        assert_eq!((ended.end, ended.remote_id), (End::TimedOut, (!can_cancel).then(|| rig.job())));
     }
 }
 
@@ -145,7 +145,7 @@ async fn a_call_whose_turn_does_not_come_has_asked_for_nothing() {
     let ended = rig.run(call).await;
     let End::Reported { why, fault: Fault::Busy } = ended.end else { panic!("{:?}", ended.end) };
     assert!(why.contains("the configured rate of the service allowed none before the timeout"), "{why}");
-    assert_eq!((ended.open, rig.service.triggers()), (None, 1));
+    assert_eq!((ended.remote_id, rig.service.triggers()), (None, 1));
 }
 
 #[tokio::test]
@@ -159,6 +159,6 @@ async fn a_trigger_without_an_answer_may_have_started_the_job() {
         let ended = rig.run(call).await;
         let End::Reported { why, fault: Fault::Uncertain } = ended.end else { panic!("{:?}", ended.end) };
         assert!(why.contains("it is not triggered again in this run"), "{why}");
-        assert_eq!((ended.open, rig.service.jobs().len()), (None, 1));
+        assert_eq!((ended.remote_id, rig.service.jobs().len()), (None, 1));
     }
 }

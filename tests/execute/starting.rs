@@ -98,7 +98,10 @@ async fn a_stop_before_the_start_starts_nothing() {
         let stop = sender.signal();
         let (sender, mut events) = mpsc::channel(8);
         let ended = within(CommandExecutor.run(bench.sh("touch started"), stop, sender)).await;
-        assert_eq!(ended, Ended { end: End::Stopped, duration: Duration::ZERO, tail: String::new(), pid: None, answer: None, open: None });
+        assert_eq!(
+            ended,
+            Ended { end: End::Stopped, duration: Duration::ZERO, tail: String::new(), pid: None, answer: None, remote_id: None }
+        );
         assert_eq!(events.recv().await, None);
         assert!(!bench.path("started").exists());
     }

@@ -63,7 +63,7 @@ pub(crate) fn aftermath(attempted: &Attempted<'_>, fault: Option<Fault>, artifac
         Some(Fault::NoRoom) => Finding::Failed(Outcome::SpawnFailed { why: "no room".to_owned(), may_pass: true }),
         Some(_) | None => found(&end, attempted.work, artifact),
     };
-    let ended = Ended { end, duration: Duration::from_secs(30), tail: String::new(), pid: None, answer: None, open: None };
+    let ended = Ended { end, duration: Duration::from_secs(30), tail: String::new(), pid: None, answer: None, remote_id: None };
     attempted.aftermath(&ended, finding)
 }
 

@@ -111,7 +111,7 @@ pub(crate) async fn queue(store: &dyn Store, source: &str) -> Vec<String> {
         {
             text.push_str(if says { word } else { "" });
         }
-        text + &one.remote.as_ref().map(|remote| format!(" {remote}")).unwrap_or_default()
+        text + &one.remote_id.as_ref().map(|remote_id| format!(" {remote_id}")).unwrap_or_default()
     };
     queue.iter().filter(|one| one.source == source).map(shown).collect()
 }

@@ -36,7 +36,7 @@ enum CallEnd {
     Ended {
         end: End,
         /// The job that the next attempt resumes.
-        open: Option<String>,
+        remote_id: Option<String>,
     },
     /// Stopped, or out of time.
     Interrupted(Interrupt),
@@ -49,8 +49,8 @@ impl From<Interrupt> for CallEnd {
 }
 
 impl CallEnd {
-    fn reported(why: String, fault: Fault, open: Option<String>) -> Self {
-        Self::Ended { end: End::Reported { why, fault }, open }
+    fn reported(why: String, fault: Fault, remote_id: Option<String>) -> Self {
+        Self::Ended { end: End::Reported { why, fault }, remote_id }
     }
 }
 
@@ -72,14 +72,14 @@ pub(super) async fn run(
         journal: Journal::new(Record::new(call.log.clone(), said.clone())),
         said,
         watch: Watch::new(stop, call.spec.timeout),
-        job: call.resume.clone(),
+        remote_id: call.remote_id.clone(),
         answer: None,
         last_line: String::new(),
     };
     let call_end = conversation.carry_out().await;
-    let (end, open) = conversation.close(call_end).await;
+    let (end, remote_id) = conversation.close(call_end).await;
     let Conversation { journal, answer, .. } = conversation;
-    Ended { end, duration: started.elapsed(), tail: journal.finish(), pid: None, answer, open }
+    Ended { end, duration: started.elapsed(), tail: journal.finish(), pid: None, answer, remote_id }
 }
 
 /// A call under way.
@@ -92,7 +92,7 @@ struct Conversation<'a> {
     said: mpsc::Sender<AttemptEvent>,
     watch: Watch,
     /// The id of the job that is followed.
-    job: Option<String>,
+    remote_id: Option<String>,
     answer: Option<Value>,
     last_line: String,
 }
@@ -106,17 +106,17 @@ enum RequestKind {
 
 impl Conversation<'_> {
     async fn carry_out(&mut self) -> CallEnd {
-        if let Some(job) = self.call.resume.clone() {
+        if let Some(job) = self.call.remote_id.clone() {
             match self.follow(&job, true).await {
                 Ok(()) => {}
                 Err(end) => return end,
             }
             self.journal.write(&format!("the service no longer knows {job}; triggering again"));
-            self.job = None;
+            self.remote_id = None;
         }
         match self.trigger().await {
             Ok(job) => match self.follow(&job, false).await {
-                Ok(()) => CallEnd::Ended { end: End::Vanished, open: None },
+                Ok(()) => CallEnd::Ended { end: End::Vanished, remote_id: None },
                 Err(end) => end,
             },
             Err(end) => end,
@@ -143,7 +143,7 @@ impl Conversation<'_> {
         // The id must be recorded, so wait for the receiver, unlike with lines. If the receiver is gone, the job is followed all the same.
         let _ = self.said.send_timeout(AttemptEvent::Triggered(job.to_owned()), LONGEST_HEARING).await;
         self.journal.write(&format!("triggered: job {job} (HTTP {})", status.as_u16()));
-        self.job = Some(job.to_owned());
+        self.remote_id = Some(job.to_owned());
     }
 
     /// Asks for a job's state until the job has ended. `Ok` only when the service does not know a job of an earlier attempt (`from_before`).
@@ -165,7 +165,7 @@ impl Conversation<'_> {
                 JobStatus::Succeeded(state) => {
                     self.answer = Some(state.answer);
                     self.write_change(state.line);
-                    return Err(CallEnd::Ended { end: End::Completed, open: None });
+                    return Err(CallEnd::Ended { end: End::Completed, remote_id: None });
                 }
                 JobStatus::Failed(state, why) => {
                     self.answer = Some(state.answer);
@@ -175,12 +175,12 @@ impl Conversation<'_> {
                 JobStatus::Unknown(_) if !was_seen => return Ok(()),
                 JobStatus::Unknown(status) => {
                     self.journal.write(&format!("the service does not know its job {job} any more ({})", status.as_u16()));
-                    return Err(CallEnd::Ended { end: End::Vanished, open: None });
+                    return Err(CallEnd::Ended { end: End::Vanished, remote_id: None });
                 }
                 JobStatus::Refused(Refusal { why, fault }) => {
                     self.journal.write(&why);
-                    let open = (fault == Fault::Configuration).then(|| job.to_owned());
-                    return Err(CallEnd::reported(why, fault, open));
+                    let remote_id = (fault == Fault::Configuration).then(|| job.to_owned());
+                    return Err(CallEnd::reported(why, fault, remote_id));
                 }
                 JobStatus::NoAnswer(why) => {
                     failures += 1;
@@ -257,13 +257,13 @@ impl Conversation<'_> {
         let until = (Utc::now() + wait).to_rfc3339_opts(SecondsFormat::Secs, true);
         let why = format!("the service has too much to do, and wants to be left alone until {until}");
         self.journal.write(&why);
-        CallEnd::reported(why, Fault::Busy, self.job.clone())
+        CallEnd::reported(why, Fault::Busy, self.remote_id.clone())
     }
 
     /// A value that only this request has cannot be sent.
     fn not_sendable(&mut self, why: String) -> CallEnd {
         self.journal.write(&why);
-        CallEnd::Ended { end: End::SpawnFailed(why), open: self.job.clone() }
+        CallEnd::Ended { end: End::SpawnFailed(why), remote_id: self.remote_id.clone() }
     }
 
     fn write_change(&mut self, line: String) {
@@ -276,7 +276,7 @@ impl Conversation<'_> {
     /// Cancels the job if the call was interrupted. Returns the end, and the job that the next attempt resumes.
     async fn close(&mut self, call_end: CallEnd) -> (End, Option<String>) {
         match call_end {
-            CallEnd::Ended { end, open } => (end, open),
+            CallEnd::Ended { end, remote_id } => (end, remote_id),
             CallEnd::Interrupted(Interrupt::StoppedAtOnce) => self.stopped(false),
             CallEnd::Interrupted(Interrupt::Stopped) => {
                 let is_cancelled = self.cancel().await;
@@ -284,7 +284,7 @@ impl Conversation<'_> {
             }
             CallEnd::Interrupted(Interrupt::TimeUp) => {
                 let is_cancelled = self.cancel().await;
-                let Some(job) = &self.job else {
+                let Some(job) = &self.remote_id else {
                     let why = "no request was sent: the configured rate of the service allowed none before the timeout";
                     self.journal.write(why);
                     return (End::Reported { why: why.to_owned(), fault: Fault::Busy }, None);
@@ -292,7 +292,7 @@ impl Conversation<'_> {
                 if is_cancelled {
                     self.journal.write(&format!("time is up; the job {job} was cancelled"));
                     (End::TimedOut, None)
-                } else if self.call.resume.as_ref() == Some(job) && self.answer.is_some() {
+                } else if self.call.remote_id.as_ref() == Some(job) && self.answer.is_some() {
                     // This job has timed out in two attempts. It is given up, so that a stuck job does not block the work for ever.
                     let why = format!("time is up again; its job {job} is given up, though the service may still be working on it");
                     self.journal.write(&why);
@@ -307,20 +307,20 @@ impl Conversation<'_> {
     }
 
     fn stopped(&mut self, is_cancelled: bool) -> (End, Option<String>) {
-        let open = self.job.clone().filter(|_| !is_cancelled);
-        match (&self.job, &open) {
+        let remote_id = self.remote_id.clone().filter(|_| !is_cancelled);
+        match (&self.remote_id, &remote_id) {
             (Some(_), Some(job)) => {
                 self.journal.write(&format!("stopped; the service may still be working on its job {job}, which the next attempt follows"));
             }
             (Some(job), None) => self.journal.write(&format!("stopped; the job {job} was cancelled")),
             (None, _) => {}
         }
-        (End::Stopped, open)
+        (End::Stopped, remote_id)
     }
 
     /// Asks the service to cancel the job. Returns whether the job is cancelled; without a `cancel` request it never is.
     async fn cancel(&mut self) -> bool {
-        let Some(request) = self.job.as_deref().and_then(|job| Requests(self.call).cancel(job)) else { return false };
+        let Some(request) = self.remote_id.as_deref().and_then(|job| Requests(self.call).cancel(job)) else { return false };
         let request = match request {
             Ok(request) => request,
             Err(why) => {

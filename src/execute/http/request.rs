@@ -113,7 +113,7 @@ impl Requests<'_> {
     /// # Errors
     /// The first part that cannot be sent.
     pub(super) fn check(&self) -> Result<Vec<String>, String> {
-        let job = self.0.resume.as_deref().unwrap_or("id");
+        let job = self.0.remote_id.as_deref().unwrap_or("id");
         let requests = [Some(self.trigger()), Some(self.status(job)), self.cancel(job)];
         let requests: Vec<Request> = requests.into_iter().flatten().collect::<Result<_, _>>()?;
         let mut secrets: Vec<String> = requests.iter().flat_map(Request::secrets).collect();

@@ -135,14 +135,14 @@ fn assess(index: SourceIndex, source: &Source, selection: &Selection, fingerprin
 /// Everything to collect, oldest first. Windows that are collected once more come last: if one of them fails, it does not hold up
 /// what is missing. With `is_once`, only what an operator asked for and no run has tried since.
 fn rows(missing: &Backlog<'_>, is_once: bool, new: &[Window], last: &[Window]) -> Vec<Row> {
-    let row = |window, remote: Option<&String>, is_behind| {
+    let row = |window, remote_id: Option<&String>, is_behind| {
         let is_again = missing.is_before_frontier(window);
-        Row { window, remote: remote.cloned(), is_behind, is_again }
+        Row { window, remote_id: remote_id.cloned(), is_behind, is_again }
     };
     let is_wanted = |queued: &&&QueuedWindow| !is_once || queued.is_urgent;
-    let queued = missing.queued.iter().filter(is_wanted).map(|queued| row(queued.window, queued.remote.as_ref(), true));
+    let queued = missing.queued.iter().filter(is_wanted).map(|queued| row(queued.window, queued.remote_id.as_ref(), true));
     let new = new.iter().map(|window| row(*window, None, true));
-    let asked = missing.again.iter().filter(is_wanted).map(|queued| row(queued.window, queued.remote.as_ref(), false));
+    let asked = missing.again.iter().filter(is_wanted).map(|queued| row(queued.window, queued.remote_id.as_ref(), false));
     let last = last.iter().filter(|last| !missing.again.iter().any(|queued| queued.window == **last)).map(|last| row(*last, None, false));
     let mut rows: Vec<Row> = queued.chain(new).chain(asked).chain(last).collect();
     rows.sort_by_key(|row| (row.is_again, row.window));

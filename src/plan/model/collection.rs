@@ -55,5 +55,5 @@ pub struct Collection {
     /// How many windows of the queue that is.
     pub windows: u64,
     /// The service's id of the job that was started for it and whose end was not seen.
-    pub remote: Option<String>,
+    pub remote_id: Option<String>,
 }

@@ -50,5 +50,5 @@ pub struct QueuedWindow {
     /// An operator asked for it, and it was not tried since: it goes before a rest.
     pub is_urgent: bool,
     /// The service's id of the job that was started for it and whose end was not seen.
-    pub remote: Option<String>,
+    pub remote_id: Option<String>,
 }

@@ -46,5 +46,5 @@ pub struct Ended {
     /// The last answer of a service.
     pub answer: Option<serde_json::Value>,
     /// The id of a service's job that must be followed further: its end was not seen, and it was not cancelled.
-    pub open: Option<String>,
+    pub remote_id: Option<String>,
 }

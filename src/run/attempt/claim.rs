@@ -85,19 +85,19 @@ impl Assignment<'_> {
                 let key = self.context.report_key(*gap);
                 let before = self.report_before(*gap, &key).await?;
                 let claimed = self.context.store.claim(&self.request(ClaimTarget::Report(&key), &paths.log.to_string_lossy())).await?;
-                let mut remote = None;
+                let mut remote_id = None;
                 if let Claimed::Yes { claim, .. } = &claimed
                     && self.context.catalogue.work(self.job).has_remote_id()
                 {
-                    remote = self.context.store.report_in_progress(*claim).await?;
+                    remote_id = self.context.store.report_in_progress(*claim).await?;
                 }
-                Ok(taken(claimed, JobNote::ReportMadeElsewhere, before, remote))
+                Ok(taken(claimed, JobNote::ReportMadeElsewhere, before, remote_id))
             }
             Target::Collection(collection) => {
                 let source = &self.context.source(collection).id;
                 let target = ClaimTarget::Windows { source, window: collection.window };
                 let claimed = self.context.store.claim(&self.request(target, &paths.log.to_string_lossy())).await?;
-                Ok(taken(claimed, JobNote::CollectedElsewhere, None, collection.remote.clone()))
+                Ok(taken(claimed, JobNote::CollectedElsewhere, None, collection.remote_id.clone()))
             }
         }
     }
@@ -124,9 +124,9 @@ impl Assignment<'_> {
 }
 
 /// What a claim's answer means. `done` is the note where the result exists already.
-fn taken(claimed: Claimed, done: JobNote, before: Option<String>, remote: Option<String>) -> Taken {
+fn taken(claimed: Claimed, done: JobNote, before: Option<String>, remote_id: Option<String>) -> Taken {
     match claimed {
-        Claimed::Yes { claim, history } => Taken::Begun(ActiveJob { claim, history, before, remote }),
+        Claimed::Yes { claim, history } => Taken::Begun(ActiveJob { claim, history, before, remote_id }),
         Claimed::AlreadyDone => Taken::over(JobState::Skipped, NextStep::Succeed, done),
         Claimed::Elsewhere { owner } => Taken::skipped(JobNote::RunningElsewhere(owner)),
         Claimed::Ordered(order) => Taken::skipped(JobNote::Skipped(order)),

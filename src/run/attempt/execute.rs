@@ -27,7 +27,7 @@ impl Attempt<'_> {
                     AttemptEvent::Spawned(pid) => drop(spawned.take().map(|spawned| spawned.send(pid))),
                     AttemptEvent::Line(text) => self.tell(JobEvent::Line(text)),
                     AttemptEvent::LinesOmitted(lines) => self.tell(JobEvent::LinesOmitted(lines)),
-                    AttemptEvent::Triggered(remote) => self.follow(Some(&remote)).await,
+                    AttemptEvent::Triggered(remote_id) => self.follow(Some(&remote_id)).await,
                 }
             }
         };
@@ -41,7 +41,7 @@ impl Attempt<'_> {
             ended = &mut run => ended,
             () = &mut record_pid => run.await,
         };
-        if self.work().has_remote_id() && ended.open.is_none() && !matches!(ended.end, End::Completed) {
+        if self.work().has_remote_id() && ended.remote_id.is_none() && !matches!(ended.end, End::Completed) {
             self.follow(None).await;
         }
         ended
@@ -58,9 +58,9 @@ impl Attempt<'_> {
 
     /// Records which job of a service is to be followed should this process die; `None`: none. If that fails, at worst another job is
     /// triggered, or one that has ended is asked for once more.
-    pub(super) async fn follow(&self, remote: Option<&str>) {
+    pub(super) async fn follow(&self, remote_id: Option<&str>) {
         let context = self.order.context;
-        let followed = context.ledger.insist(|| context.store.follow(self.active.claim, self.order.number, remote)).await;
+        let followed = context.ledger.insist(|| context.store.follow(self.active.claim, self.order.number, remote_id)).await;
         if let Err(error) = followed {
             tracing::warn!("{error}");
         }

@@ -46,7 +46,7 @@ pub(super) struct ActiveJob {
     /// The fingerprint of the report that existed when the job was claimed (`--force`).
     before: Option<String>,
     /// The service's id of a job that was started for it and whose end was not seen.
-    remote: Option<String>,
+    remote_id: Option<String>,
 }
 
 /// The order to carry out an attempt.
@@ -141,9 +141,9 @@ impl Attempt<'_> {
         wait: Duration,
     ) -> Result<AttemptResult, StoreError> {
         let ledger = &self.order.context.ledger;
-        match ledger.end_attempt(self.active.claim, &attempt, ended.open.as_deref()).await {
+        match ledger.end_attempt(self.active.claim, &attempt, ended.remote_id.as_deref()).await {
             Ok(true) => {
-                let active = ActiveJob { remote: ended.open.clone(), ..self.active.clone() };
+                let active = ActiveJob { remote_id: ended.remote_id.clone(), ..self.active.clone() };
                 Ok(AttemptResult::Retry { class, wait, note, active })
             }
             Ok(false) => Ok(AttemptResult::claim_lost()),
@@ -195,7 +195,7 @@ impl Attempt<'_> {
     }
 
     fn record(&self, ended: &Ended, end: JobEnd) -> Record {
-        Record { claim: self.active.claim, gap: self.order.job.key.clone(), remote: ended.open.clone(), end }
+        Record { claim: self.active.claim, gap: self.order.job.key.clone(), remote_id: ended.remote_id.clone(), end }
     }
 
     fn tell(&self, event: JobEvent) {
@@ -216,7 +216,7 @@ impl Attempt<'_> {
             tail: String::new(),
             pid: None,
             answer: None,
-            open: self.active.remote.clone(),
+            remote_id: self.active.remote_id.clone(),
         };
         (ended, Some(Finding::Failed(Outcome::SpawnFailed { why, may_pass: true })))
     }

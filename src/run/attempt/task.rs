@@ -22,7 +22,7 @@ impl Attempt<'_> {
             Work::Http(spec) => Task::Http(Box::new(Call {
                 spec: (**spec).clone(),
                 values: self.values(),
-                resume: self.active.remote.clone(),
+                remote_id: self.active.remote_id.clone(),
                 log: self.paths.log.clone(),
             })),
         }

@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn plan(standing: SourceStatus, jobs: &[Window]) -> SourcePlan {
-        let job = |window: &Window| Collection { source: 0, window: *window, windows: 1, remote: None };
+        let job = |window: &Window| Collection { source: 0, window: *window, windows: 1, remote_id: None };
         SourcePlan {
             source: 0,
             state: SourceState::default(),

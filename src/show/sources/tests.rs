@@ -44,7 +44,7 @@ fn window(start: &str, end: &str) -> Window {
 }
 
 fn collection(source: usize, window: Window, windows: u64) -> Collection {
-    Collection { source, window, windows, remote: None }
+    Collection { source, window, windows, remote_id: None }
 }
 
 /// Collected until midnight.
@@ -105,7 +105,7 @@ fn all() -> Vec<SourcePlan> {
             message: Some("Completed: 17\u{1b}[0m".to_owned()),
         },
     };
-    let resumed = Collection { remote: Some("r-1".to_owned()), ..collection(6, window("16T06", "16T12"), 1) };
+    let resumed = Collection { remote_id: Some("r-1".to_owned()), ..collection(6, window("16T06", "16T12"), 1) };
     vec![
         SourcePlan { state: SourceState { last: Some(last), ..up_to_date(0).state }, ..up_to_date(0) },
         SourcePlan { state: SourceState { paused: Some(pause()), ..up_to_date(1).state }, ..behind(1, SourceStatus::Paused(pause())) },

@@ -81,7 +81,7 @@ pub(in crate::store) async fn follow<C: SqlConnection>(
     connection: &mut C,
     claim: Claim,
     attempt: u32,
-    remote: Option<&str>,
+    remote_id: Option<&str>,
 ) -> sqlx::Result<bool> {
     let mut changes = connection.begin_durable().await?;
     gaps::lock_of_job::<C>(&mut changes, claim.job).await?;
@@ -93,12 +93,12 @@ pub(in crate::store) async fn follow<C: SqlConnection>(
         fence = parameters.add(claim.fence),
     );
     let is_ours = changes.finds(parameters.statement(text)).await?;
-    if is_ours && remote.is_some() {
+    if is_ours && remote_id.is_some() {
         let mut parameters = Parameters::default();
         let text = format!(
-            "UPDATE {own}etl_attempts SET remote_id = {remote} WHERE job_id = {job} AND n = {n}",
+            "UPDATE {own}etl_attempts SET remote_id = {remote_id} WHERE job_id = {job} AND n = {n}",
             own = C::OWN,
-            remote = parameters.add(remote),
+            remote_id = parameters.add(remote_id),
             job = parameters.add(claim.job),
             n = parameters.add(attempt),
         );
@@ -107,18 +107,18 @@ pub(in crate::store) async fn follow<C: SqlConnection>(
     if is_ours {
         let mut parameters = Parameters::default();
         let text = format!(
-            "UPDATE {own}disclosure_queue SET remote_id = {remote} WHERE job_id = {job} AND state = 'queued'",
+            "UPDATE {own}disclosure_queue SET remote_id = {remote_id} WHERE job_id = {job} AND state = 'queued'",
             own = C::OWN,
-            remote = parameters.add(remote),
+            remote_id = parameters.add(remote_id),
             job = parameters.add(claim.job),
         );
         changes.execute(parameters.statement(text)).await?;
         let mut parameters = Parameters::default();
         let text = format!(
-            "UPDATE {own}gap_states SET remote_id = {remote}
+            "UPDATE {own}gap_states SET remote_id = {remote_id}
              WHERE gap_key = (SELECT gap_key FROM {own}etl_jobs WHERE id = {job} AND window_start IS NULL)",
             own = C::OWN,
-            remote = parameters.add(remote),
+            remote_id = parameters.add(remote_id),
             job = parameters.add(claim.job),
         );
         changes.execute(parameters.statement(text)).await?;
@@ -135,5 +135,5 @@ pub(in crate::store) async fn report_in_progress<C: SqlConnection>(connection: &
         job = parameters.add(claim.job),
     );
     let found: Option<(Option<String>,)> = connection.fetch_optional(parameters.statement(text)).await?;
-    Ok(found.and_then(|(remote,)| remote))
+    Ok(found.and_then(|(remote_id,)| remote_id))
 }

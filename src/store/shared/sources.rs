@@ -95,7 +95,7 @@ impl QueuedRow {
             is_collected: self.is_collected,
             is_requested: self.is_requested,
             is_urgent: self.is_urgent,
-            remote: self.remote_id,
+            remote_id: self.remote_id,
         }
     }
 }

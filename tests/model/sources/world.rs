@@ -164,7 +164,7 @@ impl World {
             self.asked.insert(window);
             self.queue.retain(|row| row.window != window);
             let row =
-                QueuedWindow { source: ID.to_owned(), window, is_collected: false, is_requested: true, is_urgent: true, remote: None };
+                QueuedWindow { source: ID.to_owned(), window, is_collected: false, is_requested: true, is_urgent: true, remote_id: None };
             self.queue.push(row);
         }
     }
@@ -183,7 +183,7 @@ impl World {
                 is_collected: false,
                 is_requested: false,
                 is_urgent: false,
-                remote: None,
+                remote_id: None,
             };
             self.queue.push(row);
         }
@@ -214,8 +214,8 @@ impl World {
             }
             return Ok(true);
         }
-        if let Some(remote) = &job.remote {
-            let begun = self.queue.iter().filter(|row| row.remote.as_ref() == Some(remote)).count();
+        if let Some(remote_id) = &job.remote_id {
+            let begun = self.queue.iter().filter(|row| row.remote_id.as_ref() == Some(remote_id)).count();
             prop_assert_eq!(begun as u64, job.windows, "a job of a service is followed for exactly its windows");
         }
         self.jobs += 1;
@@ -224,10 +224,10 @@ impl World {
             Event::Fails(fault) => Some(fault).filter(|fault| fault.strikes(self.jobs)),
             Event::Works => None,
             Event::Killed { begun } => {
-                if begun && job.remote.is_none() {
-                    let remote = self.jobs.to_string();
+                if begun && job.remote_id.is_none() {
+                    let remote_id = self.jobs.to_string();
                     let rows = self.queue.iter_mut().filter(is_in).filter(|row| !row.is_collected);
-                    rows.for_each(|row| row.remote = Some(remote.clone()));
+                    rows.for_each(|row| row.remote_id = Some(remote_id.clone()));
                 }
                 let fingerprint = backfill::fingerprint(&self.source, "ab", self.now);
                 self.remember(self.history().lost(Some(&fingerprint), self.now));
@@ -237,7 +237,7 @@ impl World {
         };
         let end = self.job_end(job, fault);
         let Artifact::Collection(collected) = end.artifact() else {
-            self.queue.iter_mut().filter(is_in).for_each(|row| row.remote = None);
+            self.queue.iter_mut().filter(is_in).for_each(|row| row.remote_id = None);
             if let Some(history) = end.history() {
                 self.remember(history.into_owned());
             }
@@ -246,7 +246,7 @@ impl World {
         self.gaps.clear();
         let is_asked = self.queue.iter_mut().filter(is_in).any(|row| self.asked.contains(&row.window));
         let is_late = is_before || self.passed_over.iter().any(|passed| passed.overlaps(job.window));
-        prop_assert!(is_asked || !is_before || job.remote.is_some(), "{} is before the frontier", job.window);
+        prop_assert!(is_asked || !is_before || job.remote_id.is_some(), "{} is before the frontier", job.window);
         self.collected.push(Done { window: job.window, is_asked, is_late });
         let state = self.states.entry(ID.to_owned()).or_default();
         backfill::record(state, &mut self.queue, &LastSuccess { at: self.now, collected: (**collected).clone() });

@@ -40,7 +40,7 @@ impl<'a> Backlog<'a> {
         let frontier = state.frontier.or(first);
         let is_stale = |row: &QueuedWindow| is_before(row.window, frontier);
         let is_due = |row: &QueuedWindow| row.window.end <= due_by && (row.is_requested || !is_stale(row));
-        let is_wanted = |row: &QueuedWindow| !row.is_collected && (row.remote.is_some() || is_due(row));
+        let is_wanted = |row: &QueuedWindow| !row.is_collected && (row.remote_id.is_some() || is_due(row));
         let (again, queued) = rows.into_iter().filter(|row| is_wanted(row)).partition(|row| is_stale(row));
         Self { source, due_by, frontier, queued, again, uncovered, horizon: begin.max(end) }
     }

@@ -10,7 +10,7 @@ use crate::plan::text::placeholder::Placeholder;
 pub(super) struct Row {
     pub(super) window: Window,
     /// The service's id of the job that was started for it.
-    pub(super) remote: Option<String>,
+    pub(super) remote_id: Option<String>,
     /// Whether it is missing, and not just wanted again.
     pub(super) is_behind: bool,
     /// Whether it was collected before.
@@ -24,13 +24,13 @@ pub(super) struct Group {
     windows: u64,
     /// How many of them are missing.
     pub(super) behind: u64,
-    remote: Option<String>,
+    remote_id: Option<String>,
     is_again: bool,
 }
 
 impl Group {
     pub(super) fn collection(self, source: SourceIndex) -> Collection {
-        Collection { source, window: self.window, windows: self.windows, remote: self.remote }
+        Collection { source, window: self.window, windows: self.windows, remote_id: self.remote_id }
     }
 }
 
@@ -43,7 +43,7 @@ pub(super) fn groups(source: &Source, rows: Vec<Row>) -> Vec<Group> {
     };
     let by_year = source.uses(Placeholder::WindowYear);
     let year = |window: Window| source.cadence.year_of(window.start);
-    let belongs = |group: &Group, row: &Row| match (&group.remote, &row.remote) {
+    let belongs = |group: &Group, row: &Row| match (&group.remote_id, &row.remote_id) {
         _ if group.is_again != row.is_again => false,
         // One remote id is one job, also where an operator asked for overlapping windows of another length.
         (Some(one), Some(other)) => one == other && row.window.start <= group.window.end,
@@ -59,7 +59,9 @@ pub(super) fn groups(source: &Source, rows: Vec<Row>) -> Vec<Group> {
                 group.windows += 1;
                 group.behind += behind;
             }
-            Some(_) | None => groups.push(Group { window: row.window, windows: 1, behind, remote: row.remote, is_again: row.is_again }),
+            Some(_) | None => {
+                groups.push(Group { window: row.window, windows: 1, behind, remote_id: row.remote_id, is_again: row.is_again });
+            }
         }
     }
     groups.truncate(most);

@@ -12,7 +12,7 @@ pub fn record(state: &mut SourceState, queue: &mut Vec<QueuedWindow>, success: &
         row.is_collected = true;
         row.is_requested = false;
         row.is_urgent = false;
-        row.remote = None;
+        row.remote_id = None;
     }
     if state.frontier.is_none_or(|frontier| window.start <= frontier && frontier < window.end) {
         state.frontier = Some(window.end);

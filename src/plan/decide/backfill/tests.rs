@@ -39,7 +39,7 @@ fn queued(start: &str, end: &str) -> QueuedWindow {
         is_collected: false,
         is_requested: false,
         is_urgent: false,
-        remote: None,
+        remote_id: None,
     }
 }
 
@@ -146,7 +146,7 @@ fn nine_days_that_were_missed_are_one_job_or_one_for_each_window() {
     let facts = Facts::new("2026-01-25T05:00", Some("2026-01-16"));
     let plan = facts.plan(&house());
     assert_eq!((plan.new.len(), plan.behind, plan.left), (36, 36, 0));
-    assert_eq!(plan.jobs, [Collection { source: 0, window: window("2026-01-16", "2026-01-25"), windows: 36, remote: None }]);
+    assert_eq!(plan.jobs, [Collection { source: 0, window: window("2026-01-16", "2026-01-25"), windows: 36, remote_id: None }]);
     assert_eq!(plan.missing, Some(window("2026-01-16", "2026-01-25")));
     assert_eq!(plan.lateness, Lateness::Overdue);
 
@@ -223,7 +223,7 @@ fn a_window_that_somebody_else_collected_is_left_alone_unless_it_is_asked_for() 
     let facts = Facts::new("2026-01-17", Some("2026-01-17"));
     let stale = facts.clone().with([queued("2026-01-16", "2026-01-16T06:00")]).plan(&house());
     assert_eq!((stale.standing, stale.behind, stale.jobs), (SourceStatus::UpToDate, 0, vec![]));
-    let begun = QueuedWindow { remote: Some("r1".to_owned()), ..queued("2026-01-16", "2026-01-16T06:00") };
+    let begun = QueuedWindow { remote_id: Some("r1".to_owned()), ..queued("2026-01-16", "2026-01-16T06:00") };
     assert_eq!(facts.clone().with([begun]).plan(&house()).jobs.len(), 1, "a service's job is followed to its end");
     let asked = facts.clone().with([requested("2026-01-16", "2026-01-16T06:00")]).plan(&house());
     assert_eq!((asked.behind, windows(&asked)), (0, vec![window("2026-01-16", "2026-01-16T06:00")]));
@@ -246,15 +246,16 @@ fn a_clock_that_went_backwards_puts_nothing_in_the_queue() {
 
 #[test]
 fn a_job_that_a_service_has_begun_is_followed_for_exactly_its_windows() {
-    let begun = |start, end| QueuedWindow { remote: Some("r1".to_owned()), ..queued(start, end) };
+    let begun = |start, end| QueuedWindow { remote_id: Some("r1".to_owned()), ..queued(start, end) };
     for source in [house(), each()] {
         let rows = [begun("2026-01-16", "2026-01-16T06:00"), begun("2026-01-16T06:00", "2026-01-16T12:00")];
         let plan = Facts::new("2026-01-17", Some("2026-01-16")).with(rows).plan(&source);
-        let first = Collection { source: 0, window: window("2026-01-16", "2026-01-16T12:00"), windows: 2, remote: Some("r1".to_owned()) };
+        let first =
+            Collection { source: 0, window: window("2026-01-16", "2026-01-16T12:00"), windows: 2, remote_id: Some("r1".to_owned()) };
         assert_eq!(plan.jobs[0], first);
-        assert_eq!((plan.jobs[1].window.start, plan.jobs[1].remote.as_deref()), (first.window.end, None));
+        assert_eq!((plan.jobs[1].window.start, plan.jobs[1].remote_id.as_deref()), (first.window.end, None));
     }
-    let other = QueuedWindow { remote: Some("r2".to_owned()), ..queued("2026-01-16T06:00", "2026-01-16T12:00") };
+    let other = QueuedWindow { remote_id: Some("r2".to_owned()), ..queued("2026-01-16T06:00", "2026-01-16T12:00") };
     let facts = Facts::new("2026-01-16T12:00", Some("2026-01-16")).with([begun("2026-01-16", "2026-01-16T06:00"), other]);
     assert_eq!(facts.plan(&house()).jobs.len(), 2, "two jobs stay two");
 }

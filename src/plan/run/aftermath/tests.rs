@@ -24,12 +24,12 @@ fn report() -> PlannedJob {
 
 fn collection() -> PlannedJob {
     let window = Window { start: at() - chrono::TimeDelta::hours(6), end: at() };
-    job(Target::Collection(Collection { source: 0, window, windows: 1, remote: None }), Gate::Open)
+    job(Target::Collection(Collection { source: 0, window, windows: 1, remote_id: None }), Gate::Open)
 }
 
 fn ended(tail: &str) -> Ended {
     let (end, duration) = (End::Exited(1), Duration::from_millis(1500));
-    Ended { end, duration, tail: tail.to_owned(), pid: Some(7), answer: None, open: None }
+    Ended { end, duration, tail: tail.to_owned(), pid: Some(7), answer: None, remote_id: None }
 }
 
 /// The gap failed twice before.

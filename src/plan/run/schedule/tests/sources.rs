@@ -11,7 +11,7 @@ fn with_windows(mut plan: Plan, source: SourceIndex, windows: i64) -> Plan {
     let first = plan.jobs.len();
     let hour = |hour: i64| chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::hours(hour);
     plan.jobs.extend((0..windows).map(|n| PlannedJob {
-        target: Target::Collection(Collection { source, window: Window::new(hour(n), hour(n + 1)).unwrap(), windows: 1, remote: None }),
+        target: Target::Collection(Collection { source, window: Window::new(hour(n), hour(n + 1)).unwrap(), windows: 1, remote_id: None }),
         key: GapKey::source(&source.to_string()),
         why: Why::Missing,
         gate: Gate::Open,
