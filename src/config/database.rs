@@ -2,11 +2,15 @@
 
 use std::path::Path;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 use url::Url;
 
 use super::paths::resolve;
 use crate::plan::model::settings::{DatabaseTarget, Variables};
+
+/// The bytes of a user, a password or a name that are encoded in a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// Parameters of a PostgreSQL URL that have an effect. Those that hold no secret are shown to people.
 const PARAMETERS: &[(&str, bool)] = &[
@@ -108,14 +112,9 @@ fn postgres(url: &Url) -> DatabaseTarget {
     DatabaseTarget::Postgres { url: SecretString::from(url.as_str()), shown }
 }
 
-/// Every byte that could mean something in a URL as `%XX`.
+/// Every byte that could have a meaning in a URL is written as `%XX`.
 fn encode(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]
