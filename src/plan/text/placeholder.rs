@@ -32,6 +32,7 @@ impl Scope {
     pub const IN_SYNC_FILES: &'static [Self] = &[Self::BankPeriod];
     /// The path of a report. It does not depend on a job or a run: the report of a gap is always at the same path.
     pub const IN_REPORT_PATH: &'static [Self] = &[Self::BankPeriod, Self::Etl];
+    /// The work of an ETL that writes the row of its report itself.
     pub const IN_REPORT_WORK: &'static [Self] = &[Self::BankPeriod, Self::Etl, Self::Job, Self::Attempt];
     /// The work of an ETL whose report etl-orch moves to its path.
     pub const IN_REPORT_WORK_WITH_OUTPUT: &'static [Self] = &[Self::BankPeriod, Self::Etl, Self::Output, Self::Job, Self::Attempt];
