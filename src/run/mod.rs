@@ -96,6 +96,7 @@ impl Invocation {
         let ended = if matches!(worked, Err(RunError::Stopped)) { or_stopped(StopLevel::Immediate, stop, end).await } else { end.await };
         let (Prepared { plan, synced, .. }, mut results) = worked?;
         let mut warnings = [learnt.warnings, recovery.warnings].concat();
+        warnings.extend(summary::odd_successes(&plan, &results, &self.catalogue));
         warnings.extend(summary::slow_jobs(&plan, &results, &self.catalogue));
         for trouble in [ended.err().map(|error| error.to_string()), left.err().map(|error| error.to_string())].into_iter().flatten() {
             results.broken.get_or_insert(trouble);

@@ -18,6 +18,7 @@ mod data;
 mod database_away;
 mod dry_run;
 mod dry_states;
+mod end_after_row;
 mod exit_codes;
 mod exits;
 mod fairness;

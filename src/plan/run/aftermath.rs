@@ -23,6 +23,8 @@ use crate::plan::run::stop::StopReason;
 pub enum Finding {
     /// The result is there.
     Succeeded(Artifact),
+    /// The ETL did not end well, and yet the report that it writes itself is there. It was made, so it is not made again.
+    ReportThere(Outcome),
     /// It did not succeed.
     Failed(Outcome),
     /// The process exited with 0, but the database does not answer whether the report is there.
@@ -72,6 +74,21 @@ pub struct Attempted<'a> {
     pub random: f64,
 }
 
+/// Whether the report may be there in spite of this outcome, so that it must be looked for before anything follows. Not after a stop that we
+/// asked for, which the job's end is then put down to.
+#[must_use]
+pub fn may_have_written(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::ExitCode(_)
+        | Outcome::Signal(_)
+        | Outcome::TimedOut(_)
+        | Outcome::ReportedError { .. }
+        | Outcome::NotReady(_)
+        | Outcome::Lost => true,
+        Outcome::Succeeded | Outcome::SpawnFailed { .. } | Outcome::NoOutput(_) | Outcome::Interrupted => false,
+    }
+}
+
 /// What follows from the end of an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aftermath {
@@ -119,7 +136,7 @@ impl Attempted<'_> {
     pub fn aftermath(&self, ended: &Ended, finding: Finding) -> Aftermath {
         let (outcome, unverified) = match &finding {
             Finding::Succeeded(_) => (Outcome::Succeeded, None),
-            Finding::Failed(outcome) => (outcome.clone(), None),
+            Finding::Failed(outcome) | Finding::ReportThere(outcome) => (outcome.clone(), None),
             Finding::ReportUnverified { .. } => (Outcome::Succeeded, Some(JobNote::ReportUnverified)),
             // Nobody saw whether it succeeded, and nobody will look again before the next run.
             Finding::CollectionUnverified => (Outcome::Lost, Some(JobNote::CollectionUnverified)),
@@ -136,6 +153,10 @@ impl Attempted<'_> {
         };
         match finding {
             Finding::Succeeded(artifact) => Aftermath { class, note, next: Next::End(JobEnd::Succeeded { attempt, artifact }) },
+            Finding::ReportThere(outcome) => {
+                let note = Some(JobNote::ReportThere { outcome, last_line: last_line(&ended.tail) });
+                Aftermath { class: Class::Success, note, next: Next::End(JobEnd::Succeeded { attempt, artifact: Artifact::Report }) }
+            }
             Finding::ReportUnverified { report, before } => {
                 let note = self.stop_note().or(note);
                 Aftermath { class, note, next: Next::End(JobEnd::Unverified { attempt, report, before }) }
@@ -205,8 +226,11 @@ fn explain(outcome: &Outcome, tail: &str) -> Option<JobNote> {
         Outcome::Lost | Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady(_) | Outcome::TimedOut(_) => true,
         Outcome::SpawnFailed { .. } | Outcome::NoOutput(_) | Outcome::ReportedError { .. } | Outcome::Interrupted => false,
     };
-    let last_line = tail.lines().map(str::trim).rfind(|line| !line.is_empty()).filter(|_| has_cause_in_tail);
-    Some(JobNote::Outcome { outcome: outcome.clone(), last_line: last_line.map(str::to_owned) })
+    Some(JobNote::Outcome { outcome: outcome.clone(), last_line: last_line(tail).filter(|_| has_cause_in_tail) })
+}
+
+fn last_line(tail: &str) -> Option<String> {
+    tail.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
 }
 
 #[cfg(test)]

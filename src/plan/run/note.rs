@@ -1,4 +1,4 @@
-//! Why a job of a run has not succeeded, for people. The only place that renders these reasons.
+//! Why a job of a run has not succeeded, or what is odd about its success, for people. The only place that renders these reasons.
 
 use std::fmt;
 
@@ -7,13 +7,19 @@ use crate::plan::model::outcome::Outcome;
 use crate::plan::remember::failure_history::SkipOrder;
 use crate::plan::run::stop::StopReason;
 
-/// Why a job has not succeeded, or not yet.
+/// Why a job has not succeeded, or not yet; or what a person should know of its success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobNote {
     /// Its attempt ended so.
     Outcome {
         outcome: Outcome,
         /// The last line that the process printed, where that usually says what went wrong.
+        last_line: Option<String>,
+    },
+    /// It succeeded, as its report is there, though its last attempt ended so.
+    ReportThere {
+        outcome: Outcome,
+        /// The last line that the process printed.
         last_line: Option<String>,
     },
     /// The program or the service reported success while the database was away, so that nobody could look for the report.
@@ -49,6 +55,10 @@ impl fmt::Display for JobNote {
         match self {
             Self::Outcome { outcome, last_line: None } => write!(f, "{outcome}"),
             Self::Outcome { outcome, last_line: Some(line) } => write!(f, "{outcome} - {line}"),
+            Self::ReportThere { outcome, last_line } => {
+                let line = last_line.as_ref().map(|line| format!(" - {line}")).unwrap_or_default();
+                write!(f, "its report is there, but its ETL did not end well: {outcome}{line}")
+            }
             Self::ReportUnverified => f.write_str("its ETL reports success, but the database is away; the next run looks for the report"),
             Self::CollectionUnverified => f.write_str("its collector reports success, but the database is away; the next run verifies it"),
             Self::ReportMissing => f.write_str("its ETL reported success, but the report was missing when the database could be asked"),

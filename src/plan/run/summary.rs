@@ -78,7 +78,7 @@ pub struct JobResult {
     pub exhausted: bool,
     /// From its first attempt to its end.
     pub duration: Duration,
-    /// Why, unless it succeeded.
+    /// Why it did not succeed; of a success, what a person should know.
     pub reason: Option<String>,
     /// What was collected, also where that is not on record.
     pub collected: Option<Collected>,
@@ -115,6 +115,12 @@ pub fn slow_jobs(plan: &Plan, results: &Results, catalogue: &Catalogue) -> Vec<S
         Some(format!("{} took {took}, longer than warn_after {}", catalogue.label(job), humantime::format_duration(limit)))
     })
     .collect()
+}
+
+/// Jobs that succeeded, though something about it is odd, each in a sentence.
+pub fn odd_successes(plan: &Plan, results: &Results, catalogue: &Catalogue) -> Vec<String> {
+    let jobs = plan.jobs.iter().zip(&results.jobs).filter(|(_, result)| result.state == JobState::Succeeded);
+    jobs.filter_map(|(job, result)| Some(format!("{}: {}", catalogue.label(job), result.reason.as_ref()?))).collect()
 }
 
 #[cfg(test)]

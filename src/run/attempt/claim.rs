@@ -8,11 +8,14 @@ use crate::plan::decide::decision::Why;
 use crate::plan::model::etl::ReportsBy;
 use crate::plan::model::gap::Gap;
 use crate::plan::model::job::{JobState, ReportKey};
+use crate::plan::model::outcome::Class;
 use crate::plan::model::target::Target;
 use crate::plan::remember::claim::{Begun, ClaimRequest, ClaimTarget, Claimed};
+use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 use crate::plan::run::note::JobNote;
 use crate::plan::run::schedule::NextStep;
 use crate::run::ledger::Recorded;
+use crate::run::spool::Record;
 use crate::store::{self, StoreError};
 
 /// A job whose pool is full asks again after this long: another invocation may be who frees it.
@@ -70,6 +73,9 @@ impl Assignment<'_> {
     }
 
     async fn begin_again(&self, active: &ActiveJob, paths: &Paths) -> store::Result<Taken> {
+        if let Some(taken) = self.end_if_report_came(active).await? {
+            return Ok(taken);
+        }
         let pool = self.context.catalogue.pool(self.job);
         let log = paths.log.to_string_lossy();
         Ok(match self.context.store.begin_attempt(active.claim, self.number, pool, &log, self.begins_at).await? {
@@ -77,6 +83,29 @@ impl Assignment<'_> {
             Begun::PoolFull => Taken::pool_full(Some(active.clone())),
             Begun::ClaimLost => Taken::NotBegun(AttemptResult::claim_lost()),
         })
+    }
+
+    /// Ends the job where the row that its ETL writes came since the attempt before ended.
+    async fn end_if_report_came(&self, active: &ActiveJob) -> store::Result<Option<Taken>> {
+        let context = self.context;
+        let (Some(gap), Some(attempt)) = (self.job.report(), &active.ended) else { return Ok(None) };
+        if context.destination(gap).is_some() {
+            return Ok(None);
+        }
+        let now = context.store.report_fingerprint(&context.report_key(gap)).await?;
+        if now.is_none() || now == active.before {
+            return Ok(None);
+        }
+        let note = JobNote::ReportThere { outcome: attempt.outcome.clone(), last_line: None };
+        let end = JobEnd::Succeeded { attempt: attempt.clone(), artifact: Artifact::Report };
+        let record = Record { claim: active.claim, gap: self.job.key.clone(), remote_id: None, end };
+        Ok(Some(match context.ledger.finish(&record).await? {
+            Recorded::Database(Finished::ClaimLost) => Taken::NotBegun(AttemptResult::claim_lost()),
+            recorded => {
+                let over = JobOver { class: None, ..JobOver::new(&record.end, recorded, Class::Success, Some(note)) };
+                Taken::NotBegun(AttemptResult::Over(over))
+            }
+        }))
     }
 
     async fn claim(&self, paths: &Paths) -> store::Result<Taken> {
@@ -126,7 +155,7 @@ impl Assignment<'_> {
 /// What a claim's answer means. `done` is the note where the result exists already.
 fn taken(claimed: Claimed, done: JobNote, before: Option<String>, remote_id: Option<String>) -> Taken {
     match claimed {
-        Claimed::Yes { claim, history } => Taken::Begun(ActiveJob { claim, history, before, remote_id }),
+        Claimed::Yes { claim, history } => Taken::Begun(ActiveJob { claim, history, before, remote_id, ended: None }),
         Claimed::AlreadyDone => Taken::over(JobState::Skipped, NextStep::Succeed, done),
         Claimed::Elsewhere { owner } => Taken::skipped(JobNote::RunningElsewhere(owner)),
         Claimed::Ordered(order) => Taken::skipped(JobNote::Skipped(order)),

@@ -47,6 +47,8 @@ pub(super) struct ActiveJob {
     before: Option<String>,
     /// The service's id of a job that was started for it and whose end was not seen.
     remote_id: Option<String>,
+    /// The end of the attempt before, which is on record.
+    ended: Option<AttemptEnd>,
 }
 
 /// The order to carry out an attempt.
@@ -143,7 +145,7 @@ impl Attempt<'_> {
         let ledger = &self.order.context.ledger;
         match ledger.end_attempt(self.active.claim, &attempt, ended.remote_id.as_deref()).await {
             Ok(true) => {
-                let active = ActiveJob { remote_id: ended.remote_id.clone(), ..self.active.clone() };
+                let active = ActiveJob { remote_id: ended.remote_id.clone(), ended: Some(attempt), ..self.active.clone() };
                 Ok(AttemptResult::Retry { class, wait, note, active })
             }
             Ok(false) => Ok(AttemptResult::claim_lost()),

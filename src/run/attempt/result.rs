@@ -40,7 +40,7 @@ pub(in crate::run) enum AttemptResult {
 #[derive(Debug)]
 pub(in crate::run) struct JobOver {
     pub(in crate::run) state: JobState,
-    /// Why it did not succeed.
+    /// Why it did not succeed, or what is odd about its success.
     pub(in crate::run) note: Option<JobNote>,
     /// What the last attempt means; `None` where no attempt was carried out, or another invocation has the claim.
     pub(in crate::run) class: Option<Class>,
@@ -84,7 +84,9 @@ impl JobOver {
     pub(super) fn new(end: &JobEnd, recorded: Recorded, class: Class, note: Option<JobNote>) -> Self {
         let planned = end.state();
         let (state, step, note) = match recorded {
-            Recorded::Database(Finished::Recorded(JobState::Succeeded)) => (JobState::Succeeded, NextStep::Succeed, None),
+            Recorded::Database(Finished::Recorded(JobState::Succeeded)) => {
+                (JobState::Succeeded, NextStep::Succeed, note.filter(|_| planned == JobState::Succeeded))
+            }
             Recorded::Database(Finished::Recorded(state)) if end.unverified_report().is_some() => {
                 (state, step_to(state), Some(JobNote::ReportMissing))
             }

@@ -30,7 +30,7 @@ impl Attempt<'_> {
     /// What the attempt came to; `None` where another invocation has the claim.
     pub(super) async fn finding(&self, ended: &Ended) -> Option<Finding> {
         if let Some(outcome) = aftermath::outcome(&ended.end, self.work()) {
-            return Some(Finding::Failed(outcome));
+            return Some(self.look_in_spite_of(outcome).await);
         }
         let finding = match &self.order.job.target {
             Target::Report { gap, data_symbol } => match (self.order.context.destination(*gap), self.paths.output.clone()) {
@@ -114,6 +114,24 @@ impl Attempt<'_> {
             }
             Ok(now) if now == before => no_output(format!("{ended_well}, but the {} is the one that was there before", key.report_type)),
             Ok(Some(_)) => Finding::Succeeded(Artifact::Report),
+        }
+    }
+
+    /// Looks for the row that the ETL writes though the attempt did not end well: where it is there, another attempt would be for nothing. A
+    /// file that etl-orch is to publish is trusted only after exit code 0.
+    async fn look_in_spite_of(&self, outcome: Outcome) -> Finding {
+        let context = self.order.context;
+        let Some(gap) = self.order.job.report().filter(|gap| context.destination(*gap).is_none()) else {
+            return Finding::Failed(outcome);
+        };
+        if !aftermath::may_have_written(&outcome) {
+            return Finding::Failed(outcome);
+        }
+        let key = context.report_key(gap);
+        match context.ledger.insist(|| context.store.report_fingerprint(&key)).await {
+            Ok(now) if now.is_some() && now != self.active.before => Finding::ReportThere(outcome),
+            // Where the database is away, nothing is begun before it answers, and then the report is looked for again.
+            Ok(_) | Err(_) => Finding::Failed(outcome),
         }
     }
 

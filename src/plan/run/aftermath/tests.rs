@@ -176,6 +176,21 @@ fn a_success_that_could_not_be_looked_at_is_none_yet() {
 }
 
 #[test]
+fn a_report_that_is_there_is_a_success_however_its_attempt_ended() {
+    for outcome in [Outcome::Signal(11), Outcome::ExitCode(65), Outcome::ExitCode(78), Outcome::NotReady(66), Outcome::Lost] {
+        assert!(may_have_written(&outcome));
+        let there = aftermath(&report(), 1, None, Finding::ReportThere(outcome.clone()));
+        assert_eq!((there.class, there.next.step()), (Class::Success, NextStep::Succeed), "{outcome:?}");
+        let note = there.note.as_ref().unwrap().to_string();
+        assert!(note.contains(&outcome.to_string()) && note.ends_with(" - ValueError: boom"), "{note}");
+        let end = job_end(there);
+        assert_eq!((end.state(), &end.attempt().unwrap().outcome), (JobState::Succeeded, &outcome));
+        assert_eq!(end.history().as_deref(), Some(&FailureHistory::default()), "the failures before are forgotten");
+    }
+    assert!(!may_have_written(&Outcome::Interrupted), "the stop is why it ended");
+}
+
+#[test]
 fn a_success_is_recorded_with_the_facts_of_its_attempt() {
     let succeeded = aftermath(&report(), 2, None, Finding::Succeeded(Artifact::Report));
     assert_eq!((succeeded.class, succeeded.note.clone(), succeeded.next.step()), (Class::Success, None, NextStep::Succeed));
