@@ -56,11 +56,11 @@ impl Ledger {
     /// Records the end of a job: tries the database for [`RETRY_FOR`], then the spool.
     ///
     /// # Errors
-    /// When both fail, or the database refuses the values. The next run then records the job as lost.
+    /// When both fail, or the database refuses the values or does not keep the row. The next run then records the job as lost.
     pub(super) async fn finish(&self, record: &Record) -> Result<Recorded, StoreError> {
         match self.insist(|| record_end(&*self.store, record)).await {
             Ok(finished) => Ok(Recorded::Database(finished)),
-            Err(error) if error.is_about_values() => Err(error),
+            Err(error) if error.is_about_values() || error.is_not_kept() => Err(error),
             Err(error) => self.spool(record, error),
         }
     }

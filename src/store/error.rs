@@ -14,6 +14,9 @@ pub enum StoreError {
     /// What is in the database is not what is needed; running cannot start. Says which table or column, and the way out.
     #[error("{0}")]
     Schema(String),
+    /// A row that was written is not in the table, though the database reported no error. Nothing of the operation was kept.
+    #[error("{0}")]
+    NotKept(NotKept),
     /// An operation failed. Says which.
     #[error("{doing}: {source}")]
     Query {
@@ -24,6 +27,21 @@ pub enum StoreError {
         /// In the driver's words.
         source: sqlx::Error,
     },
+}
+
+/// A row that was written, and is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the row that was written to {table} is not there: a rule, trigger, view or policy on it keeps it out; remove that")]
+pub struct NotKept {
+    /// The table, with its schema where it has one.
+    pub table: String,
+}
+
+impl NotKept {
+    /// As an error of the driver, which ends the transaction that wrote the row. [`StoreError::of`] finds it again.
+    pub(super) fn error(table: impl Into<String>) -> sqlx::Error {
+        sqlx::Error::AnyDriverError(Box::new(Self { table: table.into() }))
+    }
 }
 
 /// What a failure means. Each adapter knows the codes of its database.
@@ -54,6 +72,21 @@ impl FailureKind {
 }
 
 impl StoreError {
+    /// The error of an operation: `of_code` knows what the codes of the database mean.
+    pub(super) fn of(doing: &'static str, source: sqlx::Error, of_code: impl FnOnce(&str) -> FailureKind) -> Self {
+        if let sqlx::Error::AnyDriverError(error) = &source
+            && let Some(not_kept) = error.downcast_ref::<NotKept>()
+        {
+            return Self::NotKept(not_kept.clone());
+        }
+        Self::Query { doing, kind: FailureKind::of(&source, of_code), source }
+    }
+
+    /// Whether a row was written without an error and is not there: the database is set up so that it cannot be.
+    pub fn is_not_kept(&self) -> bool {
+        matches!(self, Self::NotKept(_))
+    }
+
     /// Whether the database refused the values that it was given, rather than failed: the same operation with other values may
     /// succeed.
     pub fn is_about_values(&self) -> bool {
@@ -64,7 +97,7 @@ impl StoreError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Schema(_) => false,
+            Self::Schema(_) | Self::NotKept(_) => false,
             Self::Query { kind, .. } => match kind {
                 // A server that stands in for another may only read for a while.
                 FailureKind::Passing | FailureKind::Interrupted | FailureKind::ReadOnly => true,

@@ -16,7 +16,7 @@ mod sqlite;
 
 use std::sync::Arc;
 
-pub use error::{FailureKind, StoreError};
+pub use error::{FailureKind, NotKept, StoreError};
 pub use ports::{Data, History, Ledger, Orders, Sources};
 
 use crate::plan::model::candidate::{Candidate, CensusGroup};

@@ -1,7 +1,7 @@
 //! What the end of a program means.
 
 use crate::on_both_databases;
-use crate::support::{World, etl};
+use crate::support::{Kind, World, etl};
 
 /// Two banks, one slot, and these keys for `call_summary`; `key_themes` works. The first job of `call_summary` is to
 /// show that it is set up wrongly.
@@ -55,6 +55,18 @@ on_both_databases! {
         assert!(done.stdout.contains("Failed: 0 ❌\nSkipped: 1\n"), "{}", done.stdout);
         assert!(done.stdout.contains("Skipped Jobs:\n  • RY 2025 Q2 [call_summary]: not ready - transcript is a draft\n"), "{}", done.stdout);
         assert_eq!(world.run_to(0, &["--dry-run", "--format", "json"]).json()["gaps"]["planned"], 1, "it is planned again");
+    }
+
+    fn a_table_that_does_not_keep_the_rows_stops_the_etl_for_everyone(world: &World) {
+        world.sql(match world.kind() {
+            Kind::Sqlite => "CREATE TRIGGER forget BEFORE INSERT ON aegis_reports WHEN new.report_type = 'Call Summary' BEGIN SELECT RAISE(IGNORE); END",
+            Kind::Postgres => "CREATE RULE forget AS ON INSERT TO aegis_reports WHERE new.report_type = 'Call Summary' DO INSTEAD NOTHING",
+        });
+        let text = call_summary_stops_for_everyone(world, "echo report > \"$4\"\n", &[]);
+        let told = "❌ RY 2025 Q2 [call_summary]: exit 0, but the row that was written to aegis_reports is not there: \
+                    a rule, trigger, view or policy on it keeps it out; remove that\n";
+        assert!(text.contains(told), "{text}");
+        assert_eq!(world.value("SELECT coalesce(max(failed_runs), 0) FROM gap_states"), "0", "nobody is charged");
     }
 
     fn a_wrong_usage_stops_the_etl_for_everyone(world: &World) {

@@ -9,6 +9,7 @@ mod containment;
 mod endings;
 mod fixture;
 mod history;
+mod kept;
 mod migration;
 mod orders;
 mod pools;

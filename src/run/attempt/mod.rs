@@ -26,7 +26,7 @@ use crate::execute::stop::StopSignal;
 use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{AttemptEnd, Claim, JobState};
-use crate::plan::model::outcome::{Class, Outcome};
+use crate::plan::model::outcome::{Class, Fault, Outcome};
 use crate::plan::model::work::Work;
 use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::run::aftermath::{Aftermath, Attempted, Finding, Next};
@@ -169,6 +169,10 @@ impl Attempt<'_> {
             Err(error) if error.is_about_values() && matches!(record.end.artifact(), Artifact::ReportRow(_)) => {
                 let outcome = Outcome::NoOutput(format!("exit 0, but the report's row cannot be written: {error}"));
                 // Once more at most: this finding has no row.
+                Box::pin(self.conclude(ended, Finding::Failed(outcome))).await
+            }
+            Err(error) if error.is_not_kept() && matches!(record.end.artifact(), Artifact::ReportRow(_)) => {
+                let outcome = Outcome::ReportedError { why: format!("exit 0, but {error}"), fault: Fault::Configuration };
                 Box::pin(self.conclude(ended, Finding::Failed(outcome))).await
             }
             Err(error) => Err(error),

@@ -8,9 +8,9 @@ use sqlx::{AssertSqlSafe, QueryBuilder};
 use super::scan::{SAME_KEY, push_found};
 use crate::plan::model::period::Period;
 use crate::plan::model::settings::{ColumnName, TableName};
-use crate::store::Available;
 use crate::store::shared::availability::{VersionRow, versions_of};
 use crate::store::shared::connection::SqlConnection;
+use crate::store::{Available, NotKept};
 
 pub(super) async fn missing(connection: &mut PgConnection, table: &TableName, found: &[Available]) -> sqlx::Result<Vec<Available>> {
     if found.is_empty() {
@@ -52,11 +52,11 @@ pub(super) async fn versions(
     Ok(versions_of(of, rows))
 }
 
-pub(super) async fn add(connection: &mut PgConnection, table: &TableName, found: &[Available]) -> sqlx::Result<u64> {
+pub(super) async fn add(connection: &mut PgConnection, name: &TableName, found: &[Available]) -> sqlx::Result<u64> {
     if found.is_empty() {
         return Ok(0);
     }
-    let table = table.quoted();
+    let table = name.quoted();
     let mut transaction = connection.begin_durable().await?;
     // The table need not have a unique key. Without the lock, two processes that add at once could both find no row.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('etl_orch: ' || $1, 0))").bind(&table).execute(&mut *transaction).await?;
@@ -78,6 +78,9 @@ pub(super) async fn add(connection: &mut PgConnection, table: &TableName, found:
          SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM added)"
     ));
     let rows: i64 = query.build_query_scalar().fetch_one(&mut *transaction).await?;
+    if !missing(&mut transaction, name, found).await?.is_empty() {
+        return Err(NotKept::error(name.to_string()));
+    }
     transaction.commit().await?;
     Ok(u64::try_from(rows).unwrap_or(0))
 }

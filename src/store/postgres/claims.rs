@@ -11,6 +11,7 @@ use crate::plan::model::job::Claim;
 use crate::plan::model::settings::TableName;
 use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::plan::remember::failure_history::GapState;
+use crate::store::NotKept;
 use crate::store::shared::claims::{Conditions, Obstacles, is_full, is_held_back, is_wanted, made_before, why_skipped};
 use crate::store::shared::connection::SqlConnection;
 use crate::store::shared::gaps::GapRow;
@@ -63,6 +64,15 @@ async fn raise_fence(connection: &mut PgConnection, job: JobId) -> sqlx::Result<
     connection.fetch_optional(parameters.statement(text)).await?.map(GapRow::state).transpose()
 }
 
+/// What is in the way of a claim, and whether the claim was made.
+#[derive(sqlx::FromRow)]
+struct Asked {
+    #[sqlx(flatten)]
+    obstacles: Obstacles,
+    jobs_started: i64,
+    attempts_begun: i64,
+}
+
 /// Starts the job unless something is in the way, which is returned. One statement, so that all of it is seen at one moment.
 async fn start(
     connection: &mut PgConnection,
@@ -86,9 +96,10 @@ async fn start(
                           WHERE j.id = job.id AND NOT {is_skipped} AND job.paused_at IS NULL AND NOT job.done
                           AND NOT ({is_held_back} AND NOT job.insisted) AND NOT pool.is_full AND NOT EXISTS (SELECT 1 FROM other)
                           RETURNING j.id),
-              attempt AS (INSERT INTO etl_orch.etl_attempts (job_id, n, log, started_at) SELECT id, 1, {log}, {at} FROM claimed),
+              attempt AS (INSERT INTO etl_orch.etl_attempts (job_id, n, log, started_at) SELECT id, 1, {log}, {at} FROM claimed RETURNING 1),
               taken AS (UPDATE etl_orch.disclosure_queue q SET job_id = claimed.id FROM claimed WHERE {is_wanted})
-         SELECT job.done, job.insisted, {found_pause}, pool.is_full, other.host, other.boot_id, other.pid, other.pid_started
+         SELECT job.done, job.insisted, {found_pause}, pool.is_full, other.host, other.boot_id, other.pid, other.pid_started,
+                (SELECT count(*) FROM claimed) AS jobs_started, (SELECT count(*) FROM attempt) AS attempts_begun
          FROM job CROSS JOIN pool LEFT JOIN other ON TRUE",
         done = conditions.done,
         insisted = conditions.insisted,
@@ -109,8 +120,13 @@ async fn start(
         at = parameters.add(request.at),
         is_wanted = is_wanted(&mut parameters, request.wanted),
     );
-    let found: Option<Obstacles> = connection.fetch_optional(parameters.statement(text)).await?;
-    found.ok_or(sqlx::Error::RowNotFound)?.refusal(skip, is_held_back)
+    let asked: Option<Asked> = connection.fetch_optional(parameters.statement(text)).await?;
+    let Asked { obstacles, jobs_started, attempts_begun } = asked.ok_or(sqlx::Error::RowNotFound)?;
+    match (obstacles.refusal(skip, is_held_back)?, jobs_started, attempts_begun) {
+        (None, 0, _) => Err(NotKept::error("etl_orch.etl_jobs")),
+        (None, _, 0) => Err(NotKept::error("etl_orch.etl_attempts")),
+        (refusal, _, _) => Ok(refusal),
+    }
 }
 
 /// Until the end of the transaction nobody else begins to use the pool.
@@ -140,6 +156,7 @@ pub(super) async fn begin_attempt(
 struct AttemptAnswer {
     is_begun: bool,
     is_full: bool,
+    begun_now: i64,
 }
 
 async fn insert_attempt(
@@ -159,7 +176,7 @@ async fn insert_attempt(
               attempt AS (INSERT INTO etl_orch.etl_attempts (job_id, n, log, started_at)
                           SELECT id, {n}, {log}, {at} FROM job WHERE NOT is_begun AND NOT is_full RETURNING job_id),
               uses AS (UPDATE etl_orch.etl_jobs j SET pool = coalesce({pool}, pool) FROM attempt WHERE j.id = attempt.job_id)
-         SELECT is_begun, is_full FROM job",
+         SELECT is_begun, is_full, (SELECT count(*) FROM attempt) AS begun_now FROM job",
         is_full = is_full::<PgConnection>(&mut parameters, pool, Some(&job)),
         n = parameters.add(attempt),
         log = parameters.add(log),
@@ -168,9 +185,11 @@ async fn insert_attempt(
         pool = parameters.add(pool.map(|pool| pool.name.as_str())),
     );
     let answer: Option<AttemptAnswer> = connection.fetch_optional(parameters.statement(text)).await?;
-    Ok(match answer {
-        None => Begun::ClaimLost,
-        Some(AttemptAnswer { is_begun: false, is_full: true }) => Begun::PoolFull,
-        Some(_) => Begun::Yes,
-    })
+    match answer {
+        None => Ok(Begun::ClaimLost),
+        Some(AttemptAnswer { is_begun: true, .. }) => Ok(Begun::Yes),
+        Some(AttemptAnswer { is_full: true, .. }) => Ok(Begun::PoolFull),
+        Some(AttemptAnswer { begun_now: 0, .. }) => Err(NotKept::error("etl_orch.etl_attempts")),
+        Some(_) => Ok(Begun::Yes),
+    }
 }

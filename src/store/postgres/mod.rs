@@ -24,7 +24,7 @@ pub(super) use migrations::schema_sql;
 use self::connections::{Connections, Lease};
 use self::data_tables::DataColumns;
 use super::implement::implement_ports;
-use super::{Access, FailureKind, Result, StoreError};
+use super::{Access, Result, StoreError};
 use crate::plan::model::settings::{ColumnName, Database, TableName};
 
 /// How long a small statement may take before the server counts as gone. Giving up drops the connection with it.
@@ -83,5 +83,5 @@ impl Postgres {
 
 /// Makes the error of an operation.
 fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::Query { doing, kind: FailureKind::of(&source, dialect::kind_of), source }
+    move |source| StoreError::of(doing, source, dialect::kind_of)
 }

@@ -49,10 +49,10 @@ pub(in crate::store) async fn set<C: SqlConnection>(
     refunds: &[(GapKey, i64, FailureHistory)],
 ) -> sqlx::Result<()> {
     if refunds.is_empty() {
-        return connection.execute(write::<C>(etl, breaker)).await.map(drop);
+        return write(connection, etl, breaker).await;
     }
     let mut changes = connection.begin_write().await?;
-    changes.execute(write::<C>(etl, breaker)).await?;
+    write::<C>(&mut changes, etl, breaker).await?;
     let keys: Vec<GapKey> = refunds.iter().map(|(key, _, _)| key.clone()).collect();
     gaps::lock::<C>(&mut changes, &keys).await?;
     for (key, fence, history) in refunds {
@@ -71,11 +71,12 @@ pub(in crate::store) async fn set<C: SqlConnection>(
     changes.commit().await
 }
 
-fn write<C: SqlConnection>(etl: &str, breaker: Option<&OpenBreaker>) -> Statement {
+async fn write<C: SqlConnection>(connection: &mut C, etl: &str, breaker: Option<&OpenBreaker>) -> sqlx::Result<()> {
     let (mut parameters, own) = (Parameters::default(), C::OWN);
     let etl = parameters.add(etl);
     let Some(breaker) = breaker else {
-        return parameters.statement(format!("DELETE FROM {own}breakers WHERE etl = {etl}"));
+        let text = format!("DELETE FROM {own}breakers WHERE etl = {etl}");
+        return connection.execute(parameters.statement(text)).await.map(drop);
     };
     let columns: Columns = vec![
         ("opened_at", breaker.since.into()),
@@ -92,5 +93,5 @@ fn write<C: SqlConnection>(etl: &str, breaker: Option<&OpenBreaker>) -> Statemen
         replaced = columns.iter().map(|(name, _)| format!("{name} = excluded.{name}")).collect::<Vec<_>>().join(", "),
         values = parameters.values(columns),
     );
-    parameters.statement(text)
+    connection.write(parameters.statement(text), "breakers").await
 }

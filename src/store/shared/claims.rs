@@ -65,8 +65,13 @@ pub(in crate::store) fn is_wanted(parameters: &mut Parameters, wanted: ClaimTarg
 
 /// The condition that finds a report `r`.
 pub(in crate::store) fn has_key(parameters: &mut Parameters, report: &ReportKey) -> String {
+    has_key_of(parameters, "r.", report)
+}
+
+/// The same, with what comes before the names of its columns.
+pub(in crate::store) fn has_key_of(parameters: &mut Parameters, of: &str, report: &ReportKey) -> String {
     format!(
-        "r.bank_id = {} AND r.fiscal_year = {} AND r.quarter = {} AND r.report_type = {}",
+        "{of}bank_id = {} AND {of}fiscal_year = {} AND {of}quarter = {} AND {of}report_type = {}",
         parameters.add(report.bank_id),
         parameters.add(i32::from(report.period.year())),
         parameters.add(report.period.quarter().as_str()),

@@ -50,7 +50,8 @@ async fn record_success<C: SqlConnection>(connection: &mut C, claim: Claim, coll
     ];
     let empty = match collected.records {
         None => "s.empty",
-        Some(0) => "s.empty + 1",
+        // Bounded, so that it never exceeds its type.
+        Some(0) => "CASE WHEN s.empty < 1000000 THEN s.empty + 1 ELSE s.empty END",
         Some(_) => "0",
     };
     let mut parameters = Parameters::default();
@@ -68,7 +69,7 @@ async fn record_success<C: SqlConnection>(connection: &mut C, claim: Claim, coll
         replaced = last.iter().map(|(name, _)| format!("{name} = excluded.{name}")).collect::<Vec<_>>().join(", "),
         values = parameters.values(last),
     );
-    connection.execute(parameters.statement(text)).await.map(drop)
+    connection.write(parameters.statement(text), "sources").await
 }
 
 /// Moves the frontier over windows beyond it that were collected before it came there, up to the first hole.
@@ -87,5 +88,5 @@ async fn advance<C: SqlConnection>(connection: &mut C, source: &str) -> sqlx::Re
         own = C::OWN,
         source = parameters.add(source),
     );
-    connection.execute(parameters.statement(text)).await.map(drop)
+    connection.write(parameters.statement(text), "sources").await
 }

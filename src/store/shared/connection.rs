@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, Transaction};
 
 use super::statement::{Statement, Value};
+use crate::store::NotKept;
 
 /// A row, or a part of one, that either database can give.
 pub(in crate::store) trait AnyRow: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin {}
@@ -56,13 +57,28 @@ pub(in crate::store) trait SqlConnection: Sized + sqlx::Connection<Database: sql
     /// The values as the driver takes them.
     fn arguments(values: Vec<Value>) -> sqlx::Result<<Self::Database as sqlx::Database>::Arguments>;
 
-    /// Carries out a statement. Returns how many rows it changed.
+    /// Carries out a statement that writes a row of our own `table`, and fails where it changed none.
+    fn write(&mut self, statement: Statement, table: &str) -> impl Future<Output = sqlx::Result<()>> + Send {
+        async move {
+            match self.execute(statement).await? {
+                0 => Err(NotKept::error(format!("{}{table}", Self::OWN))),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    /// Carries out a statement that may change no row. Returns how many it changed.
     fn execute(&mut self, statement: Statement) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
     fn fetch_all<T: AnyRow>(&mut self, query: Statement) -> impl Future<Output = sqlx::Result<Vec<T>>> + Send;
 
     /// The first row of a query.
     fn fetch_optional<T: AnyRow>(&mut self, query: Statement) -> impl Future<Output = sqlx::Result<Option<T>>> + Send;
+
+    /// Looks for a row of our own `table` that was written, and fails where the query does not give it.
+    fn must_find(&mut self, query: Statement, table: &str) -> impl Future<Output = sqlx::Result<()>> + Send {
+        async move { if self.finds(query).await? { Ok(()) } else { Err(NotKept::error(format!("{}{table}", Self::OWN))) } }
+    }
 
     /// Whether a query gives a row.
     fn finds(&mut self, query: Statement) -> impl Future<Output = sqlx::Result<bool>> + Send {

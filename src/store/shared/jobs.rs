@@ -161,7 +161,19 @@ async fn insert<C: SqlConnection>(connection: &mut C, run: RunId, jobs: &[NewJob
         own = C::OWN,
         rows = parameters.rows::<C>(&rows),
     );
-    connection.execute(parameters.statement(text)).await.map(drop)
+    if connection.execute(parameters.statement(text)).await? >= jobs.len() as u64 {
+        return Ok(());
+    }
+    let mut parameters = Parameters::default();
+    // Some were recorded before, as the answer to that did not arrive.
+    let ids: Vec<Columns> = jobs.iter().map(|job| vec![("id", job.id.into())]).collect();
+    let text = format!(
+        "SELECT 1 WHERE NOT EXISTS (SELECT n.id FROM ({ids}) n EXCEPT SELECT id FROM {own}etl_jobs WHERE run_id = {run})",
+        ids = parameters.rows::<C>(&ids),
+        own = C::OWN,
+        run = parameters.add(run),
+    );
+    connection.must_find(parameters.statement(text), "etl_jobs").await
 }
 
 /// queued -> skipped, for a job whose claim was refused.

@@ -204,7 +204,7 @@ async fn record_cancel<C: SqlConnection>(connection: &mut C, job: JobId, order: 
         at = parameters.add(at),
         job = parameters.add(job),
     );
-    connection.execute(parameters.statement(text)).await?;
+    connection.write(parameters.statement(text), "etl_jobs").await?;
 
     let columns: Columns = vec![
         ("gap_key", gap.into()),
@@ -216,13 +216,13 @@ async fn record_cancel<C: SqlConnection>(connection: &mut C, job: JobId, order: 
     ];
     let mut parameters = Parameters::default();
     let text = format!("INSERT INTO {own}overrides ({}) VALUES ({})", names(&columns), parameters.values(columns));
-    connection.execute(parameters.statement(text)).await?;
+    connection.write(parameters.statement(text), "overrides").await?;
 
     gaps::make(connection, std::slice::from_ref(gap)).await?;
     let mut parameters = Parameters::default();
     let change = change(&mut parameters, order);
     let text = format!("UPDATE {own}gap_states SET {} WHERE gap_key = {}", change.set, parameters.add(gap));
-    connection.execute(parameters.statement(text)).await.map(drop)
+    connection.write(parameters.statement(text), "gap_states").await
 }
 
 /// Records that jobs were forced, as orders on their gaps, where none is pending.
@@ -249,5 +249,5 @@ pub(super) async fn force<C: SqlConnection>(connection: &mut C, jobs: &[&NewJob]
         at = parameters.add(at),
         keys = parameters.gap_keys::<C>(&keys),
     );
-    connection.execute(parameters.statement(text)).await.map(drop)
+    connection.write(parameters.statement(text), "gap_states").await
 }

@@ -1,12 +1,13 @@
 //! Rows of the reports table.
 
-use super::claims::has_key;
+use super::claims::{has_key, has_key_of};
 use super::connection::SqlConnection;
 use super::data_columns::Column;
 use super::statement::{Columns, Parameters, names};
 use super::values::{rfc3339, storable_json};
 use crate::plan::model::job::ReportRow;
 use crate::plan::model::settings::TableName;
+use crate::store::NotKept;
 
 /// What is written of a report beyond its key, all as texts, so far as the table has a column for it.
 fn report_columns(row: &ReportRow) -> Vec<(&'static str, Option<String>)> {
@@ -24,14 +25,17 @@ fn report_columns(row: &ReportRow) -> Vec<(&'static str, Option<String>)> {
     ]
 }
 
-/// Writes a report's row: into the row that is there, or else as a new one.
+/// Writes a report's row: into the row that is there, or else as a new one. The caller's transaction is to be rolled back on an error.
+///
+/// # Errors
+/// [`NotKept`] where the table does not have the row afterwards.
 pub(in crate::store) async fn write<C: SqlConnection>(
     connection: &mut C,
     table: &TableName,
     columns: &[Column],
     row: &ReportRow,
 ) -> sqlx::Result<()> {
-    let written: Vec<(&Column, Option<String>)> = report_columns(row)
+    let written: Vec<Written<'_>> = report_columns(row)
         .into_iter()
         .filter_map(|(name, value)| {
             let column = columns.iter().find(|column| column.name == name)?;
@@ -41,15 +45,22 @@ pub(in crate::store) async fn write<C: SqlConnection>(
 
     let mut parameters = Parameters::default();
     // A table of nothing but the key still has something to update.
-    let mut set = vec!["report_type = r.report_type".to_owned()];
+    let mut set = vec!["report_type = report_type".to_owned()];
     for (column, value) in &written {
         set.push(format!("\"{}\" = {}", column.name, C::from_text(&parameters.add(value.clone()), &column.kind)));
     }
-    let text = format!("UPDATE {} AS r SET {} WHERE {}", table.quoted(), set.join(", "), has_key(&mut parameters, &row.key));
-    if connection.execute(parameters.statement(text)).await? > 0 {
-        return Ok(());
+    // Without another name for the table: SQLite would not know it where the table is a view.
+    let text = format!("UPDATE {} SET {} WHERE {}", table.quoted(), set.join(", "), has_key_of(&mut parameters, "", &row.key));
+    if connection.execute(parameters.statement(text)).await? == 0 {
+        insert(connection, table, row, &written).await?;
     }
+    see(connection, table, columns, row).await
+}
 
+/// What is written: each column of the table with its value.
+type Written<'a> = (&'a Column, Option<String>);
+
+async fn insert<C: SqlConnection>(connection: &mut C, table: &TableName, row: &ReportRow, written: &[Written<'_>]) -> sqlx::Result<()> {
     let key: Columns = vec![
         ("bank_id", row.key.bank_id.into()),
         ("fiscal_year", i32::from(row.key.period.year()).into()),
@@ -61,8 +72,24 @@ pub(in crate::store) async fn write<C: SqlConnection>(
     let mut values = vec![parameters.values(key)];
     for (column, value) in written {
         columns.push(format!("\"{}\"", column.name));
-        values.push(C::from_text(&parameters.add(value), &column.kind));
+        values.push(C::from_text(&parameters.add(value.clone()), &column.kind));
     }
     let text = format!("INSERT INTO {} ({}) VALUES ({})", table.quoted(), columns.join(", "), values.join(", "));
     connection.execute(parameters.statement(text)).await.map(drop)
+}
+
+/// Looks whether the table has the row: its key, and the run that made it where there is a column for that. A rule, a trigger, a view
+/// or a policy may have kept it out, or kept the row of before, without an error.
+async fn see<C: SqlConnection>(connection: &mut C, table: &TableName, columns: &[Column], row: &ReportRow) -> sqlx::Result<()> {
+    let mut parameters = Parameters::default();
+    let mut condition = has_key(&mut parameters, &row.key);
+    if let Some(column) = columns.iter().find(|column| column.name == "execution_id") {
+        let ours = C::from_text(&parameters.add(row.execution_id), &column.kind);
+        // Of a type that need not be comparable.
+        condition = format!("{condition} AND CAST(r.execution_id AS text) = CAST({ours} AS text)");
+    }
+    if connection.finds(parameters.statement(format!("SELECT 1 FROM {} r WHERE {condition}", table.quoted()))).await? {
+        return Ok(());
+    }
+    Err(NotKept::error(table.to_string()))
 }

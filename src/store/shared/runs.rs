@@ -61,7 +61,13 @@ pub(in crate::store) async fn begin<C: SqlConnection>(connection: &mut C, run: &
         lease_until = C::after(&parameters.add(milliseconds(run.lease))),
         values = parameters.values(columns),
     );
-    connection.execute(parameters.statement(text)).await.map(drop)
+    if connection.execute(parameters.statement(text)).await? > 0 {
+        return Ok(());
+    }
+    let mut parameters = Parameters::default();
+    // Recorded before, as the answer to that did not arrive.
+    let text = format!("SELECT 1 FROM {own}etl_runs WHERE id = {id}", own = C::OWN, id = parameters.add(run.id));
+    connection.must_find(parameters.statement(text), "etl_runs").await
 }
 
 pub(in crate::store) async fn renew<C: SqlConnection>(connection: &mut C, run: RunId, lease: Duration) -> sqlx::Result<bool> {

@@ -138,7 +138,19 @@ pub(in crate::store) async fn enqueue_windows<C: SqlConnection>(
         at = parameters.add(at),
         windows = parameters.rows::<C>(&window_rows(windows)),
     );
-    connection.execute(parameters.statement(text)).await.map(drop)
+    if connection.execute(parameters.statement(text)).await? >= windows.len() as u64 {
+        return Ok(());
+    }
+    let mut parameters = Parameters::default();
+    // Some were there before. A difference takes linear time, whatever the database expects.
+    let text = format!(
+        "SELECT 1 WHERE NOT EXISTS (SELECT w.window_start, w.window_end FROM ({windows}) w
+             EXCEPT SELECT q.window_start, q.window_end FROM {own}disclosure_queue q WHERE q.source = {source})",
+        own = C::OWN,
+        source = parameters.add(source),
+        windows = parameters.rows::<C>(&window_rows(windows)),
+    );
+    connection.must_find(parameters.statement(text), "disclosure_queue").await
 }
 
 pub(in crate::store) async fn give_order<C: SqlConnection>(connection: &mut C, order: &SourceOrder) -> sqlx::Result<bool> {
@@ -161,7 +173,7 @@ pub(in crate::store) async fn give_order<C: SqlConnection>(connection: &mut C, o
     }
     let mut parameters = Parameters::default();
     let text = format!("INSERT INTO {}overrides ({}) VALUES ({})", C::OWN, names(&columns), parameters.values(columns));
-    changes.execute(parameters.statement(text)).await?;
+    changes.write(parameters.statement(text), "overrides").await?;
     changes.commit().await?;
     Ok(true)
 }

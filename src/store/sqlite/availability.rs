@@ -9,10 +9,10 @@ use sqlx::{AssertSqlSafe, Row};
 use super::scan::{FOUND, SAME_KEY, TAGS, as_json};
 use crate::plan::model::period::Period;
 use crate::plan::model::settings::{ColumnName, TableName};
-use crate::store::Available;
 use crate::store::shared::availability::versions_of;
 use crate::store::shared::connection::SqlConnection;
 use crate::store::shared::scanned::text;
+use crate::store::{Available, NotKept};
 
 pub(super) async fn missing(connection: &mut SqliteConnection, table: &TableName, found: &[Available]) -> sqlx::Result<Vec<Available>> {
     if found.is_empty() {
@@ -54,12 +54,12 @@ pub(super) async fn versions(
     Ok(versions_of(of, rows.collect::<sqlx::Result<Vec<_>>>()?))
 }
 
-pub(super) async fn add(connection: &mut SqliteConnection, table: &TableName, found: &[Available]) -> sqlx::Result<u64> {
-    if found.is_empty() {
+pub(super) async fn add(connection: &mut SqliteConnection, name: &TableName, available: &[Available]) -> sqlx::Result<u64> {
+    if available.is_empty() {
         return Ok(0);
     }
-    let table = table.quoted();
-    let found = as_json(found);
+    let table = name.quoted();
+    let found = as_json(available);
     // The rows of one statement all see the table as it was before the statement.
     let fresh = format!(
         "WITH found AS MATERIALIZED ({FOUND}?1)), fresh AS MATERIALIZED (SELECT f.* FROM found f WHERE NOT EXISTS \
@@ -84,6 +84,9 @@ pub(super) async fn add(connection: &mut SqliteConnection, table: &TableName, fo
     .execute(&mut *transaction)
     .await?
     .rows_affected();
+    if !missing(&mut transaction, name, available).await?.is_empty() {
+        return Err(NotKept::error(name.to_string()));
+    }
     transaction.commit().await?;
     Ok(changed + added)
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteConnection;
 
 use crate::plan::model::etl::Pool;
+use crate::plan::model::ids::JobId;
 use crate::plan::model::job::Claim;
 use crate::plan::model::settings::TableName;
 use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
@@ -68,18 +69,41 @@ async fn ask(connection: &mut SqliteConnection, reports: &TableName, request: &C
 
 async fn start(connection: &mut SqliteConnection, request: &ClaimRequest<'_>, fence: i64) -> sqlx::Result<()> {
     let mut parameters = Parameters::default();
-    let (job, at, fence) = (parameters.add(request.job), parameters.add(request.at), parameters.add(fence));
+    let (job, fence_raised) = (parameters.add(request.job), parameters.add(fence));
     let text = format!(
-        "INSERT INTO gap_states (gap_key, fence) SELECT gap_key, {fence} FROM etl_jobs WHERE id = {job}
-         ON CONFLICT (gap_key) DO UPDATE SET fence = excluded.fence;
-         UPDATE etl_jobs SET state = 'running', fence = {fence}, started_at = {at}, pool = {pool} WHERE id = {job};
-         INSERT INTO etl_attempts (job_id, n, log, started_at) VALUES ({job}, 1, {log}, {at});
-         UPDATE disclosure_queue AS q SET job_id = {job} WHERE {is_wanted}",
+        "INSERT INTO gap_states (gap_key, fence) SELECT gap_key, {fence_raised} FROM etl_jobs WHERE id = {job}
+         ON CONFLICT (gap_key) DO UPDATE SET fence = excluded.fence"
+    );
+    connection.write(parameters.statement(text), "gap_states").await?;
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "UPDATE etl_jobs SET state = 'running', fence = {fence}, started_at = {at}, pool = {pool} WHERE id = {job}",
+        fence = parameters.add(fence),
+        at = parameters.add(request.at),
         pool = parameters.add(request.pool.map(|pool| pool.name.as_str())),
-        log = parameters.add(request.log),
+        job = parameters.add(request.job),
+    );
+    connection.write(parameters.statement(text), "etl_jobs").await?;
+    write_attempt(connection, request.job, 1, request.log, request.at).await?;
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "UPDATE disclosure_queue AS q SET job_id = {job} WHERE {is_wanted}",
+        job = parameters.add(request.job),
         is_wanted = is_wanted(&mut parameters, request.wanted),
     );
     connection.execute(parameters.statement(text)).await.map(drop)
+}
+
+async fn write_attempt(connection: &mut SqliteConnection, job: JobId, n: u32, log: &str, at: DateTime<Utc>) -> sqlx::Result<()> {
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "INSERT INTO etl_attempts (job_id, n, log, started_at) VALUES ({job}, {n}, {log}, {at})",
+        job = parameters.add(job),
+        n = parameters.add(n),
+        log = parameters.add(log),
+        at = parameters.add(at),
+    );
+    connection.write(parameters.statement(text), "etl_attempts").await
 }
 
 pub(super) async fn begin_attempt(
@@ -105,17 +129,14 @@ pub(super) async fn begin_attempt(
         Some((false, true)) => return Ok(Begun::PoolFull),
         Some((false, false)) => {}
     }
+    write_attempt(&mut changes, claim.job, attempt, log, at).await?;
     let mut parameters = Parameters::default();
-    let job = parameters.add(claim.job);
     let text = format!(
-        "INSERT INTO etl_attempts (job_id, n, log, started_at) VALUES ({job}, {n}, {log}, {at});
-         UPDATE etl_jobs SET pool = coalesce({pool}, pool) WHERE id = {job}",
-        n = parameters.add(attempt),
-        log = parameters.add(log),
-        at = parameters.add(at),
+        "UPDATE etl_jobs SET pool = coalesce({pool}, pool) WHERE id = {job}",
         pool = parameters.add(pool.map(|pool| pool.name.as_str())),
+        job = parameters.add(claim.job),
     );
-    changes.execute(parameters.statement(text)).await?;
+    changes.write(parameters.statement(text), "etl_jobs").await?;
     changes.commit().await?;
     Ok(Begun::Yes)
 }

@@ -18,11 +18,8 @@ pub(super) async fn end_attempt(connection: &mut SqliteConnection, claim: Claim,
     let mut changes = connection.begin_write().await?;
     let mut parameters = Parameters::default();
     let (job, fence, n) = (parameters.add(claim.job), parameters.add(claim.fence), parameters.add(end.attempt));
-    // The pool first: once the attempt has ended, nothing tells whether this ended it.
     let text = format!(
-        "UPDATE etl_jobs SET pool = NULL WHERE id = {job} AND state = 'running' AND fence = {fence} AND pool IS NOT NULL
-         AND EXISTS (SELECT 1 FROM etl_attempts WHERE job_id = {job} AND n = {n} AND outcome IS NULL);
-         UPDATE etl_attempts SET {end} WHERE job_id = {job} AND n = {n} AND outcome IS NULL
+        "UPDATE etl_attempts SET {end} WHERE job_id = {job} AND n = {n} AND outcome IS NULL
          AND EXISTS (SELECT 1 FROM etl_jobs WHERE id = {job} AND state = 'running' AND fence = {fence})",
         end = assign_end(&mut parameters, end),
     );
@@ -31,6 +28,9 @@ pub(super) async fn end_attempt(connection: &mut SqliteConnection, claim: Claim,
         let text = has_end::<SqliteConnection>(&mut parameters, claim, end);
         return changes.finds(parameters.statement(text)).await;
     }
+    let mut parameters = Parameters::default();
+    let text = format!("UPDATE etl_jobs SET pool = NULL WHERE id = {} AND pool IS NOT NULL", parameters.add(claim.job));
+    changes.execute(parameters.statement(text)).await?;
     changes.commit().await?;
     Ok(true)
 }
@@ -60,26 +60,14 @@ pub(super) async fn finish(
 /// another: somebody claimed it, or ordered a retry, since.
 async fn end_job(connection: &mut SqliteConnection, claim: Claim, end: &JobEnd) -> sqlx::Result<Ended> {
     let mut parameters = Parameters::default();
-    let (job, fence) = (parameters.add(claim.job), parameters.add(claim.fence));
-    let is_claimed = format!("id = {job} AND state = 'running' AND fence = {fence}");
-    let attempt = AttemptUpdate::of(&mut parameters, end).map(|AttemptUpdate { set, is_meant }| {
-        format!("UPDATE etl_attempts SET {set} WHERE job_id = {job} AND {is_meant} AND EXISTS (SELECT 1 FROM etl_jobs WHERE {is_claimed});")
-    });
-    let gap = end.history().map(|history| {
-        let gap = write_history(&mut parameters, &history, end.state() == JobState::Succeeded);
-        format!(
-            "UPDATE gap_states SET {} WHERE gap_key = (SELECT gap_key FROM etl_jobs WHERE {is_claimed}) AND fence = {fence} AND {};",
-            gap.set, gap.is_news
-        )
-    });
-    // The job last: where it is not the claim's, none of the statements finds a row.
     let text = format!(
-        "{attempt} {gap} UPDATE etl_jobs SET {end}, pool = NULL WHERE {is_claimed}",
-        attempt = attempt.unwrap_or_default(),
-        gap = gap.unwrap_or_default(),
+        "UPDATE etl_jobs SET {end}, pool = NULL WHERE id = {job} AND state = 'running' AND fence = {fence}",
         end = parameters.assign(job_end_columns(end)),
+        job = parameters.add(claim.job),
+        fence = parameters.add(claim.fence),
     );
     if connection.execute(parameters.statement(text)).await? > 0 {
+        end_attempt_and_gap(connection, claim, end).await?;
         return Ok(Ended::Now);
     }
     let mut parameters = Parameters::default();
@@ -91,4 +79,24 @@ async fn end_job(connection: &mut SqliteConnection, claim: Claim, end: &JobEnd) 
     );
     let state: Option<(String,)> = connection.fetch_optional(parameters.statement(text)).await?;
     Ok(Ended::before(state.as_ref().map(|(state,)| state.as_str())))
+}
+
+/// Writes what else follows from the end of the claim's job, which was ended in the same transaction.
+async fn end_attempt_and_gap(connection: &mut SqliteConnection, claim: Claim, end: &JobEnd) -> sqlx::Result<()> {
+    let mut parameters = Parameters::default();
+    if let Some(AttemptUpdate { set, is_meant }) = AttemptUpdate::of(&mut parameters, end) {
+        let text = format!("UPDATE etl_attempts SET {set} WHERE job_id = {} AND {is_meant}", parameters.add(claim.job));
+        connection.execute(parameters.statement(text)).await?;
+    }
+    let Some(history) = end.history() else { return Ok(()) };
+    let mut parameters = Parameters::default();
+    let gap = write_history(&mut parameters, &history, end.state() == JobState::Succeeded);
+    let text = format!(
+        "UPDATE gap_states SET {set} WHERE gap_key = (SELECT gap_key FROM etl_jobs WHERE id = {job}) AND fence = {fence} AND {is_news}",
+        set = gap.set,
+        job = parameters.add(claim.job),
+        fence = parameters.add(claim.fence),
+        is_news = gap.is_news,
+    );
+    connection.execute(parameters.statement(text)).await.map(drop)
 }

@@ -24,7 +24,7 @@ pub(super) use migrations::schema_sql;
 
 use super::implement::implement_ports;
 use super::shared::data_columns::Column;
-use super::{Access, FailureKind, Result, StoreError};
+use super::{Access, Result, StoreError};
 use crate::plan::model::settings::{ColumnName, TableName};
 
 /// The adapter.
@@ -123,5 +123,5 @@ impl DerefMut for Lease<'_> {
 
 /// Makes the error of an operation.
 fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::Query { doing, kind: FailureKind::of(&source, dialect::kind_of), source }
+    move |source| StoreError::of(doing, source, dialect::kind_of)
 }
