@@ -2,7 +2,10 @@
 
 use std::io;
 
-use rustix::process::{Pid, Signal};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, getpid, test_kill_process};
+
+use crate::plan::remember::liveness::Presence;
 
 /// What `/proc/PID/stat` says of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +49,32 @@ pub(crate) fn all() -> io::Result<impl Iterator<Item = Pid>> {
     Ok(entries.flatten().filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)))
 }
 
-/// When the process with this pid started, in clock ticks since boot; `None` when no living process has it. A pid is used
-/// again after its process has ended; pid and start time together name one process of a boot.
-pub(crate) fn start_time(pid: u32) -> Option<u64> {
-    let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
-    Stat::of(pid).filter(|stat| stat.alive).map(|stat| stat.started)
+/// A pid from a record; `None` when no process can have it.
+pub(crate) fn from_number(pid: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(pid).ok()?)
+}
+
+/// What is seen of the process that has this pid. A pid is used again after its process has ended; pid and start time together name one
+/// process of a boot. The kernel says whether a pid is free even where `/proc` hides other users' processes.
+pub(crate) fn presence(pid: Pid) -> Presence {
+    let is_free = || test_kill_process(pid) == Err(Errno::SRCH);
+    if is_free() {
+        return Presence::Gone;
+    }
+    match Stat::of(pid).filter(|_| shows_own_namespace()) {
+        Some(Stat { alive: true, started, .. }) => Presence::Started(started),
+        // It has ended, and waits to be reaped.
+        Some(_) => Presence::Gone,
+        // It may have ended between the two looks.
+        None if is_free() => Presence::Gone,
+        None => Presence::Hidden,
+    }
+}
+
+/// Whether the pids in `/proc` are those by which the kernel knows processes here. After `unshare --pid` without `--mount-proc` they are
+/// those of another namespace.
+pub(crate) fn shows_own_namespace() -> bool {
+    std::fs::read_link("/proc/self").is_ok_and(|link| link.to_str() == Some(&getpid().to_string()))
 }
 
 /// The living children of a process.
@@ -103,14 +127,16 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         let (me, pid) = (rustix::process::getpid(), Pid::from_child(&child));
         assert!(children_of(me).contains(&pid) && descends_from(pid, me) && !descends_from(me, pid));
-        assert!(start_time(child.id()) >= start_time(std::process::id()));
+        let Presence::Started(ours) = presence(me) else { panic!("we are alive") };
+        assert!(matches!(presence(pid), Presence::Started(ticks) if ticks >= ours));
         child.kill().unwrap();
         // Its end is seen, and it is not reaped.
         let ended = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
         rustix::process::waitid(rustix::process::WaitId::Pid(pid), ended).unwrap();
         assert!(!children_of(me).contains(&pid), "a zombie is no living child");
-        assert_eq!(start_time(child.id()), None);
+        assert_eq!(presence(pid), Presence::Gone, "a zombie has ended");
         child.wait().unwrap();
+        assert_eq!(presence(pid), Presence::Gone);
     }
 
     #[test]

@@ -233,8 +233,7 @@ fn with_content(record: &Record) -> Record {
 /// own.
 struct Runs {
     living: BTreeSet<RunId>,
-    /// Runs whose process is gone. A run of this host counts as dead as soon as its process is, a run of another host once its lease
-    /// has expired.
+    /// Runs whose process was seen to be gone and, where that cannot be seen from here, runs whose lease has expired.
     dead: BTreeSet<RunId>,
 }
 
@@ -243,7 +242,7 @@ impl Runs {
         let is_dead = |run: &RunningRun| match identity::liveness_of(&run.owner) {
             Liveness::Dead => true,
             Liveness::Alive => false,
-            Liveness::Elsewhere => run.expired,
+            Liveness::Unknown => run.expired,
         };
         let (dead, living): (Vec<_>, Vec<_>) = store.running_runs().await?.into_iter().partition(is_dead);
         let ids = |runs: Vec<RunningRun>| runs.into_iter().map(|run| run.id).collect();

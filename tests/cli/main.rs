@@ -27,6 +27,7 @@ mod force_pending;
 mod jobs;
 mod lease;
 mod limits;
+mod liveness;
 mod lock;
 mod needs;
 mod orders;

@@ -334,5 +334,5 @@ impl World {
 
 /// Who another invocation is.
 fn owner() -> Owner {
-    Owner { host: "elsewhere".to_owned(), boot_id: "boot".to_owned(), pid: 7, pid_started: 1 }
+    Owner { host: "elsewhere".to_owned(), machine_id: None, boot_id: "boot".to_owned(), pid: 7, pid_started: 1 }
 }

@@ -220,7 +220,7 @@ pub(crate) fn at(second: u32) -> DateTime<Utc> {
 }
 
 pub(crate) fn owner() -> Owner {
-    Owner { host: "here".into(), boot_id: "boot".into(), pid: 4242, pid_started: 99 }
+    Owner { host: "here".into(), machine_id: Some("machine".into()), boot_id: "boot".into(), pid: 4242, pid_started: 99 }
 }
 
 /// Records a run as begun.

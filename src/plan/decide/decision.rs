@@ -111,7 +111,7 @@ mod tests {
     use crate::plan::remember::failure_history::{FailureHistory, QuarantineReason, RestReason};
 
     fn owner() -> Owner {
-        Owner { host: "h".to_owned(), boot_id: "b".to_owned(), pid: 1, pid_started: 2 }
+        Owner { host: "h".to_owned(), machine_id: None, boot_id: "b".to_owned(), pid: 1, pid_started: 2 }
     }
 
     fn gap() -> Gap {

@@ -165,7 +165,7 @@ mod tests {
             claim,
             run: RunId::new(Uuid::nil()),
             gap: key("RY-CA/2025Q2/a"),
-            owner: Owner { host: "h".to_owned(), boot_id: String::new(), pid: 7, pid_started: 1 },
+            owner: Owner { host: "h".to_owned(), machine_id: None, boot_id: String::new(), pid: 7, pid_started: 1 },
             since: at(9),
             history: FailureHistory::default(),
             fingerprint: None,

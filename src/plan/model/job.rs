@@ -15,6 +15,8 @@ use crate::plan::model::period::Period;
 pub struct Owner {
     /// Host name.
     pub host: String,
+    /// What tells its machine from others of the same name; `None` where it does not know, and in records of earlier versions.
+    pub machine_id: Option<String>,
     /// The kernel's boot id, new at every boot.
     pub boot_id: String,
     /// Process id.

@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn when_windows_are_collected_is_what_a_run_would_do() {
         let (since, by, reason) = (at(1), "ann".to_owned(), "why".to_owned());
-        let owner = Owner { host: "h\u{1b}".to_owned(), boot_id: String::new(), pid: 7, pid_started: 1 };
+        let owner = Owner { host: "h\u{1b}".to_owned(), machine_id: None, boot_id: String::new(), pid: 7, pid_started: 1 };
         let plans = [
             plan(SourceStatus::Due, &[Window { start: at(0), end: at(18) }]),
             plan(SourceStatus::Due, &[window(6)]),

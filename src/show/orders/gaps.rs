@@ -130,7 +130,7 @@ mod tests {
 
         let skip = GapOrderKind::Skip { until: Some("2026-12-01T00:00:00Z".parse().unwrap()) };
         let job = OrderedWhileRunning(JobId::parse("1a2b3c4d-0000-4000-8000-000000000000").unwrap());
-        let owner = Running(Owner { host: "h".to_owned(), boot_id: String::new(), pid: 7, pid_started: 1 });
+        let owner = Running(Owner { host: "h".to_owned(), machine_id: None, boot_id: String::new(), pid: 7, pid_started: 1 });
         let pages = [
             (skip, gaps(&[("RY-CA/2025Q2/a", Ordered), ("RY-CA/2025Q2/b", job)]), 2),
             (GapOrderKind::Retry, gaps(&[("RY-CA/2025Q2/a", owner.clone()), ("RY-CA/2025Q2/b", Ordered)]), 1),

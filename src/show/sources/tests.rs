@@ -91,7 +91,7 @@ const HOSTILE: &str = "HTTP 500\u{1b}[2J\r\nbad";
 /// Every standing once, with texts that would control a terminal.
 fn all() -> Vec<SourcePlan> {
     let skip = SkipOrder { since: at("15T09"), until: Some(at("20T00")), by: "bob".to_owned(), reason: "no\u{7}".to_owned() };
-    let owner = Owner { host: "h\u{1b}c".to_owned(), boot_id: String::new(), pid: 7, pid_started: 1 };
+    let owner = Owner { host: "h\u{1b}c".to_owned(), machine_id: None, boot_id: String::new(), pid: 7, pid_started: 1 };
     let quarantine = Quarantine { since: at("14T00"), why: QuarantineReason::Failures };
     let rest = Rest { since: at("16T17"), until: at("16T19"), why: RestReason::Failed };
     let with_error = |plan: SourcePlan| SourcePlan { error: Some(HOSTILE.to_owned()), failed_runs: 2, ..plan };

@@ -88,7 +88,7 @@ async fn start(
     let text = format!(
         "WITH job AS (SELECT j.id, j.gap_key, {done} AS done, {insisted} AS insisted, {pause}
                       FROM etl_orch.etl_jobs j LEFT JOIN etl_orch.sources s ON {source} WHERE j.id = {job}),
-              other AS (SELECT r.host, r.boot_id, r.pid, r.pid_started
+              other AS (SELECT r.host, r.machine_id, r.boot_id, r.pid, r.pid_started
                         FROM job JOIN etl_orch.etl_jobs j ON j.gap_key = job.gap_key AND j.state = 'running'
                                  JOIN etl_orch.etl_runs r ON r.id = j.run_id),
               pool AS (SELECT {is_full} AS is_full),
@@ -98,7 +98,7 @@ async fn start(
                           RETURNING j.id),
               attempt AS (INSERT INTO etl_orch.etl_attempts (job_id, n, log, started_at) SELECT id, 1, {log}, {at} FROM claimed RETURNING 1),
               taken AS (UPDATE etl_orch.disclosure_queue q SET job_id = claimed.id FROM claimed WHERE {is_wanted})
-         SELECT job.done, job.insisted, {found_pause}, pool.is_full, other.host, other.boot_id, other.pid, other.pid_started,
+         SELECT job.done, job.insisted, {found_pause}, pool.is_full, other.host, other.machine_id, other.boot_id, other.pid, other.pid_started,
                 (SELECT count(*) FROM claimed) AS jobs_started, (SELECT count(*) FROM attempt) AS attempts_begun
          FROM job CROSS JOIN pool LEFT JOIN other ON TRUE",
         done = conditions.done,

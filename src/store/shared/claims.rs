@@ -103,6 +103,7 @@ pub(in crate::store) struct Obstacles {
     #[sqlx(flatten)]
     pause: PauseRow,
     host: Option<String>,
+    machine_id: Option<String>,
     boot_id: Option<String>,
     pid: Option<i64>,
     pid_started: Option<i64>,
@@ -112,8 +113,8 @@ impl Obstacles {
     /// Why the job is not claimed: the first that holds of an order, nothing left to do, somebody else at work, a newer failure, and a
     /// full pool. `None` where nothing is in the way.
     pub(in crate::store) fn refusal(self, skip: Option<SkipOrder>, is_held_back: bool) -> sqlx::Result<Option<Claimed>> {
-        let Self { done, insisted, is_full, host, boot_id, pid, pid_started, pause } = self;
-        let owner = (|| Some(OwnerRow { host: host?, boot_id: boot_id?, pid: pid?, pid_started: pid_started? }))();
+        let Self { done, insisted, is_full, host, machine_id, boot_id, pid, pid_started, pause } = self;
+        let owner = (|| Some(OwnerRow { host: host?, machine_id, boot_id: boot_id?, pid: pid?, pid_started: pid_started? }))();
         Ok(if let Some(order) = pause.order().or(skip) {
             Some(Claimed::Ordered(order))
         } else if done {

@@ -15,6 +15,7 @@ row! {
     /// The process that works on a run.
     pub(in crate::store) struct OwnerRow {
         pub(super) host: String,
+        pub(super) machine_id: Option<String>,
         pub(super) boot_id: String,
         pub(super) pid: i64,
         pub(super) pid_started: i64,
@@ -25,6 +26,7 @@ impl OwnerRow {
     pub(in crate::store) fn owner(self) -> sqlx::Result<Owner> {
         Ok(Owner {
             host: self.host,
+            machine_id: self.machine_id,
             boot_id: self.boot_id,
             pid: self.pid.try_into().map_err(undecodable)?,
             pid_started: self.pid_started.try_into().map_err(undecodable)?,
@@ -44,6 +46,7 @@ pub(in crate::store) async fn begin<C: SqlConnection>(connection: &mut C, run: &
     let columns: Columns = vec![
         ("id", run.id.into()),
         ("host", run.owner.host.as_str().into()),
+        ("machine_id", run.owner.machine_id.as_deref().into()),
         ("boot_id", run.owner.boot_id.as_str().into()),
         ("pid", run.owner.pid.into()),
         ("pid_started", run.owner.pid_started.into()),

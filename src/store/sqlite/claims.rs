@@ -52,7 +52,7 @@ async fn ask(connection: &mut SqliteConnection, reports: &TableName, request: &C
     let conditions = Conditions::of::<SqliteConnection>(&mut parameters, reports, request);
     let text = format!(
         "SELECT j.gap_key, {gap}, {done} AS done, {insisted} AS insisted, {is_full} AS is_full, {pause},
-                other.host, other.boot_id, other.pid, other.pid_started
+                other.host, other.machine_id, other.boot_id, other.pid, other.pid_started
          FROM etl_jobs j LEFT JOIN sources s ON {source} LEFT JOIN gap_states g ON g.gap_key = j.gap_key
              LEFT JOIN etl_jobs o ON o.gap_key = j.gap_key AND o.state = 'running' LEFT JOIN etl_runs other ON other.id = o.run_id
          WHERE j.id = {job} AND j.state = 'queued' AND EXISTS (SELECT 1 FROM etl_runs r WHERE r.id = j.run_id AND r.state = 'running')",

@@ -211,7 +211,7 @@ fn what_needs_a_job_that_the_cap_left_is_left_too() {
 #[test]
 fn a_gap_that_somebody_fills_is_not_planned() {
     let mut world = World::new();
-    let owner = Owner { host: "other".to_owned(), boot_id: String::new(), pid: 7, pid_started: 0 };
+    let owner = Owner { host: "other".to_owned(), machine_id: None, boot_id: String::new(), pid: 7, pid_started: 0 };
     world.stored.running.insert(key("RY-CA/2025Q2/call_summary"), owner);
     let plan = world.plan(&[("RY", "2025Q2", 0), ("RY", "2025Q2", 1)]);
     assert_eq!(keys(&plan), ["RY-CA/2025Q2/key_themes"]);

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_first_reason_in_order_is_the_standing_and_all_but_due_have_no_jobs() {
-    let owner = Owner { host: "h".to_owned(), boot_id: "b".to_owned(), pid: 1, pid_started: 2 };
+    let owner = Owner { host: "h".to_owned(), machine_id: None, boot_id: "b".to_owned(), pid: 1, pid_started: 2 };
     let skip = SkipOrder { since: at("2026-01-01"), until: None, by: "me".to_owned(), reason: "r".to_owned() };
     let now = at("2026-01-17");
     let rest = Rest { since: now, until: now + TimeDelta::hours(1), why: RestReason::Failed };
