@@ -71,7 +71,10 @@ fn arrows_point_one_way() {
     for (room, forbidden) in [
         ("tell", &["crate::run", "crate::cli", "crate::config", "crate::show", "crate::store", "crate::execute", "crate::os"][..]),
         ("os", &["crate::run", "crate::cli", "crate::config", "crate::show", "crate::store", "crate::execute"]),
-        ("store", &["crate::run", "crate::cli", "crate::config", "crate::show", "crate::execute", "crate::os"]),
+        (
+            "store",
+            &["crate::run", "crate::cli", "crate::config", "crate::show", "crate::execute", "os::identity", "os::process", "os::survivors"],
+        ),
         ("execute", &["crate::run", "crate::cli", "crate::config", "crate::show", "crate::store"]),
         ("run", &["crate::cli", "crate::config", "crate::show"]),
         ("show", &["crate::cli", "crate::config", "crate::run", "crate::store", "crate::execute", "crate::os"]),

@@ -85,7 +85,9 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Schema(_) => Self::Schema(error.to_string()),
-            StoreError::Unreachable { .. } | StoreError::NotKept(_) | StoreError::Query { .. } => Self::Orchestrator(error.to_string()),
+            StoreError::Unreachable { .. } | StoreError::Replaced { .. } | StoreError::NotKept(_) | StoreError::Query { .. } => {
+                Self::Orchestrator(error.to_string())
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{database, decode, dotenv, expand, institutions, paths::directory_of,
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;
-use crate::plan::model::settings::{Database, DatabaseTarget, SyncRule, Variables};
+use crate::plan::model::settings::{Database, DatabaseTarget, Durability, SyncRule, Variables};
 use crate::plan::text::placeholder::{Placeholder, Scope};
 
 /// State is kept in this directory beside the configuration, unless the file says otherwise.
@@ -166,6 +166,10 @@ fn checked(check: &mut Check, written: Written, variables: &Variables, instituti
         database: Database {
             target: target?,
             max_connections: u32::try_from(max_connections).ok()?,
+            durability: match connections.durability {
+                Some(written::Durability::Relaxed) => Durability::Relaxed,
+                Some(written::Durability::Full) | None => Durability::Full,
+            },
             availability,
             version_column,
             reports,

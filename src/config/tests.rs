@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::plan::model::cooldown::Cooldown;
 use crate::plan::model::etl::{Etl, ReportsBy};
-use crate::plan::model::settings::{ChainBy, DatabaseTarget, PeriodOrder, RunSettings, Variables};
+use crate::plan::model::settings::{ChainBy, DatabaseTarget, Durability, PeriodOrder, RunSettings, Variables};
 use crate::plan::model::work::CommandSpec;
 
 pub(super) const BANKS: &str = "RY-CA: {id: 1, name: Royal Bank of Canada}\nBMO-CA: {id: 2, name: Bank of Montreal}\n";
@@ -128,7 +128,7 @@ fn defaults_are_those_of_the_specification() {
     assert_eq!((config.state_dir, config.lock_file), (base.join("var"), base.join("var/etl-orch.lock")));
     assert_eq!(config.catalogue.institutions.len(), 2);
     assert_eq!(config.database.target.to_string(), format!("sqlite://{}/x.db", base.display()));
-    assert_eq!(config.database.max_connections, 10);
+    assert_eq!((config.database.max_connections, config.database.durability), (10, Durability::Full));
     assert_eq!(config.database.availability.to_string(), "aegis_data_availability");
     assert_eq!(config.database.reports.to_string(), "aegis_reports");
     let run = RunSettings {

@@ -65,6 +65,19 @@ pub(super) struct Database {
     /// Upper bound of the connection pool. Default: 10.
     #[schemars(range(min = 1))]
     pub(super) max_connections: Option<i64>,
+    /// When a record counts as made. Default: `full`.
+    pub(super) durability: Option<Durability>,
+}
+
+/// When a record counts as made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Durability {
+    /// When it is on disk. Nothing is started or shown before that.
+    Full,
+    /// At once. A power cut, or a crash of the server, may take back the last moments: an ETL that was started, or has succeeded, may then
+    /// be started again.
+    Relaxed,
 }
 
 /// How a run goes about its work.

@@ -5,12 +5,31 @@ use std::io::{self, Seek};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// Makes a directory, and those above it, with mode 0700. One that exists is left as it is.
+/// Makes a directory, and those above it, with mode 0700. One that exists is left as it is. A power cut may take new ones back.
 ///
 /// # Errors
 /// When it cannot be made.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// As [`create_private_dir`]. When this returns, a power cut does not take back what it made.
+///
+/// # Errors
+/// As there, and when the disk refuses.
+pub(crate) fn create_durable_dir(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        create_durable_dir(above)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        // Another process made it just now.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made?,
+    }
+    sync_directory_of(path)
 }
 
 /// Renames `file`, which is at `from`, to `to` on the same file system, replacing what was there. When this returns, a power cut does
@@ -68,8 +87,11 @@ fn copy_path(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.part"))
 }
 
-/// A new name is on disk once its directory is.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
+/// Writes the directory that `path` is in to disk: only then is a new name in it there.
+///
+/// # Errors
+/// When it cannot be opened, or the disk refuses.
+pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
     File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 

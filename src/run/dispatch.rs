@@ -280,7 +280,15 @@ impl<'a> Dispatch<'a> {
         let claims = match claims {
             Ok(claims) => claims,
             // The next question follows soon. When the database stays away, the lease cannot be renewed, and that stops the run.
-            Err(error) => return tracing::debug!("{error}"),
+            Err(error) if error.may_pass() => return tracing::debug!("{error}"),
+            // Nothing can be recorded any more. Attempts that run go on as long as the lease is valid.
+            Err(error) => {
+                if self.broken.is_none() {
+                    tracing::error!("{error}");
+                }
+                self.broken.get_or_insert(error.to_string());
+                return self.schedule.halt(NotStarted::Stopped);
+            }
         };
         self.context.ledger.is_back();
         for (job, reason) in watch::stops(&self.jobs, begun, claims) {

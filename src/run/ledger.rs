@@ -12,12 +12,11 @@ use crate::execute::stop::StopSignal;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::{AttemptEnd, Claim};
 use crate::plan::run::job_end::{Finished, JobEnd};
-use crate::plan::run::stop::StopLevel;
 use crate::store::{self, StoreError};
 
 /// How long a record is tried again when the database is in trouble that may pass.
 const RETRY_FOR: Duration = Duration::from_secs(10);
-/// The same after an immediate stop.
+/// The same once the run is to stop.
 const RETRY_FOR_WHEN_STOPPED: Duration = Duration::from_secs(1);
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// How long new jobs wait for a database that does not answer. After that no job is started.
@@ -104,7 +103,7 @@ impl Ledger {
     }
 
     /// Repeats `work`, which must be safe to repeat, for up to [`RETRY_FOR`] while it fails for a reason that may pass. Tries only once
-    /// when the database did not answer the time before, and for [`RETRY_FOR_WHEN_STOPPED`] after an immediate stop.
+    /// when the database did not answer the time before, and for [`RETRY_FOR_WHEN_STOPPED`] once the run is to stop.
     pub(super) async fn insist<T, F: Future<Output = store::Result<T>>>(&self, mut work: impl FnMut() -> F) -> store::Result<T> {
         let began = Instant::now();
         let mut wait = FIRST_WAIT;
@@ -120,7 +119,8 @@ impl Ledger {
             if !error.may_pass() {
                 return Err(error);
             }
-            if was_away || began.elapsed() + wait > RETRY_FOR || self.stop.level() == StopLevel::Immediate {
+            let retry_for = if self.stop.is_raised() { RETRY_FOR_WHEN_STOPPED } else { RETRY_FOR };
+            if was_away || began.elapsed() + wait > retry_for {
                 if !was_away {
                     tracing::warn!("{error}; waiting for the database");
                 }
@@ -128,25 +128,23 @@ impl Ledger {
                 return Err(error);
             }
             tracing::debug!("{error}; asking again");
-            tokio::time::sleep(wait).await;
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = self.stop.raised_above(self.stop.level()) => {}
+            }
             wait = (wait * 2).min(ASK_AGAIN_AFTER);
         }
     }
 
-    /// The answer of the database, or an error when there is none in time.
+    /// The answer of the database, or an error when there is none in time. The store itself is in a hurry once the run is to stop.
     async fn answer<T>(&self, began: Instant, work: impl Future<Output = store::Result<T>>) -> store::Result<T> {
         let silent = |span: Duration| StoreError::Unreachable {
             target: "in use".to_owned(),
             reason: format!("no answer within {} s", span.as_secs()),
         };
-        let hurried = async {
-            self.stop.reached(StopLevel::Immediate).await;
-            tokio::time::sleep(RETRY_FOR_WHEN_STOPPED).await;
-        };
         tokio::select! {
             answer = work => answer,
             () = tokio::time::sleep_until(began + RETRY_FOR) => Err(silent(RETRY_FOR)),
-            () = hurried => Err(silent(RETRY_FOR_WHEN_STOPPED)),
         }
     }
 

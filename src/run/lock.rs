@@ -180,7 +180,7 @@ fn open(path: &Path) -> Result<File, LockError> {
         _ => LockError::Io(path.to_owned(), error),
     };
     if let Some(directory) = path.parent() {
-        files::create_private_dir(directory).map_err(error)?;
+        files::create_durable_dir(directory).map_err(error)?;
     }
     // First without O_CREAT: in a sticky directory such as /tmp the kernel refuses it for a file that another user made.
     let mut options = OpenOptions::new();

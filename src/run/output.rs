@@ -43,7 +43,7 @@ pub(super) fn publish(written: &Path, destination: &Path) -> Result<Published, U
     }
     let mut file = File::open(written).map_err(not_placed)?;
     let content = read_text(&mut file).map_err(not_placed)?;
-    files::create_private_dir(destination.parent().unwrap_or(Path::new("/"))).map_err(not_placed)?;
+    files::create_durable_dir(destination.parent().unwrap_or(Path::new("/"))).map_err(not_placed)?;
     files::move_durably(&mut file, written, destination).map_err(not_placed)?;
     Ok(Published { content })
 }

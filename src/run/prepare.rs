@@ -45,7 +45,7 @@ pub(super) struct Prepared {
 /// When they cannot.
 pub fn prepare_state_dir(state_dir: &Path) -> Result<(), RunError> {
     for directory in ["logs", "work", "spool"].map(|name| state_dir.join(name)) {
-        let made = files::create_private_dir(&directory);
+        let made = files::create_durable_dir(&directory);
         let writable = made.and_then(|()| Ok(rustix::fs::accessat(CWD, &directory, Access::WRITE_OK, AtFlags::EACCESS)?));
         writable.map_err(|error| RunError::StateDir(directory, error))?;
     }

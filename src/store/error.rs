@@ -11,6 +11,17 @@ pub enum StoreError {
         /// In the driver's words.
         reason: String,
     },
+    /// The file of the database is no longer at its path. What was recorded meanwhile may be in none that will be opened again.
+    #[error(
+        "{target}: {what} while it was in use, and nothing more is recorded; put back what was there, then start etl-orch again, \
+         which otherwise works with what it finds"
+    )]
+    Replaced {
+        /// The database.
+        target: String,
+        /// What became of the file, such as `its file was removed`.
+        what: &'static str,
+    },
     /// What is in the database is not what is needed; running cannot start. Says which table or column, and the way out.
     #[error("{0}")]
     Schema(String),
@@ -97,7 +108,7 @@ impl StoreError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Schema(_) | Self::NotKept(_) => false,
+            Self::Schema(_) | Self::NotKept(_) | Self::Replaced { .. } => false,
             Self::Query { kind, .. } => match kind {
                 // A server that stands in for another may only read for a while.
                 FailureKind::Passing | FailureKind::Interrupted | FailureKind::ReadOnly => true,

@@ -53,7 +53,8 @@ macro_rules! implement_ports {
             }
 
             async fn scan(&self, request: &ScanRequest, sink: &mut (dyn FnMut(Scanned) + Send)) -> Result<()> {
-                <$adapter>::scan(self, request, sink).await
+                // It takes as long as it takes.
+                self.patience.limit(None, <$adapter>::scan(self, request, sink)).await
             }
 
             async fn not_yet_available(&self, found: &[Available]) -> Result<Vec<Available>> {
@@ -75,7 +76,7 @@ macro_rules! implement_ports {
             }
 
             async fn value_of(&self, query: &str) -> Result<Option<String>> {
-                <$adapter>::value_of(self, query).await
+                self.answered(<$adapter>::value_of(self, query)).await
             }
         }
 
@@ -199,6 +200,10 @@ macro_rules! implement_ports {
 
         #[async_trait::async_trait]
         impl $crate::store::Store for $adapter {
+            fn hurry(&self) {
+                self.patience.hurry();
+            }
+
             async fn close(&self) {
                 <$adapter>::close(self).await;
             }

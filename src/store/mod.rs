@@ -121,6 +121,10 @@ pub enum Scanned {
 /// All of the database: what an invocation opens once and passes on. Functions take the port that they need.
 #[async_trait::async_trait]
 pub trait Store: Data + Ledger + Orders + Sources + History {
+    /// To be called when a stop is asked for: from now on no operation takes longer than about a second, and after one that had no answer
+    /// all fail at once.
+    fn hurry(&self);
+
     /// Ends the connections. A SQLite database is left cleanly closed: one file.
     async fn close(&self);
 }

@@ -8,7 +8,7 @@ use etl_orch::plan::model::ids::{JobId, RunId};
 use etl_orch::plan::model::job::{AttemptEnd, Claim, NewRun, Owner, ReportKey, ReportRow};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::period::Period;
-use etl_orch::plan::model::settings::{Database, DatabaseTarget, TableName};
+use etl_orch::plan::model::settings::{Database, DatabaseTarget, Durability, TableName};
 use etl_orch::plan::remember::claim::{ClaimRequest, ClaimTarget, Claimed};
 use etl_orch::plan::remember::failure_history::{FailureHistory, GapState, Rest, RestReason};
 use etl_orch::plan::remember::recorded_job::{JobSubject, NewJob};
@@ -204,6 +204,7 @@ fn settings(target: DatabaseTarget) -> Database {
     Database {
         target,
         max_connections: 4,
+        durability: Durability::Full,
         availability: TableName::parse("aegis_data_availability").unwrap(),
         version_column: None,
         reports: TableName::parse("aegis_reports").unwrap(),

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use etl_orch::plan::model::job::{RunCounts, RunState};
+use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::settings::DatabaseTarget;
 use etl_orch::store::{Access, StoreError};
 
-use crate::fixture::{Fixture, begin_run, claimed, request, scan};
+use crate::fixture::{Fixture, at, begin_run, claimed, end, queued, request, scan, wish};
 
 fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
@@ -98,6 +100,77 @@ async fn two_processes_may_make_the_file_at_once() {
         begin_run(&**store).await;
     }
     assert_eq!(opened.2.running_runs().await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn nothing_is_recorded_in_a_file_that_is_no_longer_at_its_path() {
+    for (what, harm) in [
+        ("its file was removed", "rm etl.db"),
+        ("its file was removed", "mv etl.db away.db"),
+        ("its file was replaced", "cp etl.db copy.db && mv copy.db etl.db"),
+        ("its file was replaced", "rm etl.db && touch etl.db"),
+    ] {
+        let fixture = Fixture::sqlite().await;
+        let store = fixture.open().await;
+        let claim = claimed(&*store).await;
+        shell(&fixture, harm);
+        for _ in 0..3 {
+            let error = store.end_attempt(claim, &end(1, Outcome::ExitCode(1))).await.unwrap_err();
+            assert!(matches!(error, StoreError::Replaced { .. }) && !error.may_pass(), "{harm}: {error}");
+            assert!(error.to_string().contains(what) && error.to_string().contains("etl.db"), "{harm}: {error}");
+        }
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_was_removed_is_made_again_and_nothing_is_lost() {
+    let fixture = Fixture::sqlite().await;
+    let store = fixture.open().await;
+    let claim = claimed(&*store).await;
+    shell(&fixture, "rm etl.db-wal");
+    let error = store.end_attempt(claim, &end(1, Outcome::ExitCode(1))).await.unwrap_err();
+    assert!(error.may_pass() && error.to_string().contains("-wal"), "{error}");
+    assert!(store.end_attempt(claim, &end(1, Outcome::ExitCode(1))).await.unwrap());
+    assert_eq!(fixture.attempts().await, ["1|exit_code|1|exit code 1"]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_put_back_is_used_again() {
+    let fixture = Fixture::sqlite().await;
+    let store = fixture.open().await;
+    let claim = claimed(&*store).await;
+    shell(&fixture, "mv etl.db away.db");
+    assert!(store.end_attempt(claim, &end(1, Outcome::ExitCode(1))).await.is_err());
+    shell(&fixture, "mv away.db etl.db");
+    assert!(store.end_attempt(claim, &end(1, Outcome::ExitCode(1))).await.unwrap());
+    store.close().await;
+    assert_eq!(contents(fixture.dir.path()).keys().collect::<Vec<_>>(), ["etl.db"]);
+}
+
+#[tokio::test]
+async fn an_operation_that_is_given_up_leaves_no_transaction_behind() {
+    let fixture = Fixture::sqlite().await;
+    let store = fixture.open().await;
+    let run = begin_run(&*store).await;
+    let (job, report) = (queued(&*store).await, crate::fixture::key());
+    for polls in 0..200 {
+        let wish = wish(job.id, &report);
+        let mut claim = std::pin::pin!(store.claim(&wish));
+        for _ in 0..polls {
+            if futures::poll!(&mut claim).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    store.end_run(run, RunState::Failed, RunCounts::default(), at(9)).await.unwrap();
+    assert_eq!(fixture.rows("SELECT state FROM etl_runs ORDER BY state").await, ["failed", "running"]);
+}
+
+fn shell(fixture: &Fixture, script: &str) {
+    let done = std::process::Command::new("sh").args(["-c", script]).current_dir(fixture.dir.path()).status().unwrap();
+    assert!(done.success(), "{script}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod request;
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -30,7 +31,7 @@ use crate::show;
 use crate::show::ChildOutput;
 use crate::show::progress::{Detail, Displays};
 use crate::show::run::RunView;
-use crate::store::{self, Access};
+use crate::store::{self, Access, Store};
 use crate::tell::events::Events;
 use args::RunArgs;
 use request::RunRequest;
@@ -57,8 +58,7 @@ pub(super) async fn after(
     tokio::select! {
         biased;
         done = first => done?,
-        // The first request to stop lets this finish; the second gives it up.
-        _ = signals.stop().reached(StopLevel::Immediate) => return Ok(stopped(&signals)),
+        () = too_late(signals.stop()) => return Ok(stopped(&signals)),
     }
     if args.no_lock {
         return run(&request, None, &signals).await;
@@ -112,6 +112,7 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
         store = store::open(&config.database, Access::ReadWrite) => store?,
         () = signals.received() => return Ok(stopped(signals)),
     };
+    tokio::spawn(hurry_when_stopped(store.clone(), signals.stop().clone()));
     let mut events = Events::new(id);
     let displays = Displays::start(detail(request.context.global, request.args), || events.subscribe());
     let invocation = request.invocation(store.clone(), id, events);
@@ -135,6 +136,22 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
         print(request, &summary, exit)?;
     }
     Ok(exit)
+}
+
+/// Once the run is to stop, it waits for the database no longer than it must.
+async fn hurry_when_stopped(store: Arc<dyn Store>, stop: StopSignal) {
+    stop.reached(StopLevel::Graceful).await;
+    store.hurry();
+}
+
+/// Resolves when what began before a run must be given up: soon after the first request to stop, so that it can finish if the database
+/// answers, or at once after the second.
+async fn too_late(stop: &StopSignal) {
+    stop.reached(StopLevel::Graceful).await;
+    tokio::select! {
+        _ = stop.reached(StopLevel::Immediate) => {}
+        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+    }
 }
 
 /// Resolves some time after an immediate stop was requested: what takes longer hangs. Meanwhile the processes that left the

@@ -16,12 +16,23 @@ pub struct Database {
     pub target: DatabaseTarget,
     /// Upper bound of the connection pool; at least 1.
     pub max_connections: u32,
+    pub durability: Durability,
     /// Data table of what is available; read, and written only by `availability.sync`.
     pub availability: TableName,
     /// Column of `availability` that changes when the data does.
     pub version_column: Option<ColumnName>,
     /// Data table of the reports; read, and written only for `reports.by: orchestrator`.
     pub reports: TableName,
+}
+
+/// When a commit counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// When it is on disk: nothing is acted on or shown before that.
+    #[default]
+    Full,
+    /// At once. A power cut, or a crash of the server, may take back the last moments of what is on record.
+    Relaxed,
 }
 
 /// The two kinds of database.

@@ -57,7 +57,7 @@ pub(super) async fn add(connection: &mut PgConnection, name: &TableName, found: 
         return Ok(0);
     }
     let table = name.quoted();
-    let mut transaction = connection.begin_durable().await?;
+    let mut transaction = connection.begin_write().await?;
     // The table need not have a unique key. Without the lock, two processes that add at once could both find no row.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('etl_orch: ' || $1, 0))").bind(&table).execute(&mut *transaction).await?;
     let mut query = QueryBuilder::new("WITH fresh AS MATERIALIZED (SELECT DISTINCT ON (bank_id, fiscal_year, quarter, tag) f.* FROM ");

@@ -21,7 +21,7 @@ use crate::store::shared::statement::Parameters;
 
 /// Durable: a restarted server must not have forgotten a claim whose child still runs.
 pub(super) async fn claim(connection: &mut PgConnection, reports: &TableName, request: &ClaimRequest<'_>) -> sqlx::Result<Claimed> {
-    let mut changes = connection.begin_durable().await?;
+    let mut changes = connection.begin_write().await?;
     if let Some(pool) = request.pool {
         lock_pool(&mut changes, pool).await?;
     }

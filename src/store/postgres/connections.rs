@@ -15,19 +15,29 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::failed;
+use crate::plan::model::settings::{Database, Durability};
 use crate::store::{Access, Result, StoreError};
 
 /// A host that does not answer is given up after this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A statement that takes longer is ended by the server, so that nothing waits forever.
 const STATEMENT_TIMEOUT: &str = "10min";
+/// A transaction whose client says nothing for longer is ended by the server, with its locks: the client is gone, and only the server
+/// does not know.
+const SILENT_TRANSACTION_TIMEOUT: &str = "10s";
 /// A connection that was idle for longer is asked whether it still works: a firewall may have forgotten it.
 const STALE: Duration = Duration::from_secs(1);
+
+/// A commit waits at least for the disk of the server, and of the standbys that the server is to wait for. Where the server is set to wait
+/// for more, it does.
+const COMMIT_TO_DISK: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+                              WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
 
 /// The connections of one store.
 #[derive(Debug)]
 pub(super) struct Connections {
     options: PgConnectOptions,
+    durability: Durability,
     target: String,
     permits: Semaphore,
     idle: Mutex<Vec<(PgConnection, Instant)>>,
@@ -42,11 +52,12 @@ pub(super) struct Lease<'a> {
 }
 
 impl Connections {
-    pub(super) fn new(url: &SecretString, target: String, access: Access, at_most: u32) -> Result<Self> {
+    pub(super) fn new(database: &Database, url: &SecretString, access: Access) -> Result<Self> {
+        let target = database.target.to_string();
         let options = options(url.expose_secret(), access)
             .map_err(|error| StoreError::Unreachable { target: target.clone(), reason: error.to_string() })?;
-        let permits = Semaphore::new(usize::try_from(at_most.max(1)).unwrap_or(1));
-        Ok(Self { options, target, permits, idle: Mutex::default() })
+        let permits = Semaphore::new(usize::try_from(database.max_connections.max(1)).unwrap_or(1));
+        Ok(Self { options, durability: database.durability, target, permits, idle: Mutex::default() })
     }
 
     /// A connection that works, or at once the reason why there is none.
@@ -57,11 +68,22 @@ impl Connections {
                 return Ok(Lease { connection, home: self, _permit: permit });
             }
         }
-        match timeout(CONNECT_TIMEOUT, self.options.connect()).await {
+        match timeout(CONNECT_TIMEOUT, self.connect()).await {
             Ok(Ok(connection)) => Ok(Lease { connection, home: self, _permit: permit }),
             Ok(Err(error)) => Err(self.unreachable(&self.reason(&error))),
             Err(_) => Err(self.unreachable(&format!("{} does not answer", self.place()))),
         }
+    }
+
+    async fn connect(&self) -> sqlx::Result<PgConnection> {
+        let mut connection = self.options.connect().await?;
+        sqlx::raw_sql(match self.durability {
+            Durability::Full => COMMIT_TO_DISK,
+            Durability::Relaxed => "SET synchronous_commit = off",
+        })
+        .execute(&mut connection)
+        .await?;
+        Ok(connection)
     }
 
     /// Ends the connections that are not in use and hands out no more.
@@ -162,7 +184,8 @@ fn options(url: &str, access: Access) -> sqlx::Result<PgConnectOptions> {
     if !says_how && !is_local(&options) {
         options = options.ssl_mode(PgSslMode::VerifyFull);
     }
-    options = options.options([("statement_timeout", STATEMENT_TIMEOUT), ("synchronous_commit", "off")]);
+    options =
+        options.options([("statement_timeout", STATEMENT_TIMEOUT), ("idle_in_transaction_session_timeout", SILENT_TRANSACTION_TIMEOUT)]);
     if access == Access::ReadOnly {
         options = options.options([("default_transaction_read_only", "on")]);
     }

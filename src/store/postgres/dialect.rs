@@ -12,7 +12,6 @@ impl SqlConnection for PgConnection {
     const NOW: &'static str = "clock_timestamp()";
     const AS_JSON: &'static str = "::text::jsonb";
     const LONG_AGO: &'static str = "'-infinity'";
-    const BEGIN_DURABLE: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on";
     const BEGIN_WRITE: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED";
     const HAS_ROW_LOCKS: bool = true;
 

@@ -41,7 +41,7 @@ pub(super) async fn finish(
     if end.unverified_report().is_none() && *end.artifact() == Artifact::Report {
         return Ok(end_job(connection, claim, end).await?.answer(end, end.state()));
     }
-    let mut changes = connection.begin_durable().await?;
+    let mut changes = connection.begin_write().await?;
     let fingerprint = match end.unverified_report() {
         Some(report) => reports::fingerprint(&mut changes, reports, columns, report).await?,
         None => None,

@@ -1,7 +1,6 @@
 //! The production database.
 //!
-//! Our own tables are in the schema `etl_orch`, always named with it, so that nobody's `search_path` matters. A
-//! session commits without waiting for the disk; what must be there after a power cut begins with `BEGIN_DURABLE`.
+//! Our own tables are in the schema `etl_orch`, always named with it, so that nobody's `search_path` matters.
 
 mod availability;
 mod claims;
@@ -24,11 +23,12 @@ pub(super) use migrations::schema_sql;
 use self::connections::{Connections, Lease};
 use self::data_tables::DataColumns;
 use super::implement::implement_ports;
+use super::shared::patience::Patience;
 use super::{Access, Result, StoreError};
 use crate::plan::model::settings::{ColumnName, Database, TableName};
 
 /// How long a small statement may take before the server counts as gone. Giving up drops the connection with it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const MOST: Duration = Duration::from_secs(60);
 
 /// The adapter.
 #[derive(Debug)]
@@ -42,6 +42,7 @@ pub(super) struct Postgres {
     /// Whether our own tables are there; without them history is empty.
     has_history: bool,
     columns: OnceCell<DataColumns>,
+    patience: Patience,
 }
 
 implement_ports!(Postgres);
@@ -50,7 +51,7 @@ impl Postgres {
     /// Connects, and migrates our own tables where [`Access`] allows it.
     pub(super) async fn open(database: &Database, url: &SecretString, access: Access) -> Result<Self> {
         let target = database.target.to_string();
-        let connections = Connections::new(url, target.clone(), access, database.max_connections)?;
+        let connections = Connections::new(database, url, access)?;
         let has_history = migrations::bring_up(&connections, &target, access).await?;
         Ok(Self {
             connections,
@@ -60,16 +61,14 @@ impl Postgres {
             reports: database.reports.clone(),
             has_history,
             columns: OnceCell::new(),
+            patience: Patience::new(database.target.to_string()),
         })
     }
 
     /// The answer of an operation, or an error when the server does not answer in time. The scan may take longer: the server ends it
     /// by its `statement_timeout`.
     async fn answered<T>(&self, operation: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        tokio::time::timeout(PATIENCE, operation).await.unwrap_or_else(|_| {
-            let reason = format!("no answer within {} s", PATIENCE.as_secs());
-            Err(StoreError::Unreachable { target: self.target.clone(), reason })
-        })
+        self.patience.limit(Some(MOST), operation).await
     }
 
     async fn lease(&self) -> Result<Lease<'_>> {
@@ -77,7 +76,14 @@ impl Postgres {
     }
 
     async fn close(&self) {
-        self.connections.close().await;
+        let closed = async {
+            self.connections.close().await;
+            Ok(())
+        };
+        if let Err(error) = self.answered(closed).await {
+            // Nothing is open in them, and the server notices closed sockets.
+            tracing::debug!(%error, "the connections did not end in order");
+        }
     }
 }
 

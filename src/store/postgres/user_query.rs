@@ -12,7 +12,7 @@ impl Postgres {
     pub(super) async fn value_of(&self, query: &str) -> Result<Option<String>> {
         let query = storable(query);
         let query = one_statement(&query)?;
-        self.answered(self.ask(query)).await.map_err(explained)
+        self.ask(query).await.map_err(explained)
     }
 
     async fn ask(&self, query: &str) -> Result<Option<String>> {

@@ -83,7 +83,7 @@ pub(in crate::store) async fn follow<C: SqlConnection>(
     attempt: u32,
     remote_id: Option<&str>,
 ) -> sqlx::Result<bool> {
-    let mut changes = connection.begin_durable().await?;
+    let mut changes = connection.begin_write().await?;
     gaps::lock_of_job::<C>(&mut changes, claim.job).await?;
     let mut parameters = Parameters::default();
     let text = format!(

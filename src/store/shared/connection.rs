@@ -22,8 +22,6 @@ pub(in crate::store) trait SqlConnection: Sized + sqlx::Connection<Database: sql
     const AS_JSON: &'static str;
     /// A time before all others.
     const LONG_AGO: &'static str;
-    /// What [`Self::begin_durable`] says.
-    const BEGIN_DURABLE: &'static str;
     /// What [`Self::begin_write`] says.
     const BEGIN_WRITE: &'static str;
     /// Whether rows are locked one by one. Otherwise only one transaction at a time writes, and no other lock is needed.
@@ -44,12 +42,7 @@ pub(in crate::store) trait SqlConnection: Sized + sqlx::Connection<Database: sql
     /// A parameter that holds a text, as a value of a column of this type.
     fn from_text(parameter: &str, kind: &str) -> String;
 
-    /// Begins a transaction that writes, and that has reached the disk when its commit returns.
-    fn begin_durable(&mut self) -> impl Future<Output = sqlx::Result<Transaction<'_, Self::Database>>> + Send {
-        self.begin_with(AssertSqlSafe(Self::BEGIN_DURABLE))
-    }
-
-    /// Begins a transaction that writes. A power cut may take it back.
+    /// Begins a transaction that writes. Whether its commit waits for the disk is a setting of the connection.
     fn begin_write(&mut self) -> impl Future<Output = sqlx::Result<Transaction<'_, Self::Database>>> + Send {
         self.begin_with(AssertSqlSafe(Self::BEGIN_WRITE))
     }

@@ -145,7 +145,7 @@ pub(in crate::store) async fn enqueue<C: SqlConnection>(
     if forced.is_empty() {
         return insert(connection, run, jobs, at).await;
     }
-    let mut changes = connection.begin_durable().await?;
+    let mut changes = connection.begin_write().await?;
     insert::<C>(&mut changes, run, jobs, at).await?;
     orders::force::<C>(&mut changes, &forced, by, at).await?;
     changes.commit().await

@@ -14,6 +14,7 @@ pub(super) mod history;
 pub(super) mod jobs;
 pub(super) mod migrations;
 pub(super) mod orders;
+pub(super) mod patience;
 pub(super) mod reports;
 mod row;
 pub(super) mod runs;

@@ -68,7 +68,7 @@ pub(in crate::store) async fn give<C: SqlConnection>(connection: &mut C, order: 
     if gaps.is_empty() {
         return Ok(0);
     }
-    let mut changes = connection.begin_durable().await?;
+    let mut changes = connection.begin_write().await?;
     if matches!(order.kind, GapOrderKind::Skip { .. }) {
         gaps::make::<C>(&mut changes, gaps).await?;
     }
@@ -145,7 +145,7 @@ pub(in crate::store) async fn cancel<C: SqlConnection>(
     reason: &str,
     at: DateTime<Utc>,
 ) -> sqlx::Result<CancelAnswer> {
-    let mut changes = connection.begin_durable().await?;
+    let mut changes = connection.begin_write().await?;
     let mut parameters = Parameters::default();
     let text = format!(
         "SELECT {row}, {cancel}, {owner} FROM {own}etl_jobs j JOIN {own}etl_runs r ON r.id = j.run_id WHERE j.id = {job} {lock}",

@@ -155,7 +155,7 @@ pub(in crate::store) async fn enqueue_windows<C: SqlConnection>(
 
 pub(in crate::store) async fn give_order<C: SqlConnection>(connection: &mut C, order: &SourceOrder) -> sqlx::Result<bool> {
     let gap = GapKey::source(&order.source);
-    let mut changes = connection.begin_durable().await?;
+    let mut changes = connection.begin_write().await?;
     // Of two who give orders on a source, the second sees what the first has changed.
     gaps::make::<C>(&mut changes, std::slice::from_ref(&gap)).await?;
     gaps::lock::<C>(&mut changes, std::slice::from_ref(&gap)).await?;

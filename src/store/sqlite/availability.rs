@@ -65,7 +65,7 @@ pub(super) async fn add(connection: &mut SqliteConnection, name: &TableName, ava
         "WITH found AS MATERIALIZED ({FOUND}?1)), fresh AS MATERIALIZED (SELECT f.* FROM found f WHERE NOT EXISTS \
          (SELECT 1 FROM {table} a WHERE {SAME_KEY} AND EXISTS (SELECT 1 FROM json_each({TAGS}) t WHERE t.value = f.tag)))"
     );
-    let mut transaction = connection.begin_durable().await?;
+    let mut transaction = connection.begin_write().await?;
     let changed = sqlx::query(AssertSqlSafe(format!(
         "{fresh} UPDATE {table} AS a SET database_names = (SELECT json_group_array(tag) FROM \
          (SELECT value AS tag FROM json_each({TAGS}) UNION ALL SELECT DISTINCT tag FROM fresh f WHERE {SAME_KEY})) \

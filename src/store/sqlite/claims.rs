@@ -25,7 +25,7 @@ struct Asked {
 }
 
 pub(super) async fn claim(connection: &mut SqliteConnection, reports: &TableName, request: &ClaimRequest<'_>) -> sqlx::Result<Claimed> {
-    let mut changes = connection.begin_durable().await?;
+    let mut changes = connection.begin_write().await?;
     let Some(asked) = ask(&mut changes, reports, request).await? else {
         return made_before(&mut *changes, request).await;
     };

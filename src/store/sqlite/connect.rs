@@ -1,8 +1,8 @@
 //! Opening the file: with which rights, and what is made where it is missing or empty.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,9 +12,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use tokio::sync::{Mutex, OnceCell};
 
 use super::dialect::is_busy;
+use super::file::DatabaseFile;
 use super::{Session, Sqlite, data_tables, failed, migrations};
-use crate::plan::model::settings::Database;
+use crate::os::files;
+use crate::plan::model::settings::{Database, Durability};
 use crate::store::shared::connection::SqlConnection;
+use crate::store::shared::patience::Patience;
 use crate::store::{Access, Result, StoreError};
 
 /// How long a statement waits for another process that writes.
@@ -27,9 +30,12 @@ impl Sqlite {
     pub(in crate::store) async fn open(database: &Database, path: &Path, access: Access) -> Result<Self> {
         let target = database.target.to_string();
         let mut store = Self {
-            session: Mutex::new(Session::Closed),
+            session: Mutex::new(Session::Away),
             path: path.to_owned(),
-            access,
+            durability: database.durability,
+            file: None,
+            is_in_memory: false,
+            patience: Patience::new(target.clone()),
             target,
             availability: database.availability.clone(),
             version_column: database.version_column.clone(),
@@ -44,8 +50,8 @@ impl Sqlite {
         let (empty, version) = migrations::state(&mut connection).await.map_err(|error| store.unreachable(error))?;
         if access == Access::ReadOnly {
             if empty {
-                connection = store.connect(&in_memory()).await?;
-                store.prepare(&mut connection, true).await?;
+                store.is_in_memory = true;
+                connection = store.connect_again().await?;
             } else {
                 migrations::compare(version, &store.target, false)?;
                 store.has_history = version.is_some();
@@ -53,7 +59,7 @@ impl Sqlite {
         } else if empty || access == Access::Init || migrations::compare(version, &store.target, true)? {
             store.prepare(&mut connection, access == Access::Init).await?;
         }
-        store.session = Mutex::new(Session::Open(Box::new(connection)));
+        store.session = Mutex::new(Session::Idle(Box::new(connection), None));
         Ok(store)
     }
 
@@ -70,17 +76,30 @@ impl Sqlite {
         transaction.commit().await.map_err(failed(doing))
     }
 
-    async fn connect_read_write(&self, path: &Path) -> Result<SqliteConnection> {
+    async fn connect_read_write(&mut self, path: &Path) -> Result<SqliteConnection> {
         make_file(path).map_err(|error| self.unreachable(error))?;
         if !permits(path, Right::WRITE_OK) {
             return Err(self.unreachable("the file is not writable"));
         }
-        self.connect(&read_write(path)).await
+        self.file = Some(DatabaseFile::at(path).map_err(|error| self.unreachable(error))?);
+        self.connect_again().await
     }
 
-    /// Another connection in place of one that is broken. A file that is gone is not made again.
+    /// A connection, also in place of one that is gone. A file that was removed is not made again, and one that was put in its place is
+    /// not used.
     pub(super) async fn connect_again(&self) -> Result<SqliteConnection> {
-        self.connect(&read_write(&self.path)).await
+        if let Some(file) = &self.file {
+            file.check(&self.target, &mut None)?;
+            let connection = self.connect(&read_write(&self.path, self.durability)).await?;
+            file.check(&self.target, &mut None)?;
+            Ok(connection)
+        } else if self.is_in_memory {
+            let mut connection = self.connect(&in_memory()).await?;
+            self.prepare(&mut connection, true).await?;
+            Ok(connection)
+        } else {
+            self.connect_read_only(&self.path).await
+        }
     }
 
     /// A connection that reads. It opens the file for writing where it may, since only such a connection takes its
@@ -134,10 +153,14 @@ fn base() -> SqliteConnectOptions {
     SqliteConnectOptions::new().create_if_missing(false).busy_timeout(BUSY_TIMEOUT).foreign_keys(true).disable_statement_logging()
 }
 
-fn read_write(path: &Path) -> SqliteConnectOptions {
+fn read_write(path: &Path, durability: Durability) -> SqliteConnectOptions {
     let options = base().filename(path).journal_mode(SqliteJournalMode::Wal);
-    // A power cut may cost the last moments of history, never correctness.
-    options.synchronous(SqliteSynchronous::Normal)
+    options.synchronous(match durability {
+        // A commit returns once the log is on disk.
+        Durability::Full => SqliteSynchronous::Full,
+        // The log is written to disk before the file is: the database stays whole, and loses the newest commits.
+        Durability::Relaxed => SqliteSynchronous::Normal,
+    })
 }
 
 /// Reads a file. Where it has no side files, and none can be made, SQLite reads it only if told that nobody changes it.
@@ -149,17 +172,17 @@ fn in_memory() -> SqliteConnectOptions {
     base().in_memory(true)
 }
 
-/// Makes an empty file, and its directory, for nobody else to read.
+/// Makes an empty file, and its directory, for nobody else to read. A power cut does not take them back.
 fn make_file(path: &Path) -> std::io::Result<()> {
     if path.exists() {
         return Ok(());
     }
     if let Some(directory) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        files::create_durable_dir(directory)?;
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        Ok(_) | Err(_) => Ok(()),
+        Ok(_) | Err(_) => files::sync_directory_of(path),
     }
 }
 
@@ -172,7 +195,7 @@ fn permits(path: &Path, right: Right) -> bool {
     accessat(CWD, path, right, AtFlags::EACCESS).is_ok()
 }
 
-fn side_file(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn side_file(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

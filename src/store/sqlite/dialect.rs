@@ -8,17 +8,14 @@ use crate::store::shared::connection::{AnyRow, SqlConnection, carry_out_statemen
 use crate::store::shared::statement::{Statement, Value};
 use crate::store::shared::values::rfc3339;
 
-/// Every transaction that writes takes the write lock when it begins: one that reads first and then writes would be refused when
-/// another process wrote in between.
-const BEGIN: &str = "BEGIN IMMEDIATE";
-
 impl SqlConnection for SqliteConnection {
     const OWN: &'static str = "";
     const NOW: &'static str = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
     const AS_JSON: &'static str = "";
     const LONG_AGO: &'static str = "''";
-    const BEGIN_DURABLE: &'static str = BEGIN;
-    const BEGIN_WRITE: &'static str = BEGIN;
+    /// Every transaction that writes takes the write lock when it begins: one that reads first and then writes would be refused when
+    /// another process wrote in between.
+    const BEGIN_WRITE: &'static str = "BEGIN IMMEDIATE";
     const HAS_ROW_LOCKS: bool = false;
 
     fn after(milliseconds: &str) -> String {

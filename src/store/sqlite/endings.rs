@@ -42,7 +42,7 @@ pub(super) async fn finish(
     claim: Claim,
     end: &JobEnd,
 ) -> sqlx::Result<Finished> {
-    let mut changes = connection.begin_durable().await?;
+    let mut changes = connection.begin_write().await?;
     let fingerprint = match end.unverified_report() {
         Some(report) => reports::fingerprint(&mut changes, reports, columns, report).await?,
         None => None,

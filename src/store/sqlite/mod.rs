@@ -8,6 +8,7 @@ mod connect;
 mod data_tables;
 mod dialect;
 mod endings;
+mod file;
 mod migrations;
 mod reports;
 mod scan;
@@ -18,21 +19,28 @@ use std::path::PathBuf;
 
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OnceCell};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 pub(super) use migrations::schema_sql;
 
+use self::file::{DatabaseFile, FileId};
 use super::implement::implement_ports;
 use super::shared::data_columns::Column;
-use super::{Access, Result, StoreError};
-use crate::plan::model::settings::{ColumnName, TableName};
+use super::shared::patience::Patience;
+use super::{Result, StoreError};
+use crate::plan::model::settings::{ColumnName, Durability, TableName};
 
 /// The adapter.
 #[derive(Debug)]
 pub(super) struct Sqlite {
     session: Mutex<Session>,
     path: PathBuf,
-    access: Access,
+    durability: Durability,
+    /// The file that is written to; `None` where nothing is written.
+    file: Option<DatabaseFile>,
+    /// Whether an empty database in memory stands in for a file that is not there.
+    is_in_memory: bool,
+    patience: Patience,
     /// The database as messages name it.
     target: String,
     availability: TableName,
@@ -46,64 +54,83 @@ pub(super) struct Sqlite {
 /// The one connection.
 #[derive(Debug)]
 enum Session {
-    /// In use.
-    Open(Box<SqliteConnection>),
-    /// A full disk or a write lock held by another process may have left it in the middle of a transaction. The next operation makes
-    /// a new connection.
-    Broken,
+    /// Nobody uses it. With the log that it was seen to have.
+    Idle(Box<SqliteConnection>, Option<FileId>),
+    /// An operation has it, or its last one did not succeed: then it is gone, and the next operation makes another.
+    Away,
     /// The store was closed.
     Closed,
 }
 
-/// The connection in use by one operation.
-struct Lease<'a>(MappedMutexGuard<'a, SqliteConnection>);
+/// The connection in use by one operation. It is kept only if [`Lease::settle`] sees a success. Otherwise it is dropped, which ends
+/// whatever transaction it has: after a failed write, or an operation that was given up, nobody knows the state it is in.
+struct Lease<'a> {
+    connection: Box<SqliteConnection>,
+    log: Option<FileId>,
+    session: MutexGuard<'a, Session>,
+    home: &'a Sqlite,
+}
 
 implement_ports!(Sqlite);
 
 impl Sqlite {
     async fn lease(&self) -> Result<Lease<'_>> {
         let mut session = self.session.lock().await;
-        if matches!(*session, Session::Broken) {
-            *session = Session::Open(Box::new(self.connect_again().await?));
-        }
-        let open = MutexGuard::try_map(session, |session| match session {
-            Session::Open(connection) => Some(&mut **connection),
-            Session::Broken | Session::Closed => None,
-        });
-        open.map(Lease).map_err(|_| failed("using a database that was closed")(sqlx::Error::PoolClosed))
-    }
-
-    /// The answer of an operation. A file always gives one, at the latest after its busy timeout.
-    async fn answered<T>(&self, operation: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        let answer = operation.await;
-        if let Err(error) = &answer
-            && error.may_pass()
-            && self.access != Access::ReadOnly
-        {
-            let mut session = self.session.lock().await;
-            if matches!(*session, Session::Open(_)) {
-                *session = Session::Broken;
+        match std::mem::replace(&mut *session, Session::Away) {
+            Session::Idle(mut connection, log) => {
+                if is_between_transactions(&mut connection).await {
+                    return Ok(Lease { connection, log, session, home: self });
+                }
+            }
+            Session::Away => {}
+            Session::Closed => {
+                *session = Session::Closed;
+                return Err(failed("using a database that was closed")(sqlx::Error::PoolClosed));
             }
         }
-        answer
+        Ok(Lease { connection: Box::new(self.connect_again().await?), log: None, session, home: self })
+    }
+
+    /// The answer of an operation. A file always gives one, at the latest after its busy timeout, but not always in time for a caller
+    /// in a hurry.
+    async fn answered<T>(&self, operation: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        self.patience.limit(None, operation).await
     }
 
     async fn close(&self) {
-        let session = std::mem::replace(&mut *self.session.lock().await, Session::Closed);
-        if let Session::Open(connection) = session
-            && let Err(error) = connection.close().await
-        {
+        let closed = async {
+            let session = std::mem::replace(&mut *self.session.lock().await, Session::Closed);
+            match session {
+                Session::Idle(connection, _) => connection.close().await.map_err(failed("closing the database")),
+                Session::Away | Session::Closed => Ok(()),
+            }
+        };
+        if let Err(error) = self.answered(closed).await {
             // Everything is committed. What is left behind is a log, which the next connection merges into the file.
             tracing::warn!(database = %self.target, %error, "the database was not closed cleanly");
         }
     }
 }
 
+/// Whether no transaction is open. One that an operation dropped is rolled back in the background, which may fail.
+async fn is_between_transactions(connection: &mut SqliteConnection) -> bool {
+    // The ping is answered after the rollback.
+    !connection.is_in_transaction() || (connection.ping().await.is_ok() && !connection.is_in_transaction())
+}
+
 impl Lease<'_> {
     /// Gives the connection back. `doing` says in an error what failed.
+    ///
+    /// # Errors
+    /// The operation's own, or that what it did went into a file that is no longer at its path.
     fn settle<T>(self, doing: &'static str, result: sqlx::Result<T>) -> Result<T> {
-        drop(self);
-        result.map_err(failed(doing))
+        let Self { connection, mut log, mut session, home } = self;
+        let value = result.map_err(failed(doing))?;
+        if let Some(file) = &home.file {
+            file.check(&home.target, &mut log)?;
+        }
+        *session = Session::Idle(connection, log);
+        Ok(value)
     }
 }
 
@@ -111,13 +138,13 @@ impl Deref for Lease<'_> {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        &self.0
+        &self.connection
     }
 }
 
 impl DerefMut for Lease<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.0
+        &mut self.connection
     }
 }
 
