@@ -8,6 +8,7 @@ mod support;
 
 mod bad_input;
 mod bad_rows;
+mod blackhole;
 mod breaker;
 mod chains;
 mod child;
@@ -50,6 +51,7 @@ mod services;
 mod source_desk;
 mod sources;
 mod sources_orders;
+mod sqlite_faults;
 mod stop;
 mod taken;
 mod terminal;
