@@ -106,8 +106,7 @@ fn the_marks_agree_with_the_records(scene: &Scene) {
                 (mark.gap.as_str(), mark.fence.to_string().as_str(), mark.run.as_str()),
                 "the record of {mark}"
             ),
-            // A retry is recorded without waiting for the disk of the server, so a crash of the server may lose it.
-            None => assert!(scene.server_crashed && mark.attempt > 1, "started without being on record: {mark}"),
+            None => panic!("started without being on record: {mark}"),
         }
         if let Some(before) = last.insert(mark.gap.clone(), mark.clone()) {
             let retry = mark.job == before.job && mark.fence == before.fence && mark.attempt > before.attempt;

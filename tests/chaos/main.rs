@@ -57,5 +57,6 @@ mod connections;
 mod daemons;
 mod disk;
 mod kills;
+mod power_cuts;
 mod stops;
 mod together;

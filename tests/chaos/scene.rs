@@ -77,12 +77,12 @@ pub(crate) struct Scene {
     pub(crate) random: Random,
     /// Counts so far.
     pub(crate) tally: Tally,
-    /// Whether the database server was stopped without writing its memory to disk.
-    pub(crate) server_crashed: bool,
     seed: u64,
     tag: String,
     invocations: u32,
     quarters: usize,
+    /// The banks that have data.
+    banks: &'static [(&'static str, i64)],
 }
 
 /// Counts of a scenario.
@@ -162,11 +162,11 @@ impl Scene {
             sources: None,
             random: Random::new(seed),
             tally: Tally::default(),
-            server_crashed: false,
             seed,
             tag,
             invocations: 0,
             quarters: 0,
+            banks: &BANKS,
         }
     }
 
@@ -185,7 +185,7 @@ impl Scene {
         let periods = (self.quarters..self.quarters + quarters).map(period);
         let rows: Vec<_> = periods
             .flat_map(|(year, quarter)| {
-                BANKS.map(|(key, id)| {
+                self.banks.iter().map(move |(key, id)| {
                     let symbol = key.split('-').next().unwrap_or(key);
                     format!("({id}, 'Bank {key}', '{symbol}', {year}, 'Q{quarter}', {tags})")
                 })
@@ -198,12 +198,24 @@ impl Scene {
         self.quarters += quarters;
     }
 
+    /// Adds files with data for this many quarters, of three banks: six gaps each. There need not be a database yet.
+    pub(crate) fn work_from_files(&mut self, quarters: usize) {
+        self.banks = &BANKS[..3];
+        self.world.also("availability: {sync: [{tag: transcripts, files: \"data/{bank_symbol}_{period}.txt\"}]}");
+        for (year, quarter) in (self.quarters..self.quarters + quarters).map(period) {
+            for (key, _) in self.banks {
+                self.world.write(&format!("data/{}_{year}Q{quarter}.txt", key.split('-').next().unwrap_or(key)), "data");
+            }
+        }
+        self.quarters += quarters;
+    }
+
     /// Every report for which there is data, in order.
     pub(crate) fn reports(&self) -> Vec<ExpectedReport> {
         let mut reports: Vec<_> = (0..self.quarters)
             .map(period)
             .flat_map(|(year, quarter)| {
-                BANKS.iter().flat_map(move |(bank, _)| {
+                self.banks.iter().flat_map(move |(bank, _)| {
                     ETLS.iter().map(move |(etl, report_type)| ExpectedReport { bank, year, quarter, etl, report_type })
                 })
             })

@@ -26,7 +26,6 @@ pub(crate) fn crash(scene: &mut Scene) {
     let postmaster = || fs::read_to_string(&pid_file).ok()?.lines().next()?.parse::<u32>().ok();
     let before = postmaster().expect("a server runs");
     assert!(Process::open(before).is_some_and(|server| server.quit()), "the server ran");
-    scene.server_crashed = true;
     scene.tally.faults += 1;
     let answers = || scene.world().psql().args(["-c", "SELECT 1"]).output().is_ok_and(|output| output.status.success());
     until("the server answers again", || postmaster().is_some_and(|now| now != before) && answers());
