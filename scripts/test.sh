@@ -30,6 +30,7 @@ needs mawk mawk
 needs busybox busybox
 needs faketime faketime
 needs openssl openssl
+needs strace strace
 if [ -n "$missing" ]; then
     command -v apt-get >/dev/null || { echo "scripts/test.sh: install these first:$missing" >&2; exit 1; }
     sudo=

@@ -6,6 +6,7 @@ mod availability_versions;
 mod claims;
 mod collected;
 mod containment;
+mod durability;
 mod endings;
 mod fixture;
 mod history;
