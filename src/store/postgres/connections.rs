@@ -22,9 +22,14 @@ use crate::store::{Access, Result, StoreError};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A statement that takes longer is ended by the server, so that nothing waits forever.
 const STATEMENT_TIMEOUT: &str = "10min";
-/// A transaction whose client says nothing for longer is ended by the server, with its locks: the client is gone, and only the server
-/// does not know.
-const SILENT_TRANSACTION_TIMEOUT: &str = "10s";
+/// A client that is gone without a word, as behind a firewall that drops packets, does not keep its locks: the server ends a transaction
+/// that is silent for 10 s, and a connection whose host does not answer for a minute.
+const ENDS_OF_SILENCE: [(&str, &str); 4] = [
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+];
 /// A connection that was idle for longer is asked whether it still works: a firewall may have forgotten it.
 const STALE: Duration = Duration::from_secs(1);
 
@@ -184,8 +189,7 @@ fn options(url: &str, access: Access) -> sqlx::Result<PgConnectOptions> {
     if !says_how && !is_local(&options) {
         options = options.ssl_mode(PgSslMode::VerifyFull);
     }
-    options =
-        options.options([("statement_timeout", STATEMENT_TIMEOUT), ("idle_in_transaction_session_timeout", SILENT_TRANSACTION_TIMEOUT)]);
+    options = options.options([("statement_timeout", STATEMENT_TIMEOUT)]).options(ENDS_OF_SILENCE);
     if access == Access::ReadOnly {
         options = options.options([("default_transaction_read_only", "on")]);
     }

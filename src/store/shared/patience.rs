@@ -1,7 +1,6 @@
 //! How long an operation of the database is waited for. Every operation passes here, so that no silent server holds up a run that is
 //! to stop.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,29 +9,37 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::store::{Result, StoreError};
 
 /// How long an operation may take once the caller is in a hurry. An operation that is under way then gets as long from that moment.
-const IN_A_HURRY: Duration = Duration::from_millis(1200);
+const IN_A_HURRY: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hurry {
+    None,
+    /// Since this moment.
+    Since(Instant),
+    /// An operation had no answer since then.
+    UsedUp,
+}
 
 /// The patience of one store.
 #[derive(Debug)]
 pub(in crate::store) struct Patience {
     /// The database as messages name it.
     target: String,
-    /// Since when the caller is in a hurry.
-    hurried: watch::Sender<Option<Instant>>,
-    /// Whether an operation had no answer since then: no other is begun.
-    is_used_up: AtomicBool,
+    hurry: watch::Sender<Hurry>,
 }
 
 impl Patience {
     pub(in crate::store) fn new(target: String) -> Self {
-        Self { target, hurried: watch::Sender::new(None), is_used_up: AtomicBool::new(false) }
+        Self { target, hurry: watch::Sender::new(Hurry::None) }
     }
 
-    /// From now on no operation is waited for longer than [`IN_A_HURRY`], and after the first without an answer no other is begun.
+    /// From now on no operation is waited for longer than [`IN_A_HURRY`]. Once one had no answer, no other is waited for at all.
     pub(in crate::store) fn hurry(&self) {
-        self.hurried.send_if_modified(|since| {
-            let is_first = since.is_none();
-            since.get_or_insert_with(Instant::now);
+        self.hurry.send_if_modified(|hurry| {
+            let is_first = *hurry == Hurry::None;
+            if is_first {
+                *hurry = Hurry::Since(Instant::now());
+            }
             is_first
         });
     }
@@ -44,10 +51,6 @@ impl Patience {
         at_most: Option<Duration>,
         operation: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        let began = Instant::now();
-        if self.is_used_up.load(Ordering::Relaxed) {
-            return Err(self.silent("it did not answer before"));
-        }
         let usual = async {
             match at_most {
                 Some(at_most) => timeout(at_most, operation).await.map_err(|_| at_most),
@@ -56,20 +59,36 @@ impl Patience {
         };
         tokio::select! {
             biased;
-            answer = usual => answer.unwrap_or_else(|at_most| Err(self.silent(&format!("no answer within {} s", at_most.as_secs())))),
-            () = self.used_up(began) => {
-                self.is_used_up.store(true, Ordering::Relaxed);
+            () = self.used_up() => {
+                self.hurry.send_replace(Hurry::UsedUp);
                 Err(self.silent("no answer, and the run is to stop"))
             }
+            answer = usual => answer.unwrap_or_else(|at_most| Err(self.silent(&format!("no answer within {} s", at_most.as_secs())))),
         }
     }
 
-    /// Resolves when an operation that began at `began` has been waited for long enough by a caller in a hurry.
-    async fn used_up(&self, began: Instant) {
-        let mut hurried = self.hurried.subscribe();
-        // The sender is `self`, and does not go.
-        let since = hurried.wait_for(Option::is_some).await.ok().and_then(|since| *since).unwrap_or(began);
-        sleep_until(since.max(began) + IN_A_HURRY).await;
+    /// Resolves when an operation that begins now has been waited for long enough by a caller in a hurry, or another one was.
+    async fn used_up(&self) {
+        let (began, mut hurry) = (Instant::now(), self.hurry.subscribe());
+        loop {
+            let state = *hurry.borrow_and_update();
+            let deadline = match state {
+                Hurry::None => None,
+                Hurry::Since(since) => Some(since.max(began) + IN_A_HURRY),
+                Hurry::UsedUp => return,
+            };
+            let over = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = over => return,
+                // The sender is `self`, and does not go.
+                _ = hurry.changed() => {}
+            }
+        }
     }
 
     fn silent(&self, reason: &str) -> StoreError {
@@ -101,9 +120,13 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(5)).await;
             patience.hurry();
         };
-        let (one, other, ()) =
-            tokio::join!(patience.limit(None, pending::<Result<()>>()), patience.limit(Some(PATIENT), pending::<Result<()>>()), hurry);
-        assert!(one.is_err() && other.is_err());
+        let later = async {
+            tokio::time::sleep(Duration::from_millis(5500)).await;
+            patience.limit(None, pending::<Result<()>>()).await
+        };
+        let silent = || patience.limit(Some(Duration::from_secs(60)), pending::<Result<()>>());
+        let (one, other, later, ()) = tokio::join!(patience.limit(None, pending::<Result<()>>()), silent(), later, hurry);
+        assert!(one.is_err() && other.is_err() && later.is_err());
         assert_eq!(began.elapsed(), Duration::from_secs(5) + IN_A_HURRY);
         assert!(patience.limit(None, ready(Ok(()))).await.is_err(), "nothing is begun after that");
         assert_eq!(began.elapsed(), Duration::from_secs(5) + IN_A_HURRY);
@@ -122,6 +145,4 @@ mod tests {
             patience.hurry();
         }
     }
-
-    const PATIENT: Duration = Duration::from_secs(60);
 }
