@@ -85,9 +85,11 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Schema(_) => Self::Schema(error.to_string()),
-            StoreError::Unreachable { .. } | StoreError::Replaced { .. } | StoreError::NotKept(_) | StoreError::Query { .. } => {
-                Self::Orchestrator(error.to_string())
-            }
+            StoreError::Unreachable { .. }
+            | StoreError::Replaced { .. }
+            | StoreError::Rights(_)
+            | StoreError::NotKept(_)
+            | StoreError::Query { .. } => Self::Orchestrator(error.to_string()),
         }
     }
 }
@@ -98,6 +100,8 @@ impl From<RunError> for Failure {
             RunError::Store(error) => error.into(),
             RunError::Sync(_)
             | RunError::StateDir(..)
+            | RunError::Spool(..)
+            | RunError::Rights(_)
             | RunError::Survivors(_)
             | RunError::NoAnswer
             | RunError::LeaseLost

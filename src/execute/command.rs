@@ -79,29 +79,29 @@ struct Supervisor {
 impl Supervisor {
     /// Returns how the child ended, and the tail of its output.
     async fn run(mut self, mut leader: Leader, timeout: Duration) -> (End, String) {
-        let ended_by_us = self.until_exit(&mut leader, timeout).await;
+        let terminated = self.until_exit(&mut leader, timeout).await;
         self.linger(&leader).await;
         let (status, leftovers) = leader.reap();
         self.end_leftovers(leftovers).await;
-        let end = ended_by_us.unwrap_or_else(|| own_end(status));
-        (end, self.capture.finish())
+        (end_of(terminated, own_end(status)), self.capture.finish())
     }
 
-    /// Waits until the child has ended; terminates it when time is up or a stop is asked for. Returns why we terminated it, and `None`
-    /// when the child had ended before our first signal.
-    async fn until_exit(&mut self, leader: &mut Leader, timeout: Duration) -> Option<End> {
+    /// Waits until the child has ended; terminates it when time is up or a stop is asked for. Returns `None` when the child had ended
+    /// before our first signal.
+    async fn until_exit(&mut self, leader: &mut Leader, timeout: Duration) -> Option<Terminated> {
         let mut time_up = pin!(sleep(timeout));
-        let mut why = None;
+        let mut terminated: Option<Terminated> = None;
         loop {
             let (signal, cause) = tokio::select! {
                 biased;
-                () = leader.exited() => return why,
-                signal = self.termination.next() => (signal, End::Stopped),
-                () = &mut time_up, if why.is_none() => (self.termination.begin(), End::TimedOut),
+                () = leader.exited() => return terminated,
+                signal = self.termination.next() => (signal, Cause::Stop),
+                () = &mut time_up, if terminated.is_none() => (self.termination.begin(), Cause::TimeUp),
                 () = self.capture.read() => continue,
             };
             if !leader.has_exited() {
-                why.get_or_insert(cause);
+                let terminated = terminated.get_or_insert(Terminated { cause, with_kill: false });
+                terminated.with_kill |= signal == Some(Signal::KILL);
             }
             if let Some(signal) = signal {
                 leader.signal_group(signal);
@@ -151,6 +151,32 @@ impl Supervisor {
     }
 }
 
+/// That we signalled a child before it had ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Terminated {
+    /// Why we did.
+    cause: Cause,
+    /// Whether SIGKILL was among the signals.
+    with_kill: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Stop,
+    TimeUp,
+}
+
+/// How a child ended, given how its status says it did. The kernel's OOM killer needs a moment to end a large process, and whoever stops us
+/// because of that is faster: a child that died of a SIGKILL which we did not send was not ended by our stop.
+fn end_of(terminated: Option<Terminated>, own: End) -> End {
+    match terminated {
+        None => own,
+        Some(Terminated { cause: Cause::TimeUp, .. }) => End::TimedOut,
+        Some(Terminated { cause: Cause::Stop, with_kill: false }) if own == End::Signalled(Signal::KILL.as_raw()) => own,
+        Some(Terminated { cause: Cause::Stop, .. }) => End::Stopped,
+    }
+}
+
 /// How a child ended that we did not terminate.
 fn own_end(status: io::Result<ExitStatus>) -> End {
     match status {
@@ -160,5 +186,29 @@ fn own_end(status: io::Result<ExitStatus>) -> End {
             (None, None) => End::Unseen(format!("the system reports neither exit nor signal: {status}")),
         },
         Err(error) => End::Unseen(format!("its exit status was reaped elsewhere: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_our_signal_ended_was_stopped() {
+        let killed = End::Signalled(9);
+        let sent = |cause, with_kill| Some(Terminated { cause, with_kill });
+        for (terminated, own, end) in [
+            (None, killed.clone(), killed.clone()),
+            (None, End::Exited(3), End::Exited(3)),
+            (sent(Cause::Stop, false), killed.clone(), killed.clone()),
+            (sent(Cause::Stop, true), killed.clone(), End::Stopped),
+            (sent(Cause::Stop, false), End::Signalled(15), End::Stopped),
+            (sent(Cause::Stop, false), End::Exited(0), End::Stopped),
+            (sent(Cause::Stop, false), End::Exited(1), End::Stopped),
+            (sent(Cause::TimeUp, false), killed.clone(), End::TimedOut),
+            (sent(Cause::TimeUp, true), killed, End::TimedOut),
+        ] {
+            assert_eq!(end_of(terminated, own.clone()), end, "{terminated:?} {own:?}");
+        }
     }
 }

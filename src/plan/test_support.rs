@@ -91,6 +91,7 @@ pub(crate) fn plan_of(jobs: Vec<PlannedJob>, chains: Vec<Vec<usize>>) -> Plan {
         chains,
         etls: Vec::new(),
         waiting: Listed::default(),
+        unrecorded: Listed::default(),
         claimed: Listed::default(),
         skipped: Listed::default(),
         quarantined: Listed::default(),

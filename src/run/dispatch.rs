@@ -3,6 +3,7 @@
 mod breaker_records;
 mod lease;
 mod progress;
+mod stopping;
 mod timer;
 mod watch;
 
@@ -11,7 +12,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use chrono::Utc;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
@@ -30,8 +30,9 @@ use crate::plan::model::job::JobState;
 use crate::plan::remember::recorded_job::Watched;
 use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::breakers::{BreakerFacts, Breakers};
-use crate::plan::run::event::{EventKind, JobEvent};
-use crate::plan::run::schedule::{JobIndex, NextStep, NotStarted, Notice, Schedule, Step};
+use crate::plan::run::event::JobEvent;
+use crate::plan::run::not_started::{CannotRecord, NotStarted};
+use crate::plan::run::schedule::{JobIndex, NextStep, Notice, Schedule, Step};
 use crate::plan::run::stop::{StopLevel, StopReason};
 use crate::plan::run::summary::Results;
 use crate::store::StoreError;
@@ -46,8 +47,8 @@ enum Completed {
     Attempt(JobIndex, u32, Result<Box<AttemptResult>, StoreError>),
     /// A queued job was recorded as cancelled.
     Dropped(Result<(), StoreError>),
-    /// A job that waited for a retry was recorded as cancelled.
-    Cancelled(JobIndex, Result<Recorded, StoreError>),
+    /// The end of a job that waited for a retry was recorded.
+    GivenUp(JobIndex, Result<Recorded, StoreError>),
     /// The lease was renewed: when that was asked for, and whether the run still has the lease.
     Renewal(Instant, Result<bool, StoreError>),
     /// The jobs that had a claim when the database was asked, and the claims of the run that it then had.
@@ -122,8 +123,7 @@ impl<'a> Dispatch<'a> {
                     continue;
                 }
                 Step::GiveUp { job, reason } => {
-                    // Its failed attempts stay on record.
-                    self.cancel(job, reason.explain(&self.context.catalogue));
+                    self.give_up(job, reason);
                     continue;
                 }
                 Step::Finished if self.operations.is_empty() => break,
@@ -154,10 +154,10 @@ impl<'a> Dispatch<'a> {
         match completed {
             Completed::Attempt(job, attempt, Ok(result)) => self.attempt_ended(job, attempt, *result),
             Completed::Attempt(job, _, Err(error)) => self.attempt_unrecorded(job, &error),
-            Completed::Cancelled(job, Ok(Recorded::Spool)) => self.spooled.push(job),
-            Completed::Dropped(Ok(())) | Completed::Cancelled(_, Ok(Recorded::Database(_))) => {}
-            Completed::Dropped(Err(error)) | Completed::Cancelled(_, Err(error)) => {
-                self.give_up_run(error.to_string(), StopReason::DatabaseFailed);
+            Completed::GivenUp(job, Ok(Recorded::Spool { .. })) => self.spooled.push(job),
+            Completed::Dropped(Ok(())) | Completed::GivenUp(_, Ok(Recorded::Database(_))) => {}
+            Completed::Dropped(Err(error)) | Completed::GivenUp(_, Err(error)) => {
+                self.give_up_run(error.to_string(), CannotRecord::DatabaseFailed);
             }
             Completed::Renewal(asked, renewed) => self.lease_renewed(asked, renewed),
             Completed::Claims(begun, claims) => self.claims_watched(&begun, claims),
@@ -212,17 +212,18 @@ impl<'a> Dispatch<'a> {
     }
 
     fn job_over(&mut self, job: JobIndex, attempt: u32, over: JobOver) {
-        let JobOver { state, note, class, step: _, exhausted, history, collected, is_spooled, trouble } = over;
+        let JobOver { state, note, class, step: _, exhausted, history, collected, is_spooled, for_want_of_record, trouble } = over;
         let result = &mut self.jobs[job].result;
         result.collected = collected;
         result.exhausted = exhausted;
+        result.for_want_of_record = for_want_of_record;
         if class.is_some() {
             result.attempts = attempt;
         }
         if let Some(trouble) = trouble {
             // No further job is started. Attempts that run go on as long as the lease is valid.
             self.broken.get_or_insert(trouble);
-            self.schedule.halt(NotStarted::Stopped);
+            self.schedule.halt(NotStarted::CannotRecord(CannotRecord::DatabaseFailed));
         }
         if is_spooled {
             self.spooled.push(job);
@@ -235,7 +236,7 @@ impl<'a> Dispatch<'a> {
 
     /// The end of an attempt is recorded nowhere.
     fn attempt_unrecorded(&mut self, job: JobIndex, error: &StoreError) {
-        self.give_up_run(error.to_string(), StopReason::DatabaseFailed);
+        self.give_up_run(error.to_string(), CannotRecord::DatabaseFailed);
         self.jobs[job].end_attempt(false);
         self.finish(job, JobState::Failed, Some(format!("its end could not be recorded: {error}")));
         self.schedule.ended(self.plan, job, None, NextStep::Cancel, self.context.lock_taken_at.elapsed());
@@ -315,7 +316,7 @@ impl<'a> Dispatch<'a> {
             }
             // The renewal timer is not started again: a lost lease cannot be regained.
             Ok(false) => {
-                self.give_up_run(StopReason::RunLost.to_string(), StopReason::RunLost);
+                self.give_up_run(StopReason::RunLost.to_string(), CannotRecord::RunLost);
                 self.stop_attempts(StopLevel::Immediate, &StopReason::RunLost);
             }
             Err(error) => {
@@ -327,31 +328,7 @@ impl<'a> Dispatch<'a> {
 
     fn lease_late(&mut self) {
         self.lease.note_late();
-        self.give_up_run(StopReason::LeaseLate.to_string(), StopReason::LeaseLate);
-    }
-
-    /// Ends a job that will not be started. After a stop or for a breaker there may be many of them: the end of the run then cancels all their
-    /// records at once.
-    fn drop_queued(&mut self, job: JobIndex, reason: NotStarted) {
-        let why = reason.explain(&self.context.catalogue);
-        if !matches!(reason, NotStarted::Stopped | NotStarted::Breaker(_)) {
-            let (context, id, why, now) = (self.context, self.jobs[job].result.id, why.clone(), Utc::now());
-            self.operations.push(Box::pin(async move {
-                let dropped = context.ledger.insist(|| context.store.drop_queued(id, &why, now)).await;
-                // An error that may pass does no harm: the end of the run cancels all jobs that are still queued.
-                Completed::Dropped(dropped.map(drop).or_else(|error| if error.may_pass() { Ok(()) } else { Err(error) }))
-            }));
-        }
-        self.finish(job, JobState::Cancelled, Some(why));
-    }
-
-    /// Cancels a job that waits for a retry.
-    fn cancel(&mut self, job: JobIndex, reason: String) {
-        if let Some(held) = self.jobs[job].held.take() {
-            let (ledger, gap, why) = (&self.context.ledger, &self.plan.jobs[job].key, reason.clone());
-            self.operations.push(Box::pin(async move { Completed::Cancelled(job, ledger.cancel(gap, held.claim, why).await) }));
-        }
-        self.finish(job, JobState::Cancelled, Some(reason));
+        self.give_up_run(StopReason::LeaseLate.to_string(), CannotRecord::LeaseLate);
     }
 
     fn finish(&mut self, job: JobIndex, state: JobState, reason: Option<String>) {
@@ -361,29 +338,6 @@ impl<'a> Dispatch<'a> {
 
     fn emit(&self, job: JobIndex, event: JobEvent) {
         self.context.events.of_job(job, self.jobs[job].result.id, event);
-    }
-
-    /// A signal asks the run to stop.
-    fn stop_run(&mut self, level: StopLevel) {
-        if let Some(reason) = self.stop.reason() {
-            self.stop_attempts(level, &reason);
-        }
-        self.schedule.halt(NotStarted::Stopped);
-        self.context.events.of_run(EventKind::RunStopping { is_immediate: level == StopLevel::Immediate });
-    }
-
-    /// The run cannot record what it does: no further job is started, and all attempts are stopped.
-    fn give_up_run(&mut self, trouble: String, reason: StopReason) {
-        self.broken.get_or_insert(trouble);
-        self.stop_attempts(StopLevel::Graceful, &reason);
-        self.schedule.halt(NotStarted::Stopped);
-    }
-
-    /// Asks all attempts to stop, also those that begin later.
-    fn stop_attempts(&self, level: StopLevel, reason: &StopReason) {
-        for progress in &self.jobs {
-            progress.stop(level, reason.clone());
-        }
     }
 }
 

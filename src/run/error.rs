@@ -10,6 +10,9 @@ pub enum RunError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database user lacks rights. The statements grant them.
+    #[error("the database does not let its user do what a run must, so nothing was started; have a DBA run: {0}")]
+    Rights(String),
     /// A process that a dead run left cannot be ended, so its gap must not be started again.
     #[error(transparent)]
     Survivors(std::io::Error),
@@ -19,6 +22,9 @@ pub enum RunError {
     /// A directory or file of `state_dir` cannot be written or read.
     #[error("cannot write to {0}: {1}; make it writable and see that it has room, or name another directory as state_dir")]
     StateDir(PathBuf, std::io::Error),
+    /// The spool cannot be read. Jobs whose end may be in it are neither called lost nor started again.
+    #[error("cannot read {0}, where the ends of jobs may wait: {1}; make it readable for the user that runs etl-orch")]
+    Spool(PathBuf, std::io::Error),
     /// Planning took longer than the lease, and another invocation recorded this run as lost.
     #[error("another host took this run for dead before it had planned; lengthen the lease")]
     LeaseLost,

@@ -25,12 +25,23 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Where the end of a job was recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Recorded {
     /// In the database: the state of the job there, or that the claim was no longer valid.
     Database(Finished),
-    /// In the spool: the next run records it in the database.
-    Spool,
+    /// In the spool, because of this error of the database: the next run records it there.
+    Spool {
+        error: String,
+        /// Whether the table keeps no row of this kind.
+        is_not_kept: bool,
+    },
+}
+
+impl Recorded {
+    /// Whether the database does not have it yet.
+    pub(super) fn is_spooled(&self) -> bool {
+        matches!(self, Self::Spool { .. })
+    }
 }
 
 /// Where a run records how its jobs end.
@@ -43,7 +54,7 @@ pub(super) struct Ledger {
     away_since: Mutex<Option<Instant>>,
     /// The first error because of which something was put into the spool.
     trouble: OnceLock<String>,
-    /// Whether any such error was one that does not pass.
+    /// Whether the ends of further jobs could not be recorded either.
     is_hopeless: AtomicBool,
 }
 
@@ -55,11 +66,10 @@ impl Ledger {
     /// Records the end of a job: tries the database for [`RETRY_FOR`], then the spool.
     ///
     /// # Errors
-    /// When both fail, or the database refuses the values or does not keep the row. The next run then records the job as lost.
+    /// When both fail. The next run then records the job as lost.
     pub(super) async fn finish(&self, record: &Record) -> Result<Recorded, StoreError> {
         match self.insist(|| record_end(&*self.store, record)).await {
             Ok(finished) => Ok(Recorded::Database(finished)),
-            Err(error) if error.is_about_values() || error.is_not_kept() => Err(error),
             Err(error) => self.spool(record, error),
         }
     }
@@ -90,16 +100,22 @@ impl Ledger {
     /// # Errors
     /// Returns `error` when the spool cannot be written either.
     pub(super) fn spool(&self, record: &Record, error: StoreError) -> Result<Recorded, StoreError> {
-        if let Err(full) = self.spool.keep(record) {
+        let why = error.to_string();
+        if let Err(full) = self.spool.keep(record, (!error.may_pass()).then_some(&why)) {
             tracing::error!("the spool does not take the end of {} either: {full}", record.gap);
             return Err(error);
         }
-        tracing::warn!("{error}; {} is kept in the spool for the next run", record.gap);
-        self.trouble.get_or_init(|| error.to_string());
-        if !error.may_pass() {
+        tracing::warn!("{why}; the end of {} is kept in the spool for the next run", record.gap);
+        self.trouble.get_or_init(|| why.clone());
+        if !error.may_pass() && !error.is_about_values() && !error.is_not_kept() {
+            // Other ends would be refused as well.
             self.is_hopeless.store(true, Ordering::Relaxed);
         }
-        Ok(Recorded::Spool)
+        if let Err(full) = self.spool.refill() {
+            tracing::warn!("no room is left in the spool for the ends of further jobs: {full}");
+            self.is_hopeless.store(true, Ordering::Relaxed);
+        }
+        Ok(Recorded::Spool { error: why, is_not_kept: error.is_not_kept() })
     }
 
     /// Repeats `work`, which must be safe to repeat, for up to [`RETRY_FOR`] while it fails for a reason that may pass. Tries only once
@@ -166,9 +182,14 @@ impl Ledger {
         self.trouble.get().cloned()
     }
 
-    /// The same, when the database refused a record for a reason that does not pass: then no further job is to be started.
+    /// The same, when the ends of further jobs could not be recorded either: then none is to be started.
     pub(super) fn hopeless(&self) -> Option<String> {
         self.trouble().filter(|_| self.is_hopeless.load(Ordering::Relaxed))
+    }
+
+    /// Whether the database did not answer when it was asked last.
+    pub(super) fn is_away(&self) -> bool {
+        self.away_since().is_some()
     }
 
     /// To be called when the database has answered.

@@ -6,6 +6,7 @@ mod attempt;
 mod context;
 mod dispatch;
 mod error;
+mod give_up;
 pub mod guard;
 mod invocation;
 mod ledger;
@@ -27,6 +28,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 pub use self::error::RunError;
+pub use self::give_up::{GiveUp, give_up};
 pub use self::invocation::Invocation;
 pub use self::prepare::prepare_state_dir;
 
@@ -56,13 +58,24 @@ impl Invocation {
     pub async fn dry_run(&self) -> Result<RunSummary, RunError> {
         let started_at = Utc::now();
         let learnt = self.learn()?;
-        self.check_tables().await?;
+        let cannot_write = self.check_tables().await?;
         let recovery = recover::preview(&*self.store, &self.state_dir).await?;
         let news = self.store.not_yet_available(&learnt.available).await?;
         let synced = news.len() as u64;
         let Planned { plan, .. } = planning::plan(&*self.store, self.plan_input(&learnt.stamps), &recovery, news).await?;
-        let warnings = [learnt.warnings, recovery.warnings].concat();
-        Ok(RunSummary { run: None, started_at, plan, results: None, synced, lost: recovery.lost, respooled: recovery.respooled, warnings })
+        let mut warnings = [learnt.warnings, recovery.warnings].concat();
+        warnings.extend(cannot_write.map(|error| error.to_string()));
+        Ok(RunSummary {
+            run: None,
+            started_at,
+            plan,
+            results: None,
+            synced,
+            lost: recovery.lost,
+            respooled: recovery.respooled,
+            left: recovery.left,
+            warnings,
+        })
     }
 
     /// Plans a run and executes it. `lock_taken_at` is when the lock was taken, or without a lock when the process started: the deadline
@@ -82,6 +95,8 @@ impl Invocation {
                 RunError::Store(_)
                 | RunError::Sync(_)
                 | RunError::StateDir(..)
+                | RunError::Spool(..)
+                | RunError::Rights(_)
                 | RunError::Survivors(_)
                 | RunError::NoAnswer
                 | RunError::LeaseLost,
@@ -109,6 +124,7 @@ impl Invocation {
             synced,
             lost: recovery.lost,
             respooled: recovery.respooled,
+            left: recovery.left,
             warnings,
         })
     }
@@ -168,6 +184,7 @@ impl Invocation {
             // The database may answer again.
             self.replay_spool(&mut results, trouble).await;
         }
+        results.note_want_of_record(context.ledger.trouble());
         Ok(results)
     }
 

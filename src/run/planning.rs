@@ -118,8 +118,15 @@ async fn stored_state(
     let mut stale: Vec<String> = breakers.iter().map(|breaker| breaker.etl.clone()).collect();
     let breakers = digests.still_open(input, breakers);
     stale.retain(|etl| !breakers.values().any(|breaker| breaker.etl == *etl));
-    let stored =
-        StoredState { now: Utc::now(), running: recovery.running.clone(), fingerprints, breakers, settled: recovery.settled.clone(), gaps };
+    let stored = StoredState {
+        now: Utc::now(),
+        running: recovery.running.clone(),
+        unrecorded: recovery.unrecorded.clone(),
+        gaps,
+        fingerprints,
+        breakers,
+        settled: recovery.settled.clone(),
+    };
     Ok((stored, stale))
 }
 

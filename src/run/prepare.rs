@@ -17,14 +17,14 @@ use crate::os::files;
 use crate::os::identity::this_process;
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::Plan;
-use crate::plan::model::etl::writes_reports;
+use crate::plan::model::etl::{looks_at_reports, writes_reports};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::NewRun;
 use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
 use crate::plan::model::target::Target;
 use crate::plan::remember::recorded_job::{JobSubject, NewJob};
 use crate::plan::remember::stored_state::StoredState;
-use crate::store::StoreError;
+use crate::store::{MissingRights, StoreError, TableUse};
 
 /// A plan that is on record, ready to be executed.
 pub(super) struct Prepared {
@@ -59,12 +59,27 @@ impl Invocation {
         sync::learn(rules, &self.catalogue.institutions).map_err(RunError::Sync)
     }
 
-    /// Checks that the data tables have what reports need.
-    pub(super) async fn check_tables(&self) -> Result<(), StoreError> {
-        if self.has_reports() {
-            self.store.check_data_tables(writes_reports(&self.catalogue.etls), !self.sync.is_empty()).await?;
+    /// Checks that the data tables have what reports need, and that the database lets what a run does be recorded. Returns what it does
+    /// not.
+    ///
+    /// # Errors
+    /// When the database fails, or does not let the tables be read.
+    pub(super) async fn check_tables(&self) -> Result<Option<RunError>, RunError> {
+        if !self.has_reports() {
+            return Ok(None);
         }
-        Ok(())
+        let etls = &self.catalogue.etls;
+        let (writes_reports, writes_availability) = (writes_reports(etls), !self.sync.is_empty());
+        self.store.check_data_tables(writes_reports, writes_availability).await?;
+        let table_use = TableUse { writes_reports, looks_at_reports: looks_at_reports(etls), writes_availability };
+        let MissingRights { to_read, to_write } = self.store.missing_rights(table_use).await?;
+        let lacks_reading = !to_read.is_empty();
+        let missing = [to_read, to_write].concat();
+        if missing.is_empty() {
+            return Ok(None);
+        }
+        let error = RunError::Rights(missing.join("; "));
+        if lacks_reading { Err(error) } else { Ok(Some(error)) }
     }
 
     pub(super) fn plan_input<'a>(&'a self, stamps: &'a sync::Stamps) -> PlanInput<'a> {
@@ -73,7 +88,9 @@ impl Invocation {
 
     /// Checks the data tables, closes what dead runs left, and records this run as begun.
     pub(super) async fn begin(&self, started_at: DateTime<Utc>) -> Result<Recovery, RunError> {
-        self.check_tables().await?;
+        if let Some(cannot_write) = self.check_tables().await? {
+            return Err(cannot_write);
+        }
         let recovery = recover::recover(&*self.store, &self.state_dir).await?;
         self.store.begin_run(&self.new_run(started_at)).await?;
         Ok(recovery)

@@ -6,18 +6,19 @@ use std::path::Path;
 use chrono::Utc;
 
 use super::error::RunError;
-use super::ledger::record_end;
-use super::output;
+use super::replay::{self, LeftEntry, Replayed};
 use super::spool::{self, Entry, Record};
 use crate::os::{identity, survivors};
 use crate::plan::model::gap::GapKey;
-use crate::plan::model::ids::{JobId, RunId};
-use crate::plan::model::job::{JobState, Owner, RunCounts, RunState, RunningRun};
+use crate::plan::model::ids::RunId;
+use crate::plan::model::job::{Claim, JobState, Owner, RunCounts, RunState, RunningRun};
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
 use crate::plan::remember::liveness::Liveness;
 use crate::plan::remember::recorded_job::RunningJob;
 use crate::plan::remember::source_state::LastSuccess;
+use crate::plan::remember::unfinished::{self, LostJob, Spooled, Unfinished, UnrecordedEnd};
 use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
+use crate::plan::run::summary::LeftEnd;
 use crate::store::{self, Ledger};
 
 /// What recovery found and did, or in a dry run would do.
@@ -25,10 +26,14 @@ use crate::store::{self, Ledger};
 pub(super) struct Recovery {
     /// Gaps with a running job whose owner is alive, as far as can be known from this host.
     pub(super) running: HashMap<GapKey, Owner>,
+    /// Gaps whose running job has ended, which the database does not have on record.
+    pub(super) unrecorded: HashMap<GapKey, UnrecordedEnd>,
     /// Gaps whose running job is lost: its owner is dead.
     pub(super) lost: Vec<GapKey>,
     /// Attempts whose end was in the spool.
     pub(super) respooled: u64,
+    /// Ends that stay in the spool.
+    pub(super) left: Vec<LeftEnd>,
     /// What a person should know; each is a sentence.
     pub(super) warnings: Vec<String>,
     /// In a dry run, the failure histories that recovery would have recorded.
@@ -39,52 +44,46 @@ pub(super) struct Recovery {
     pub(super) settled: HashSet<GapKey>,
 }
 
-/// Finds out what [`recover`] would do, and changes nothing.
+/// Finds out what [`recover`] would do, and changes nothing. What the database refused the last time counts as refused again.
 ///
 /// # Errors
 /// When the database fails.
 pub(super) async fn preview(store: &dyn Ledger, state_dir: &Path) -> Result<Recovery, RunError> {
     let mut recovery = Recovery::default();
+    let (mut jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
     // A dry run also works for a user who may not read the spool.
-    let entries = spool::entries(state_dir).unwrap_or_else(|error| {
-        recovery.warnings.push(format!("{}: {error}; what waits there is not considered", spool::directory(state_dir).display()));
-        Vec::new()
-    });
-    let (jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
-    let mut ended: HashSet<JobId> = HashSet::new();
-    for entry in &entries {
-        match &entry.record {
-            Ok(record) if jobs.iter().any(|job| job.claim == record.claim) => {
-                recovery.would_record(record);
-                ended.insert(record.claim.job);
-            }
-            // Its job was recorded as lost before: only the attempt would get its end.
-            Ok(_) => recovery.respooled += 1,
-            Err(why) => recovery.warnings.push(unreadable(&entry.path, why)),
+    let spooled = match spool::entries(state_dir) {
+        Ok(entries) => {
+            let left = recovery.would_record(entries, &mut jobs);
+            recovery.note_left(left, &jobs, |entry| Ok(entry.path.clone()))?
         }
-    }
-    for job in jobs.into_iter().filter(|job| !ended.contains(&job.claim.job)) {
-        if runs.living.contains(&job.run) {
-            recovery.running.insert(job.gap, job.owner);
-        } else {
-            recovery.histories.insert(job.gap.clone(), history_after_loss(&job));
-            recovery.lost.push(job.gap);
+        Err(error) => {
+            let why = replay::cannot_be_read(&spool::directory(state_dir), &error.to_string());
+            recovery.warnings.push(format!("{why}; the ends of jobs may wait there"));
+            Spooled::Unreadable(why)
         }
+    };
+    let now = Utc::now();
+    for (gap, lost) in recovery.sort(jobs, &spooled, &runs) {
+        recovery.histories.insert(gap.clone(), lost.history(now));
+        recovery.lost.push(gap);
     }
     Ok(recovery)
 }
 
 /// Closes what dead runs left behind. Records the ends in the spool, ends processes that outlived their run, and then
-/// records their running jobs and the runs themselves as lost, and their queued jobs as cancelled.
+/// records their running jobs and the runs themselves as lost, and their queued jobs as cancelled. A job whose end stays in the spool is
+/// left as it is.
 ///
 /// # Errors
 /// When the database fails, the spool cannot be read, or a process that survived cannot be ended.
 pub(super) async fn recover(store: &dyn Ledger, state_dir: &Path) -> Result<Recovery, RunError> {
-    let mut recovery = Recovery::default();
-    let unreadable = |error| RunError::StateDir(spool::directory(state_dir), error);
-    for entry in spool::entries(state_dir).map_err(unreadable)? {
-        recovery.replay_entry(store, &entry).await?;
+    let unreadable = |error| RunError::Spool(spool::directory(state_dir), error);
+    let Replayed { recorded, left, unreachable } = replay::replay(store, spool::entries(state_dir).map_err(unreadable)?).await;
+    if let Some(error) = unreachable {
+        return Err(error.into());
     }
+    let mut recovery = Recovery { respooled: recorded.len() as u64, ..Recovery::default() };
     // The jobs are read first. A run that begins between the two queries then has no job in the list; the other way round its jobs would
     // seem to have no living run.
     let (jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
@@ -94,15 +93,17 @@ pub(super) async fn recover(store: &dyn Ledger, state_dir: &Path) -> Result<Reco
             tracing::warn!("Ended {ended} processes that outlived run {}", run.short());
         }
     }
+    let set_aside = |entry: &Entry| spool::set_aside(entry).map_err(|error| RunError::StateDir(entry.path.clone(), error));
+    let mut spooled = recovery.note_left(left, &jobs, set_aside)?;
+    // A run may have put ends into the spool and ended since that was read. Whatever is there now was there before its run had ended.
+    for claim in spool::claims(state_dir).map_err(unreadable)? {
+        spooled.add(claim, "it was put there a moment ago");
+    }
     let now = Utc::now();
-    for job in jobs {
-        if runs.living.contains(&job.run) {
-            recovery.running.insert(job.gap, job.owner);
-            continue;
-        }
-        let finished = store.finish(job.claim, &JobEnd::Lost { history: history_after_loss(&job), at: now }).await?;
+    for (gap, lost) in recovery.sort(jobs, &spooled, &runs) {
+        let finished = store.finish(lost.claim(), &JobEnd::Lost { history: lost.history(now), at: now }).await?;
         if finished == Finished::Recorded(JobState::Lost) {
-            recovery.lost.push(job.gap);
+            recovery.lost.push(gap);
         }
     }
     spool::clear_reserves(state_dir, |run| !runs.living.contains(&run));
@@ -115,24 +116,6 @@ pub(super) async fn recover(store: &dyn Ledger, state_dir: &Path) -> Result<Reco
     Ok(recovery)
 }
 
-/// Records the ends of these jobs that are in the spool. Stops at the first error that may pass. Returns what was recorded.
-pub(super) async fn replay_ends(store: &dyn Ledger, state_dir: &Path, jobs: &HashSet<JobId>) -> HashMap<JobId, Finished> {
-    let mut recorded = HashMap::new();
-    let mut recovery = Recovery::default();
-    for entry in spool::entries(state_dir).unwrap_or_default() {
-        let Some(job) = entry.record.as_ref().ok().map(|record| record.claim.job).filter(|job| jobs.contains(job)) else { continue };
-        match recovery.replay_entry(store, &entry).await {
-            Ok(Some(finished)) => drop(recorded.insert(job, finished)),
-            Ok(None) => {}
-            Err(error) => {
-                tracing::debug!("{error}; the next run records what is left");
-                break;
-            }
-        }
-    }
-    recorded
-}
-
 /// Removes empty workspaces: a run removes those of its filled gaps when it ends, and a dead run did not. To be called only while no
 /// other run is alive, as it could be about to use one.
 fn clear_workspaces(state_dir: &Path) {
@@ -140,16 +123,6 @@ fn clear_workspaces(state_dir: &Path) {
         // It fails for a workspace that is not empty, which stays: an ETL resumes from what is in it.
         let _ = std::fs::remove_dir(workspace.path());
     }
-}
-
-/// The failure history of a gap after its job was lost. A job that an operator cancelled does not count as a failure: its run may have been
-/// killed to stop it.
-fn history_after_loss(job: &RunningJob) -> FailureHistory {
-    if job.cancel.is_some() { job.history.clone() } else { job.history.lost(job.fingerprint.as_ref(), Utc::now()) }
-}
-
-fn unreadable(path: &Path, why: &str) -> String {
-    format!("{} cannot be read ({why}); the job that it tells of is run again", path.display())
 }
 
 impl Recovery {
@@ -166,43 +139,67 @@ impl Recovery {
         Ok(gaps)
     }
 
-    /// Records an entry of the spool in the database and removes it. When the database refuses it for good, adds a warning and returns
-    /// `None`, so that the other entries are still recorded.
-    async fn replay_entry(&mut self, store: &dyn Ledger, entry: &Entry) -> Result<Option<Finished>, RunError> {
-        let on_disk = |error| RunError::StateDir(entry.path.clone(), error);
-        let record = match &entry.record {
-            Ok(record) => with_content(record),
-            Err(why) => {
-                let aside = spool::set_aside(entry).map_err(on_disk)?;
-                self.warnings.push(unreadable(&aside, why));
-                return Ok(None);
+    /// Notes which gaps have a job that has ended or may still run. Returns the jobs that are lost.
+    fn sort(&mut self, jobs: Vec<RunningJob>, spooled: &Spooled, runs: &Runs) -> Vec<(GapKey, LostJob)> {
+        let mut lost = Vec::new();
+        for (gap, known) in unfinished::sort(jobs, spooled, |run| runs.living.contains(&run)) {
+            match known {
+                Unfinished::Ended(end) => drop(self.unrecorded.insert(gap, end)),
+                Unfinished::Held(job) => drop(self.running.insert(gap, job.owner)),
+                Unfinished::Lost(job) => lost.push((gap, job)),
             }
-        };
-        let finished = match record_end(store, &record).await {
-            Ok(finished) => finished,
-            Err(error) if error.may_pass() => return Err(error.into()),
-            Err(error) if error.is_about_values() => {
-                let aside = spool::set_aside(entry).map_err(on_disk)?;
-                self.warnings.push(format!("the database refuses what {} says: {error}; its job is run again", aside.display()));
-                return Ok(None);
-            }
-            Err(error) => {
-                self.warnings.push(format!("what {} says cannot be recorded: {error}", entry.path.display()));
-                return Ok(None);
-            }
-        };
-        if let (Finished::ClaimLost, Some(end)) = (finished, record.end.attempt()) {
-            // The job was recorded as lost before: only the attempt gets its end.
-            store.attach(record.claim, end).await?;
         }
-        self.respooled += 1;
-        spool::remove(entry).map_err(on_disk)?;
-        Ok(Some(finished))
+        lost
     }
 
-    /// Takes into account what [`recover`] would record of an entry of the spool.
-    fn would_record(&mut self, record: &Record) {
-        self.respooled += 1;
+    /// Notes the entries that stay in the spool. One that cannot be read and is of no running job keeps nothing from going on:
+    /// `set_aside` takes it away. Returns the claims of the others.
+    fn note_left(
+        &mut self,
+        left: Vec<LeftEntry>,
+        jobs: &[RunningJob],
+        set_aside: impl Fn(&Entry) -> Result<std::path::PathBuf, RunError>,
+    ) -> Result<Spooled, RunError> {
+        let mut ends = HashMap::new();
+        for LeftEntry { entry, why } in left {
+            let job = jobs.iter().find(|job| Some(job.claim) == entry.claim);
+            let gap = entry.record.as_ref().ok().map(|record| &record.gap).or_else(|| job.map(|job| &job.gap));
+            let Some(gap) = gap else {
+                let path = set_aside(&entry)?;
+                self.warnings.push(format!("{why}; it is of no running job, and is left alone as {}", path.display()));
+                continue;
+            };
+            self.left.push(LeftEnd { gap: gap.clone(), path: entry.path, why: why.clone() });
+            ends.extend(entry.claim.map(|claim: Claim| (claim, why)));
+        }
+        Ok(Spooled::Ends(ends))
+    }
+
+    /// Takes into account what [`recover`] would record of the spool, and takes the jobs that would end by that out of the list. Returns
+    /// the entries that would stay.
+    fn would_record(&mut self, entries: Vec<Entry>, jobs: &mut Vec<RunningJob>) -> Vec<LeftEntry> {
+        let mut left = Vec::new();
+        for entry in entries {
+            let why = match (&entry.refusal, &entry.record) {
+                (_, Err(why)) => replay::cannot_be_read(&entry.path, why),
+                (Some(refusal), Ok(_)) => refusal.clone(),
+                (None, Ok(record)) => {
+                    self.respooled += 1;
+                    if let Some(position) = jobs.iter().position(|job| job.claim == record.claim) {
+                        jobs.remove(position);
+                        self.would_end(record);
+                    }
+                    // Otherwise its job was recorded as lost before: only the attempt would get its end.
+                    continue;
+                }
+            };
+            left.push(LeftEntry { entry, why });
+        }
+        left
+    }
+
+    /// Takes into account that a running job would get this end.
+    fn would_end(&mut self, record: &Record) {
         match &record.end {
             JobEnd::Succeeded { artifact: Artifact::Report | Artifact::ReportRow(_), .. } => {
                 self.histories.insert(record.gap.clone(), FailureHistory::default());
@@ -220,17 +217,8 @@ impl Recovery {
     }
 }
 
-/// The record with the text of its report row. The spool has none, as it is in the report's file.
-fn with_content(record: &Record) -> Record {
-    let mut record = record.clone();
-    if let JobEnd::Succeeded { artifact: Artifact::ReportRow(row), .. } = &mut record.end {
-        row.markdown_content = output::content(Path::new(&row.local_filepath));
-    }
-    record
-}
-
-/// The runs that are recorded as running. A running job of any other run is lost: its run could not record the job's end before its
-/// own.
+/// The runs that are recorded as running. A running job of any other run was left by it: its run could not record the job's end before
+/// its own.
 struct Runs {
     living: BTreeSet<RunId>,
     /// Runs whose process was seen to be gone and, where that cannot be seen from here, runs whose lease has expired.

@@ -61,7 +61,14 @@ impl Sources {
     }
 
     fn facts<'a>(&'a self, now: DateTime<Utc>, stored: &'a StoredState) -> SourceFacts<'a> {
-        SourceFacts { now, states: &self.states, queue: &self.queue, gaps: &stored.gaps, running: &stored.running }
+        SourceFacts {
+            now,
+            states: &self.states,
+            queue: &self.queue,
+            gaps: &stored.gaps,
+            unrecorded: &stored.unrecorded,
+            running: &stored.running,
+        }
     }
 }
 
@@ -80,6 +87,7 @@ pub async fn preview(
     let stored = StoredState {
         now: Utc::now(),
         running: recovery.running.clone(),
+        unrecorded: recovery.unrecorded.clone(),
         gaps: recovery.gap_states(store).await?,
         ..StoredState::default()
     };

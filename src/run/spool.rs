@@ -2,10 +2,11 @@
 //!
 //! Each end is a file in `state_dir/spool`, named by job and fence. Its space is reserved before the attempt begins, as the disk may be full
 //! when the database fails. An entry is removed only after it was recorded, and to record one twice does no harm, so none is lost and none
-//! counts twice.
+//! counts twice. Its name alone keeps its job from being called lost, so that an entry that nobody can read does so, too.
 
 mod format1;
 
+use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::os::files;
 use crate::plan::model::gap::GapKey;
-use crate::plan::model::ids::RunId;
+use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::Claim;
 use crate::plan::run::job_end::{Artifact, JobEnd};
 
@@ -30,6 +31,8 @@ const VERSION: u32 = 2;
 
 const RESERVE: &str = "reserve-";
 const ENTRY: &str = ".json";
+/// The file beside an entry that says why the database refused it.
+const REFUSAL: &str = "why";
 
 /// What is to be recorded of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,7 +63,17 @@ struct Read {
 pub(super) struct Spool {
     dir: PathBuf,
     run: RunId,
-    reserves: Mutex<Vec<PathBuf>>,
+    /// How many attempts run at once.
+    attempts: usize,
+    reserves: Mutex<Reserves>,
+}
+
+/// Files that hold space.
+#[derive(Debug, Default)]
+struct Reserves {
+    files: Vec<PathBuf>,
+    /// How many were made so far; numbers their names.
+    made: usize,
 }
 
 /// An entry that is still to be recorded.
@@ -68,8 +81,12 @@ pub(super) struct Spool {
 pub(super) struct Entry {
     /// Its file.
     pub(super) path: PathBuf,
+    /// The claim of its job; `None` for a file that no version of this program has named.
+    pub(super) claim: Option<Claim>,
     /// Its record, or in words why it cannot be read.
     pub(super) record: Result<Record, String>,
+    /// Why the database refused it the last time, where that does not pass by itself.
+    pub(super) refusal: Option<String>,
 }
 
 impl Spool {
@@ -78,25 +95,36 @@ impl Spool {
     /// # Errors
     /// When there is not enough space. No attempt must be started then.
     pub(super) fn reserve(state_dir: &Path, run: RunId, attempts: usize) -> io::Result<Self> {
-        let spool = Self { dir: directory(state_dir), run, reserves: Mutex::default() };
-        for n in 0..attempts {
-            let path = spool.dir.join(format!("{RESERVE}{run}-{n}"));
-            let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-            spool.reserves().push(path);
-            match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, RESERVED) {
-                Err(Errno::OPNOTSUPP) => (&file).write_all(&vec![0; usize::try_from(RESERVED).unwrap_or_default()])?,
-                reserved => reserved?,
-            }
-        }
+        let spool = Self { dir: directory(state_dir), run, attempts, reserves: Mutex::default() };
+        spool.refill()?;
         Ok(spool)
     }
 
-    /// Writes a record to disk for the next run.
+    /// Reserves again what was used up.
+    ///
+    /// # Errors
+    /// As [`reserve`](Self::reserve).
+    pub(super) fn refill(&self) -> io::Result<()> {
+        let mut reserves = self.reserves();
+        while reserves.files.len() < self.attempts {
+            let path = self.dir.join(format!("{RESERVE}{}-{}", self.run, reserves.made));
+            reserves.made += 1;
+            let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            reserves.files.push(path);
+            match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, RESERVED) {
+                Err(Errno::OPNOTSUPP) => (&file).write_all(&vec![0; usize::try_from(RESERVED).unwrap_or_default()])?,
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a record to disk for the next run. `refusal` says why the database refused it, where that does not pass by itself.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn keep(&self, record: &Record) -> io::Result<()> {
-        let reserve = self.reserves().pop();
+    pub(super) fn keep(&self, record: &Record, refusal: Option<&str>) -> io::Result<()> {
+        let reserve = self.reserves().files.pop();
         let path = reserve.unwrap_or_else(|| self.dir.join(format!("{RESERVE}{}-{}-{}", self.run, record.claim.job, record.claim.fence)));
         let mut record = record.clone();
         if let JobEnd::Succeeded { artifact: Artifact::ReportRow(row), .. } = &mut record.end {
@@ -109,10 +137,12 @@ impl Spool {
         file.set_len(bytes.len() as u64)?;
         let attempt = record.end.attempt().map_or(0, |end| end.attempt);
         let entry = self.dir.join(format!("{}-{}-{attempt}{ENTRY}", record.claim.job, record.claim.fence));
-        files::rename_durably(&file, &path, &entry)
+        files::rename_durably(&file, &path, &entry)?;
+        note_refusal(&entry, refusal);
+        Ok(())
     }
 
-    fn reserves(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
+    fn reserves(&self) -> std::sync::MutexGuard<'_, Reserves> {
         // Nothing panics while it is held.
         self.reserves.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -121,7 +151,7 @@ impl Spool {
 /// Gives back the space that was not needed.
 impl Drop for Spool {
     fn drop(&mut self) {
-        for path in self.reserves().drain(..) {
+        for path in self.reserves().files.drain(..) {
             // The next run removes what stays.
             let _ = fs::remove_file(path);
         }
@@ -138,20 +168,60 @@ pub(super) fn directory(state_dir: &Path) -> PathBuf {
 /// # Errors
 /// When the directory is there and cannot be read.
 pub(super) fn entries(state_dir: &Path) -> io::Result<Vec<Entry>> {
-    let listing = match fs::read_dir(directory(state_dir)) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
-        listing => listing?,
-    };
-    let mut entries = Vec::new();
-    for file in listing {
-        let path = file?.path();
-        if path.extension().is_some_and(|extension| ENTRY[1..] == *extension) {
-            let record = read(&path);
-            entries.push(Entry { path, record });
-        }
-    }
+    let mut entries: Vec<Entry> = files_of_entries(state_dir)?.into_iter().map(entry).collect();
     entries.sort_by_key(|entry| (entry.record.as_ref().ok().map(|record| (record.end.at(), record.claim.fence)), entry.path.clone()));
     Ok(entries)
+}
+
+/// The claims of the jobs whose ends are in the spool, by the names of the files.
+///
+/// # Errors
+/// As [`entries`].
+pub(super) fn claims(state_dir: &Path) -> io::Result<HashSet<Claim>> {
+    Ok(files_of_entries(state_dir)?.iter().filter_map(|path| claim_in(path)).collect())
+}
+
+fn files_of_entries(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let listing = match fs::read_dir(directory(state_dir)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listing => listing?,
+    };
+    let paths: io::Result<Vec<PathBuf>> = listing.map(|file| Ok(file?.path())).collect();
+    Ok(paths?.into_iter().filter(|path| path.extension().is_some_and(|extension| ENTRY[1..] == *extension)).collect())
+}
+
+fn entry(path: PathBuf) -> Entry {
+    let record = read(&path);
+    let claim = claim_in(&path).or_else(|| record.as_ref().ok().map(|record| record.claim));
+    let refusal = fs::read_to_string(path.with_extension(REFUSAL)).ok();
+    Entry { path, claim, record, refusal }
+}
+
+/// The claim that the name of an entry has: `JOB-FENCE-ATTEMPT.json`.
+fn claim_in(path: &Path) -> Option<Claim> {
+    let name = path.file_stem()?.to_str()?;
+    let (job, rest) = name.split_at_checked(36)?;
+    let fence = rest.strip_prefix('-')?.split('-').next()?;
+    Some(Claim { job: JobId::parse(job).ok()?, fence: fence.parse().ok()? })
+}
+
+/// Says beside an entry why the database refused it, for a dry run, which cannot try. `None`: it was not refused.
+pub(super) fn note_refusal(entry: &Path, refusal: Option<&str>) {
+    let path = entry.with_extension(REFUSAL);
+    let noted = match refusal {
+        Some(why) => OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| file.write_all(why.as_bytes())),
+        None => fs::remove_file(&path),
+    };
+    match noted {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => tracing::debug!("{}: {error}", path.display()),
+        _ => {}
+    }
 }
 
 fn read(path: &Path) -> Result<Record, String> {
@@ -173,6 +243,7 @@ fn parse(bytes: &[u8]) -> Result<Record, String> {
 /// # Errors
 /// When the file cannot be removed. To record the entry again does no harm.
 pub(super) fn remove(entry: &Entry) -> io::Result<()> {
+    note_refusal(&entry.path, None);
     match fs::remove_file(&entry.path) {
         // Another invocation recorded and removed it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -180,13 +251,18 @@ pub(super) fn remove(entry: &Entry) -> io::Result<()> {
     }
 }
 
-/// Renames an entry that can never be recorded, for a person to look at. Returns its new path.
+/// Renames an entry that is not to be recorded any more, for a person to look at. Returns its new path.
 ///
 /// # Errors
 /// When it cannot be renamed.
 pub(super) fn set_aside(entry: &Entry) -> io::Result<PathBuf> {
+    note_refusal(&entry.path, None);
     let aside = entry.path.with_extension("refused");
-    fs::rename(&entry.path, &aside)?;
+    match fs::rename(&entry.path, &aside) {
+        // Another invocation recorded and removed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        renamed => renamed?,
+    }
     Ok(aside)
 }
 

@@ -3,11 +3,17 @@
 use super::escape::excerpt;
 use super::words::{Time, Untrusted};
 use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use crate::plan::remember::unfinished::UnrecordedEnd;
 
 /// `by ann since 2026-…: why`.
 pub(super) fn skipped(order: &SkipOrder) -> String {
     let until = order.until.map(|until| format!(" until {}", Time(until))).unwrap_or_default();
     format!("by {} since {}{until}: {}", excerpt(&order.by), Time(order.since), excerpt(&order.reason))
+}
+
+/// `its end waits in the spool (job 1a2b3c4d): why`.
+pub(super) fn unrecorded(end: &UnrecordedEnd) -> String {
+    format!("its end waits in the spool (job {}): {}", end.job.short(), excerpt(&end.why))
 }
 
 /// `since 2026-…, why`.

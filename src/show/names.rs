@@ -61,6 +61,7 @@ impl Named for SourceStatus {
             Self::UpToDate => "up_to_date",
             Self::Paused(_) => "paused",
             Self::Skipped(_) => "skipped",
+            Self::Unrecorded(_) => "unrecorded",
             Self::Claimed(_) => "claimed",
             Self::Quarantined(_) => "quarantined",
             Self::CoolingDown(_) => "cooling_down",

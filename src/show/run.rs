@@ -22,6 +22,7 @@ use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, Owner};
 use crate::plan::model::period::Period;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
+use crate::plan::remember::unfinished::UnrecordedEnd;
 use crate::plan::run::summary::{JobResult, Results, RunSummary};
 
 /// What a run found, planned and did.
@@ -38,6 +39,7 @@ pub struct RunView<'a> {
     gaps: Gaps,
     jobs: Vec<ReportJob<'a>>,
     waiting: Vec<Waiting<'a>>,
+    unrecorded: Vec<Unrecorded<'a>>,
     claimed: Vec<Claimed<'a>>,
     skipped: Vec<Skipped<'a>>,
     quarantined: Vec<Quarantined<'a>>,
@@ -68,6 +70,7 @@ struct Gaps {
     total: u64,
     planned: usize,
     waiting: u64,
+    unrecorded: u64,
     claimed: u64,
     skipped: u64,
     quarantined: u64,
@@ -115,6 +118,16 @@ pub(super) struct JobOutcome<'a> {
 struct Waiting<'a> {
     gap: &'a GapKey,
     needs: &'a str,
+}
+
+/// A gap whose job has ended, which the database does not have on record.
+#[derive(Debug, Serialize)]
+struct Unrecorded<'a> {
+    gap: &'a GapKey,
+    job: JobId,
+    why: Untrusted<'a>,
+    #[serde(skip)]
+    end: &'a UnrecordedEnd,
 }
 
 #[derive(Debug, Serialize)]
@@ -214,6 +227,7 @@ impl<'a> RunView<'a> {
             gaps: Gaps::of(plan),
             jobs: report_jobs(summary, catalogue),
             waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap, needs: &etls[*need].name }).collect(),
+            unrecorded: plan.unrecorded.named.iter().map(|(gap, end)| Unrecorded::new(gap, end)).collect(),
             claimed: plan.claimed.named.iter().map(|(gap, owner)| Claimed::new(gap, owner)).collect(),
             skipped: plan.skipped.named.iter().map(|(gap, order)| Skipped::new(gap, order)).collect(),
             quarantined: (plan.quarantined.named.iter())
@@ -254,6 +268,7 @@ impl Gaps {
             total: plan.gaps(),
             planned: plan.reports(),
             waiting: plan.waiting.total,
+            unrecorded: plan.unrecorded.total,
             claimed: plan.claimed.total,
             skipped: plan.skipped.total,
             quarantined: plan.quarantined.total,
@@ -274,6 +289,12 @@ impl<'a> JobOutcome<'a> {
             reason: result.reason.as_deref().map(Untrusted::from),
             exhausted: result.exhausted,
         }
+    }
+}
+
+impl<'a> Unrecorded<'a> {
+    fn new(gap: &'a GapKey, end: &'a UnrecordedEnd) -> Self {
+        Self { gap, job: end.job, why: end.why.as_str().into(), end }
     }
 }
 

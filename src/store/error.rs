@@ -25,6 +25,9 @@ pub enum StoreError {
     /// What is in the database is not what is needed; running cannot start. Says which table or column, and the way out.
     #[error("{0}")]
     Schema(String),
+    /// The database user lacks rights. Says which, and the statement that grants them.
+    #[error("{0}")]
+    Rights(String),
     /// A row that was written is not in the table, though the database reported no error. Nothing of the operation was kept.
     #[error("{0}")]
     NotKept(NotKept),
@@ -104,11 +107,21 @@ impl StoreError {
         matches!(self, Self::Query { kind: FailureKind::Values, .. })
     }
 
+    /// Whether the database cannot be reached, so that nothing else can be asked of it either.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Replaced { .. })
+    }
+
+    /// Whether the operation took too long. Others may take as long.
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Query { kind: FailureKind::Interrupted, .. })
+    }
+
     /// Whether trying again, or later, may help.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Schema(_) | Self::NotKept(_) | Self::Replaced { .. } => false,
+            Self::Schema(_) | Self::Rights(_) | Self::NotKept(_) | Self::Replaced { .. } => false,
             Self::Query { kind, .. } => match kind {
                 // A server that stands in for another may only read for a while.
                 FailureKind::Passing | FailureKind::Interrupted | FailureKind::ReadOnly => true,

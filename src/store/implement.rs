@@ -44,12 +44,16 @@ macro_rules! implement_ports {
         use $crate::plan::remember::source_state::{QueuedWindow, SourceState};
         use $crate::plan::run::job_end::{Finished, JobEnd};
         use $crate::store::implement::{listing, operation};
-        use $crate::store::{Available, ScanRequest, Scanned, shared};
+        use $crate::store::{Available, MissingRights, ScanRequest, Scanned, TableUse, shared};
 
         #[async_trait::async_trait]
         impl $crate::store::Data for $adapter {
             async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()> {
                 self.answered(<$adapter>::check_data_tables(self, writes_reports, writes_availability)).await
+            }
+
+            async fn missing_rights(&self, of: TableUse) -> Result<MissingRights> {
+                self.answered(<$adapter>::missing_rights(self, of)).await
             }
 
             async fn scan(&self, request: &ScanRequest, sink: &mut (dyn FnMut(Scanned) + Send)) -> Result<()> {

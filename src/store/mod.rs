@@ -61,6 +61,26 @@ pub fn schema_sql(database: &Database) -> String {
     }
 }
 
+/// What a run does with the data tables, beyond looking for gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableUse {
+    /// It writes rows of reports.
+    pub writes_reports: bool,
+    /// It looks at whole rows of reports, which ETLs write.
+    pub looks_at_reports: bool,
+    /// It writes rows of availability.
+    pub writes_availability: bool,
+}
+
+/// The rights that the database user lacks, each as the statement that grants it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MissingRights {
+    /// Without these nothing can be planned.
+    pub to_read: Vec<String>,
+    /// Without these what a run does cannot be recorded.
+    pub to_write: Vec<String>,
+}
+
 /// What [`Data::scan`] is to look for.
 #[derive(Debug, Clone, Default)]
 pub struct ScanRequest {

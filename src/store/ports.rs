@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Available, Result, ScanRequest, Scanned};
+use super::{Available, MissingRights, Result, ScanRequest, Scanned, TableUse};
 use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
@@ -31,6 +31,10 @@ pub trait Data: Debug + Send + Sync {
     /// Checks that the data tables are there with the columns that are needed, and, where rows are to be written, that a row of ours
     /// would satisfy the NOT NULL columns.
     async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()>;
+
+    /// The rights that the database user lacks: on the data tables, for this use of them, and on our own. What a policy on rows, or
+    /// a view's own rights, refuse is not found.
+    async fn missing_rights(&self, of: TableUse) -> Result<MissingRights>;
 
     /// Looks at availability and reports in one snapshot: a census, then one anti-join per ETL, each streamed into `sink` without
     /// being held.

@@ -130,6 +130,7 @@ on_both_databases! {
             "total": 2,
             "planned": 2,
             "waiting": 0,
+            "unrecorded": 0,
             "claimed": 0,
             "skipped": 0,
             "quarantined": 0,
@@ -172,6 +173,7 @@ on_both_databases! {
             }
           ],
           "waiting": [],
+          "unrecorded": [],
           "claimed": [],
           "skipped": [],
           "quarantined": [],

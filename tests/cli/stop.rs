@@ -120,9 +120,9 @@ on_both_databases! {
         let done = running.wait();
         assert_eq!(done.code, 143, "{done:?}");
         says_that_it_was_stopped(&done);
-        assert_eq!(world.jobs(), ["RY-CA/2025Q2/call_summary|cancelled"]);
+        assert_eq!(world.jobs(), ["RY-CA/2025Q2/call_summary|failed"], "its end was seen before");
         assert_eq!(world.attempts(), ["RY-CA/2025Q2/call_summary|1|exit_code"], "what had failed stays on record");
-        assert_eq!(world.value("SELECT state FROM etl_runs"), "cancelled");
+        assert_eq!(world.value("SELECT state FROM etl_runs"), "failed");
         the_next_run_fills(world, 1);
     }
 

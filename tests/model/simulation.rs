@@ -13,7 +13,8 @@ use etl_orch::plan::remember::failure_history::FailureHistory;
 use etl_orch::plan::run::aftermath::{Aftermath, Attempted, Next};
 use etl_orch::plan::run::breakers::{BreakerFacts, Breakers};
 use etl_orch::plan::run::job_end::{Artifact, JobEnd};
-use etl_orch::plan::run::schedule::{JobIndex, NextStep, NotStarted, Schedule, Step};
+use etl_orch::plan::run::not_started::NotStarted;
+use etl_orch::plan::run::schedule::{JobIndex, NextStep, Schedule, Step};
 use etl_orch::plan::run::stop::StopReason;
 
 use crate::faults::{Fault, aftermath};
@@ -72,6 +73,8 @@ pub(crate) struct Run<'a> {
     /// When attempts end, and which.
     running: BTreeSet<(Duration, JobIndex)>,
     active: HashMap<JobIndex, Active>,
+    /// How jobs that wait for a retry end if the run is stopped.
+    if_stopped: HashMap<JobIndex, JobEnd>,
     progress: Vec<Progress>,
     ended: usize,
     tick: Tick,
@@ -90,6 +93,7 @@ impl<'a> Run<'a> {
             now: Duration::ZERO,
             running: BTreeSet::new(),
             active: HashMap::new(),
+            if_stopped: HashMap::new(),
             progress: vec![Progress::Queued; plan.jobs.len()],
             ended: 0,
             tick: Tick::default(),
@@ -107,7 +111,10 @@ impl<'a> Run<'a> {
             match self.schedule.step(self.plan, self.now) {
                 Step::Start { job, attempt } => self.start(job, attempt),
                 Step::Drop { job, .. } => self.over(job, Progress::Queued),
-                Step::GiveUp { job, .. } => self.over(job, Progress::Waiting),
+                Step::GiveUp { job, reason } => {
+                    self.over(job, Progress::Waiting);
+                    self.give_up(job, reason);
+                }
                 Step::Finished => {
                     assert!(self.progress.iter().all(|progress| *progress == Progress::Over), "a job was forgotten");
                     return self.tick;
@@ -186,6 +193,13 @@ impl<'a> Run<'a> {
         self.progress[job] = Progress::Over;
     }
 
+    /// A job that waited for a retry was stopped with the run, or somebody else's failure ended it.
+    fn give_up(&mut self, job: JobIndex, reason: NotStarted) {
+        if let Some(end) = self.if_stopped.remove(&job).filter(|_| reason == NotStarted::Stopped) {
+            self.world.record(self.plan.jobs[job].report().unwrap(), &end);
+        }
+    }
+
     fn end(&mut self, job: JobIndex, stopped: bool) {
         self.running.remove(&(self.now, job));
         self.ended += 1;
@@ -214,7 +228,10 @@ impl<'a> Run<'a> {
         };
         let Aftermath { class, next, .. } = aftermath(&attempted, fault, Artifact::Report);
         self.progress[job] = match &next {
-            Next::Retry(..) => Progress::Waiting,
+            Next::Retry { if_stopped, .. } => {
+                self.if_stopped.insert(job, (**if_stopped).clone());
+                Progress::Waiting
+            }
             Next::End(end) => {
                 self.world.record(gap, end);
                 if let JobEnd::Failed { history, .. } = end

@@ -1,8 +1,8 @@
 //! Our own tables and the data tables: made, checked, refused.
 
 use etl_orch::plan::model::settings::{DatabaseTarget, TableName};
-use etl_orch::store::{self, Access, StoreError};
-use secrecy::SecretString;
+use etl_orch::store::{self, Access, MissingRights, StoreError, TableUse};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::fixture::{Fixture, begin_run, claimed, request, scan};
 
@@ -16,6 +16,7 @@ crate::on_both_databases![
     missing_tables_and_columns_are_named,
     columns_that_nobody_fills_are_named,
     views_will_do_for_reading,
+    rights_that_are_missing_are_named_with_their_grant,
     the_printed_schema_is_the_one_that_is_made,
     a_closed_store_says_so,
 ];
@@ -135,6 +136,59 @@ async fn views_will_do_for_reading(mut fixture: Fixture) {
     let store = fixture.open().await;
     store.check_data_tables(false, false).await.unwrap();
     assert_eq!(scan(&*store, &request(&["RY"])).await.candidates, ["0 1 RY 2025 Q1"]);
+}
+
+/// What a run does that uses the tables so.
+fn table_use(writes_reports: bool, looks_at_reports: bool, writes_availability: bool) -> TableUse {
+    TableUse { writes_reports, looks_at_reports, writes_availability }
+}
+
+async fn rights_that_are_missing_are_named_with_their_grant(mut fixture: Fixture) {
+    fixture.open().await.close().await;
+    let everything = table_use(true, true, true);
+    if fixture.is_sqlite() {
+        assert_eq!(fixture.open().await.missing_rights(everything).await.unwrap(), MissingRights::default());
+        return;
+    }
+    assert_eq!(fixture.open().await.missing_rights(everything).await.unwrap(), MissingRights::default(), "the owner has all");
+    let role = format!("{}_reader", fixture.rows("SELECT current_database()").await[0]);
+    fixture.sql(&format!("CREATE ROLE {role} LOGIN; ALTER TABLE aegis_reports ADD COLUMN number SERIAL")).await;
+    let url = fixture.database.target.clone();
+    let DatabaseTarget::Postgres { url, shown } = url else { unreachable!() };
+    let url = SecretString::from(url.expose_secret().replace("postgres://postgres@", &format!("postgres://{role}@")));
+    fixture.database.target = DatabaseTarget::Postgres { url, shown };
+
+    let refused = fixture.open_for(Access::ReadWrite).await.unwrap_err().to_string();
+    assert!(refused.contains(&format!("GRANT USAGE ON SCHEMA etl_orch TO {role}")), "{refused}");
+    let all = format!("GRANT USAGE ON SCHEMA etl_orch TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA etl_orch TO {role};");
+    fixture.sql(&format!("{all} REVOKE UPDATE ON etl_orch.etl_attempts FROM {role}; REVOKE DELETE ON etl_orch.breakers FROM {role}")).await;
+    let store = fixture.open().await;
+    let found = async |of| store.missing_rights(of).await.unwrap();
+    let own = [format!("GRANT DELETE ON etl_orch.breakers TO {role}"), format!("GRANT UPDATE ON etl_orch.etl_attempts TO {role}")];
+    let of_tables = |availability: &str, reports: &str| {
+        vec![format!("GRANT {availability} ON aegis_data_availability TO {role}"), format!("GRANT {reports} ON aegis_reports TO {role}")]
+    };
+    let read = found(table_use(false, false, false)).await;
+    assert_eq!((read.to_read, read.to_write.as_slice()), (of_tables("SELECT", "SELECT"), own.as_slice()));
+    let write = found(everything).await;
+    assert_eq!(write.to_read, of_tables("SELECT, INSERT, UPDATE", "SELECT, INSERT, UPDATE"));
+    assert!(
+        write.to_write.iter().any(|statement| statement.contains("GRANT USAGE ON SEQUENCE public.aegis_reports_number_seq")),
+        "{write:?}"
+    );
+
+    fixture.sql(&format!("{all} GRANT SELECT ON aegis_data_availability TO {role}; GRANT SELECT (bank_id, fiscal_year, quarter, report_type) ON aegis_reports TO {role}")).await;
+    let store = fixture.open().await;
+    let found = async |of| store.missing_rights(of).await.unwrap();
+    assert_eq!(found(table_use(false, false, false)).await, MissingRights::default(), "a right on the columns will do");
+    assert_eq!(found(table_use(false, true, false)).await.to_read, [format!("GRANT SELECT ON aegis_reports TO {role}")]);
+    fixture.sql("CREATE VIEW grouped AS SELECT bank_id, fiscal_year, quarter, report_type FROM aegis_reports GROUP BY 1, 2, 3, 4").await;
+    fixture.sql(&format!("GRANT ALL ON grouped TO {role}")).await;
+    fixture.database.reports = TableName::parse("grouped").unwrap();
+    let store = fixture.open().await;
+    store.check_data_tables(false, false).await.unwrap();
+    let error = store.check_data_tables(true, false).await.unwrap_err().to_string();
+    assert!(error.contains("it is a view that takes none"), "{error}");
 }
 
 async fn the_printed_schema_is_the_one_that_is_made(fixture: Fixture) {

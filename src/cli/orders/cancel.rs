@@ -1,5 +1,6 @@
 //! `etl-orch cancel`: asks a job's owner to stop it, and waits until it has.
 
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -15,6 +16,8 @@ use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::{JobState, Owner};
 use crate::plan::model::orders::{CancelAnswer, FoundJob};
+use crate::plan::remember::recorded_job::RunningJob;
+use crate::run::{GiveUp, give_up};
 use crate::show::orders::CancelView;
 use crate::store::{Access, History, Store};
 
@@ -35,7 +38,7 @@ pub(in crate::cli) struct CancelArgs {
 pub(in crate::cli) async fn command(context: &Context<'_>, args: &CancelArgs) -> Result<Exit, Failure> {
     let target = CancelTarget::parse(&context.config.catalogue, &args.id)?;
     let (by, reason) = (&context.user, &args.order.reason);
-    let ended = context.with_store(Access::ReadWrite, async |store| cancel(&*store, &target, by, reason).await);
+    let ended = context.with_store(Access::ReadWrite, async |store| cancel(&*store, &context.config.state_dir, &target, by, reason).await);
     let (job, state) = ended.await?;
     context.print(&CancelView::new(by, reason, &job, state))?;
     Ok(Exit::Success)
@@ -71,11 +74,21 @@ async fn find(store: &dyn Store, target: &CancelTarget) -> Result<FoundJob, Fail
 }
 
 /// The job, and how it ended.
-async fn cancel(store: &dyn Store, target: &CancelTarget, by: &str, reason: &str) -> Result<(FoundJob, JobState), Failure> {
+async fn cancel(
+    store: &dyn Store,
+    state_dir: &Path,
+    target: &CancelTarget,
+    by: &str,
+    reason: &str,
+) -> Result<(FoundJob, JobState), Failure> {
     let job = find(store, target).await?;
-    match store.order_cancel(job.id, by, reason, Utc::now()).await? {
+    let at = Utc::now();
+    match store.order_cancel(job.id, by, reason, at).await? {
         CancelAnswer::Dropped => Ok((job, JobState::Cancelled)),
         CancelAnswer::Asked(owner) => {
+            // Where it has ended and only its end is not on record, nobody else answers.
+            let running: Vec<RunningJob> = store.running_jobs().await?.into_iter().filter(|running| running.claim.job == job.id).collect();
+            give_up(store, state_dir, std::slice::from_ref(&job.gap), &running, GiveUp { by, reason, at }).await?;
             let state = ended(store, &job, &owner).await?;
             Ok((job, state))
         }

@@ -7,6 +7,7 @@ pub(super) mod skip;
 mod target;
 pub(super) mod unskip;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -16,6 +17,8 @@ use super::exit::{Exit, Failure};
 use crate::plan::decide::order_effects::{OrderEffect, effects, swept};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::orders::{FoundJob, GapOrder, GapOrderKind};
+use crate::plan::remember::recorded_job::RunningJob;
+use crate::run::{GiveUp, give_up};
 use crate::show::orders::{GapOrderView, job_list};
 use crate::store::{Access, History, Store};
 use target::{JobPrefix, OrderTarget};
@@ -23,25 +26,55 @@ use target::{JobPrefix, OrderTarget};
 /// Gives an order on gaps, and prints what it did.
 async fn give(context: &Context<'_>, kind: GapOrderKind, target: &OrderTarget, reason: &str) -> Result<Exit, Failure> {
     let order = GapOrder { kind, by: context.user.clone(), reason: reason.to_owned(), at: Utc::now() };
-    let given = context.with_store(Access::ReadWrite, async |store| apply(store, &order, target).await);
+    let state_dir = &context.config.state_dir;
+    let given = context.with_store(Access::ReadWrite, async |store| apply(store, state_dir, &order, target).await);
     let (effects, changed) = given.await?;
     context.print(&GapOrderView::new(&order, &target.to_string(), &effects, changed))?;
     Ok(Exit::Success)
 }
 
 /// Changes the gaps. Returns what the order does to each of them, and how many the store changed.
-async fn apply(store: Arc<dyn Store>, order: &GapOrder, target: &OrderTarget) -> Result<(Vec<(GapKey, OrderEffect)>, u64), Failure> {
+async fn apply(
+    store: Arc<dyn Store>,
+    state_dir: &Path,
+    order: &GapOrder,
+    target: &OrderTarget,
+) -> Result<(Vec<(GapKey, OrderEffect)>, u64), Failure> {
     let states = store.gap_states().await?;
-    let running = store.running_jobs().await?;
+    let mut running = store.running_jobs().await?;
     let gaps = match target {
         OrderTarget::Job(prefix) => vec![one_job(&*store, prefix).await?.gap],
         OrderTarget::Gaps(gaps) => gaps.clone(),
         OrderTarget::Sweep(sweep) => swept(order, sweep, &states),
     };
-    let effects = effects(order, gaps, &states, &running);
+    // Work that is done is thrown away only where its gap is named, and no other.
+    let is_meant = order.kind == GapOrderKind::Retry && gaps.len() == 1 && !matches!(target, OrderTarget::Sweep(_));
+    let given_up = if is_meant { give_up_ends(&*store, state_dir, order, &gaps, &mut running).await? } else { Vec::new() };
+    let mut effects = effects(order, gaps, &states, &running);
     let chosen: Vec<GapKey> = effects.iter().filter(|(_, effect)| effect.is_ordered()).map(|(gap, _)| gap.clone()).collect();
-    let changed = if chosen.is_empty() { 0 } else { store.order(order, &chosen).await? };
+    let mut changed = if chosen.is_empty() { 0 } else { store.order(order, &chosen).await? };
+    for (gap, effect) in &mut effects {
+        if let Some(job) = given_up.iter().find(|job| job.gap == *gap) {
+            // A gap that remembers no failure is free again by that alone.
+            changed += u64::from(!effect.is_ordered());
+            *effect = OrderEffect::GivenUp(job.claim.job);
+        }
+    }
     Ok((effects, changed))
+}
+
+/// Gives up the ends of these gaps that wait in the spool, and takes their jobs out of those that run. Returns the jobs.
+async fn give_up_ends(
+    store: &dyn Store,
+    state_dir: &Path,
+    order: &GapOrder,
+    gaps: &[GapKey],
+    running: &mut Vec<RunningJob>,
+) -> Result<Vec<RunningJob>, Failure> {
+    let ended = give_up(store, state_dir, gaps, running, GiveUp { by: &order.by, reason: &order.reason, at: order.at }).await?;
+    let (given_up, others) = std::mem::take(running).into_iter().partition(|job| ended.contains(&job.claim.job));
+    *running = others;
+    Ok(given_up)
 }
 
 /// How many jobs an error message lists.

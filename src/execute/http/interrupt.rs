@@ -37,13 +37,16 @@ impl Watch {
         Self { stop, deadline: now.checked_add(timeout).unwrap_or(now + never) }
     }
 
-    /// Waits until `wait` is done or the call is interrupted.
+    /// Waits until `wait` is done or the call is interrupted. After a stop `wait` does not begin; what is done when the stop comes counts.
     pub(super) async fn during<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, Interrupt> {
         let deadline = self.deadline;
+        if self.stop.is_raised() {
+            return Err(interrupt_of(self.stop.level()));
+        }
         tokio::select! {
             biased;
-            level = self.stop.reached(StopLevel::Graceful) => Err(interrupt_of(level)),
             done = wait => Ok(done),
+            level = self.stop.reached(StopLevel::Graceful) => Err(interrupt_of(level)),
             () = sleep_until(deadline) => Err(Interrupt::TimeUp),
         }
     }

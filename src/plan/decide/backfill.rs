@@ -26,6 +26,7 @@ use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{Eligibility, GapState};
 use crate::plan::remember::fingerprint::{self, Fingerprint};
 use crate::plan::remember::source_state::{QueuedWindow, SourceState};
+use crate::plan::remember::unfinished::UnrecordedEnd;
 
 /// No more windows of a source are in the queue at once; a later run goes on.
 const MOST_QUEUED: usize = 10_000;
@@ -41,6 +42,8 @@ pub struct SourceFacts<'a> {
     pub queue: &'a [QueuedWindow],
     /// Gaps that have a past.
     pub gaps: &'a HashMap<GapKey, GapState>,
+    /// Gaps whose job has ended, which the database does not have on record yet.
+    pub unrecorded: &'a HashMap<GapKey, UnrecordedEnd>,
     /// Gaps that living owners are filling.
     pub running: &'a HashMap<GapKey, Owner>,
 }
@@ -103,10 +106,11 @@ fn assess(index: SourceIndex, source: &Source, selection: &Selection, fingerprin
         (Some(pause), _) => SourceStatus::Paused(pause.clone()),
         (None, Some(order)) => SourceStatus::Skipped(order.clone()),
         (None, None) if missing.is_none() && again.is_empty() => SourceStatus::UpToDate,
-        (None, None) => match (facts.running.get(&key), rests) {
-            (Some(owner), _) => SourceStatus::Claimed(owner.clone()),
-            (None, Some(rest)) if !is_once => rest,
-            (None, _) => SourceStatus::Due,
+        (None, None) => match (facts.unrecorded.get(&key), facts.running.get(&key), rests) {
+            (Some(end), _, _) => SourceStatus::Unrecorded(end.clone()),
+            (None, Some(owner), _) => SourceStatus::Claimed(owner.clone()),
+            (None, None, Some(rest)) if !is_once => rest,
+            (None, None, _) => SourceStatus::Due,
         },
     };
     let is_due = standing == SourceStatus::Due;

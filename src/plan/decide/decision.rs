@@ -10,6 +10,7 @@ use crate::plan::model::job::Owner;
 use crate::plan::model::selection::{Filter, Selection};
 use crate::plan::remember::failure_history::{Eligibility, GapState, Quarantine, Rest, SkipOrder};
 use crate::plan::remember::fingerprint::Fingerprint;
+use crate::plan::remember::unfinished::UnrecordedEnd;
 
 /// What is known about a gap. The row it came from was checked before ([`crate::plan::decide::data_row::check`]).
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,8 @@ pub struct Facts<'a> {
     pub breaker_open: bool,
     /// Wall clock.
     pub now: DateTime<Utc>,
+    /// How its job ended, while the database does not have that on record.
+    pub unrecorded: Option<&'a UnrecordedEnd>,
     /// Who is filling the gap right now, if anybody.
     pub claimed_by: Option<&'a Owner>,
     /// The first need whose report neither exists nor is made earlier in this run.
@@ -51,6 +54,8 @@ pub enum Decision {
     Done,
     /// An operator wants it left alone.
     Skipped(SkipOrder),
+    /// Its job has ended; it waits until the database has that on record.
+    Unrecorded(UnrecordedEnd),
     /// Somebody else is making it now.
     Claimed(Owner),
     /// A report that it needs is missing, and is not made in this run.
@@ -85,6 +90,9 @@ pub fn decide(facts: Facts<'_>, selection: &Selection) -> Decision {
     if let Some(order) = facts.state.and_then(|state| state.skip.as_ref()).filter(|order| order.holds(facts.now)) {
         return Decision::Skipped(order.clone());
     }
+    if let Some(end) = facts.unrecorded {
+        return Decision::Unrecorded(end.clone());
+    }
     if let Some(owner) = facts.claimed_by {
         return Decision::Claimed(owner.clone());
     }
@@ -108,6 +116,7 @@ mod tests {
 
     use super::*;
     use crate::plan::model::gap::GapKey;
+    use crate::plan::model::ids::JobId;
     use crate::plan::remember::failure_history::{FailureHistory, QuarantineReason, RestReason};
 
     fn owner() -> Owner {
@@ -131,6 +140,7 @@ mod tests {
             fingerprint: None,
             breaker_open: false,
             now: noon(),
+            unrecorded: None,
             claimed_by: None,
             unmet_need: None,
         }
@@ -155,7 +165,9 @@ mod tests {
             skip: Some(skip.clone()),
             ..state()
         };
-        let all = Facts { exists: true, state: Some(&worst), breaker_open: true, claimed_by: Some(&owner), unmet_need: Some(0), ..facts() };
+        let end = UnrecordedEnd { job: JobId::new(uuid::Uuid::nil()), why: "refused".to_owned() };
+        let blocked = Facts { unrecorded: Some(&end), claimed_by: Some(&owner), unmet_need: Some(0), ..facts() };
+        let all = Facts { exists: true, state: Some(&worst), breaker_open: true, ..blocked };
         let every = Selection::default();
         let elsewhere = Selection { banks: BTreeSet::from([7]), ..Selection::default() };
         assert_eq!(decide(all, &elsewhere), Decision::Filtered(Filter::Bank));
@@ -164,6 +176,8 @@ mod tests {
         assert_eq!(decide(all, &every), Decision::Skipped(skip));
         let unskipped = GapState { skip: None, ..worst.clone() };
         let all = Facts { state: Some(&unskipped), ..all };
+        assert_eq!(decide(all, &every), Decision::Unrecorded(end.clone()));
+        let all = Facts { unrecorded: None, ..all };
         assert_eq!(decide(all, &every), Decision::Claimed(owner.clone()));
         let all = Facts { claimed_by: None, ..all };
         assert_eq!(decide(all, &every), Decision::Waiting(0));

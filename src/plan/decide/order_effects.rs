@@ -16,6 +16,8 @@ pub enum OrderEffect {
     Ordered,
     /// The gap is skipped from now on; this job of it is running and goes on.
     OrderedWhileRunning(JobId),
+    /// The end of this job, which the database did not take, was given up; what the gap remembers is changed as ordered.
+    GivenUp(JobId),
     /// The gap is not changed, because this process is working on it.
     Running(Owner),
     /// The order would change nothing.
@@ -26,7 +28,7 @@ impl OrderEffect {
     /// Whether the gap is to be changed.
     #[must_use]
     pub fn is_ordered(&self) -> bool {
-        matches!(self, Self::Ordered | Self::OrderedWhileRunning { .. })
+        matches!(self, Self::Ordered | Self::OrderedWhileRunning(_) | Self::GivenUp(_))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::plan::model::listed::Listed;
 use crate::plan::model::target::Target;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
 use crate::plan::remember::fingerprint::Fingerprint;
+use crate::plan::remember::unfinished::UnrecordedEnd;
 
 /// What one run is to do, and what it found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Plan {
     pub etls: Vec<EtlIndex>,
     /// Gaps that wait for a report that they need.
     pub waiting: Listed<(GapKey, EtlIndex)>,
+    /// Gaps whose job has ended, which the database does not have on record yet.
+    pub unrecorded: Listed<(GapKey, UnrecordedEnd)>,
     /// Gaps that somebody else is filling.
     pub claimed: Listed<(GapKey, Owner)>,
     /// Gaps that an operator wants left alone; they are not counted as missing.
@@ -62,7 +65,8 @@ impl Plan {
 
     /// How many reports are missing (with `--force`: to be made), whether this run makes them or not.
     pub fn gaps(&self) -> u64 {
-        self.reports() as u64 + self.waiting.total + self.claimed.total + self.quarantined.total + self.cooling_down.total + self.capped
+        let held_back = self.quarantined.total + self.cooling_down.total + self.capped;
+        self.reports() as u64 + self.waiting.total + self.unrecorded.total + self.claimed.total + held_back
     }
 
     /// How many windows of sources are due and were not collected. As with reports, what an operator wants left alone is not
@@ -71,6 +75,7 @@ impl Plan {
         let is_missed = |source: &&SourcePlan| match source.standing {
             SourceStatus::Paused(_) | SourceStatus::Skipped(_) => false,
             SourceStatus::UpToDate
+            | SourceStatus::Unrecorded(_)
             | SourceStatus::Claimed(_)
             | SourceStatus::Quarantined(_)
             | SourceStatus::CoolingDown(_)

@@ -24,6 +24,7 @@ use crate::plan::model::settings::RunSettings;
 use crate::plan::model::target::Target;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
 use crate::plan::remember::stored_state::StoredState;
+use crate::plan::remember::unfinished::UnrecordedEnd;
 
 /// Takes what a scan finds, one thing at a time.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ pub struct Planner<'a> {
     /// ETLs with candidates.
     concerned: BTreeSet<EtlIndex>,
     waiting: ByKey<EtlIndex>,
+    unrecorded: ByKey<UnrecordedEnd>,
     claimed: ByKey<Owner>,
     skipped: ByKey<SkipOrder>,
     quarantined: ByKey<Quarantine>,
@@ -71,6 +73,7 @@ impl<'a> Planner<'a> {
             probers: Probers::default(),
             concerned: BTreeSet::new(),
             waiting: ByKey::default(),
+            unrecorded: ByKey::default(),
             claimed: ByKey::default(),
             skipped: ByKey::default(),
             quarantined: ByKey::default(),
@@ -138,6 +141,7 @@ impl<'a> Planner<'a> {
             fingerprint: self.stored.fingerprints.get(&key),
             breaker_open: self.stored.breakers.contains_key(&gap.etl),
             now: self.stored.now,
+            unrecorded: self.stored.unrecorded.get(&key),
             claimed_by: self.stored.running.get(&key),
             unmet_need: lacking.filter(|_| !self.is_beyond_cap(rank)),
         };
@@ -154,6 +158,7 @@ impl<'a> Planner<'a> {
         match decision {
             Decision::Filtered(_) | Decision::Done => {}
             Decision::Skipped(order) => self.skipped.push(key, order),
+            Decision::Unrecorded(end) => self.unrecorded.push(key, end),
             Decision::Claimed(owner) => self.claimed.push(key, owner),
             Decision::Waiting(need) => self.waiting.push(key, need),
             Decision::Quarantined(quarantine) => self.quarantined.push(key, quarantine),
@@ -214,6 +219,7 @@ impl<'a> Planner<'a> {
             chains,
             jobs,
             waiting: self.waiting.listed(|key, need| (key, need)),
+            unrecorded: self.unrecorded.listed(|key, end| (key, end)),
             claimed: self.claimed.listed(|key, owner| (key, owner)),
             skipped: self.skipped.listed(|key, order| (key, order)),
             quarantined: self.quarantined.listed(|key, quarantine| with_error(key, quarantine, error)),

@@ -8,6 +8,7 @@ use crate::plan::model::source::SourceIndex;
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
 use crate::plan::remember::source_state::{Pause, SourceState};
+use crate::plan::remember::unfinished::UnrecordedEnd;
 
 /// What a run finds of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub enum SourceStatus {
     Skipped(SkipOrder),
     /// Nothing is to be collected.
     UpToDate,
+    /// Its job has ended, which the database does not have on record yet.
+    Unrecorded(UnrecordedEnd),
     /// Somebody else is collecting it now.
     Claimed(Owner),
     /// It failed so that trying again helps only once something has changed.

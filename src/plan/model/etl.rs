@@ -56,6 +56,11 @@ pub enum ReportsBy {
     },
 }
 
+/// Whether etl-orch looks at any row of the reports table that an ETL has written.
+pub fn looks_at_reports(etls: &[Etl]) -> bool {
+    etls.iter().any(|etl| matches!(etl.reports, ReportsBy::Etl))
+}
+
 /// Whether etl-orch writes any row of the reports table itself.
 pub fn writes_reports(etls: &[Etl]) -> bool {
     etls.iter().any(|etl| matches!(etl.reports, ReportsBy::Orchestrator { .. }))

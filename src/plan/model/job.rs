@@ -141,7 +141,7 @@ pub struct ReportKey {
 }
 
 /// The right to work on a job. Every later change of the job is guarded by the fence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Claim {
     /// The claimed job.
     pub job: JobId,

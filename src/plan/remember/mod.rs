@@ -8,3 +8,4 @@ pub mod liveness;
 pub mod recorded_job;
 pub mod source_state;
 pub mod stored_state;
+pub mod unfinished;

@@ -10,6 +10,7 @@ use crate::plan::model::job::Owner;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::GapState;
 use crate::plan::remember::fingerprint::Fingerprint;
+use crate::plan::remember::unfinished::UnrecordedEnd;
 
 /// Facts of the database that are about gaps and ETLs, and not about data.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +19,8 @@ pub struct StoredState {
     pub now: DateTime<Utc>,
     /// Gaps that living owners are filling.
     pub running: HashMap<GapKey, Owner>,
+    /// Gaps whose job has ended, which the database does not have on record yet.
+    pub unrecorded: HashMap<GapKey, UnrecordedEnd>,
     /// Gaps that have a past; all others are new or done.
     pub gaps: HashMap<GapKey, GapState>,
     /// For gaps that failed: what their sources and ETL are now.

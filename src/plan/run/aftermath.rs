@@ -103,8 +103,15 @@ pub struct Aftermath {
 /// What is to be recorded of an attempt's end.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {
-    /// Another attempt follows after this wait; the job goes on running.
-    Retry(Duration, AttemptEnd),
+    /// Another attempt follows; the job goes on running.
+    Retry {
+        /// After this wait.
+        wait: Duration,
+        /// The end of this one.
+        attempt: AttemptEnd,
+        /// How the job ends if a signal stops the run before the next one: what was seen before the stop counts.
+        if_stopped: Box<JobEnd>,
+    },
     End(JobEnd),
 }
 
@@ -113,7 +120,7 @@ impl Next {
     #[must_use]
     pub fn step(&self) -> NextStep {
         match self {
-            Self::Retry(wait, _) => NextStep::Retry(*wait),
+            Self::Retry { wait, .. } => NextStep::Retry(*wait),
             Self::End(end) => step_to(end.state()),
         }
     }
@@ -134,6 +141,11 @@ impl Attempted<'_> {
     /// What follows, given what the executor saw and what was found.
     #[must_use]
     pub fn aftermath(&self, ended: &Ended, finding: Finding) -> Aftermath {
+        let finding = match finding {
+            // Whoever stopped this run has stopped the program as well.
+            Finding::Failed(outcome) if self.is_run_stopped() && was_asked_to_end(&outcome) => Finding::Failed(Outcome::Interrupted),
+            finding => finding,
+        };
         let (outcome, unverified) = match &finding {
             Finding::Succeeded(_) => (Outcome::Succeeded, None),
             Finding::Failed(outcome) | Finding::ReportThere(outcome) => (outcome.clone(), None),
@@ -168,8 +180,11 @@ impl Attempted<'_> {
 
     fn failed(&self, class: Class, note: Option<JobNote>, attempt: AttemptEnd) -> Aftermath {
         match next_step(class, self.number, self.retry, self.random) {
-            NextStep::Retry(wait) => Aftermath { class, note, next: Next::Retry(wait, attempt) },
-            NextStep::Cancel => self.cancelled(class, note, attempt),
+            NextStep::Retry(wait) => {
+                let if_stopped = Box::new(self.if_stopped(class, note.as_ref(), &attempt));
+                Aftermath { class, note, next: Next::Retry { wait, attempt, if_stopped } }
+            }
+            NextStep::Cancel | NextStep::Unrecorded => self.cancelled(class, note, attempt),
             NextStep::Skip => {
                 let reason = note.as_ref().map(JobNote::to_string).unwrap_or_default();
                 let history = self.history.not_ready(&reason, self.job.fingerprint.as_ref(), self.at, self.cooldown);
@@ -181,6 +196,18 @@ impl Attempted<'_> {
                 Aftermath { class, note, next: Next::End(JobEnd::Failed { attempt, error, history }) }
             }
         }
+    }
+
+    /// How the job ends where no other attempt follows this one because the run is stopped. A program that was asked to end, and not by us,
+    /// was stopped together with the run.
+    fn if_stopped(&self, class: Class, note: Option<&JobNote>, attempt: &AttemptEnd) -> JobEnd {
+        let failure = note.map(JobNote::to_string).unwrap_or_default();
+        let attempt = attempt.clone();
+        if was_asked_to_end(&attempt.outcome) {
+            return JobEnd::Cancelled { reason: failure, at: attempt.ended_at, attempt: Some(attempt) };
+        }
+        let history = self.charge(class, &attempt.outcome, &failure);
+        JobEnd::Failed { error: format!("{failure}; the run was stopped before another attempt"), attempt, history }
     }
 
     fn cancelled(&self, class: Class, note: Option<JobNote>, attempt: AttemptEnd) -> Aftermath {
@@ -204,8 +231,28 @@ impl Attempted<'_> {
         }
     }
 
+    fn is_run_stopped(&self) -> bool {
+        matches!(self.stop, Some(StopReason::Signal(_)))
+    }
+
     fn stop_note(&self) -> Option<JobNote> {
         self.stop.filter(|reason| reason.is_of_job()).cloned().map(JobNote::Stopped)
+    }
+}
+
+/// Whether somebody asked the program to end: the signals SIGHUP, SIGINT and SIGTERM, and the exit codes of a shell for them.
+fn was_asked_to_end(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Signal(signal) => matches!(signal, 1 | 2 | 15),
+        Outcome::ExitCode(code) => matches!(code, 129 | 130 | 143),
+        Outcome::Succeeded
+        | Outcome::NotReady(_)
+        | Outcome::TimedOut(_)
+        | Outcome::SpawnFailed { .. }
+        | Outcome::NoOutput(_)
+        | Outcome::ReportedError { .. }
+        | Outcome::Interrupted
+        | Outcome::Lost => false,
     }
 }
 

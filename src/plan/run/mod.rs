@@ -5,6 +5,7 @@ pub mod breakers;
 pub mod ended;
 pub mod event;
 pub mod job_end;
+pub mod not_started;
 pub mod note;
 pub mod schedule;
 pub mod stop;

@@ -28,8 +28,10 @@ pub enum JobNote {
     CollectionUnverified,
     /// The report that could not be looked at is missing, as turned out before the run ended.
     ReportMissing,
-    /// It is done, but that is in the spool only.
-    NotOnRecord,
+    /// It is done, but that is in the spool only, because of this error of the database.
+    NotOnRecord(String),
+    /// Its attempt failed, and no other could be recorded because of this error of the database.
+    NoFurtherAttempt { failure: Option<Box<JobNote>>, error: String },
     /// Another invocation has the claim.
     ClaimLost,
     /// It was stopped on its own, while the run goes on.
@@ -62,7 +64,11 @@ impl fmt::Display for JobNote {
             Self::ReportUnverified => f.write_str("its ETL reports success, but the database is away; the next run looks for the report"),
             Self::CollectionUnverified => f.write_str("its collector reports success, but the database is away; the next run verifies it"),
             Self::ReportMissing => f.write_str("its ETL reported success, but the report was missing when the database could be asked"),
-            Self::NotOnRecord => f.write_str("it was done, but the database is away; the next run records it"),
+            Self::NotOnRecord(error) => write!(f, "it was done, but that is not on record yet; the next run records it: {error}"),
+            Self::NoFurtherAttempt { failure: None, error } => write!(f, "no further attempt could be recorded: {error}"),
+            Self::NoFurtherAttempt { failure: Some(failure), error } => {
+                write!(f, "{failure}; no further attempt could be recorded: {error}")
+            }
             Self::ClaimLost => f.write_str("its claim was taken by another invocation; nothing was recorded"),
             Self::Stopped(reason) => write!(f, "{reason}"),
             Self::ReportMadeElsewhere => f.write_str("its report was made elsewhere meanwhile"),

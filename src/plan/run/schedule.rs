@@ -13,11 +13,11 @@
 mod chains;
 mod containment;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use self::chains::{Chains, Head};
-use self::containment::{Admission, Containment, JobEvidence};
+use self::containment::{Admission, Containment};
 use crate::plan::decide::plan::Plan;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::EtlIndex;
@@ -26,6 +26,7 @@ use crate::plan::model::institution::BankIndex;
 use crate::plan::model::outcome::Class;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::settings::RunSettings;
+use crate::plan::run::not_started::NotStarted;
 
 /// Position of a job in [`Plan::jobs`].
 pub type JobIndex = usize;
@@ -43,6 +44,8 @@ pub enum NextStep {
     Skip,
     /// The run is stopping, or somebody wants this job stopped.
     Cancel,
+    /// It may well be done, but the database does not have that on record: no other job may rely on it in this run.
+    Unrecorded,
     /// The attempt could not begin, and no other could: after this wait. It does not count.
     Later(Duration),
     /// The attempt could not begin, and none of its pool could: after this wait. It does not count.
@@ -82,45 +85,6 @@ pub enum Step {
     Finished,
 }
 
-/// Why a job was not started, or not tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotStarted {
-    /// The run is stopping.
-    Stopped,
-    /// `--fail-fast`, and a job failed.
-    FailFast,
-    /// `run.deadline` is past.
-    Deadline,
-    /// Its ETL is set up wrongly, as an earlier job showed.
-    EtlStopped(EtlIndex),
-    /// A report that it needs was not made.
-    NeedUnmet(EtlIndex),
-    /// Its ETL has failed for one bank after another.
-    Breaker(EtlIndex),
-    /// Its bank failed in so many periods in a row.
-    BankStopped,
-    /// An earlier window of its source was not collected.
-    EarlierWindow,
-}
-
-impl NotStarted {
-    /// The reason in a sentence.
-    #[must_use]
-    pub fn explain(self, catalogue: &Catalogue) -> String {
-        let name = |etl: EtlIndex| &catalogue.etls[etl].name;
-        match self {
-            Self::Stopped => "the run was stopped".to_owned(),
-            Self::FailFast => "another job failed, and --fail-fast was given".to_owned(),
-            Self::Deadline => "the run's deadline was past".to_owned(),
-            Self::EtlStopped(etl) => format!("{} is set up wrongly, as another job showed", name(etl)),
-            Self::Breaker(etl) => format!("{} has failed for one bank after another", name(etl)),
-            Self::BankStopped => "its bank failed in several periods in a row".to_owned(),
-            Self::EarlierWindow => "an earlier window of its source was not collected".to_owned(),
-            Self::NeedUnmet(need) => format!("it needs {}, which was not made", name(need)),
-        }
-    }
-}
-
 /// What the end of a job says of an ETL's breaker, for the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
@@ -148,13 +112,31 @@ impl Notice {
     }
 }
 
+/// Why no other job of the run may rely on a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unmade {
+    /// It was not done.
+    Not,
+    /// It was not started for want of a record.
+    HeldBack,
+    /// It may well be done, but that is not on record.
+    Unrecorded,
+}
+
+impl Unmade {
+    /// What it means for a job that was not started for this reason.
+    fn not_started(reason: NotStarted) -> Self {
+        if reason.is_for_want_of_record() { Self::HeldBack } else { Self::Not }
+    }
+}
+
 /// The state of all chains of a run.
 #[derive(Debug)]
 pub struct Schedule {
     chains: Chains,
     containment: Containment,
     /// Jobs that ended without their report; what needs them cannot run.
-    unmade: HashSet<Gap>,
+    unmade: HashMap<Gap, Unmade>,
     needs: Vec<Vec<EtlIndex>>,
     slots: usize,
     deadline: Option<Duration>,
@@ -169,7 +151,7 @@ impl Schedule {
         Self {
             chains: Chains::new(plan, catalogue),
             containment: Containment::new(plan, catalogue.etls.len(), settings),
-            unmade: HashSet::new(),
+            unmade: HashMap::new(),
             needs: catalogue.etls.iter().map(|etl| etl.needs.clone()).collect(),
             slots: settings.max_parallel.max(1),
             deadline: settings.deadline,
@@ -233,10 +215,11 @@ impl Schedule {
                 return Vec::new();
             }
             NextStep::Succeed => {}
-            NextStep::Fail | NextStep::Skip | NextStep::Cancel => self.note_unmade(plan, job),
+            NextStep::Fail | NextStep::Skip | NextStep::Cancel => self.note_unmade(plan, job, Unmade::Not),
+            NextStep::Unrecorded => self.note_unmade(plan, job, Unmade::Unrecorded),
         }
         self.chains.take_out(chain);
-        let (notices, concerns_others) = self.containment.ended(plan, job, JobEvidence::new(class, after));
+        let (notices, concerns_others) = self.containment.ended(plan, job, class, after);
         if concerns_others {
             self.chains.look_again();
         }
@@ -251,8 +234,8 @@ impl Schedule {
         let Some(chain) = self.chains.waits(job) else { return false };
         self.chains.look_again();
         self.chains.take_out(chain);
-        self.note_unmade(plan, job);
-        self.containment.over(plan, job);
+        self.note_unmade(plan, job, Unmade::Not);
+        self.containment.over(plan, job, false);
         true
     }
 
@@ -273,7 +256,7 @@ impl Schedule {
             return Admission::Refused(reason);
         }
         if let Some(need) = self.unmet_need(plan, head.job) {
-            return Admission::Refused(NotStarted::NeedUnmet(need));
+            return Admission::Refused(need);
         }
         match self.containment.admit(plan, head.job, head.begun) {
             Admission::Granted | Admission::Gated if self.past_deadline && !head.begun => Admission::Refused(NotStarted::Deadline),
@@ -284,8 +267,8 @@ impl Schedule {
     fn refuse(&mut self, plan: &Plan, head: Head, reason: NotStarted) -> Step {
         let Head { chain, job, begun } = head;
         self.chains.take_out(chain);
-        self.note_unmade(plan, job);
-        if self.containment.over(plan, job) {
+        self.note_unmade(plan, job, Unmade::not_started(reason));
+        if self.containment.over(plan, job, reason.is_for_want_of_record()) {
             self.chains.look_again();
         }
         if begun { Step::GiveUp { job, reason } } else { Step::Drop { job, reason } }
@@ -296,21 +279,29 @@ impl Schedule {
         let etls: BTreeSet<EtlIndex> = self.chains.gated().filter_map(|job| plan.jobs[job].report()).map(|gap| gap.etl).collect();
         let mut any = false;
         for etl in etls {
-            any |= self.containment.give_up_probe(etl);
+            any |= self.containment.give_up_probe(etl, false);
         }
         self.chains.look_again();
         any
     }
 
-    fn unmet_need(&self, plan: &Plan, job: JobIndex) -> Option<EtlIndex> {
+    fn unmet_need(&self, plan: &Plan, job: JobIndex) -> Option<NotStarted> {
         let gap = plan.jobs[job].report()?;
-        self.needs[gap.etl].iter().copied().find(|need| self.unmade.contains(&Gap { etl: *need, ..gap }))
+        let needs = self.needs[gap.etl].iter();
+        let unmade: Vec<_> = needs.filter_map(|need| Some((*need, *self.unmade.get(&Gap { etl: *need, ..gap })?))).collect();
+        // One that was surely not made says more.
+        let (need, why) = *unmade.iter().find(|(_, why)| *why == Unmade::Not).or(unmade.first())?;
+        Some(match why {
+            Unmade::Not => NotStarted::NeedUnmet(need),
+            Unmade::HeldBack => NotStarted::NeedHeldBack(need),
+            Unmade::Unrecorded => NotStarted::NeedUnrecorded(need),
+        })
     }
 
-    fn note_unmade(&mut self, plan: &Plan, job: JobIndex) {
+    fn note_unmade(&mut self, plan: &Plan, job: JobIndex, why: Unmade) {
         let Some(gap) = plan.jobs[job].report() else { return };
         if self.needs.iter().any(|needs| needs.contains(&gap.etl)) {
-            self.unmade.insert(gap);
+            self.unmade.insert(gap, why);
         }
     }
 }

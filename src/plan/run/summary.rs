@@ -1,5 +1,6 @@
 //! What a run came to: the facts that its summary shows.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -29,8 +30,20 @@ pub struct RunSummary {
     pub lost: Vec<GapKey>,
     /// Ends of attempts that an earlier run could not record in the database, and that this one recorded (a dry run: would).
     pub respooled: u64,
+    /// Ends that the database did not take from the spool.
+    pub left: Vec<LeftEnd>,
     /// What a person should know.
     pub warnings: Vec<String>,
+}
+
+/// How a job ended, as it waits in the spool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftEnd {
+    pub gap: GapKey,
+    /// Its file.
+    pub path: PathBuf,
+    /// Why it is not on record.
+    pub why: String,
 }
 
 impl RunSummary {
@@ -45,6 +58,7 @@ impl RunSummary {
             || is_ahead
             || self.synced > 0
             || self.respooled > 0
+            || !self.left.is_empty()
             || !self.lost.is_empty()
             || !self.warnings.is_empty()
             || results.is_some_and(|results| !results.jobs.is_empty() || results.broken.is_some())
@@ -82,6 +96,8 @@ pub struct JobResult {
     pub reason: Option<String>,
     /// What was collected, also where that is not on record.
     pub collected: Option<Collected>,
+    /// Whether it was not done, or not tried again, because something could not be recorded, or not be looked at, in time.
+    pub for_want_of_record: bool,
 }
 
 impl JobResult {
@@ -93,6 +109,18 @@ impl JobResult {
 }
 
 impl Results {
+    /// A run that left work undone because of its database has not done what it should, also where the database has everything on
+    /// record in the end.
+    /// `trouble` is the database's error, if any is known.
+    pub fn note_want_of_record(&mut self, trouble: Option<String>) {
+        let undone = self.jobs.iter().filter(|job| job.for_want_of_record && job.state != JobState::Succeeded).count();
+        if undone > 0 {
+            let trouble = self.broken.take().or(trouble).unwrap_or_else(|| "the database did not answer for a while".to_owned());
+            let jobs = if undone == 1 { "1 job was".to_owned() } else { format!("{undone} jobs were") };
+            self.broken = Some(format!("{trouble}; {jobs} not done because of that"));
+        }
+    }
+
     /// The counts by state.
     pub fn counts(&self) -> RunCounts {
         let count = |state: JobState| self.jobs.iter().filter(|job| job.state == state).count() as u64;
@@ -156,6 +184,7 @@ mod tests {
             duration: Duration::from_secs(seconds),
             reason: None,
             collected: None,
+            for_want_of_record: false,
         };
         let plan = plan_of(vec![job(0), job(0), job(1)], Vec::new());
         let results = Results { jobs: vec![result(600), result(754), result(9999)], ..Results::default() };

@@ -65,11 +65,11 @@ impl Assignment<'_> {
         }
         let note = JobNote::CannotBeRecorded(error.to_string());
         let is_spooled = match &self.active {
-            Some(active) => ledger.cancel(&self.job.key, active.claim, note.to_string()).await? == Recorded::Spool,
+            Some(active) => ledger.cancel(&self.job.key, active.claim, note.to_string()).await?.is_spooled(),
             None => false,
         };
         let over = JobOver::without_attempt(JobState::Cancelled, NextStep::Cancel, note);
-        Ok(Taken::NotBegun(AttemptResult::Over(JobOver { is_spooled, trouble: Some(error.to_string()), ..over })))
+        Ok(Taken::NotBegun(AttemptResult::Over(JobOver { is_spooled, for_want_of_record: true, trouble: Some(error.to_string()), ..over })))
     }
 
     async fn begin_again(&self, active: &ActiveJob, paths: &Paths) -> store::Result<Taken> {
@@ -102,7 +102,7 @@ impl Assignment<'_> {
         Ok(Some(match context.ledger.finish(&record).await? {
             Recorded::Database(Finished::ClaimLost) => Taken::NotBegun(AttemptResult::claim_lost()),
             recorded => {
-                let over = JobOver { class: None, ..JobOver::new(&record.end, recorded, Class::Success, Some(note)) };
+                let over = JobOver { class: None, ..JobOver::new(&record.end, &recorded, Class::Success, Some(note)) };
                 Taken::NotBegun(AttemptResult::Over(over))
             }
         }))
@@ -155,7 +155,7 @@ impl Assignment<'_> {
 /// What a claim's answer means. `done` is the note where the result exists already.
 fn taken(claimed: Claimed, done: JobNote, before: Option<String>, remote_id: Option<String>) -> Taken {
     match claimed {
-        Claimed::Yes { claim, history } => Taken::Begun(ActiveJob { claim, history, before, remote_id, ended: None }),
+        Claimed::Yes { claim, history } => Taken::Begun(ActiveJob { claim, history, before, remote_id, ended: None, if_stopped: None }),
         Claimed::AlreadyDone => Taken::over(JobState::Skipped, NextStep::Succeed, done),
         Claimed::Elsewhere { owner } => Taken::skipped(JobNote::RunningElsewhere(owner)),
         Claimed::Ordered(order) => Taken::skipped(JobNote::Skipped(order)),

@@ -26,19 +26,19 @@ use crate::execute::stop::StopSignal;
 use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{AttemptEnd, Claim, JobState};
-use crate::plan::model::outcome::{Class, Fault, Outcome};
+use crate::plan::model::outcome::{Class, Outcome};
 use crate::plan::model::work::Work;
 use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::run::aftermath::{Aftermath, Attempted, Finding, Next};
 use crate::plan::run::ended::{End, Ended};
 use crate::plan::run::event::JobEvent;
-use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
+use crate::plan::run::job_end::{Finished, JobEnd};
 use crate::plan::run::note::JobNote;
 use crate::plan::run::schedule::JobIndex;
 use crate::store::StoreError;
 
 /// A claimed job between attempts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct ActiveJob {
     pub(super) claim: Claim,
     /// The gap's failures when the job was claimed.
@@ -49,6 +49,8 @@ pub(super) struct ActiveJob {
     remote_id: Option<String>,
     /// The end of the attempt before, which is on record.
     ended: Option<AttemptEnd>,
+    /// How the job ends if a signal stops the run before its next attempt.
+    pub(super) if_stopped: Option<Box<JobEnd>>,
 }
 
 /// The order to carry out an attempt.
@@ -128,7 +130,7 @@ impl Attempt<'_> {
         };
         let Aftermath { class, note, next } = attempted.aftermath(ended, finding);
         match next {
-            Next::Retry(wait, attempt) => self.end_attempt(ended, attempt, class, note, wait).await,
+            Next::Retry { wait, attempt, if_stopped } => self.end_attempt(ended, (attempt, if_stopped), class, note, wait).await,
             Next::End(end) => self.finish(ended, end, class, note).await,
         }
     }
@@ -137,7 +139,7 @@ impl Attempt<'_> {
     async fn end_attempt(
         &self,
         ended: &Ended,
-        attempt: AttemptEnd,
+        (attempt, if_stopped): (AttemptEnd, Box<JobEnd>),
         class: Class,
         note: Option<JobNote>,
         wait: Duration,
@@ -145,17 +147,22 @@ impl Attempt<'_> {
         let ledger = &self.order.context.ledger;
         match ledger.end_attempt(self.active.claim, &attempt, ended.remote_id.as_deref()).await {
             Ok(true) => {
-                let active = ActiveJob { remote_id: ended.remote_id.clone(), ended: Some(attempt), ..self.active.clone() };
+                let active = ActiveJob {
+                    remote_id: ended.remote_id.clone(),
+                    ended: Some(attempt),
+                    if_stopped: Some(if_stopped),
+                    ..self.active.clone()
+                };
                 Ok(AttemptResult::Retry { class, wait, note, active })
             }
             Ok(false) => Ok(AttemptResult::claim_lost()),
-            Err(error) if error.is_about_values() => Err(error),
             // What cannot be recorded is not tried again: the job is over.
             Err(error) => {
-                let reason = "the database was away, so that no further attempt could be recorded".to_owned();
+                let note = JobNote::NoFurtherAttempt { failure: note.map(Box::new), error: error.to_string() };
+                let reason = note.to_string();
                 let record = self.record(ended, JobEnd::Cancelled { at: attempt.ended_at, attempt: Some(attempt), reason });
                 let recorded = ledger.spool(&record, error)?;
-                Ok(self.over(&record.end, recorded, class, note))
+                Ok(self.over(&record.end, &recorded, class, Some(note)))
             }
         }
     }
@@ -165,22 +172,13 @@ impl Attempt<'_> {
         let record = self.record(ended, end);
         match self.order.context.ledger.finish(&record).await {
             Ok(Recorded::Database(Finished::ClaimLost)) => Ok(AttemptResult::claim_lost()),
-            Ok(recorded) => Ok(self.over(&record.end, recorded, class, note)),
-            Err(error) if error.is_about_values() && matches!(record.end.artifact(), Artifact::ReportRow(_)) => {
-                let outcome = Outcome::NoOutput(format!("exit 0, but the report's row cannot be written: {error}"));
-                // Once more at most: this finding has no row.
-                Box::pin(self.conclude(ended, Finding::Failed(outcome))).await
-            }
-            Err(error) if error.is_not_kept() && matches!(record.end.artifact(), Artifact::ReportRow(_)) => {
-                let outcome = Outcome::ReportedError { why: format!("exit 0, but {error}"), fault: Fault::Configuration };
-                Box::pin(self.conclude(ended, Finding::Failed(outcome))).await
-            }
+            Ok(recorded) => Ok(self.over(&record.end, &recorded, class, note)),
             Err(error) => Err(error),
         }
     }
 
     /// The job is over and recorded as `end`, by this attempt.
-    fn over(&self, end: &JobEnd, recorded: Recorded, class: Class, note: Option<JobNote>) -> AttemptResult {
+    fn over(&self, end: &JobEnd, recorded: &Recorded, class: Class, note: Option<JobNote>) -> AttemptResult {
         let mut over = JobOver::new(end, recorded, class, note);
         if over.is_spooled {
             over.trouble = self.order.context.ledger.hopeless();

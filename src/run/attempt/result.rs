@@ -53,6 +53,8 @@ pub(in crate::run) struct JobOver {
     pub(in crate::run) collected: Option<Collected>,
     /// Whether its end is in the spool and not yet in the database.
     pub(in crate::run) is_spooled: bool,
+    /// Whether the job was not done, or not tried again, because something could not be recorded, or not be looked at.
+    pub(in crate::run) for_want_of_record: bool,
     /// Why beginning other attempts is of no use.
     pub(in crate::run) trouble: Option<String>,
 }
@@ -76,24 +78,33 @@ impl JobOver {
             history: None,
             collected: None,
             is_spooled: false,
+            for_want_of_record: false,
             trouble: None,
         }
     }
 
     /// The job ended by an attempt of this class, and that was recorded.
-    pub(super) fn new(end: &JobEnd, recorded: Recorded, class: Class, note: Option<JobNote>) -> Self {
+    pub(super) fn new(end: &JobEnd, recorded: &Recorded, class: Class, note: Option<JobNote>) -> Self {
         let planned = end.state();
         let (state, step, note) = match recorded {
             Recorded::Database(Finished::Recorded(JobState::Succeeded)) => {
                 (JobState::Succeeded, NextStep::Succeed, note.filter(|_| planned == JobState::Succeeded))
             }
             Recorded::Database(Finished::Recorded(state)) if end.unverified_report().is_some() => {
-                (state, step_to(state), Some(JobNote::ReportMissing))
+                (*state, step_to(*state), Some(JobNote::ReportMissing))
             }
             // What is only in the spool is no success yet, and nothing that another job may rely on.
-            Recorded::Spool if planned == JobState::Succeeded => (JobState::Failed, NextStep::Cancel, Some(JobNote::NotOnRecord)),
-            Recorded::Database(_) | Recorded::Spool => (planned, step_to(planned), note),
+            Recorded::Spool { error, .. } if planned == JobState::Succeeded => {
+                (JobState::Failed, NextStep::Unrecorded, Some(JobNote::NotOnRecord(error.clone())))
+            }
+            // The report may be there.
+            Recorded::Spool { .. } if end.unverified_report().is_some() => (planned, NextStep::Unrecorded, note),
+            Recorded::Database(_) | Recorded::Spool { .. } => (planned, step_to(planned), note),
         };
+        // A table that keeps no row takes none of another bank either.
+        let class = if matches!(recorded, Recorded::Spool { is_not_kept: true, .. }) { Class::Configuration } else { class };
+        let for_want_of_record =
+            matches!(note, Some(JobNote::NoFurtherAttempt { .. } | JobNote::CollectionUnverified | JobNote::ReportMissing));
         let collected = match end.artifact() {
             Artifact::Collection(collected) => Some((**collected).clone()),
             Artifact::Report | Artifact::ReportRow(_) => None,
@@ -106,7 +117,8 @@ impl JobOver {
             exhausted: step == NextStep::Fail && uses_up_attempts(class),
             history: None,
             collected,
-            is_spooled: recorded == Recorded::Spool,
+            is_spooled: recorded.is_spooled(),
+            for_want_of_record,
             trouble: None,
         }
     }

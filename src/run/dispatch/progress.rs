@@ -46,6 +46,7 @@ impl JobProgress {
             duration: Duration::ZERO,
             reason: None,
             collected: None,
+            for_want_of_record: false,
         };
         Self { result, held: None, since: None, stop: StopSender::default(), is_begun: Arc::default(), has_attempt: false, begins_at: None }
     }

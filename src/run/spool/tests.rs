@@ -133,8 +133,12 @@ fn what_is_kept_is_read_again() {
     let spool = Spool::reserve(dir.path(), RunId::parse(RUN).unwrap(), 1).unwrap();
     let records: Vec<Record> = format_1().into_iter().map(|(_, record)| record).collect();
     for record in &records {
-        spool.keep(record).unwrap();
+        spool.keep(record, None).unwrap();
+        spool.refill().unwrap();
     }
+    assert_eq!(claims(dir.path()).unwrap(), records.iter().map(|record| record.claim).collect());
+    drop(spool);
+    assert_eq!(fs::read_dir(directory(dir.path())).unwrap().count(), records.len(), "no space stays set aside");
     let mut found: Vec<Record> = entries(dir.path()).unwrap().into_iter().map(|entry| entry.record.unwrap()).collect();
     found.sort_by_key(|record| record.claim.job);
     let mut records = records;
@@ -146,4 +150,26 @@ fn what_is_kept_is_read_again() {
 fn a_later_format_is_refused() {
     let error = parse(br#"{"version":3,"record":{}}"#).unwrap_err();
     assert_eq!(error, "its format is version 3, and this etl-orch reads versions 1 to 2");
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_still_has_its_claim_and_why_it_was_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(directory(dir.path())).unwrap();
+    let path = directory(dir.path()).join(format!("{}-3-2.json", claim(1).job));
+    fs::write(&path, "{").unwrap();
+    note_refusal(&path, Some("not this one"));
+    let entry = &entries(dir.path()).unwrap()[0];
+    assert!(entry.record.is_err());
+    assert_eq!((entry.claim, entry.refusal.as_deref()), (Some(claim(1)), Some("not this one")));
+    remove(entry).unwrap();
+    assert_eq!(fs::read_dir(directory(dir.path())).unwrap().count(), 0);
+}
+
+#[test]
+fn a_spool_that_is_no_directory_is_not_an_empty_one() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(entries(dir.path()).unwrap().is_empty());
+    fs::write(directory(dir.path()), "").unwrap();
+    assert!(entries(dir.path()).is_err() && claims(dir.path()).is_err());
 }

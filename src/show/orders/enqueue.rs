@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::View;
-use super::super::escape::escaped;
+use super::super::escape::{escaped, excerpt};
 use super::super::sources::Span;
 use super::super::words::Time;
 use crate::plan::decide::source_plan::{SourcePlan, SourceStatus};
@@ -68,6 +68,9 @@ fn when(id: &str, plan: Option<&SourcePlan>, windows: &[Window], now: bool) -> S
                 0 => "collected by a later run, as others come first".to_owned(),
                 planned => format!("{planned} of them collected {run}, the others later"),
             }
+        }
+        SourceStatus::Unrecorded(end) => {
+            format!("not collected before the end of job {} is on record: {}", end.job.short(), excerpt(&end.why))
         }
         SourceStatus::Claimed(owner) => {
             format!("collected by the next run after {}, which is collecting {id} now", escaped(&owner.to_string()))

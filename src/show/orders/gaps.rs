@@ -46,6 +46,7 @@ impl<'a> GapOrderView<'a> {
             note: match effect {
                 OrderEffect::Ordered => None,
                 OrderEffect::OrderedWhileRunning(_) | OrderEffect::Running(_) => Some("running"),
+                OrderEffect::GivenUp(_) => Some("end_given_up"),
                 OrderEffect::Nothing => Some("nothing_to_change"),
             },
             effect,
@@ -102,6 +103,9 @@ impl View for GapOrderView<'_> {
                 }
                 OrderEffect::Running(owner) => {
                     format!("{name}: {gap}: is running now ({}); nothing was changed\n", escaped(&owner.to_string()))
+                }
+                OrderEffect::GivenUp(job) => {
+                    format!("{name}: {gap} (job {} had ended, which the database did not take; its end was given up)\n", job.short())
                 }
                 OrderEffect::Nothing => format!("{name}: {gap}: there was nothing to change\n"),
             }

@@ -1,6 +1,6 @@
 //! Gaps that are not among the jobs of this run, and why.
 
-use super::super::blocked::{last_error, quarantined, resting, skipped};
+use super::super::blocked::{last_error, quarantined, resting, skipped, unrecorded};
 use super::super::escape::escaped;
 use super::{Breaker, RunView};
 
@@ -13,6 +13,7 @@ pub(super) fn lines(run: &RunView<'_>) -> Vec<String> {
     }
     lines.extend(breakers(run));
     lines.extend(list("Waiting", gaps.waiting, &run.waiting, |gap| format!("{}: needs {}", gap.gap, gap.needs)));
+    lines.extend(list("Ended, but not on record", gaps.unrecorded, &run.unrecorded, |gap| format!("{}: {}", gap.gap, unrecorded(gap.end))));
     lines.extend(list("Running elsewhere", gaps.claimed, &run.claimed, |gap| format!("{}: {}", gap.gap, escaped(&gap.owner.to_string()))));
     lines.extend(list("Skipped", gaps.skipped, &run.skipped, |gap| format!("{}: {}", gap.gap, skipped(gap.order))));
     lines.extend(list("Quarantined", gaps.quarantined, &run.quarantined, |gap| {

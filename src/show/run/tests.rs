@@ -8,11 +8,13 @@ use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::Etl;
 use crate::plan::model::gap::{Gap, GapKey};
+use crate::plan::model::ids::JobId;
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::listed::Listed;
 use crate::plan::model::target::Target;
 use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
-use crate::plan::run::summary::RunSummary;
+use crate::plan::remember::unfinished::UnrecordedEnd;
+use crate::plan::run::summary::{LeftEnd, RunSummary};
 use crate::plan::test_support::{bank, etl, plan_of};
 use crate::show::View;
 
@@ -104,6 +106,7 @@ fn report(plan: Plan) -> RunSummary {
         synced: 0,
         lost: Vec::new(),
         respooled: 0,
+        left: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -173,6 +176,7 @@ fn json_has_the_same_facts() {
       "total": 8,
       "planned": 3,
       "waiting": 0,
+      "unrecorded": 0,
       "claimed": 0,
       "skipped": 2,
       "quarantined": 3,
@@ -298,4 +302,24 @@ fn ends_recorded_from_the_spool_are_counted_and_noteworthy() {
     assert!(run.is_noteworthy());
     let unchanged = report(Plan { jobs: Vec::new(), breakers: Vec::new(), ..plan() });
     assert!(!unchanged.is_noteworthy(), "what rests, is quarantined or skipped was told before");
+}
+
+#[test]
+fn an_end_that_waits_in_the_spool_is_named_with_its_reason_and_the_way_out() {
+    let why = "recording the end of a job: not this one\n";
+    let end = UnrecordedEnd { job: JobId::new(uuid::Uuid::nil()), why: why.to_owned() };
+    let gap = key("RY-CA/2025Q1/call_summary");
+    let left = vec![LeftEnd { gap: gap.clone(), path: "/srv/var/spool/a.json".into(), why: why.to_owned() }];
+    let waiting = Plan { unrecorded: listed(vec![(gap, end)]), ..plan_of(Vec::new(), Vec::new()) };
+    insta::assert_snapshot!(text(&RunSummary { left, ..report(waiting) }), @r#"
+    📋 GAPS IDENTIFIED: 1 missing report
+    --------------------------------------------------------------------------------
+
+    Ended, but not on record: 1
+      • RY-CA/2025Q1/call_summary: its end waits in the spool (job 00000000): recording the end of a job: not this one\n
+
+    Warnings:
+      ⚠ the end of 1 job waits in /srv/var/spool until the database takes it: RY-CA/2025Q1/call_summary: recording the end of a job: not this one\n; to give one up, `etl-orch retry GAP --reason TEXT` has the work done again, and `etl-orch cancel JOB --reason TEXT` leaves the gap alone
+    ================================================================================
+    "#);
 }

@@ -124,7 +124,7 @@ fn gaps(run: &RunView<'_>, page: &mut Page) {
         (total, true) => format!("{total} reports to be made"),
         (total, false) => format!("{total} missing reports"),
     };
-    let is_resting = gaps.quarantined + gaps.cooling_down > 0 && gaps.claimed == 0;
+    let is_resting = gaps.quarantined + gaps.cooling_down > 0 && gaps.claimed + gaps.unrecorded == 0;
     let none = if gaps.planned == 0 && is_resting { ", none to be made now" } else { "" };
     page.line(format!("📋 GAPS IDENTIFIED: {what}{none}"));
     page.rule('-');

@@ -1,11 +1,11 @@
 //! What a person should look at after a run.
 
-use super::super::escape::escaped;
+use super::super::escape::{escaped, excerpt};
 use super::super::sources;
 use super::super::words::count;
 use crate::plan::decide::census::{DataIssues, MOST_UNMONITORED};
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::run::summary::RunSummary;
+use crate::plan::run::summary::{LeftEnd, RunSummary};
 
 /// Names in a list before it is cut to "and n more".
 const NAMED: usize = 10;
@@ -14,6 +14,7 @@ const NAMED: usize = 10;
 pub(super) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> Vec<String> {
     let issues = &summary.plan.data_issues;
     let mut lines: Vec<String> = summary.warnings.iter().map(|warning| escaped(warning).into_owned()).collect();
+    lines.extend(left_in_spool(&summary.left));
     lines.extend(summary.lost.iter().map(|gap| {
         let again = if summary.plan.jobs.iter().any(|job| job.key == *gap) { "; it is planned again" } else { "" };
         format!("{}: the run that was filling it died{again}", escaped(&gap.to_string()))
@@ -26,6 +27,26 @@ pub(super) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> Vec<Strin
     lines.extend(named("", "bank", twice, issues.spelled_twice.iter()));
     lines.extend(named("", "monitored bank", "without any data", issues.without_data.iter()));
     lines
+}
+
+/// What waits in the spool, why, and the way out of it.
+fn left_in_spool(left: &[LeftEnd]) -> Option<String> {
+    let first = left.first()?;
+    let (ends, it) = if left.len() == 1 {
+        ("the end of 1 job waits".to_owned(), "it")
+    } else {
+        (format!("the ends of {} jobs wait", left.len()), "them")
+    };
+    let names: Vec<_> = left.iter().take(NAMED).map(|end| escaped(&end.gap.to_string()).into_owned()).collect();
+    let more = if left.len() > NAMED { format!(" and {} more", left.len() - NAMED) } else { String::new() };
+    let directory = first.path.parent().unwrap_or(&first.path).display().to_string();
+    Some(format!(
+        "{ends} in {} until the database takes {it}: {}{more}: {}; to give one up, `etl-orch retry GAP --reason TEXT` has the work done \
+         again, and `etl-orch cancel JOB --reason TEXT` leaves the gap alone",
+        escaped(&directory),
+        names.join(", "),
+        excerpt(&first.why),
+    ))
 }
 
 fn invalid_rows(issues: &DataIssues) -> Vec<String> {

@@ -143,6 +143,7 @@ fn report(sources: Vec<SourcePlan>) -> RunSummary {
         synced: 0,
         lost: Vec::new(),
         respooled: 0,
+        left: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -158,6 +159,7 @@ fn ended(state: JobState, records: Option<i64>, seen: Seen) -> JobResult {
         duration: Duration::from_secs(2),
         reason: (state == JobState::Failed).then(|| HOSTILE.to_owned()),
         collected: (state == JobState::Succeeded).then_some(collected),
+        for_want_of_record: false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sources in sentences that are safe to show.
 
-use super::super::blocked::{last_error, quarantined, resting, skipped};
+use super::super::blocked::{last_error, quarantined, resting, skipped, unrecorded};
 use super::super::escape::{escaped, excerpt};
 use super::super::words::{Time, count};
 use super::{PauseView, SourceView};
@@ -18,6 +18,7 @@ pub(in crate::show) fn heading<'a>(sources: impl Iterator<Item = &'a SourceView<
         of("due", |source| *source.standing == SourceStatus::Due),
         of("paused", |source| source.paused.is_some()),
         of("skipped", |source| source.skipped.is_some()),
+        of("not on record", |source| source.unrecorded.is_some()),
         of("running elsewhere", |source| source.claimed.is_some()),
         of("quarantined", |source| source.quarantined.is_some()),
         of("cooling down", |source| source.cooling_down.is_some()),
@@ -58,6 +59,7 @@ pub(super) fn state(source: &SourceView<'_>) -> String {
         }
         SourceStatus::Paused(pause) => format!("paused {}{}", PauseView::from(pause).text(), behind(source)),
         SourceStatus::Skipped(order) => format!("skipped {}{}", skipped(order), behind(source)),
+        SourceStatus::Unrecorded(end) => format!("{}{}", unrecorded(end), behind(source)),
         SourceStatus::Claimed(owner) => format!("running elsewhere, {}{}", escaped(&owner.to_string()), behind(source)),
         SourceStatus::Quarantined(quarantine) => {
             format!("quarantined {}{}{}", quarantined(*quarantine), last_error(error), behind(source))

@@ -65,6 +65,11 @@ impl Connections {
         Ok(Self { options, durability: database.durability, target, permits, idle: Mutex::default() })
     }
 
+    /// The name of the database user.
+    pub(super) fn user(&self) -> &str {
+        self.options.get_username()
+    }
+
     /// A connection that works, or at once the reason why there is none.
     pub(super) async fn lease(&self) -> Result<Lease<'_>> {
         let permit = self.permits.acquire().await.map_err(|_| self.unreachable("the connection was closed"))?;

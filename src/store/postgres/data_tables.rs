@@ -8,8 +8,8 @@ use crate::store::{Result, StoreError};
 /// The columns of the two data tables; `None` for a table that is not there.
 #[derive(Debug)]
 pub(super) struct DataColumns {
-    availability: Option<Vec<Described>>,
-    reports: Option<Vec<Described>>,
+    pub(super) availability: Option<Vec<Described>>,
+    pub(super) reports: Option<Vec<Described>>,
     /// Those of the reports table, as both adapters know them.
     reports_plain: Vec<Column>,
 }
@@ -26,10 +26,21 @@ impl DataColumns {
 
 /// A column with the category of its type: `N` a number, `S` a text, `A` an array, which then has that of its elements too.
 #[derive(Debug)]
-struct Described {
-    column: Column,
+pub(super) struct Described {
+    pub(super) column: Column,
     category: String,
     of: Option<String>,
+    /// What the database user may do with it.
+    pub(super) rights: ColumnRights,
+}
+
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+pub(super) struct ColumnRights {
+    pub(super) may_select: bool,
+    pub(super) may_insert: bool,
+    pub(super) may_update: bool,
+    /// Whether its table takes new and changed rows at all; some views do not.
+    takes_rows: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -41,6 +52,8 @@ struct CatalogueRow {
     has_default: bool,
     category: String,
     of: Option<String>,
+    #[sqlx(flatten)]
+    rights: ColumnRights,
 }
 
 impl Postgres {
@@ -62,6 +75,13 @@ impl Postgres {
             which.check(name, &self.target, &plain, writes, self.version_column.as_ref())?;
             for one in found {
                 self.check_type(name, one)?;
+            }
+            if writes && found.iter().any(|one| !one.rights.takes_rows) {
+                return Err(StoreError::Schema(format!(
+                    "etl-orch cannot write rows of {name} in {}: it is a view that takes none; {}",
+                    self.target,
+                    which.instead_of_writing()
+                )));
             }
         }
         Ok(())
@@ -99,7 +119,11 @@ impl Postgres {
         let rows: sqlx::Result<Vec<CatalogueRow>> = sqlx::query_as(
             "SELECT t.is_reports, a.attname::text AS name, format_type(a.atttypid, -1) AS kind, a.attnotnull AS not_null,
                     (a.atthasdef OR a.attidentity <> '') AS has_default, k.typcategory::text AS category,
-                    (SELECT e.typcategory::text FROM pg_catalog.pg_type e WHERE e.oid = k.typelem) AS of
+                    (SELECT e.typcategory::text FROM pg_catalog.pg_type e WHERE e.oid = k.typelem) AS of,
+                    has_column_privilege(t.id, a.attnum, 'SELECT') AS may_select,
+                    has_column_privilege(t.id, a.attnum, 'INSERT') AS may_insert,
+                    has_column_privilege(t.id, a.attnum, 'UPDATE') AS may_update,
+                    (pg_relation_is_updatable(t.id, TRUE) & 12) = 12 AS takes_rows
              FROM (VALUES (FALSE, to_regclass($1)), (TRUE, to_regclass($2))) AS t (is_reports, id)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = t.id AND a.attnum > 0 AND NOT a.attisdropped
              JOIN pg_catalog.pg_type k ON k.oid = a.atttypid
@@ -109,7 +133,7 @@ impl Postgres {
         .bind(self.reports.quoted())
         .fetch_all(&mut *lease)
         .await;
-        let rows = lease.settle("looking at the columns of the data tables", rows)?;
+        let rows = lease.settle("looking at the columns of the data tables", rows).map_err(|error| self.schema_refused(error))?;
         let (reports, availability): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_reports);
         let [availability, reports] = [availability, reports].map(|rows| rows.into_iter().map(CatalogueRow::described).collect::<Vec<_>>());
         Ok(DataColumns {
@@ -122,7 +146,7 @@ impl Postgres {
 
 impl CatalogueRow {
     fn described(self) -> Described {
-        let Self { is_reports: _, name, kind, not_null, has_default, category, of } = self;
-        Described { column: Column { name, kind, not_null, has_default }, category, of }
+        let Self { is_reports: _, name, kind, not_null, has_default, category, of, rights } = self;
+        Described { column: Column { name, kind, not_null, has_default }, category, of, rights }
     }
 }

@@ -6,6 +6,7 @@ use sqlx::postgres::PgConnection;
 
 use super::connections::Connections;
 use super::failed;
+use super::rights::is_refused;
 use crate::store::shared::migrations::{migration_failed, must_migrate, newest, recorded};
 use crate::store::{Access, Result, StoreError};
 
@@ -22,6 +23,15 @@ fn migrator() -> Migrator {
 pub(super) async fn bring_up(connections: &Connections, target: &str, access: Access) -> Result<bool> {
     let mut lease = connections.lease().await?;
     let found = version(&mut lease).await;
+    if let Err(refused) = &found
+        && is_refused(refused)
+    {
+        let user = connections.user();
+        return Err(StoreError::Rights(format!(
+            "{target} does not let its user {user} look at the state tables ({refused}): have a DBA run \
+             GRANT USAGE ON SCHEMA {SCHEMA} TO {user}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {user}"
+        )));
+    }
     let found = lease.settle("looking at the state tables", found)?;
     let may_migrate = access != Access::ReadOnly;
     let migrator = migrator();
@@ -59,10 +69,6 @@ async fn migrate(connection: &mut PgConnection, mut migrator: Migrator, target: 
         )),
         _ => migration_failed(error, target),
     })
-}
-
-fn is_refused(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "42501")
 }
 
 /// All migrations as text, with the record that they were made.

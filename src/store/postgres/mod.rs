@@ -10,6 +10,7 @@ mod dialect;
 mod endings;
 mod migrations;
 mod reports;
+mod rights;
 mod scan;
 mod user_query;
 

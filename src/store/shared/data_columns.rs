@@ -50,6 +50,11 @@ impl DataTable {
         }
     }
 
+    /// The columns that are read whatever a run does.
+    pub(in crate::store) fn read(self) -> &'static [&'static str] {
+        self.needed(false)
+    }
+
     fn needed(self, writes: bool) -> &'static [&'static str] {
         match (self, writes) {
             (Self::Availability, false) => &AVAILABILITY,
@@ -58,14 +63,16 @@ impl DataTable {
         }
     }
 
-    fn written(self) -> &'static [&'static str] {
+    /// The columns that are written, so far as the table has them.
+    pub(in crate::store) fn written(self) -> &'static [&'static str] {
         match self {
             Self::Availability => &AVAILABILITY_WRITTEN,
             Self::Reports => &REPORTS_WRITTEN,
         }
     }
 
-    fn instead_of_writing(self) -> &'static str {
+    /// What to do where rows cannot be written.
+    pub(in crate::store) fn instead_of_writing(self) -> &'static str {
         match self {
             Self::Availability => "leave `availability.sync` out",
             Self::Reports => "set `reports.by: etl`",

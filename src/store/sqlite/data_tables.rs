@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use super::Sqlite;
 use crate::plan::model::settings::{ColumnName, TableName};
 use crate::store::shared::data_columns::{Column, DataTable};
-use crate::store::{Result, StoreError};
+use crate::store::{MissingRights, Result, StoreError, TableUse};
 
 /// Makes the data tables that are not there.
 pub(super) async fn create(connection: &mut SqliteConnection, availability: &TableName, reports: &TableName) -> sqlx::Result<()> {
@@ -71,6 +71,12 @@ impl Sqlite {
             which.check(name, &self.target, &columns, writes, version.as_ref())?;
         }
         Ok(())
+    }
+
+    /// None: the file's permissions are all there is, and whoever may not write it learns that from its first statement.
+    #[expect(clippy::unused_async, reason = "one shape for both adapters")]
+    pub(super) async fn missing_rights(&self, _of: TableUse) -> Result<MissingRights> {
+        Ok(MissingRights::default())
     }
 
     /// The columns of the reports table, asked for once.

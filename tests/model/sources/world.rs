@@ -140,8 +140,15 @@ impl World {
     }
 
     pub(super) fn plan(&self) -> SourcePlan {
-        let running = HashMap::new();
-        let facts = SourceFacts { now: self.now, states: &self.states, queue: &self.queue, gaps: &self.gaps, running: &running };
+        let (running, unrecorded) = (HashMap::new(), HashMap::new());
+        let facts = SourceFacts {
+            now: self.now,
+            states: &self.states,
+            queue: &self.queue,
+            gaps: &self.gaps,
+            unrecorded: &unrecorded,
+            running: &running,
+        };
         let sources = std::slice::from_ref(&self.source);
         backfill::plan(sources, &Selection::default(), &["ab".to_owned()], facts, 500).remove(0)
     }
@@ -279,7 +286,7 @@ impl World {
             random: 0.5,
         };
         let end = |number| match aftermath(&Attempted { number, ..first }, fault, artifact.clone()).next {
-            Next::Retry(..) => None,
+            Next::Retry { .. } => None,
             Next::End(end) => Some(end),
         };
         (1..).find_map(end).unwrap()

@@ -4,6 +4,7 @@ use super::*;
 use crate::plan::decide::plan::PlannedJob;
 use crate::plan::decide::source_plan::Lateness;
 use crate::plan::model::collection::{Collected, Collection, Seen};
+use crate::plan::model::ids::JobId;
 use crate::plan::model::source::CatchUp;
 use crate::plan::model::target::Target;
 use crate::plan::model::work::Work;
@@ -54,6 +55,7 @@ struct Facts {
     states: HashMap<String, SourceState>,
     queue: Vec<QueuedWindow>,
     gaps: HashMap<GapKey, GapState>,
+    unrecorded: HashMap<GapKey, UnrecordedEnd>,
     running: HashMap<GapKey, Owner>,
 }
 
@@ -78,7 +80,14 @@ impl Facts {
     }
 
     fn facts(&self) -> SourceFacts<'_> {
-        SourceFacts { now: self.now, states: &self.states, queue: &self.queue, gaps: &self.gaps, running: &self.running }
+        SourceFacts {
+            now: self.now,
+            states: &self.states,
+            queue: &self.queue,
+            gaps: &self.gaps,
+            unrecorded: &self.unrecorded,
+            running: &self.running,
+        }
     }
 
     fn plan(&self, source: &Source) -> SourcePlan {

@@ -59,7 +59,7 @@ fn after(job: &PlannedJob, number: u32, outcome: Outcome) -> Aftermath {
 fn job_end(aftermath: Aftermath) -> JobEnd {
     match aftermath.next {
         Next::End(end) => end,
-        Next::Retry(wait, _) => panic!("another attempt after {wait:?}"),
+        Next::Retry { wait, .. } => panic!("another attempt after {wait:?}"),
     }
 }
 
@@ -203,4 +203,28 @@ fn a_success_is_recorded_with_the_facts_of_its_attempt() {
         pid: Some(7),
     };
     assert_eq!(job_end(succeeded), JobEnd::Succeeded { attempt, artifact: Artifact::Report });
+}
+
+fn if_stopped(outcome: Outcome) -> JobEnd {
+    match after(&report(), 1, outcome).next {
+        Next::Retry { if_stopped, .. } => *if_stopped,
+        Next::End(end) => panic!("{end:?}"),
+    }
+}
+
+#[test]
+fn what_failed_before_a_stop_is_charged_and_what_was_stopped_with_the_run_is_not() {
+    for outcome in [Outcome::Signal(9), Outcome::Signal(11), Outcome::ExitCode(3), Outcome::TimedOut(Duration::from_secs(60))] {
+        let end = if_stopped(outcome.clone());
+        assert_eq!((end.state(), end.history().map(|history| history.failed_runs)), (JobState::Failed, Some(3)), "{outcome:?}");
+        assert_eq!(end.attempt().unwrap().outcome, outcome);
+        assert!(end.error().unwrap().ends_with("; the run was stopped before another attempt"), "{end:?}");
+    }
+    for outcome in [Outcome::Signal(15), Outcome::Signal(2), Outcome::ExitCode(143)] {
+        assert_eq!(if_stopped(outcome.clone()).state(), JobState::Cancelled, "{outcome:?}");
+        let last = |stop| job_end(aftermath(&report(), 3, stop, Finding::Failed(outcome.clone())));
+        assert_eq!(last(Some(&StopReason::Signal(15))).attempt().unwrap().outcome, Outcome::Interrupted, "{outcome:?}");
+        assert_eq!(last(None).state(), JobState::Failed, "{outcome:?}");
+    }
+    assert_eq!(if_stopped(spawn_failed(true)).history().map(|history| history.failed_runs), Some(2), "nor what is not its fault");
 }

@@ -1,6 +1,6 @@
 //! What the ends of a run's jobs mean for the other jobs of their ETLs, banks and sources: which of them may start.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::plan::decide::plan::{Gate, Plan, PlannedJob};
 use crate::plan::model::etl::EtlIndex;
@@ -13,7 +13,8 @@ use crate::plan::model::source::SourceIndex;
 use crate::plan::model::target::Target;
 use crate::plan::remember::breaker::Streak;
 
-use super::{JobIndex, NextStep, NotStarted, Notice};
+use super::{JobIndex, NextStep, Notice};
+use crate::plan::run::not_started::NotStarted;
 
 /// A bank's rest is left for the next run after it failed in so many different periods in a row.
 const PERIODS_IN_A_ROW: usize = 3;
@@ -46,7 +47,10 @@ impl JobEvidence {
             (NextStep::Fail, None | Some(Class::Success))
             | (NextStep::Fail | NextStep::Succeed, Some(Class::NotReady | Class::Interrupted))
             | (NextStep::Succeed, Some(Class::Transient | Class::Uncertain | Class::Crash | Class::Permanent))
-            | (NextStep::Skip | NextStep::Cancel | NextStep::Retry(_) | NextStep::Later(_) | NextStep::PoolFull(_), _) => Self::Nothing,
+            | (
+                NextStep::Skip | NextStep::Cancel | NextStep::Unrecorded | NextStep::Retry(_) | NextStep::Later(_) | NextStep::PoolFull(_),
+                _,
+            ) => Self::Nothing,
         }
     }
 }
@@ -56,8 +60,9 @@ impl JobEvidence {
 pub(super) struct Containment {
     etls: Vec<Guard>,
     banks: HashMap<BankIndex, BankRecord>,
-    /// Sources of which a window was not collected: the later ones wait for it, so that there is never a hole.
-    stuck: BTreeSet<SourceIndex>,
+    /// Sources of which a window was not collected, or not on record: the later ones wait for it, so that there is never a hole. With
+    /// why they do.
+    stuck: BTreeMap<SourceIndex, NotStarted>,
 }
 
 #[derive(Debug)]
@@ -76,11 +81,19 @@ enum Breaker {
     /// It was open before the run, so the planner chose one job as its probe. The other jobs of the ETL wait for the probe; once it
     /// cannot succeed any more they are refused.
     OpenBefore {
-        /// Whether the probe may still succeed.
-        probing: bool,
+        probe: Probe,
     },
     /// It opened in this run, which has no probe for it: what is left of the ETL is refused.
     OpenedHere,
+}
+
+/// Whether the probe of a broken ETL may still succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Probe {
+    Maybe,
+    No,
+    /// It may have, but that is not on record.
+    Unrecorded,
 }
 
 #[derive(Debug, Default)]
@@ -108,14 +121,16 @@ impl Containment {
             let open = plan.breakers.iter().find(|breaker| breaker.etl == etl);
             let streak = Streak::new(settings.breaker_banks, banks.len());
             Guard {
-                breaker: open.map_or(Breaker::Closed, |open| Breaker::OpenBefore { probing: open.probe.is_some() }),
+                breaker: open.map_or(Breaker::Closed, |open| Breaker::OpenBefore {
+                    probe: if open.probe.is_some() { Probe::Maybe } else { Probe::No },
+                }),
                 misconfigured: false,
                 empty: streak.clone(),
                 streak,
                 failed: Vec::new(),
             }
         };
-        Self { etls: planned.into_iter().enumerate().map(guard).collect(), banks: HashMap::new(), stuck: BTreeSet::new() }
+        Self { etls: planned.into_iter().enumerate().map(guard).collect(), banks: HashMap::new(), stuck: BTreeMap::new() }
     }
 
     /// Whether a job may be started, or tried again if it has `begun`.
@@ -123,10 +138,9 @@ impl Containment {
         let planned = &plan.jobs[job];
         let gap = match &planned.target {
             Target::Report { gap, .. } => *gap,
-            Target::Collection(collection) if self.stuck.contains(&collection.source) => {
-                return Admission::Refused(NotStarted::EarlierWindow);
+            Target::Collection(collection) => {
+                return self.stuck.get(&collection.source).map_or(Admission::Granted, |why| Admission::Refused(*why));
             }
-            Target::Collection(_) => return Admission::Granted,
         };
         let etl = gap.etl;
         let guard = &self.etls[etl];
@@ -138,8 +152,9 @@ impl Containment {
         }
         match (guard.breaker, planned.gate) {
             (Breaker::OpenedHere, Gate::Open | Gate::Probe | Gate::BehindProbe)
-            | (Breaker::OpenBefore { probing: false }, Gate::BehindProbe) => Admission::Refused(NotStarted::Breaker(etl)),
-            (Breaker::OpenBefore { probing: true }, Gate::BehindProbe) => Admission::Gated,
+            | (Breaker::OpenBefore { probe: Probe::No }, Gate::BehindProbe) => Admission::Refused(NotStarted::Breaker(etl)),
+            (Breaker::OpenBefore { probe: Probe::Unrecorded }, Gate::BehindProbe) => Admission::Refused(NotStarted::ProbeUnrecorded(etl)),
+            (Breaker::OpenBefore { probe: Probe::Maybe }, Gate::BehindProbe) => Admission::Gated,
             (Breaker::Closed | Breaker::OpenBefore { .. }, Gate::Open | Gate::Probe) | (Breaker::Closed, Gate::BehindProbe) => {
                 Admission::Granted
             }
@@ -147,33 +162,39 @@ impl Containment {
     }
 
     /// The job will not be tried (again) in this run: a probe that ends so says nothing, and nobody waits for it any longer.
-    /// Whether that concerns other jobs.
-    pub(super) fn over(&mut self, plan: &Plan, job: JobIndex) -> bool {
+    /// `for_want_of_record`: it might count if the database had it on record. Whether that concerns other jobs.
+    pub(super) fn over(&mut self, plan: &Plan, job: JobIndex, for_want_of_record: bool) -> bool {
         let planned = &plan.jobs[job];
         match &planned.target {
-            Target::Report { gap, .. } => planned.gate == Gate::Probe && self.give_up_probe(gap.etl),
-            Target::Collection(collection) => self.stuck.insert(collection.source),
+            Target::Report { gap, .. } => planned.gate == Gate::Probe && self.give_up_probe(gap.etl, for_want_of_record),
+            Target::Collection(collection) => {
+                let why = if for_want_of_record { NotStarted::EarlierWindowUnrecorded } else { NotStarted::EarlierWindow };
+                let is_new = !self.stuck.contains_key(&collection.source);
+                self.stuck.entry(collection.source).or_insert(why);
+                is_new
+            }
         }
     }
 
     /// Nobody waits for the probe of an ETL any longer. Whether that concerns other jobs.
-    pub(super) fn give_up_probe(&mut self, etl: EtlIndex) -> bool {
+    pub(super) fn give_up_probe(&mut self, etl: EtlIndex, for_want_of_record: bool) -> bool {
         let breaker = &mut self.etls[etl].breaker;
-        let was_probing = *breaker == Breaker::OpenBefore { probing: true };
+        let was_probing = *breaker == Breaker::OpenBefore { probe: Probe::Maybe };
         if was_probing {
-            *breaker = Breaker::OpenBefore { probing: false };
+            *breaker = Breaker::OpenBefore { probe: if for_want_of_record { Probe::Unrecorded } else { Probe::No } };
         }
         was_probing
     }
 
     /// A job ended. What follows for the record, and whether it concerns other jobs.
-    pub(super) fn ended(&mut self, plan: &Plan, job: JobIndex, evidence: JobEvidence) -> (Vec<Notice>, bool) {
+    pub(super) fn ended(&mut self, plan: &Plan, job: JobIndex, class: Option<Class>, after: NextStep) -> (Vec<Notice>, bool) {
+        let (evidence, for_want_of_record) = (JobEvidence::new(class, after), after == NextStep::Unrecorded);
         let planned = &plan.jobs[job];
         let gap = match &planned.target {
             Target::Report { gap, .. } => *gap,
             Target::Collection(_) => {
                 let is_done = matches!(evidence, JobEvidence::Made | JobEvidence::Found);
-                return (Vec::new(), !is_done && self.over(plan, job));
+                return (Vec::new(), !is_done && self.over(plan, job, for_want_of_record));
             }
         };
         let mut notices = Vec::new();
@@ -207,7 +228,7 @@ impl Containment {
             JobEvidence::Misconfigured => concerns |= !std::mem::replace(&mut guard.misconfigured, true),
             JobEvidence::Permanent | JobEvidence::Found | JobEvidence::Nothing => {}
         }
-        concerns |= self.over(plan, job);
+        concerns |= self.over(plan, job, for_want_of_record);
         (notices, concerns)
     }
 

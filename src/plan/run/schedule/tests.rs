@@ -9,6 +9,7 @@ use crate::plan::test_support::{etl, etl_needing, plan_of, settings};
 
 mod containment;
 mod sources;
+mod unrecorded;
 
 const ZERO: Duration = Duration::ZERO;
 

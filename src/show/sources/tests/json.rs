@@ -30,6 +30,7 @@ fn json_has_the_same_facts() {
       "frontier": "2026-01-16T00:00:00Z",
       "paused": null,
       "skipped": null,
+      "unrecorded": null,
       "claimed": null,
       "quarantined": null,
       "cooling_down": null,

@@ -15,6 +15,8 @@ fn the_first_reason_in_order_is_the_standing_and_all_but_due_have_no_jobs() {
     let mut facts = Facts::new("2026-01-17", Some("2026-01-16"));
     facts.state(SourceState { frontier: Some(at("2026-01-16")), paused: Some(pause()), ..SourceState::default() });
     facts.running.insert(GapKey::source("house"), owner.clone());
+    let end = UnrecordedEnd { job: JobId::new(uuid::Uuid::nil()), why: "refused".to_owned() };
+    facts.unrecorded.insert(GapKey::source("house"), end.clone());
     facts.remember(poison.clone(), Some(skip.clone()));
     let undone = |facts: &Facts, standing| {
         let plan = facts.plan(&house());
@@ -26,6 +28,8 @@ fn the_first_reason_in_order_is_the_standing_and_all_but_due_have_no_jobs() {
     facts.state(SourceState { frontier: Some(at("2026-01-16")), ..SourceState::default() });
     undone(&facts, SourceStatus::Skipped(skip.clone()));
     facts.remember(poison.clone(), None);
+    undone(&facts, SourceStatus::Unrecorded(end));
+    facts.unrecorded.clear();
     undone(&facts, SourceStatus::Claimed(owner));
     facts.running.clear();
     undone(&facts, SourceStatus::Quarantined(quarantine));

@@ -1,0 +1,150 @@
+//! Jobs that are recorded as running: which of them have ended, which may still run, and which are lost.
+//!
+//! A job is closed as lost by a [`LostJob`], and only [`sort`] makes one. So no job is called lost whose owner may be alive, or
+//! whose end is in the spool.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::Claim;
+use crate::plan::remember::failure_history::FailureHistory;
+use crate::plan::remember::recorded_job::RunningJob;
+
+/// What the spool of this host has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spooled {
+    /// The ends of jobs with these claims, each with the reason why it is not on record.
+    Ends(HashMap<Claim, String>),
+    /// Nobody knows: the spool cannot be read, and this says why.
+    Unreadable(String),
+}
+
+impl Spooled {
+    /// Adds an end, if it is not known.
+    pub fn add(&mut self, claim: Claim, why: &str) {
+        if let Self::Ends(ends) = self {
+            ends.entry(claim).or_insert_with(|| why.to_owned());
+        }
+    }
+
+    /// Why the end of a job that nobody runs may be in the spool.
+    fn reason(&self, claim: Claim) -> Option<&str> {
+        match self {
+            Self::Ends(ends) => ends.get(&claim).map(String::as_str),
+            Self::Unreadable(why) => Some(why),
+        }
+    }
+}
+
+/// The end of a job that is in the spool and that the database does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnrecordedEnd {
+    pub job: JobId,
+    /// Why it is not on record.
+    pub why: String,
+}
+
+/// What is known of a job that is recorded as running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfinished {
+    /// It has ended, and how is in the spool.
+    Ended(UnrecordedEnd),
+    /// Its owner may be alive.
+    Held(RunningJob),
+    /// Nobody knows how it ended, and its owner is dead.
+    Lost(LostJob),
+}
+
+/// A job whose owner is dead, and whose end nobody saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostJob(RunningJob);
+
+impl LostJob {
+    /// The claim that its owner had.
+    #[must_use]
+    pub fn claim(&self) -> Claim {
+        self.0.claim
+    }
+
+    /// The gap's failures after the loss. That of a job that an operator cancelled does not count: its run may have been killed to stop it.
+    #[must_use]
+    pub fn history(&self, at: DateTime<Utc>) -> FailureHistory {
+        let job = &self.0;
+        if job.cancel.is_some() { job.history.clone() } else { job.history.lost(job.fingerprint.as_ref(), at) }
+    }
+}
+
+/// Sorts running jobs, each with its gap. `is_living` says whether the run of a job may be alive. `spooled` must have been read after the
+/// jobs and the runs: a run puts an end into the spool before it ends itself.
+#[must_use]
+pub fn sort(jobs: Vec<RunningJob>, spooled: &Spooled, is_living: impl Fn(RunId) -> bool) -> Vec<(GapKey, Unfinished)> {
+    let known = |job: RunningJob| {
+        let gap = job.gap.clone();
+        let known = if is_living(job.run) {
+            Unfinished::Held(job)
+        } else if let Some(why) = spooled.reason(job.claim) {
+            Unfinished::Ended(UnrecordedEnd { job: job.claim.job, why: why.to_owned() })
+        } else {
+            Unfinished::Lost(LostJob(job))
+        };
+        (gap, known)
+    };
+    jobs.into_iter().map(known).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::plan::model::job::Owner;
+    use crate::plan::model::orders::CancelRequest;
+
+    fn job(number: u128) -> RunningJob {
+        RunningJob {
+            claim: Claim { job: JobId::new(Uuid::from_u128(number)), fence: 1 },
+            run: RunId::new(Uuid::from_u128(number)),
+            gap: GapKey::source(&number.to_string()),
+            owner: Owner { host: "h".to_owned(), machine_id: None, boot_id: "b".to_owned(), pid: 1, pid_started: 2 },
+            since: at(),
+            history: FailureHistory::default(),
+            fingerprint: None,
+            cancel: None,
+        }
+    }
+
+    fn at() -> DateTime<Utc> {
+        "2026-05-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn names(sorted: Vec<(GapKey, Unfinished)>) -> Vec<&'static str> {
+        let name = |known| match known {
+            Unfinished::Ended(_) => "ended",
+            Unfinished::Held(_) => "held",
+            Unfinished::Lost(_) => "lost",
+        };
+        sorted.into_iter().map(|(_, known)| name(known)).collect()
+    }
+
+    #[test]
+    fn only_a_job_of_a_dead_owner_without_an_end_is_lost() {
+        let ends = Spooled::Ends(HashMap::from([(job(1).claim, "refused".to_owned()), (job(2).claim, "refused".to_owned())]));
+        let is_living = |run: RunId| run == job(2).run || run == job(4).run;
+        let jobs = || vec![job(1), job(2), job(3), job(4)];
+        assert_eq!(names(sort(jobs(), &ends, is_living)), ["ended", "held", "lost", "held"]);
+        let another_fence = Claim { fence: 2, ..job(3).claim };
+        let ends = Spooled::Ends(HashMap::from([(another_fence, "refused".to_owned())]));
+        assert_eq!(names(sort(vec![job(3)], &ends, is_living)), ["lost"], "the end of another claim says nothing");
+        assert_eq!(names(sort(jobs(), &Spooled::Unreadable("no".to_owned()), is_living)), ["ended", "held", "ended", "held"]);
+    }
+
+    #[test]
+    fn a_loss_is_charged_unless_the_job_was_cancelled() {
+        assert_eq!(LostJob(job(1)).history(at()).lost, 1);
+        let cancel = Some(CancelRequest { by: "ann".to_owned(), reason: "x".to_owned() });
+        assert_eq!(LostJob(RunningJob { cancel, ..job(1) }).history(at()).lost, 0);
+    }
+}
