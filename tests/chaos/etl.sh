@@ -4,6 +4,7 @@ etl=$1 bank=$2 period=$3 output=$4
 gap=$bank/$period/$etl
 file=$bank.$period.$etl
 . ./child.sh
+[ ! -e "broken/$file" ] || exit 75
 
 case $etl in
     call_summary)

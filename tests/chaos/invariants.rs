@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use crate::archive;
 use crate::frontiers;
 use crate::marks::{Mark, MarkKind};
 use crate::processes::assert_none_alive;
@@ -23,11 +24,19 @@ pub(crate) fn hold(scene: &mut Scene) {
     every_report_is_there_once(scene);
     the_marks_agree_with_the_records(scene);
     frontiers::hold(scene);
+    archive::hold(scene);
+    scene.printed.hold(scene.world());
     the_state_directory_is_clean(scene);
     no_workspace_is_left(scene);
     the_database_is_sound(scene);
+    let count = |scene: &Scene, sql: &str| scene.sql(sql)[0].parse().expect("a count");
+    scene.tally.jobs = count(scene, "SELECT count(*) FROM etl_jobs");
+    scene.tally.lost = count(scene, "SELECT count(*) FROM etl_jobs WHERE state = 'lost'");
+    scene.tally.successes = scene.printed.count();
     scene.tally.reports = scene.reports().len() as u64;
-    scene.tally.lost = scene.sql("SELECT count(*) FROM etl_jobs WHERE state = 'lost'")[0].parse().expect("a count");
+    let starts = Mark::read(&scene.world().read("marks")).into_iter().filter(|mark| mark.kind == MarkKind::Start);
+    let gaps: Vec<_> = starts.map(|mark| mark.gap).collect();
+    scene.tally.repeats = (gaps.len() - gaps.iter().collect::<HashSet<_>>().len()) as u64;
 }
 
 fn nothing_is_left_running(scene: &Scene) {

@@ -5,8 +5,8 @@
 //! undisturbed runs clean up, and `invariants` checks what must be true afterwards. The random delays of a scenario wait for nothing:
 //! they choose the moments of the faults.
 //!
-//! `ETL_ORCH_CHAOS_SEED=7` uses only this seed, `ETL_ORCH_CHAOS_KILLS=2000` kills that many processes in `kills`; `--nocapture` prints
-//! the counts.
+//! `ETL_ORCH_CHAOS_SEED=7` uses only this seed, `ETL_ORCH_CHAOS_KILLS=2000` kills that many processes in `kills`,
+//! `ETL_ORCH_CHAOS_CALLS=all` disturbs every system call in `sweeps`; `--nocapture` prints the counts.
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
 
@@ -39,24 +39,31 @@ macro_rules! chaos {
     };
 }
 
+mod archive;
+mod calls;
 mod convergence;
 mod frontiers;
 mod invariants;
 mod invocation;
 mod marks;
 mod mount_namespace;
+mod printed;
 mod processes;
 mod scene;
 mod seed;
 mod server;
 mod sources;
+mod tally;
 
 mod clock;
 mod collecting;
 mod connections;
 mod daemons;
 mod disk;
+mod hosts;
 mod kills;
 mod power_cuts;
+mod second_user;
 mod stops;
+mod sweeps;
 mod together;

@@ -1,20 +1,21 @@
 //! A world with many banks and two ETLs, its invocations, and the counts of faults.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
-use std::time::Duration;
 
+use crate::archive;
 use crate::invocation::Invocation;
 use crate::mount_namespace::MountNamespace;
+use crate::printed::Printed;
 use crate::processes::{assert_none_alive, etls_of};
 use crate::seed::Random;
 use crate::sources::Sources;
 use crate::support::world::Done;
 use crate::support::{Kind, World};
+use crate::tally::Tally;
 
 /// The ETLs' script.
 const SCRIPT: &str = include_str!("etl.sh");
@@ -77,46 +78,14 @@ pub(crate) struct Scene {
     pub(crate) random: Random,
     /// Counts so far.
     pub(crate) tally: Tally,
+    /// Reports and windows whose success was printed, with the number of starts until then.
+    pub(crate) printed: Printed,
     seed: u64,
     tag: String,
     invocations: u32,
-    quarters: usize,
     /// The banks that have data.
     banks: &'static [(&'static str, i64)],
-}
-
-/// Counts of a scenario.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    /// Processes that were killed.
-    pub(crate) kills: u64,
-    /// Runs that were asked to stop, and did.
-    pub(crate) stops: u64,
-    /// Runs that were killed or stopped at once: the record of their last request may be missing.
-    pub(crate) cuts: u64,
-    /// Other faults, such as closed connections and full disks.
-    pub(crate) faults: u64,
-    /// Runs that exited with 1; later runs did their work.
-    pub(crate) failed_runs: u64,
-    /// Undisturbed runs until convergence, in total.
-    pub(crate) runs_to_converge: u64,
-    /// Jobs that were lost.
-    pub(crate) lost: u64,
-    /// Reports that were made.
-    pub(crate) reports: u64,
-    /// The longest time that a process of an ETL lived on after a process of etl-orch was killed.
-    pub(crate) slowest_end: Duration,
-}
-
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kills, stops, cuts, faults, failed_runs, runs_to_converge, lost, reports, slowest_end } = self;
-        write!(
-            f,
-            "{kills} kills, {stops} stops, {cuts} runs cut off, {faults} other faults, {failed_runs} failed runs, {lost} jobs lost, {runs_to_converge} runs to converge, "
-        )?;
-        write!(f, "{reports} reports, slowest end {} ms", slowest_end.as_millis())
-    }
+    quarters: usize,
 }
 
 /// A report that must exist once the scene has converged.
@@ -144,15 +113,27 @@ impl ExpectedReport {
 impl Scene {
     /// A scene without data: there is nothing to do yet.
     pub(crate) fn new(kind: Kind, seed: u64) -> Self {
+        Self::of(&BANKS, kind, seed)
+    }
+
+    /// A scene in which one run has little to do: two banks, and a source that has a window to collect.
+    pub(crate) fn small(kind: Kind, seed: u64) -> Self {
+        let mut scene = Self::of(&BANKS[..2], kind, seed);
+        archive::open(&scene);
+        scene.more_work(1);
+        scene
+    }
+
+    fn of(banks: &'static [(&'static str, i64)], kind: Kind, seed: u64) -> Self {
         let world = World::new(kind);
-        let banks: Vec<_> = BANKS.iter().map(|(key, id)| format!("{key}: {{id: {id}, name: \"Bank {key}\"}}\n")).collect();
-        world.institutions(&banks.concat());
+        let lines: Vec<_> = banks.iter().map(|(key, id)| format!("{key}: {{id: {id}, name: \"Bank {key}\"}}\n")).collect();
+        world.institutions(&lines.concat());
         world.write("etl-orch.yaml", &format!("database: {{url: \"{}\"}}\n{CONFIG}", world.url()));
         world.write("etl.sh", SCRIPT);
         world.write("child.sh", CHILD);
         world.write("sql.sh", &world.sql_function());
         world.write("marks", "");
-        for directory in ["locks", "daemons", "reports", "state", "var"] {
+        for directory in ["broken", "locks", "daemons", "reports", "state", "var"] {
             fs::create_dir_all(world.path(directory)).expect("a directory");
         }
         let tag = format!("{}.{}.", std::process::id(), SCENES.fetch_add(1, Ordering::Relaxed));
@@ -161,12 +142,13 @@ impl Scene {
             mounts: None,
             sources: None,
             random: Random::new(seed),
-            tally: Tally::default(),
+            tally: Tally::new(),
+            printed: Printed::default(),
             seed,
             tag,
             invocations: 0,
+            banks,
             quarters: 0,
-            banks: &BANKS,
         }
     }
 
@@ -252,6 +234,16 @@ impl Scene {
 
     /// The same, with these variables.
     pub(crate) fn start_with(&mut self, args: &[&str], variables: &[(&str, String)]) -> Invocation {
+        self.start_below(args, variables, |command| command)
+    }
+
+    /// The same, with the command changed at the end.
+    pub(crate) fn start_below(
+        &mut self,
+        args: &[&str],
+        variables: &[(&str, String)],
+        change: impl FnOnce(Command) -> Command,
+    ) -> Invocation {
         self.invocations += 1;
         let mut command = self.world.command(args);
         command.env("CHAOS_SEED", self.seed.to_string()).envs(self.sources.iter().flat_map(Sources::clock));
@@ -259,7 +251,7 @@ impl Scene {
         if let Some(mounts) = &self.mounts {
             command = mounts.inside(&self.world.path(""), &command);
         }
-        Invocation::start(command, format!("{}{}.", self.tag, self.invocations))
+        Invocation::start(change(command), format!("{}{}.", self.tag, self.invocations))
     }
 
     /// Runs the binary to its end.
@@ -290,7 +282,9 @@ impl Scene {
 
     /// Appends the output of an invocation to `invocations.log`, for the analysis of a failure.
     pub(crate) fn note(&mut self, done: &Done) {
+        self.tally.runs += 1;
         self.tally.failed_runs += u64::from(done.code == 1);
+        self.printed.read(&self.world, done);
         let path = self.world.path("invocations.log");
         let before = fs::read_to_string(&path).unwrap_or_default();
         fs::write(&path, format!("{before}== exit {}\n{}{}", done.code, done.stderr, done.stdout)).expect("a file");

@@ -6,10 +6,12 @@ use std::env;
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::scene::Scene;
 use crate::support::Kind;
+use crate::tally::Tally;
 
 /// The variable with the only seed to use.
 const SEED: &str = "ETL_ORCH_CHAOS_SEED";
@@ -18,6 +20,12 @@ const SEED: &str = "ETL_ORCH_CHAOS_SEED";
 const KILLS: &str = "ETL_ORCH_CHAOS_KILLS";
 
 const USUAL_KILLS: u64 = 300;
+
+/// The variable with the calls that sweeps disturb: `all`, or their numbers with commas between them.
+const CALLS: &str = "ETL_ORCH_CHAOS_CALLS";
+
+/// The calls that one sweep disturbs without it.
+const USUAL_CALLS: u64 = 24;
 
 /// Seeds of every test run; a random one is added.
 const FIXED: [u64; 2] = [1, 2];
@@ -39,8 +47,60 @@ pub(crate) fn each(test: &str, kind: Kind, play: impl Fn(&mut Scene)) {
                 scene.keep(test).display()
             );
         }
-        print(&format!("{test}: seed {seed}: {}", scene.tally));
+        report(&format!("{test}: seed {seed}"), &scene.tally);
     }
+}
+
+/// Plays a scenario once for each call of a run: `play` disturbs the call with the number it gets in a new scene, and returns whether
+/// the run made that call. `calls` says how many calls an undisturbed run makes.
+///
+/// # Panics
+/// As [`each`], once all calls were tried.
+pub(crate) fn sweep(test: &str, calls: impl Fn(u64) -> u64, scene: impl Fn(u64) -> Scene, play: impl Fn(&mut Scene, u64) -> bool) {
+    let test = test.split_once("::").map_or(test, |(_, name)| name);
+    let seed = env::var(SEED).map_or_else(|_| random(), |seed| seed.parse().expect("a number as the seed"));
+    let calls = calls(seed);
+    let (mut tally, mut failures, mut tried) = (Tally::new(), Vec::new(), 0);
+    for call in chosen_calls(calls, seed) {
+        let mut scene = scene(seed + call);
+        let played = catch_unwind(AssertUnwindSafe(|| play(&mut scene, call)));
+        tally += &scene.tally;
+        tried += 1;
+        match played {
+            // Runs differ in their number of calls.
+            Ok(false) if call > calls => break,
+            Ok(_) => {}
+            Err(cause) => failures.push(format!(
+                "{}\n\nto repeat it: {CALLS}={call} {SEED}={seed} cargo test --test chaos -- --exact {test}\nits files are in {}\n",
+                message(&*cause),
+                scene.keep(&format!("{test}-{call}")).display()
+            )),
+        }
+    }
+    report(&format!("{test}: seed {seed}: {tried} of {calls} calls, {} failures", failures.len()), &tally);
+    assert!(failures.is_empty(), "{} of {tried} calls failed:\n\n{}", failures.len(), failures.join("\n"));
+}
+
+/// The calls to disturb: by default so many in equal distances, from an offset that the seed chooses.
+fn chosen_calls(calls: u64, seed: u64) -> Box<dyn Iterator<Item = u64>> {
+    match env::var(CALLS) {
+        Ok(all) if all == "all" => Box::new(1..),
+        Ok(numbers) => {
+            Box::new(numbers.split(',').map(|number| number.parse().expect("a number of a call")).collect::<Vec<_>>().into_iter())
+        }
+        Err(_) => {
+            let step = calls.div_ceil(USUAL_CALLS).max(1);
+            Box::new((1 + seed % step..=calls).step_by(usize::try_from(step).expect("few")))
+        }
+    }
+}
+
+/// Prints the counts, and those of all scenarios that have ended in this process.
+fn report(what: &str, tally: &Tally) {
+    static ALL: Mutex<Tally> = Mutex::new(Tally::new());
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    *all += tally;
+    print(&format!("{what}: {tally}\nso far in all: {all}"));
 }
 
 /// How many processes one of `scenarios` scenarios kills, for one seed on one database.
@@ -53,8 +113,13 @@ pub(crate) fn kills(scenarios: u64) -> u64 {
 fn seeds() -> Vec<u64> {
     match env::var(SEED) {
         Ok(seed) => vec![seed.parse().expect("a number as the seed")],
-        Err(_) => FIXED.into_iter().chain([RandomState::new().build_hasher().finish() % 1_000_000]).collect(),
+        Err(_) => FIXED.into_iter().chain([random()]).collect(),
     }
+}
+
+/// A seed.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish() % 1_000_000
 }
 
 fn message(cause: &(dyn Any + Send)) -> &str {

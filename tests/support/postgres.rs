@@ -75,6 +75,15 @@ impl TestDatabase {
     }
 }
 
+/// Some tests make hundreds of databases.
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // Best effort: a test may have stopped the server, and the directory is removed in the end.
+        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let _ = Server::get().psql("postgres").args(["-c", &drop]).output();
+    }
+}
+
 struct Server {
     bin: PathBuf,
     dir: PathBuf,
