@@ -122,7 +122,8 @@ fn random() -> u64 {
     RandomState::new().build_hasher().finish() % 1_000_000
 }
 
-fn message(cause: &(dyn Any + Send)) -> &str {
+/// What a panic says.
+pub(crate) fn message(cause: &(dyn Any + Send)) -> &str {
     let text = cause.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message")
 }
