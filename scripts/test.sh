@@ -31,6 +31,8 @@ needs busybox busybox
 needs faketime faketime
 needs openssl openssl
 needs strace strace
+needs unshare util-linux
+[ "$(id -u)" = 0 ] || needs newuidmap uidmap
 if [ -n "$missing" ]; then
     command -v apt-get >/dev/null || { echo "scripts/test.sh: install these first:$missing" >&2; exit 1; }
     sudo=

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use crate::marks::{Mark, MarkKind};
 use crate::support::World;
 use crate::support::world::Done;
 
@@ -19,6 +20,22 @@ impl Printed {
         for line in done.stderr.lines() {
             if let Some((name, _)) = line.split_once(SUCCESS).and_then(|(_, rest)| rest.rsplit_once(" in ")) {
                 self.0.entry(name.to_owned()).or_insert_with(|| starts(world, name));
+            }
+        }
+    }
+
+    /// Takes as a success, too, what ETLs and collectors have written that they made.
+    pub(crate) fn made(&mut self, world: &World) {
+        let marks = Mark::read(&world.read("marks"));
+        for mark in marks.iter().filter(|mark| mark.kind == MarkKind::End) {
+            let name = |gap: &str| {
+                let [bank, period, etl] = gap.split('/').collect::<Vec<_>>().try_into().ok()?;
+                let (year, quarter) = period.split_at_checked(4)?;
+                Some(format!("{} {year} {quarter} [{etl}]", bank.split('-').next()?))
+            };
+            if let Some(name) = name(&mark.gap) {
+                let starts = starts(world, &name);
+                self.0.insert(name, starts);
             }
         }
     }

@@ -24,9 +24,6 @@ const USUAL_KILLS: u64 = 300;
 /// The variable with the calls that sweeps disturb: `all`, or their numbers with commas between them.
 const CALLS: &str = "ETL_ORCH_CHAOS_CALLS";
 
-/// The calls that one sweep disturbs without it.
-const USUAL_CALLS: u64 = 24;
-
 /// Seeds of every test run; a random one is added.
 const FIXED: [u64; 2] = [1, 2];
 
@@ -52,16 +49,22 @@ pub(crate) fn each(test: &str, kind: Kind, play: impl Fn(&mut Scene)) {
 }
 
 /// Plays a scenario once for each call of a run: `play` disturbs the call with the number it gets in a new scene, and returns whether
-/// the run made that call. `calls` says how many calls an undisturbed run makes.
+/// the run made that call. `calls` says how many calls an undisturbed run makes, of which so many are disturbed by default.
 ///
 /// # Panics
 /// As [`each`], once all calls were tried.
-pub(crate) fn sweep(test: &str, calls: impl Fn(u64) -> u64, scene: impl Fn(u64) -> Scene, play: impl Fn(&mut Scene, u64) -> bool) {
+pub(crate) fn sweep(
+    test: &str,
+    usual: u64,
+    calls: impl Fn(u64) -> u64,
+    scene: impl Fn(u64) -> Scene,
+    play: impl Fn(&mut Scene, u64) -> bool,
+) {
     let test = test.split_once("::").map_or(test, |(_, name)| name);
     let seed = env::var(SEED).map_or_else(|_| random(), |seed| seed.parse().expect("a number as the seed"));
     let calls = calls(seed);
     let (mut tally, mut failures, mut tried) = (Tally::new(), Vec::new(), 0);
-    for call in chosen_calls(calls, seed) {
+    for call in chosen_calls(calls, usual, seed) {
         let mut scene = scene(seed + call);
         let played = catch_unwind(AssertUnwindSafe(|| play(&mut scene, call)));
         tally += &scene.tally;
@@ -81,15 +84,15 @@ pub(crate) fn sweep(test: &str, calls: impl Fn(u64) -> u64, scene: impl Fn(u64) 
     assert!(failures.is_empty(), "{} of {tried} calls failed:\n\n{}", failures.len(), failures.join("\n"));
 }
 
-/// The calls to disturb: by default so many in equal distances, from an offset that the seed chooses.
-fn chosen_calls(calls: u64, seed: u64) -> Box<dyn Iterator<Item = u64>> {
+/// The calls to disturb: by default the usual number in equal distances, from an offset that the seed chooses.
+fn chosen_calls(calls: u64, usual: u64, seed: u64) -> Box<dyn Iterator<Item = u64>> {
     match env::var(CALLS) {
         Ok(all) if all == "all" => Box::new(1..),
         Ok(numbers) => {
             Box::new(numbers.split(',').map(|number| number.parse().expect("a number of a call")).collect::<Vec<_>>().into_iter())
         }
         Err(_) => {
-            let step = calls.div_ceil(USUAL_CALLS).max(1);
+            let step = calls.div_ceil(usual).max(1);
             Box::new((1 + seed % step..=calls).step_by(usize::try_from(step).expect("few")))
         }
     }
