@@ -110,28 +110,28 @@ static struct task *find(pid_t tid) {
     return NULL;
 }
 
-/* A task that was not seen before: a thread of a known process, or a child of one. */
-static struct task *add(pid_t tid, enum role role) {
-    char status[2048], *line;
-    struct task *task = find(0), *process;
+static pid_t pid_in(const char *status, const char *name) {
+    const char *line = strstr(status, name);
+    return line ? atoi(line + strlen(name)) : 0;
+}
+
+/* A task that was not seen before: a thread of a known process, or a child of one. The child of the guard becomes the orchestrator. */
+static struct task *add(pid_t tid) {
+    char status[2048] = "";
+    struct task *task = find(0), *process, *parent;
     if (!task) fail("too many tasks");
-    *task = (struct task){.tid = tid, .process = tid, .role = role};
-    if (read_proc(tid, "status", status, sizeof status) && (line = strstr(status, "\nTgid:"))) {
-        task->process = atoi(line + 6);
-        if (task->process != tid && (process = find(task->process))) task->role = process->role;
-    }
+    read_proc(tid, "status", status, sizeof status);
+    *task = (struct task){.tid = tid, .process = pid_in(status, "\nTgid:"), .role = CHILD};
+    if (task->process != tid && (process = find(task->process))) task->role = process->role;
+    else if ((parent = find(pid_in(status, "\nPPid:"))) && parent->role == GUARD) task->role = ORCHESTRATOR;
     return task;
 }
 
-/* What it executes tells its role. False for programs of others. */
-static int has_role(struct task *task) {
+/* Whether it executes etl-orch. */
+static int is_ours(const struct task *task) {
     char words[64] = "";
     read_proc(task->tid, "cmdline", words, sizeof words);
-    if (strcmp(words, "etl-orch(run)") == 0) {
-        task->role = ORCHESTRATOR;
-        return 1;
-    }
-    return task->role == GUARD;
+    return task->role == GUARD || strcmp(words, "etl-orch(run)") == 0;
 }
 
 /* The errors that the call can have with its arguments; NULL when it does not count. */
@@ -226,7 +226,7 @@ static void stopped(struct task *task, int status) {
     } else if (event == PTRACE_EVENT_EXEC) {
         is_started = 1;
         /* An ETL is not traced. */
-        if (!has_role(task)) {
+        if (!is_ours(task)) {
             ptrace(PTRACE_DETACH, task->tid, 0, 0);
             task->tid = 0;
             return;
@@ -280,12 +280,12 @@ int main(int arguments, char **argument) {
     choice = atoi(argument[3]);
     pid_t guard = start(argument + 5), pid;
     int status, end = 0;
-    add(guard, GUARD);
+    add(guard)->role = GUARD;
     while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
         struct task *task = pid > 0 ? find(pid) : NULL;
         if (pid <= 0) continue;
         if (WIFSTOPPED(status)) {
-            stopped(task ? task : add(pid, CHILD), status);
+            stopped(task ? task : add(pid), status);
             continue;
         }
         if (pid == guard) end = status;

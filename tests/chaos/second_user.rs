@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use crate::convergence::converges;
 use crate::hosts::{FEW, RUNNING, WAITS, prepare};
@@ -34,6 +35,7 @@ fn what_one_user_works_on_is_left_alone_by_another() {
         assert_eq!(killed, [""; 0], "nobody's ETL was killed");
         converges(scene);
         assert_eq!(scene.tally.lost, 0, "no run died");
+        clean_up(scene, &host);
     });
 }
 
@@ -61,4 +63,12 @@ fn open_to_users(scene: &Scene) -> MountNamespace {
 fn start(scene: &mut Scene, host: &MountNamespace, user: u32, first: &str) -> Invocation {
     let directory = scene.world().path("");
     scene.start_below(FEW, &[("CHAOS_FIRST", first.to_owned())], |command| host.inside_as(user, &directory, &command))
+}
+
+/// The present user may not remove what others have left.
+fn clean_up(scene: &Scene, host: &MountNamespace) {
+    let mut rm = Command::new("rm");
+    rm.arg("-rf").args(USERS.map(|user| format!("state.{user}"))).args(["marks", "reports", "locks", "daemons"]);
+    let removed = host.inside(&scene.world().path(""), &rm).status();
+    assert!(removed.is_ok_and(|status| status.success()), "files of the users");
 }
