@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use crate::mount_namespace::MountNamespace;
 use crate::scene::Scene;
 use crate::seed::message;
 use crate::server;
@@ -47,8 +46,6 @@ enum How {
     Held(&'static str),
     /// The database lets nobody in.
     Closed,
-    /// These scripts break the disk below the database and repair it; the first one prepares it.
-    Disk(&'static str, &'static str, &'static str),
 }
 
 const POSTGRES: &[Refusal] = &[
@@ -95,12 +92,11 @@ const POSTGRES: &[Refusal] = &[
         how: How::Sql("ALTER TABLE aegis_reports ADD COLUMN new TEXT NOT NULL", "ALTER TABLE aegis_reports DROP COLUMN new"),
     },
     Refusal {
-        name: "statements take too long",
-        how: How::Session(
-            "CREATE FUNCTION tarry() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NEW; END $$; \
-             CREATE TRIGGER tarry BEFORE INSERT ON aegis_reports FOR EACH ROW EXECUTE FUNCTION tarry(); \
-             ALTER ROLE <role> SET statement_timeout = '300ms'",
-            "DROP TRIGGER tarry ON aegis_reports; ALTER ROLE <role> RESET statement_timeout",
+        name: "statements are cancelled, as when they take too long",
+        how: How::Sql(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused' USING ERRCODE = 'query_canceled'; END $$; \
+             CREATE TRIGGER refuse BEFORE INSERT ON aegis_reports FOR EACH ROW EXECUTE FUNCTION refuse()",
+            "DROP TRIGGER refuse ON aegis_reports",
         ),
     },
     Refusal {
@@ -142,15 +138,6 @@ const SQLITE: &[Refusal] = &[
         ),
     },
     Refusal { name: "the write lock is held", how: How::Held("SELECT 1") },
-    Refusal {
-        name: "the disk is full",
-        how: How::Disk(
-            "mkdir saved && cp var/* saved/ && mount -t tmpfs -o size=2m tmpfs var && cp saved/* var/",
-            "cat /dev/zero > var/fill 2> /dev/null || true",
-            "rm -f var/fill",
-        ),
-    },
-    Refusal { name: "the disk is read-only", how: How::Disk(":", "mount -o bind,ro var var", "umount -l var") },
 ];
 
 #[test]
@@ -241,9 +228,6 @@ fn prepare(scene: &mut Scene, refusal: &Refusal) {
         scene.world().write("etl-orch.yaml", &config);
     }
     scene.make_tables();
-    if let How::Disk(prepare, ..) = refusal.how {
-        scene.mounts = Some(MountNamespace::with(&scene.world().path(""), prepare));
-    }
 }
 
 fn database(scene: &Scene) -> String {
@@ -273,7 +257,6 @@ fn refuse(scene: &Scene, refusal: &Refusal) -> Option<Holder> {
             outside(scene, &terminate);
             scene.world().write("name", &name);
         }
-        How::Disk(_, harm, _) => drop(scene.shell(harm)),
     }
     None
 }
@@ -287,7 +270,6 @@ fn mend(scene: &Scene, refusal: &Refusal, held: Option<Holder>) {
             assert!(holder.wait().is_ok_and(|status| status.success()), "the client that held the lock");
         }
         How::Closed => outside(scene, &format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", scene.world().read("name"))),
-        How::Disk(_, _, repair) => drop(scene.shell(repair)),
     }
 }
 
