@@ -6,7 +6,8 @@
 //! they choose the moments of the faults.
 //!
 //! `ETL_ORCH_CHAOS_SEED=7` uses only this seed, `ETL_ORCH_CHAOS_KILLS=2000` kills that many processes in `kills`,
-//! `ETL_ORCH_CHAOS_CALLS=all` disturbs every system call in `sweeps`; `--nocapture` prints the counts.
+//! `ETL_ORCH_CHAOS_CALLS=all` disturbs every system call in `sweeps`, `ETL_ORCH_CHAOS_CUTS=all` cuts the power at every point in `power_cuts`;
+//! `--nocapture` prints the counts.
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
 

@@ -17,6 +17,7 @@ use self::trace::Act;
 use crate::convergence::converges;
 use crate::invocation::Invocation;
 use crate::marks::{Mark, MarkKind};
+use crate::printed::Printed;
 use crate::scene::Scene;
 use crate::seed::{Random, each};
 use crate::support::Kind;
@@ -45,6 +46,8 @@ fn nothing_that_was_acted_on_or_shown_is_forgotten() {
                 for unsynced in [Unsynced::Lost, Unsynced::Torn] {
                     let mut random = Random::new(scene.random.within(0..u64::MAX));
                     storage.cut(unsynced, &mut random);
+                    // What later runs printed is undone with what they did; below it is checked what this run had shown.
+                    scene.printed = Printed::default();
                     scene.tally.faults += 1;
                     let shown = shown_as_success(&traced.acts[..=point]);
                     let before = starts(scene);
