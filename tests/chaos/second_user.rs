@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::convergence::converges;
-use crate::hosts::{FEW, RUNNING, WAITS, prepare};
+use crate::hosts::{FEW, RUNNING, WAITS, no_etl_was_killed, prepare};
 use crate::invocation::Invocation;
 use crate::mount_namespace::MountNamespace;
 use crate::scene::Scene;
@@ -31,8 +31,7 @@ fn what_one_user_works_on_is_left_alone_by_another() {
         assert_eq!(scene.sql(RUNNING), before, "the first user's run is alive: {done:?}");
         scene.world().write("go", "");
         scene.expect_normal_end(run);
-        let killed = scene.sql("SELECT job_id, outcome FROM etl_attempts WHERE outcome LIKE 'signal%' OR outcome = 'lost'");
-        assert_eq!(killed, [""; 0], "nobody's ETL was killed");
+        no_etl_was_killed(scene);
         converges(scene);
         assert_eq!(scene.tally.lost, 0, "no run died");
         clean_up(scene, &host);
