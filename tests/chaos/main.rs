@@ -64,6 +64,7 @@ mod disk;
 mod hosts;
 mod kills;
 mod power_cuts;
+mod refused;
 mod second_user;
 mod stops;
 mod sweeps;

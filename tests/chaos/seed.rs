@@ -126,7 +126,7 @@ fn random() -> u64 {
 }
 
 /// What a panic says.
-fn message(cause: &(dyn Any + Send)) -> &str {
+pub(crate) fn message(cause: &(dyn Any + Send)) -> &str {
     let text = cause.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message")
 }
