@@ -3,7 +3,7 @@
 //! One attempt is one future. It starts the child (`spawn`), reads its output (`capture`), terminates its process group when it must
 //! (`termination`, `group`), and always reaps it. It needs a tokio runtime with I/O and time; a current-thread one is enough.
 //!
-//! A process that leaves the group (`setsid`) is not terminated here, and does not hold up the attempt. The guard ends it after the run.
+//! A process that leaves the group (`setsid`) is not terminated here, and does not hold up the attempt. It is ended after the run.
 
 mod capture;
 mod exit;

@@ -31,12 +31,14 @@ impl Stat {
     fn parse(stat: &[u8]) -> Option<Self> {
         let name_end = stat.iter().rposition(|byte| *byte == b')')?;
         let mut fields = std::str::from_utf8(&stat[name_end + 1..]).ok()?.split_ascii_whitespace();
-        let alive = !matches!(fields.next()?, "Z" | "X");
+        let is_zombie = matches!(fields.next()?, "Z" | "X");
         let parent = fields.next()?.parse().ok()?;
         let group = fields.next()?.parse().ok()?;
-        // The group is field 5 of the line, the start time is field 22.
-        let started = fields.nth(22 - 5 - 1)?.parse().ok()?;
-        Some(Self { alive, parent, group, started })
+        // The group is field 5 of the line, the number of threads is field 20, the start time is field 22.
+        let threads: u32 = fields.nth(20 - 5 - 1)?.parse().ok()?;
+        let started = fields.nth(22 - 20 - 1)?.parse().ok()?;
+        // A process whose first thread has ended looks like a zombie while others work.
+        Some(Self { alive: !is_zombie || threads > 1, parent, group, started })
     }
 }
 
@@ -77,10 +79,22 @@ pub(crate) fn shows_own_namespace() -> bool {
     std::fs::read_link("/proc/self").is_ok_and(|link| link.to_str() == Some(&getpid().to_string()))
 }
 
-/// The living children of a process.
+/// Whether a process is there that has not ended, as far as `/proc` shows.
+pub(crate) fn is_alive(pid: Pid) -> bool {
+    Stat::of(pid).is_some_and(|stat| stat.alive)
+}
+
+/// The children of a process that are not reaped. The kernel lists them by the thread that is their parent, also those that `/proc` hides
+/// otherwise. One may be missing from the list while another ends.
 pub(crate) fn children_of(parent: Pid) -> Vec<Pid> {
-    let is_child = |pid: &Pid| Stat::of(*pid).is_some_and(|stat| stat.alive && stat.parent == parent.as_raw_pid());
-    all().into_iter().flatten().filter(is_child).collect()
+    let threads = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+    let lists: Vec<String> = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok()).collect();
+    if lists.is_empty() && std::fs::metadata(format!("/proc/self/task/{}/children", getpid())).is_err() {
+        // This kernel does not make such lists.
+        let is_child = |pid: &Pid| Stat::of(*pid).is_some_and(|stat| stat.parent == parent.as_raw_pid());
+        return all().into_iter().flatten().filter(is_child).collect();
+    }
+    lists.iter().flat_map(|list| list.split_ascii_whitespace()).filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
 /// Whether a process is `ancestor` or descends from it.
@@ -114,6 +128,7 @@ mod tests {
             (format!("41 (sleep) S {rest}"), Some(stat)),
             (format!("41 (sleep) Z {rest}"), Some(Stat { alive: false, ..stat })),
             (format!("41 (a) Z 1 9 (x\n) R {rest}"), Some(stat)),
+            (format!("41 (sleep) Z {}", rest.replace(" 0 1 0 8642", " 0 2 0 8642")), Some(stat)),
             ("41 (sleep) S 1 40".to_owned(), None),
             (String::new(), None),
         ] {
@@ -133,10 +148,11 @@ mod tests {
         // Its end is seen, and it is not reaped.
         let ended = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
         rustix::process::waitid(rustix::process::WaitId::Pid(pid), ended).unwrap();
-        assert!(!children_of(me).contains(&pid), "a zombie is no living child");
+        assert!(children_of(me).contains(&pid) && !is_alive(pid), "a zombie is a child, but not alive");
         assert_eq!(presence(pid), Presence::Gone, "a zombie has ended");
         child.wait().unwrap();
         assert_eq!(presence(pid), Presence::Gone);
+        assert!(!children_of(me).contains(&pid));
     }
 
     #[test]

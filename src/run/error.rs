@@ -13,8 +13,8 @@ pub enum RunError {
     /// The database user lacks rights. The statements grant them.
     #[error("the database does not let its user do what a run must, so nothing was started; have a DBA run: {0}")]
     Rights(String),
-    /// A process that a dead run left cannot be ended, so its gap must not be started again.
-    #[error(transparent)]
+    /// It cannot be seen whether processes of a dead run go on, so that its gaps must not be started again.
+    #[error("cannot look for processes that a dead run left: {0}")]
     Survivors(std::io::Error),
     /// A directory of `availability.sync` cannot be read.
     #[error("cannot look for files of availability.sync: {0}")]

@@ -12,7 +12,7 @@
 
 pub mod link;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -22,20 +22,16 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::Instant;
 
 use self::link::LockReceiver;
 use super::signals::TerminationSignals;
-use crate::os::process;
+use crate::os::{descendants, process};
 
 /// The name under which the guard starts the orchestrator; `ps` shows it.
 const ORCHESTRATOR: &str = "etl-orch(run)";
 
 /// How long processes that ETLs left behind may take to end after SIGTERM, once the run is over.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
-
-/// The pause between two looks at what is left, while the guard ends its descendants.
-const PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrchestratorEnd {
@@ -50,6 +46,11 @@ pub enum OrchestratorEnd {
 /// # Errors
 /// When the orchestrator cannot be started.
 pub async fn run() -> io::Result<OrchestratorEnd> {
+    if !process::shows_own_namespace() {
+        return Err(io::Error::other(
+            "/proc does not show the processes of this pid namespace; mount it here (unshare --mount-proc, or mount -t proc proc /proc)",
+        ));
+    }
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let mut child_ended = signal(SignalKind::child())?;
     let mut signals = TerminationSignals::listen()?;
@@ -57,7 +58,7 @@ pub async fn run() -> io::Result<OrchestratorEnd> {
     let orchestrator = start_orchestrator(theirs)?;
     let mut receiver = LockReceiver::new(ours)?;
     let status = loop {
-        if let Some(status) = reap().ended.remove(&orchestrator) {
+        if let Some(status) = reap().remove(&orchestrator) {
             break status;
         }
         tokio::select! {
@@ -75,7 +76,11 @@ pub async fn run() -> io::Result<OrchestratorEnd> {
         (Some(code), _) => OrchestratorEnd::Exited(u8::try_from(code).unwrap_or(u8::MAX)),
         (None, signal) => OrchestratorEnd::Signalled(signal.unwrap_or_default()),
     };
-    end_descendants(if matches!(end, OrchestratorEnd::Exited(_)) { GRACE } else { Duration::ZERO }).await;
+    let mut grace = if matches!(end, OrchestratorEnd::Exited(_)) { GRACE } else { Duration::ZERO };
+    // As long as anything is left that it can end, the guard is there to end it.
+    while descendants::end(grace, std::future::pending()).await.is_err() {
+        grace = Duration::ZERO;
+    }
     Ok(end)
 }
 
@@ -88,52 +93,7 @@ fn start_orchestrator(link: UnixStream) -> io::Result<Pid> {
     Ok(Pid::from_child(&command.spawn()?))
 }
 
-/// What `reap` found.
-struct Reaped {
-    /// The children that had ended, by pid.
-    ended: HashMap<Pid, WaitStatus>,
-    /// Whether any child is left.
-    any_left: bool,
-}
-
-/// Reaps every child that has ended.
-fn reap() -> Reaped {
-    let mut ended = HashMap::new();
-    loop {
-        match rustix::process::wait(WaitOptions::NOHANG) {
-            Ok(Some((pid, status))) => drop(ended.insert(pid, status)),
-            Ok(None) => return Reaped { ended, any_left: true },
-            Err(_) => return Reaped { ended, any_left: false },
-        }
-    }
-}
-
-/// Ends all descendants: each child gets SIGTERM and, after `grace`, SIGKILL; when it has ended, its own children become children
-/// of the guard. Returns when no child is left but those that the guard may not signal.
-async fn end_descendants(grace: Duration) {
-    let me = rustix::process::getpid();
-    let kill_at = Instant::now() + grace;
-    let mut terminated = BTreeSet::new();
-    while reap().any_left {
-        let (mut any_signalled, mut any_refused) = (false, false);
-        for child in process::children_of(me) {
-            let sent = if Instant::now() >= kill_at {
-                kill_process(child, Signal::KILL)
-            } else if terminated.insert(child.as_raw_pid()) {
-                kill_process(child, Signal::TERM)
-            } else {
-                Ok(())
-            };
-            match sent {
-                Err(rustix::io::Errno::PERM) => any_refused = true,
-                Ok(()) | Err(_) => any_signalled = true,
-            }
-        }
-        // The guard may not signal a setuid program, and would wait for it for ever. When no child was seen at all, one ended during
-        // the look and its children are the guard's now: look again.
-        if any_refused && !any_signalled {
-            return;
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+/// Reaps every child that has ended, and returns how, by pid.
+fn reap() -> HashMap<Pid, WaitStatus> {
+    std::iter::from_fn(|| rustix::process::wait(WaitOptions::NOHANG).ok().flatten()).collect()
 }

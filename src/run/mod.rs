@@ -40,7 +40,7 @@ use self::prepare::Prepared;
 use self::recover::Recovery;
 use self::spool::Spool;
 use crate::execute::stop::StopSignal;
-use crate::os::survivors;
+use crate::os::descendants;
 use crate::plan::model::job::{RunCounts, RunState};
 use crate::plan::run::event::EventKind;
 use crate::plan::run::schedule::Schedule;
@@ -102,7 +102,7 @@ impl Invocation {
                 | RunError::LeaseLost,
             ) => (RunState::Failed, RunCounts::default()),
         };
-        let left = if matches!(&worked, Ok((prepared, _)) if prepared.plan.jobs.is_empty()) { Ok(0) } else { self.end_daemons(stop).await };
+        let left = if matches!(&worked, Ok((prepared, _)) if prepared.plan.jobs.is_empty()) { Ok(()) } else { end_daemons(stop).await };
         let end = async {
             let end = self.store.end_run(self.id, state, counts, Utc::now());
             Ok(tokio::time::timeout(END_RUN_TIMEOUT, end).await.map_err(|_| RunError::NoAnswer)??)
@@ -187,15 +187,19 @@ impl Invocation {
         results.note_want_of_record(context.ledger.trouble());
         Ok(results)
     }
+}
 
-    /// Ends the processes that left the process group of their ETL. The guard would end them too, but the guard may be killed. To be
-    /// called before the end of the run is recorded: recovery looks only for processes of runs whose end is not on record.
-    async fn end_daemons(&self, stop: &StopSignal) -> std::io::Result<usize> {
-        survivors::end(self.id, guard::GRACE, async {
-            stop.reached(StopLevel::Immediate).await;
-        })
-        .await
+/// Ends the processes that left the process group of their ETL. The guard would end them too, but the guard may be killed. To be
+/// called before the end of the run is recorded: recovery looks only for processes of runs whose end is not on record.
+async fn end_daemons(stop: &StopSignal) -> std::io::Result<()> {
+    let immediate = async {
+        stop.reached(StopLevel::Immediate).await;
+    };
+    let refused = descendants::end(guard::GRACE, immediate).await?;
+    if !refused.is_empty() {
+        tracing::warn!("Processes {refused:?} that ETLs started with other rights go on, as this user may not end them");
     }
+    Ok(())
 }
 
 /// The result of `work`, or [`RunError::Stopped`] when the stop level reaches `least` first; `work` is then dropped unfinished.

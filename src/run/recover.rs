@@ -8,7 +8,8 @@ use chrono::Utc;
 use super::error::RunError;
 use super::replay::{self, LeftEntry, Replayed};
 use super::spool::{self, Entry, Record};
-use crate::os::{identity, survivors};
+use crate::os::identity;
+use crate::os::survivors::{self, Survivors};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::{Claim, JobState, Owner, RunCounts, RunState, RunningRun};
@@ -50,7 +51,11 @@ pub(super) struct Recovery {
 /// When the database fails.
 pub(super) async fn preview(store: &dyn Ledger, state_dir: &Path) -> Result<Recovery, RunError> {
     let mut recovery = Recovery::default();
-    let (mut jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
+    let (mut jobs, mut runs) = (store.running_jobs().await?, Runs::of(store).await?);
+    for run in runs.dead.clone() {
+        let left = survivors::beyond_reach(run).map_err(RunError::Survivors)?;
+        recovery.warnings.extend(runs.hold_back(run, &left));
+    }
     // A dry run also works for a user who may not read the spool.
     let spooled = match spool::entries(state_dir) {
         Ok(entries) => {
@@ -86,12 +91,13 @@ pub(super) async fn recover(store: &dyn Ledger, state_dir: &Path) -> Result<Reco
     let mut recovery = Recovery { respooled: recorded.len() as u64, ..Recovery::default() };
     // The jobs are read first. A run that begins between the two queries then has no job in the list; the other way round its jobs would
     // seem to have no living run.
-    let (jobs, runs) = (store.running_jobs().await?, Runs::of(store).await?);
-    for run in &runs.dead {
-        let ended = survivors::kill(*run).await.map_err(RunError::Survivors)?;
+    let (jobs, mut runs) = (store.running_jobs().await?, Runs::of(store).await?);
+    for run in runs.dead.clone() {
+        let Survivors { ended, left } = survivors::kill(run).await.map_err(RunError::Survivors)?;
         if ended > 0 {
             tracing::warn!("Ended {ended} processes that outlived run {}", run.short());
         }
+        recovery.warnings.extend(runs.hold_back(run, &left));
     }
     let set_aside = |entry: &Entry| spool::set_aside(entry).map_err(|error| RunError::StateDir(entry.path.clone(), error));
     let mut spooled = recovery.note_left(left, &jobs, set_aside)?;
@@ -235,5 +241,20 @@ impl Runs {
         let (dead, living): (Vec<_>, Vec<_>) = store.running_runs().await?.into_iter().partition(is_dead);
         let ids = |runs: Vec<RunningRun>| runs.into_iter().map(|run| run.id).collect();
         Ok(Self { living: ids(living), dead: ids(dead) })
+    }
+
+    /// Counts a dead run as living while processes of it go on that cannot be ended: nothing is started beside them. Returns what to
+    /// tell.
+    fn hold_back(&mut self, run: RunId, left: &[i32]) -> Option<String> {
+        if left.is_empty() {
+            return None;
+        }
+        self.dead.remove(&run);
+        self.living.insert(run);
+        Some(format!(
+            "run {} died, but processes {left:?} that it started go on and cannot be ended by this user, or hang; its gaps wait until they \
+             have ended: end them as root",
+            run.short()
+        ))
     }
 }

@@ -57,5 +57,6 @@ mod stop;
 mod taken;
 mod terminal;
 mod timers;
+mod unmarked;
 mod unrecorded;
 mod verify;

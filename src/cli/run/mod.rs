@@ -18,7 +18,7 @@ use super::args::{Format, Global};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::execute::stop::StopSignal;
-use crate::os::survivors;
+use crate::os::{children, descendants};
 use crate::plan::model::ids::RunId;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::RunSummary;
@@ -108,6 +108,7 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
             .map_err(|error| Failure::Orchestrator(format!("cannot write {}: {error}", config.lock_file.display())))?;
     }
     prepare_state_dir(&config.state_dir)?;
+    children::mark_and_adopt(id).map_err(cannot("look after the processes of ETLs"))?;
     let store = tokio::select! {
         store = store::open(&config.database, Access::ReadWrite) => store?,
         () = signals.received() => return Ok(stopped(signals)),
@@ -118,7 +119,7 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
     let invocation = request.invocation(store.clone(), id, events);
     let summary = tokio::select! {
         summary = invocation.run(signals.stop(), since) => summary,
-        () = hangs_after(signals.stop(), id) => {
+        () = hangs_after(signals.stop()) => {
             show::diagnose("error: an immediate stop was requested, but something does not answer; the next run records what is missing");
             return Ok(Exit::Signal(signals.number().unwrap_or_default()));
         }
@@ -156,11 +157,11 @@ async fn too_late(stop: &StopSignal) {
 
 /// Resolves some time after an immediate stop was requested: what takes longer hangs. Meanwhile the processes that left the
 /// groups of the run's attempts are ended.
-async fn hangs_after(stop: &StopSignal, run: RunId) {
+async fn hangs_after(stop: &StopSignal) {
     stop.reached(StopLevel::Immediate).await;
     // The attempts end their own groups first, so that they see it was this run that did it.
     tokio::time::sleep(Duration::from_millis(50)).await;
-    if let Err(error) = survivors::kill(run).await {
+    if let Err(error) = descendants::end(Duration::ZERO, std::future::ready(())).await {
         show::diagnose(&format!("error: {error}"));
     }
     tokio::time::sleep(Duration::from_secs(5)).await;

@@ -12,7 +12,7 @@
 //! Dropping either kills the group: nothing outlives an attempt whose future is dropped.
 
 use std::io;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -20,6 +20,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, te
 use tokio::time::sleep;
 
 use super::exit::ExitWatch;
+use crate::os::children::StartedChild;
 use crate::os::process;
 
 /// The longest pause between two looks at leftovers.
@@ -30,7 +31,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Leader {
     pid: Pid,
     /// `None` once it is reaped.
-    child: Option<Child>,
+    child: Option<StartedChild>,
     watch: ExitWatch,
 }
 
@@ -39,8 +40,8 @@ impl Leader {
     ///
     /// # Errors
     /// When its end cannot be watched; then it is killed.
-    pub(super) fn new(child: Child) -> io::Result<Self> {
-        let pid = Pid::from_child(&child);
+    pub(super) fn new(child: StartedChild) -> io::Result<Self> {
+        let pid = child.pid();
         match ExitWatch::new(pid) {
             Ok(watch) => Ok(Self { pid, child: Some(child), watch }),
             Err(error) => {
@@ -74,7 +75,7 @@ impl Leader {
 
     /// Reaps it, once it has ended. The rest of the group is returned as [`Leftovers`].
     pub(super) fn reap(mut self) -> (io::Result<ExitStatus>, Leftovers) {
-        let status = self.child.take().map_or_else(|| Err(Errno::CHILD.into()), |mut child| child.wait());
+        let status = self.child.take().map_or_else(|| Err(Errno::CHILD.into()), StartedChild::reap);
         (status, Leftovers { group: self.pid, gone: false })
     }
 }
@@ -88,9 +89,9 @@ impl Drop for Leader {
 }
 
 /// The child usually ends within a moment; a thread waits for it, so that the runtime does not block.
-fn kill_and_reap(group: Pid, mut child: Child) {
+fn kill_and_reap(group: Pid, child: StartedChild) {
     send(group, Signal::KILL);
-    std::thread::spawn(move || child.wait());
+    std::thread::spawn(move || child.reap());
 }
 
 /// What may be left of the group after its leader was reaped.

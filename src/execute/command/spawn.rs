@@ -15,6 +15,7 @@ use super::exit;
 use super::group::Leader;
 use super::lookup;
 use super::spawn_error;
+use crate::os::children::StartedChild;
 
 /// A child that was started.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub(super) fn spawn(task: &Program) -> Result<Spawned, String> {
     let program = lookup::find(name, child_path(task).as_deref(), &cwd).ok_or_else(|| spawn_error::not_found(name, &cwd))?;
     let pipes = || -> io::Result<_> { Ok((pipe()?, pipe()?)) };
     let ((out, out_end), (err, err_end)) = pipes().map_err(|error| spawn_error::explain(name, &program, &cwd, &error))?;
-    let child = command(task, name, &program, cwd.clone()).stdout(out_end).stderr(err_end).spawn();
+    let child = StartedChild::spawn(command(task, name, &program, cwd.clone()).stdout(out_end).stderr(err_end));
     let leader = child.and_then(Leader::new).map_err(|error| spawn_error::explain(name, &program, &cwd, &error))?;
     Ok(Spawned { leader, out, err })
 }

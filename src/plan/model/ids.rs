@@ -29,6 +29,12 @@ macro_rules! id {
                 Uuid::parse_str(text).map(Self)
             }
 
+            /// Its 128 bits.
+            #[must_use]
+            pub fn number(&self) -> u128 {
+                self.0.as_u128()
+            }
+
             /// The first 8 characters, which is how people see it.
             #[must_use]
             pub fn short(&self) -> String {
