@@ -310,7 +310,7 @@ fn a_table_that_goes_away_ends_the_run_which_says_so() {
     world.write("go", "");
     let done = running.wait();
     assert_eq!(done.code, 1, "{done:?}");
-    assert!(done.stdout.contains("Successful: 0") && done.stdout.contains("Stopped: recording the end of a job"), "{done:?}");
+    assert!(done.stdout.contains("Successful: 0") && done.stdout.contains("Not complete: recording the end of a job"), "{done:?}");
     world.sql("ALTER TABLE away RENAME TO aegis_reports");
     let next = world.run(&[]);
     assert_eq!(next.code, 0, "{next:?}");

@@ -204,7 +204,7 @@ fn execution(results: &ResultsView<'_>, page: &mut Page) {
         page.line("Stopped by a signal; what was not done is planned again by the next run");
     }
     if let Some(error) = results.error {
-        page.line(format!("Stopped: {}", escaped(error)));
+        page.line(format!("Not complete: {}", escaped(error)));
     }
     page.section("Collected:", "✅", &collected(&results.jobs));
     page.section("Failed Jobs:", "❌", &reasons(&results.jobs, JobState::Failed));
