@@ -103,6 +103,7 @@ impl From<RunError> for Failure {
             | RunError::Spool(..)
             | RunError::Rights(_)
             | RunError::Survivors(_)
+            | RunError::DatabaseGone(..)
             | RunError::NoAnswer
             | RunError::LeaseLost
             | RunError::Stopped => Self::Orchestrator(error.to_string()),

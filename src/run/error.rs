@@ -25,6 +25,11 @@ pub enum RunError {
     /// The spool cannot be read. Jobs whose end may be in it are neither called lost nor started again.
     #[error("cannot read {0}, where the ends of jobs may wait: {1}; make it readable for the user that runs etl-orch")]
     Spool(PathBuf, std::io::Error),
+    /// There is no SQLite file, and the spool holds ends that belong into one.
+    #[error(
+        "{0} is not there, but {1} holds ends that are to be recorded in it; put the file back, or remove them to begin with a new one"
+    )]
+    DatabaseGone(String, PathBuf),
     /// Planning took longer than the lease, and another invocation recorded this run as lost.
     #[error("another host took this run for dead before it had planned; lengthen the lease")]
     LeaseLost,

@@ -30,7 +30,7 @@ use tokio::time::Instant;
 pub use self::error::RunError;
 pub use self::give_up::{GiveUp, give_up};
 pub use self::invocation::Invocation;
-pub use self::prepare::prepare_state_dir;
+pub use self::prepare::{check_database_file, prepare_state_dir};
 
 use self::context::RunContext;
 use self::dispatch::Dispatch;
@@ -98,6 +98,7 @@ impl Invocation {
                 | RunError::Spool(..)
                 | RunError::Rights(_)
                 | RunError::Survivors(_)
+                | RunError::DatabaseGone(..)
                 | RunError::NoAnswer
                 | RunError::LeaseLost,
             ) => (RunState::Failed, RunCounts::default()),

@@ -12,7 +12,7 @@ use super::invocation::Invocation;
 use super::plan_input::PlanInput;
 use super::planning::{self, Planned};
 use super::recover::{self, Recovery};
-use super::sync;
+use super::{spool, sync};
 use crate::os::files;
 use crate::os::identity::this_process;
 use crate::plan::decide::decision::Why;
@@ -21,6 +21,7 @@ use crate::plan::model::etl::{looks_at_reports, writes_reports};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::NewRun;
 use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
+use crate::plan::model::settings::DatabaseTarget;
 use crate::plan::model::target::Target;
 use crate::plan::remember::recorded_job::{JobSubject, NewJob};
 use crate::plan::remember::stored_state::StoredState;
@@ -50,6 +51,19 @@ pub fn prepare_state_dir(state_dir: &Path) -> Result<(), RunError> {
         writable.map_err(|error| RunError::StateDir(directory, error))?;
     }
     Ok(())
+}
+
+/// Checks that a SQLite file which is not there may be made: in a new one, ends that are in the spool would find no job and be dropped.
+///
+/// # Errors
+/// When there are such ends.
+pub fn check_database_file(database: &DatabaseTarget, state_dir: &Path) -> Result<(), RunError> {
+    let DatabaseTarget::Sqlite(path) = database else { return Ok(()) };
+    // A spool that cannot be read stops a run later, and says so.
+    if path.exists() || spool::entries(state_dir).map_or(true, |entries| entries.is_empty()) {
+        return Ok(());
+    }
+    Err(RunError::DatabaseGone(database.to_string(), spool::directory(state_dir)))
 }
 
 impl Invocation {

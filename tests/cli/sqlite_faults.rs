@@ -42,6 +42,10 @@ fn a_file_that_was_moved_away_gets_what_it_missed_when_it_is_back() {
     two_banks(&world);
     let done = harmed(&world, "mv var/etl-orch.db away.db");
     assert!(done.stdout.contains("its file was removed"), "{done:?}");
+    for args in [&["--dry-run"][..], &[]] {
+        let next = world.run_to(1, args);
+        assert!(next.stderr.contains("etl-orch.db is not there, but") && next.stderr.contains("put the file back"), "{next:?}");
+    }
     assert!(!world.path("var/etl-orch.db").exists(), "it is not made again: {done:?}");
     shell(&world, "mv away.db var/etl-orch.db");
     world.run_to(0, &[]);

@@ -26,7 +26,7 @@ use crate::run::guard::link::GuardLink;
 use crate::run::guard::{self, OrchestratorEnd};
 use crate::run::lock::Lock;
 use crate::run::signals::Signals;
-use crate::run::{RunError, prepare_state_dir};
+use crate::run::{RunError, check_database_file, prepare_state_dir};
 use crate::show;
 use crate::show::ChildOutput;
 use crate::show::progress::{Detail, Displays};
@@ -88,6 +88,8 @@ fn cannot(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
 }
 
 async fn dry_run(request: &RunRequest<'_>) -> Result<Exit, Failure> {
+    let config = &request.context.config;
+    check_database_file(&config.database.target, &config.state_dir)?;
     let id = RunId::new(Uuid::new_v4());
     let summary = request.context.with_store(Access::ReadOnly, async |store| {
         let invocation = request.invocation(store, id, Events::new(id));
@@ -108,6 +110,7 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
             .map_err(|error| Failure::Orchestrator(format!("cannot write {}: {error}", config.lock_file.display())))?;
     }
     prepare_state_dir(&config.state_dir)?;
+    check_database_file(&config.database.target, &config.state_dir)?;
     children::mark_and_adopt(id).map_err(cannot("look after the processes of ETLs"))?;
     let store = tokio::select! {
         store = store::open(&config.database, Access::ReadWrite) => store?,

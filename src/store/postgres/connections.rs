@@ -24,7 +24,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const STATEMENT_TIMEOUT: &str = "10min";
 /// A client that is gone without a word, as behind a firewall that drops packets, does not keep its locks: the server ends a transaction
 /// that is silent for 10 s, and a connection whose host does not answer for a minute.
-const ENDS_OF_SILENCE: [(&str, &str); 4] = [
+const LIMITS_OF_GONE_CLIENTS: [(&str, &str); 4] = [
     ("idle_in_transaction_session_timeout", "10s"),
     ("tcp_keepalives_idle", "30"),
     ("tcp_keepalives_interval", "10"),
@@ -194,7 +194,7 @@ fn options(url: &str, access: Access) -> sqlx::Result<PgConnectOptions> {
     if !says_how && !is_local(&options) {
         options = options.ssl_mode(PgSslMode::VerifyFull);
     }
-    options = options.options([("statement_timeout", STATEMENT_TIMEOUT)]).options(ENDS_OF_SILENCE);
+    options = options.options([("statement_timeout", STATEMENT_TIMEOUT)]).options(LIMITS_OF_GONE_CLIENTS);
     if access == Access::ReadOnly {
         options = options.options([("default_transaction_read_only", "on")]);
     }
