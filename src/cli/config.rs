@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use crate::run::check_state_dir;
 use crate::show::config::{ConfigFiles, ConfigView};
 use crate::{config, show};
 
@@ -19,9 +20,11 @@ pub(super) enum ConfigCommand {
 /// `etl-orch config check`.
 pub(super) fn check(context: &Context<'_>) -> Result<Exit, Failure> {
     let config = &context.config;
-    config.env_files()?;
+    let of_env_files = config.env_files(context.environment)?.warnings;
+    let of_state_dir = check_state_dir(&config.state_dir).unwrap_or_else(|refused| vec![refused.to_string()]);
+    let warnings = [config.warnings.clone(), of_env_files, of_state_dir].concat();
     let files = ConfigFiles { config: &config.path, state_dir: &config.state_dir, lock_file: &config.lock_file };
-    context.print(&ConfigView::new(files, &config.database, config.run.max_parallel, &config.catalogue))?;
+    context.print(&ConfigView::new(files, &config.database, config.run.max_parallel, &config.catalogue, &warnings))?;
     Ok(Exit::Success)
 }
 

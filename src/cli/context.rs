@@ -25,6 +25,7 @@ impl<'a> Context<'a> {
     pub(super) fn load(global: &'a Global, environment: &'a Variables) -> Result<Self, Failure> {
         let path = config::find(global.config.as_deref(), environment)?;
         let config = config::load(&path, environment)?;
+        show::hide(config.secrets.clone());
         Ok(Self { global, environment, config, user: user(environment) })
     }
 

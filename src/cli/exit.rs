@@ -73,6 +73,16 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// The lines that are printed of it. What the database or the system says in one is not cut at its line ends: only our own words
+    /// begin a line.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let text = self.to_string();
+        match self {
+            Self::Usage(_) | Self::Config(_) => text.lines().map(str::to_owned).collect(),
+            Self::Schema(_) | Self::Orchestrator(_) => vec![text],
+        }
+    }
+
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Config(_) | Self::Schema(_) => Exit::Usage,
@@ -102,6 +112,7 @@ impl From<RunError> for Failure {
             | RunError::StateDir(..)
             | RunError::Spool(..)
             | RunError::Rights(_)
+            | RunError::ForeignStateDir { .. }
             | RunError::Survivors(_)
             | RunError::DatabaseGone(..)
             | RunError::NoAnswer

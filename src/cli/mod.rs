@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
     let exit = match perform(&command, &global, &environment) {
         Ok(exit) => exit,
         Err(failure) => {
-            show::diagnose(&failure.to_string());
+            failure.lines().iter().for_each(|line| show::diagnose(line));
             failure.exit()
         }
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::settings::{Database, RunSettings, SyncRule};
+use crate::plan::text::secrets::Secrets;
 
 /// Everything that configuration says, checked.
 #[derive(Debug, Clone)]
@@ -25,6 +26,10 @@ pub struct Config {
     pub catalogue: Arc<Catalogue>,
     /// How a run goes about its work.
     pub run: RunSettings,
+    /// Texts that must not be logged, stored or shown.
+    pub secrets: Secrets,
+    /// What other users may do with these files, each in a sentence.
+    pub warnings: Vec<String>,
     /// Where availability is learnt from files.
     pub sync: Vec<SyncRule>,
 }

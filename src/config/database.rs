@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::paths::resolve;
+use crate::os::input::{self, InputError};
 use crate::plan::model::settings::{DatabaseTarget, Variables};
 
 /// The bytes of a user, a password or a name that are encoded in a URL.
@@ -35,16 +36,33 @@ pub(super) fn from_url(url: &str, base: &Path) -> Result<DatabaseTarget, String>
         return sqlite(path.strip_prefix("//").unwrap_or(path), base);
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let url = Url::parse(url).map_err(|error| {
-            format!("database.url cannot be read: {error}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, other characters as %XX")
-        })?;
+        const FORM: &str =
+            "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, and in user and password / as %2F, ? as %3F, # as %23, @ as %40";
+        // The parser's own words may quote a part of a password that it took for a host or a port.
+        let url = Url::parse(url).map_err(|_| format!("database.url cannot be read; {FORM}"))?;
+        if is_misread(&url) {
+            return Err(format!("database.url is cut in two by a character of its password; {FORM}"));
+        }
         if !url.query_pairs().all(|(key, _)| PARAMETERS.iter().any(|(name, _)| *name == key)) {
             let names: Vec<&str> = PARAMETERS.iter().map(|(name, _)| *name).collect();
             return Err(format!("database.url has an unknown parameter; known are {}", names.join(", ")));
         }
+        for (key, file) in url.query_pairs().filter(|(key, _)| key.starts_with("ssl") && key != "sslmode") {
+            // One that is not there is missed by whoever connects.
+            if let Err(error @ InputError::NotAFile(_)) = input::look_at(Path::new(&*file)) {
+                return Err(format!("database.url: the file of {key} {error}"));
+            }
+        }
         return Ok(postgres(&url));
     }
     Err("database.url must begin with sqlite:// or postgres://".to_owned())
+}
+
+/// Whether a `/`, `?` or `#` in user or password ended the part of the URL that holds them, so that the rest of the password would be taken
+/// for a database or a parameter, and shown. Then an `@` is left over behind it.
+fn is_misread(url: &Url) -> bool {
+    let in_query = url.username().is_empty() && url.query().is_some_and(|query| query.contains('@'));
+    url.path().contains('@') || url.fragment().is_some() || in_query
 }
 
 fn sqlite(path: &str, base: &Path) -> Result<DatabaseTarget, String> {
@@ -155,7 +173,18 @@ mod tests {
         let (whole, shown) = both(from_url(url, Path::new("/")).unwrap());
         assert_eq!(whole, url);
         assert_eq!(shown, "postgres://u@h:5433/db?sslmode=require&host=/run/pg");
-        for bad in ["postgres://u:s3cret@h:notaport/db", "postgres://u:s3cret@h/db?s3cret", "pg://u:s3cret@h/db"] {
+        for bad in [
+            "postgres://u:a/s3cret@h/db",
+            "postgres://u:12/s3cret@h/db",
+            "postgres://u:a@b/s3cret@h/db",
+            "postgres://u:12?s3cret@h/db",
+            "postgres://u:12?host=s3cret@h/db",
+            "postgres://u:12#s3cret@h/db",
+            "postgres://u:a#s3cret@h/db",
+            "postgres://u:s3cret@h:notaport/db",
+            "postgres://u:s3cret@h/db?s3cret",
+            "pg://u:s3cret@h/db",
+        ] {
             let error = from_url(bad, Path::new("/")).unwrap_err();
             assert!(!error.contains("s3cret"), "{error}");
         }

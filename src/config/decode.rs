@@ -6,13 +6,10 @@
 use serde_path_to_error::Segment;
 
 use super::document::Document;
-use super::error::Findings;
+use super::error::{Findings, MAX_MISTAKES};
 use super::tree::Value;
 use super::written::Written;
 use crate::plan::text::nearest::did_you_mean;
-
-/// After this many mistakes reading stops: such a file is probably not a configuration.
-const MAX_MISTAKES: usize = 100;
 
 /// Reads the document and takes out the parts with mistakes. `None` when nothing of it can be used.
 pub(super) fn decode(document: &mut Document, findings: &mut Findings) -> Option<Written> {
@@ -35,7 +32,7 @@ pub(super) fn decode(document: &mut Document, findings: &mut Findings) -> Option
             return None;
         }
     }
-    findings.add_for_file(format!("more than {MAX_MISTAKES} mistakes; correct these first"));
+    findings.too_many();
     None
 }
 

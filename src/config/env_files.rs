@@ -6,27 +6,47 @@ use std::path::Path;
 use super::configuration::Config;
 use super::dotenv;
 use super::error::{ConfigErrors, Findings};
-use crate::plan::model::settings::EnvFiles;
+use super::{ownership, secrets};
+use crate::plan::model::settings::{EnvFiles, Variables};
 use crate::plan::model::source::Verify;
+use crate::plan::text::secrets::Secrets;
+
+/// What the files that `env_file:` names hold.
+#[derive(Debug)]
+pub struct ReadEnvFiles {
+    /// The variables of each, by path.
+    pub files: EnvFiles,
+    /// What other users may do with the files, each in a sentence.
+    pub warnings: Vec<String>,
+    /// Those of their values that must not be logged, stored or shown.
+    pub secrets: Secrets,
+}
 
 impl Config {
-    /// The variables of every `env_file`, by path.
+    /// The variables of every `env_file`, by path. A variable of `environment` goes before one of the same name where a file uses it.
     ///
     /// # Errors
     /// When a file is missing or cannot be read: its program would run without variables that it needs.
-    pub fn env_files(&self) -> Result<EnvFiles, ConfigErrors> {
+    pub fn env_files(&self, environment: &Variables) -> Result<ReadEnvFiles, ConfigErrors> {
         let mut files = EnvFiles::new();
+        let mut warnings = Vec::new();
         let mut all = Vec::new();
         for (path, key) in self.named_env_files() {
             let mut findings = Findings::of(path);
-            if path.is_file() {
-                files.insert(path.to_owned(), dotenv::read(path, &mut findings));
-            } else {
-                findings.add_for_file(format!("there is no such file; {key} names it"));
+            match dotenv::read(path, environment, &mut findings) {
+                Some(read) => {
+                    warnings.extend(ownership::warnings(path, read.access, true));
+                    files.insert(path.to_owned(), read.variables);
+                }
+                None if findings.is_empty() => findings.add_for_file(format!("there is no such file; {key} names it")),
+                None => {}
             }
             all.push(findings);
         }
-        Findings::into_result(all).map(|()| files)
+        Findings::into_result(all).map(|()| {
+            let secrets = Secrets::new(files.values().flat_map(secrets::named));
+            ReadEnvFiles { files, warnings, secrets }
+        })
     }
 
     /// Each file once, with a key that names it.

@@ -3,6 +3,14 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::plan::text::size::shortened;
+
+/// After about this many mistakes of a kind reading stops: such a file is probably not a configuration.
+pub(super) const MAX_MISTAKES: usize = 100;
+
+/// Longest message, in bytes. Messages quote what the file holds.
+const MAX_MESSAGE: usize = 2000;
+
 /// A place in a file; both numbers count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -92,8 +100,28 @@ impl Findings {
         self.push(None, message.into());
     }
 
+    /// The bytes as text. If they are not UTF-8, that is a mistake with its place.
+    pub(super) fn utf8(&mut self, bytes: Vec<u8>) -> Option<String> {
+        match String::from_utf8(bytes) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let good = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+                let line = good.matches('\n').count() + 1;
+                let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+                self.add(Position { line, column }, "not UTF-8; save the file as UTF-8");
+                None
+            }
+        }
+    }
+
     fn push(&mut self, at: Option<Position>, message: String) {
+        let message = shortened(&message, MAX_MESSAGE).into_owned();
         self.found.push(ConfigError { file: Some(self.file.clone()), at, message });
+    }
+
+    /// Adds that there are more mistakes than are looked for.
+    pub(super) fn too_many(&mut self) {
+        self.add_for_file(format!("more than {MAX_MISTAKES} mistakes; correct these first"));
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,8 +1,9 @@
 //! Fills in `${NAME}` and `${NAME:-default}`, and knows which scalars of the file are templates.
 
-use super::error::{Findings, Position};
-use super::tree::{Node, Scalar, Value};
+use super::error::{Findings, MAX_MISTAKES, Position};
+use super::tree::{MAX_TEXT, Node, Scalar, Value};
 use crate::plan::model::settings::Variables;
+use crate::plan::text::size::grouped;
 
 /// How a scalar is read. Its path in the file decides that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,29 +39,41 @@ fn in_work(path: &[&str]) -> ReadAs {
     }
 }
 
+/// Longest text of one value once its variables are filled in, in bytes: the kernel passes no longer argument to a program.
+const MAX_VALUE: usize = 128 * 1024;
+const TOO_LONG: &str = "put a text that long into a file of its own";
+
 /// Fills in the variables in every scalar of a tree. Returns the paths of the scalars where that failed; the reasons are in `findings`.
-pub(super) fn expand(root: &mut Node, variables: &Variables, findings: &mut Findings) -> Vec<Vec<String>> {
-    let mut walk = Walk { variables, findings, failed: Vec::new() };
+/// `None` when it stopped before the end, as there are too many mistakes or too much text.
+pub(super) fn expand(root: &mut Node, variables: &Variables, findings: &mut Findings) -> Option<Vec<Vec<String>>> {
+    let mut walk = Walk { variables, findings, failed: Vec::new(), bytes: 0, is_stopped: false };
     walk.node(root, &mut Vec::new());
-    walk.failed
+    (!walk.is_stopped).then_some(walk.failed)
 }
 
 struct Walk<'a> {
     variables: &'a Variables,
     findings: &'a mut Findings,
     failed: Vec<Vec<String>>,
+    /// Bytes of all texts so far.
+    bytes: usize,
+    is_stopped: bool,
 }
 
 impl Walk<'_> {
     /// Each step of `path` is a pair: the step as [`read_as`] takes it, with `*` for an item of a list, and the real step.
     fn node(&mut self, node: &mut Node, path: &mut Vec<(String, String)>) {
         let at = node.at;
+        if self.is_stopped {
+            return;
+        }
         match &mut node.value {
             Value::Scalar(scalar) => {
                 let steps: Vec<&str> = path.iter().map(|(step, _)| step.as_str()).collect();
                 if !self.scalar(scalar, at, read_as(&steps)) {
                     self.failed.push(path.iter().map(|(_, step)| step.clone()).collect());
                 }
+                self.bound(at);
             }
             Value::List(items) => {
                 for (n, item) in items.iter_mut().enumerate() {
@@ -79,6 +92,17 @@ impl Walk<'_> {
         }
     }
 
+    /// Stops where going on would take too much time or memory.
+    fn bound(&mut self, at: Position) {
+        if self.bytes > MAX_TEXT {
+            self.findings.add(at, format!("more than {} bytes of text, variables filled in", grouped(MAX_TEXT as u64)));
+            self.is_stopped = true;
+        } else if self.failed.len() > MAX_MISTAKES {
+            self.findings.too_many();
+            self.is_stopped = true;
+        }
+    }
+
     fn scalar(&mut self, scalar: &mut Scalar, at: Position, read_as: ReadAs) -> bool {
         let mut good = true;
         match substitute(&scalar.text, self.variables, read_as) {
@@ -93,6 +117,11 @@ impl Walk<'_> {
                     self.findings.add(at, problem);
                 }
             }
+        }
+        self.bytes += scalar.text.len();
+        if scalar.text.len() > MAX_VALUE {
+            good = false;
+            self.findings.add(at, format!("has more than {} bytes; {TOO_LONG}", grouped(MAX_VALUE as u64)));
         }
         if scalar.text.contains('\0') {
             good = false;
@@ -150,6 +179,10 @@ fn substitute(text: &str, variables: &Variables, read_as: ReadAs) -> Result<Opti
             ReadAs::Template | ReadAs::Body => filled.push_str(&value.replace('{', "{{").replace('}', "}}")),
         }
         first.get_or_insert_with(|| name.to_owned());
+        if filled.len() > MAX_VALUE {
+            problems.push(format!("has more than {} bytes, ${{{name}}} filled in; {TOO_LONG}", grouped(MAX_VALUE as u64)));
+            return Err(problems);
+        }
     }
     filled.push_str(rest);
     if problems.is_empty() { Ok(first.map(|name| (filled, name))) } else { Err(problems) }

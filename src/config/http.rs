@@ -287,7 +287,14 @@ fn body(check: &mut Check, path: &mut Vec<String>, node: &Node, allowed: &[Scope
                 let steps: Vec<&str> = path.iter().map(String::as_str).collect();
                 check.template(&steps, &text, allowed).map(Body::Text)
             }
-            plain => Some(Body::Plain(plain)),
+            plain => {
+                let is_whole = scalar.text.trim_start_matches(['+', '-']).bytes().all(|byte| byte.is_ascii_digit());
+                if plain.is_f64() && is_whole {
+                    let steps: Vec<&str> = path.iter().map(String::as_str).collect();
+                    check.wrong(&steps, "a number this large would lose digits; quote it, so that it is sent as text");
+                }
+                Some(Body::Plain(plain))
+            }
         },
     }
 }

@@ -1,24 +1,26 @@
 //! From the path of a file to a checked [`Config`].
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::check::Check;
 use super::configuration::Config;
 use super::document::Document;
-use super::error::{ConfigErrors, Findings, Position};
+use super::error::{ConfigErrors, Findings};
 use super::etls::{self, Defaults, etls};
 use super::outputs::{PathTemplate, check_path_templates};
 use super::pools::pools;
 use super::sources::{self, sources};
 use super::written::{self, Written};
-use super::{database, decode, dotenv, expand, institutions, paths::directory_of, paths::resolve, run, tree};
+use super::{database, decode, dotenv, expand, institutions, ownership, paths::directory_of, paths::resolve, run, secrets, tree};
+use crate::os::access::FileAccess;
+use crate::os::input::{self, InputError};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::settings::{Database, DatabaseTarget, Durability, SyncRule, Variables};
 use crate::plan::text::placeholder::{Placeholder, Scope};
+use crate::plan::text::secrets::Secrets;
 
 /// State is kept in this directory beside the configuration, unless the file says otherwise.
 const STATE_DIR: &str = "var";
@@ -36,12 +38,15 @@ const INSTITUTIONS: &str = "monitored_institutions.yaml";
 pub fn load(path: &Path, environment: &Variables) -> Result<Config, ConfigErrors> {
     let mut of_config = Findings::of(path);
     let mut of_dotenv = Findings::of(&path.with_file_name(".env"));
-    let Some((base, text)) = open(path, &mut of_config) else {
+    let Some((base, text, access)) = open(path, &mut of_config) else {
         Findings::into_result([of_config])?;
         unreachable!("a file that cannot be read is a finding");
     };
     let dotenv = base.join(".env");
-    let mut variables = dotenv::read(&dotenv, &mut of_dotenv);
+    let read_dotenv = dotenv::read(&dotenv, environment, &mut of_dotenv);
+    let mut warnings = ownership::warnings(&base.join(path.file_name().unwrap_or_default()), access, false);
+    warnings.extend(read_dotenv.iter().flat_map(|read| ownership::warnings(&dotenv, read.access, true)));
+    let mut variables = read_dotenv.map(|read| read.variables).unwrap_or_default();
     variables.extend(environment.iter().map(|(name, value)| (name.clone(), value.clone())));
 
     let Some((document, written)) = read(&text, &variables, &mut of_config) else {
@@ -57,15 +62,15 @@ pub fn load(path: &Path, environment: &Variables) -> Result<Config, ConfigErrors
     } else {
         // Only ETLs need banks. With sources alone the file may be missing, unless the configuration names one.
         let may_lack = written.institutions.is_none() && document.keys(&["etls"]).is_empty() && !document.is_broken(&["etls"]);
-        match std::fs::read(&institutions_file) {
-            Err(error) if may_lack && error.kind() == ErrorKind::NotFound => Institutions::default(),
-            Ok(bytes) => match utf8(bytes, &mut of_institutions) {
+        match input::read(&institutions_file) {
+            Err(error) if may_lack && error.is_not_found() => Institutions::default(),
+            Ok(file) => match of_institutions.utf8(file.bytes) {
                 Some(text) => institutions::read(&text, &mut of_institutions),
                 None => Institutions::default(),
             },
             Err(error) => {
                 let shown = document.shown(&["institutions"], &written_path);
-                of_config.add(document.position(&["institutions"]), format!("institutions: {shown} cannot be read: {error}"));
+                of_config.add(document.position(&["institutions"]), format!("institutions: {shown} {error}"));
                 Institutions::default()
             }
         }
@@ -74,34 +79,24 @@ pub fn load(path: &Path, environment: &Variables) -> Result<Config, ConfigErrors
     let checked = checked(&mut check, written, &variables, institutions);
     Findings::into_result([of_config, of_institutions, of_dotenv])?;
     let Some(parts) = checked else { unreachable!("what is missing in a configuration is a finding") };
+    let secrets = secrets::secrets(document.root(), &variables, &parts.database.target, &parts.catalogue);
     Ok(Config {
         path: path.file_name().map_or_else(|| path.to_owned(), |name| base.join(name)),
         dotenv: dotenv.exists().then_some(dotenv),
         institutions_file,
+        secrets,
+        warnings,
         ..parts
     })
 }
 
-/// The file's directory and text.
-fn open(path: &Path, findings: &mut Findings) -> Option<(PathBuf, String)> {
-    let opened = directory_of(path).and_then(|base| Ok((base, std::fs::read(path)?)));
+/// The file's directory, text and access.
+fn open(path: &Path, findings: &mut Findings) -> Option<(PathBuf, String, FileAccess)> {
+    let opened = directory_of(path).map_err(InputError::from).and_then(|base| Ok((base, input::read(path)?)));
     match opened {
-        Ok((base, bytes)) => Some((base, utf8(bytes, findings)?)),
+        Ok((base, file)) => Some((base, findings.utf8(file.bytes)?, file.access)),
         Err(error) => {
-            findings.add_for_file(format!("cannot be read: {error}"));
-            None
-        }
-    }
-}
-
-fn utf8(bytes: Vec<u8>, findings: &mut Findings) -> Option<String> {
-    match String::from_utf8(bytes) {
-        Ok(text) => Some(text),
-        Err(error) => {
-            let good = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
-            let line = good.matches('\n').count() + 1;
-            let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            findings.add(Position { line, column }, "not UTF-8; save the file as UTF-8");
+            findings.add_for_file(error.to_string());
             None
         }
     }
@@ -115,7 +110,7 @@ fn read(text: &str, variables: &Variables, findings: &mut Findings) -> Option<(D
         }
         return None;
     };
-    let failed = expand::expand(&mut root, variables, findings);
+    let failed = expand::expand(&mut root, variables, findings)?;
     let mut document = Document::new(root);
     // Backwards, because taking out an item of a list changes the positions of those behind it.
     for path in failed.iter().rev() {
@@ -163,6 +158,8 @@ fn checked(check: &mut Check, written: Written, variables: &Variables, instituti
         path: PathBuf::new(),
         dotenv: None,
         institutions_file: PathBuf::new(),
+        secrets: Secrets::default(),
+        warnings: Vec::new(),
         database: Database {
             target: target?,
             max_connections: u32::try_from(max_connections).ok()?,

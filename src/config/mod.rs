@@ -2,7 +2,7 @@
 //!
 //! [`find()`] finds the file. [`load()`] reads it together with the institutions that it names, and reports every mistake in both at
 //! once. A value that came from a variable may be a secret: no message and no `Debug` here shows one. Only these files and a `.env`
-//! beside them are read. Whether commands, directories and databases exist is checked where they are used.
+//! beside them are read, each of bounded size and only if it is a regular file; texts have a bound too, aliases and variables included. Whether commands, directories and databases exist is checked where they are used.
 //!
 //! The steps: `tree` (text to values with positions) -> `expand` (variables filled in) -> `decode` (to the structs of `written*`, which
 //! have the shape of the file) -> the checks of each section (to values of `plan`).
@@ -23,12 +23,14 @@ mod institutions;
 mod load;
 mod needs;
 mod outputs;
+mod ownership;
 mod parallel;
 mod paths;
 mod pools;
 mod program;
 mod run;
 mod scalars;
+mod secrets;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -40,6 +42,7 @@ mod written_sources;
 mod written_work;
 
 pub use configuration::Config;
+pub use env_files::ReadEnvFiles;
 pub use error::{ConfigError, ConfigErrors, Position};
 pub use find::find;
 pub use load::load;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use super::check::Check;
 use super::etls::Defaults;
@@ -25,6 +25,8 @@ use crate::plan::text::records::RecordsRule;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// A compiled `records.pattern` takes at most this many bytes.
+const MAX_PATTERN: usize = 2 * 1024 * 1024;
 /// Default of `max_windows`. It limits only `catch_up: each`; with `coalesce` all windows are one job.
 const MAX_WINDOWS: i64 = 28;
 /// Default of `lookback`.
@@ -244,7 +246,7 @@ fn records(check: &mut Check, path: &[&str], written: Records, is_http: bool) ->
 /// A regular expression with at least one group.
 fn grouped(check: &mut Check, path: &[&str], pattern: &str) -> Option<Regex> {
     let name = check.document.named(path);
-    match Regex::new(pattern) {
+    match RegexBuilder::new(pattern).size_limit(MAX_PATTERN).build() {
         Ok(pattern) if pattern.captures_len() > 1 => return Some(pattern),
         Ok(_) => check.wrong(path, format!("{name} has no group; put ( ) around the number")),
         Err(error) => {

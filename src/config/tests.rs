@@ -1,5 +1,6 @@
 //! Whole files: what a good one says, and what is said of a bad one.
 
+mod bombs;
 mod etls;
 mod fuzz;
 mod services;

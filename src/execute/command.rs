@@ -30,6 +30,7 @@ use super::record::Record;
 use super::stop::StopSignal;
 use super::task::{AttemptEvent, Program};
 use crate::plan::run::ended::{End, Ended};
+use crate::plan::text::secrets::Secrets;
 
 pub use super::lines::MAX_LINE;
 pub use super::log::MAX_LOG_BYTES;
@@ -40,10 +41,17 @@ pub use super::tail::{TAIL_BYTES, TAIL_LINES};
 const LINGER: Duration = Duration::from_millis(200);
 
 /// Runs programs as child processes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct CommandExecutor;
+#[derive(Debug, Clone, Default)]
+pub struct CommandExecutor {
+    secrets: Secrets,
+}
 
 impl CommandExecutor {
+    /// An executor that passes on what programs print without these secrets. Their logs have all that they printed.
+    pub fn new(secrets: Secrets) -> Self {
+        Self { secrets }
+    }
+
     /// Runs a program to its end; the contract is that of [`Executor::run`](crate::execute::Executor::run).
     pub async fn run(&self, task: Program, stop: StopSignal, events: mpsc::Sender<AttemptEvent>) -> Ended {
         if stop.is_raised() {
@@ -58,7 +66,7 @@ impl CommandExecutor {
         // The attempt goes on when nobody takes the events.
         let _ = events.try_send(AttemptEvent::Spawned(pid));
         let supervisor = Supervisor {
-            capture: Capture::new(spawned.out, spawned.err, Record::new(task.log, events)),
+            capture: Capture::new(spawned.out, spawned.err, Record::new(task.log, events, self.secrets.clone())),
             termination: Termination::new(stop, task.grace),
         };
         let (end, tail) = supervisor.run(spawned.leader, task.timeout).await;

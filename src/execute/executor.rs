@@ -7,6 +7,7 @@ use super::http::HttpExecutor;
 use super::stop::StopSignal;
 use super::task::{AttemptEvent, Task};
 use crate::plan::run::ended::Ended;
+use crate::plan::text::secrets::Secrets;
 
 /// Carries out a [`Task`].
 #[async_trait::async_trait]
@@ -24,14 +25,23 @@ pub trait Executor: Send + Sync {
 pub struct Executors {
     command: CommandExecutor,
     http: HttpExecutor,
+    secrets: Secrets,
+}
+
+impl Executors {
+    /// Executors that take these secrets out of everything that they report.
+    pub fn new(secrets: Secrets) -> Self {
+        Self { command: CommandExecutor::new(secrets.clone()), http: HttpExecutor::new(secrets.clone()), secrets }
+    }
 }
 
 #[async_trait::async_trait]
 impl Executor for Executors {
     async fn run(&self, task: Task, stop: StopSignal, events: mpsc::Sender<AttemptEvent>) -> Ended {
-        match task {
+        let ended = match task {
             Task::Command(program) => self.command.run(program, stop, events).await,
             Task::Http(call) => self.http.run(*call, stop, events).await,
-        }
+        };
+        ended.without(&self.secrets)
     }
 }

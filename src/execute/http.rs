@@ -10,6 +10,7 @@ mod following;
 mod hosts;
 mod interrupt;
 mod journal;
+mod json;
 mod request;
 mod triggering;
 mod unanswered;
@@ -21,15 +22,22 @@ use self::hosts::Hosts;
 use super::stop::StopSignal;
 use super::task::{AttemptEvent, Call};
 use crate::plan::run::ended::{End, Ended};
+use crate::plan::text::secrets::Secrets;
 
 /// Runs calls. All calls share connections and the limits of hosts.
 #[derive(Default)]
 pub struct HttpExecutor {
     clients: Clients,
     hosts: Hosts,
+    secrets: Secrets,
 }
 
 impl HttpExecutor {
+    /// An executor that takes these secrets, and what a request carries in headers and query, out of everything that it logs and reports.
+    pub fn new(secrets: Secrets) -> Self {
+        Self { secrets, ..Self::default() }
+    }
+
     /// Runs a call to its end, as [`Executor::run`](crate::execute::Executor::run) says.
     pub async fn run(&self, call: Call, stop: StopSignal, said: mpsc::Sender<AttemptEvent>) -> Ended {
         if stop.is_raised() {
@@ -40,7 +48,7 @@ impl HttpExecutor {
             Err(why) => return without_request(End::SpawnFailed(why), call.remote_id),
         };
         match request::Requests(&call).check() {
-            Ok(secrets) => call::run(&call, client, &self.hosts, secrets, stop, said).await,
+            Ok(secrets) => call::run(&call, client, &self.hosts, self.secrets.and(&secrets), stop, said).await,
             Err(why) => without_request(End::SpawnFailed(why), call.remote_id),
         }
     }

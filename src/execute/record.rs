@@ -9,12 +9,15 @@ use super::lines::text;
 use super::log::AttemptLog;
 use super::tail::Tail;
 use super::task::AttemptEvent;
+use crate::plan::text::secrets::Secrets;
 
 #[derive(Debug)]
 pub(super) struct Record {
     log: AttemptLog,
     tail: Tail,
     events: mpsc::Sender<AttemptEvent>,
+    /// Taken out of the tail and the events; the log is the program's own.
+    secrets: Secrets,
     /// Lines that `events` had no room for, and that are not reported there yet.
     omitted: u64,
     /// Room for the last count of omitted lines.
@@ -23,9 +26,9 @@ pub(super) struct Record {
 
 impl Record {
     /// A record whose log will be at `log`.
-    pub(super) fn new(log: PathBuf, events: mpsc::Sender<AttemptEvent>) -> Self {
+    pub(super) fn new(log: PathBuf, events: mpsc::Sender<AttemptEvent>, secrets: Secrets) -> Self {
         let reserved = events.clone().try_reserve_owned().ok();
-        Self { log: AttemptLog::new(log), tail: Tail::default(), events, omitted: 0, reserved }
+        Self { log: AttemptLog::new(log), tail: Tail::default(), events, secrets, omitted: 0, reserved }
     }
 
     /// Adds bytes to the log alone.
@@ -35,14 +38,16 @@ impl Record {
 
     /// Adds a line to the tail, and sends it on if there is room; otherwise it is counted.
     pub(super) fn line(&mut self, line: &[u8]) {
-        self.tail.push(line);
+        let said = text(line);
+        let said = self.secrets.clean(&said);
+        self.tail.push(said.as_bytes());
         if self.omitted > 0
             && let Ok(room) = self.events.try_reserve()
         {
             room.send(AttemptEvent::LinesOmitted(std::mem::take(&mut self.omitted)));
         }
         match self.events.try_reserve() {
-            Ok(room) => room.send(AttemptEvent::Line(text(line))),
+            Ok(room) => room.send(AttemptEvent::Line(said.into_owned())),
             Err(_) => self.omitted += 1,
         }
     }

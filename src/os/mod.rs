@@ -3,10 +3,12 @@
 //! The host is Linux, kernel 5.3 or later: processes are read from `/proc` and signalled through pidfds. This room knows of the
 //! product only the values of `plan`: who owns a run, and a run's id.
 
+pub(crate) mod access;
 pub(crate) mod children;
 pub(crate) mod descendants;
 pub(crate) mod files;
 pub(crate) mod identity;
+pub(crate) mod input;
 pub(crate) mod mark;
 pub(crate) mod process;
 pub(crate) mod survivors;

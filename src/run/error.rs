@@ -30,6 +30,12 @@ pub enum RunError {
         "{0} is not there, but {1} holds ends that are to be recorded in it; put the file back, or remove them to begin with a new one"
     )]
     DatabaseGone(String, PathBuf),
+    /// Another user could have written what is in `state_dir`.
+    #[error(
+        "{path} belongs to another user (uid {uid}), who can write there what etl-orch would take for its own records; run etl-orch as that \
+             user, name another directory as state_dir, or chown it"
+    )]
+    ForeignStateDir { path: PathBuf, uid: u32 },
     /// Planning took longer than the lease, and another invocation recorded this run as lost.
     #[error("another host took this run for dead before it had planned; lengthen the lease")]
     LeaseLost,

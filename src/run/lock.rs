@@ -6,7 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -193,8 +193,13 @@ fn open(path: &Path) -> Result<File, LockError> {
         opened => opened,
     }
     .map_err(error)?;
-    if !file.metadata().map_err(error)?.is_file() {
+    let metadata = file.metadata().map_err(error)?;
+    if !metadata.is_file() {
         return Err(LockError::NotAFile(path.to_owned(), "no regular file"));
+    }
+    // What is written into the lock would be written into that other file.
+    if metadata.nlink() > 1 {
+        return Err(LockError::NotAFile(path.to_owned(), "another name of some other file (a hard link)"));
     }
     Ok(file)
 }

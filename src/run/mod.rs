@@ -20,6 +20,7 @@ mod replay;
 pub mod signals;
 pub mod sources;
 mod spool;
+mod state_dir;
 mod sync;
 
 use std::time::Duration;
@@ -30,7 +31,8 @@ use tokio::time::Instant;
 pub use self::error::RunError;
 pub use self::give_up::{GiveUp, give_up};
 pub use self::invocation::Invocation;
-pub use self::prepare::{check_database_file, prepare_state_dir};
+pub use self::prepare::check_database_file;
+pub use self::state_dir::{check_state_dir, prepare_state_dir};
 
 use self::context::RunContext;
 use self::dispatch::Dispatch;
@@ -97,6 +99,7 @@ impl Invocation {
                 | RunError::StateDir(..)
                 | RunError::Spool(..)
                 | RunError::Rights(_)
+                | RunError::ForeignStateDir { .. }
                 | RunError::Survivors(_)
                 | RunError::DatabaseGone(..)
                 | RunError::NoAnswer

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use rustix::fs::{Access, AtFlags, CWD};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -13,7 +12,6 @@ use super::plan_input::PlanInput;
 use super::planning::{self, Planned};
 use super::recover::{self, Recovery};
 use super::{spool, sync};
-use crate::os::files;
 use crate::os::identity::this_process;
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::Plan;
@@ -37,20 +35,6 @@ pub(super) struct Prepared {
     pub(super) ids: Vec<JobId>,
     /// When the lease was last renewed.
     pub(super) lease_renewed_at: Instant,
-}
-
-/// Makes the directories for logs, workspaces and the spool, and checks that they can be written to. Without this check every job would
-/// fail on its own.
-///
-/// # Errors
-/// When they cannot.
-pub fn prepare_state_dir(state_dir: &Path) -> Result<(), RunError> {
-    for directory in ["logs", "work", "spool"].map(|name| state_dir.join(name)) {
-        let made = files::create_durable_dir(&directory);
-        let writable = made.and_then(|()| Ok(rustix::fs::accessat(CWD, &directory, Access::WRITE_OK, AtFlags::EACCESS)?));
-        writable.map_err(|error| RunError::StateDir(directory, error))?;
-    }
-    Ok(())
 }
 
 /// Checks that a SQLite file which is not there may be made: in a new one, ends that are in the spool would find no job and be dropped.

@@ -8,7 +8,7 @@ mod format1;
 
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -17,7 +17,7 @@ use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::os::files;
+use crate::os::{files, input};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::Claim;
@@ -193,7 +193,7 @@ fn files_of_entries(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
 fn entry(path: PathBuf) -> Entry {
     let record = read(&path);
     let claim = claim_in(&path).or_else(|| record.as_ref().ok().map(|record| record.claim));
-    let refusal = fs::read_to_string(path.with_extension(REFUSAL)).ok();
+    let refusal = input::read(&path.with_extension(REFUSAL)).ok().and_then(|file| String::from_utf8(file.bytes).ok());
     Entry { path, claim, record, refusal }
 }
 
@@ -225,7 +225,9 @@ pub(super) fn note_refusal(entry: &Path, refusal: Option<&str>) {
 }
 
 fn read(path: &Path) -> Result<Record, String> {
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let (mut file, _) = input::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     parse(&bytes)
 }
 

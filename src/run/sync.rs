@@ -132,8 +132,9 @@ impl Search<'_> {
                 period,
                 tag: self.rule.tag.clone(),
             });
-        } else if metadata.is_file() {
-            self.learnt.warnings.push(format!("{} is empty; the file is passed over", path.display()));
+        } else {
+            let what = if metadata.is_file() { "empty" } else { "no regular file" };
+            self.learnt.warnings.push(format!("{} is {what}; it is passed over", path.display()));
         }
         Ok(())
     }

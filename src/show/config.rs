@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::View;
+use super::words::Untrusted;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::ReportsBy;
 use crate::plan::model::settings::{Database, DatabaseTarget};
@@ -23,6 +24,7 @@ pub struct ConfigView<'a> {
     max_parallel: usize,
     etls: Vec<EtlLine<'a>>,
     sources: Vec<SourceLine<'a>>,
+    warnings: Vec<Untrusted<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,7 +66,7 @@ pub struct ConfigFiles<'a> {
 
 impl<'a> ConfigView<'a> {
     /// The view of a configuration with these parts.
-    pub fn new(files: ConfigFiles<'a>, database: &Database, max_parallel: usize, catalogue: &'a Catalogue) -> Self {
+    pub fn new(files: ConfigFiles<'a>, database: &Database, max_parallel: usize, catalogue: &'a Catalogue, warnings: &'a [String]) -> Self {
         let etls = catalogue.etls.iter();
         let sources = catalogue.sources.iter();
         Self {
@@ -87,6 +89,7 @@ impl<'a> ConfigView<'a> {
                     work: &source.work,
                 })
                 .collect(),
+            warnings: warnings.iter().map(|warning| warning.as_str().into()).collect(),
         }
     }
 }
@@ -124,6 +127,9 @@ impl View for ConfigView<'_> {
                 Work::Http(_) => "over HTTP",
             };
             line("source", &format!("{} -> {} (every {}, {by})", source.id, source.name, source.every));
+        }
+        for warning in &self.warnings {
+            line("warning", warning);
         }
         page
     }

@@ -1,10 +1,13 @@
 //! Diagnostics on stderr: `tracing` as text or JSON, kept apart from a live display.
+//!
+//! Whatever is logged is escaped, cut and without secrets: the formats see to it, so that no call can forget it.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
 use indicatif::MultiProgress;
+use serde_json::Value;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
@@ -12,6 +15,8 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use super::escape::{disclosed, escaped, escaped_json};
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +45,10 @@ pub fn start(format: LogFormat, level: LevelFilter, color: bool) {
             let layout = Layout { time: !io::stderr().is_terminal() };
             registry.with(tracing_subscriber::fmt::layer().event_format(layout).with_ansi(color).with_writer(Stderr)).try_init()
         }
-        LogFormat::Json => registry.with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(Stderr)).try_init(),
+        LogFormat::Json => {
+            let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(Stderr);
+            registry.with(layer.map_event_format(Objects)).try_init()
+        }
     };
 }
 
@@ -99,8 +107,31 @@ where
         } else {
             write!(writer, "[{level}] ")?;
         }
-        context.field_format().format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
+        let mut said = String::new();
+        context.field_format().format_fields(Writer::new(&mut said), event)?;
+        writeln!(writer, "{}", escaped(&said))
+    }
+}
+
+/// The JSON objects of the format inside, their texts without secrets, of bounded length and safe for a terminal.
+struct Objects<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for Objects<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut object = String::new();
+        self.0.format_event(context, Writer::new(&mut object), event)?;
+        let object: serde_json::Map<String, Value> = serde_json::from_str(&object).map_err(|_| fmt::Error)?;
+        let clean = |(name, value)| match value {
+            Value::String(text) => (name, Value::String(disclosed(&text).into_owned())),
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => (name, other),
+        };
+        let object = Value::Object(object.into_iter().map(clean).collect());
+        writeln!(writer, "{}", escaped_json(&object.to_string()))
     }
 }
 

@@ -17,6 +17,7 @@ pub mod sources;
 mod stream;
 mod words;
 
+pub use escape::hide;
 pub use run_log::ChildOutput;
 pub use stream::{diagnose, out};
 pub use words::Time;
@@ -50,6 +51,8 @@ pub trait View: Serialize {
             view: &'a V,
         }
         let object = Object { schema_version: SCHEMA_VERSION, kind: self.kind(), view: self };
-        Ok(serde_json::to_string_pretty(&object)? + "\n")
+        let json = serde_json::to_string_pretty(&object)?;
+        // Line by line: the ends of lines are part of the layout.
+        Ok(json.lines().map(|line| escape::escaped_json(line).into_owned() + "\n").collect())
     }
 }

@@ -49,7 +49,7 @@ pub struct RunView<'a> {
     results: Option<ResultsView<'a>>,
     invalid_rows: u64,
     invalid: Vec<Invalid<'a>>,
-    unmonitored_symbols: Vec<&'a str>,
+    unmonitored_symbols: Vec<Untrusted<'a>>,
     institutions_without_data: &'a [String],
     lost: Vec<&'a GapKey>,
     warnings: Vec<String>,
@@ -133,7 +133,7 @@ struct Unrecorded<'a> {
 #[derive(Debug, Serialize)]
 struct Claimed<'a> {
     gap: &'a GapKey,
-    host: &'a str,
+    host: Untrusted<'a>,
     pid: u32,
     #[serde(skip)]
     owner: &'a Owner,
@@ -189,7 +189,7 @@ struct ResultsView<'a> {
     not_run: u64,
     duration_seconds: f64,
     stopped: bool,
-    error: Option<&'a str>,
+    error: Option<Untrusted<'a>>,
     /// Every job of the run, of reports and of sources.
     #[serde(skip)]
     jobs: Vec<FinishedJob<'a>>,
@@ -205,8 +205,8 @@ struct FinishedJob<'a> {
 
 #[derive(Debug, Serialize)]
 struct Invalid<'a> {
-    which: &'a str,
-    problem: &'a str,
+    which: Untrusted<'a>,
+    problem: Untrusted<'a>,
     rows: u64,
 }
 
@@ -241,9 +241,9 @@ impl<'a> RunView<'a> {
             results: summary.results.as_ref().map(|results| ResultsView::new(results, plan, catalogue)),
             invalid_rows: issues.invalid_rows,
             invalid: (issues.invalid.named.iter())
-                .map(|rows| Invalid { which: &rows.which, problem: &rows.problem, rows: rows.rows })
+                .map(|rows| Invalid { which: rows.which.as_str().into(), problem: rows.problem.as_str().into(), rows: rows.rows })
                 .collect(),
-            unmonitored_symbols: issues.unmonitored.iter().map(String::as_str).collect(),
+            unmonitored_symbols: issues.unmonitored.iter().map(|symbol| symbol.as_str().into()).collect(),
             institutions_without_data: &issues.without_data,
             lost: summary.lost.iter().collect(),
             warnings: warnings::warnings(summary, catalogue),
@@ -300,7 +300,7 @@ impl<'a> Unrecorded<'a> {
 
 impl<'a> Claimed<'a> {
     fn new(gap: &'a GapKey, owner: &'a Owner) -> Self {
-        Self { gap, host: &owner.host, pid: owner.pid, owner }
+        Self { gap, host: owner.host.as_str().into(), pid: owner.pid, owner }
     }
 }
 
@@ -352,7 +352,7 @@ impl<'a> ResultsView<'a> {
             not_run: counts.cancelled,
             duration_seconds: results.duration.as_secs_f64(),
             stopped: results.stopped,
-            error: results.broken.as_deref(),
+            error: results.broken.as_deref().map(Untrusted::from),
             jobs: plan.jobs.iter().zip(&results.jobs).map(finished).collect(),
         }
     }

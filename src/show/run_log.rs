@@ -8,6 +8,7 @@ use super::logs;
 use super::words::count;
 use crate::plan::model::job::JobState;
 use crate::plan::run::event::{Event, EventKind, JobEvent};
+use crate::plan::text::size::grouped;
 
 /// What is shown of what children print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,16 +50,16 @@ impl RunLog {
     fn job(&self, label: &str, event: &JobEvent) {
         match event {
             JobEvent::AttemptStarted { attempt, of } => tracing::info!("Executing {label} (attempt {attempt}/{of})"),
-            JobEvent::Line(text) => self.line(label, &escaped(text)),
+            JobEvent::Line(text) => self.line(label, text),
             JobEvent::LinesOmitted(1) => self.line(label, "… 1 line omitted"),
             JobEvent::LinesOmitted(lines) => self.line(label, &format!("… {} lines omitted", grouped(*lines))),
             JobEvent::Retrying { attempt, error, delay } => {
-                tracing::error!("❌ Failed {label} (attempt {attempt}): {}", escaped(error));
+                tracing::error!("❌ Failed {label} (attempt {attempt}): {error}");
                 tracing::info!("Retrying {label} in {}", humantime::format_duration(round(*delay)));
             }
             JobEvent::Ended { state, duration, reason } => {
                 let seconds = duration.as_secs_f64();
-                let reason = escaped(reason.as_deref().unwrap_or_default());
+                let reason = reason.as_deref().unwrap_or_default();
                 match state {
                     JobState::Succeeded => tracing::info!("✅ Success {label} in {seconds:.1}s"),
                     JobState::Failed | JobState::Lost => tracing::error!("❌ Failed {label} after {seconds:.1}s: {reason}"),
@@ -73,23 +74,10 @@ impl RunLog {
         match self.child_output {
             ChildOutput::Hidden => {}
             // In one piece, as each write takes a live display off the screen. A terminal that went away is no error.
-            ChildOutput::Lines => drop(logs::Stderr.write_all(format!("{label} | {text}\n").as_bytes())),
+            ChildOutput::Lines => drop(logs::Stderr.write_all(format!("{label} | {}\n", escaped(text)).as_bytes())),
             ChildOutput::Diagnostics => tracing::info!(job = label, "{text}"),
         }
     }
-}
-
-/// `1,411`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// To whole seconds where there are any: "5s", not "5s 17ms".
@@ -98,16 +86,5 @@ fn round(duration: Duration) -> Duration {
         Duration::from_secs(duration.as_secs())
     } else {
         Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or_default())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        let texts = [0, 999, 1411, 100_000, 1_234_567].map(grouped);
-        assert_eq!(texts, ["0", "999", "1,411", "100,000", "1,234,567"]);
     }
 }

@@ -17,15 +17,13 @@ pub fn out(text: &str) -> io::Result<()> {
     }
 }
 
-/// Says on stderr what went wrong, line by line, or as one JSON object where log lines are JSON; a name in it cannot control the
-/// terminal.
+/// Says on stderr what went wrong, in one line, or as one JSON object where log lines are JSON. What is in it from outside cannot control
+/// the terminal, and begins no line.
 pub fn diagnose(text: &str) {
     if logs::are_json() {
         tracing::error!("{text}");
         return;
     }
-    for line in text.lines() {
-        // There is nowhere left to say that stderr is gone.
-        let _ = writeln!(io::stderr().lock(), "{}", escaped(line));
-    }
+    // There is nowhere left to say that stderr is gone.
+    let _ = writeln!(io::stderr().lock(), "{}", escaped(text));
 }

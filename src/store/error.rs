@@ -1,10 +1,15 @@
 //! What can go wrong with the database, by what a caller can do about it.
 
+use crate::plan::text::size::shortened;
+
+/// Most bytes of what the database says in an error.
+const MOST_BYTES: usize = 2000;
+
 /// An operation on the database failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is no answer, or the server refuses us.
-    #[error("cannot reach the database {target}: {reason}")]
+    #[error("cannot reach the database {target}: {}", shortened(reason, MOST_BYTES))]
     Unreachable {
         /// The database, without its password.
         target: String,
@@ -32,7 +37,7 @@ pub enum StoreError {
     #[error("{0}")]
     NotKept(NotKept),
     /// An operation failed. Says which.
-    #[error("{doing}: {source}")]
+    #[error("{doing}: {}", shortened(&source.to_string(), MOST_BYTES))]
     Query {
         /// What was being done, such as `recording the end of an attempt`.
         doing: &'static str,

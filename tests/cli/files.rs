@@ -49,7 +49,7 @@ on_both_databases! {
         let done = world.run_to(0, &[]);
         for told in [
             "/in/RY_2025_Q7.txt: quarter \"Q7\" is not one of Q1, Q2, Q3, Q4; the file is passed over\n",
-            "/in/TD_2025_Q2.txt is empty; the file is passed over\n",
+            "/in/TD_2025_Q2.txt is empty; it is passed over\n",
         ] {
             assert!(done.stdout.contains(told), "{told}: {}", done.stdout);
         }

@@ -12,7 +12,7 @@ use crate::support::{Kind, World};
 const WRONG: &str = "a-key-that-was-revoked";
 
 /// The whole record in the database, as text.
-fn everything_in(world: &World) -> String {
+pub(crate) fn everything_in(world: &World) -> String {
     match world.kind() {
         Kind::Sqlite => world.bytes_below("var").into_iter().map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned()).collect(),
         Kind::Postgres => world.sql("SELECT schema_to_xml('etl_orch', true, false, '')").join("\n"),

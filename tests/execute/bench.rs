@@ -70,7 +70,7 @@ impl Running {
         let stop = StopSender::default();
         let signal = stop.signal();
         let (sender, events) = mpsc::channel(1024);
-        let ended = tokio::spawn(async move { CommandExecutor.run(task, signal, sender).await });
+        let ended = tokio::spawn(async move { CommandExecutor::default().run(task, signal, sender).await });
         Self { ended, stop, events }
     }
 

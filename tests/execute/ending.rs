@@ -172,7 +172,7 @@ async fn an_attempt_goes_on_when_nobody_is_left_to_stop_it() {
     let stop = sender.signal();
     drop(sender);
     let (sender, _events) = mpsc::channel(8);
-    assert_eq!(within(CommandExecutor.run(bench.sh("exit 6"), stop, sender)).await.end, End::Exited(6));
+    assert_eq!(within(CommandExecutor::default().run(bench.sh("exit 6"), stop, sender)).await.end, End::Exited(6));
 }
 
 #[tokio::test]

@@ -95,13 +95,14 @@ async fn a_full_event_channel_delays_nothing() {
     let stop = sender.signal();
     let (sender, events) = mpsc::channel(1);
     let ended =
-        within(CommandExecutor.run(bench.sh("i=0; while [ $i -lt 5000 ]; do echo $i; i=$((i+1)); done"), stop.clone(), sender)).await;
+        within(CommandExecutor::default().run(bench.sh("i=0; while [ $i -lt 5000 ]; do echo $i; i=$((i+1)); done"), stop.clone(), sender))
+            .await;
     assert_eq!(ended.end, End::Exited(0));
     assert_eq!(String::from_utf8(bench.log()).unwrap().lines().count(), 5000, "nothing is missing in the log");
     drop(events);
     fs::remove_dir_all(bench.path("logs")).unwrap();
     let (sender, _) = mpsc::channel(1);
-    assert_eq!(within(CommandExecutor.run(bench.sh("echo x"), stop, sender)).await.end, End::Exited(0));
+    assert_eq!(within(CommandExecutor::default().run(bench.sh("echo x"), stop, sender)).await.end, End::Exited(0));
 }
 
 #[tokio::test]
@@ -110,7 +111,7 @@ async fn lines_that_the_event_channel_cannot_take_are_counted() {
     let stop = StopSender::default();
     let (sender, mut events) = mpsc::channel(10);
     let script = bench.sh("i=0; while [ $i -lt 5000 ]; do echo $i; i=$((i+1)); done");
-    within(CommandExecutor.run(script, stop.signal(), sender)).await;
+    within(CommandExecutor::default().run(script, stop.signal(), sender)).await;
     let (mut lines, mut omitted) = (0, 0);
     while let Some(event) = events.recv().await {
         match event {

@@ -97,7 +97,7 @@ async fn a_stop_before_the_start_starts_nothing() {
         sender.raise(wish, StopReason::Signal(15));
         let stop = sender.signal();
         let (sender, mut events) = mpsc::channel(8);
-        let ended = within(CommandExecutor.run(bench.sh("touch started"), stop, sender)).await;
+        let ended = within(CommandExecutor::default().run(bench.sh("touch started"), stop, sender)).await;
         assert_eq!(
             ended,
             Ended { end: End::Stopped, duration: Duration::ZERO, tail: String::new(), pid: None, answer: None, remote_id: None }

@@ -8,14 +8,13 @@ use super::stopped;
 use crate::run::lock::{self, Acquisition, Lock};
 use crate::run::signals::Signals;
 use crate::show;
-use crate::show::escape::escaped;
 
 /// The lock, or how the process ends without it. After a wait the configuration is read again: it may have changed.
 pub(super) async fn take_lock(request: &mut RunRequest<'_>, signals: &Signals) -> Result<ControlFlow<Exit, Lock>, Failure> {
     loop {
         let path = request.context.config.lock_file.clone();
         let acquired = lock::acquire(&path, request.args.lock_wait, request.is_special(), signals.stop(), |holder| {
-            tracing::info!("Waiting for the lock {}, held by {}", path.display(), escaped(holder));
+            tracing::info!("Waiting for the lock {}, held by {holder}", path.display());
         })
         .await?;
         return Ok(match acquired {
@@ -28,11 +27,11 @@ pub(super) async fn take_lock(request: &mut RunRequest<'_>, signals: &Signals) -
                 ControlFlow::Continue(lock)
             }
             Acquisition::NotNeeded { holder } => {
-                tracing::info!("A run is active ({}) and another waits for it; this one has nothing to add", escaped(&holder));
+                tracing::info!("A run is active ({holder}) and another waits for it; this one has nothing to add");
                 ControlFlow::Break(Exit::Success)
             }
             Acquisition::TimedOut { holder } => {
-                show::diagnose(&format!("error: the lock {} is held by {}", path.display(), escaped(&holder)));
+                show::diagnose(&format!("error: the lock {} is held by {}", path.display(), holder));
                 ControlFlow::Break(Exit::LockHeld)
             }
             Acquisition::Stopped => ControlFlow::Break(stopped(signals)),

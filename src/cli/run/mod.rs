@@ -95,7 +95,8 @@ async fn dry_run(request: &RunRequest<'_>) -> Result<Exit, Failure> {
         let invocation = request.invocation(store, id, Events::new(id));
         Ok(invocation.dry_run().await?)
     });
-    let summary = summary.await?;
+    let mut summary = summary.await?;
+    summary.warnings.splice(0..0, request.warnings.clone());
     let exit = if request.args.detailed_exit_code && summary.plan.has_gaps() { Exit::GapsFound } else { Exit::Success };
     print(request, &summary, exit)?;
     Ok(exit)
@@ -134,9 +135,11 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
         return Ok(stopped(signals));
     }
     store.close().await;
-    let summary = summary?;
+    let mut summary = summary?;
     let exit = exit_of(&summary, request.args, signals);
     if !request.args.quiet || summary.is_noteworthy() {
+        // Behind the question above: who may write to a file is nothing that this run did.
+        summary.warnings.splice(0..0, request.warnings.clone());
         print(request, &summary, exit)?;
     }
     Ok(exit)

@@ -8,12 +8,14 @@ use super::super::context::Context;
 use super::super::exit::Failure;
 use super::super::names;
 use super::args::{MaxParallel, RunArgs};
-use crate::config::{self, Config};
+use crate::config::{self, Config, ReadEnvFiles};
 use crate::execute::Executors;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::EnvFiles;
-use crate::run::Invocation;
+use crate::plan::text::secrets::Secrets;
+use crate::run::{Invocation, check_state_dir};
+use crate::show;
 use crate::store::Store;
 use crate::tell::events::Events;
 
@@ -23,12 +25,20 @@ pub(super) struct RunRequest<'a> {
     pub(super) args: &'a RunArgs,
     pub(super) selection: Selection,
     env_files: EnvFiles,
+    /// What must not be logged, stored or shown.
+    secrets: Secrets,
+    /// What other users may do with files that decide what runs.
+    pub(super) warnings: Vec<String>,
 }
 
 impl<'a> RunRequest<'a> {
     pub(super) fn new(mut context: Context<'a>, args: &'a RunArgs) -> Result<Self, Failure> {
+        let ReadEnvFiles { files: env_files, warnings: of_env_files, secrets } = context.config.env_files(context.environment)?;
+        let secrets = context.config.secrets.and(&secrets);
+        show::hide(secrets.clone());
+        let of_state_dir = check_state_dir(&context.config.state_dir)?;
+        let warnings = [std::mem::take(&mut context.config.warnings), of_env_files, of_state_dir].concat();
         let config = &mut context.config;
-        let env_files = config.env_files()?;
         let selection = select(config, args)?;
         if let Some(max_parallel) = args.max_parallel {
             config.run.max_parallel = match max_parallel {
@@ -39,7 +49,7 @@ impl<'a> RunRequest<'a> {
         if let Some(max_jobs) = args.max_jobs {
             config.run.max_jobs = usize::try_from(max_jobs).unwrap_or(usize::MAX);
         }
-        Ok(Self { context, args, selection, env_files })
+        Ok(Self { context, args, selection, env_files, secrets, warnings })
     }
 
     /// The same request with the configuration as it is now.
@@ -66,7 +76,7 @@ impl<'a> RunRequest<'a> {
             user: self.context.user.clone(),
             options: self.args.record(),
             store,
-            executor: Arc::new(Executors::default()),
+            executor: Arc::new(Executors::new(self.secrets.clone())),
             events: Arc::new(events),
         }
     }

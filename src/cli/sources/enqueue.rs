@@ -58,7 +58,7 @@ async fn give(context: &Context<'_>, args: &EnqueueArgs, windows: Vec<Window>) -
     let (source, by, reason) = (args.id.clone(), context.user.clone(), args.reason.clone());
     let order = SourceOrder { source, kind, by, reason, at: Utc::now() };
     let names_windows = args.window.is_some();
-    let plan = context.with_store(Access::ReadWrite, async |store| apply(&*store, &context.config, &order, names_windows).await);
+    let plan = context.with_store(Access::ReadWrite, async |store| apply(&*store, context, &order, names_windows).await);
     let plan = plan.await?;
     let view = EnqueueView::new(&order, &windows, plan.as_ref(), args.now);
     if args.now && context.global.format == Format::Json {
@@ -70,7 +70,7 @@ async fn give(context: &Context<'_>, args: &EnqueueArgs, windows: Vec<Window>) -
 }
 
 /// Puts the windows into the queue. Returns what a run would now do about the source.
-async fn apply(store: &dyn Store, config: &Config, order: &SourceOrder, names_windows: bool) -> Result<Option<SourcePlan>, Failure> {
+async fn apply(store: &dyn Store, context: &Context<'_>, order: &SourceOrder, names_windows: bool) -> Result<Option<SourcePlan>, Failure> {
     let id = &order.source;
     if let Some(pause) = pause::pause_of(store, id).await? {
         let text = format!("{id} is paused {}; run `etl-orch sources resume {id} --reason TEXT` first", paused(&pause));
@@ -84,6 +84,6 @@ async fn apply(store: &dyn Store, config: &Config, order: &SourceOrder, names_wi
         return Err(Failure::Orchestrator(text));
     }
     store.order_source(order).await?;
-    let plans = plans(store, config).await?;
-    Ok(plans.into_iter().find(|plan| config.catalogue.sources[plan.source].id == *id))
+    let plans = plans(store, context).await?;
+    Ok(plans.into_iter().find(|plan| context.config.catalogue.sources[plan.source].id == *id))
 }

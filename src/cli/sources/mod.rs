@@ -11,12 +11,11 @@ use clap::Subcommand;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use crate::config::Config;
 use crate::plan::decide::freshness::Freshness;
 use crate::plan::decide::source_plan::SourcePlan;
 use crate::plan::model::source::Source;
+use crate::run::check_state_dir;
 use crate::run::sources::preview;
-use crate::show::escape::escaped;
 use crate::show::sources::{ListedSource, SourcesView};
 use crate::store::{Access, Data, Store};
 use enqueue::EnqueueArgs;
@@ -46,20 +45,20 @@ pub(super) async fn command(context: &Context<'_>, command: Option<&SourcesComma
 /// The sources, as a run that started now would find them.
 async fn list(context: &Context<'_>) -> Result<Exit, Failure> {
     let now = Utc::now();
-    let listed = context.with_store(Access::ReadOnly, async |store| listed(&*store, &context.config).await).await?;
+    let listed = context.with_store(Access::ReadOnly, async |store| listed(&*store, context).await).await?;
     context.print(&SourcesView::new(&listed, &context.config.catalogue, now))?;
     Ok(Exit::Success)
 }
 
-async fn listed(store: &dyn Store, config: &Config) -> Result<Vec<ListedSource>, Failure> {
-    let plans = plans(store, config).await?;
+async fn listed(store: &dyn Store, context: &Context<'_>) -> Result<Vec<ListedSource>, Failure> {
+    let plans = plans(store, context).await?;
     let mut queued: HashMap<String, u64> = HashMap::new();
     for window in store.queue().await?.into_iter().filter(|window| !window.is_collected || window.is_requested) {
         *queued.entry(window.source).or_default() += 1;
     }
     let mut listed = Vec::new();
     for plan in plans {
-        let source = &config.catalogue.sources[plan.source];
+        let source = &context.config.catalogue.sources[plan.source];
         let queued = queued.get(&source.id).copied().unwrap_or_default();
         let freshness = freshness(store, source).await;
         listed.push(ListedSource { plan, queued, freshness });
@@ -68,8 +67,11 @@ async fn listed(store: &dyn Store, config: &Config) -> Result<Vec<ListedSource>,
 }
 
 /// What a run that started now would do about each source.
-async fn plans(store: &dyn Store, config: &Config) -> Result<Vec<SourcePlan>, Failure> {
-    Ok(preview(store, &config.catalogue, &config.env_files()?, &config.run, &config.state_dir).await?)
+async fn plans(store: &dyn Store, context: &Context<'_>) -> Result<Vec<SourcePlan>, Failure> {
+    let config = &context.config;
+    check_state_dir(&config.state_dir)?;
+    let env_files = config.env_files(context.environment)?.files;
+    Ok(preview(store, &config.catalogue, &env_files, &config.run, &config.state_dir).await?)
 }
 
 /// The age of a source's data. The query is the user's: when it fails, everything else is shown all the same.
@@ -78,7 +80,7 @@ async fn freshness(store: &dyn Data, source: &Source) -> Option<Freshness> {
     Some(match store.value_of(query).await {
         Ok(answer) => Freshness::of(answer.as_deref()),
         Err(error) => {
-            tracing::warn!("{}: freshness cannot be asked: {}", source.id, escaped(&error.to_string()));
+            tracing::warn!("{}: freshness cannot be asked: {error}", source.id);
             Freshness::Failed(error.to_string())
         }
     })

@@ -4,12 +4,13 @@
 //! failure, so that a start that works costs nothing more.
 
 use std::io;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustix::fs::Access;
 use rustix::io::Errno;
+
+use crate::os::input;
 
 /// The explanation when no directory of PATH has the program.
 pub(super) fn not_found(name: &str, cwd: &Path) -> String {
@@ -83,8 +84,7 @@ fn bad_program(program: &Path) -> Option<String> {
 
 /// The kernel has the same error number for a script whose interpreter is missing.
 fn bad_interpreter(program: &Path) -> Option<String> {
-    let mut head = Vec::new();
-    std::fs::File::open(program).ok()?.take(256).read_to_end(&mut head).ok()?;
+    let head = input::read_head(program, 256).ok()?;
     let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let line = String::from_utf8_lossy(line);
     let path = program.display();

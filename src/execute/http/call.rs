@@ -15,12 +15,13 @@ use super::exchange::{self, Answer};
 use super::following::{self, JobStatus};
 use super::hosts::Hosts;
 use super::interrupt::{Interrupt, Watch};
-use super::journal::{Journal, Redaction};
+use super::journal::Journal;
 use super::request::{Request, Requests};
 use super::triggering::{self, MAY_HAVE_STARTED, Refusal};
 use super::unanswered::Unanswered;
 use crate::plan::model::outcome::Fault;
 use crate::plan::run::ended::{End, Ended};
+use crate::plan::text::secrets::Secrets;
 
 /// After this many status requests in a row without a usable answer the attempt ends.
 const MOST_FAILURES: u32 = 5;
@@ -59,7 +60,7 @@ pub(super) async fn run(
     call: &Call,
     client: Client,
     hosts: &Hosts,
-    secrets: Vec<String>,
+    secrets: Secrets,
     stop: StopSignal,
     said: mpsc::Sender<AttemptEvent>,
 ) -> Ended {
@@ -68,8 +69,8 @@ pub(super) async fn run(
         call,
         client,
         hosts,
-        redaction: Redaction::new(secrets),
-        journal: Journal::new(Record::new(call.log.clone(), said.clone())),
+        journal: Journal::new(Record::new(call.log.clone(), said.clone(), Secrets::default()), secrets.clone()),
+        secrets,
         said,
         watch: Watch::new(stop, call.spec.timeout),
         remote_id: call.remote_id.clone(),
@@ -78,8 +79,8 @@ pub(super) async fn run(
     };
     let call_end = conversation.carry_out().await;
     let (end, remote_id) = conversation.close(call_end).await;
-    let Conversation { journal, answer, .. } = conversation;
-    Ended { end, duration: started.elapsed(), tail: journal.finish(), pid: None, answer, remote_id }
+    let Conversation { journal, answer, secrets, .. } = conversation;
+    Ended { end, duration: started.elapsed(), tail: journal.finish(), pid: None, answer, remote_id }.without(&secrets)
 }
 
 /// A call under way.
@@ -87,7 +88,7 @@ struct Conversation<'a> {
     call: &'a Call,
     client: Client,
     hosts: &'a Hosts,
-    redaction: Redaction,
+    secrets: Secrets,
     journal: Journal,
     said: mpsc::Sender<AttemptEvent>,
     watch: Watch,
@@ -206,7 +207,7 @@ impl Conversation<'_> {
                 Ok(turn) => turn,
                 Err(until) => return Err(self.busy(until)),
             };
-            let sending = exchange::send(&self.client, request, spec.request_timeout, &self.redaction);
+            let sending = exchange::send(&self.client, request, spec.request_timeout, &self.secrets);
             let asked = match what {
                 RequestKind::Status => self.watch.during(sending).await?,
                 RequestKind::Trigger => match self.watch.during_or_while_closing(sending).await {
@@ -329,7 +330,7 @@ impl Conversation<'_> {
             }
         };
         let _turn = self.hosts.of(&request.url, self.call.spec.rate).turn_now();
-        let sending = exchange::send(&self.client, &request, self.call.spec.request_timeout, &self.redaction);
+        let sending = exchange::send(&self.client, &request, self.call.spec.request_timeout, &self.secrets);
         match self.watch.while_closing(sending).await {
             Some(Ok(answer)) => {
                 self.journal.write(&format!("{} answers {}", request.shown(), answer.summary()));

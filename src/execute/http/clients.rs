@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::{Certificate, Client, redirect, retry};
 use tokio::sync::Mutex;
 
+use crate::os::input;
 use crate::plan::model::work::HttpSpec;
 
 /// An unused connection is closed after this long. Common servers close theirs after 5 s; a trigger must not be written into a
@@ -64,8 +65,8 @@ fn make(ca_file: Option<&Path>, connect: Duration) -> Result<Client, String> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
-    let pem = std::fs::read(path).map_err(|error| format!("`ca_file` {} cannot be read: {error}", path.display()))?;
-    match Certificate::from_pem_bundle(&pem) {
+    let pem = input::read(path).map_err(|error| format!("`ca_file` {} {error}", path.display()))?;
+    match Certificate::from_pem_bundle(&pem.bytes) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         Ok(_) | Err(_) => Err(unusable(Some(path))),
     }

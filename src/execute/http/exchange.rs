@@ -8,9 +8,11 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use url::Url;
 
-use super::journal::Redaction;
+use super::json;
 use super::request::{Request, without_secrets};
 use super::unanswered::{Unanswered, innermost};
+use crate::plan::text::nul::without_nul;
+use crate::plan::text::secrets::Secrets;
 
 /// An answer with a longer body is not used.
 pub(super) const MAX_BODY: usize = 1024 * 1024;
@@ -39,7 +41,7 @@ pub(super) enum Content {
 }
 
 /// Sends a request and reads the answer.
-pub(super) async fn send(client: &Client, request: &Request, limit: Duration, redaction: &Redaction) -> Result<Answer, Unanswered> {
+pub(super) async fn send(client: &Client, request: &Request, limit: Duration, secrets: &Secrets) -> Result<Answer, Unanswered> {
     let mut asked = client.request(request.method.clone(), request.url.clone()).headers(request.headers.clone()).timeout(limit);
     if let Some(json) = &request.json {
         asked = asked.json(json);
@@ -51,12 +53,12 @@ pub(super) async fn send(client: &Client, request: &Request, limit: Duration, re
         .get(LOCATION)
         .and_then(|location| location.to_str().ok())
         .and_then(|location| request.url.join(location).ok())
-        .map(|url: Url| redaction.clean(&without_secrets(&url)));
+        .map(|url: Url| secrets.clean(&without_secrets(&url)).into_owned());
     let status = response.status();
     let content = match read(response, limit).await {
-        Ok(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(json) => Content::Json(redaction.clean_json(json)),
-            Err(_) => Content::Text(redaction.clean(&String::from_utf8_lossy(&bytes))),
+        Ok(bytes) => match json::read(&bytes) {
+            Some(json) => Content::Json(json::without_nul(secrets.clean_json(json))),
+            None => Content::Text(secrets.clean(&without_nul(&String::from_utf8_lossy(&bytes))).into_owned()),
         },
         Err(why) => Content::Unread(why),
     };

@@ -3,19 +3,20 @@
 //! Errors name the part that cannot be sent, and quote none of it: all of it may be secret.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use serde_json::Value;
 use url::Url;
 
 use super::super::task::Call;
 use crate::plan::model::work::{HttpMethod, RequestSpec};
 use crate::plan::text::placeholder::{Placeholder, Values};
+use crate::plan::text::secrets::Secrets;
 
 /// Everything but the unreserved characters: a value stays within its part of the path, or of the query.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Shorter texts are not redacted: they would match parts of ordinary words.
-const SHORTEST_SECRET: usize = 6;
+/// Shorter values of a query are taken for settings, not for secrets.
+const SHORTEST_IN_QUERY: usize = 6;
 
 /// A request, ready to be sent. It has no `Debug`: what it holds may be secret.
 #[derive(Clone)]
@@ -70,11 +71,12 @@ impl Request {
 
     /// Texts that must not get into a log, even if an answer repeats them.
     fn secrets(&self) -> Vec<String> {
-        let headers = self.headers.values().filter_map(|value| value.to_str().ok()).flat_map(|value| {
-            let credentials = value.split_once(' ').map(|(_, credentials)| credentials);
-            [Some(value), credentials].into_iter().flatten().map(|text| text.trim().to_owned())
-        });
-        let query = self.url.query_pairs().map(|(_, value)| value.into_owned());
+        let is_open = |name: &HeaderName| [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT].contains(name);
+        let headers = self.headers.iter().filter(|(name, _)| !is_open(name));
+        let headers = headers.filter_map(|(_, value)| Some(value.to_str().ok()?.to_owned()));
+        // Short values and numbers in a query are limits and formats.
+        let is_long_text = |value: &String| value.len() >= SHORTEST_IN_QUERY && !value.bytes().all(|byte| byte.is_ascii_digit());
+        let query = self.url.query_pairs().map(|(_, value)| value.into_owned()).filter(is_long_text);
         headers.chain(query).chain(self.url.password().map(str::to_owned)).collect()
     }
 }
@@ -108,19 +110,16 @@ impl Requests<'_> {
         self.0.spec.cancel.as_ref().map(|spec| Request::new("cancel", spec, &self.0.values, job))
     }
 
-    /// Makes every request once, before any is sent. Returns the texts that must not get into logs, longest first.
+    /// Makes every request once, before any is sent. Returns the texts that must not get into logs.
     ///
     /// # Errors
     /// The first part that cannot be sent.
-    pub(super) fn check(&self) -> Result<Vec<String>, String> {
+    pub(super) fn check(&self) -> Result<Secrets, String> {
         let job = self.0.remote_id.as_deref().unwrap_or("id");
         let requests = [Some(self.trigger()), Some(self.status(job)), self.cancel(job)];
         let requests: Vec<Request> = requests.into_iter().flatten().collect::<Result<_, _>>()?;
-        let mut secrets: Vec<String> = requests.iter().flat_map(Request::secrets).collect();
-        secrets.retain(|text| text.len() >= SHORTEST_SECRET && text != job && !self.0.values.values().any(|value| value == text));
-        secrets.sort_unstable_by_key(|text| std::cmp::Reverse(text.len()));
-        secrets.dedup();
-        Ok(secrets)
+        let is_filled_in = |text: &String| text == job || self.0.values.values().any(|value| value == text);
+        Ok(Secrets::new(requests.iter().flat_map(Request::secrets).filter(|text| !is_filled_in(text))))
     }
 }
 
@@ -174,6 +173,6 @@ mod tests {
     #[test]
     fn credentials_and_queries_are_secrets() {
         let made = request("https://user:password@h/p?token=in%20query", "Bearer abcdef", "").unwrap();
-        assert_eq!(made.secrets(), ["Bearer abcdef", "abcdef", "in query", "password"]);
+        assert_eq!(made.secrets(), ["Bearer abcdef", "in query", "password"]);
     }
 }

@@ -8,6 +8,10 @@ use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::institution::{BankIndex, Institutions};
 use crate::plan::model::listed::Listed;
 use crate::plan::model::selection::Selection;
+use crate::plan::text::size::shortened;
+
+/// Most bytes of what is wrong with a row.
+const MOST_BYTES: usize = 300;
 
 /// How many symbols that nobody monitors are remembered: a data table may hold millions.
 pub const MOST_UNMONITORED: usize = 1000;
@@ -79,7 +83,7 @@ impl Census {
                 }
             }
             Err(RowRejected::Unmonitored(symbol)) => data_issues.unmonitored(symbol),
-            Err(RowRejected::Invalid(problem)) => data_issues.invalid(&last, problem.to_string(), group.rows),
+            Err(RowRejected::Invalid(problem)) => data_issues.invalid(&last, &problem.to_string(), group.rows),
         }
     }
 }
@@ -107,7 +111,9 @@ impl DataIssues {
         }
     }
 
-    fn invalid(&mut self, row: &AvailabilityKey, problem: String, rows: u64) {
+    fn invalid(&mut self, row: &AvailabilityKey, problem: &str, rows: u64) {
+        // It quotes a value of the row.
+        let problem = shortened(problem, MOST_BYTES).into_owned();
         let column = |value: &Option<String>| value.as_deref().map_or_else(|| "NULL".to_owned(), shown);
         let which = format!("{} {} {}", column(&row.bank_symbol), column(&row.fiscal_year), column(&row.quarter));
         if self.invalid.named.iter().any(|known| known.which == which && known.problem == problem) {

@@ -2,6 +2,11 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
+use crate::plan::text::size::shortened;
+
+/// Most bytes that are kept of an answer that is no time.
+const MOST_BYTES: usize = 100;
+
 /// What the query for the newest data found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Freshness {
@@ -28,7 +33,7 @@ impl Freshness {
     pub fn of(answer: Option<&str>) -> Self {
         match answer.map(str::trim) {
             None | Some("") => Self::Nothing,
-            Some(text) => Newest::parse(text).map_or_else(|| Self::NoTime(text.to_owned()), Self::Until),
+            Some(text) => Newest::parse(text).map_or_else(|| Self::NoTime(shortened(text, MOST_BYTES).into_owned()), Self::Until),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::plan::model::outcome::Fault;
+use crate::plan::text::secrets::Secrets;
 
 /// How an attempt ended, as far as the executor can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,4 +48,19 @@ pub struct Ended {
     pub answer: Option<serde_json::Value>,
     /// The id of a service's job that must be followed further: its end was not seen, and it was not cancelled.
     pub remote_id: Option<String>,
+}
+
+impl Ended {
+    /// The same without these secrets. The id of a service's job stays as it is, as it must be found again.
+    #[must_use]
+    pub fn without(self, secrets: &Secrets) -> Self {
+        let clean = |text: String| secrets.clean(&text).into_owned();
+        let end = match self.end {
+            End::Reported { why, fault } => End::Reported { why: clean(why), fault },
+            End::SpawnFailed(why) => End::SpawnFailed(clean(why)),
+            End::Unseen(why) => End::Unseen(clean(why)),
+            other @ (End::Exited(_) | End::Signalled(_) | End::Completed | End::Vanished | End::TimedOut | End::Stopped) => other,
+        };
+        Self { end, tail: clean(self.tail), answer: self.answer.map(|answer| secrets.clean_json(answer)), ..self }
+    }
 }

@@ -1,8 +1,11 @@
 //! Texts: templates, bodies, what a text says, and the nearest names.
 
 pub mod body;
+mod encoded;
 pub mod nearest;
 pub mod nul;
 pub mod placeholder;
 pub mod records;
+pub mod secrets;
+pub mod size;
 pub mod template;

@@ -18,9 +18,13 @@ use crate::plan::model::work::CommandSpec;
 use crate::plan::run::aftermath::{self, Finding};
 use crate::plan::run::ended::{End, Ended};
 use crate::plan::run::job_end::Artifact;
+use crate::plan::text::size::shortened;
 use crate::run::context::shown;
 use crate::run::output;
 use crate::store;
+
+/// Most bytes of what a query finds in a message.
+const MOST_BYTES: usize = 200;
 
 fn no_output(why: impl std::fmt::Display) -> Finding {
     Finding::Failed(Outcome::NoOutput(why.to_string()))
@@ -157,7 +161,7 @@ impl Attempt<'_> {
         match self.ask(query).await {
             Ok(found) if Verify::is_true(found.as_deref()) => Ok(Seen::Verified),
             Ok(found) => {
-                let found = found.map_or("nothing".to_owned(), |found| format!("{found:?}"));
+                let found = found.map_or("nothing".to_owned(), |found| format!("{:?}", shortened(&found, MOST_BYTES)));
                 Err(no_output(format!("reported as collected, but verify finds {found}")))
             }
             Err(error) if !error.may_pass() => {

@@ -203,8 +203,8 @@ fn execution(results: &ResultsView<'_>, page: &mut Page) {
     if results.stopped {
         page.line("Stopped by a signal; what was not done is planned again by the next run");
     }
-    if let Some(error) = results.error {
-        page.line(format!("Not complete: {}", escaped(error)));
+    if let Some(error) = &results.error {
+        page.line(format!("Not complete: {error}"));
     }
     page.section("Collected:", "✅", &collected(&results.jobs));
     page.section("Failed Jobs:", "❌", &reasons(&results.jobs, JobState::Failed));
