@@ -13,11 +13,12 @@ macro_rules! operation {
     };
 }
 
-/// The same for an operation that lists what is in our own tables: without them there is nothing.
+/// The same for an operation that lists what is in our own tables: without them there is nothing. Rows that are malformed are named, and
+/// left out.
 macro_rules! listing {
     ($store:ident, $doing:literal, $operation:path $(, $argument:expr)*) => {
         if $store.has_history {
-            operation!($store, $doing, $operation $(, $argument)*)
+            Ok($store.malformed.left_alone(operation!($store, $doing, $operation $(, $argument)*)?))
         } else {
             Ok(Vec::new())
         }

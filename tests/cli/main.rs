@@ -26,6 +26,7 @@ mod exits;
 mod fairness;
 mod files;
 mod force_pending;
+mod garbage;
 mod hostile_files;
 mod jobs;
 mod lease;

@@ -88,17 +88,22 @@ impl Fixture {
 
     /// Runs statements.
     pub(crate) async fn sql(&self, statements: &str) {
+        self.try_sql(statements).await.unwrap();
+    }
+
+    /// Runs statements, which the database may refuse.
+    pub(crate) async fn try_sql(&self, statements: &str) -> sqlx::Result<()> {
         let statements = sqlx::raw_sql(AssertSqlSafe(statements.to_owned()));
         match &self.server {
             None => {
                 let mut connection = self.raw_sqlite().await;
-                statements.execute(&mut connection).await.unwrap();
-                connection.close().await.unwrap();
+                statements.execute(&mut connection).await?;
+                connection.close().await
             }
             Some(server) => {
-                let mut connection = PgConnection::connect(&server.url()).await.unwrap();
-                statements.execute(&mut connection).await.unwrap();
-                connection.close().await.unwrap();
+                let mut connection = PgConnection::connect(&server.url()).await?;
+                statements.execute(&mut connection).await?;
+                connection.close().await
             }
         }
     }

@@ -9,6 +9,7 @@ mod containment;
 mod durability;
 mod endings;
 mod fixture;
+mod garbage;
 mod history;
 mod kept;
 mod migration;

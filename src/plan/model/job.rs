@@ -74,6 +74,13 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// The state of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        use RunState::{Cancelled, Failed, Lost, Running, Succeeded};
+        [Running, Succeeded, Failed, Cancelled, Lost].into_iter().find(|state| state.name() == name)
+    }
+
     /// The name under which it is stored.
     #[must_use]
     pub fn name(self) -> &'static str {

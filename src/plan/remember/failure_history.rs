@@ -136,7 +136,7 @@ impl QuarantineReason {
     }
 }
 
-/// An operator's order to leave a gap alone.
+/// An order to leave a gap alone: an operator's, or one of etl-orch, which touches no gap whose record it cannot read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkipOrder {
     /// When it was given.
@@ -149,6 +149,12 @@ pub struct SkipOrder {
 }
 
 impl SkipOrder {
+    /// The order of etl-orch for a gap whose record cannot be read. `why` says so, and how to mend it.
+    #[must_use]
+    pub fn of_unreadable(why: String, now: DateTime<Utc>) -> Self {
+        Self { since: now, until: None, by: "etl-orch".to_owned(), reason: why }
+    }
+
     /// Whether the order holds at this time.
     #[must_use]
     pub fn holds(&self, now: DateTime<Utc>) -> bool {

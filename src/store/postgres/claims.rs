@@ -10,12 +10,14 @@ use crate::plan::model::ids::JobId;
 use crate::plan::model::job::Claim;
 use crate::plan::model::settings::TableName;
 use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
-use crate::plan::remember::failure_history::GapState;
 use crate::store::NotKept;
 use crate::store::shared::claims::{Conditions, Obstacles, is_full, is_held_back, is_wanted, made_before, why_skipped};
+use crate::store::shared::cell::{LARGEST_FENCE, Malformed};
 use crate::store::shared::connection::SqlConnection;
-use crate::store::shared::gaps::GapRow;
+use crate::store::shared::gaps::{Known, way_out};
 use crate::store::shared::jobs::skip_queued;
+use crate::store::shared::row::row;
+use crate::store::shared::runs::OwnerRow;
 use crate::store::shared::sources::PauseRow;
 use crate::store::shared::statement::Parameters;
 
@@ -25,11 +27,12 @@ pub(super) async fn claim(connection: &mut PgConnection, reports: &TableName, re
     if let Some(pool) = request.pool {
         lock_pool(&mut changes, pool).await?;
     }
-    let Some(mut gap) = raise_fence(&mut changes, request.job).await? else {
+    let Some(gap) = raise_fence(&mut changes, request.job).await? else {
         let claimed = made_before(&mut *changes, request).await?;
         changes.rollback().await?;
         return Ok(claimed);
     };
+    let mut gap = gap.unwrap_or_else(|malformed| Known::unreadable(way_out(&malformed), request.at));
     let fence = gap.fence;
     // The plan knows the fence as it was before this claim raised it.
     gap.fence -= 1;
@@ -51,26 +54,27 @@ pub(super) async fn claim(connection: &mut PgConnection, reports: &TableName, re
 
 /// Raises the fence of the gap of a job that is queued in a running run, and locks both. Another claim of the same gap waits here, and
 /// sees what became of this one when it goes on.
-async fn raise_fence(connection: &mut PgConnection, job: JobId) -> sqlx::Result<Option<GapState>> {
+async fn raise_fence(connection: &mut PgConnection, job: JobId) -> sqlx::Result<Option<Result<Known, Malformed>>> {
     let mut parameters = Parameters::default();
     let text = format!(
         "WITH job AS (SELECT gap_key FROM etl_orch.etl_jobs WHERE id = {job} AND state = 'queued'
                       AND EXISTS (SELECT 1 FROM etl_orch.etl_runs r WHERE r.id = run_id AND r.state = 'running') FOR UPDATE)
          INSERT INTO etl_orch.gap_states AS g (gap_key, fence) SELECT gap_key, 1 FROM job
-         ON CONFLICT (gap_key) DO UPDATE SET fence = g.fence + 1 RETURNING g.gap_key, {gap}",
+         ON CONFLICT (gap_key) DO UPDATE SET fence = CASE WHEN g.fence BETWEEN 0 AND {LARGEST_FENCE} THEN g.fence + 1 ELSE g.fence END
+         RETURNING g.gap_key, {gap}",
         job = parameters.add(job),
-        gap = GapRow::select_g(),
+        gap = Known::select_g(),
     );
-    connection.fetch_optional(parameters.statement(text)).await?.map(GapRow::state).transpose()
+    connection.fetch_optional(parameters.statement(text)).await
 }
 
-/// What is in the way of a claim, and whether the claim was made.
-#[derive(sqlx::FromRow)]
-struct Asked {
-    #[sqlx(flatten)]
-    obstacles: Obstacles,
-    jobs_started: i64,
-    attempts_begun: i64,
+row! {
+    /// What is in the way of a claim, and whether the claim was made.
+    struct Asked of "etl_jobs" {
+        jobs_started: i64,
+        attempts_begun: i64;
+        obstacles: Obstacles,
+    }
 }
 
 /// Starts the job unless something is in the way, which is returned. One statement, so that all of it is seen at one moment.
@@ -79,7 +83,7 @@ async fn start(
     reports: &TableName,
     request: &ClaimRequest<'_>,
     fence: i64,
-    gap: &GapState,
+    gap: &Known,
 ) -> sqlx::Result<Option<Claimed>> {
     let skip = gap.skip.clone().filter(|order| order.holds(request.at));
     let is_held_back = is_held_back(gap, request);
@@ -88,9 +92,9 @@ async fn start(
     let text = format!(
         "WITH job AS (SELECT j.id, j.gap_key, {done} AS done, {insisted} AS insisted, {pause}
                       FROM etl_orch.etl_jobs j LEFT JOIN etl_orch.sources s ON {source} WHERE j.id = {job}),
-              other AS (SELECT r.host, r.machine_id, r.boot_id, r.pid, r.pid_started
+              other AS (SELECT j.id AS running_job, {owner}
                         FROM job JOIN etl_orch.etl_jobs j ON j.gap_key = job.gap_key AND j.state = 'running'
-                                 JOIN etl_orch.etl_runs r ON r.id = j.run_id),
+                                 LEFT JOIN etl_orch.etl_runs r ON r.id = j.run_id),
               pool AS (SELECT {is_full} AS is_full),
               claimed AS (UPDATE etl_orch.etl_jobs j SET {columns} FROM job, pool
                           WHERE j.id = job.id AND NOT {is_skipped} AND job.paused_at IS NULL AND NOT job.done
@@ -98,13 +102,15 @@ async fn start(
                           RETURNING j.id),
               attempt AS (INSERT INTO etl_orch.etl_attempts (job_id, n, log, started_at) SELECT id, 1, {log}, {at} FROM claimed RETURNING 1),
               taken AS (UPDATE etl_orch.disclosure_queue q SET job_id = claimed.id FROM claimed WHERE {is_wanted})
-         SELECT job.done, job.insisted, {found_pause}, pool.is_full, other.host, other.machine_id, other.boot_id, other.pid, other.pid_started,
+         SELECT job.done, job.insisted, {found_pause}, pool.is_full, other.running_job, {found_owner},
                 (SELECT count(*) FROM claimed) AS jobs_started, (SELECT count(*) FROM attempt) AS attempts_begun
          FROM job CROSS JOIN pool LEFT JOIN other ON TRUE",
         done = conditions.done,
         insisted = conditions.insisted,
         pause = PauseRow::select("s"),
         found_pause = PauseRow::select("job"),
+        owner = OwnerRow::select("r"),
+        found_owner = OwnerRow::select("other"),
         source = conditions.source,
         is_full = conditions.is_full,
         job = parameters.add(request.job),
@@ -122,7 +128,7 @@ async fn start(
     );
     let asked: Option<Asked> = connection.fetch_optional(parameters.statement(text)).await?;
     let Asked { obstacles, jobs_started, attempts_begun } = asked.ok_or(sqlx::Error::RowNotFound)?;
-    match (obstacles.refusal(skip, is_held_back)?, jobs_started, attempts_begun) {
+    match (obstacles.refusal::<PgConnection>(skip, is_held_back, request.at), jobs_started, attempts_begun) {
         (None, 0, _) => Err(NotKept::error("etl_orch.etl_jobs")),
         (None, _, 0) => Err(NotKept::error("etl_orch.etl_attempts")),
         (refusal, _, _) => Ok(refusal),
@@ -152,11 +158,12 @@ pub(super) async fn begin_attempt(
     Ok(begun)
 }
 
-#[derive(sqlx::FromRow)]
-struct AttemptAnswer {
-    is_begun: bool,
-    is_full: bool,
-    begun_now: i64,
+row! {
+    struct AttemptAnswer of "etl_attempts" {
+        is_begun: bool,
+        is_full: bool,
+        begun_now: i64,
+    }
 }
 
 async fn insert_attempt(

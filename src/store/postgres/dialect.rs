@@ -1,10 +1,11 @@
 //! What PostgreSQL's SQL says differently in the statements that both databases share, and what its error codes mean.
 
-use sqlx::postgres::{PgArguments, PgConnection};
-use sqlx::{Arguments, AssertSqlSafe};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow, PgValueRef};
+use sqlx::{Arguments, AssertSqlSafe, Row, TypeInfo, ValueRef};
 
 use crate::store::FailureKind;
-use crate::store::shared::connection::{AnyRow, SqlConnection, carry_out_statements};
+use crate::store::shared::cell::{Cell, Cells, Found, FromRow};
+use crate::store::shared::connection::{SqlConnection, carry_out_statements};
 use crate::store::shared::statement::{Statement, Value};
 
 impl SqlConnection for PgConnection {
@@ -42,6 +43,48 @@ impl SqlConnection for PgConnection {
     }
 
     carry_out_statements!(PgArguments, std::convert::identity);
+}
+
+impl Cells for PgRow {
+    fn cell(&self, column: &str) -> sqlx::Result<Cell> {
+        cell(&self.try_get_raw(column)?)
+    }
+
+    fn first(&self) -> sqlx::Result<Cell> {
+        cell(&self.try_get_raw(0)?)
+    }
+}
+
+/// PostgreSQL counts the microseconds of a time from 2000.
+const MICROSECONDS_TO_2000: i64 = 946_684_800_000_000;
+
+/// What a column holds, which the server sends in binary form.
+fn cell(value: &PgValueRef<'_>) -> sqlx::Result<Cell> {
+    if value.is_null() {
+        return Ok(Cell::Null);
+    }
+    let bytes = value.as_bytes().map_err(sqlx::Error::Decode)?;
+    let found = match (value.type_info().name(), bytes) {
+        ("BOOL", [byte]) => Some(Cell::Truth(*byte != 0)),
+        ("INT2" | "INT4" | "INT8", bytes) => integer(bytes).map(Cell::Number),
+        ("TIMESTAMPTZ", bytes) => integer(bytes).map(|micros| match micros {
+            // -infinity and infinity.
+            i64::MIN | i64::MAX => Cell::Time(micros),
+            micros => Cell::Time(micros.saturating_add(MICROSECONDS_TO_2000)),
+        }),
+        ("TEXT" | "VARCHAR" | "NAME", bytes) => std::str::from_utf8(bytes).ok().map(|text| Cell::Text(text.to_owned())),
+        (_, _) => None,
+    };
+    Ok(found.unwrap_or_else(|| Cell::Bytes(bytes.to_vec())))
+}
+
+fn integer(bytes: &[u8]) -> Option<i64> {
+    match *bytes {
+        [a, b] => Some(i16::from_be_bytes([a, b]).into()),
+        [a, b, c, d] => Some(i32::from_be_bytes([a, b, c, d]).into()),
+        [a, b, c, d, e, f, g, h] => Some(i64::from_be_bytes([a, b, c, d, e, f, g, h])),
+        _ => None,
+    }
 }
 
 /// What an error code (SQLSTATE) means: its first two characters are its class.

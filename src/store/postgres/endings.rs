@@ -12,6 +12,7 @@ use crate::store::shared::connection::SqlConnection;
 use crate::store::shared::data_columns::Column;
 use crate::store::shared::endings::{AttemptUpdate, Ended, job_end_columns, write_artifact};
 use crate::store::shared::gaps::write_history;
+use crate::store::shared::row::row;
 use crate::store::shared::statement::Parameters;
 
 pub(super) async fn end_attempt(connection: &mut PgConnection, claim: Claim, end: &AttemptEnd) -> sqlx::Result<bool> {
@@ -55,10 +56,11 @@ pub(super) async fn finish(
     Ok(ended.answer(end, resolved.state()))
 }
 
-#[derive(sqlx::FromRow)]
-struct EndRow {
-    is_ended_now: bool,
-    state_before: Option<String>,
+row! {
+    struct EndRow of "etl_jobs" {
+        is_ended_now: bool,
+        state_before: Option<JobState>,
+    }
 }
 
 /// Ends the claim's job and its attempt, and writes the gap's failure history: one statement. The history is not written where the
@@ -88,5 +90,5 @@ async fn end_job(connection: &mut PgConnection, claim: Claim, end: &JobEnd) -> s
     );
     let row: Option<EndRow> = connection.fetch_optional(parameters.statement(text)).await?;
     let EndRow { is_ended_now, state_before } = row.ok_or(sqlx::Error::RowNotFound)?;
-    Ok(if is_ended_now { Ended::Now } else { Ended::before(state_before.as_deref()) })
+    Ok(if is_ended_now { Ended::Now } else { Ended::before(state_before) })
 }

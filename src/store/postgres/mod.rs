@@ -24,6 +24,7 @@ pub(super) use migrations::schema_sql;
 use self::connections::{Connections, Lease};
 use self::data_tables::DataColumns;
 use super::implement::implement_ports;
+use super::shared::cell::Named;
 use super::shared::patience::Patience;
 use super::{Access, Result, StoreError};
 use crate::plan::model::settings::{ColumnName, Database, TableName};
@@ -42,6 +43,7 @@ pub(super) struct Postgres {
     reports: TableName,
     /// Whether our own tables are there; without them history is empty.
     has_history: bool,
+    malformed: Named,
     columns: OnceCell<DataColumns>,
     patience: Patience,
 }
@@ -61,6 +63,7 @@ impl Postgres {
             version_column: database.version_column.clone(),
             reports: database.reports.clone(),
             has_history,
+            malformed: Named::default(),
             columns: OnceCell::new(),
             patience: Patience::new(database.target.to_string()),
         })

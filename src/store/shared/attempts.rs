@@ -1,7 +1,9 @@
 //! Attempts at a job.
 
+use super::cell::AnyText;
 use super::connection::SqlConnection;
 use super::gaps;
+use super::row::row;
 use super::statement::{Columns, Parameters};
 use crate::plan::model::job::{AttemptEnd, Claim};
 use crate::plan::model::outcome::Outcome;
@@ -127,6 +129,12 @@ pub(in crate::store) async fn follow<C: SqlConnection>(
     Ok(is_ours)
 }
 
+row! {
+    struct RemoteRow of "gap_states" {
+        remote_id: Option<AnyText>,
+    }
+}
+
 pub(in crate::store) async fn report_in_progress<C: SqlConnection>(connection: &mut C, claim: Claim) -> sqlx::Result<Option<String>> {
     let mut parameters = Parameters::default();
     let text = format!(
@@ -134,6 +142,6 @@ pub(in crate::store) async fn report_in_progress<C: SqlConnection>(connection: &
         own = C::OWN,
         job = parameters.add(claim.job),
     );
-    let found: Option<(Option<String>,)> = connection.fetch_optional(parameters.statement(text)).await?;
-    Ok(found.and_then(|(remote_id,)| remote_id))
+    let found: Option<RemoteRow> = connection.fetch_optional(parameters.statement(text)).await?;
+    Ok(found.and_then(|row| row.remote_id).map(|AnyText(id)| id))
 }

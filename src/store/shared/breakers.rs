@@ -2,42 +2,44 @@
 
 use chrono::{DateTime, Utc};
 
+use super::cell::{Found, Texts};
 use super::connection::SqlConnection;
 use super::gaps;
+use super::row::row;
 use super::statement::{Columns, Parameters, Statement, names};
-use super::values::{storable_json, undecodable};
+use super::values::storable_json;
 use crate::plan::model::gap::GapKey;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::failure_history::FailureHistory;
 
-#[derive(sqlx::FromRow)]
-struct BreakerRow {
-    etl: String,
-    opened_at: DateTime<Utc>,
-    banks: String,
-    etl_digest: String,
-    probed: Option<String>,
-    probed_at: Option<DateTime<Utc>>,
-}
-
-impl BreakerRow {
-    fn breaker(self) -> sqlx::Result<OpenBreaker> {
-        Ok(OpenBreaker {
-            etl: self.etl,
-            since: self.opened_at,
-            banks: serde_json::from_str(&self.banks).map_err(undecodable)?,
-            etl_digest: self.etl_digest,
-            probed: self.probed,
-            probed_at: self.probed_at,
-        })
+row! {
+    struct BreakerRow of "breakers" {
+        etl: String,
+        opened_at: DateTime<Utc>,
+        banks: Texts = "CAST({row}.banks AS text)",
+        etl_digest: String,
+        probed: Option<String>,
+        probed_at: Option<DateTime<Utc>>,
     }
 }
 
-pub(in crate::store) async fn open<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<OpenBreaker>> {
-    let own = C::OWN;
-    let query =
-        format!("SELECT etl, opened_at, CAST(banks AS text) AS banks, etl_digest, probed, probed_at FROM {own}breakers ORDER BY etl");
-    connection.fetch_all(Statement::plain(query)).await?.into_iter().map(BreakerRow::breaker).collect()
+impl BreakerRow {
+    fn breaker(self) -> OpenBreaker {
+        OpenBreaker {
+            etl: self.etl,
+            since: self.opened_at,
+            banks: self.banks.0,
+            etl_digest: self.etl_digest,
+            probed: self.probed,
+            probed_at: self.probed_at,
+        }
+    }
+}
+
+pub(in crate::store) async fn open<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<OpenBreaker>> {
+    let (columns, own) = (BreakerRow::select("b"), C::OWN);
+    let query = Statement::plain(format!("SELECT {columns} FROM {own}breakers b ORDER BY etl"));
+    Ok(connection.fetch_all(query).await?.map(BreakerRow::breaker))
 }
 
 /// Opens, changes or closes the breaker of an ETL, and writes what is to be remembered of gaps by it. A refund is left out where its

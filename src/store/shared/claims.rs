@@ -1,15 +1,20 @@
 //! What both adapters ask before a job is claimed, and what they make of the answer.
 
+use super::cell::{AnyText, Malformed};
 use super::connection::SqlConnection;
-use super::gaps::GapRow;
+use super::gaps::Known;
+use super::row::row;
+use super::jobs;
 use super::runs::OwnerRow;
-use super::sources::PauseRow;
+use super::sources::{self, PauseRow};
 use super::statement::Parameters;
+use chrono::{DateTime, Utc};
+
 use crate::plan::model::etl::Pool;
 use crate::plan::model::job::{Claim, ReportKey};
 use crate::plan::model::settings::TableName;
 use crate::plan::remember::claim::{ClaimRequest, ClaimTarget, Claimed};
-use crate::plan::remember::failure_history::{GapState, SkipOrder};
+use crate::plan::remember::failure_history::SkipOrder;
 
 /// The conditions of a claim, as parts of a query for its job `j` with a left join of its source `s`.
 pub(in crate::store) struct Conditions {
@@ -80,58 +85,67 @@ pub(in crate::store) fn has_key_of(parameters: &mut Parameters, of: &str, report
 }
 
 /// The condition that as many jobs, not counting the parameter `without`, use the pool as may. Those of a run whose lease has ended do
-/// not count: its host may have died.
+/// not count: its host may have died. Nor do those of a run whose lease has no end: that was not written by etl-orch.
 pub(in crate::store) fn is_full<C: SqlConnection>(parameters: &mut Parameters, pool: Option<&Pool>, without: Option<&str>) -> String {
     let Some(pool) = pool else { return "FALSE".to_owned() };
     format!(
         "((SELECT count(*) FROM {own}etl_jobs p WHERE p.state = 'running' AND p.pool = {pool}{others}
-           AND (SELECT r.lease_until FROM {own}etl_runs r WHERE r.id = p.run_id) > {now}) >= {limit})",
+           AND EXISTS (SELECT 1 FROM {own}etl_runs r WHERE r.id = p.run_id AND r.lease_until > {now} AND r.lease_until < {soon})) >= {limit})",
         own = C::OWN,
         now = C::NOW,
+        soon = C::after(&LONGEST_LEASE_MILLISECONDS.to_string()),
         pool = parameters.add(pool.name.as_str()),
         others = without.map(|job| format!(" AND p.id <> {job}")).unwrap_or_default(),
         limit = parameters.add(i64::from(pool.limit)),
     )
 }
 
-/// What [`Conditions`] found, and who runs the gap.
-#[derive(sqlx::FromRow)]
-pub(in crate::store) struct Obstacles {
-    done: bool,
-    insisted: bool,
-    is_full: bool,
-    #[sqlx(flatten)]
-    pause: PauseRow,
-    host: Option<String>,
-    machine_id: Option<String>,
-    boot_id: Option<String>,
-    pid: Option<i64>,
-    pid_started: Option<i64>,
+/// No lease is longer than a hundred years.
+const LONGEST_LEASE_MILLISECONDS: i64 = 100 * 366 * 24 * 3600 * 1000;
+
+row! {
+    /// What [`Conditions`] found, and who runs the gap, if anybody.
+    pub(in crate::store) struct Obstacles of "etl_jobs" {
+        done: bool,
+        insisted: bool,
+        is_full: bool,
+        running_job: Option<AnyText>;
+        pause: Result<PauseRow, Malformed>,
+        owner: Result<OwnerRow, Malformed>,
+    }
 }
 
 impl Obstacles {
     /// Why the job is not claimed: the first that holds of an order, nothing left to do, somebody else at work, a newer failure, and a
     /// full pool. `None` where nothing is in the way.
-    pub(in crate::store) fn refusal(self, skip: Option<SkipOrder>, is_held_back: bool) -> sqlx::Result<Option<Claimed>> {
-        let Self { done, insisted, is_full, host, machine_id, boot_id, pid, pid_started, pause } = self;
-        let owner = (|| Some(OwnerRow { host: host?, machine_id, boot_id: boot_id?, pid: pid?, pid_started: pid_started? }))();
-        Ok(if let Some(order) = pause.order().or(skip) {
+    pub(in crate::store) fn refusal<C: SqlConnection>(
+        self,
+        skip: Option<SkipOrder>,
+        is_held_back: bool,
+        now: DateTime<Utc>,
+    ) -> Option<Claimed> {
+        let Self { done, insisted, is_full, running_job, owner, pause } = self;
+        let pause = pause.map_or_else(|one| Some(SkipOrder::of_unreadable(sources::way_out(&one), now)), PauseRow::order);
+        if let Some(order) = pause.or(skip) {
             Some(Claimed::Ordered(order))
         } else if done {
             Some(Claimed::AlreadyDone)
-        } else if let Some(owner) = owner {
-            Some(Claimed::Elsewhere { owner: owner.owner()? })
+        } else if let Some(id) = running_job {
+            Some(match owner {
+                Ok(owner) => Claimed::Elsewhere { owner: owner.owner() },
+                Err(one) => Claimed::Ordered(SkipOrder::of_unreadable(jobs::way_out::<C>(&id, &one), now)),
+            })
         } else if is_held_back && !insisted {
             Some(Claimed::HeldBack)
         } else {
             is_full.then_some(Claimed::PoolFull)
-        })
+        }
     }
 }
 
 /// Whether the gap is to be left alone since another invocation worked on it: its fence is not the one that was planned with, and it is
 /// quarantined or rests. With the planned fence nothing has changed since the plan looked at both.
-pub(in crate::store) fn is_held_back(gap: &GapState, request: &ClaimRequest<'_>) -> bool {
+pub(in crate::store) fn is_held_back(gap: &Known, request: &ClaimRequest<'_>) -> bool {
     let rests = gap.history.rest.is_some_and(|rest| rest.since <= request.at && request.at < rest.until);
     gap.fence != request.planned_fence && (gap.history.quarantine.is_some() || rests)
 }
@@ -160,12 +174,12 @@ pub(in crate::store) async fn made_before<C: SqlConnection>(connection: &mut C, 
         "SELECT g.gap_key, {gap} FROM {own}etl_jobs j JOIN {own}etl_attempts a ON a.job_id = j.id AND a.n = 1
          JOIN {own}gap_states g ON g.gap_key = j.gap_key AND g.fence = j.fence
          WHERE j.id = {job} AND j.state = 'running' AND j.started_at = {at} AND a.log = {log}",
-        gap = GapRow::select_g(),
+        gap = Known::select_g(),
         own = C::OWN,
         job = parameters.add(request.job),
         at = parameters.add(request.at),
         log = parameters.add(request.log),
     );
-    let gap = connection.fetch_optional(parameters.statement(text)).await?.map(GapRow::state).transpose()?;
+    let gap: Option<Known> = connection.fetch_optional(parameters.statement(text)).await?;
     Ok(gap.map_or(Claimed::Gone, |gap| Claimed::Yes { claim: Claim { job: request.job, fence: gap.fence }, history: gap.history }))
 }

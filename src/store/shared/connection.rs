@@ -1,16 +1,10 @@
 //! What the statements that both databases share need to know of each, and how they are carried out.
 
-use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, FromRow, Transaction};
+use sqlx::{AssertSqlSafe, Transaction};
 
+use super::cell::{Found, FromRow};
 use super::statement::{Statement, Value};
 use crate::store::NotKept;
-
-/// A row, or a part of one, that either database can give.
-pub(in crate::store) trait AnyRow: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin {}
-
-impl<T> AnyRow for T where T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin {}
 
 /// A connection to either database, with what its SQL says differently.
 pub(in crate::store) trait SqlConnection: Sized + sqlx::Connection<Database: sqlx::Database<Connection = Self>> {
@@ -63,10 +57,11 @@ pub(in crate::store) trait SqlConnection: Sized + sqlx::Connection<Database: sql
     /// Carries out a statement that may change no row. Returns how many it changed.
     fn execute(&mut self, statement: Statement) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
-    fn fetch_all<T: AnyRow>(&mut self, query: Statement) -> impl Future<Output = sqlx::Result<Vec<T>>> + Send;
+    /// The rows of a query, and those that are malformed.
+    fn fetch_all<T: FromRow>(&mut self, query: Statement) -> impl Future<Output = sqlx::Result<Found<T>>> + Send;
 
-    /// The first row of a query.
-    fn fetch_optional<T: AnyRow>(&mut self, query: Statement) -> impl Future<Output = sqlx::Result<Option<T>>> + Send;
+    /// The first row of a query. It is an error when that is malformed; parts that may be are of the type `Result<_, Malformed>`.
+    fn fetch_optional<T: FromRow>(&mut self, query: Statement) -> impl Future<Output = sqlx::Result<Option<T>>> + Send;
 
     /// Looks for a row of our own `table` that was written, and fails where the query does not give it.
     fn must_find(&mut self, query: Statement, table: &str) -> impl Future<Output = sqlx::Result<()>> + Send {
@@ -74,9 +69,7 @@ pub(in crate::store) trait SqlConnection: Sized + sqlx::Connection<Database: sql
     }
 
     /// Whether a query gives a row.
-    fn finds(&mut self, query: Statement) -> impl Future<Output = sqlx::Result<bool>> + Send {
-        async { Ok(self.fetch_optional::<(i32,)>(query).await?.is_some()) }
-    }
+    fn finds(&mut self, query: Statement) -> impl Future<Output = sqlx::Result<bool>> + Send;
 }
 
 /// Completes an implementation of [`SqlConnection`] by the methods that carry out statements. They differ only in the driver's
@@ -88,14 +81,20 @@ macro_rules! carry_out_statements {
             Ok(sqlx::query_with(AssertSqlSafe(statement.text), arguments).execute(self).await?.rows_affected())
         }
 
-        async fn fetch_all<T: AnyRow>(&mut self, query: Statement) -> sqlx::Result<Vec<T>> {
+        async fn fetch_all<T: FromRow>(&mut self, query: Statement) -> sqlx::Result<Found<T>> {
             let arguments = Self::arguments(query.values)?;
-            sqlx::query_as_with(AssertSqlSafe(query.text), arguments).fetch_all(self).await
+            Found::read(&sqlx::query_with(AssertSqlSafe(query.text), arguments).fetch_all(self).await?)
         }
 
-        async fn fetch_optional<T: AnyRow>(&mut self, query: Statement) -> sqlx::Result<Option<T>> {
+        async fn fetch_optional<T: FromRow>(&mut self, query: Statement) -> sqlx::Result<Option<T>> {
             let arguments = Self::arguments(query.values)?;
-            sqlx::query_as_with(AssertSqlSafe(query.text), arguments).fetch_optional(self).await
+            let row = sqlx::query_with(AssertSqlSafe(query.text), arguments).fetch_optional(self).await?;
+            Ok(row.map(|row| T::read(&row)).transpose()?)
+        }
+
+        async fn finds(&mut self, query: Statement) -> sqlx::Result<bool> {
+            let arguments = Self::arguments(query.values)?;
+            Ok(sqlx::query_with(AssertSqlSafe(query.text), arguments).fetch_optional(self).await?.is_some())
         }
 
         fn arguments(values: Vec<Value>) -> sqlx::Result<$arguments> {

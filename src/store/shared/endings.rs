@@ -20,9 +20,9 @@ pub(in crate::store) enum Ended {
 }
 
 impl Ended {
-    /// The answer of a statement that changed nothing, given the name of the state that the claim's job has been in since then.
-    pub(in crate::store) fn before(state: Option<&str>) -> Self {
-        state.and_then(JobState::parse).map_or(Self::ClaimLost, Self::Before)
+    /// The answer of a statement that changed nothing, given the state that the claim's job has been in since then.
+    pub(in crate::store) fn before(state: Option<JobState>) -> Self {
+        state.map_or(Self::ClaimLost, Self::Before)
     }
 
     /// The answer to a caller who asked for `end`, which led to `state` if it was recorded now.

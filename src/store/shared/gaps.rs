@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
+use super::cell::{Cells, Fence, Found, FromRow, Malformed, Unread};
 use super::connection::SqlConnection;
 use super::row::row;
 use super::statement::{Columns, Parameters, Statement};
-use super::values::undecodable;
+use super::{jobs, sources};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;
 use crate::plan::remember::failure_history::{FailureHistory, GapState, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
@@ -44,17 +45,17 @@ pub(super) fn history_columns(history: &FailureHistory) -> Columns {
 
 row! {
     /// A failure history; all NULL where the gap has no row.
-    pub(in crate::store) struct HistoryRow {
-        failed_runs: Option<i32>,
-        probes: Option<i32>,
-        refunded: Option<i32>,
-        not_ready: Option<i32>,
-        lost: Option<i32>,
+    pub(in crate::store) struct HistoryRow of "gap_states" {
+        failed_runs: Option<u32>,
+        probes: Option<u32>,
+        refunded: Option<u32>,
+        not_ready: Option<u32>,
+        lost: Option<u32>,
         rest_since: Option<DateTime<Utc>>,
         rest_until: Option<DateTime<Utc>>,
-        rest_reason: Option<String>,
+        rest_reason: Option<RestReason>,
         quarantined_at: Option<DateTime<Utc>>,
-        quarantine_reason: Option<String>,
+        quarantine_reason: Option<QuarantineReason>,
         released: Option<bool>,
         fingerprint: Option<String>,
         error: Option<String>,
@@ -63,16 +64,14 @@ row! {
 
 impl HistoryRow {
     pub(in crate::store) fn history(self) -> FailureHistory {
-        let count = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
-        let (rest, quarantine) = (self.rest_reason.as_deref(), self.quarantine_reason.as_deref());
-        let rest = rest.and_then(RestReason::parse).unwrap_or(RestReason::Failed);
-        let quarantine = quarantine.and_then(QuarantineReason::parse).unwrap_or(QuarantineReason::Failures);
+        let rest = self.rest_reason.unwrap_or(RestReason::Failed);
+        let quarantine = self.quarantine_reason.unwrap_or(QuarantineReason::Failures);
         FailureHistory {
-            failed_runs: count(self.failed_runs),
-            probes: count(self.probes),
-            refunded: count(self.refunded),
-            not_ready: count(self.not_ready),
-            lost: count(self.lost),
+            failed_runs: self.failed_runs.unwrap_or(0),
+            probes: self.probes.unwrap_or(0),
+            refunded: self.refunded.unwrap_or(0),
+            not_ready: self.not_ready.unwrap_or(0),
+            lost: self.lost.unwrap_or(0),
             rest: self.rest_since.zip(self.rest_until).map(|(since, until)| Rest { since, until, why: rest }),
             quarantine: self.quarantined_at.map(|since| Quarantine { since, why: quarantine }),
             released: self.released.unwrap_or(false),
@@ -84,8 +83,8 @@ impl HistoryRow {
 
 row! {
     /// The rest of what is known of a gap: its fence, an order to leave it alone, a pending `--force`.
-    struct OrdersRow {
-        fence: Option<i64>,
+    struct OrdersRow of "gap_states" {
+        fence: Option<Fence>,
         skipped_at: Option<DateTime<Utc>>,
         skip_until: Option<DateTime<Utc>>,
         skipped_by: Option<String>,
@@ -94,43 +93,84 @@ row! {
     }
 }
 
-/// What is known of a gap; all NULL, but for the key, where it has no row.
-#[derive(sqlx::FromRow)]
-pub(in crate::store) struct GapRow {
-    gap_key: String,
-    #[sqlx(flatten)]
-    orders: OrdersRow,
-    #[sqlx(flatten)]
-    history: HistoryRow,
+/// What is known of a gap, but for its key; all NULL where it has no row.
+#[derive(Debug)]
+pub(in crate::store) struct Known {
+    pub(in crate::store) fence: i64,
+    pub(in crate::store) history: FailureHistory,
+    pub(in crate::store) skip: Option<SkipOrder>,
+    forced: bool,
 }
 
-impl GapRow {
-    /// Its columns but for `gap_key`, of a row `g`.
+impl Known {
+    /// Its columns, of a row `g`.
     pub(in crate::store) fn select_g() -> String {
         format!("{}, {}", OrdersRow::select("g"), HistoryRow::select("g"))
     }
 
-    pub(in crate::store) fn state(self) -> sqlx::Result<GapState> {
-        let OrdersRow { fence, skipped_at, skip_until, skipped_by, skip_reason, forced_at } = self.orders;
+    /// What is known of a gap whose record cannot be read: that it is to be left alone.
+    pub(in crate::store) fn unreadable(why: String, now: DateTime<Utc>) -> Self {
+        let skip = SkipOrder::of_unreadable(why, now);
+        Self { fence: 0, history: FailureHistory::default(), skip: Some(skip), forced: false }
+    }
+
+    fn of(self, key: GapKey) -> GapState {
+        GapState { key, fence: self.fence, history: self.history, skip: self.skip, forced: self.forced }
+    }
+}
+
+impl FromRow for Known {
+    fn read(row: &dyn Cells) -> Result<Self, Unread> {
+        let OrdersRow { fence, skipped_at, skip_until, skipped_by, skip_reason, forced_at } = OrdersRow::read(row)?;
         let (by, reason) = (skipped_by.unwrap_or_default(), skip_reason.unwrap_or_default());
-        Ok(GapState {
-            key: self.gap_key.parse().map_err(undecodable)?,
-            fence: fence.unwrap_or(0),
-            history: self.history.history(),
+        Ok(Self {
+            fence: fence.map_or(0, |Fence(fence)| fence),
+            history: HistoryRow::read(row)?.history(),
             skip: skipped_at.map(|since| SkipOrder { since, until: skip_until, by, reason }),
             forced: forced_at.is_some(),
         })
     }
 }
 
-/// A row whose key no version of this program writes names no gap: it is left alone, with a warning.
-pub(in crate::store) async fn states<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<GapState>> {
-    let columns = GapRow::select_g();
-    let own = C::OWN;
+/// What to do about a record of a gap that cannot be read.
+pub(in crate::store) fn way_out(malformed: &Malformed) -> String {
+    // A retry raises the fence, and writes all the rest anew.
+    let mend = if malformed.column == "fence" { "correct it" } else { "`etl-orch retry` writes it anew" };
+    format!("its record cannot be read: {}; {mend}", malformed.problem())
+}
+
+row! {
+    struct GapRow of "gap_states" {
+        gap_key: GapKey;
+        known: Result<Known, Malformed>,
+    }
+}
+
+/// The records of gaps that say something. One that cannot be read says that the gap is to be left alone; so does the record of its
+/// running job, or of its source, that cannot be read. A row whose key is none is left alone itself.
+pub(in crate::store) async fn states<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<GapState>> {
+    let (columns, own) = (Known::select_g(), C::OWN);
     let query = format!("SELECT g.gap_key, {columns} FROM {own}gap_states g WHERE g.noted ORDER BY g.gap_key");
-    let rows: Vec<GapRow> = connection.fetch_all(Statement::plain(query)).await?;
-    let state = |row: GapRow| row.state().inspect_err(|error| tracing::warn!("a row of gap_states is left alone: {error}")).ok();
-    Ok(rows.into_iter().filter_map(state).collect())
+    let gaps: Found<GapRow> = connection.fetch_all(Statement::plain(query)).await?;
+    let Found { rows, mut malformed } = gaps;
+    let mut unreadable = jobs::unreadable(connection).await?;
+    unreadable.extend(sources::unreadable(connection).await?);
+    let now = Utc::now();
+    let mut states = Vec::with_capacity(rows.len());
+    for GapRow { gap_key, known } in rows {
+        match known {
+            Ok(known) => states.push(known.of(gap_key)),
+            Err(one) => {
+                unreadable.push((gap_key, way_out(&one)));
+                malformed.push(one);
+            }
+        }
+    }
+    for (key, why) in unreadable {
+        states.retain(|state: &GapState| state.key != key);
+        states.push(Known::unreadable(why, now).of(key));
+    }
+    Ok(Found { rows: states, malformed })
 }
 
 /// How a gap's failure history is written, as parts of an `UPDATE`.

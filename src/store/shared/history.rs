@@ -1,33 +1,24 @@
 //! What people read about the past.
 
+use super::cell::Found;
 use super::connection::SqlConnection;
 use super::row::row;
 use super::statement::Parameters;
-use super::values::{job_state, undecodable};
+use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::JobState;
 use crate::plan::model::orders::FoundJob;
 
 row! {
-    struct FoundJobRow {
-        id: String,
-        run_id: String,
-        gap_key: String,
-        state: String,
+    struct FoundJobRow of "etl_jobs" {
+        id: JobId,
+        run_id: RunId,
+        gap_key: GapKey,
+        state: JobState,
     }
 }
 
-impl FoundJobRow {
-    fn job(self) -> sqlx::Result<FoundJob> {
-        Ok(FoundJob {
-            id: JobId::parse(&self.id).map_err(undecodable)?,
-            run: RunId::parse(&self.run_id).map_err(undecodable)?,
-            gap: self.gap_key.parse().map_err(undecodable)?,
-            state: job_state(&self.state)?,
-        })
-    }
-}
-
-pub(in crate::store) async fn find_jobs<C: SqlConnection>(connection: &mut C, prefix: &str, limit: u32) -> sqlx::Result<Vec<FoundJob>> {
+pub(in crate::store) async fn find_jobs<C: SqlConnection>(connection: &mut C, prefix: &str, limit: u32) -> sqlx::Result<Found<FoundJob>> {
     let prefix = prefix.to_ascii_lowercase();
     let is_whole = JobId::parse(&prefix).is_ok_and(|id| id.to_string() == prefix);
     let mut parameters = Parameters::default();
@@ -46,5 +37,6 @@ pub(in crate::store) async fn find_jobs<C: SqlConnection>(connection: &mut C, pr
         own = C::OWN,
         limit = parameters.add(limit),
     );
-    connection.fetch_all(parameters.statement(text)).await?.into_iter().map(FoundJobRow::job).collect()
+    let jobs: Found<FoundJobRow> = connection.fetch_all(parameters.statement(text)).await?;
+    Ok(jobs.map(|FoundJobRow { id, run_id, gap_key, state }| FoundJob { id, run: run_id, gap: gap_key, state }))
 }

@@ -2,23 +2,23 @@
 
 use chrono::{DateTime, Utc};
 
+use super::cell::{AnyText, AnyTime, Fence, Found, Malformed};
 use super::connection::SqlConnection;
 use super::gaps::HistoryRow;
 use super::orders;
 use super::row::row;
 use super::runs::OwnerRow;
 use super::statement::{Columns, Parameters, Statement, names};
-use super::values::undecodable;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
-use crate::plan::model::job::{Claim, JobState};
+use crate::plan::model::job::{Claim, JobState, RunState};
 use crate::plan::model::orders::CancelRequest;
 use crate::plan::remember::fingerprint::Fingerprint;
 use crate::plan::remember::recorded_job::{JobSubject, NewJob, RunningJob, Watched};
 
 row! {
     /// An operator's request to cancel a job.
-    pub(in crate::store) struct CancelRow {
+    pub(in crate::store) struct CancelRow of "etl_jobs" {
         cancel_by: Option<String>,
         cancel_reason: Option<String>,
     }
@@ -32,64 +32,105 @@ impl CancelRow {
 }
 
 row! {
-    struct RunningJobRow {
-        id: String,
-        run_id: String,
-        gap_key: String,
-        claimed: i64 = "{row}.fence",
+    struct RunningJobRow of "etl_jobs" {
+        id: JobId,
+        run_id: RunId,
+        claimed: Fence = "{row}.fence",
         started_at: DateTime<Utc>,
         planned_with: Option<String> = "{row}.fingerprint";
         cancel: CancelRow,
+        _run: JobRunRow,
         owner: OwnerRow,
         history: HistoryRow,
     }
 }
 
+row! {
+    /// What else of the job's run must be readable: where it is not, nobody knows whether the run is alive.
+    struct JobRunRow of "etl_runs" {
+        _state: RunState = "{row}.state",
+        _lease_until: AnyTime = "{row}.lease_until",
+    }
+}
+
+row! {
+    struct GapJobRow of "etl_jobs" {
+        job_id: AnyText = "{row}.id",
+        gap_key: GapKey;
+        job: Result<RunningJobRow, Malformed>,
+    }
+}
+
 impl RunningJobRow {
-    fn job(self) -> sqlx::Result<RunningJob> {
-        Ok(RunningJob {
-            claim: Claim { job: JobId::parse(&self.id).map_err(undecodable)?, fence: self.claimed },
-            run: RunId::parse(&self.run_id).map_err(undecodable)?,
-            gap: self.gap_key.parse().map_err(undecodable)?,
-            owner: self.owner.owner()?,
+    fn job(self, gap: GapKey) -> RunningJob {
+        let Fence(fence) = self.claimed;
+        RunningJob {
+            claim: Claim { job: self.id, fence },
+            run: self.run_id,
+            gap,
+            owner: self.owner.owner(),
             since: self.started_at,
             history: self.history.history(),
             fingerprint: self.planned_with.as_deref().and_then(Fingerprint::parse),
             cancel: self.cancel.request(),
-        })
+        }
     }
 }
 
-pub(in crate::store) async fn running<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<RunningJob>> {
+async fn of_gaps<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<GapJobRow>> {
     let query = Statement::plain(format!(
-        "SELECT {job}, {cancel}, {owner}, {history}
-         FROM {own}etl_jobs j JOIN {own}etl_runs r ON r.id = j.run_id LEFT JOIN {own}gap_states g ON g.gap_key = j.gap_key
+        "SELECT {gap}, {job}, {cancel}, {run}, {owner}, {history}
+         FROM {own}etl_jobs j LEFT JOIN {own}etl_runs r ON r.id = j.run_id LEFT JOIN {own}gap_states g ON g.gap_key = j.gap_key
          WHERE j.state = 'running' ORDER BY j.started_at, j.id",
+        gap = GapJobRow::select("j"),
         job = RunningJobRow::select("j"),
         cancel = CancelRow::select("j"),
+        run = JobRunRow::select("r"),
         owner = OwnerRow::select("r"),
         history = HistoryRow::select("g"),
         own = C::OWN,
     ));
-    connection.fetch_all(query).await?.into_iter().map(RunningJobRow::job).collect()
+    connection.fetch_all(query).await
+}
+
+pub(in crate::store) async fn running<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<RunningJob>> {
+    let Found { rows, mut malformed } = of_gaps(connection).await?;
+    let mut running = Vec::with_capacity(rows.len());
+    for GapJobRow { job_id: _, gap_key, job } in rows {
+        match job {
+            Ok(job) => running.push(job.job(gap_key)),
+            Err(one) => malformed.push(one),
+        }
+    }
+    Ok(Found { rows: running, malformed })
+}
+
+/// Gaps whose running job cannot be read, and what to do about it.
+pub(super) async fn unreadable<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<(GapKey, String)>> {
+    let rows = of_gaps(connection).await?.rows;
+    Ok(rows.into_iter().filter_map(|row| Some((row.gap_key, way_out::<C>(&row.job_id, &row.job.err()?)))).collect())
+}
+
+/// What to do about a running job that cannot be read.
+pub(in crate::store) fn way_out<C: SqlConnection>(id: &AnyText, malformed: &Malformed) -> String {
+    format!(
+        "it counts as running, as the record of its job {} cannot be read: {}; correct that, or when nothing works on it any more \
+         set `state` to 'lost' in {}etl_jobs",
+        id.0.escape_debug(),
+        malformed.problem(),
+        C::OWN
+    )
 }
 
 row! {
-    struct WatchedRow {
-        id: String,
-        fence: i64;
+    struct WatchedRow of "etl_jobs" {
+        id: JobId,
+        fence: Fence;
         cancel: CancelRow,
     }
 }
 
-impl WatchedRow {
-    fn watched(self) -> sqlx::Result<Watched> {
-        let claim = Claim { job: JobId::parse(&self.id).map_err(undecodable)?, fence: self.fence };
-        Ok(Watched { claim, cancel: self.cancel.request() })
-    }
-}
-
-pub(in crate::store) async fn watch<C: SqlConnection>(connection: &mut C, run: RunId) -> sqlx::Result<Vec<Watched>> {
+pub(in crate::store) async fn watch<C: SqlConnection>(connection: &mut C, run: RunId) -> sqlx::Result<Found<Watched>> {
     let mut parameters = Parameters::default();
     let text = format!(
         "SELECT {job}, {cancel} FROM {own}etl_jobs j WHERE run_id = {run} AND state = 'running' ORDER BY position, id",
@@ -98,7 +139,8 @@ pub(in crate::store) async fn watch<C: SqlConnection>(connection: &mut C, run: R
         own = C::OWN,
         run = parameters.add(run),
     );
-    connection.fetch_all(parameters.statement(text)).await?.into_iter().map(WatchedRow::watched).collect()
+    let jobs: Found<WatchedRow> = connection.fetch_all(parameters.statement(text)).await?;
+    Ok(jobs.map(|WatchedRow { id, fence: Fence(fence), cancel }| Watched { claim: Claim { job: id, fence }, cancel: cancel.request() }))
 }
 
 /// A job as it is planned.

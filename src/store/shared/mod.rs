@@ -4,6 +4,7 @@
 pub(super) mod attempts;
 pub(super) mod availability;
 pub(super) mod breakers;
+pub(super) mod cell;
 pub(super) mod claims;
 pub(super) mod collected;
 pub(super) mod connection;
@@ -16,7 +17,7 @@ pub(super) mod migrations;
 pub(super) mod orders;
 pub(super) mod patience;
 pub(super) mod reports;
-mod row;
+pub(super) mod row;
 pub(super) mod runs;
 pub(super) mod scanned;
 pub(super) mod sources;

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
+use super::cell::{Found, LARGEST_FENCE};
 use super::connection::SqlConnection;
 use super::gaps::{self, SAYS_SOMETHING, history_columns};
 use super::jobs::CancelRow;
 use super::row::row;
 use super::runs::OwnerRow;
 use super::statement::{Columns, Parameters, names};
-use super::values::{job_state, undecodable};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::JobState;
@@ -31,7 +31,7 @@ fn change(parameters: &mut Parameters, order: &GapOrder) -> Change {
             let no_skip = parameters.assign(skip_columns(None));
             Change {
                 // With another fence nobody who still remembers the failures can write them back.
-                set: format!("fence = fence + 1, {forgotten}, {no_skip}, noted = forced_at IS NOT NULL"),
+                set: format!("fence = CASE WHEN fence BETWEEN 0 AND {LARGEST_FENCE} THEN fence + 1 ELSE fence END, {forgotten}, {no_skip}, noted = forced_at IS NOT NULL"),
                 is_change: format!("(skipped_at IS NOT NULL OR {SAYS_SOMETHING})"),
             }
         }
@@ -92,8 +92,8 @@ async fn not_running<C: SqlConnection>(connection: &mut C, gaps: &[GapKey]) -> s
         keys = parameters.gap_keys::<C>(gaps),
         own = C::OWN,
     );
-    let free: Vec<(String,)> = connection.fetch_all(parameters.statement(text)).await?;
-    free.into_iter().map(|(key,)| key.parse().map_err(undecodable)).collect()
+    let free: Found<KeyRow> = connection.fetch_all(parameters.statement(text)).await?;
+    Ok(free.rows.into_iter().map(|row| row.gap_key).collect())
 }
 
 async fn give_locked<C: SqlConnection>(connection: &mut C, order: &GapOrder, gaps: &[GapKey]) -> sqlx::Result<u64> {
@@ -127,10 +127,16 @@ async fn give_locked<C: SqlConnection>(connection: &mut C, order: &GapOrder, gap
 }
 
 row! {
+    struct KeyRow of "gap_states" {
+        gap_key: GapKey,
+    }
+}
+
+row! {
     /// A job that is to be cancelled.
-    struct CancelledRow {
-        gap_key: String,
-        state: String,
+    struct CancelledRow of "etl_jobs" {
+        gap_key: GapKey,
+        state: JobState,
         has_fence: bool = "{row}.fence IS NOT NULL",
         ended_at: Option<DateTime<Utc>>;
         cancel: CancelRow,
@@ -161,10 +167,9 @@ pub(in crate::store) async fn cancel<C: SqlConnection>(
         changes.rollback().await?;
         return Ok(CancelAnswer::Unknown);
     };
-    let gap: GapKey = found.gap_key.parse().map_err(undecodable)?;
     let cancelled_before = found.cancel.request();
-    let (answer, is_new) = match job_state(&found.state)? {
-        JobState::Running => (CancelAnswer::Asked(found.owner.owner()?), cancelled_before.is_none()),
+    let (answer, is_new) = match found.state {
+        JobState::Running => (CancelAnswer::Asked(found.owner.owner()), cancelled_before.is_none()),
         JobState::Queued => (CancelAnswer::Dropped, true),
         // The same order, given again.
         JobState::Cancelled if !found.has_fence && found.ended_at == Some(at) && cancelled_before.is_some_and(|cancel| cancel.by == by) => {
@@ -180,7 +185,7 @@ pub(in crate::store) async fn cancel<C: SqlConnection>(
         &mut changes,
         job,
         &GapOrder { kind: GapOrderKind::Skip { until: None }, by: by.to_owned(), reason: reason.to_owned(), at },
-        &gap,
+        &found.gap_key,
     )
     .await?;
     changes.commit().await?;

@@ -1,24 +1,35 @@
 //! Rows that queries give: the fields of a struct are the columns that are selected.
 
-/// Declares a row, and a function `select` that lists its columns for a `SELECT`, given the name of the table there.
+/// Declares a row of one of our own tables, and a function `select` that lists its columns for a `SELECT`, given the name of the table
+/// there.
 ///
 /// A field is the column of its name, or else of the expression that follows, where `{row}` stands for the table. Fields
-/// after the `;` are rows themselves, whose columns are to be selected too.
+/// after the `;` are rows themselves, whose columns are to be selected too. The first column of a query is the key of its rows.
 macro_rules! row {
-    ($(#[$meta:meta])* $visibility:vis struct $name:ident {
+    ($(#[$meta:meta])* $visibility:vis struct $name:ident of $table:literal {
         $($(#[$field_meta:meta])* $field_visibility:vis $field:ident: $type:ty $(= $expression:literal)?),* $(,)?
         $(; $($part_visibility:vis $part:ident: $part_type:ty),* $(,)?)?
     }) => {
         $(#[$meta])*
-        #[derive(sqlx::FromRow)]
+        #[derive(Debug)]
         $visibility struct $name {
             $($(#[$field_meta])* $field_visibility $field: $type,)*
-            $($(#[sqlx(flatten)] $part_visibility $part: $part_type,)*)?
+            $($($part_visibility $part: $part_type,)*)?
         }
 
         impl $name {
+            #[allow(dead_code, reason = "a query may write out its columns itself")]
             pub(in crate::store) fn select(row: &str) -> String {
                 [$($crate::store::shared::row::column!(row, $field $(, $expression)?)),*].join(", ")
+            }
+        }
+
+        impl $crate::store::shared::cell::FromRow for $name {
+            fn read(row: &dyn $crate::store::shared::cell::Cells) -> Result<Self, $crate::store::shared::cell::Unread> {
+                Ok(Self {
+                    $($field: $crate::store::shared::cell::column(row, $table, stringify!($field))?,)*
+                    $($($part: $crate::store::shared::cell::FromRow::read(row)?,)*)?
+                })
             }
         }
     };

@@ -4,42 +4,37 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::cell::Found;
 use super::connection::SqlConnection;
 use super::row::row;
 use super::statement::{Columns, Parameters, Statement, names};
-use super::values::{storable_json, undecodable};
+use super::values::storable_json;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::{NewRun, Owner, RunCounts, RunState, RunningRun};
 
 row! {
     /// The process that works on a run.
-    pub(in crate::store) struct OwnerRow {
-        pub(super) host: String,
-        pub(super) machine_id: Option<String>,
-        pub(super) boot_id: String,
-        pub(super) pid: i64,
-        pub(super) pid_started: i64,
+    pub(in crate::store) struct OwnerRow of "etl_runs" {
+        host: String,
+        machine_id: Option<String>,
+        boot_id: String,
+        pid: u32,
+        pid_started: u64,
     }
 }
 
 impl OwnerRow {
-    pub(in crate::store) fn owner(self) -> sqlx::Result<Owner> {
-        Ok(Owner {
-            host: self.host,
-            machine_id: self.machine_id,
-            boot_id: self.boot_id,
-            pid: self.pid.try_into().map_err(undecodable)?,
-            pid_started: self.pid_started.try_into().map_err(undecodable)?,
-        })
+    pub(in crate::store) fn owner(self) -> Owner {
+        Owner { host: self.host, machine_id: self.machine_id, boot_id: self.boot_id, pid: self.pid, pid_started: self.pid_started }
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct RunningRunRow {
-    id: String,
-    expired: bool,
-    #[sqlx(flatten)]
-    owner: OwnerRow,
+row! {
+    struct RunningRunRow of "etl_runs" {
+        id: RunId,
+        expired: bool;
+        owner: OwnerRow,
+    }
 }
 
 pub(in crate::store) async fn begin<C: SqlConnection>(connection: &mut C, run: &NewRun) -> sqlx::Result<()> {
@@ -88,21 +83,15 @@ fn milliseconds(span: Duration) -> i64 {
     span.as_millis().try_into().unwrap_or(i64::MAX)
 }
 
-pub(in crate::store) async fn running<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<RunningRun>> {
+pub(in crate::store) async fn running<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<RunningRun>> {
     let query = Statement::plain(format!(
         "SELECT id, lease_until < {now} AS expired, {owner} FROM {own}etl_runs r WHERE state = 'running' ORDER BY started_at, id",
         owner = OwnerRow::select("r"),
         now = C::NOW,
         own = C::OWN,
     ));
-    connection
-        .fetch_all(query)
-        .await?
-        .into_iter()
-        .map(|RunningRunRow { id, expired, owner }| {
-            Ok(RunningRun { id: RunId::parse(&id).map_err(undecodable)?, owner: owner.owner()?, expired })
-        })
-        .collect()
+    let runs: Found<RunningRunRow> = connection.fetch_all(query).await?;
+    Ok(runs.map(|RunningRunRow { id, expired, owner }| RunningRun { id, owner: owner.owner(), expired }))
 }
 
 /// Ends a run, and first its jobs that are still queued. Not in one transaction: where the second statement fails the run counts as

@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::cell::{Found, Malformed};
 use super::connection::SqlConnection;
 use super::gaps;
 use super::row::row;
@@ -17,7 +18,7 @@ use crate::plan::remember::source_state::{LastSuccess, Pause, QueuedWindow, Sour
 
 row! {
     /// An operator's pause of a source; all NULL where there is none.
-    pub(in crate::store) struct PauseRow {
+    pub(in crate::store) struct PauseRow of "sources" {
         paused_at: Option<DateTime<Utc>>,
         paused_by: Option<String>,
         pause_reason: Option<String>,
@@ -37,46 +38,75 @@ impl PauseRow {
 }
 
 row! {
-    struct SourceRow {
-        source: String,
+    struct CollectedRow of "sources" {
         frontier: Option<DateTime<Utc>>,
         last_at: Option<DateTime<Utc>>,
         last_start: Option<DateTime<Utc>>,
         last_end: Option<DateTime<Utc>>,
-        last_seen: Option<String>,
+        last_seen: Option<Seen>,
         last_records: Option<i64>,
         last_message: Option<String>,
-        empty: i32;
+        empty: u32;
         pause: PauseRow,
     }
 }
 
-impl SourceRow {
-    fn state(self) -> SourceState {
-        let window = self.last_start.zip(self.last_end).map(|(start, end)| Window { start, end });
-        let seen = self.last_seen.as_deref().and_then(Seen::parse).unwrap_or(Seen::Reported);
-        let last = self.last_at.zip(window).map(|(at, window)| {
-            let (source, records, message) = (self.source.clone(), self.last_records, self.last_message);
-            LastSuccess { at, collected: Collected { source, window, seen, records, message } }
-        });
-        let empty = self.empty.try_into().unwrap_or(0);
-        SourceState { source: self.source, frontier: self.frontier, paused: self.pause.pause(), last, empty }
+row! {
+    struct SourceRow of "sources" {
+        source: String;
+        collected: Result<CollectedRow, Malformed>,
     }
 }
 
-pub(in crate::store) async fn states<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<SourceState>> {
+impl CollectedRow {
+    fn state(self, source: String) -> SourceState {
+        let window = self.last_start.zip(self.last_end).map(|(start, end)| Window { start, end });
+        let seen = self.last_seen.unwrap_or(Seen::Reported);
+        let last = self.last_at.zip(window).map(|(at, window)| {
+            let (source, records, message) = (source.clone(), self.last_records, self.last_message);
+            LastSuccess { at, collected: Collected { source, window, seen, records, message } }
+        });
+        SourceState { source, frontier: self.frontier, paused: self.pause.pause(), last, empty: self.empty }
+    }
+}
+
+async fn all<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<SourceRow>> {
     let query = Statement::plain(format!(
-        "SELECT {source}, {pause} FROM {own}sources s ORDER BY source",
+        "SELECT {source}, {collected}, {pause} FROM {own}sources s ORDER BY source",
         source = SourceRow::select("s"),
+        collected = CollectedRow::select("s"),
         pause = PauseRow::select("s"),
         own = C::OWN,
     ));
-    Ok(connection.fetch_all(query).await?.into_iter().map(SourceRow::state).collect())
+    connection.fetch_all(query).await
+}
+
+pub(in crate::store) async fn states<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<SourceState>> {
+    let Found { rows, mut malformed } = all(connection).await?;
+    let mut states = Vec::with_capacity(rows.len());
+    for SourceRow { source, collected } in rows {
+        match collected {
+            Ok(collected) => states.push(collected.state(source)),
+            Err(one) => malformed.push(one),
+        }
+    }
+    Ok(Found { rows: states, malformed })
+}
+
+/// Sources whose record cannot be read, as gaps, and what to do about it: without its frontier, everything would be collected again.
+pub(super) async fn unreadable<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<(GapKey, String)>> {
+    let rows = all(connection).await?.rows;
+    Ok(rows.into_iter().filter_map(|row| Some((GapKey::source(&row.source), way_out(&row.collected.err()?)))).collect())
+}
+
+/// What to do about a record of a source that cannot be read.
+pub(super) fn way_out(malformed: &Malformed) -> String {
+    format!("the record of the source cannot be read: {}; correct it", malformed.problem())
 }
 
 row! {
     /// A window of the queue.
-    struct QueuedRow {
+    struct QueuedRow of "disclosure_queue" {
         source: String,
         window_start: DateTime<Utc>,
         window_end: DateTime<Utc>,
@@ -100,7 +130,7 @@ impl QueuedRow {
     }
 }
 
-pub(in crate::store) async fn queue<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Vec<QueuedWindow>> {
+pub(in crate::store) async fn queue<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<QueuedWindow>> {
     // Each half has its index, so that what was collected long ago is not read.
     let query = Statement::plain(format!(
         "SELECT {window} FROM {own}disclosure_queue q WHERE q.state = 'queued'
@@ -111,7 +141,7 @@ pub(in crate::store) async fn queue<C: SqlConnection>(connection: &mut C) -> sql
         own = C::OWN,
         long_ago = C::LONG_AGO,
     ));
-    Ok(connection.fetch_all(query).await?.into_iter().map(QueuedRow::window).collect())
+    Ok(connection.fetch_all(query).await?.map(QueuedRow::window))
 }
 
 fn window_rows(windows: &[Window]) -> Vec<Columns> {

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use chrono::{DateTime, Datelike, Utc};
 use serde_json::Value;
 
-use crate::plan::model::job::JobState;
 use crate::plan::text::nul::without_nul;
 
 /// The text without NUL characters, which PostgreSQL cannot hold: each becomes a replacement character.
@@ -35,14 +34,6 @@ pub(in crate::store) fn signed(number: impl TryInto<i64>) -> i64 {
 /// becomes the last one that has.
 pub(in crate::store) fn rfc3339(at: DateTime<Utc>) -> String {
     if at.year() > 9999 { "9999-12-31T23:59:59.999999Z".to_owned() } else { at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true) }
-}
-
-pub(in crate::store) fn job_state(name: &str) -> sqlx::Result<JobState> {
-    JobState::parse(name).ok_or_else(|| sqlx::Error::Decode(format!("no state of a job: {name}").into()))
-}
-
-pub(in crate::store) fn undecodable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::Decode(Box::new(error))
 }
 
 #[cfg(test)]

@@ -9,30 +9,27 @@ use crate::plan::model::job::Claim;
 use crate::plan::model::settings::TableName;
 use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::store::shared::claims::{Conditions, Obstacles, is_full, is_held_back, is_wanted, made_before, why_skipped};
+use crate::store::shared::cell::Malformed;
 use crate::store::shared::connection::SqlConnection;
-use crate::store::shared::gaps::GapRow;
+use crate::store::shared::gaps::{Known, way_out};
 use crate::store::shared::jobs::skip_queued;
+use crate::store::shared::row::row;
+use crate::store::shared::runs::OwnerRow;
 use crate::store::shared::sources::PauseRow;
 use crate::store::shared::statement::Parameters;
 
 /// What is in the way of a claim, and what is known of its gap.
-#[derive(sqlx::FromRow)]
-struct Asked {
-    #[sqlx(flatten)]
-    obstacles: Obstacles,
-    #[sqlx(flatten)]
-    gap: GapRow,
-}
+type Asked = (Obstacles, Result<Known, Malformed>);
 
 pub(super) async fn claim(connection: &mut SqliteConnection, reports: &TableName, request: &ClaimRequest<'_>) -> sqlx::Result<Claimed> {
     let mut changes = connection.begin_write().await?;
-    let Some(asked) = ask(&mut changes, reports, request).await? else {
+    let Some((obstacles, gap)) = ask(&mut changes, reports, request).await? else {
         return made_before(&mut *changes, request).await;
     };
-    let gap = asked.gap.state()?;
+    let gap = gap.unwrap_or_else(|malformed| Known::unreadable(way_out(&malformed), request.at));
     let is_held_back = is_held_back(&gap, request);
     let skip = gap.skip.filter(|order| order.holds(request.at));
-    let claimed = if let Some(refusal) = asked.obstacles.refusal(skip, is_held_back)? {
+    let claimed = if let Some(refusal) = obstacles.refusal::<SqliteConnection>(skip, is_held_back, request.at) {
         refusal
     } else {
         let fence = gap.fence + 1;
@@ -52,11 +49,12 @@ async fn ask(connection: &mut SqliteConnection, reports: &TableName, request: &C
     let conditions = Conditions::of::<SqliteConnection>(&mut parameters, reports, request);
     let text = format!(
         "SELECT j.gap_key, {gap}, {done} AS done, {insisted} AS insisted, {is_full} AS is_full, {pause},
-                other.host, other.machine_id, other.boot_id, other.pid, other.pid_started
+                o.id AS running_job, {owner}
          FROM etl_jobs j LEFT JOIN sources s ON {source} LEFT JOIN gap_states g ON g.gap_key = j.gap_key
              LEFT JOIN etl_jobs o ON o.gap_key = j.gap_key AND o.state = 'running' LEFT JOIN etl_runs other ON other.id = o.run_id
          WHERE j.id = {job} AND j.state = 'queued' AND EXISTS (SELECT 1 FROM etl_runs r WHERE r.id = j.run_id AND r.state = 'running')",
-        gap = GapRow::select_g(),
+        gap = Known::select_g(),
+        owner = OwnerRow::select("other"),
         done = conditions.done,
         insisted = conditions.insisted,
         is_full = conditions.is_full,
@@ -106,6 +104,13 @@ async fn write_attempt(connection: &mut SqliteConnection, job: JobId, n: u32, lo
     connection.write(parameters.statement(text), "etl_attempts").await
 }
 
+row! {
+    struct AttemptAnswer of "etl_attempts" {
+        is_begun: bool,
+        is_full: bool,
+    }
+}
+
 pub(super) async fn begin_attempt(
     connection: &mut SqliteConnection,
     claim: Claim,
@@ -118,16 +123,17 @@ pub(super) async fn begin_attempt(
     let mut parameters = Parameters::default();
     let (job, n, started_at) = (parameters.add(claim.job), parameters.add(attempt), parameters.add(at));
     let text = format!(
-        "SELECT EXISTS (SELECT 1 FROM etl_attempts a WHERE a.job_id = j.id AND a.n = {n} AND a.started_at = {started_at}), {is_full}
+        "SELECT EXISTS (SELECT 1 FROM etl_attempts a WHERE a.job_id = j.id AND a.n = {n} AND a.started_at = {started_at}) AS is_begun,
+                {is_full} AS is_full
          FROM etl_jobs j WHERE j.id = {job} AND j.state = 'running' AND j.fence = {fence}",
         is_full = is_full::<SqliteConnection>(&mut parameters, pool, Some(&job)),
         fence = parameters.add(claim.fence),
     );
-    match changes.fetch_optional::<(bool, bool)>(parameters.statement(text)).await? {
+    match changes.fetch_optional::<AttemptAnswer>(parameters.statement(text)).await? {
         None => return Ok(Begun::ClaimLost),
-        Some((true, _)) => return Ok(Begun::Yes),
-        Some((false, true)) => return Ok(Begun::PoolFull),
-        Some((false, false)) => {}
+        Some(AttemptAnswer { is_begun: true, .. }) => return Ok(Begun::Yes),
+        Some(AttemptAnswer { is_full: true, .. }) => return Ok(Begun::PoolFull),
+        Some(_) => {}
     }
     write_attempt(&mut changes, claim.job, attempt, log, at).await?;
     let mut parameters = Parameters::default();

@@ -16,6 +16,7 @@ use super::file::DatabaseFile;
 use super::{Session, Sqlite, data_tables, failed, migrations};
 use crate::os::files;
 use crate::plan::model::settings::{Database, Durability};
+use crate::store::shared::cell::Named;
 use crate::store::shared::connection::SqlConnection;
 use crate::store::shared::patience::Patience;
 use crate::store::{Access, Result, StoreError};
@@ -41,6 +42,7 @@ impl Sqlite {
             version_column: database.version_column.clone(),
             reports: database.reports.clone(),
             has_history: true,
+            malformed: Named::default(),
             report_columns: OnceCell::new(),
         };
         let mut connection = match access {

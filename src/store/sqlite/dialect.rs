@@ -1,10 +1,11 @@
 //! What SQLite's SQL says differently in the statements that both databases share, and what its error codes mean.
 
-use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-use sqlx::{Arguments, AssertSqlSafe};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow, SqliteValueRef};
+use sqlx::{Arguments, AssertSqlSafe, Decode, Row, Sqlite, TypeInfo, ValueRef};
 
 use crate::store::FailureKind;
-use crate::store::shared::connection::{AnyRow, SqlConnection, carry_out_statements};
+use crate::store::shared::cell::{Cell, Cells, Found, FromRow};
+use crate::store::shared::connection::{SqlConnection, carry_out_statements};
 use crate::store::shared::statement::{Statement, Value};
 use crate::store::shared::values::rfc3339;
 
@@ -40,6 +41,34 @@ impl SqlConnection for SqliteConnection {
     }
 
     carry_out_statements!(SqliteArguments, rfc3339);
+}
+
+impl Cells for SqliteRow {
+    fn cell(&self, column: &str) -> sqlx::Result<Cell> {
+        cell(self.try_get_raw(column)?)
+    }
+
+    fn first(&self) -> sqlx::Result<Cell> {
+        cell(self.try_get_raw(0)?)
+    }
+}
+
+/// What a column holds: any kind of value, whatever the type of the column.
+fn cell(value: SqliteValueRef<'_>) -> sqlx::Result<Cell> {
+    if value.is_null() {
+        return Ok(Cell::Null);
+    }
+    let kind = value.type_info().name().to_owned();
+    let bytes = <Vec<u8> as Decode<Sqlite>>::decode;
+    let found = match kind.as_str() {
+        "INTEGER" => <i64 as Decode<Sqlite>>::decode(value).map(Cell::Number),
+        "REAL" => <f64 as Decode<Sqlite>>::decode(value).map(Cell::Real),
+        "TEXT" => {
+            bytes(value).map(|bytes| String::from_utf8(bytes).map_or_else(|error| Cell::Bytes(error.into_bytes()), Cell::Text))
+        }
+        _ => bytes(value).map(Cell::Bytes),
+    };
+    found.map_err(sqlx::Error::Decode)
 }
 
 /// The primary result code, which is the last byte of an extended one.

@@ -12,6 +12,7 @@ use crate::store::shared::connection::SqlConnection;
 use crate::store::shared::data_columns::Column;
 use crate::store::shared::endings::{AttemptUpdate, Ended, job_end_columns, write_artifact};
 use crate::store::shared::gaps::write_history;
+use crate::store::shared::row::row;
 use crate::store::shared::statement::Parameters;
 
 pub(super) async fn end_attempt(connection: &mut SqliteConnection, claim: Claim, end: &AttemptEnd) -> sqlx::Result<bool> {
@@ -77,8 +78,14 @@ async fn end_job(connection: &mut SqliteConnection, claim: Claim, end: &JobEnd) 
         parameters.add(claim.fence),
         parameters.add(end.at()),
     );
-    let state: Option<(String,)> = connection.fetch_optional(parameters.statement(text)).await?;
-    Ok(Ended::before(state.as_ref().map(|(state,)| state.as_str())))
+    let before: Option<StateRow> = connection.fetch_optional(parameters.statement(text)).await?;
+    Ok(Ended::before(before.map(|row| row.state)))
+}
+
+row! {
+    struct StateRow of "etl_jobs" {
+        state: JobState,
+    }
 }
 
 /// Writes what else follows from the end of the claim's job, which was ended in the same transaction.

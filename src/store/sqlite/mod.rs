@@ -25,6 +25,7 @@ pub(super) use migrations::schema_sql;
 
 use self::file::{DatabaseFile, FileId};
 use super::implement::implement_ports;
+use super::shared::cell::Named;
 use super::shared::data_columns::Column;
 use super::shared::patience::Patience;
 use super::{Result, StoreError};
@@ -48,6 +49,7 @@ pub(super) struct Sqlite {
     reports: TableName,
     /// Whether our own tables are there; without them history is empty.
     has_history: bool,
+    malformed: Named,
     report_columns: OnceCell<Vec<Column>>,
 }
 

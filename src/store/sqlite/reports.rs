@@ -6,9 +6,11 @@ use sqlx::sqlite::SqliteConnection;
 
 use crate::plan::model::job::ReportKey;
 use crate::plan::model::settings::TableName;
+use crate::store::shared::cell::{AnyText, Found};
 use crate::store::shared::claims::has_key;
 use crate::store::shared::connection::SqlConnection;
 use crate::store::shared::data_columns::Column;
+use crate::store::shared::row::row;
 use crate::store::shared::statement::Parameters;
 
 /// A text that changes when the report's row does; `None` when there is no such report.
@@ -21,13 +23,19 @@ pub(super) async fn fingerprint(
     let columns: Vec<String> = columns.iter().map(|column| format!("quote(r.\"{}\")", column.name)).collect();
     let mut parameters = Parameters::default();
     let text =
-        format!("SELECT {} FROM {} r WHERE {} ORDER BY 1", columns.join(" || ',' || "), table.quoted(), has_key(&mut parameters, report));
-    let rows: Vec<(String,)> = connection.fetch_all(parameters.statement(text)).await?;
+        format!("SELECT {} AS columns FROM {} r WHERE {} ORDER BY 1", columns.join(" || ',' || "), table.quoted(), has_key(&mut parameters, report));
+    let rows: Found<ReportText> = connection.fetch_all(parameters.statement(text)).await?;
     // The hash of the texts alone is what earlier versions recorded.
-    let rows: Vec<String> = rows.into_iter().map(|(row,)| row).collect();
+    let rows: Vec<String> = rows.rows.into_iter().map(|row| row.columns.0).collect();
     Ok((!rows.is_empty()).then(|| {
         let mut hasher = DefaultHasher::new();
         rows.hash(&mut hasher);
         format!("{:016x}", hasher.finish())
     }))
+}
+
+row! {
+    struct ReportText of "reports" {
+        columns: AnyText,
+    }
 }
