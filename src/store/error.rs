@@ -72,6 +72,8 @@ pub enum FailureKind {
     Interrupted,
     /// The statement writes, and the connection or the database only reads.
     ReadOnly,
+    /// A text has a character that the encoding of the database lacks.
+    Characters,
     /// The database refused the values: a text too long for its column, a constraint, a trigger that raises.
     Values,
     /// Everything else.
@@ -109,7 +111,12 @@ impl StoreError {
     /// Whether the database refused the values that it was given, rather than failed: the same operation with other values may
     /// succeed.
     pub fn is_about_values(&self) -> bool {
-        matches!(self, Self::Query { kind: FailureKind::Values, .. })
+        matches!(self, Self::Query { kind: FailureKind::Values | FailureKind::Characters, .. })
+    }
+
+    /// Whether a text has a character that the encoding of the database lacks.
+    pub(super) fn is_about_characters(&self) -> bool {
+        matches!(self, Self::Query { kind: FailureKind::Characters, .. })
     }
 
     /// Whether the database cannot be reached, so that nothing else can be asked of it either.
@@ -130,7 +137,7 @@ impl StoreError {
             Self::Query { kind, .. } => match kind {
                 // A server that stands in for another may only read for a while.
                 FailureKind::Passing | FailureKind::Interrupted | FailureKind::ReadOnly => true,
-                FailureKind::Values | FailureKind::Lasting => false,
+                FailureKind::Characters | FailureKind::Values | FailureKind::Lasting => false,
             },
         }
     }

@@ -1,16 +1,24 @@
 //! The ports, implemented for an adapter by functions on one of its connections. This is the one place that says, for each
 //! operation, what an error says was being done.
 
-/// Carries out one operation on a connection of its own. `answered` of the adapter bounds how long it is waited for.
+/// Carries out one operation on a connection of its own. `answered` of the adapter bounds how long it is waited for. It is repeated with
+/// fewer kinds of characters while the database has not all of them.
 macro_rules! operation {
-    ($store:ident, $doing:literal, $operation:path $(, $argument:expr)*) => {
-        $store.answered(async {
-            let mut lease = $store.lease().await?;
-            let done = $operation(&mut *lease $(, $argument)*).await;
-            lease.settle($doing, done)
-        })
-        .await
-    };
+    ($store:ident, $doing:literal, $operation:path $(, $argument:expr)*) => {{
+        let mut characters = $crate::store::shared::encoding::Characters::All;
+        loop {
+            let operation = async {
+                let mut lease = $store.lease().await?;
+                let done = $operation(&mut *lease $(, $argument)*).await;
+                lease.settle($doing, done)
+            };
+            let answer = $store.answered(characters.only(operation)).await;
+            match characters.after(&answer) {
+                Some(fewer) => characters = fewer,
+                None => break answer,
+            }
+        }
+    }};
 }
 
 /// The same for an operation that lists what is in our own tables: without them there is nothing. Rows that are malformed are named, and

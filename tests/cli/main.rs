@@ -19,6 +19,7 @@ mod data;
 mod database_away;
 mod dry_run;
 mod dry_states;
+mod encodings;
 mod end_after_row;
 mod ends_before_a_stop;
 mod exit_codes;

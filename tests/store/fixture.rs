@@ -94,18 +94,12 @@ impl Fixture {
     /// Runs statements, which the database may refuse.
     pub(crate) async fn try_sql(&self, statements: &str) -> sqlx::Result<()> {
         let statements = sqlx::raw_sql(AssertSqlSafe(statements.to_owned()));
-        match &self.server {
-            None => {
-                let mut connection = self.raw_sqlite().await;
-                statements.execute(&mut connection).await?;
-                connection.close().await
-            }
-            Some(server) => {
-                let mut connection = PgConnection::connect(&server.url()).await?;
-                statements.execute(&mut connection).await?;
-                connection.close().await
-            }
-        }
+        let Some(server) = &self.server else {
+            let mut connection = self.raw_sqlite().await;
+            statements.execute(&mut connection).await?;
+            return connection.close().await;
+        };
+        statements.execute(&mut PgConnection::connect(&server.url()).await?).await.map(drop)
     }
 
     /// The rows of a query, its columns as text joined by `|`.

@@ -7,6 +7,7 @@ mod claims;
 mod collected;
 mod containment;
 mod durability;
+mod encodings;
 mod endings;
 mod fixture;
 mod garbage;

@@ -3,13 +3,14 @@
 //! A bank has a tag for a period when any of its rows for that period has it.
 
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, QueryBuilder};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 
 use super::scan::{SAME_KEY, push_found};
 use crate::plan::model::period::Period;
 use crate::plan::model::settings::{ColumnName, TableName};
 use crate::store::shared::availability::{VersionRow, versions_of};
 use crate::store::shared::connection::SqlConnection;
+use crate::store::shared::scanned::text;
 use crate::store::{Available, NotKept};
 
 pub(super) async fn missing(connection: &mut PgConnection, table: &TableName, found: &[Available]) -> sqlx::Result<Vec<Available>> {
@@ -37,19 +38,23 @@ pub(super) async fn versions(
     }
     let version = version.map_or_else(|| "NULL".to_owned(), |column| format!("a.\"{}\"", column.as_str()));
     let query = format!(
-        "SELECT f.place - 1, ARRAY(SELECT t FROM unnest(a.database_names) AS t WHERE t IS NOT NULL)::text[], {version}::text \
+        "SELECT f.place - 1, array_to_json(ARRAY(SELECT t FROM unnest(a.database_names) AS t WHERE t IS NOT NULL)::text[])::text, {version}::text \
          FROM unnest($1, $2, $3) WITH ORDINALITY AS f (bank_id, fiscal_year, quarter, place) JOIN {} a ON {SAME_KEY}",
         table.quoted()
     );
     // The statement is not kept for another use, as in the scan.
-    let rows: Vec<VersionRow> = sqlx::query_as(AssertSqlSafe(query))
+    let rows = sqlx::query(AssertSqlSafe(query))
         .bind(of.iter().map(|(bank, _)| *bank).collect::<Vec<i64>>())
         .bind(of.iter().map(|(_, period)| i32::from(period.year())).collect::<Vec<i32>>())
         .bind(of.iter().map(|(_, period)| period.quarter().as_str()).collect::<Vec<&str>>())
         .persistent(false)
         .fetch_all(connection)
         .await?;
-    Ok(versions_of(of, rows))
+    let rows = rows.iter().map(|row| {
+        let tags = text(row, 1)?.and_then(|tags| serde_json::from_str(&tags).ok()).unwrap_or_default();
+        Ok((row.try_get(0)?, tags, text(row, 2)?))
+    });
+    Ok(versions_of(of, rows.collect::<sqlx::Result<Vec<VersionRow>>>()?))
 }
 
 pub(super) async fn add(connection: &mut PgConnection, name: &TableName, found: &[Available]) -> sqlx::Result<u64> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -37,6 +37,10 @@ const STALE: Duration = Duration::from_secs(1);
 /// for more, it does.
 const COMMIT_TO_DISK: &str = "SELECT set_config('synchronous_commit', 'on', false) \
                               WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+
+/// A database of no encoding holds any bytes. Told to send UTF-8, its server would refuse a whole answer for one byte that is none.
+const TAKE_ANY_BYTES: &str =
+    "SELECT set_config('client_encoding', 'SQL_ASCII', false) WHERE current_setting('server_encoding') = 'SQL_ASCII'";
 
 /// The connections of one store.
 #[derive(Debug)]
@@ -87,12 +91,11 @@ impl Connections {
 
     async fn connect(&self) -> sqlx::Result<PgConnection> {
         let mut connection = self.options.connect().await?;
-        sqlx::raw_sql(match self.durability {
+        let durability = match self.durability {
             Durability::Full => COMMIT_TO_DISK,
             Durability::Relaxed => "SET synchronous_commit = off",
-        })
-        .execute(&mut connection)
-        .await?;
+        };
+        sqlx::raw_sql(AssertSqlSafe(format!("{durability}; {TAKE_ANY_BYTES}"))).execute(&mut connection).await?;
         Ok(connection)
     }
 

@@ -79,11 +79,10 @@ fn cell(value: &PgValueRef<'_>) -> sqlx::Result<Cell> {
 }
 
 fn integer(bytes: &[u8]) -> Option<i64> {
-    match *bytes {
-        [a, b] => Some(i16::from_be_bytes([a, b]).into()),
-        [a, b, c, d] => Some(i32::from_be_bytes([a, b, c, d]).into()),
-        [a, b, c, d, e, f, g, h] => Some(i64::from_be_bytes([a, b, c, d, e, f, g, h])),
-        _ => None,
+    match bytes.len() {
+        2 => bytes.try_into().ok().map(|bytes| i16::from_be_bytes(bytes).into()),
+        4 => bytes.try_into().ok().map(|bytes| i32::from_be_bytes(bytes).into()),
+        _ => bytes.try_into().ok().map(i64::from_be_bytes),
     }
 }
 
@@ -92,6 +91,8 @@ pub(super) fn kind_of(code: &str) -> FailureKind {
     match (code.get(..2).unwrap_or_default(), code) {
         (_, "57014") => FailureKind::Interrupted,
         (_, "25006") => FailureKind::ReadOnly,
+        // Character not in repertoire, untranslatable character.
+        (_, "22021" | "22P05") => FailureKind::Characters,
         // Connection exception, transaction rollback, insufficient resources, operator intervention; lock not available.
         ("08" | "40" | "53" | "57", _) | (_, "55P03") => FailureKind::Passing,
         // Data exception, integrity constraint violation, PL/pgSQL error.
@@ -114,6 +115,9 @@ mod tests {
         }
         for code in ["23505", "22001", "P0001"] {
             assert_eq!(kind_of(code), FailureKind::Values, "{code}");
+        }
+        for code in ["22021", "22P05"] {
+            assert_eq!(kind_of(code), FailureKind::Characters, "{code}");
         }
         assert_eq!(kind_of("57014"), FailureKind::Interrupted);
         assert_eq!(kind_of("25006"), FailureKind::ReadOnly);

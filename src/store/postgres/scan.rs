@@ -8,8 +8,9 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Postgres as Driver, QueryBuilder, Row};
 
 use super::Postgres;
+use crate::store::implement::operation;
+use crate::store::shared::encoding::{Characters, storable};
 use crate::store::shared::scanned::{POSSIBLE_YEARS, TagSet, candidate, group, tag_sets, tags};
-use crate::store::shared::values::storable;
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
 
 type Sink<'a> = dyn FnMut(Scanned) + Send + 'a;
@@ -37,11 +38,27 @@ pub(super) fn push_found(query: &mut QueryBuilder<Driver>, found: &[Available]) 
 /// as `count(DISTINCT ...)`, which sorts all rows and cannot be done in parallel.
 const YEARS_AS_BITS: &str = "bit_or(1::int8 << (s.fiscal_year & 63)::int)";
 
+/// The texts that a scan sends.
+fn texts_of(request: &ScanRequest) -> String {
+    let etls = request.etls.iter().flat_map(|etl| etl.requires.iter().chain(&etl.needs).chain([&etl.report_type]));
+    let found = request.also_available.iter().flat_map(|one| [&one.bank_name, &one.bank_symbol, &one.tag]);
+    request.symbols.iter().chain(etls).chain(found).map(String::as_str).collect()
+}
+
+/// Sends the texts. Returns the characters that were sent.
+async fn may_be_sent(connection: &mut PgConnection, texts: &str) -> sqlx::Result<Characters> {
+    sqlx::query("SELECT $1::text IS NULL").bind(storable(texts).into_owned()).execute(connection).await?;
+    Ok(Characters::sent())
+}
+
 impl Postgres {
     pub(super) async fn scan(&self, request: &ScanRequest, sink: &mut Sink<'_>) -> Result<()> {
         let integer_years = self.columns().await?.has_integer_years();
+        let texts = texts_of(request);
+        // What the server lacks is in no row of it. Rows go to the sink only once, so that the scan itself cannot be repeated.
+        let characters = if texts.is_ascii() { Characters::All } else { operation!(self, "looking for gaps", may_be_sent, &texts)? };
         let mut lease = self.lease().await?;
-        let done = self.scan_on(&mut lease, request, integer_years, sink).await;
+        let done = characters.only(self.scan_on(&mut lease, request, integer_years, sink)).await;
         lease.settle("looking for gaps", done)
     }
 
@@ -114,14 +131,14 @@ impl Postgres {
                 ", EXISTS (SELECT 1 FROM {reports} n WHERE n.bank_id = c.bank_id AND n.fiscal_year = c.fiscal_year \
                  AND n.quarter = c.quarter AND n.report_type = "
             ));
-            query.push_bind(need.clone()).push(")");
+            query.push_bind(storable(need).into_owned()).push(")");
         }
         let push_report = |query: &mut QueryBuilder<Driver>| {
             query.push(format!(
                 "EXISTS (SELECT 1 FROM {reports} r WHERE r.bank_id = s.bank_id AND r.fiscal_year = s.fiscal_year \
                  AND r.quarter = s.quarter AND r.report_type = "
             ));
-            query.push_bind(etl.report_type.clone()).push(")");
+            query.push_bind(storable(&etl.report_type).into_owned()).push(")");
         };
         query.push(" FROM (SELECT DISTINCT s.bank_id, s.bank_symbol, s.fiscal_year, s.quarter, ");
         if request.include_existing {
@@ -132,7 +149,8 @@ impl Postgres {
         query.push(" AS done FROM (");
         self.push_source(&mut query, request, &tags(&etl.requires));
         // A join, which the server may do last: where few reports are missing, few symbols are to be looked up.
-        query.push(") s WHERE s.bank_symbol IN (SELECT unnest(").push_bind(request.symbols.clone()).push("::text[]))");
+        query.push(") s WHERE s.bank_symbol IN (SELECT unnest(");
+        query.push_bind(request.symbols.iter().map(|symbol| storable(symbol).into_owned()).collect::<Vec<_>>()).push("::text[]))");
         if !request.include_existing {
             query.push(" AND NOT ");
             push_report(&mut query);
@@ -164,9 +182,10 @@ impl Postgres {
         let extra = !request.also_available.is_empty();
         query.push(format!("SELECT a.bank_id, a.bank_symbol, a.fiscal_year, a.quarter FROM {table} a WHERE TRUE"));
         for &tag in tags {
-            query.push(" AND (").push_bind(tag.to_owned()).push(" = ANY(a.database_names)");
+            query.push(" AND (").push_bind(storable(tag).into_owned()).push(" = ANY(a.database_names)");
             if extra {
-                query.push(format!(" OR EXISTS (SELECT 1 FROM extra f WHERE {SAME_KEY} AND f.tag = ")).push_bind(tag.to_owned()).push(")");
+                query.push(format!(" OR EXISTS (SELECT 1 FROM extra f WHERE {SAME_KEY} AND f.tag = "));
+                query.push_bind(storable(tag).into_owned()).push(")");
             }
             query.push(")");
         }
@@ -179,7 +198,7 @@ impl Postgres {
             push_period_filter(query, request, "f");
             query.push(" GROUP BY f.bank_id, f.fiscal_year, f.quarter HAVING TRUE");
             for &tag in tags {
-                query.push(" AND bool_or(f.tag = ").push_bind(tag.to_owned()).push(")");
+                query.push(" AND bool_or(f.tag = ").push_bind(storable(tag).into_owned()).push(")");
             }
         }
     }

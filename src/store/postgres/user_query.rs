@@ -5,8 +5,9 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::Postgres;
 use crate::store::Result;
+use crate::store::shared::encoding::storable;
+use crate::store::shared::scanned::text;
 use crate::store::shared::user_query::{DOING, PATIENCE, explained, one_statement};
-use crate::store::shared::values::storable;
 
 impl Postgres {
     pub(super) async fn value_of(&self, query: &str) -> Result<Option<String>> {
@@ -31,12 +32,11 @@ async fn ask(connection: &mut PgConnection, query: &str) -> sqlx::Result<Option<
         )))
         .await?;
     // The line break ends a comment at the end of the query.
-    let value: Option<Option<String>> =
-        sqlx::query_scalar(AssertSqlSafe(format!("SELECT to_json(t.v) #>> '{{}}' FROM (\n{query}\n) AS t (v) LIMIT 1")))
-            .persistent(false)
-            .fetch_optional(&mut *transaction)
-            .await?;
+    let row = sqlx::query(AssertSqlSafe(format!("SELECT to_json(t.v) #>> '{{}}' FROM (\n{query}\n) AS t (v) LIMIT 1")))
+        .persistent(false)
+        .fetch_optional(&mut *transaction)
+        .await?;
     // This also takes back settings that the query made.
     transaction.rollback().await?;
-    Ok(value.flatten())
+    row.map_or(Ok(None), |row| text(&row, 0))
 }

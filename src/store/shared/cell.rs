@@ -222,6 +222,9 @@ pub(in crate::store) struct Texts(pub(in crate::store) Vec<String>);
 #[derive(Debug)]
 pub(in crate::store) struct AnyText(pub(in crate::store) String);
 
+/// The last microsecond of the year 9999.
+const LATEST: i64 = 253_402_300_799_999_999;
+
 /// A time that the database compares, and nobody else.
 #[derive(Debug)]
 pub(in crate::store) struct AnyTime;
@@ -274,14 +277,15 @@ impl FromCell for bool {
 impl FromCell for DateTime<Utc> {
     const WANTED: &'static str = "a time in the years 1900 to 9999";
 
-    /// SQLite has texts for it. A calculation with a later time, or an earlier one, might overflow.
+    /// SQLite has texts for it. A rest without end is a later time, and is read as the last one: calculations must not overflow.
     fn from_cell(cell: &Cell) -> Option<Self> {
         let at = match cell {
             Cell::Time(micros) => DateTime::from_timestamp_micros(*micros),
             Cell::Text(text) => DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc()),
             Cell::Null | Cell::Number(_) | Cell::Truth(_) | Cell::Bytes(_) | Cell::Real(_) => None,
         };
-        at.filter(|at| (1900..=9999).contains(&at.year()))
+        let latest = DateTime::from_timestamp_micros(LATEST)?;
+        at.filter(|at| at.year() >= 1900).map(|at| at.min(latest))
     }
 }
 
@@ -337,9 +341,12 @@ mod tests {
         let time = |cell: Cell| DateTime::<Utc>::from_cell(&cell).map(|at| at.to_rfc3339());
         assert_eq!(time(Cell::Time(1_000_000)).as_deref(), Some("1970-01-01T00:00:01+00:00"));
         assert_eq!(time(Cell::Text("2026-01-01T00:00:00.000000Z".into())).as_deref(), Some("2026-01-01T00:00:00+00:00"));
-        for cell in [Cell::Time(i64::MAX), Cell::Time(i64::MIN), Cell::Time(9_000_000_000_000_000_000), Cell::Text("infinity".into()), Cell::Null] {
+        for cell in
+            [Cell::Time(i64::MAX), Cell::Time(i64::MIN), Cell::Time(9_000_000_000_000_000_000), Cell::Text("infinity".into()), Cell::Null]
+        {
             assert_eq!(time(cell), None);
         }
+        assert_eq!(time(Cell::Time(LATEST + 1)).as_deref(), Some("9999-12-31T23:59:59.999999+00:00"));
         assert_eq!(u32::from_cell(&Cell::Number(-1)), None);
         assert_eq!(Fence::from_cell(&Cell::Number(i64::MAX)), None);
         assert_eq!(bool::from_cell(&Cell::Number(2)), None);

@@ -1,15 +1,15 @@
 //! What both adapters ask before a job is claimed, and what they make of the answer.
 
+use chrono::{DateTime, Utc};
+
 use super::cell::{AnyText, Malformed};
 use super::connection::SqlConnection;
 use super::gaps::Known;
-use super::row::row;
 use super::jobs;
+use super::row::row;
 use super::runs::OwnerRow;
 use super::sources::{self, PauseRow};
 use super::statement::Parameters;
-use chrono::{DateTime, Utc};
-
 use crate::plan::model::etl::Pool;
 use crate::plan::model::job::{Claim, ReportKey};
 use crate::plan::model::settings::TableName;

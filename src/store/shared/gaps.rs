@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::cell::{Cells, Fence, Found, FromRow, Malformed, Unread};
 use super::connection::SqlConnection;
-use super::row::row;
+use super::row::{Selected, row};
 use super::statement::{Columns, Parameters, Statement};
 use super::{jobs, sources};
 use crate::plan::model::gap::GapKey;

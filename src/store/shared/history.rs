@@ -2,7 +2,7 @@
 
 use super::cell::Found;
 use super::connection::SqlConnection;
-use super::row::row;
+use super::row::{Selected, row};
 use super::statement::Parameters;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};

@@ -6,7 +6,7 @@ use super::cell::{AnyText, AnyTime, Fence, Found, Malformed};
 use super::connection::SqlConnection;
 use super::gaps::HistoryRow;
 use super::orders;
-use super::row::row;
+use super::row::{Selected, row};
 use super::runs::OwnerRow;
 use super::statement::{Columns, Parameters, Statement, names};
 use crate::plan::model::gap::GapKey;

@@ -6,7 +6,7 @@ use super::cell::{Found, LARGEST_FENCE};
 use super::connection::SqlConnection;
 use super::gaps::{self, SAYS_SOMETHING, history_columns};
 use super::jobs::CancelRow;
-use super::row::row;
+use super::row::{Selected, row};
 use super::runs::OwnerRow;
 use super::statement::{Columns, Parameters, names};
 use crate::plan::model::gap::GapKey;
@@ -31,7 +31,9 @@ fn change(parameters: &mut Parameters, order: &GapOrder) -> Change {
             let no_skip = parameters.assign(skip_columns(None));
             Change {
                 // With another fence nobody who still remembers the failures can write them back.
-                set: format!("fence = CASE WHEN fence BETWEEN 0 AND {LARGEST_FENCE} THEN fence + 1 ELSE fence END, {forgotten}, {no_skip}, noted = forced_at IS NOT NULL"),
+                set: format!(
+                    "fence = CASE WHEN fence BETWEEN 0 AND {LARGEST_FENCE} THEN fence + 1 ELSE fence END, {forgotten}, {no_skip}, noted = forced_at IS NOT NULL"
+                ),
                 is_change: format!("(skipped_at IS NOT NULL OR {SAYS_SOMETHING})"),
             }
         }

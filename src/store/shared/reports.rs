@@ -3,6 +3,7 @@
 use super::claims::{has_key, has_key_of};
 use super::connection::SqlConnection;
 use super::data_columns::Column;
+use super::encoding::Characters;
 use super::statement::{Columns, Parameters, names};
 use super::values::{rfc3339, storable_json};
 use crate::plan::model::job::ReportRow;
@@ -17,7 +18,8 @@ fn report_columns(row: &ReportRow) -> Vec<(&'static str, Option<String>)> {
         ("bank_name", Some(row.bank_name.clone())),
         ("bank_symbol", Some(row.bank_symbol.clone())),
         ("local_filepath", Some(row.local_filepath.clone())),
-        ("markdown_content", row.markdown_content.clone()),
+        // Never another text than that of the file.
+        ("markdown_content", row.markdown_content.clone().filter(|text| Characters::sent().have(text))),
         ("generation_date", Some(rfc3339(row.generation_date))),
         ("generated_by", Some(row.generated_by.clone())),
         ("execution_id", Some(row.execution_id.to_string())),
@@ -54,7 +56,14 @@ pub(in crate::store) async fn write<C: SqlConnection>(
     if connection.execute(parameters.statement(text)).await? == 0 {
         insert(connection, table, row, &written).await?;
     }
-    see(connection, table, columns, row).await
+    see(connection, table, columns, row).await?;
+    if row.markdown_content.as_deref().is_some_and(|text| !Characters::sent().have(text)) {
+        tracing::warn!(
+            "the encoding of the database lacks characters of {}: its markdown_content is left empty, and the file has all of it",
+            row.local_filepath.escape_debug()
+        );
+    }
+    Ok(())
 }
 
 /// What is written: each column of the table with its value.

@@ -1,7 +1,12 @@
 //! Rows that queries give: the fields of a struct are the columns that are selected.
 
-/// Declares a row of one of our own tables, and a function `select` that lists its columns for a `SELECT`, given the name of the table
-/// there.
+/// A row whose columns a `SELECT` lists.
+pub(in crate::store) trait Selected {
+    /// The list, given the name of the table there.
+    fn select(row: &str) -> String;
+}
+
+/// Declares a row of one of our own tables, which is [`Selected`].
 ///
 /// A field is the column of its name, or else of the expression that follows, where `{row}` stands for the table. Fields
 /// after the `;` are rows themselves, whose columns are to be selected too. The first column of a query is the key of its rows.
@@ -17,9 +22,8 @@ macro_rules! row {
             $($($part_visibility $part: $part_type,)*)?
         }
 
-        impl $name {
-            #[allow(dead_code, reason = "a query may write out its columns itself")]
-            pub(in crate::store) fn select(row: &str) -> String {
+        impl $crate::store::shared::row::Selected for $name {
+            fn select(row: &str) -> String {
                 [$($crate::store::shared::row::column!(row, $field $(, $expression)?)),*].join(", ")
             }
         }

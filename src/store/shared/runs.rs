@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::cell::Found;
 use super::connection::SqlConnection;
-use super::row::row;
+use super::row::{Selected, row};
 use super::statement::{Columns, Parameters, Statement, names};
 use super::values::storable_json;
 use crate::plan::model::ids::RunId;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
+use super::encoding::readable;
 use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
 use crate::plan::model::etl::EtlIndex;
 use crate::store::{EtlScan, ScanRequest, Scanned};
@@ -16,11 +17,11 @@ where
 {
     Ok(Scanned::Group(CensusGroup {
         etls: etls.to_vec(),
-        bank_id: text(row, 0)?,
-        bank_symbol: text(row, 1)?,
-        quarter: text(row, 2)?,
-        min_year: text(row, 3)?,
-        max_year: text(row, 4)?,
+        bank_id: naming(row, 0)?,
+        bank_symbol: naming(row, 1)?,
+        quarter: naming(row, 2)?,
+        min_year: naming(row, 3)?,
+        max_year: naming(row, 4)?,
         rows: u64::try_from(rows).unwrap_or(0),
     }))
 }
@@ -38,23 +39,35 @@ where
 {
     Ok(Scanned::Candidate(Candidate {
         etl: etl.etl,
-        key: AvailabilityKey { bank_id: text(row, 0)?, bank_symbol: text(row, 1)?, fiscal_year: text(row, 2)?, quarter: text(row, 3)? },
+        key: AvailabilityKey {
+            bank_id: naming(row, 0)?,
+            bank_symbol: naming(row, 1)?,
+            fiscal_year: naming(row, 2)?,
+            quarter: naming(row, 3)?,
+        },
         exists: row.try_get(4)?,
         needs_met: (5..5 + etl.needs.len()).map(|column| row.try_get(column)).collect::<sqlx::Result<_>>()?,
     }))
 }
 
-/// A column as text, whatever bytes it holds.
+/// A column as text that names its row: bytes that are no text are escaped.
+pub(in crate::store) fn naming<'r, R: Row>(row: &'r R, column: usize) -> sqlx::Result<Option<String>>
+where
+    usize: ColumnIndex<R>,
+    Vec<u8>: Decode<'r, R::Database>,
+{
+    let bytes: Option<Vec<u8>> = row.try_get_unchecked(column)?;
+    Ok(bytes.map(readable))
+}
+
+/// A column as text, whatever bytes it holds: U+FFFD stands for those that are no text.
 pub(in crate::store) fn text<'r, R: Row>(row: &'r R, column: usize) -> sqlx::Result<Option<String>>
 where
     usize: ColumnIndex<R>,
     Vec<u8>: Decode<'r, R::Database>,
 {
     let bytes: Option<Vec<u8>> = row.try_get_unchecked(column)?;
-    Ok(bytes.map(|bytes| match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-    }))
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// A set of required tags, and the ETLs that require just these.

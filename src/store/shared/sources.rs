@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::cell::{Found, Malformed};
 use super::connection::SqlConnection;
 use super::gaps;
-use super::row::row;
+use super::row::{Selected, row};
 use super::statement::{Columns, Parameters, Statement, names};
 use crate::plan::model::collection::{Collected, Seen};
 use crate::plan::model::gap::GapKey;

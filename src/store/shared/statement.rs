@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
 use super::connection::SqlConnection;
-use super::values::{rfc3339, signed, storable};
+use super::encoding::storable;
+use super::values::{rfc3339, signed};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 

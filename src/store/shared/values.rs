@@ -1,18 +1,11 @@
 //! Values on their way into columns and out of them.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Datelike, Utc};
 use serde_json::Value;
 
-use crate::plan::text::nul::without_nul;
+use super::encoding::storable;
 
-/// The text without NUL characters, which PostgreSQL cannot hold: each becomes a replacement character.
-pub(in crate::store) fn storable(text: &str) -> Cow<'_, str> {
-    without_nul(text)
-}
-
-/// The same for the texts and keys inside of a JSON value, as JSON text.
+/// The texts and keys inside of a JSON value as the database can hold them, as JSON text.
 pub(in crate::store) fn storable_json(value: &Value) -> String {
     fn clean(value: &Value) -> Value {
         match value {

@@ -63,9 +63,7 @@ fn cell(value: SqliteValueRef<'_>) -> sqlx::Result<Cell> {
     let found = match kind.as_str() {
         "INTEGER" => <i64 as Decode<Sqlite>>::decode(value).map(Cell::Number),
         "REAL" => <f64 as Decode<Sqlite>>::decode(value).map(Cell::Real),
-        "TEXT" => {
-            bytes(value).map(|bytes| String::from_utf8(bytes).map_or_else(|error| Cell::Bytes(error.into_bytes()), Cell::Text))
-        }
+        "TEXT" => bytes(value).map(|bytes| String::from_utf8(bytes).map_or_else(|error| Cell::Bytes(error.into_bytes()), Cell::Text)),
         _ => bytes(value).map(Cell::Bytes),
     };
     found.map_err(sqlx::Error::Decode)

@@ -22,8 +22,12 @@ pub(super) async fn fingerprint(
 ) -> sqlx::Result<Option<String>> {
     let columns: Vec<String> = columns.iter().map(|column| format!("quote(r.\"{}\")", column.name)).collect();
     let mut parameters = Parameters::default();
-    let text =
-        format!("SELECT {} AS columns FROM {} r WHERE {} ORDER BY 1", columns.join(" || ',' || "), table.quoted(), has_key(&mut parameters, report));
+    let text = format!(
+        "SELECT {} AS columns FROM {} r WHERE {} ORDER BY 1",
+        columns.join(" || ',' || "),
+        table.quoted(),
+        has_key(&mut parameters, report)
+    );
     let rows: Found<ReportText> = connection.fetch_all(parameters.statement(text)).await?;
     // The hash of the texts alone is what earlier versions recorded.
     let rows: Vec<String> = rows.rows.into_iter().map(|row| row.columns.0).collect();

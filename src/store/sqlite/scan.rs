@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row, Sqlite as Driver};
 
 use super::Sqlite;
-use crate::store::shared::scanned::{POSSIBLE_YEARS, TagSet, candidate, group, tag_sets, tags, text};
+use crate::store::shared::scanned::{POSSIBLE_YEARS, TagSet, candidate, group, naming, tag_sets, tags};
 use crate::store::shared::values::signed;
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
 
@@ -72,7 +72,7 @@ impl Sqlite {
         )))
         .fetch_all(&mut *connection)
         .await?;
-        let examples = examples.iter().map(|row| text(row, 0)).collect::<sqlx::Result<Vec<_>>>()?;
+        let examples = examples.iter().map(|row| naming(row, 0)).collect::<sqlx::Result<Vec<_>>>()?;
         sink(Scanned::NotAnArray { rows: u64::try_from(rows).unwrap_or(0), examples: examples.into_iter().flatten().collect() });
         Ok(())
     }

@@ -9,9 +9,9 @@ use sqlx::{AssertSqlSafe, Column, Connection, Row, TypeInfo};
 
 use super::{Sqlite, failed};
 use crate::store::Result;
+use crate::store::shared::encoding::storable;
 use crate::store::shared::scanned::text;
 use crate::store::shared::user_query::{DOING, PATIENCE, explained, one_statement};
-use crate::store::shared::values::storable;
 
 /// The clock is looked at after each so many instructions.
 const INSTRUCTIONS: i32 = 10_000;
