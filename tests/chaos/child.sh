@@ -40,6 +40,9 @@ case $((die / 64 % 12)) in
     1) # leaves a daemon behind, that has forked twice into a session of its own
         setsid sh -c '(flock -n 8; exec sleep 1000) 8>>"$0" 9>&- >/dev/null 2>&1 &' "daemons/$file.$run"
         ;;
+    5) # leaves one without the environment by which it could be known
+        env -i PATH="$PATH" setsid sh -c '(flock -n 8; exec sleep 1000) 8>>"$0" 9>&- >/dev/null 2>&1 &' "daemons/$file.$run"
+        ;;
     2) # ignores SIGTERM
         trap '' TERM
         pause=$((100 + pause))

@@ -41,6 +41,7 @@ pub(crate) fn hold(scene: &mut Scene) {
 
 fn nothing_is_left_running(scene: &Scene) {
     assert_none_alive(scene.tag());
+    assert_eq!(scene.daemons(), "", "daemons are left");
     let none: [&str; 0] = [];
     assert_eq!(scene.sql("SELECT id, gap_key, state FROM etl_jobs WHERE state IN ('queued', 'running')"), none, "jobs are left open");
     assert_eq!(scene.sql("SELECT id, state FROM etl_runs WHERE state = 'running'"), none, "runs are left open");

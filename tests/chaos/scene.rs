@@ -308,6 +308,11 @@ impl Scene {
         text(&output.stdout)
     }
 
+    /// The locks that daemons of ETLs hold, by file. It shows them whatever they did to their environment.
+    pub(crate) fn daemons(&self) -> String {
+        self.shell("for file in daemons/*; do [ ! -e \"$file\" ] || flock -n -E 99 \"$file\" true || echo \"$file\"; done")
+    }
+
     /// Runs SQL and returns its rows, columns joined by `|`, without empty lines.
     pub(crate) fn sql(&self, sql: &str) -> Vec<String> {
         if self.mounts.is_none() || self.kind() == Kind::Postgres {

@@ -174,6 +174,7 @@ impl Disturbed {
 fn check_kill(scene: &mut Scene, disturbed: &Disturbed) {
     scene.tally.kills += 1;
     assert_none_alive(&disturbed.tag);
+    assert_eq!(scene.daemons(), "", "daemons outlived their run: {}", disturbed.describe());
     if disturbed.call().starts_with("child") {
         assert!(matches!(disturbed.code, 0 | 1), "{}", disturbed.describe());
         disturbed.tells_the_truth(scene);
