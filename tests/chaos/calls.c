@@ -39,11 +39,11 @@ static const int errors[][6] = {
     [NEW_FILE] = {EMFILE, ENOSPC, EACCES, EIO, ENOMEM},
     [DATA] = {ENOSPC, EIO}, /* of a file; see `errors_of` */
     [DISK] = {EIO, ENOSPC},
-    [PROCESS] = {EAGAIN, ENOMEM},
+    [PROCESS] = {0}, /* a host without processes or descriptors is no matter of one call: `tests/cli` has limits */
     [EXECUTE] = {EACCES, ENOMEM, EAGAIN},
     [LOCK] = {ENOLCK, EINTR},
     [CONNECT] = {ECONNREFUSED, EAGAIN, ENOMEM},
-    [DESCRIPTOR] = {EMFILE, ENOMEM},
+    [DESCRIPTOR] = {0},
     [NEVER_FAILS] = {0},
 };
 static const int broken_pipe[] = {EPIPE, 0}, broken_connection[] = {ECONNRESET, EPIPE, 0};

@@ -15,7 +15,6 @@ const REPORT: &str = "calls";
 
 /// What happens at the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(dead_code, reason = "sweeps of calls that fail follow")]
 pub(crate) enum Action {
     /// The process that makes it is killed.
     Kill,
