@@ -108,6 +108,16 @@ fn only_os_reads_what_the_host_says_of_processes() {
     }
 }
 
+/// Each of these panics where the host refuses a thread. `std::thread::Builder` says so instead; of the runtime's own threads one is
+/// always there (`os::threads`).
+#[test]
+fn a_host_that_refuses_threads_is_no_reason_to_panic() {
+    let panicking = ["thread::spawn(", "thread::scope(", "block_in_place", "enable_steady_tick", "new_multi_thread"];
+    for room in ["cli", "config", "execute", "os", "plan", "run", "show", "store", "tell"] {
+        assert_eq!(lines_with(room, &panicking), [""; 0], "in {room}");
+    }
+}
+
 #[test]
 fn files_stay_small_enough_to_read() {
     for room in ["cli", "config", "execute", "os", "plan", "run", "show", "store", "tell"] {

@@ -6,6 +6,7 @@ use super::args::{Format, Global};
 use super::exit::Failure;
 use super::user::user;
 use crate::config::{self, Config};
+use crate::os::threads;
 use crate::plan::model::settings::Variables;
 use crate::show::{self, View};
 use crate::store::{self, Access, Store};
@@ -35,6 +36,7 @@ impl<'a> Context<'a> {
         access: Access,
         work: impl AsyncFnOnce(Arc<dyn Store>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        threads::reserve().await.map_err(|error| Failure::Orchestrator(format!("cannot start: {error}")))?;
         let store = store::open(&self.config.database, access).await?;
         let done = work(store.clone()).await;
         store.close().await;

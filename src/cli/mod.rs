@@ -1,6 +1,7 @@
 //! The command line: options, one file for each command that wires the rooms together, and the exit codes.
 
 mod args;
+mod bug;
 mod config;
 mod context;
 mod exit;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
+use crate::os::{signals, threads};
 use crate::plan::model::settings::Variables;
 use crate::show;
 use args::{Cli, Command, Global};
@@ -25,6 +27,8 @@ use exit::{Exit, Failure};
 
 /// Does what the arguments ask for. Returns how the process ends.
 pub fn main() -> ExitCode {
+    signals::start_afresh();
+    bug::report_panics();
     let (global, command) = match Cli::read(std::env::args_os()) {
         Ok(read) => read,
         Err(error) => return refuse(&error),
@@ -32,7 +36,7 @@ pub fn main() -> ExitCode {
     let environment: Variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
     global.start_logging(matches!(&command, Command::Run(run) if run.quiet), &environment);
-    let exit = match perform(&command, &global, &environment) {
+    let exit = match bug::caught(|| perform(&command, &global, &environment)) {
         Ok(exit) => exit,
         Err(failure) => {
             failure.lines().iter().for_each(|line| show::diagnose(line));
@@ -61,13 +65,24 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
 
 /// One thread is enough: the work is waiting. Signals, timers and processes need the runtime's drivers.
 fn in_runtime(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Orchestrator(format!("cannot start: {error}")))?;
+    let cannot_start = |error| Failure::Orchestrator(format!("cannot start: {error}"));
+    see_that_files_can_be_opened().map_err(cannot_start)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_keep_alive(threads::KEEP_ALIVE).build();
+    let runtime = runtime.map_err(cannot_start)?;
     let exit = runtime.block_on(work);
     // A thread that still waits for the lock must not hold up the end.
     runtime.shutdown_background();
     exit
 }
+
+/// The runtime panics when it cannot open a file of its own.
+fn see_that_files_can_be_opened() -> std::io::Result<()> {
+    let pipes: std::io::Result<Vec<_>> = (0..PIPES_AT_START).map(|_| std::io::pipe()).collect();
+    pipes.map(drop).map_err(|error| std::io::Error::new(error.kind(), format!("{error}; raise the limit of open files (ulimit -n)")))
+}
+
+/// Of two files each: more than a process opens before it can report an error of opening one.
+const PIPES_AT_START: usize = 16;
 
 /// A usage error, or the help or version that was asked for.
 fn refuse(error: &clap::Error) -> ExitCode {

@@ -6,7 +6,6 @@
 //! A process that leaves the group (`setsid`) is not terminated here, and does not hold up the attempt. It is ended after the run.
 
 mod capture;
-mod exit;
 mod group;
 mod lookup;
 mod spawn;
@@ -60,7 +59,7 @@ impl CommandExecutor {
         let started = std::time::Instant::now();
         let spawned = match spawn::spawn(&task) {
             Ok(spawned) => spawned,
-            Err(why) => return without_process(End::SpawnFailed(why)),
+            Err(end) => return without_process(end),
         };
         let pid = spawned.leader.pid();
         // The attempt goes on when nobody takes the events.

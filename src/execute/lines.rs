@@ -39,13 +39,15 @@ impl Lines {
     /// Keeps the last 1 to `MAX_LINE` bytes of an unfinished line; what is before them goes to `each` in pieces.
     fn hold(&mut self, bytes: &[u8], each: &mut impl FnMut(&[u8])) {
         self.held.extend_from_slice(bytes);
-        let mut from = 0;
-        while self.held.len() - from > MAX_LINE {
-            let to = from + char_boundary(&self.held[from..], MAX_LINE);
-            each(&self.held[from..to]);
-            from = to;
+        let mut rest = self.held.as_slice();
+        while rest.len() > MAX_LINE
+            && let Some((piece, after)) = rest.split_at_checked(char_boundary(rest, MAX_LINE))
+        {
+            each(piece);
+            rest = after;
         }
-        self.held.drain(..from);
+        let left = rest.len();
+        self.held.drain(..self.held.len().saturating_sub(left));
     }
 }
 
@@ -56,7 +58,7 @@ fn without_cr(line: &[u8]) -> &[u8] {
 
 /// The largest index up to `limit` that does not cut a UTF-8 character in two; `limit` itself where the bytes are not UTF-8.
 fn char_boundary(bytes: &[u8], limit: usize) -> usize {
-    (limit.saturating_sub(3)..=limit).rev().find(|&at| at > 0 && bytes[at] & 0xC0 != 0x80).unwrap_or(limit)
+    (limit.saturating_sub(3)..=limit).rev().find(|&at| at > 0 && bytes.get(at).is_some_and(|byte| byte & 0xC0 != 0x80)).unwrap_or(limit)
 }
 
 /// Bytes as text that every database can store: invalid UTF-8 and NUL become U+FFFD.

@@ -77,7 +77,7 @@ impl AttemptLog {
     }
 
     fn keep_end(&mut self, bytes: &[u8]) {
-        let kept = &bytes[bytes.len().saturating_sub(self.limits.end)..];
+        let kept = bytes.get(bytes.len().saturating_sub(self.limits.end)..).unwrap_or_default();
         let surplus = (self.end.len() + kept.len()).saturating_sub(self.limits.end);
         self.end.drain(..surplus);
         self.end.extend(kept);

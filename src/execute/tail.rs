@@ -19,7 +19,7 @@ pub(super) struct Tail {
 impl Tail {
     /// Adds a line. Of a line longer than the whole tail, the end is kept.
     pub(super) fn push(&mut self, line: &[u8]) {
-        let line = &line[line.len().saturating_sub(TAIL_BYTES)..];
+        let line = line.get(line.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default();
         // The memory of a line that leaves is used again.
         let mut slot = Vec::new();
         while self.lines.len() >= TAIL_LINES || (self.bytes + line.len() > TAIL_BYTES && !self.lines.is_empty()) {

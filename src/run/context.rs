@@ -53,11 +53,11 @@ pub(super) struct RunContext {
 
 impl RunContext {
     pub(super) fn etl(&self, gap: Gap) -> &Etl {
-        &self.catalogue.etls[gap.etl]
+        self.catalogue.etl(gap.etl)
     }
 
     pub(super) fn source(&self, collection: &Collection) -> &Source {
-        &self.catalogue.sources[collection.source]
+        self.catalogue.source(collection.source)
     }
 
     /// The report that fills a gap.

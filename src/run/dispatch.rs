@@ -1,6 +1,7 @@
 //! Carries out the schedule: starts attempts, waits for them, and sends events. It owns the live state of all jobs.
 
 mod breaker_records;
+mod jobs;
 mod lease;
 mod progress;
 mod stopping;
@@ -17,6 +18,7 @@ use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use self::breaker_records::BreakerRecords;
+use self::jobs::Jobs;
 use self::lease::Lease;
 use self::progress::JobProgress;
 use self::timer::Timer;
@@ -69,7 +71,7 @@ pub(super) struct Dispatch<'a> {
     breakers: BreakerRecords<'a>,
     lease: Lease,
     watch: Timer,
-    jobs: Vec<JobProgress>,
+    jobs: Jobs,
     operations: FuturesUnordered<Operation<'a>>,
     /// Jobs whose end is in the spool and not in the database.
     spooled: Vec<JobIndex>,
@@ -96,7 +98,7 @@ impl<'a> Dispatch<'a> {
             breakers: BreakerRecords::new(Breakers::new(facts)),
             lease: Lease::new(context.lease, context.lease_renewed_at),
             watch: Timer::new(Instant::now() + WATCH),
-            jobs: ids.iter().map(|id| JobProgress::new(*id)).collect(),
+            jobs: Jobs::new(ids),
             operations: FuturesUnordered::new(),
             spooled: Vec::new(),
             broken: None,
@@ -139,10 +141,10 @@ impl<'a> Dispatch<'a> {
                 _ = self.stop.raised_above(seen) => {}
             }
         }
-        let filled = self.plan.jobs.iter().zip(&self.jobs).filter(|(_, progress)| progress.result.state == JobState::Succeeded);
+        let filled = self.plan.jobs.iter().zip(self.jobs.iter()).filter(|(_, progress)| progress.result.state == JobState::Succeeded);
         remove_workspaces(self.context, filled.map(|(job, _)| job));
         Results {
-            jobs: self.jobs.into_iter().map(|progress| progress.result).collect(),
+            jobs: self.jobs.into_results(),
             duration: began.elapsed(),
             stopped: seen > StopLevel::None,
             spooled: self.spooled,
@@ -169,7 +171,7 @@ impl<'a> Dispatch<'a> {
     }
 
     fn start(&mut self, index: JobIndex, attempt: u32) {
-        let job = &self.plan.jobs[index];
+        let job = self.plan.job(index);
         let assignment = self.jobs[index].begin_attempt(self.context, index, job, attempt);
         if let Some(gap) = job.report().filter(|_| attempt == 1 && job.gate == Gate::Probe) {
             self.breakers.probe_started(gap);
@@ -244,7 +246,7 @@ impl<'a> Dispatch<'a> {
 
     /// Follows a notice of the schedule.
     fn note(&mut self, notice: &Notice) {
-        let name = &self.context.catalogue.etls[notice.etl()].name;
+        let name = &self.context.catalogue.etl(notice.etl()).name;
         match notice {
             Notice::Opened { banks, .. } => {
                 let banks: Vec<&str> = banks.iter().map(|bank| self.context.catalogue.institutions.get(*bank).key.as_str()).collect();

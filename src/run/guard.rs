@@ -5,12 +5,13 @@
 //! ```
 //!
 //! The guard is a subreaper: a process below it that loses its parent becomes its child, also a daemon that forked twice. It
-//! forwards signals to the orchestrator, holds the lock together with it, and exits after the last of its descendants. A socket
+//! forwards signals to the orchestrator, kills it when it does not follow two of them, holds the lock together with it, and exits after the last of its descendants. A socket
 //! tells each of the two when the other is gone: the guard then ends everything below it, the orchestrator its ETLs.
 //!
 //! The guard has one thread, starts nothing but the orchestrator, and opens no file or database.
 
 pub mod link;
+mod stop;
 
 use std::collections::HashMap;
 use std::io;
@@ -24,7 +25,9 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::link::LockReceiver;
+use self::stop::StopRequests;
 use super::signals::TerminationSignals;
+use crate::os::exit_watch::ExitWatch;
 use crate::os::{descendants, process};
 
 /// The name under which the guard starts the orchestrator; `ps` shows it.
@@ -39,6 +42,10 @@ pub enum OrchestratorEnd {
     Exited(u8),
     /// This signal ended it; its ETLs were ended with it.
     Signalled(i32),
+    /// This signal asked it to stop before it had begun to do anything.
+    StoppedEarly(i32),
+    /// It did not follow two signals, the first of which was this one, and was killed; its ETLs were ended with it.
+    Killed(i32),
 }
 
 /// Starts the orchestrator as a child with this process's own arguments, and returns once it and everything below it has ended.
@@ -56,25 +63,33 @@ pub async fn run() -> io::Result<OrchestratorEnd> {
     let mut signals = TerminationSignals::listen()?;
     let (ours, theirs) = UnixStream::pair()?;
     let orchestrator = start_orchestrator(theirs)?;
+    // Without its end in sight it must not begin.
+    let watch = ExitWatch::new(orchestrator).inspect_err(|_| {
+        let _ = kill_process(orchestrator, Signal::KILL);
+    })?;
+    let mut stop = StopRequests::new(orchestrator);
     let mut receiver = LockReceiver::new(ours)?;
     let status = loop {
         if let Some(status) = reap().remove(&orchestrator) {
             break status;
         }
         tokio::select! {
+            () = watch.exited() => {}
+            // Also of a process that became a child of the guard.
             _ = child_ended.recv() => {}
-            kind = signals.recv() => {
-                if let Some(signal) = Signal::from_named_raw(kind.as_raw_value()) {
-                    // It fails when the orchestrator has just ended, which the next turn of the loop sees.
-                    let _ = kill_process(orchestrator, signal);
-                }
-            }
+            kind = signals.recv() => stop.forward(kind),
+            () = stop.overdue() => stop.kill(),
             () = receiver.receive() => {}
         }
     };
     let end = match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => OrchestratorEnd::Exited(u8::try_from(code).unwrap_or(u8::MAX)),
-        (None, signal) => OrchestratorEnd::Signalled(signal.unwrap_or_default()),
+        (None, signal) => match (signal.unwrap_or_default(), stop.first()) {
+            (_, Some(first)) if stop.has_killed() => OrchestratorEnd::Killed(first),
+            // From the moment when it listens for them, none of these signals ends it.
+            (signal, Some(first)) if signal == first => OrchestratorEnd::StoppedEarly(first),
+            (signal, _) => OrchestratorEnd::Signalled(signal),
+        },
     };
     let mut grace = if matches!(end, OrchestratorEnd::Exited(_)) { GRACE } else { Duration::ZERO };
     // As long as anything is left that it can end, the guard is there to end it.

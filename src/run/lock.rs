@@ -152,18 +152,36 @@ impl Drop for Lock {
 /// process, which exits soon as it has nothing left to do.
 async fn lock_in_thread(file: File) -> io::Result<File> {
     let (done, locked) = oneshot::channel();
-    std::thread::spawn(move || {
+    let waiting = file.try_clone()?;
+    let started = std::thread::Builder::new().spawn(move || {
         let result = loop {
-            match flock(&file, FlockOperation::LockExclusive) {
+            match flock(&waiting, FlockOperation::LockExclusive) {
                 Err(rustix::io::Errno::INTR) => {}
-                other => break other.map(|()| file).map_err(io::Error::from),
+                other => break other.map_err(io::Error::from),
             }
         };
         // The receiver is gone when the wait was given up.
         let _ = done.send(result);
     });
-    locked.await.unwrap_or_else(|_| Err(io::Error::other("the waiting thread ended")))
+    match started {
+        Ok(_) => locked.await.unwrap_or_else(|_| Err(io::Error::other("the waiting thread ended")))?,
+        Err(_) => lock_without_thread(&file).await?,
+    }
+    Ok(file)
 }
+
+/// Looks again and again whether the lock is free: the host has no room for a thread.
+async fn lock_without_thread(file: &File) -> io::Result<()> {
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => tokio::time::sleep(LOOK_AGAIN).await,
+            other => return other.map_err(io::Error::from),
+        }
+    }
+}
+
+/// The pause between two looks at a lock.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The file that a waiting invocation without a selection holds.
 fn waiting_path(path: &Path) -> PathBuf {

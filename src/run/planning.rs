@@ -140,14 +140,14 @@ impl EtlDigests {
 
     /// The fingerprint of a report of this ETL whose data has the digest `sources`.
     fn with(&self, etl: EtlIndex, sources: String) -> Fingerprint {
-        Fingerprint { sources, etl: self.0[etl].clone() }
+        Fingerprint { sources, etl: self.0.get(etl).cloned().unwrap_or_default() }
     }
 
     /// The breakers of configured ETLs that were not changed since the breaker opened.
     fn still_open(&self, input: PlanInput<'_>, breakers: Vec<OpenBreaker>) -> HashMap<EtlIndex, OpenBreaker> {
         let of_etl = |breaker: OpenBreaker| {
             let etl = input.catalogue.etls.iter().position(|etl| etl.name == breaker.etl)?;
-            (self.0[etl] == breaker.etl_digest).then_some((etl, breaker))
+            (self.0.get(etl) == Some(&breaker.etl_digest)).then_some((etl, breaker))
         };
         breakers.into_iter().filter_map(of_etl).collect()
     }
@@ -184,7 +184,7 @@ fn scan_request(input: PlanInput<'_>, also_available: Vec<Available>) -> ScanReq
                 etl: index,
                 report_type: etl.report_type.clone(),
                 requires: etl.requires.clone(),
-                needs: etl.needs.iter().map(|need| input.catalogue.etls[*need].report_type.clone()).collect(),
+                needs: etl.needs.iter().map(|need| input.catalogue.etl(*need).report_type.clone()).collect(),
             })
             .collect(),
         symbols: input

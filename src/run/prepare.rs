@@ -156,7 +156,7 @@ impl Invocation {
     /// Puts the windows that became due into the queue, and those that `--force` is to collect again.
     async fn queue_windows(&self, plan: &Plan, at: DateTime<Utc>) -> Result<(), StoreError> {
         for found in &plan.sources {
-            let source = &self.catalogue.sources[found.source].id;
+            let source = &self.catalogue.source(found.source).id;
             if !found.new.is_empty() {
                 self.store.enqueue_windows(source, &found.new, at).await?;
             }

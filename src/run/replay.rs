@@ -104,10 +104,10 @@ impl Invocation {
     /// Records the ends that this run put into the spool and updates the results of their jobs. When any cannot be recorded the run
     /// counts as broken, because of `trouble`.
     pub(super) async fn replay_spool(&self, results: &mut Results, trouble: String) {
-        let ids: HashSet<JobId> = results.spooled.iter().map(|job| results.jobs[*job].id).collect();
+        let ids: HashSet<JobId> = results.spooled.iter().filter_map(|job| results.jobs.get(*job)).map(|result| result.id).collect();
         let mut recorded = tokio::time::timeout(TIMEOUT, self.replay_ends(&ids)).await.unwrap_or_default();
         for job in std::mem::take(&mut results.spooled) {
-            let result = &mut results.jobs[job];
+            let Some(result) = results.jobs.get_mut(job) else { continue };
             match recorded.remove(&result.id) {
                 Some((Finished::Recorded(JobState::Succeeded), _)) => (result.state, result.reason) = (JobState::Succeeded, None),
                 Some((Finished::Recorded(_), true)) => {

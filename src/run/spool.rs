@@ -187,7 +187,7 @@ fn files_of_entries(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
         listing => listing?,
     };
     let paths: io::Result<Vec<PathBuf>> = listing.map(|file| Ok(file?.path())).collect();
-    Ok(paths?.into_iter().filter(|path| path.extension().is_some_and(|extension| ENTRY[1..] == *extension)).collect())
+    Ok(paths?.into_iter().filter(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(ENTRY.as_bytes()))).collect())
 }
 
 fn entry(path: PathBuf) -> Entry {

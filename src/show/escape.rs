@@ -56,7 +56,7 @@ pub fn excerpt(text: &str) -> Cow<'_, str> {
     let safe = escaped(text);
     match safe.char_indices().nth(LONGEST) {
         None => safe,
-        Some((end, _)) => Cow::Owned(format!("{}…", &safe[..end])),
+        Some((end, _)) => Cow::Owned(format!("{}…", safe.get(..end).unwrap_or_default())),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A thread for each consumer of a run's events, so that a terminal that stands still (Ctrl-S, a stuck pipe) never holds up the
 //! run.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -21,13 +22,16 @@ pub(super) struct Listener {
 
 impl Listener {
     /// Hands each event to `consume`, in a thread of its own. `events` waits for the next event; when it ends `consume` is dropped.
+    ///
+    /// # Errors
+    /// When the host has no room for a thread.
     pub(super) fn start(
         events: impl Iterator<Item = Arc<Event>> + Send + 'static,
         mut consume: impl FnMut(&Event) + Send + 'static,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let handled = Arc::new(AtomicUsize::new(0));
         let (end, ended) = channel();
-        std::thread::spawn({
+        std::thread::Builder::new().spawn({
             let handled = handled.clone();
             move || {
                 for event in events {
@@ -37,8 +41,8 @@ impl Listener {
                 drop(consume);
                 drop::<std::sync::mpsc::Sender<()>>(end);
             }
-        });
-        Self { handled, ended }
+        })?;
+        Ok(Self { handled, ended })
     }
 
     /// Waits until every event was handled, for as long as there is headway. The stream of events must have ended.
@@ -71,7 +75,7 @@ mod tests {
     #[test]
     fn the_end_waits_until_every_event_was_handled_and_the_consumer_is_gone() {
         let (sender, handled) = channel();
-        Listener::start(events(3), move |event| drop(sender.send(event.kind.clone()))).finish();
+        Listener::start(events(3), move |event| drop(sender.send(event.kind.clone()))).unwrap().finish();
         assert_eq!(handled.iter().count(), 3);
     }
 
@@ -81,7 +85,8 @@ mod tests {
         Listener::start(events(1), move |_| {
             let _ = forever.recv();
         })
+        .unwrap()
         .finish();
-        Listener::start(events(1), |_| panic!("a consumer fails, as this test wants it to")).finish();
+        Listener::start(events(1), |_| panic!("a consumer fails, as this test wants it to")).unwrap().finish();
     }
 }

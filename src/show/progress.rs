@@ -2,7 +2,7 @@
 //! the whole.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -43,7 +43,10 @@ impl Displays {
         }
         let mut log = RunLog::new(detail.child_output);
         listeners.push(Listener::start(subscribe(), move |event| log.event(event)));
-        Self(listeners)
+        if listeners.iter().any(Result::is_err) {
+            tracing::warn!("the host has no room for another thread, so that the run is not shown while it lasts; its summary is");
+        }
+        Self(listeners.into_iter().flatten().collect())
     }
 
     /// Waits until everything was shown and a live display is off the screen, for as long as that makes headway. The streams
@@ -56,9 +59,21 @@ impl Displays {
 /// Off the screen when dropped.
 struct LiveDisplay {
     screen: MultiProgress,
-    total: Option<ProgressBar>,
     labels: Vec<String>,
+    bars: Arc<Mutex<Bars>>,
+}
+
+/// What is on the screen.
+#[derive(Default)]
+struct Bars {
+    total: Option<ProgressBar>,
     running: HashMap<JobIndex, ProgressBar>,
+}
+
+impl Bars {
+    fn all(&self) -> impl Iterator<Item = &ProgressBar> {
+        self.running.values().chain(&self.total)
+    }
 }
 
 impl LiveDisplay {
@@ -66,7 +81,13 @@ impl LiveDisplay {
     fn new() -> Self {
         let screen = MultiProgress::new();
         logs::write_above(screen.clone());
-        Self { screen, total: None, labels: Vec::new(), running: HashMap::new() }
+        let bars = Arc::default();
+        tick(Arc::downgrade(&bars));
+        Self { screen, labels: Vec::new(), bars }
+    }
+
+    fn bars(&self) -> MutexGuard<'_, Bars> {
+        self.bars.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn event(&mut self, event: &Event) {
@@ -75,19 +96,18 @@ impl LiveDisplay {
                 self.labels.clone_from(labels);
                 let total = self.screen.add(ProgressBar::new(labels.len() as u64));
                 total.set_style(style("{bar:30} {pos}/{len} jobs, {elapsed_precise}"));
-                total.enable_steady_tick(TICK);
-                self.total = Some(total);
+                self.bars().total = Some(total);
             }
             EventKind::RunStopping { .. } => {}
             EventKind::Job { job, event } => self.job(job.index, event),
         }
     }
 
-    fn job(&mut self, job: JobIndex, event: &JobEvent) {
+    fn job(&self, job: JobIndex, event: &JobEvent) {
         match event {
             JobEvent::AttemptStarted { attempt, .. } => self.show(job, *attempt),
             JobEvent::Line(text) => {
-                if let Some(bar) = self.running.get(&job) {
+                if let Some(bar) = self.bars().running.get(&job) {
                     bar.set_message(escaped(text).chars().take(SHOWN).collect::<String>());
                 }
             }
@@ -95,24 +115,24 @@ impl LiveDisplay {
             JobEvent::Retrying { .. } => self.hide(job),
             JobEvent::Ended { .. } => {
                 self.hide(job);
-                if let Some(total) = &self.total {
+                if let Some(total) = &self.bars().total {
                     total.inc(1);
                 }
             }
         }
     }
 
-    fn show(&mut self, job: JobIndex, attempt: u32) {
-        let (Some(total), Some(label)) = (&self.total, self.labels.get(job)) else { return };
+    fn show(&self, job: JobIndex, attempt: u32) {
+        let mut bars = self.bars();
+        let (Some(total), Some(label)) = (&bars.total, self.labels.get(job)) else { return };
         let bar = self.screen.insert_before(total, ProgressBar::new_spinner());
         bar.set_style(style("{spinner} {prefix} {elapsed} {wide_msg}"));
         bar.set_prefix(if attempt > 1 { format!("{label} (attempt {attempt})") } else { label.clone() });
-        bar.enable_steady_tick(TICK);
-        self.running.insert(job, bar);
+        bars.running.insert(job, bar);
     }
 
-    fn hide(&mut self, job: JobIndex) {
-        if let Some(bar) = self.running.remove(&job) {
+    fn hide(&self, job: JobIndex) {
+        if let Some(bar) = self.bars().running.remove(&job) {
             bar.finish_and_clear();
         }
     }
@@ -120,10 +140,22 @@ impl LiveDisplay {
 
 impl Drop for LiveDisplay {
     fn drop(&mut self) {
-        for bar in self.running.values().chain(&self.total) {
+        for bar in self.bars().all() {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Redraws the bars now and then, in a thread that ends with the display. Where the host has no room for a thread, they are redrawn when
+/// something happens.
+fn tick(bars: Weak<Mutex<Bars>>) {
+    let _ = std::thread::Builder::new().spawn(move || {
+        while let Some(bars) = bars.upgrade() {
+            bars.lock().unwrap_or_else(PoisonError::into_inner).all().for_each(ProgressBar::tick);
+            drop(bars);
+            std::thread::sleep(TICK);
+        }
+    });
 }
 
 fn style(template: &str) -> ProgressStyle {

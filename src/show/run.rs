@@ -16,7 +16,6 @@ use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collected;
-use crate::plan::model::etl::Etl;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, Owner};
@@ -214,19 +213,18 @@ impl<'a> RunView<'a> {
     /// The view of a run that ends with this exit code.
     pub fn new(summary: &'a RunSummary, catalogue: &'a Catalogue, exit_code: u8) -> Self {
         let (plan, issues) = (&summary.plan, &summary.plan.data_issues);
-        let etls = &catalogue.etls;
         Self {
             run_id: summary.run,
             timestamp: summary.started_at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
             exit_code,
             institutions: catalogue.institutions.len(),
-            availability: availability(plan, etls),
+            availability: availability(plan, catalogue),
             learnt_from_files: summary.synced,
             respooled: summary.respooled,
             existing_reports: plan.existing,
             gaps: Gaps::of(plan),
             jobs: report_jobs(summary, catalogue),
-            waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap, needs: &etls[*need].name }).collect(),
+            waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap, needs: &catalogue.etl(*need).name }).collect(),
             unrecorded: plan.unrecorded.named.iter().map(|(gap, end)| Unrecorded::new(gap, end)).collect(),
             claimed: plan.claimed.named.iter().map(|(gap, owner)| Claimed::new(gap, owner)).collect(),
             skipped: plan.skipped.named.iter().map(|(gap, order)| Skipped::new(gap, order)).collect(),
@@ -236,7 +234,7 @@ impl<'a> RunView<'a> {
             cooling_down: (plan.cooling_down.named.iter())
                 .map(|(gap, rest, error)| CoolingDown::new(gap, *rest, error.as_deref()))
                 .collect(),
-            breakers: plan.breakers.iter().map(|breaker| Breaker::new(breaker, plan, etls)).collect(),
+            breakers: plan.breakers.iter().map(|breaker| Breaker::new(breaker, plan, catalogue)).collect(),
             sources: plan.sources.iter().map(|source| SourceView::new(source, catalogue, |job| result_of(summary, job))).collect(),
             results: summary.results.as_ref().map(|results| ResultsView::new(results, plan, catalogue)),
             invalid_rows: issues.invalid_rows,
@@ -326,9 +324,9 @@ impl<'a> CoolingDown<'a> {
 }
 
 impl<'a> Breaker<'a> {
-    fn new(breaker: &BreakerPlan, plan: &'a Plan, etls: &'a [Etl]) -> Self {
+    fn new(breaker: &BreakerPlan, plan: &'a Plan, catalogue: &'a Catalogue) -> Self {
         Self {
-            etl: &etls[breaker.etl].name,
+            etl: &catalogue.etl(breaker.etl).name,
             since: Time(breaker.since),
             probe: breaker.probe.and_then(|job| plan.jobs.get(job)).map(|job| &job.key),
             waiting: breaker.behind,
@@ -359,10 +357,10 @@ impl<'a> ResultsView<'a> {
 }
 
 /// Counts of available combinations, once for each set of tags that an ETL requires.
-fn availability(plan: &Plan, etls: &[Etl]) -> Vec<Availability> {
+fn availability(plan: &Plan, catalogue: &Catalogue) -> Vec<Availability> {
     let mut seen: Vec<Availability> = Vec::new();
     for index in &plan.etls {
-        let mut tags = etls[*index].requires.clone();
+        let mut tags = catalogue.etl(*index).requires.clone();
         tags.sort();
         if !seen.iter().any(|known| known.tags == tags) {
             seen.push(Availability { tags, combinations: plan.census.available_for(*index) });
@@ -375,7 +373,7 @@ fn report_jobs<'a>(summary: &'a RunSummary, catalogue: &'a Catalogue) -> Vec<Rep
     let job = |(position, job): (usize, &'a PlannedJob)| {
         let gap = job.report()?;
         let bank = catalogue.institutions.get(gap.bank);
-        let etl = &catalogue.etls[gap.etl];
+        let etl = catalogue.etl(gap.etl);
         let result = summary.results.as_ref().and_then(|results| results.jobs.get(position));
         Some(ReportJob {
             gap: &job.key,

@@ -127,7 +127,7 @@ struct FinishedCollection<'a> {
 impl<'a> SourceView<'a> {
     /// The view of a source; `result` finds how a job of it ended, where it was run.
     pub(super) fn new(plan: &'a SourcePlan, catalogue: &'a Catalogue, result: impl Fn(&Collection) -> Option<&'a JobResult>) -> Self {
-        let source = &catalogue.sources[plan.source];
+        let source = catalogue.source(plan.source);
         let job = |job: &Collection| Job {
             gap: GapKey::source(&source.id).to_string(),
             window: job.window.into(),

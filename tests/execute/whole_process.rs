@@ -8,9 +8,11 @@ use std::future::Future;
 
 use etl_orch::execute::command::MAX_LOG_BYTES;
 use etl_orch::execute::{End, Program};
+use etl_orch::plan::model::outcome::Fault;
 use rustix::process::{Pid, test_kill_process};
 
 use crate::bench::{Bench, Running, is_alive, run};
+use crate::http::Rig;
 
 /// True in the process that runs `test` alone. Otherwise starts that process, by the command `through`, checks its success, and returns
 /// false.
@@ -110,20 +112,6 @@ fn two_hundred_attempts_leave_nothing_behind() {
 }
 
 #[test]
-fn exit_codes_are_reported_even_where_sigchld_was_ignored() {
-    let ignoring = ["env", "--ignore-signal=CHLD"];
-    if !alone("exit_codes_are_reported_even_where_sigchld_was_ignored", &ignoring) {
-        return;
-    }
-    block_on(async {
-        let status = fs::read_to_string("/proc/self/status").unwrap();
-        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap().trim();
-        assert_ne!(u64::from_str_radix(ignored, 16).unwrap() & (1 << 16), 0, "the precondition of this test");
-        assert_eq!(run(Bench::new().sh("exit 7")).await.end, End::Exited(7));
-    });
-}
-
-#[test]
 fn running_out_of_open_files_is_reported_and_passes() {
     let few = ["sh", "-c", "ulimit -n 40; exec \"$@\"", "sh"];
     if !alone("running_out_of_open_files_is_reported_and_passes", &few) {
@@ -132,9 +120,25 @@ fn running_out_of_open_files_is_reported_and_passes() {
     block_on(async {
         let bench = Bench::new();
         let held: Vec<_> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
-        let End::SpawnFailed(why) = run(bench.sh("exit 0")).await.end else { panic!("it started") };
+        let End::HostShort(why) = run(bench.sh("exit 0")).await.end else { panic!("it started") };
         assert!(why.contains("too many open files"), "{why}");
         drop(held);
         assert_eq!(run(bench.sh("exit 8")).await.end, End::Exited(8));
+    });
+}
+
+#[test]
+fn a_request_without_a_file_for_its_connection_is_the_hosts_fault() {
+    let few = ["sh", "-c", "ulimit -n 60; exec \"$@\"", "sh"];
+    if !alone("a_request_without_a_file_for_its_connection_is_the_hosts_fault", &few) {
+        return;
+    }
+    block_on(async {
+        let rig = Rig::new();
+        let held: Vec<_> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+        let ended = rig.run(rig.call()).await;
+        drop(held);
+        let End::Reported { why, fault: Fault::HostShort } = ended.end else { panic!("{:?}", ended.end) };
+        assert!(why.contains("Too many open files") && why.contains("ulimit -n"), "{why}");
     });
 }

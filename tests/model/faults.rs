@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use etl_orch::plan::model::outcome::{self, Outcome};
+use etl_orch::plan::model::outcome;
 use etl_orch::plan::model::work::Work;
 use etl_orch::plan::run::aftermath::{Aftermath, Attempted, Finding, outcome};
 use etl_orch::plan::run::ended::{End, Ended};
@@ -59,10 +59,7 @@ pub(crate) fn any_fault() -> impl Strategy<Value = Fault> + Clone {
 /// What follows from an attempt with this fault. `artifact` is what it makes without one.
 pub(crate) fn aftermath(attempted: &Attempted<'_>, fault: Option<Fault>, artifact: Artifact) -> Aftermath {
     let end = end(fault);
-    let finding = match fault {
-        Some(Fault::NoRoom) => Finding::Failed(Outcome::SpawnFailed { why: "no room".to_owned(), may_pass: true }),
-        Some(_) | None => found(&end, attempted.work, artifact),
-    };
+    let finding = found(&end, attempted.work, artifact);
     let ended = Ended { end, duration: Duration::from_secs(30), tail: String::new(), pid: None, answer: None, remote_id: None };
     attempted.aftermath(&ended, finding)
 }
@@ -82,7 +79,8 @@ fn end(fault: Option<Fault>) -> End {
         Some(Fault::Misconfigured) => End::Exited(78),
         Some(Fault::Crashes) => End::Signalled(11),
         Some(Fault::Uncertain) => End::Reported { why: "no answer".to_owned(), fault: outcome::Fault::Uncertain },
-        Some(Fault::SpawnFails | Fault::NoRoom) => End::SpawnFailed("it cannot be started".to_owned()),
+        Some(Fault::SpawnFails) => End::SpawnFailed("it cannot be started".to_owned()),
+        Some(Fault::NoRoom) => End::HostShort("no room".to_owned()),
         Some(Fault::Stopped) => End::Stopped,
     }
 }

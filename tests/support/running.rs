@@ -78,9 +78,14 @@ impl Running {
         self.child.try_wait().expect("a child").is_none()
     }
 
+    /// Whether its stderr contains this text by now.
+    pub(crate) fn says(&self, text: &str) -> bool {
+        self.stderr.text().contains(text)
+    }
+
     /// Waits until its stderr contains this text.
     pub(crate) fn until_it_says(&self, text: &str) {
-        until(&format!("it says {text:?}"), || self.stderr.text().contains(text));
+        until(&format!("it says {text:?}"), || self.says(text));
     }
 
     /// Waits for its end, at most a minute.

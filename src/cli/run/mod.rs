@@ -18,7 +18,7 @@ use super::args::{Format, Global};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::execute::stop::StopSignal;
-use crate::os::{children, descendants};
+use crate::os::{children, descendants, threads};
 use crate::plan::model::ids::RunId;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::RunSummary;
@@ -53,6 +53,7 @@ pub(super) async fn after(
     let Some(link) = GuardLink::from_stdin().map_err(cannot("use the link to the guard"))? else {
         return run_guard().await;
     };
+    threads::reserve().await.map_err(cannot("start"))?;
     let guard_gone = link.guard_gone().map_err(cannot("watch the guard"))?;
     let signals = Signals::listen(guard_gone).map_err(cannot("listen for signals"))?;
     tokio::select! {
@@ -78,6 +79,17 @@ async fn run_guard() -> Result<Exit, Failure> {
         OrchestratorEnd::Exited(code) => Exit::PassedOn(code),
         OrchestratorEnd::Signalled(signal) => {
             show::diagnose(&format!("error: the orchestrator was ended by signal {signal}; its ETLs were ended with it"));
+            Exit::Signal(signal)
+        }
+        OrchestratorEnd::StoppedEarly(signal) => {
+            show::diagnose(&RunError::Stopped.to_string());
+            Exit::Signal(signal)
+        }
+        OrchestratorEnd::Killed(signal) => {
+            show::diagnose(
+                "error: the orchestrator did not end when it was told to for the second time, and was killed; its ETLs were ended with it, \
+                 and the next run records what is missing",
+            );
             Exit::Signal(signal)
         }
     })

@@ -43,7 +43,7 @@ pub(super) async fn command(context: &Context<'_>, args: &EnqueueArgs) -> Result
         return Ok(Exit::Success);
     }
     // The orchestrator gives the order once, before it waits for the lock: if that wait ends early, the next run has the order.
-    run::after(context, &RunArgs::of_source(&args.id), give(context, args, windows)).await
+    Box::pin(run::after(context, &RunArgs::of_source(&args.id), give(context, args, windows))).await
 }
 
 fn windows(config: &Config, args: &EnqueueArgs, now: DateTime<Utc>) -> Result<Vec<Window>, Failure> {

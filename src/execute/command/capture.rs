@@ -43,7 +43,7 @@ impl Stream {
         match pipe.try_read(chunk) {
             Ok(0) => self.close(record),
             Ok(length) => {
-                self.take(&chunk[..length], record);
+                self.take(chunk.get(..length).unwrap_or_default(), record);
                 if length == chunk.len() {
                     chunk.resize((length * 4).min(MAX_CHUNK), 0);
                 }
@@ -63,7 +63,7 @@ impl Stream {
         let present = rustix::io::ioctl_fionread(pipe).ok().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
         chunk.resize(present, 0);
         let length = if present == 0 { 0 } else { rustix::io::read(pipe, chunk.as_mut_slice()).unwrap_or(0) };
-        self.take(&chunk[..length], record);
+        self.take(chunk.get(..length).unwrap_or_default(), record);
         self.close(record);
     }
 

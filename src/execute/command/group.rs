@@ -19,8 +19,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process, test_kill_process_group};
 use tokio::time::sleep;
 
-use super::exit::ExitWatch;
 use crate::os::children::StartedChild;
+use crate::os::exit_watch::ExitWatch;
 use crate::os::process;
 
 /// The longest pause between two looks at leftovers.
@@ -88,10 +88,12 @@ impl Drop for Leader {
     }
 }
 
-/// The child usually ends within a moment; a thread waits for it, so that the runtime does not block.
+/// The child usually ends within a moment; a thread waits for it, so that the runtime does not block. Where the host has no room for a
+/// thread, the child stays a zombie until this process ends.
 fn kill_and_reap(group: Pid, child: StartedChild) {
     send(group, Signal::KILL);
-    std::thread::spawn(move || child.reap());
+    // This runs in destructors, where a panic would abort the process.
+    let _ = std::thread::Builder::new().spawn(move || child.reap());
 }
 
 /// What may be left of the group after its leader was reaped.

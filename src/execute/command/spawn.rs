@@ -11,11 +11,11 @@ use std::process::{Command, Stdio};
 
 use super::super::task::Program;
 use super::capture::Stream;
-use super::exit;
 use super::group::Leader;
 use super::lookup;
 use super::spawn_error;
 use crate::os::children::StartedChild;
+use crate::plan::run::ended::End;
 
 /// A child that was started.
 #[derive(Debug)]
@@ -25,17 +25,17 @@ pub(super) struct Spawned {
     pub(super) err: Stream,
 }
 
-/// Starts the program of `task`. The error names the program and says what to do. It never contains arguments or environment, which may
-/// be secret.
-pub(super) fn spawn(task: &Program) -> Result<Spawned, String> {
-    exit::keep_exit_statuses();
+/// Starts the program of `task`. The end of an attempt that could not be started names the program and says what to do. It never contains
+/// arguments or environment, which may be secret.
+pub(super) fn spawn(task: &Program) -> Result<Spawned, End> {
     let name = task.argv.first().map_or("", String::as_str);
     let cwd = std::path::absolute(&task.cwd).unwrap_or_else(|_| task.cwd.clone());
-    let program = lookup::find(name, child_path(task).as_deref(), &cwd).ok_or_else(|| spawn_error::not_found(name, &cwd))?;
+    let program =
+        lookup::find(name, child_path(task).as_deref(), &cwd).ok_or_else(|| End::SpawnFailed(spawn_error::not_found(name, &cwd)))?;
     let pipes = || -> io::Result<_> { Ok((pipe()?, pipe()?)) };
-    let ((out, out_end), (err, err_end)) = pipes().map_err(|error| spawn_error::explain(name, &program, &cwd, &error))?;
+    let ((out, out_end), (err, err_end)) = pipes().map_err(|error| spawn_error::end(name, &program, &cwd, &error))?;
     let child = StartedChild::spawn(command(task, name, &program, cwd.clone()).stdout(out_end).stderr(err_end));
-    let leader = child.and_then(Leader::new).map_err(|error| spawn_error::explain(name, &program, &cwd, &error))?;
+    let leader = child.and_then(Leader::new).map_err(|error| spawn_error::end(name, &program, &cwd, &error))?;
     Ok(Spawned { leader, out, err })
 }
 

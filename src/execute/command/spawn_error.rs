@@ -11,6 +11,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 
 use crate::os::input;
+use crate::plan::run::ended::End;
 
 /// The explanation when no directory of PATH has the program.
 pub(super) fn not_found(name: &str, cwd: &Path) -> String {
@@ -22,8 +23,17 @@ pub(super) fn not_found(name: &str, cwd: &Path) -> String {
     })
 }
 
-/// The explanation of an `error` on starting `program` in `cwd`; `name` is what the configuration calls it.
-pub(super) fn explain(name: &str, program: &Path, cwd: &Path, error: &io::Error) -> String {
+/// The end of an attempt whose start failed with `error`; `name` is what the configuration calls the program.
+pub(super) fn end(name: &str, program: &Path, cwd: &Path, error: &io::Error) -> End {
+    let why = explain(name, program, cwd, error);
+    match Errno::from_io_error(error) {
+        Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => End::HostShort(why),
+        Some(_) | None => End::SpawnFailed(why),
+    }
+}
+
+/// What went wrong, and what to do about it.
+fn explain(name: &str, program: &Path, cwd: &Path, error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::InvalidInput {
         return format!("an argument or variable for {name} holds a NUL byte; no process can be given one");
     }
@@ -42,7 +52,9 @@ pub(super) fn explain(name: &str, program: &Path, cwd: &Path, error: &io::Error)
         Some(Errno::TOOBIG) => {
             format!("the arguments and environment for {name} are larger than the system allows; pass large values in a file")
         }
-        Some(Errno::AGAIN) => format!("{name} was not started: the limit of processes is reached (ulimit -u, or TasksMax= of the unit)"),
+        Some(Errno::AGAIN) => {
+            format!("{name} was not started: the host has no room for another process; raise the limit (ulimit -u, TasksMax= of the unit)")
+        }
         Some(Errno::NOMEM) => format!("{name} was not started: out of memory; lower `max_parallel`"),
         Some(Errno::MFILE | Errno::NFILE) => {
             format!("{name} was not started: too many open files; raise the limit (ulimit -n) or lower `max_parallel`")
@@ -107,15 +119,17 @@ mod tests {
 
     #[test]
     fn limits_of_the_system_are_explained() {
-        for (errno, words) in [
-            (Errno::TOOBIG, "pass large values in a file"),
-            (Errno::AGAIN, "limit of processes"),
-            (Errno::NOMEM, "out of memory"),
-            (Errno::MFILE, "too many open files"),
-            (Errno::TXTBSY, "open for writing"),
-            (Errno::IO, "could not be started"),
+        for (errno, words, is_short) in [
+            (Errno::TOOBIG, "pass large values in a file", false),
+            (Errno::AGAIN, "no room for another process", true),
+            (Errno::NOMEM, "out of memory", true),
+            (Errno::MFILE, "too many open files", true),
+            (Errno::TXTBSY, "open for writing", false),
+            (Errno::IO, "could not be started", false),
         ] {
-            let text = explain("tool", Path::new("/bin/tool"), Path::new("/"), &errno.into());
+            let end = end("tool", Path::new("/bin/tool"), Path::new("/"), &errno.into());
+            let (End::HostShort(text) | End::SpawnFailed(text)) = &end else { panic!("{end:?}") };
+            assert_eq!(matches!(end, End::HostShort(_)), is_short, "{end:?}");
             assert!(text.contains(words) && text.contains("tool"), "{text}");
         }
     }

@@ -42,7 +42,9 @@ pub(super) fn judge(asked: Result<Answer, Unanswered>, request: &Request, spec: 
     let answer = match asked {
         Ok(answer) => answer,
         Err(Unanswered::Distrusted(why)) => return JobStatus::Refused(Refusal { why, fault: Fault::Configuration }),
-        Err(unanswered @ (Unanswered::NotSent(_) | Unanswered::Sent(_))) => return JobStatus::NoAnswer(unanswered.why().to_owned()),
+        Err(unanswered @ (Unanswered::NotSent(_) | Unanswered::HostShort(_) | Unanswered::Sent(_))) => {
+            return JobStatus::NoAnswer(unanswered.why().to_owned());
+        }
     };
     let answers = || format!("{} answers {}", request.shown(), answer.summary());
     if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
@@ -51,7 +53,7 @@ pub(super) fn judge(asked: Result<Answer, Unanswered>, request: &Request, spec: 
     if !answer.is_good() {
         return match fault_of(answer.status) {
             Fault::Transient => JobStatus::NoAnswer(answers()),
-            fault @ (Fault::Permanent | Fault::Configuration | Fault::Busy | Fault::Uncertain) => {
+            fault @ (Fault::Permanent | Fault::Configuration | Fault::Busy | Fault::Uncertain | Fault::HostShort) => {
                 JobStatus::Refused(Refusal { why: with_advice(answers(), &answer), fault })
             }
         };

@@ -28,6 +28,7 @@ pub(super) fn judge(asked: Result<Answer, Unanswered>, request: &Request, pointe
     let answer = match asked {
         Ok(answer) => answer,
         Err(Unanswered::NotSent(why)) => return refuse(Fault::Transient, why),
+        Err(Unanswered::HostShort(why)) => return refuse(Fault::HostShort, why),
         Err(Unanswered::Distrusted(why)) => return refuse(Fault::Configuration, why),
         Err(Unanswered::Sent(why)) => return refuse(Fault::Uncertain, format!("{why}; {MAY_HAVE_STARTED}")),
     };

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustls::CertificateError;
 
 use super::request::Request;
@@ -13,6 +14,8 @@ use super::request::Request;
 pub(super) enum Unanswered {
     /// It was never sent; a later try may work.
     NotSent(String),
+    /// It was never sent, as this host was short of open files or memory.
+    HostShort(String),
     /// It was never sent, as the other side cannot be trusted.
     Distrusted(String),
     /// It may have been received.
@@ -28,6 +31,10 @@ impl Unanswered {
         }
         if error.is_connect() {
             let why = if error.is_timeout() { "no connection in time".to_owned() } else { innermost(error) };
+            if is_host_short(error) {
+                let way_out = "raise the limit of open files (ulimit -n) or lower `max_parallel`";
+                return Self::HostShort(format!("cannot connect to {}: {why}; {way_out}", host_and_port(request)));
+            }
             let hint = if has_proxy() { " (the environment names a proxy)" } else { "" };
             return Self::NotSent(format!("cannot connect to {}: {why}{hint}", host_and_port(request)));
         }
@@ -42,7 +49,7 @@ impl Unanswered {
 
     pub(super) fn why(&self) -> &str {
         match self {
-            Self::NotSent(why) | Self::Distrusted(why) | Self::Sent(why) => why,
+            Self::NotSent(why) | Self::HostShort(why) | Self::Distrusted(why) | Self::Sent(why) => why,
         }
     }
 }
@@ -66,6 +73,11 @@ fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'st
         Some(wrapped) => Some(wrapped),
         None => error.source(),
     }
+}
+
+fn is_host_short(error: &reqwest::Error) -> bool {
+    let errno = |cause: &(dyn Error + 'static)| cause.downcast_ref::<io::Error>().and_then(Errno::from_io_error);
+    causes(error).filter_map(errno).any(|errno| matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS))
 }
 
 /// The innermost error, which has no address in it.

@@ -51,6 +51,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The job at a position, which comes from this plan or from its schedule.
+    #[must_use]
+    pub fn job(&self, index: usize) -> &PlannedJob {
+        &self.jobs[index]
+    }
+
     /// How many of the jobs make a report.
     #[must_use]
     pub fn reports(&self) -> usize {

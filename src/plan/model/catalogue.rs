@@ -1,9 +1,9 @@
 //! What is configured: banks, ETLs and sources, which everything else names by position.
 
-use crate::plan::model::etl::{Etl, Pool};
+use crate::plan::model::etl::{Etl, EtlIndex, Pool};
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;
-use crate::plan::model::source::Source;
+use crate::plan::model::source::{Source, SourceIndex};
 use crate::plan::model::target::Target;
 use crate::plan::model::work::Work;
 
@@ -19,27 +19,37 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
+    /// The ETL at a position, which this catalogue has given out.
+    pub fn etl(&self, index: EtlIndex) -> &Etl {
+        &self.etls[index]
+    }
+
+    /// The source at a position, which this catalogue has given out.
+    pub fn source(&self, index: SourceIndex) -> &Source {
+        &self.sources[index]
+    }
+
     /// How often a job is tried in one run.
     pub fn retry(&self, job: &impl AsRef<Target>) -> &RetryPolicy {
         match job.as_ref() {
-            Target::Report { gap, .. } => &self.etls[gap.etl].retry,
-            Target::Collection(collection) => &self.sources[collection.source].retry,
+            Target::Report { gap, .. } => &self.etl(gap.etl).retry,
+            Target::Collection(collection) => &self.source(collection.source).retry,
         }
     }
 
     /// The external resource that the attempts of a job use.
     pub fn pool(&self, job: &impl AsRef<Target>) -> Option<&Pool> {
         match job.as_ref() {
-            Target::Report { gap, .. } => self.etls[gap.etl].pool.as_ref(),
-            Target::Collection(collection) => self.sources[collection.source].pool.as_ref(),
+            Target::Report { gap, .. } => self.etl(gap.etl).pool.as_ref(),
+            Target::Collection(collection) => self.source(collection.source).pool.as_ref(),
         }
     }
 
     /// How a job does its work.
     pub fn work(&self, job: &impl AsRef<Target>) -> &Work {
         match job.as_ref() {
-            Target::Report { gap, .. } => &self.etls[gap.etl].work,
-            Target::Collection(collection) => &self.sources[collection.source].work,
+            Target::Report { gap, .. } => &self.etl(gap.etl).work,
+            Target::Collection(collection) => &self.source(collection.source).work,
         }
     }
 
@@ -48,9 +58,9 @@ impl Catalogue {
         match job.as_ref() {
             Target::Report { gap, .. } => {
                 let bank = self.institutions.get(gap.bank);
-                format!("{} {} [{}]", self.institutions.data_symbol(bank), gap.period, self.etls[gap.etl].name)
+                format!("{} {} [{}]", self.institutions.data_symbol(bank), gap.period, self.etl(gap.etl).name)
             }
-            Target::Collection(collection) => format!("{} {}", self.sources[collection.source].id, collection.window),
+            Target::Collection(collection) => format!("{} {}", self.source(collection.source).id, collection.window),
         }
     }
 }

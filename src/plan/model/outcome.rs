@@ -54,6 +54,8 @@ pub enum Fault {
     Busy,
     /// The service may have started the job all the same, so it must not be triggered again now.
     Uncertain,
+    /// This host could not send the request, as it was short of open files or memory.
+    HostShort,
 }
 
 impl Outcome {
@@ -125,6 +127,8 @@ pub enum Class {
     Uncertain,
     /// The process died; worth another attempt.
     Crash,
+    /// This host was short of processes, memory, open files or room: worth another attempt, and says nothing of the gap or its ETL.
+    HostShort,
     /// etl-orch ended it; it does not count as an attempt.
     Interrupted,
 }
@@ -169,15 +173,15 @@ impl ExitCodes {
             Outcome::ExitCode(code) if self.config.contains(code) => Class::Configuration,
             Outcome::SpawnFailed { may_pass: false, .. } => Class::Configuration,
             Outcome::NotReady(_) => Class::NotReady,
-            Outcome::ExitCode(_) | Outcome::SpawnFailed { may_pass: true, .. } | Outcome::TimedOut(_) | Outcome::NoOutput(_) => {
-                Class::Transient
-            }
+            Outcome::SpawnFailed { may_pass: true, .. } => Class::HostShort,
+            Outcome::ExitCode(_) | Outcome::TimedOut(_) | Outcome::NoOutput(_) => Class::Transient,
             Outcome::ReportedError { fault, .. } => match fault {
                 Fault::Transient => Class::Transient,
                 Fault::Permanent => Class::Permanent,
                 Fault::Configuration => Class::Configuration,
                 Fault::Busy => Class::NotReady,
                 Fault::Uncertain => Class::Uncertain,
+                Fault::HostShort => Class::HostShort,
             },
             Outcome::Signal(_) | Outcome::Lost => Class::Crash,
             Outcome::Interrupted => Class::Interrupted,
@@ -221,7 +225,7 @@ mod tests {
     fn ends_without_a_code() {
         let codes = ExitCodes::default();
         assert_eq!(codes.classify(&Outcome::Signal(9)), Class::Crash);
-        for (may_pass, class) in [(false, Class::Configuration), (true, Class::Transient)] {
+        for (may_pass, class) in [(false, Class::Configuration), (true, Class::HostShort)] {
             assert_eq!(codes.classify(&Outcome::SpawnFailed { why: String::new(), may_pass }), class);
         }
         assert_eq!(codes.classify(&Outcome::TimedOut(Duration::from_secs(1))), Class::Transient);

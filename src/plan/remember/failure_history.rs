@@ -220,13 +220,13 @@ impl FailureHistory {
     }
 
     /// After a final failure. Only failures that are the gap's own are charged: not those of configuration, which are its
-    /// ETL's, and not what was interrupted or lost.
+    /// ETL's, not those of a host that was short of something, and not what was interrupted or lost.
     #[must_use]
     pub fn failed(&self, failure: Failure<'_>, policy: &Cooldown) -> Self {
         let permanent = match failure.class {
             Class::Permanent => true,
             Class::Transient | Class::Uncertain | Class::Crash => false,
-            Class::Success | Class::Configuration | Class::NotReady | Class::Interrupted => return self.clone(),
+            Class::Success | Class::Configuration | Class::HostShort | Class::NotReady | Class::Interrupted => return self.clone(),
         };
         let failed_runs = self.failed_runs.saturating_add(1);
         let why = if permanent { Some(QuarantineReason::Permanent) } else { None };

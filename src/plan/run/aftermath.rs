@@ -48,6 +48,7 @@ pub fn outcome(end: &End, work: &Work) -> Option<Outcome> {
         End::TimedOut => Outcome::TimedOut(work.timeout()),
         End::Stopped => Outcome::Interrupted,
         End::SpawnFailed(why) => Outcome::SpawnFailed { why: why.clone(), may_pass: false },
+        End::HostShort(why) => Outcome::SpawnFailed { why: why.clone(), may_pass: true },
         End::Vanished | End::Unseen(_) => Outcome::Lost,
     })
 }
@@ -192,7 +193,7 @@ impl Attempted<'_> {
             }
             NextStep::Fail | NextStep::Succeed | NextStep::Later(_) | NextStep::PoolFull(_) => {
                 let error = note.as_ref().map(JobNote::to_string).unwrap_or_default();
-                let history = self.charge(class, &attempt.outcome, &error);
+                let history = self.charge(class, &error);
                 Aftermath { class, note, next: Next::End(JobEnd::Failed { attempt, error, history }) }
             }
         }
@@ -206,7 +207,7 @@ impl Attempted<'_> {
         if was_asked_to_end(&attempt.outcome) {
             return JobEnd::Cancelled { reason: failure, at: attempt.ended_at, attempt: Some(attempt) };
         }
-        let history = self.charge(class, &attempt.outcome, &failure);
+        let history = self.charge(class, &failure);
         JobEnd::Failed { error: format!("{failure}; the run was stopped before another attempt"), attempt, history }
     }
 
@@ -216,11 +217,10 @@ impl Attempted<'_> {
         Aftermath { class, note, next: Next::End(JobEnd::Cancelled { attempt: Some(attempt), reason, at: self.at }) }
     }
 
-    /// The gap's failures after a final failure. What is not the gap's own fault is not charged to it: this host lacks room or rights
-    /// (the spawn failed), or the ETL is set up wrongly. A source remembers the error in any case, as `sources` shows it.
-    fn charge(&self, class: Class, outcome: &Outcome, error: &str) -> FailureHistory {
-        let is_charged = !matches!(outcome, Outcome::SpawnFailed { .. }) && class != Class::Configuration;
-        if is_charged {
+    /// The gap's failures after a final failure. What is not the gap's own fault is not charged to it: this host is short
+    /// of something, or the ETL is set up wrongly. A source remembers the error in any case, as `sources` shows it.
+    fn charge(&self, class: Class, error: &str) -> FailureHistory {
+        if !matches!(class, Class::Configuration | Class::HostShort) {
             let probe = self.job.gate == Gate::Probe;
             let failure = Failure { class, probe, error, fingerprint: self.job.fingerprint.as_ref(), at: self.at };
             self.history.failed(failure, self.cooldown)
@@ -261,7 +261,7 @@ fn was_asked_to_end(outcome: &Outcome) -> bool {
 #[must_use]
 pub fn uses_up_attempts(class: Class) -> bool {
     match class {
-        Class::Transient | Class::Crash => true,
+        Class::Transient | Class::Crash | Class::HostShort => true,
         Class::Success | Class::Permanent | Class::Configuration | Class::NotReady | Class::Uncertain | Class::Interrupted => false,
     }
 }

@@ -29,6 +29,8 @@ pub enum End {
     Stopped,
     /// It could not be started. The sentence names the program and says what to do.
     SpawnFailed(String),
+    /// It could not be started as this host was short of processes, memory or open files; the sentence says of which.
+    HostShort(String),
     /// It has ended, but how is unknown; the sentence says why. It may or may not have done its work.
     Unseen(String),
 }
@@ -58,6 +60,7 @@ impl Ended {
         let end = match self.end {
             End::Reported { why, fault } => End::Reported { why: clean(why), fault },
             End::SpawnFailed(why) => End::SpawnFailed(clean(why)),
+            End::HostShort(why) => End::HostShort(clean(why)),
             End::Unseen(why) => End::Unseen(clean(why)),
             other @ (End::Exited(_) | End::Signalled(_) | End::Completed | End::Vanished | End::TimedOut | End::Stopped) => other,
         };

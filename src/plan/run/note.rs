@@ -34,6 +34,8 @@ pub enum JobNote {
     NoFurtherAttempt { failure: Option<Box<JobNote>>, error: String },
     /// Another invocation has the claim.
     ClaimLost,
+    /// etl-orch itself failed while it ran.
+    Bug,
     /// It was stopped on its own, while the run goes on.
     Stopped(StopReason),
     /// The report exists now, though this run did not make it.
@@ -70,6 +72,7 @@ impl fmt::Display for JobNote {
                 write!(f, "{failure}; no further attempt could be recorded: {error}")
             }
             Self::ClaimLost => f.write_str("its claim was taken by another invocation; nothing was recorded"),
+            Self::Bug => f.write_str("etl-orch failed at it, which is a bug that was reported on stderr; the next run tries it again"),
             Self::Stopped(reason) => write!(f, "{reason}"),
             Self::ReportMadeElsewhere => f.write_str("its report was made elsewhere meanwhile"),
             Self::CollectedElsewhere => f.write_str("it was collected elsewhere meanwhile"),

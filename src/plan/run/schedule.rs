@@ -59,7 +59,7 @@ pub fn next_step(class: Class, failed: u32, policy: &RetryPolicy, random: f64) -
         Class::NotReady => NextStep::Skip,
         Class::Interrupted => NextStep::Cancel,
         Class::Permanent | Class::Uncertain | Class::Configuration => NextStep::Fail,
-        Class::Transient | Class::Crash => policy.delay_after(failed, random).map_or(NextStep::Fail, NextStep::Retry),
+        Class::Transient | Class::Crash | Class::HostShort => policy.delay_after(failed, random).map_or(NextStep::Fail, NextStep::Retry),
     }
 }
 

@@ -8,11 +8,13 @@ mod verify;
 mod workspace;
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
 
 pub(super) use self::result::{AttemptResult, JobOver};
 pub(super) use self::workspace::remove_workspaces;
@@ -82,11 +84,16 @@ struct Attempt<'a> {
 }
 
 impl Assignment<'_> {
-    /// Claims the job, or records that another attempt of it begins, and carries the attempt out.
+    /// Claims the job, or records that another attempt of it begins, and carries the attempt out. A bug ends this job and not the run:
+    /// what the attempt has started ends with its future.
     ///
     /// # Errors
     /// When the end of the attempt is recorded nowhere: neither the database nor the spool takes it.
     pub(super) async fn carry_out(self) -> Result<AttemptResult, StoreError> {
+        AssertUnwindSafe(self.claim_and_carry_out()).catch_unwind().await.unwrap_or_else(|_| Ok(AttemptResult::bug()))
+    }
+
+    async fn claim_and_carry_out(self) -> Result<AttemptResult, StoreError> {
         let paths = Paths::of(self.context, self.job, self.id, self.number);
         match self.take(&paths).await? {
             Taken::Begun(active) => Attempt { order: self, active, paths }.carry_out().await,

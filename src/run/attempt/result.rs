@@ -64,6 +64,11 @@ impl AttemptResult {
     pub(super) fn claim_lost() -> Self {
         Self::Over(JobOver::without_attempt(JobState::Failed, NextStep::Fail, JobNote::ClaimLost))
     }
+
+    /// It panicked. What it was about to record is unknown: the next run closes its record.
+    pub(super) fn bug() -> Self {
+        Self::Over(JobOver::without_attempt(JobState::Failed, NextStep::Fail, JobNote::Bug))
+    }
 }
 
 impl JobOver {

@@ -78,5 +78,6 @@ impl Attempt<'_> {
 /// A W3C trace context: the run is the trace, the job its span.
 fn trace_parent(run: RunId, job: JobId) -> String {
     let hex = |id: String| id.replace('-', "");
-    format!("00-{}-{}-01", hex(run.to_string()), &hex(job.to_string())[..16])
+    let span: String = hex(job.to_string()).chars().take(16).collect();
+    format!("00-{}-{span}-01", hex(run.to_string()))
 }

@@ -185,6 +185,7 @@ impl Attempt<'_> {
             End::Exited(0) => Ok(Seen::Verified),
             End::Stopped => Err(Finding::Failed(Outcome::Interrupted)),
             End::SpawnFailed(why) => Err(Finding::Failed(Outcome::SpawnFailed { why: format!("verify: {why}"), may_pass: false })),
+            End::HostShort(why) => Err(Finding::Failed(Outcome::SpawnFailed { why: format!("verify: {why}"), may_pass: true })),
             End::Exited(_) | End::Signalled(_) | End::TimedOut | End::Unseen(_) | End::Completed | End::Reported { .. } | End::Vanished => {
                 let last = verified.tail.lines().last().map(|line| format!(": {}", line.trim())).unwrap_or_default();
                 Err(no_output(format!("reported as collected, but verify does not find it{last}")))

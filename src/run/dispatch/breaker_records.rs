@@ -73,7 +73,7 @@ impl<'a> BreakerRecords<'a> {
 impl BreakerRecord {
     /// Records it. A failure is only logged: nothing but the order in which gaps are tried depends on it.
     pub(super) async fn write(self, context: &RunContext) {
-        let name = &context.catalogue.etls[self.etl].name;
+        let name = &context.catalogue.etl(self.etl).name;
         let recorded = context.ledger.insist(|| context.store.set_breaker(name, self.breaker.as_ref(), &self.refunds)).await;
         if let Err(error) = recorded {
             tracing::warn!("the breaker of {name} could not be recorded: {error}");

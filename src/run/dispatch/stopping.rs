@@ -38,7 +38,7 @@ impl Dispatch<'_> {
         let (state, reason) = (end.state(), end.error().map(str::to_owned));
         if let Some(held) = self.jobs[job].held.take() {
             let ledger = &self.context.ledger;
-            let record = Record { claim: held.claim, gap: self.plan.jobs[job].key.clone(), remote_id: None, end };
+            let record = Record { claim: held.claim, gap: self.plan.job(job).key.clone(), remote_id: None, end };
             self.operations.push(Box::pin(async move { Completed::GivenUp(job, ledger.finish(&record).await) }));
         }
         self.finish(job, state, reason);
@@ -84,7 +84,7 @@ impl Dispatch<'_> {
 
     /// Asks all attempts to stop, also those that begin later.
     pub(super) fn stop_attempts(&self, level: StopLevel, reason: &StopReason) {
-        for progress in &self.jobs {
+        for progress in self.jobs.iter() {
             progress.stop(level, reason.clone());
         }
     }

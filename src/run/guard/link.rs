@@ -9,12 +9,26 @@ use std::os::unix::net::UnixStream;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use tokio::io::Interest;
 
+use rustix::process::{Pid, Signal, getppid, kill_process};
+
 use super::ORCHESTRATOR;
 
 /// The orchestrator's end.
 #[derive(Debug)]
 pub struct GuardLink {
     socket: UnixStream,
+    guard: Option<Pid>,
+}
+
+/// A guard that somebody has stopped (Ctrl-Z) would hold the lock although the run is over: it is woken.
+impl Drop for GuardLink {
+    fn drop(&mut self) {
+        // A guard that is gone has another process in its place as our parent, or none.
+        if let Some(guard) = self.guard.filter(|guard| getppid() == Some(*guard)) {
+            // It fails when the guard has just ended.
+            let _ = kill_process(guard, Signal::CONT);
+        }
+    }
 }
 
 impl GuardLink {
@@ -28,7 +42,7 @@ impl GuardLink {
         }
         let socket = UnixStream::from(rustix::stdio::stdin().try_clone_to_owned()?);
         socket.set_nonblocking(true)?;
-        Ok(Some(Self { socket }))
+        Ok(Some(Self { socket, guard: getppid() }))
     }
 
     /// Gives the guard the lock as well: it is free only once both have ended.

@@ -130,14 +130,16 @@ fn gaps(run: &RunView<'_>, page: &mut Page) {
     page.rule('-');
     let mut by_bank: Vec<Vec<&ReportJob<'_>>> = Vec::new();
     for job in &run.jobs {
-        match by_bank.iter_mut().find(|jobs| jobs[0].bank == job.bank) {
+        match by_bank.iter_mut().find(|jobs| jobs.first().is_some_and(|first| first.bank == job.bank)) {
             Some(jobs) => jobs.push(job),
             None => by_bank.push(vec![job]),
         }
     }
     for jobs in by_bank {
         page.line("");
-        page.line(format!("{} ({}):", escaped(jobs[0].bank_name), jobs[0].symbol));
+        if let Some(first) = jobs.first() {
+            page.line(format!("{} ({}):", escaped(first.bank_name), first.symbol));
+        }
         for job in jobs {
             let again = if job.why == Why::Forced { " (exists; forced)" } else { "" };
             let gate = match job.gate {

@@ -15,7 +15,7 @@ const EMPTY: u32 = 3;
 pub(in crate::show) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> Vec<String> {
     let mut lines = Vec::new();
     for plan in &summary.plan.sources {
-        let source = &catalogue.sources[plan.source];
+        let source = catalogue.source(plan.source);
         let results: Vec<Option<&JobResult>> = plan.jobs.iter().map(|job| result_of(summary, job)).collect();
         let is_caught_up = !results.is_empty() && plan.left == 0 && results.iter().all(|result| result.is_some_and(is_success));
         let successes: Vec<&JobResult> = results.into_iter().flatten().filter(|result| is_success(result)).collect();

@@ -83,6 +83,7 @@ fn every_end_but_a_claimed_success_has_its_outcome() {
         (End::TimedOut, Some(Outcome::TimedOut(Duration::from_secs(60)))),
         (End::Stopped, Some(Outcome::Interrupted)),
         (End::SpawnFailed("no such file".into()), Some(spawn_failed(false))),
+        (End::HostShort("no such file".into()), Some(spawn_failed(true))),
         (End::Vanished, Some(Outcome::Lost)),
         (End::Unseen("?".into()), Some(Outcome::Lost)),
     ] {
@@ -103,13 +104,14 @@ fn what_follows_from_each_outcome() {
         (Outcome::Lost, Class::Crash, retry, NextStep::Fail, true),
         (Outcome::TimedOut(Duration::from_secs(60)), Class::Transient, retry, NextStep::Fail, true),
         (Outcome::NoOutput("gone".into()), Class::Transient, retry, NextStep::Fail, true),
-        (spawn_failed(true), Class::Transient, retry, NextStep::Fail, false),
+        (spawn_failed(true), Class::HostShort, retry, NextStep::Fail, false),
         (spawn_failed(false), Class::Configuration, NextStep::Fail, NextStep::Fail, false),
         (reported(Fault::Transient), Class::Transient, retry, NextStep::Fail, true),
         (reported(Fault::Permanent), Class::Permanent, NextStep::Fail, NextStep::Fail, true),
         (reported(Fault::Configuration), Class::Configuration, NextStep::Fail, NextStep::Fail, false),
         (reported(Fault::Busy), Class::NotReady, NextStep::Skip, NextStep::Skip, false),
         (reported(Fault::Uncertain), Class::Uncertain, NextStep::Fail, NextStep::Fail, true),
+        (reported(Fault::HostShort), Class::HostShort, retry, NextStep::Fail, false),
         (Outcome::Interrupted, Class::Interrupted, NextStep::Cancel, NextStep::Cancel, false),
     ] {
         for job in [report(), collection()] {

@@ -122,6 +122,18 @@ fn an_etl_that_fails_for_one_bank_after_the_other_is_left_alone() {
 }
 
 #[test]
+fn a_host_that_is_short_of_processes_says_nothing_of_an_etl() {
+    let plan = plan(&[&[0], &[0], &[0]]);
+    let mut driver = Driver::new(&plan, &etls(), 3);
+    driver.schedule = Schedule::new(&plan, &etls(), &RunSettings { breaker_banks: 2, ..settings(2) }, false);
+    assert_eq!(driver.starts(), [0, 1]);
+    for job in [0, 1] {
+        assert_eq!(driver.end(job, Class::HostShort, NextStep::Fail), []);
+    }
+    assert_eq!(driver.starts(), [2], "the others go on");
+}
+
+#[test]
 fn a_streak_begins_anew_after_a_success() {
     let plan = plan(&[&[0], &[0], &[0], &[0], &[0]]);
     let mut driver = Driver::new(&plan, &etls(), 5);

@@ -1,0 +1,72 @@
+//! What a bug of etl-orch does: a panic costs the job at which it occurs, and no other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use etl_orch::config;
+use etl_orch::execute::stop::{StopSender, StopSignal};
+use etl_orch::execute::{AttemptEvent, Ended, Executor, Executors, Task};
+use etl_orch::plan::model::ids::RunId;
+use etl_orch::plan::model::selection::Selection;
+use etl_orch::run::{Invocation, prepare_state_dir};
+use etl_orch::store::{self, Access};
+use etl_orch::tell::events::Events;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::support::{Kind, World};
+
+/// Has a bug for one bank.
+#[derive(Default)]
+struct Buggy(Executors);
+
+#[async_trait::async_trait]
+impl Executor for Buggy {
+    async fn run(&self, task: Task, stop: StopSignal, events: mpsc::Sender<AttemptEvent>) -> Ended {
+        let Task::Command(program) = &task else { panic!("the ETL is a program") };
+        assert!(!program.argv.contains(&"BMO".to_owned()), "a bug, as this test wants it");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.0.run(task, stop, events).await
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_an_attempt_costs_its_job_and_no_other() {
+    let world = World::new(Kind::Sqlite);
+    world.single_etl("echo report > \"$4\"\n", &[]);
+    for (symbol, id) in [("RY", 1), ("BMO", 2), ("TD", 6)] {
+        world.available(symbol, id, 2025, "Q2");
+    }
+    let config = config::load(&world.path("etl-orch.yaml"), &BTreeMap::new()).expect("the configuration");
+    let store = store::open(&config.database, Access::ReadWrite).await.expect("the database");
+    prepare_state_dir(&config.state_dir).expect("directories");
+    let id = RunId::new(Uuid::new_v4());
+    let invocation = Invocation {
+        id,
+        catalogue: config.catalogue.clone(),
+        env_files: BTreeMap::new(),
+        settings: config.run.clone(),
+        selection: Selection::default(),
+        fail_fast: false,
+        sync: Vec::new(),
+        state_dir: config.state_dir.clone(),
+        user: "test".to_owned(),
+        options: serde_json::json!({}),
+        store: store.clone(),
+        executor: Arc::new(Buggy::default()),
+        events: Arc::new(Events::new(id)),
+    };
+    let stop = StopSender::default();
+    let summary = invocation.run(&stop.signal(), tokio::time::Instant::now()).await.expect("the run goes on");
+    let results = summary.results.expect("results");
+    assert_eq!((results.counts().succeeded, results.counts().failed), (2, 1), "{results:?}");
+    let failed = results.jobs.iter().find_map(|job| job.reason.as_deref()).expect("a reason");
+    assert!(failed.contains("a bug that was reported"), "{failed}");
+    drop(invocation);
+    store.close().await;
+
+    world.run_to(0, &[]);
+    assert_eq!(world.reports().len(), 3);
+    assert_eq!(world.value("SELECT count(*) FROM etl_jobs WHERE state IN ('queued', 'running')"), "0");
+}
