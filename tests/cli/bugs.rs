@@ -1,6 +1,7 @@
 //! What a bug of etl-orch does: a panic costs the job at which it occurs, and no other.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +32,22 @@ impl Executor for Buggy {
     }
 }
 
-#[tokio::test]
-async fn a_panic_in_an_attempt_costs_its_job_and_no_other() {
+/// The run ends whatever its process has started, so it has a process of its own.
+#[test]
+fn a_panic_in_an_attempt_costs_its_job_and_no_other() {
+    const MARK: &str = "ETL_ORCH_TEST_ALONE";
+    if std::env::var_os(MARK).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        return runtime.block_on(one_job_panics());
+    }
+    let mut alone = Command::new(std::env::current_exe().expect("this test"));
+    alone.args(["--exact", "bugs::a_panic_in_an_attempt_costs_its_job_and_no_other", "--nocapture"]).env(MARK, "1");
+    let output = alone.output().expect("this test runs alone");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+async fn one_job_panics() {
     let world = World::new(Kind::Sqlite);
     world.single_etl("echo report > \"$4\"\n", &[]);
     for (symbol, id) in [("RY", 1), ("BMO", 2), ("TD", 6)] {
