@@ -20,7 +20,7 @@ use crate::plan::remember::source_state::LastSuccess;
 use crate::plan::remember::unfinished::{self, LostJob, Spooled, Unfinished, UnrecordedEnd};
 use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 use crate::plan::run::summary::LeftEnd;
-use crate::store::{self, Ledger};
+use crate::store::{self, Ledger, Store};
 
 /// What recovery found and did, or in a dry run would do.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ pub(super) struct Recovery {
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn preview(store: &dyn Ledger, state_dir: &Path) -> Result<Recovery, RunError> {
+pub(super) async fn preview(store: &dyn Store, state_dir: &Path) -> Result<Recovery, RunError> {
     let mut recovery = Recovery::default();
     let (mut jobs, mut runs) = (store.running_jobs().await?, Runs::of(store).await?);
     for run in runs.dead.clone() {
@@ -82,7 +82,7 @@ pub(super) async fn preview(store: &dyn Ledger, state_dir: &Path) -> Result<Reco
 ///
 /// # Errors
 /// When the database fails, the spool cannot be read, or a process that survived cannot be ended.
-pub(super) async fn recover(store: &dyn Ledger, state_dir: &Path) -> Result<Recovery, RunError> {
+pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Recovery, RunError> {
     let unreadable = |error| RunError::Spool(spool::directory(state_dir), error);
     let Replayed { recorded, left, unreachable } = replay::replay(store, spool::entries(state_dir).map_err(unreadable)?).await;
     if let Some(error) = unreachable {

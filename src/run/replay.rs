@@ -15,7 +15,7 @@ use crate::plan::model::job::JobState;
 use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 use crate::plan::run::note::JobNote;
 use crate::plan::run::summary::Results;
-use crate::store::{self, Ledger, StoreError};
+use crate::store::{self, Store, StoreError};
 
 /// How long the database may take for all of it at the end of a run.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ pub(super) struct LeftEntry {
 }
 
 /// Records entries, and removes those that are on record.
-pub(super) async fn replay(store: &dyn Ledger, entries: Vec<Entry>) -> Replayed {
+pub(super) async fn replay(store: &dyn Store, entries: Vec<Entry>) -> Replayed {
     let mut replayed = Replayed::default();
     // After this error no further entry is tried.
     let mut given_up: Option<String> = None;
@@ -49,7 +49,12 @@ pub(super) async fn replay(store: &dyn Ledger, entries: Vec<Entry>) -> Replayed 
             (Some(error), _) => error.clone(),
             (None, Err(unreadable)) => cannot_be_read(&entry.path, unreadable),
             (None, Ok(record)) => match record_entry(store, record).await {
-                Ok(finished) => {
+                Ok(None) => {
+                    let why = unknown_job(record);
+                    spool::note_refusal(&entry.path, Some(&why));
+                    why
+                }
+                Ok(Some(finished)) => {
                     replayed.recorded.insert(record.claim.job, (finished, record.end.unverified_report().is_some()));
                     if let Err(error) = spool::remove(&entry) {
                         // It will be recorded once more, which does no harm.
@@ -81,14 +86,30 @@ pub(super) fn cannot_be_read(path: &Path, why: &str) -> String {
     format!("{} cannot be read: {why}", path.display())
 }
 
-async fn record_entry(store: &dyn Ledger, record: &Record) -> store::Result<Finished> {
+/// Why an entry of a job that the database does not know stays in the spool. Its database may come back.
+fn unknown_job(record: &Record) -> String {
+    format!(
+        "the database does not know job {}: where another file or server took the place of the right one, put that back; where an older copy \
+         was restored, give the end up",
+        record.claim.job.short()
+    )
+}
+
+/// Records an end. `None`: the database does not know its job.
+async fn record_entry(store: &dyn Store, record: &Record) -> store::Result<Option<Finished>> {
     let record = with_content(record);
     let finished = record_end(store, &record).await?;
-    if let (Finished::ClaimLost, Some(end)) = (finished, record.end.attempt()) {
-        // The job was recorded as lost before: only the attempt gets its end.
-        store.attach(record.claim, end).await?;
+    if finished == Finished::ClaimLost {
+        // Where the job was recorded as lost before, only the attempt gets its end.
+        let is_attached = match record.end.attempt() {
+            Some(end) => store.attach(record.claim, end).await?,
+            None => false,
+        };
+        if !is_attached && store.find_jobs(&record.claim.job.to_string(), 1).await?.is_empty() {
+            return Ok(None);
+        }
     }
-    Ok(finished)
+    Ok(Some(finished))
 }
 
 /// The record with the text of its report row. The spool has none, as it is in the report's file.

@@ -30,7 +30,7 @@ const RESERVED: u64 = 256 * 1024;
 const VERSION: u32 = 2;
 
 const RESERVE: &str = "reserve-";
-const ENTRY: &str = ".json";
+const ENTRY: &str = "json";
 /// The file beside an entry that says why the database refused it.
 const REFUSAL: &str = "why";
 
@@ -136,7 +136,7 @@ impl Spool {
         file.write_all(&bytes)?;
         file.set_len(bytes.len() as u64)?;
         let attempt = record.end.attempt().map_or(0, |end| end.attempt);
-        let entry = self.dir.join(format!("{}-{}-{attempt}{ENTRY}", record.claim.job, record.claim.fence));
+        let entry = self.dir.join(format!("{}-{}-{attempt}.{ENTRY}", record.claim.job, record.claim.fence));
         files::rename_durably(&file, &path, &entry)?;
         note_refusal(&entry, refusal);
         Ok(())
@@ -187,7 +187,7 @@ fn files_of_entries(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
         listing => listing?,
     };
     let paths: io::Result<Vec<PathBuf>> = listing.map(|file| Ok(file?.path())).collect();
-    Ok(paths?.into_iter().filter(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(ENTRY.as_bytes()))).collect())
+    Ok(paths?.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == ENTRY)).collect())
 }
 
 fn entry(path: PathBuf) -> Entry {
@@ -268,11 +268,14 @@ pub(super) fn set_aside(entry: &Entry) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-/// Frees the space that dead runs had reserved.
+/// Frees the space that dead runs had reserved, and removes refusals whose entry is gone.
 pub(super) fn clear_reserves(state_dir: &Path, is_dead: impl Fn(RunId) -> bool) {
     let Ok(listing) = fs::read_dir(directory(state_dir)) else { return };
     for file in listing.flatten() {
-        let name = file.file_name();
+        let (name, path) = (file.file_name(), file.path());
+        if path.extension().is_some_and(|extension| extension == REFUSAL) && !path.with_extension(ENTRY).exists() {
+            let _ = fs::remove_file(&path);
+        }
         let run = name.to_str().and_then(|name| name.strip_prefix(RESERVE)).and_then(|rest| rest.get(..36));
         if run.and_then(|run| RunId::parse(run).ok()).is_some_and(&is_dead) {
             // The next run tries it again.

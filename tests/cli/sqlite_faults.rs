@@ -63,8 +63,14 @@ fn a_backup_that_takes_the_place_of_the_file_is_not_written_to_and_then_worked_w
     assert!(done.stdout.contains("its file was replaced"), "{done:?}");
     assert!(!world.path("var/etl-orch.db-wal").exists() && world.path("var/etl-orch.db-wal.replaced").exists(), "the log of the old file");
     assert_eq!(fs::read(world.path("var/etl-orch.db")).unwrap(), fs::read(world.path("again.db")).unwrap(), "every byte of the backup");
+    let next = world.run_to(1, &[]);
+    assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary", "TD 2025 Q2 Call Summary"], "what it knows nothing of is made again");
+    for run in [next, world.run_to(0, &["--dry-run"])] {
+        assert!(run.stdout.contains("the database does not know job"), "{run:?}");
+    }
+    assert_eq!(spooled(&world).len(), 1, "the right file may come back");
+    world.run_to(0, &["retry", "RY", "2025Q2", "call_summary", "--reason", "an older copy was restored"]);
     world.run_to(0, &[]);
-    assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary", "TD 2025 Q2 Call Summary"]);
 }
 
 #[test]
