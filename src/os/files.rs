@@ -1,9 +1,17 @@
 //! Files that survive a power cut, and directories that only their owner may enter.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Seek};
+use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+use super::blocking::GiveUp;
+use super::directory::Directory;
+
+/// Bytes that are copied before it is looked whether the copy is still wanted.
+const PIECE: u64 = 1024 * 1024;
+/// Pieces that are copied before they are written to disk, so that the end of a large copy does not take long.
+const PIECES_UNSYNCED: u64 = 32;
 
 /// Makes a directory, and those above it, with mode 0700. One that exists is left as it is. A power cut may take new ones back.
 ///
@@ -43,56 +51,44 @@ pub(crate) fn rename_durably(file: &File, from: &Path, to: &Path) -> io::Result<
     sync_directory_of(to)
 }
 
-/// As [`rename_durably`], also to another file system. There the file is copied under a hidden name beside `to` first.
+/// A new name is on disk once its directory is.
 ///
 /// # Errors
-/// As there.
-pub(crate) fn move_durably(file: &mut File, from: &Path, to: &Path) -> io::Result<()> {
-    file.sync_all()?;
-    match fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_then_rename(file, from, to)?,
-        renamed => renamed?,
-    }
-    // An earlier copy may have been cut short by the end of its process.
-    let _ = fs::remove_file(copy_path(to));
-    sync_directory_of(to)
-}
-
-fn copy_then_rename(file: &mut File, from: &Path, to: &Path) -> io::Result<()> {
-    let copy = copy_path(to);
-    let result = copy_durably(file, &copy).and_then(|()| fs::rename(&copy, to));
-    if result.is_err() {
-        // The copy is of no use, and the error that is reported says why.
-        let _ = fs::remove_file(&copy);
-    }
-    result.and_then(|()| fs::remove_file(from))
-}
-
-fn copy_durably(file: &mut File, to: &Path) -> io::Result<()> {
-    match fs::remove_file(to) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    file.rewind()?;
-    // Made anew: a symbolic link that somebody put there is not followed.
-    let mut copy = File::create_new(to)?;
-    copy.set_permissions(file.metadata()?.permissions())?;
-    io::copy(file, &mut copy)?;
-    copy.sync_all()
-}
-
-/// The same hidden name for every copy to `path`, so that copies that were cut short do not pile up.
-fn copy_path(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.part"))
-}
-
-/// Writes the directory that `path` is in to disk: only then is a new name in it there.
-///
-/// # Errors
-/// When it cannot be opened, or the disk refuses.
+/// When the disk refuses.
 pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
-    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+    Directory::open(path.parent().unwrap_or(Path::new("/")))?.sync()
+}
+
+/// Copies `length` bytes of a file, from its beginning. When this returns, a power cut does not take them back. Returns whether the copy
+/// is whole: the file had just so many bytes, and nobody asked to give up.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn copy_durably(mut from: &File, length: u64, mut to: &File, give_up: &GiveUp) -> io::Result<bool> {
+    io::Seek::rewind(&mut from)?;
+    let mut copied = 0;
+    for piece in 1_u64.. {
+        if give_up.is_asked() {
+            return Ok(false);
+        }
+        // One byte more than there should be shows that the file grows.
+        let wanted = PIECE.min(length + 1 - copied);
+        let got = io::copy(&mut from.take(wanted), &mut to)?;
+        copied += got;
+        if got < wanted || copied > length {
+            break;
+        }
+        if piece % PIECES_UNSYNCED == 0 {
+            to.sync_data()?;
+        }
+    }
+    to.sync_all()?;
+    Ok(copied == length)
+}
+
+/// A path for a file that is to take the place of `path`: hidden, in the same directory, and `owner`'s alone.
+pub(crate) fn staged_path(path: &Path, owner: &impl std::fmt::Display) -> PathBuf {
+    path.with_file_name(format!(".etl-orch-{owner}.part"))
 }
 
 #[cfg(test)]
@@ -101,34 +97,45 @@ mod tests {
 
     use super::*;
 
-    type Mover = fn(&mut File, &Path, &Path) -> io::Result<()>;
-
     #[test]
-    fn a_moved_file_replaces_the_old_one_and_leaves_nothing_behind() {
+    fn a_renamed_file_replaces_the_old_one_and_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("new"), dir.path().join("report.md"));
-        let rename: Mover = |file, from, to| rename_durably(file, from, to);
-        for mover in [rename, move_durably, copy_then_rename] {
-            fs::write(&from, "new").unwrap();
-            fs::set_permissions(&from, fs::Permissions::from_mode(0o640)).unwrap();
-            fs::write(&to, "old").unwrap();
-            mover(&mut File::open(&from).unwrap(), &from, &to).unwrap();
-            assert_eq!(fs::read_to_string(&to).unwrap(), "new");
-            assert_eq!(to.metadata().unwrap().permissions().mode() & 0o777, 0o640);
-            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-        }
+        fs::write(&from, "new").unwrap();
+        fs::set_permissions(&from, fs::Permissions::from_mode(0o640)).unwrap();
+        fs::write(&to, "old").unwrap();
+        rename_durably(&File::open(&from).unwrap(), &from, &to).unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), "new");
+        assert_eq!(to.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn a_copy_does_not_write_through_a_link_and_a_failed_one_is_removed() {
+    fn a_copy_is_whole_or_says_that_it_is_not() {
         let dir = tempfile::tempdir().unwrap();
-        let (from, to, elsewhere) = (dir.path().join("new"), dir.path().join("report.md"), dir.path().join("elsewhere"));
-        fs::write(&from, "new").unwrap();
-        fs::write(&elsewhere, "untouched").unwrap();
-        std::os::unix::fs::symlink(&elsewhere, copy_path(&to)).unwrap();
-        fs::create_dir_all(to.join("in the way")).unwrap();
-        copy_then_rename(&mut File::open(&from).unwrap(), &from, &to).unwrap_err();
-        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "untouched");
-        assert!(from.exists() && fs::symlink_metadata(copy_path(&to)).is_err());
+        let length = PIECE * 2 + 7;
+        let text = "x".repeat(usize::try_from(length).unwrap());
+        fs::write(dir.path().join("from"), &text).unwrap();
+        let copy = |length, give_up: &GiveUp| {
+            let to = File::create(dir.path().join("to")).unwrap();
+            copy_durably(&File::open(dir.path().join("from")).unwrap(), length, &to, give_up).unwrap()
+        };
+        assert!(copy(length, &GiveUp::default()));
+        assert_eq!(fs::read_to_string(dir.path().join("to")).unwrap(), text);
+        for other in [length - 1, length + 1, PIECE, PIECE * 3] {
+            assert!(!copy(other, &GiveUp::default()), "{other}");
+        }
+        let give_up = GiveUp::default();
+        give_up.ask();
+        assert!(!copy(length, &give_up));
+    }
+
+    #[test]
+    fn directories_are_made_as_deep_as_needed() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a/b/c");
+        create_durable_dir(&deep).unwrap();
+        create_durable_dir(&deep).unwrap();
+        assert_eq!(deep.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     }
 }

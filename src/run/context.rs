@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::ledger::Ledger;
+use super::placing::Placements;
 use crate::execute::Executor;
+use crate::os::directory::Directory;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collection;
 use crate::plan::model::cooldown::Cooldown;
@@ -43,12 +45,28 @@ pub(super) struct RunContext {
     pub(super) env_files: EnvFiles,
     /// Directory for logs and workspaces.
     pub(super) state_dir: PathBuf,
+    /// The directory of all workspaces.
+    pub(super) workspaces: Arc<Directory>,
+    /// What was put at its destination.
+    pub(super) placements: Placements,
     /// When the lease was last renewed.
     pub(super) lease_renewed_at: Instant,
     /// When the lock was taken. The deadline and all times of the schedule count from there.
     pub(super) lock_taken_at: Instant,
     /// When the run began; names the day's log directory.
     pub(super) started_at: DateTime<Utc>,
+}
+
+/// The path at which etl-orch publishes the report of a gap; `None` where the ETL writes the report itself.
+pub(super) fn destination(catalogue: &Catalogue, gap: Gap) -> Option<PathBuf> {
+    let etl = catalogue.etl(gap.etl);
+    match &etl.reports {
+        ReportsBy::Etl => None,
+        ReportsBy::Orchestrator { output } => {
+            let values = report_values(catalogue.institutions.get(gap.bank), gap.period, &etl.name, &etl.report_type);
+            Some(PathBuf::from(output.fill(&values)))
+        }
+    }
 }
 
 impl RunContext {
@@ -71,10 +89,7 @@ impl RunContext {
 
     /// The final path of the report, where etl-orch moves it there; `None` where the ETL writes the report itself.
     pub(super) fn destination(&self, gap: Gap) -> Option<PathBuf> {
-        match &self.etl(gap).reports {
-            ReportsBy::Etl => None,
-            ReportsBy::Orchestrator { output } => Some(PathBuf::from(output.fill(&self.report_values(gap)))),
-        }
+        destination(&self.catalogue, gap)
     }
 
     /// The values of the placeholders that are the same for every attempt of a gap.

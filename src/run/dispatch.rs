@@ -214,7 +214,8 @@ impl<'a> Dispatch<'a> {
     }
 
     fn job_over(&mut self, job: JobIndex, attempt: u32, over: JobOver) {
-        let JobOver { state, note, class, step: _, exhausted, history, collected, is_spooled, for_want_of_record, trouble } = over;
+        let JobOver { state, note, class, step: _, exhausted, history, collected, is_spooled, for_want_of_record, host_unfit, trouble } =
+            over;
         let result = &mut self.jobs[job].result;
         result.collected = collected;
         result.exhausted = exhausted;
@@ -226,6 +227,9 @@ impl<'a> Dispatch<'a> {
             // No further job is started. Attempts that run go on as long as the lease is valid.
             self.broken.get_or_insert(trouble);
             self.schedule.halt(NotStarted::CannotRecord(CannotRecord::DatabaseFailed));
+        }
+        if let Some(trouble) = host_unfit {
+            self.broken.get_or_insert(trouble);
         }
         if is_spooled {
             self.spooled.push(job);

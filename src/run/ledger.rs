@@ -80,7 +80,7 @@ impl Ledger {
     /// As [`finish`](Self::finish).
     pub(super) async fn cancel(&self, gap: &GapKey, claim: Claim, reason: String) -> Result<Recorded, StoreError> {
         let end = JobEnd::Cancelled { attempt: None, reason, at: Utc::now() };
-        self.finish(&Record { claim, gap: gap.clone(), remote_id: None, end }).await
+        self.finish(&Record { claim, gap: gap.clone(), remote_id: None, staged: None, end }).await
     }
 
     /// Records the end of an attempt that will be retried. Returns whether the claim is still valid.

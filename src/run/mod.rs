@@ -12,6 +12,7 @@ mod invocation;
 mod ledger;
 pub mod lock;
 mod output;
+mod placing;
 mod plan_input;
 mod planning;
 mod prepare;
@@ -23,6 +24,8 @@ mod spool;
 mod state_dir;
 mod sync;
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -37,12 +40,14 @@ pub use self::state_dir::{check_state_dir, prepare_state_dir};
 use self::context::RunContext;
 use self::dispatch::Dispatch;
 use self::ledger::Ledger;
+use self::placing::Placements;
 use self::planning::Planned;
 use self::prepare::Prepared;
 use self::recover::Recovery;
 use self::spool::Spool;
 use crate::execute::stop::StopSignal;
 use crate::os::descendants;
+use crate::os::directory::Directory;
 use crate::plan::model::job::{RunCounts, RunState};
 use crate::plan::run::event::EventKind;
 use crate::plan::run::schedule::Schedule;
@@ -114,7 +119,11 @@ impl Invocation {
         // A run that started nothing need not wait for a database that does not answer: the next run closes its record.
         let ended = if matches!(worked, Err(RunError::Stopped)) { or_stopped(StopLevel::Immediate, stop, end).await } else { end.await };
         let (Prepared { plan, synced, .. }, mut results) = worked?;
-        let mut warnings = [learnt.warnings, recovery.warnings].concat();
+        let mut unplaced = recovery.unplaced.into_iter();
+        if let Some(trouble) = unplaced.next() {
+            results.broken.get_or_insert(trouble);
+        }
+        let mut warnings = [learnt.warnings, recovery.warnings, unplaced.collect()].concat();
         warnings.extend(summary::odd_successes(&plan, &results, &self.catalogue));
         warnings.extend(summary::slow_jobs(&plan, &results, &self.catalogue));
         for trouble in [ended.err().map(|error| error.to_string()), left.err().map(|error| error.to_string())].into_iter().flatten() {
@@ -178,6 +187,8 @@ impl Invocation {
             catalogue: self.catalogue.clone(),
             env_files: self.env_files.clone(),
             state_dir: self.state_dir.clone(),
+            workspaces: workspaces(&self.state_dir)?,
+            placements: Placements::default(),
             lease_renewed_at: *lease_renewed_at,
             lock_taken_at,
             started_at,
@@ -189,8 +200,18 @@ impl Invocation {
             self.replay_spool(&mut results, trouble).await;
         }
         results.note_want_of_record(context.ledger.trouble());
+        let published = plan.jobs.iter().zip(ids).filter(|(job, _)| job.report().is_some_and(|gap| context.destination(gap).is_some()));
+        if let Err(trouble) = context.placements.close(&*self.store, published.map(|(_, id)| *id)).await {
+            results.broken.get_or_insert(trouble);
+        }
         Ok(results)
     }
+}
+
+/// Opens the directory of all workspaces.
+fn workspaces(state_dir: &Path) -> Result<Arc<Directory>, RunError> {
+    let path = state_dir.join("work");
+    Directory::open(&path).map(Arc::new).map_err(|error| RunError::StateDir(path, error))
 }
 
 /// Ends the processes that left the process group of their ETL. The guard would end them too, but the guard may be killed. To be

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::context;
 use super::error::RunError;
 use super::invocation::Invocation;
 use super::plan_input::PlanInput;
@@ -148,6 +149,7 @@ impl Invocation {
                 position,
                 forced: job.why == Why::Forced,
                 fingerprint: job.fingerprint.clone(),
+                destination: job.report().and_then(|gap| context::destination(&self.catalogue, gap)),
             }
         })
         .collect()

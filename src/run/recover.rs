@@ -6,8 +6,10 @@ use std::path::Path;
 use chrono::Utc;
 
 use super::error::RunError;
+use super::placing;
 use super::replay::{self, LeftEntry, Replayed};
 use super::spool::{self, Entry, Record};
+use crate::os::directory::Directory;
 use crate::os::identity;
 use crate::os::survivors::{self, Survivors};
 use crate::plan::model::gap::GapKey;
@@ -35,6 +37,8 @@ pub(super) struct Recovery {
     pub(super) respooled: u64,
     /// Ends that stay in the spool.
     pub(super) left: Vec<LeftEnd>,
+    /// Why reports that are on record are not at their destinations, each in a sentence.
+    pub(super) unplaced: Vec<String>,
     /// What a person should know; each is a sentence.
     pub(super) warnings: Vec<String>,
     /// In a dry run, the failure histories that recovery would have recorded.
@@ -112,6 +116,7 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Recov
             recovery.lost.push(gap);
         }
     }
+    recovery.unplaced = placing::finish_all(store, |run| runs.living.contains(&run)).await?;
     spool::clear_reserves(state_dir, |run| !runs.living.contains(&run));
     if runs.living.is_empty() {
         clear_workspaces(state_dir);
@@ -125,9 +130,10 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Recov
 /// Removes empty workspaces: a run removes those of its filled gaps when it ends, and a dead run did not. To be called only while no
 /// other run is alive, as it could be about to use one.
 fn clear_workspaces(state_dir: &Path) {
-    for workspace in std::fs::read_dir(state_dir.join("work")).into_iter().flatten().flatten() {
+    let Ok(workspaces) = Directory::open(&state_dir.join("work")) else { return };
+    for workspace in workspaces.names().unwrap_or_default() {
         // It fails for a workspace that is not empty, which stays: an ETL resumes from what is in it.
-        let _ = std::fs::remove_dir(workspace.path());
+        let _ = workspaces.remove_empty(&workspace);
     }
 }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use super::invocation::Invocation;
 use super::ledger::record_end;
-use super::output;
+use super::placing;
 use super::spool::{self, Entry, Record};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::JobState;
-use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
+use crate::plan::run::job_end::Finished;
 use crate::plan::run::note::JobNote;
 use crate::plan::run::summary::Results;
 use crate::store::{self, Store, StoreError};
@@ -97,7 +97,7 @@ fn unknown_job(record: &Record) -> String {
 
 /// Records an end. `None`: the database does not know its job.
 async fn record_entry(store: &dyn Store, record: &Record) -> store::Result<Option<Finished>> {
-    let record = with_content(record);
+    let record = placing::with_content(record);
     let finished = record_end(store, &record).await?;
     if finished == Finished::ClaimLost {
         // Where the job was recorded as lost before, only the attempt gets its end.
@@ -109,16 +109,8 @@ async fn record_entry(store: &dyn Store, record: &Record) -> store::Result<Optio
             return Ok(None);
         }
     }
+    placing::follow(&record, finished);
     Ok(Some(finished))
-}
-
-/// The record with the text of its report row. The spool has none, as it is in the report's file.
-fn with_content(record: &Record) -> Record {
-    let mut record = record.clone();
-    if let JobEnd::Succeeded { artifact: Artifact::ReportRow(row), .. } = &mut record.end {
-        row.markdown_content = output::content(Path::new(&row.local_filepath));
-    }
-    record
 }
 
 impl Invocation {

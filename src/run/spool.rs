@@ -42,6 +42,10 @@ pub(super) struct Record {
     pub(super) gap: GapKey,
     /// The service's id of a job that is to be followed further by the next attempt.
     pub(super) remote_id: Option<String>,
+    /// The file of the report, until it is put at its destination; `None` where there is none, or it was put there at once, as versions
+    /// before 0.2 did.
+    #[serde(default)]
+    pub(super) staged: Option<PathBuf>,
     pub(super) end: JobEnd,
 }
 
@@ -128,7 +132,7 @@ impl Spool {
         let path = reserve.unwrap_or_else(|| self.dir.join(format!("{RESERVE}{}-{}-{}", self.run, record.claim.job, record.claim.fence)));
         let mut record = record.clone();
         if let JobEnd::Succeeded { artifact: Artifact::ReportRow(row), .. } = &mut record.end {
-            // The text is in the report's file, whose path the row has.
+            // The text is in the report's file.
             row.markdown_content = None;
         }
         let bytes = serde_json::to_vec(&Written { version: VERSION, record: &record })?;

@@ -49,7 +49,7 @@ macro_rules! implement_ports {
         use $crate::plan::remember::breaker::OpenBreaker;
         use $crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
         use $crate::plan::remember::failure_history::{FailureHistory, GapState};
-        use $crate::plan::remember::recorded_job::{NewJob, RunningJob, Watched};
+        use $crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
         use $crate::plan::remember::source_state::{QueuedWindow, SourceState};
         use $crate::plan::run::job_end::{Finished, JobEnd};
         use $crate::store::implement::{listing, operation};
@@ -155,6 +155,14 @@ macro_rules! implement_ports {
                 let is_about_report = shared::endings::is_about_report(end);
                 let columns = if is_about_report { self.answered(self.report_columns()).await? } else { &[] };
                 operation!(self, "recording the end of a job", endings::finish, &self.reports, columns, claim, end)
+            }
+
+            async fn unplaced(&self, of: Option<&GapKey>) -> Result<Vec<Unplaced>> {
+                listing!(self, "looking for reports that are not at their places", shared::placing::unplaced, of)
+            }
+
+            async fn placed(&self, jobs: &[JobId]) -> Result<()> {
+                operation!(self, "recording that reports are at their places", shared::placing::placed, jobs)
             }
 
             async fn attach(&self, claim: Claim, end: &AttemptEnd) -> Result<bool> {

@@ -21,7 +21,7 @@ use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
-use crate::plan::remember::recorded_job::{NewJob, RunningJob, Watched};
+use crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
 use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 use crate::plan::run::job_end::{Finished, JobEnd};
 
@@ -130,6 +130,12 @@ pub trait Ledger: Debug + Send + Sync {
     /// before it or from it on, then over windows that were collected ahead of it without a hole, and never back. A success that does
     /// not say how much it collected leaves the number of empty ones as it is.
     async fn finish(&self, claim: Claim, end: &JobEnd) -> Result<Finished>;
+
+    /// The jobs, of one gap or of all, of which a staged report may be left, in the order of their claims.
+    async fn unplaced(&self, of: Option<&GapKey>) -> Result<Vec<Unplaced>>;
+
+    /// Records that nothing is left to be done of the staged reports of these jobs.
+    async fn placed(&self, jobs: &[JobId]) -> Result<()>;
 
     /// Gives a lost job's attempt the end that became known later. Nothing else of the job changes.
     async fn attach(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;

@@ -60,15 +60,6 @@ on_both_databases! {
         assert_eq!(world.reports(), [""; 0]);
     }
 
-    fn a_place_that_cannot_be_written_is_no_output(world: &World) {
-        world.available("RY", 1, 2025, "Q2");
-        world.single_etl("echo report > \"$4\"\n", &[]);
-        world.write("reports", "a file where a directory is needed");
-        let reason = without_output(world, &[]);
-        assert!(reason.starts_with("no output: exit 0, but the report cannot be put at /"), "{reason}");
-        assert_eq!(world.reports(), [""; 0]);
-    }
-
     fn a_row_that_the_etl_wrote_is_seen(world: &World) {
         world.available("RY", 1, 2025, "Q2");
         etl_that_says(world, &insert_report("RY", "$bank_id", "$year", "$quarter", "Call Summary", "new"));

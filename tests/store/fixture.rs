@@ -251,6 +251,7 @@ pub(crate) fn new_job(position: usize) -> NewJob {
         position,
         forced: false,
         fingerprint: None,
+        destination: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod history;
 mod kept;
 mod migration;
 mod orders;
+mod placing;
 mod pools;
 #[path = "../support/postgres.rs"]
 mod postgres_server;

@@ -49,6 +49,7 @@ pub(crate) fn job_of(source: &str, window: Window) -> NewJob {
         position: 0,
         forced: false,
         fingerprint: None,
+        destination: None,
     }
 }
 

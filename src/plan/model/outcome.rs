@@ -33,6 +33,8 @@ pub enum Outcome {
         /// What can be done about it.
         fault: Fault,
     },
+    /// It was done, or could not be begun, as this host has no room or no rights for its files. The reason.
+    HostUnfit(String),
     /// The input is not ready; the process reported that with this exit code.
     NotReady(i32),
     /// Ended because etl-orch is stopping, or the job was cancelled.
@@ -70,6 +72,7 @@ impl Outcome {
             Self::SpawnFailed { .. } => "spawn_failed",
             Self::NoOutput(_) => "no_output",
             Self::ReportedError { .. } => "reported_error",
+            Self::HostUnfit(_) => "host_unfit",
             Self::NotReady(_) => "not_ready",
             Self::Interrupted => "interrupted",
             Self::Lost => "lost",
@@ -86,6 +89,7 @@ impl Outcome {
             | Self::SpawnFailed { .. }
             | Self::NoOutput(_)
             | Self::ReportedError { .. }
+            | Self::HostUnfit(_)
             | Self::Interrupted
             | Self::Lost => None,
         }
@@ -102,7 +106,7 @@ impl fmt::Display for Outcome {
             Self::TimedOut(limit) => write!(f, "timed out after {}", humantime::format_duration(*limit)),
             Self::SpawnFailed { why, .. } => write!(f, "could not be started: {why}"),
             Self::NoOutput(why) => write!(f, "no output: {why}"),
-            Self::ReportedError { why, .. } => f.write_str(why),
+            Self::ReportedError { why, .. } | Self::HostUnfit(why) => f.write_str(why),
             Self::NotReady(_) => write!(f, "not ready"),
             Self::Interrupted => write!(f, "interrupted"),
             Self::Lost => write!(f, "lost"),
@@ -119,6 +123,9 @@ pub enum Class {
     Permanent,
     /// The ETL itself is set up wrongly: it stops for everyone in this run, and nobody's budget is charged.
     Configuration,
+    /// This host has no room or no rights for the files of the job: says nothing of the gap or its ETL, and another attempt in this run
+    /// would be for nothing.
+    HostUnfit,
     /// Not a failure: the input is not there yet.
     NotReady,
     /// Worth another attempt.
@@ -172,6 +179,7 @@ impl ExitCodes {
             Outcome::ExitCode(code) if self.permanent.contains(code) => Class::Permanent,
             Outcome::ExitCode(code) if self.config.contains(code) => Class::Configuration,
             Outcome::SpawnFailed { may_pass: false, .. } => Class::Configuration,
+            Outcome::HostUnfit(_) => Class::HostUnfit,
             Outcome::NotReady(_) => Class::NotReady,
             Outcome::SpawnFailed { may_pass: true, .. } => Class::HostShort,
             Outcome::ExitCode(_) | Outcome::TimedOut(_) | Outcome::NoOutput(_) => Class::Transient,

@@ -226,7 +226,9 @@ impl FailureHistory {
         let permanent = match failure.class {
             Class::Permanent => true,
             Class::Transient | Class::Uncertain | Class::Crash => false,
-            Class::Success | Class::Configuration | Class::HostShort | Class::NotReady | Class::Interrupted => return self.clone(),
+            Class::Success | Class::Configuration | Class::HostShort | Class::HostUnfit | Class::NotReady | Class::Interrupted => {
+                return self.clone();
+            }
         };
         let failed_runs = self.failed_runs.saturating_add(1);
         let why = if permanent { Some(QuarantineReason::Permanent) } else { None };

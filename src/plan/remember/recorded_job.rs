@@ -1,10 +1,12 @@
 //! Jobs as the database has them, with what is remembered of their gaps.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, Utc};
 
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
-use crate::plan::model::job::{Claim, Owner};
+use crate::plan::model::job::{Claim, JobState, Owner};
 use crate::plan::model::orders::CancelRequest;
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::FailureHistory;
@@ -24,6 +26,33 @@ pub struct NewJob {
     pub forced: bool,
     /// What it is made from and how, as it was planned.
     pub fingerprint: Option<Fingerprint>,
+    /// Where etl-orch is to put its report.
+    pub destination: Option<PathBuf>,
+}
+
+/// A job of which a staged report may be left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unplaced {
+    pub job: JobId,
+    /// The run it belongs to.
+    pub run: RunId,
+    pub state: JobState,
+    /// Where its report is to be put.
+    pub destination: PathBuf,
+    /// The host of its run, and what tells its machine from others of that name.
+    pub host: String,
+    pub machine_id: Option<String>,
+    /// Whether a later job over the same gap has succeeded.
+    pub is_superseded: bool,
+}
+
+impl Unplaced {
+    /// Whether its run may have been on the host of this process, so that what it left is here or nowhere.
+    #[must_use]
+    pub fn is_of_host_of(&self, process: &Owner) -> bool {
+        let machines_differ = matches!((&self.machine_id, &process.machine_id), (Some(its), Some(this)) if its != this);
+        self.host == process.host && !machines_differ
+    }
 }
 
 /// What a job makes or collects, beyond the key of its gap.

@@ -86,7 +86,7 @@ pub fn may_have_written(outcome: &Outcome) -> bool {
         | Outcome::ReportedError { .. }
         | Outcome::NotReady(_)
         | Outcome::Lost => true,
-        Outcome::Succeeded | Outcome::SpawnFailed { .. } | Outcome::NoOutput(_) | Outcome::Interrupted => false,
+        Outcome::Succeeded | Outcome::SpawnFailed { .. } | Outcome::NoOutput(_) | Outcome::HostUnfit(_) | Outcome::Interrupted => false,
     }
 }
 
@@ -218,9 +218,9 @@ impl Attempted<'_> {
     }
 
     /// The gap's failures after a final failure. What is not the gap's own fault is not charged to it: this host is short
-    /// of something, or the ETL is set up wrongly. A source remembers the error in any case, as `sources` shows it.
+    /// of something or cannot keep its files, or the ETL is set up wrongly. A source remembers the error in any case, as `sources` shows it.
     fn charge(&self, class: Class, error: &str) -> FailureHistory {
-        if !matches!(class, Class::Configuration | Class::HostShort) {
+        if !matches!(class, Class::Configuration | Class::HostShort | Class::HostUnfit) {
             let probe = self.job.gate == Gate::Probe;
             let failure = Failure { class, probe, error, fingerprint: self.job.fingerprint.as_ref(), at: self.at };
             self.history.failed(failure, self.cooldown)
@@ -251,6 +251,7 @@ fn was_asked_to_end(outcome: &Outcome) -> bool {
         | Outcome::SpawnFailed { .. }
         | Outcome::NoOutput(_)
         | Outcome::ReportedError { .. }
+        | Outcome::HostUnfit(_)
         | Outcome::Interrupted
         | Outcome::Lost => false,
     }
@@ -262,7 +263,13 @@ fn was_asked_to_end(outcome: &Outcome) -> bool {
 pub fn uses_up_attempts(class: Class) -> bool {
     match class {
         Class::Transient | Class::Crash | Class::HostShort => true,
-        Class::Success | Class::Permanent | Class::Configuration | Class::NotReady | Class::Uncertain | Class::Interrupted => false,
+        Class::Success
+        | Class::Permanent
+        | Class::Configuration
+        | Class::HostUnfit
+        | Class::NotReady
+        | Class::Uncertain
+        | Class::Interrupted => false,
     }
 }
 
@@ -271,7 +278,11 @@ fn explain(outcome: &Outcome, tail: &str) -> Option<JobNote> {
     let has_cause_in_tail = match outcome {
         Outcome::Succeeded => return None,
         Outcome::Lost | Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady(_) | Outcome::TimedOut(_) => true,
-        Outcome::SpawnFailed { .. } | Outcome::NoOutput(_) | Outcome::ReportedError { .. } | Outcome::Interrupted => false,
+        Outcome::SpawnFailed { .. }
+        | Outcome::NoOutput(_)
+        | Outcome::ReportedError { .. }
+        | Outcome::HostUnfit(_)
+        | Outcome::Interrupted => false,
     };
     Some(JobNote::Outcome { outcome: outcome.clone(), last_line: last_line(tail).filter(|_| has_cause_in_tail) })
 }

@@ -32,6 +32,8 @@ pub enum JobNote {
     NotOnRecord(String),
     /// Its attempt failed, and no other could be recorded because of this error of the database.
     NoFurtherAttempt { failure: Option<Box<JobNote>>, error: String },
+    /// It is done and on record, but its report could not be put at its destination, for this reason.
+    ReportMisplaced(String),
     /// Another invocation has the claim.
     ClaimLost,
     /// etl-orch itself failed while it ran.
@@ -50,6 +52,8 @@ pub enum JobNote {
     FailedElsewhere,
     /// Its record is not queued any more.
     CancelledElsewhere,
+    /// It was not started, as its report could not be put at, or into, this path.
+    NoPlace { path: String, error: String },
     /// The database does not let it be recorded, and what is not recorded is not started.
     CannotBeRecorded(String),
 }
@@ -71,6 +75,9 @@ impl fmt::Display for JobNote {
             Self::NoFurtherAttempt { failure: Some(failure), error } => {
                 write!(f, "{failure}; no further attempt could be recorded: {error}")
             }
+            Self::ReportMisplaced(error) => {
+                write!(f, "its report is made and on record, but cannot be put in its place; the next run tries again: {error}")
+            }
             Self::ClaimLost => f.write_str("its claim was taken by another invocation; nothing was recorded"),
             Self::Bug => f.write_str("etl-orch failed at it, which is a bug that was reported on stderr; the next run tries it again"),
             Self::Stopped(reason) => write!(f, "{reason}"),
@@ -80,6 +87,7 @@ impl fmt::Display for JobNote {
             Self::Skipped(order) => write!(f, "{} had it skipped: {}", order.by, order.reason),
             Self::FailedElsewhere => f.write_str("another invocation failed at it meanwhile"),
             Self::CancelledElsewhere => f.write_str("another invocation cancelled it"),
+            Self::NoPlace { path, error } => write!(f, "{path} takes no report: {error}; no ETL was started for it"),
             Self::CannotBeRecorded(error) => write!(f, "it could not be started: {error}"),
         }
     }

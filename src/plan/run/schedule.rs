@@ -58,7 +58,7 @@ pub fn next_step(class: Class, failed: u32, policy: &RetryPolicy, random: f64) -
         Class::Success => NextStep::Succeed,
         Class::NotReady => NextStep::Skip,
         Class::Interrupted => NextStep::Cancel,
-        Class::Permanent | Class::Uncertain | Class::Configuration => NextStep::Fail,
+        Class::Permanent | Class::Uncertain | Class::Configuration | Class::HostUnfit => NextStep::Fail,
         Class::Transient | Class::Crash | Class::HostShort => policy.delay_after(failed, random).map_or(NextStep::Fail, NextStep::Retry),
     }
 }

@@ -7,10 +7,11 @@ use super::{ActiveJob, Assignment, AttemptResult, JobOver};
 use crate::plan::decide::decision::Why;
 use crate::plan::model::etl::ReportsBy;
 use crate::plan::model::gap::Gap;
-use crate::plan::model::job::{JobState, ReportKey};
+use crate::plan::model::job::{Claim, JobState, ReportKey};
 use crate::plan::model::outcome::Class;
 use crate::plan::model::target::Target;
 use crate::plan::remember::claim::{Begun, ClaimRequest, ClaimTarget, Claimed};
+use crate::plan::remember::recorded_job::Unplaced;
 use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 use crate::plan::run::note::JobNote;
 use crate::plan::run::schedule::NextStep;
@@ -98,7 +99,7 @@ impl Assignment<'_> {
         }
         let note = JobNote::ReportThere { outcome: attempt.outcome.clone(), last_line: None };
         let end = JobEnd::Succeeded { attempt: attempt.clone(), artifact: Artifact::Report };
-        let record = Record { claim: active.claim, gap: self.job.key.clone(), remote_id: None, end };
+        let record = Record { claim: active.claim, gap: self.job.key.clone(), remote_id: None, staged: None, end };
         Ok(Some(match context.ledger.finish(&record).await? {
             Recorded::Database(Finished::ClaimLost) => Taken::NotBegun(AttemptResult::claim_lost()),
             recorded => {
@@ -120,7 +121,11 @@ impl Assignment<'_> {
                 {
                     remote_id = self.context.store.report_in_progress(*claim).await?;
                 }
-                Ok(taken(claimed, JobNote::ReportMadeElsewhere, before, remote_id))
+                let mut taken = taken(claimed, JobNote::ReportMadeElsewhere, before, remote_id);
+                if let Taken::Begun(active) = &mut taken {
+                    active.unplaced = self.unplaced(*gap, active.claim).await?;
+                }
+                Ok(taken)
             }
             Target::Collection(collection) => {
                 let source = &self.context.source(collection).id;
@@ -129,6 +134,17 @@ impl Assignment<'_> {
                 Ok(taken(claimed, JobNote::CollectedElsewhere, None, collection.remote_id.clone()))
             }
         }
+    }
+
+    /// Earlier jobs over the gap whose reports may not be in their places yet, which their runs, frozen now, could do at any time. The
+    /// first claim of a gap has none before it.
+    async fn unplaced(&self, gap: Gap, claim: Claim) -> store::Result<Vec<Unplaced>> {
+        if claim.fence <= 1 || self.context.destination(gap).is_none() {
+            return Ok(Vec::new());
+        }
+        let mut unplaced = self.context.store.unplaced(Some(&self.job.key)).await?;
+        unplaced.retain(|job| job.job != self.id && job.state != JobState::Queued);
+        Ok(unplaced)
     }
 
     fn request<'a>(&'a self, wanted: ClaimTarget<'a>, log: &'a str) -> ClaimRequest<'a> {
@@ -155,7 +171,9 @@ impl Assignment<'_> {
 /// What a claim's answer means. `done` is the note where the result exists already.
 fn taken(claimed: Claimed, done: JobNote, before: Option<String>, remote_id: Option<String>) -> Taken {
     match claimed {
-        Claimed::Yes { claim, history } => Taken::Begun(ActiveJob { claim, history, before, remote_id, ended: None, if_stopped: None }),
+        Claimed::Yes { claim, history } => {
+            Taken::Begun(ActiveJob { claim, history, before, remote_id, ended: None, if_stopped: None, unplaced: Vec::new() })
+        }
         Claimed::AlreadyDone => Taken::over(JobState::Skipped, NextStep::Succeed, done),
         Claimed::Elsewhere { owner } => Taken::skipped(JobNote::RunningElsewhere(owner)),
         Claimed::Ordered(order) => Taken::skipped(JobNote::Skipped(order)),

@@ -10,7 +10,7 @@ use crate::plan::run::ended::{End, Ended};
 use crate::plan::run::event::JobEvent;
 
 /// The pid of an attempt is recorded once it has run for so long; of a shorter one, with its end only.
-pub(super) const SHORT: Duration = Duration::from_secs(1);
+const SHORT: Duration = Duration::from_secs(1);
 
 /// Lines of a child that wait to be shown; more are dropped from the display, not from the log.
 const LINES_WAITING: usize = 256;

@@ -2,6 +2,8 @@
 
 mod claim;
 mod execute;
+mod place;
+mod publish;
 mod result;
 mod task;
 mod verify;
@@ -9,6 +11,7 @@ mod workspace;
 
 use std::io;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,21 +23,24 @@ pub(super) use self::result::{AttemptResult, JobOver};
 pub(super) use self::workspace::remove_workspaces;
 
 use self::claim::Taken;
+use self::place::host_outcome;
 use self::workspace::Paths;
 use super::context::RunContext;
 use super::ledger::Recorded;
 use super::spool::Record;
+use super::{output, placing};
 use crate::execute::stop::StopSignal;
 use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{AttemptEnd, Claim, JobState};
-use crate::plan::model::outcome::{Class, Outcome};
+use crate::plan::model::outcome::Class;
 use crate::plan::model::work::Work;
 use crate::plan::remember::failure_history::FailureHistory;
+use crate::plan::remember::recorded_job::Unplaced;
 use crate::plan::run::aftermath::{Aftermath, Attempted, Finding, Next};
 use crate::plan::run::ended::{End, Ended};
 use crate::plan::run::event::JobEvent;
-use crate::plan::run::job_end::{Finished, JobEnd};
+use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 use crate::plan::run::note::JobNote;
 use crate::plan::run::schedule::JobIndex;
 use crate::store::StoreError;
@@ -53,6 +59,8 @@ pub(super) struct ActiveJob {
     ended: Option<AttemptEnd>,
     /// How the job ends if a signal stops the run before its next attempt.
     pub(super) if_stopped: Option<Box<JobEnd>>,
+    /// Earlier jobs over the gap of which a staged report may be left.
+    unplaced: Vec<Unplaced>,
 }
 
 /// The order to carry out an attempt.
@@ -95,6 +103,9 @@ impl Assignment<'_> {
 
     async fn claim_and_carry_out(self) -> Result<AttemptResult, StoreError> {
         let paths = Paths::of(self.context, self.job, self.id, self.number);
+        if let Some(note) = self.no_place().await {
+            return self.not_begun(note).await;
+        }
         match self.take(&paths).await? {
             Taken::Begun(active) => Attempt { order: self, active, paths }.carry_out().await,
             Taken::NotBegun(result) => Ok(result),
@@ -107,7 +118,7 @@ impl Attempt<'_> {
         let Assignment { context, job, number, .. } = self.order;
         self.order.is_begun.store(true, Ordering::Relaxed);
         self.tell(JobEvent::AttemptStarted { attempt: number, of: context.catalogue.retry(job).max_attempts });
-        let (ended, finding) = match self.paths.prepare() {
+        let (ended, finding) = match self.prepare().await {
             Ok(()) => {
                 let ended = self.execute().await;
                 let finding = self.finding(&ended).await;
@@ -115,10 +126,22 @@ impl Attempt<'_> {
             }
             Err(error) => self.without_workspace(&error),
         };
-        match finding {
-            Some(finding) => self.conclude(&ended, finding).await,
-            None => Ok(AttemptResult::claim_lost()),
+        self.conclude(&ended, finding).await
+    }
+
+    /// Makes the workspace ready, once what earlier jobs over the gap left at its destination is done.
+    async fn prepare(&self) -> io::Result<()> {
+        if !self.active.unplaced.is_empty() {
+            let (done, troubles) = placing::finish_each(self.active.unplaced.clone()).await;
+            if let Some(trouble) = troubles.into_iter().next() {
+                return Err(io::Error::other(trouble));
+            }
+            let context = self.order.context;
+            if let Err(error) = context.store.placed(&done).await {
+                tracing::debug!("{error}; the next run records it");
+            }
         }
+        self.paths.prepare(&self.order.context.workspaces)
     }
 
     /// Records what follows from the end of the attempt.
@@ -169,7 +192,7 @@ impl Attempt<'_> {
                 let reason = note.to_string();
                 let record = self.record(ended, JobEnd::Cancelled { at: attempt.ended_at, attempt: Some(attempt), reason });
                 let recorded = ledger.spool(&record, error)?;
-                Ok(self.over(&record.end, &recorded, class, Some(note)))
+                Ok(self.over(&record.end, &recorded, class, Some(note), None))
             }
         }
     }
@@ -177,21 +200,38 @@ impl Attempt<'_> {
     /// Records the end of the job.
     async fn finish(&self, ended: &Ended, end: JobEnd, class: Class, note: Option<JobNote>) -> Result<AttemptResult, StoreError> {
         let record = self.record(ended, end);
-        match self.order.context.ledger.finish(&record).await {
+        let to_place = self.order.job.report().and_then(|gap| self.order.context.destination(gap)).filter(|_| record.staged.is_some());
+        let recorded = self.order.context.ledger.finish(&record).await;
+        let not_placed = match (&recorded, to_place) {
+            (Ok(Recorded::Database(Finished::Recorded(JobState::Succeeded))), Some(destination)) => self.place(destination).await.err(),
+            (Ok(Recorded::Database(_)), Some(destination)) => {
+                self.unstage(destination).await;
+                None
+            }
+            (Ok(Recorded::Spool { .. }) | Err(_), Some(_)) => {
+                self.order.context.placements.leave(self.order.id);
+                None
+            }
+            (Ok(_) | Err(_), None) => None,
+        };
+        match recorded {
             Ok(Recorded::Database(Finished::ClaimLost)) => Ok(AttemptResult::claim_lost()),
-            Ok(recorded) => Ok(self.over(&record.end, &recorded, class, note)),
+            Ok(recorded) => Ok(self.over(&record.end, &recorded, class, note, not_placed)),
             Err(error) => Err(error),
         }
     }
 
-    /// The job is over and recorded as `end`, by this attempt.
-    fn over(&self, end: &JobEnd, recorded: &Recorded, class: Class, note: Option<JobNote>) -> AttemptResult {
+    /// The job is over and recorded as `end`, by this attempt. `not_placed`: why its report is not at its destination.
+    fn over(&self, end: &JobEnd, recorded: &Recorded, class: Class, note: Option<JobNote>, not_placed: Option<io::Error>) -> AttemptResult {
         let mut over = JobOver::new(end, recorded, class, note);
+        if let Some(error) = not_placed {
+            over = over.with_misplaced_report(&error);
+        }
         if over.is_spooled {
             over.trouble = self.order.context.ledger.hopeless();
         }
         if over.state == JobState::Succeeded || end.state() == JobState::Succeeded {
-            self.paths.clear();
+            self.paths.clear(&self.order.context.workspaces);
         }
         over.history = match end {
             JobEnd::Failed { history, .. } if *history != self.active.history => Some((self.active.claim.fence, history.clone())),
@@ -206,7 +246,11 @@ impl Attempt<'_> {
     }
 
     fn record(&self, ended: &Ended, end: JobEnd) -> Record {
-        Record { claim: self.active.claim, gap: self.order.job.key.clone(), remote_id: ended.remote_id.clone(), end }
+        let staged = match end.artifact() {
+            Artifact::ReportRow(row) => Some(output::staged_path(Path::new(&row.local_filepath), self.order.id)),
+            Artifact::Report | Artifact::Collection(_) => None,
+        };
+        Record { claim: self.active.claim, gap: self.order.job.key.clone(), remote_id: ended.remote_id.clone(), staged, end }
     }
 
     fn tell(&self, event: JobEvent) {
@@ -219,16 +263,17 @@ impl Attempt<'_> {
     }
 
     /// The end of an attempt that has no workspace.
-    fn without_workspace(&self, error: &io::Error) -> (Ended, Option<Finding>) {
+    fn without_workspace(&self, error: &io::Error) -> (Ended, Finding) {
         let why = format!("cannot prepare {}: {error}", self.paths.work_dir.display());
+        let outcome = host_outcome(error, why.clone());
         let ended = Ended {
-            end: End::SpawnFailed(why.clone()),
+            end: End::SpawnFailed(why),
             duration: Duration::ZERO,
             tail: String::new(),
             pid: None,
             answer: None,
             remote_id: self.active.remote_id.clone(),
         };
-        (ended, Some(Finding::Failed(Outcome::SpawnFailed { why, may_pass: true })))
+        (ended, Finding::Failed(outcome))
     }
 }

@@ -1,5 +1,6 @@
 //! What an attempt led to, for the dispatcher.
 
+use std::io;
 use std::time::Duration;
 
 use super::ActiveJob;
@@ -55,6 +56,8 @@ pub(in crate::run) struct JobOver {
     pub(in crate::run) is_spooled: bool,
     /// Whether the job was not done, or not tried again, because something could not be recorded, or not be looked at.
     pub(in crate::run) for_want_of_record: bool,
+    /// Why this host could not carry it out, while it can others.
+    pub(in crate::run) host_unfit: Option<String>,
     /// Why beginning other attempts is of no use.
     pub(in crate::run) trouble: Option<String>,
 }
@@ -84,8 +87,15 @@ impl JobOver {
             collected: None,
             is_spooled: false,
             for_want_of_record: false,
+            host_unfit: None,
             trouble: None,
         }
+    }
+
+    /// Its success is on record, but its report is not at its destination.
+    pub(super) fn with_misplaced_report(self, error: &io::Error) -> Self {
+        let note = Some(JobNote::ReportMisplaced(error.to_string()));
+        Self { state: JobState::Failed, note, step: NextStep::Fail, ..self }
     }
 
     /// The job ended by an attempt of this class, and that was recorded.
@@ -124,6 +134,7 @@ impl JobOver {
             collected,
             is_spooled: recorded.is_spooled(),
             for_want_of_record,
+            host_unfit: None,
             trouble: None,
         }
     }

@@ -1,16 +1,12 @@
 //! Checks that the result of an attempt exists. Exit code 0, or a success that a service reports, is not enough.
 
-use std::path::PathBuf;
-
-use chrono::{TimeDelta, Utc};
 use tokio::sync::mpsc;
 
 use super::Attempt;
-use super::execute::SHORT;
 use crate::execute::Task;
 use crate::plan::model::collection::{Collected, Collection, Seen};
 use crate::plan::model::gap::Gap;
-use crate::plan::model::job::{ReportKey, ReportRow};
+use crate::plan::model::job::ReportKey;
 use crate::plan::model::outcome::{Fault, Outcome};
 use crate::plan::model::source::Verify;
 use crate::plan::model::target::Target;
@@ -19,8 +15,6 @@ use crate::plan::run::aftermath::{self, Finding};
 use crate::plan::run::ended::{End, Ended};
 use crate::plan::run::job_end::Artifact;
 use crate::plan::text::size::shortened;
-use crate::run::context::shown;
-use crate::run::output;
 use crate::store;
 
 /// Most bytes of what a query finds in a message.
@@ -31,20 +25,15 @@ fn no_output(why: impl std::fmt::Display) -> Finding {
 }
 
 impl Attempt<'_> {
-    /// What the attempt came to; `None` where another invocation has the claim.
-    pub(super) async fn finding(&self, ended: &Ended) -> Option<Finding> {
+    /// What the attempt came to.
+    pub(super) async fn finding(&self, ended: &Ended) -> Finding {
         if let Some(outcome) = aftermath::outcome(&ended.end, self.work()) {
-            return Some(self.look_in_spite_of(outcome).await);
+            return self.look_in_spite_of(outcome).await;
         }
         let finding = match &self.order.job.target {
-            Target::Report { gap, data_symbol } => match (self.order.context.destination(*gap), self.paths.output.clone()) {
-                (Some(destination), Some(written)) => {
-                    if self.is_claim_taken(ended).await {
-                        return None;
-                    }
-                    self.publish(*gap, data_symbol, written, destination).await
-                }
-                (_, _) => self.look_at_report(*gap).await,
+            Target::Report { gap, data_symbol } => match self.order.context.destination(*gap) {
+                Some(destination) => self.publish(*gap, data_symbol, destination).await,
+                None => self.look_at_report(*gap).await,
             },
             Target::Collection(collection) => self.look_at_collection(collection, ended).await,
         };
@@ -52,57 +41,7 @@ impl Attempt<'_> {
             // The service's job is over: the next attempt triggers another one.
             self.follow(None).await;
         }
-        Some(finding)
-    }
-
-    /// Whether another invocation has the claim. A process suspended past its lease must not overwrite the new owner's report. An attempt
-    /// that was over in a moment is not asked for: no lease ends that soon.
-    async fn is_claim_taken(&self, ended: &Ended) -> bool {
-        let short = TimeDelta::from_std(SHORT).unwrap_or_default();
-        // A suspended host is seen by the wall clock alone.
-        if ended.duration < SHORT && (Utc::now() - self.order.begins_at).abs() < short {
-            return false;
-        }
-        let watched = self.order.context.store.watch(self.order.context.run).await;
-        // Where the database does not answer, the fence guards the record.
-        watched.is_ok_and(|watched| !watched.iter().any(|watched| watched.claim == self.active.claim))
-    }
-
-    /// Moves the report that was written to its destination.
-    async fn publish(&self, gap: Gap, data_symbol: &str, written: PathBuf, destination: PathBuf) -> Finding {
-        match tokio::task::spawn_blocking(move || output::publish(&written, &destination)).await {
-            Ok(Ok(published)) => {
-                let row = self.report_row(gap, data_symbol, published.content);
-                Finding::Succeeded(Artifact::ReportRow(Box::new(row)))
-            }
-            Ok(Err(unusable)) => no_output(unusable),
-            Err(panic) => no_output(panic),
-        }
-    }
-
-    /// The row of a report that etl-orch published.
-    fn report_row(&self, gap: Gap, data_symbol: &str, text: Option<String>) -> ReportRow {
-        let context = self.order.context;
-        let (bank, etl) = (context.catalogue.institutions.get(gap.bank), context.etl(gap));
-        let described = || format!("{} of {} for fiscal {}", etl.report_type, bank.name, gap.period);
-        ReportRow {
-            key: context.report_key(gap),
-            report_name: format!("{} - {} {}", etl.report_type, bank.name, gap.period),
-            report_description: etl.description.clone().unwrap_or_else(described),
-            bank_name: bank.name.clone(),
-            bank_symbol: data_symbol.to_owned(),
-            local_filepath: context.destination(gap).map(|destination| shown(&destination)).unwrap_or_default(),
-            markdown_content: text,
-            generation_date: Utc::now(),
-            generated_by: concat!("etl-orch ", env!("CARGO_PKG_VERSION")).to_owned(),
-            execution_id: context.run,
-            metadata: serde_json::json!({
-                "job_id": self.order.id,
-                "attempt": self.order.number,
-                "etl": etl.name,
-                "sources": etl.requires,
-            }),
-        }
+        finding
     }
 
     /// Whether the row that the ETL writes is there, and is new.

@@ -1,9 +1,11 @@
 //! The files of an attempt: its log, the gap's workspace, and the fresh path for its report.
 
+use std::ffi::OsStr;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use crate::os::directory::Directory;
 use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::target::Target;
@@ -34,22 +36,19 @@ impl Paths {
     }
 
     /// Makes the workspace, and removes the outputs that earlier attempts left: an output that is there later was made by this attempt.
-    pub(super) fn prepare(&self) -> io::Result<()> {
-        let mut directory = std::fs::DirBuilder::new();
-        match directory.mode(0o700).create(&self.work_dir) {
-            Ok(()) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(_) => directory.recursive(true).create(&self.work_dir)?,
+    /// What an ETL put in the workspace's place, a link for one, is removed and not followed.
+    pub(super) fn prepare(&self, workspaces: &Directory) -> io::Result<()> {
+        let name = self.name();
+        if workspaces.make(name)? {
+            return Ok(());
         }
-        for entry in std::fs::read_dir(&self.work_dir)? {
-            let entry = entry?;
-            if !entry.file_name().to_string_lossy().starts_with("output-") {
-                continue;
-            }
-            if entry.file_type()?.is_dir() {
-                std::fs::remove_dir_all(entry.path())?;
-            } else {
-                std::fs::remove_file(entry.path())?;
+        let (workspace, was_there) = workspaces.private_child(name)?;
+        if !was_there {
+            tracing::warn!("{} was no directory, and was replaced by one", self.work_dir.display());
+        }
+        for entry in workspace.names()? {
+            if entry.as_bytes().starts_with(b"output-") {
+                workspace.remove(&entry)?;
             }
         }
         Ok(())
@@ -57,11 +56,15 @@ impl Paths {
 
     /// Removes what the ETL left in the workspace of a filled gap. The directory itself stays until the run is over
     /// ([`remove_workspaces`]), as file systems are slow at making what was removed a moment ago.
-    pub(super) fn clear(&self) {
-        let is_empty = std::fs::read_dir(&self.work_dir).is_ok_and(|mut entries| entries.next().is_none());
-        if !is_empty && let Err(error) = std::fs::remove_dir_all(&self.work_dir) {
+    pub(super) fn clear(&self, workspaces: &Directory) {
+        let is_empty = workspaces.child(self.name()).and_then(|workspace| workspace.names()).is_ok_and(|names| names.is_empty());
+        if !is_empty && let Err(error) = workspaces.remove(self.name()) {
             tracing::warn!("cannot remove the workspace {}: {error}", self.work_dir.display());
         }
+    }
+
+    fn name(&self) -> &OsStr {
+        self.work_dir.file_name().unwrap_or_default()
     }
 }
 
@@ -81,6 +84,6 @@ fn work_dir(context: &RunContext, job: &PlannedJob) -> PathBuf {
 pub(in crate::run) fn remove_workspaces<'a>(context: &RunContext, filled: impl Iterator<Item = &'a PlannedJob>) {
     for job in filled {
         // Gone already, or not empty: then its removal has failed before, and was reported.
-        let _ = std::fs::remove_dir(work_dir(context, job));
+        let _ = work_dir(context, job).file_name().map(|name| context.workspaces.remove_empty(name));
     }
 }

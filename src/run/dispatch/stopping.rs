@@ -38,7 +38,7 @@ impl Dispatch<'_> {
         let (state, reason) = (end.state(), end.error().map(str::to_owned));
         if let Some(held) = self.jobs[job].held.take() {
             let ledger = &self.context.ledger;
-            let record = Record { claim: held.claim, gap: self.plan.job(job).key.clone(), remote_id: None, end };
+            let record = Record { claim: held.claim, gap: self.plan.job(job).key.clone(), remote_id: None, staged: None, end };
             self.operations.push(Box::pin(async move { Completed::GivenUp(job, ledger.finish(&record).await) }));
         }
         self.finish(job, state, reason);

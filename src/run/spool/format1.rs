@@ -46,6 +46,6 @@ impl TryFrom<Record> for super::Record {
             (Kind::Failed { error, memory }, Some(attempt)) => JobEnd::Failed { attempt, error, history: memory },
             (Kind::Skipped { reason, memory }, Some(attempt)) => JobEnd::Skipped { attempt, reason, history: memory },
         };
-        Ok(Self { claim, gap, remote_id: open, end })
+        Ok(Self { claim, gap, remote_id: open, staged: None, end })
     }
 }

@@ -74,7 +74,7 @@ fn collected() -> Collected {
 /// The files of format 1, and what they say.
 fn format_1() -> Vec<(&'static str, Record)> {
     let report = || -> GapKey { "RY-CA/2025Q2/call_summary".parse().unwrap() };
-    let record = |number, gap, end| Record { claim: claim(number), gap, remote_id: None, end };
+    let record = |number, gap, end| Record { claim: claim(number), gap, remote_id: None, staged: None, end };
     let succeeded = |artifact| JobEnd::Succeeded { attempt: attempt(Outcome::Succeeded), artifact };
     let cancelled = |attempt, reason: &str| JobEnd::Cancelled { attempt, reason: reason.into(), at: at() };
     let uncertain = Outcome::ReportedError { why: "no answer".into(), fault: Fault::Uncertain };

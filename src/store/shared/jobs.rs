@@ -167,6 +167,7 @@ fn job_columns(run: RunId, job: &NewJob, at: DateTime<Utc>) -> Columns {
         ("position", job.position.into()),
         ("forced", job.forced.into()),
         ("fingerprint", job.fingerprint.as_ref().map(Fingerprint::to_text).into()),
+        ("destination", job.destination.as_ref().map(|path| path.to_string_lossy().into_owned()).into()),
         ("state", JobState::Queued.name().into()),
         ("queued_at", at.into()),
     ]

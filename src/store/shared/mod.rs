@@ -17,6 +17,7 @@ pub(super) mod jobs;
 pub(super) mod migrations;
 pub(super) mod orders;
 pub(super) mod patience;
+pub(super) mod placing;
 pub(super) mod reports;
 pub(super) mod row;
 pub(super) mod runs;

@@ -104,6 +104,7 @@ fn what_follows_from_each_outcome() {
         (Outcome::Lost, Class::Crash, retry, NextStep::Fail, true),
         (Outcome::TimedOut(Duration::from_secs(60)), Class::Transient, retry, NextStep::Fail, true),
         (Outcome::NoOutput("gone".into()), Class::Transient, retry, NextStep::Fail, true),
+        (Outcome::HostUnfit("no room".into()), Class::HostUnfit, NextStep::Fail, NextStep::Fail, false),
         (spawn_failed(true), Class::HostShort, retry, NextStep::Fail, false),
         (spawn_failed(false), Class::Configuration, NextStep::Fail, NextStep::Fail, false),
         (reported(Fault::Transient), Class::Transient, retry, NextStep::Fail, true),

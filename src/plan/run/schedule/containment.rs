@@ -44,9 +44,12 @@ impl JobEvidence {
             (NextStep::Succeed, None) => Self::Found,
             (NextStep::Fail, Some(Class::Transient | Class::Uncertain | Class::Crash)) => Self::Exhausted,
             (NextStep::Fail, Some(Class::Permanent)) => Self::Permanent,
-            (NextStep::Fail, None | Some(Class::Success | Class::HostShort))
+            (NextStep::Fail, None | Some(Class::Success | Class::HostShort | Class::HostUnfit))
             | (NextStep::Fail | NextStep::Succeed, Some(Class::NotReady | Class::Interrupted))
-            | (NextStep::Succeed, Some(Class::Transient | Class::Uncertain | Class::Crash | Class::Permanent | Class::HostShort))
+            | (
+                NextStep::Succeed,
+                Some(Class::Transient | Class::Uncertain | Class::Crash | Class::Permanent | Class::HostShort | Class::HostUnfit),
+            )
             | (
                 NextStep::Skip | NextStep::Cancel | NextStep::Unrecorded | NextStep::Retry(_) | NextStep::Later(_) | NextStep::PoolFull(_),
                 _,

@@ -1,0 +1,80 @@
+//! Whether a file system takes new files: looked at before something is begun whose result it is to hold.
+
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{Access, AtFlags, CWD, StatVfs, StatVfsMountFlags};
+use rustix::io::Errno;
+
+use super::directory::Directory;
+
+/// Bytes below which a file system counts as full.
+const LEAST: u64 = 64 * 1024;
+
+/// Checks that a file can be made, or replaced, at this path: its directory, or the nearest above it that is there, may be written, and its
+/// file system has room. A quota shows only in writing.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn check_file(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        return Err(Errno::ISDIR.into());
+    }
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let directory = parent.ancestors().find(|above| above.symlink_metadata().is_ok()).unwrap_or(Path::new("/"));
+    if !directory.metadata()?.is_dir() {
+        return Err(Errno::NOTDIR.into());
+    }
+    rustix::fs::accessat(CWD, directory, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?;
+    check(rustix::fs::statvfs(directory)?)
+}
+
+/// Checks that the file system of a directory takes new files.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn check_directory(directory: &Directory) -> io::Result<()> {
+    check(directory.file_system()?)
+}
+
+fn check(found: StatVfs) -> io::Result<()> {
+    if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Err(Errno::ROFS.into());
+    }
+    // Some blocks may be set aside for root.
+    let is_root = rustix::process::geteuid().is_root();
+    let (blocks, files) = if is_root { (found.f_bfree, found.f_ffree) } else { (found.f_bavail, found.f_favail) };
+    // A file system without a fixed number of blocks or files says 0.
+    if found.f_blocks > 0 && blocks.saturating_mul(found.f_frsize) < LEAST {
+        return Err(Errno::NOSPC.into());
+    }
+    if found.f_files > 0 && files == 0 {
+        return Err(io::Error::other("no space left on device for another file (inodes)"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_place_that_takes_no_file_is_named_by_its_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::write(path("file"), "").unwrap();
+        for (place, error) in [
+            (path("new"), None),
+            (path("file"), None),
+            (path("as/deep/as/needed"), None),
+            (path(""), Some(Errno::ISDIR)),
+            (path("file/below"), Some(Errno::NOTDIR)),
+        ] {
+            let found = check_file(&place).err().and_then(|error| Errno::from_io_error(&error));
+            assert_eq!(found, error, "{}", place.display());
+        }
+        check_directory(&Directory::open(dir.path()).unwrap()).unwrap();
+    }
+}
