@@ -39,11 +39,11 @@ static const int errors[][6] = {
     [NEW_FILE] = {EMFILE, ENOSPC, EACCES, EIO, ENOMEM},
     [DATA] = {ENOSPC, EIO}, /* of a file; see `errors_of` */
     [DISK] = {EIO, ENOSPC},
-    [PROCESS] = {0}, /* a host without processes or descriptors is no matter of one call: `tests/cli` has limits */
+    [PROCESS] = {EAGAIN, ENOMEM},
     [EXECUTE] = {EACCES, ENOMEM, EAGAIN},
     [LOCK] = {ENOLCK, EINTR},
     [CONNECT] = {ECONNREFUSED, EAGAIN, ENOMEM},
-    [DESCRIPTOR] = {0},
+    [DESCRIPTOR] = {EMFILE, ENOMEM},
     [NEVER_FAILS] = {0},
 };
 static const int broken_pipe[] = {EPIPE, 0}, broken_connection[] = {ECONNRESET, EPIPE, 0};

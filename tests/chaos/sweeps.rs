@@ -43,6 +43,7 @@ sweeps! {
     a_call_fails: Sweep { action: Action::Fail, ends: Ends::Recorded, usual: 20 };
     one_is_killed_while_ends_are_spooled: Sweep { action: Action::Kill, ends: Ends::Spooled, usual: 8 };
     a_call_fails_while_ends_are_spooled: Sweep { action: Action::Fail, ends: Ends::Spooled, usual: 8 };
+    a_call_fails_while_the_spool_is_replayed: Sweep { action: Action::Fail, ends: Ends::Replayed, usual: 8 };
     both_are_killed_while_the_spool_is_replayed: Sweep { action: Action::KillBoth, ends: Ends::Replayed, usual: 8 };
 }
 
