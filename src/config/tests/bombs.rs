@@ -42,7 +42,7 @@ fn a_long_variable_that_is_used_often() {
         found.starts_with("etl-orch.yaml:6:") && found.ends_with(": more than 8,388,608 bytes of text, variables filled in"),
         "{found}"
     );
-    let dotenv = format!("BIG='{}'\n", "x".repeat(1024 * 1024));
+    let dotenv = format!("BIG='{}'\n", "x".repeat(1024 * 1024 + 1));
     assert!(refused(&often, &[(".env", &dotenv)], &[]).contains(".env:1:1: the values of this file have more than 1,048,576 bytes"));
 }
 
