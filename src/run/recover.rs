@@ -19,7 +19,7 @@ use crate::plan::remember::failure_history::{FailureHistory, GapState};
 use crate::plan::remember::liveness::Liveness;
 use crate::plan::remember::recorded_job::RunningJob;
 use crate::plan::remember::source_state::LastSuccess;
-use crate::plan::remember::unfinished::{self, LostJob, Spooled, Unfinished, UnrecordedEnd};
+use crate::plan::remember::unfinished::{self, JobsRun, LostJob, Spooled, Unfinished, UnrecordedEnd};
 use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 use crate::plan::run::summary::LeftEnd;
 use crate::store::{self, Ledger, Store};
@@ -154,7 +154,8 @@ impl Recovery {
     /// Notes which gaps have a job that has ended or may still run. Returns the jobs that are lost.
     fn sort(&mut self, jobs: Vec<RunningJob>, spooled: &Spooled, runs: &Runs) -> Vec<(GapKey, LostJob)> {
         let mut lost = Vec::new();
-        for (gap, known) in unfinished::sort(jobs, spooled, |run| runs.living.contains(&run)) {
+        let here = identity::this_process();
+        for (gap, known) in unfinished::sort(jobs, spooled, Utc::now(), |job| runs.run_of(job, &here)) {
             match known {
                 Unfinished::Ended(end) => drop(self.unrecorded.insert(gap, end)),
                 Unfinished::Held(job) => drop(self.running.insert(gap, job.owner)),
@@ -247,6 +248,18 @@ impl Runs {
         let (dead, living): (Vec<_>, Vec<_>) = store.running_runs().await?.into_iter().partition(is_dead);
         let ids = |runs: Vec<RunningRun>| runs.into_iter().map(|run| run.id).collect();
         Ok(Self { living: ids(living), dead: ids(dead) })
+    }
+
+    fn run_of(&self, job: &RunningJob, here: &Owner) -> JobsRun {
+        if self.living.contains(&job.run) {
+            JobsRun::Living
+        } else if self.dead.contains(&job.run) {
+            JobsRun::Dead
+        } else if here.may_share_host(&job.owner.host, job.owner.machine_id.as_deref()) {
+            JobsRun::Ended
+        } else {
+            JobsRun::EndedElsewhere
+        }
     }
 
     /// Counts a dead run as living while processes of it go on that cannot be ended: nothing is started beside them. Returns what to

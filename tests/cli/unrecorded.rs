@@ -155,6 +155,24 @@ on_both_databases! {
         assert_eq!(world.value("SELECT count(*) FROM gap_states WHERE lost > 0"), "0", "nobody is charged");
     }
 
+    fn another_host_leaves_an_end_to_the_host_that_has_it(world: &World) {
+        two_banks(world, MARKS);
+        refuse_ry(world);
+        world.run_to(1, &[]);
+        refuse_no_longer(world);
+        // As another host sees it: without this spool.
+        world.sql("UPDATE etl_runs SET host = 'elsewhere'");
+        fs::rename(world.path("var/spool"), world.path("spool")).expect("a directory");
+        for args in [&["--dry-run"][..], &[]] {
+            waits(world, &world.run_to(0, args), "host elsewhere has it, and could not record it yet");
+        }
+        fs::remove_dir_all(world.path("var/spool")).expect("a directory");
+        fs::rename(world.path("spool"), world.path("var/spool")).expect("a directory");
+        world.run_to(0, &[]);
+        assert_eq!(marks(world), ["RY", "TD"], "each ran once");
+        assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary", "TD 2025 Q2 Call Summary"]);
+    }
+
     fn a_dry_run_that_cannot_read_the_spool_calls_nothing_lost(world: &World) {
         two_banks(world, MARKS);
         refuse_ry(world);

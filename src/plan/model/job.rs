@@ -25,6 +25,15 @@ pub struct Owner {
     pub pid_started: u64,
 }
 
+impl Owner {
+    /// Whether this may be the host of another process, as far as names and ids tell.
+    #[must_use]
+    pub fn may_share_host(&self, host: &str, machine_id: Option<&str>) -> bool {
+        let machines_differ = matches!((&self.machine_id, machine_id), (Some(this), Some(its)) if this != its);
+        self.host == host && !machines_differ
+    }
+}
+
 /// `process 7 on host`. The host name may come from the database: escape it before it is shown.
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -50,8 +50,7 @@ impl Unplaced {
     /// Whether its run may have been on the host of this process, so that what it left is here or nowhere.
     #[must_use]
     pub fn is_of_host_of(&self, process: &Owner) -> bool {
-        let machines_differ = matches!((&self.machine_id, &process.machine_id), (Some(its), Some(this)) if its != this);
-        self.host == process.host && !machines_differ
+        process.may_share_host(&self.host, self.machine_id.as_deref())
     }
 }
 

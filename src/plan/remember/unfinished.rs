@@ -5,13 +5,16 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::plan::model::gap::GapKey;
-use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::ids::JobId;
 use crate::plan::model::job::Claim;
 use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::recorded_job::RunningJob;
+
+/// How long after its claim the end of a job may wait in the spool of another host. After that the host, or its spool, counts as gone.
+const WAITS_ELSEWHERE: TimeDelta = TimeDelta::hours(24);
 
 /// What the spool of this host has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +50,19 @@ pub struct UnrecordedEnd {
     pub why: String,
 }
 
+/// What is known of the run of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobsRun {
+    /// It may be alive.
+    Living,
+    /// It died, and nobody ended it.
+    Dead,
+    /// It ended itself, on this host: what it could not record is in this host's spool, or nowhere.
+    Ended,
+    /// It ended itself, on another host: what it could not record is in the spool there.
+    EndedElsewhere,
+}
+
 /// What is known of a job that is recorded as running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unfinished {
@@ -77,18 +93,25 @@ impl LostJob {
     }
 }
 
-/// Sorts running jobs, each with its gap. `is_living` says whether the run of a job may be alive. `spooled` must have been read after the
-/// jobs and the runs: a run puts an end into the spool before it ends itself.
+/// Sorts running jobs, each with its gap. `spooled` must have been read after the jobs and the runs: a run puts an end into the spool
+/// before it ends itself.
 #[must_use]
-pub fn sort(jobs: Vec<RunningJob>, spooled: &Spooled, is_living: impl Fn(RunId) -> bool) -> Vec<(GapKey, Unfinished)> {
+pub fn sort(
+    jobs: Vec<RunningJob>,
+    spooled: &Spooled,
+    now: DateTime<Utc>,
+    run: impl Fn(&RunningJob) -> JobsRun,
+) -> Vec<(GapKey, Unfinished)> {
     let known = |job: RunningJob| {
         let gap = job.gap.clone();
-        let known = if is_living(job.run) {
-            Unfinished::Held(job)
-        } else if let Some(why) = spooled.reason(job.claim) {
-            Unfinished::Ended(UnrecordedEnd { job: job.claim.job, why: why.to_owned() })
-        } else {
-            Unfinished::Lost(LostJob(job))
+        let ended = |why: String| Unfinished::Ended(UnrecordedEnd { job: job.claim.job, why });
+        let known = match (run(&job), spooled.reason(job.claim)) {
+            (JobsRun::Living, _) => Unfinished::Held(job),
+            (JobsRun::Dead | JobsRun::Ended | JobsRun::EndedElsewhere, Some(why)) => ended(why.to_owned()),
+            (JobsRun::EndedElsewhere, None) if job.cancel.is_none() && now - job.since < WAITS_ELSEWHERE => {
+                ended(format!("host {} has it, and could not record it yet", job.owner.host))
+            }
+            (JobsRun::Dead | JobsRun::Ended | JobsRun::EndedElsewhere, None) => Unfinished::Lost(LostJob(job)),
         };
         (gap, known)
     };
@@ -100,6 +123,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::plan::model::ids::RunId;
     use crate::plan::model::job::Owner;
     use crate::plan::model::orders::CancelRequest;
 
@@ -132,13 +156,25 @@ mod tests {
     #[test]
     fn only_a_job_of_a_dead_owner_without_an_end_is_lost() {
         let ends = Spooled::Ends(HashMap::from([(job(1).claim, "refused".to_owned()), (job(2).claim, "refused".to_owned())]));
-        let is_living = |run: RunId| run == job(2).run || run == job(4).run;
+        let run = |of: &RunningJob| if of.run == job(2).run || of.run == job(4).run { JobsRun::Living } else { JobsRun::Dead };
         let jobs = || vec![job(1), job(2), job(3), job(4)];
-        assert_eq!(names(sort(jobs(), &ends, is_living)), ["ended", "held", "lost", "held"]);
+        assert_eq!(names(sort(jobs(), &ends, at(), run)), ["ended", "held", "lost", "held"]);
         let another_fence = Claim { fence: 2, ..job(3).claim };
         let ends = Spooled::Ends(HashMap::from([(another_fence, "refused".to_owned())]));
-        assert_eq!(names(sort(vec![job(3)], &ends, is_living)), ["lost"], "the end of another claim says nothing");
-        assert_eq!(names(sort(jobs(), &Spooled::Unreadable("no".to_owned()), is_living)), ["ended", "held", "ended", "held"]);
+        assert_eq!(names(sort(vec![job(3)], &ends, at(), run)), ["lost"], "the end of another claim says nothing");
+        assert_eq!(names(sort(jobs(), &Spooled::Unreadable("no".to_owned()), at(), run)), ["ended", "held", "ended", "held"]);
+    }
+
+    #[test]
+    fn what_another_host_could_not_record_is_left_to_it_for_a_day() {
+        let none = Spooled::Ends(HashMap::new());
+        let sorted = |job: RunningJob, run: JobsRun, now| names(sort(vec![job], &none, now, |_| run));
+        assert_eq!(sorted(job(1), JobsRun::EndedElsewhere, at()), ["ended"]);
+        assert_eq!(sorted(job(1), JobsRun::EndedElsewhere, at() + TimeDelta::hours(24)), ["lost"]);
+        assert_eq!(sorted(job(1), JobsRun::Ended, at()), ["lost"], "the spool of this host does not have it");
+        assert_eq!(sorted(job(1), JobsRun::Dead, at()), ["lost"]);
+        let cancel = Some(CancelRequest { by: "ann".to_owned(), reason: "that host is gone".to_owned() });
+        assert_eq!(sorted(RunningJob { cancel, ..job(1) }, JobsRun::EndedElsewhere, at()), ["lost"], "an operator does not wait");
     }
 
     #[test]
