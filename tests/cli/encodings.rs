@@ -62,6 +62,21 @@ fn a_character_that_the_database_lacks_fails_nobody() {
 }
 
 #[test]
+fn a_byte_that_the_encoding_leaves_undefined_stops_nobody() {
+    let windows = Encoded::new("WIN1252");
+    windows.available("RY", 1);
+    windows.sql(
+        "SET client_encoding = 'SQL_ASCII';
+         INSERT INTO aegis_data_availability (bank_id, bank_name, bank_symbol, fiscal_year, quarter, database_names)
+               VALUES (6, 'TD', 'TD', 2025, E'Q\\x81', ARRAY['transcripts'])",
+    );
+    windows.single_etl("echo up > \"$4\"\n");
+    let done = windows.world.run_to(0, &[]);
+    assert!(done.stdout.contains("  ⚠ invalid 1 row: TD 2025 Q\\x81: quarter"), "{}", done.stdout);
+    assert_eq!(windows.sql("SELECT bank_symbol FROM aegis_reports"), "RY");
+}
+
+#[test]
 fn a_row_that_is_no_text_is_named_and_stops_nobody() {
     let bytes = Encoded::new("SQL_ASCII");
     bytes.available("RY", 1);

@@ -73,6 +73,25 @@ async fn a_scan_for_what_the_encoding_lacks_finds_the_rest() {
 }
 
 #[tokio::test]
+async fn bytes_that_the_encoding_leaves_undefined_stop_nothing() {
+    let fixture = encoded("WIN1252").await;
+    let store = fixture.open().await;
+    store.add_availability(&[found(1, "RY", "2025Q2", "transcripts")]).await.unwrap();
+    rows(
+        &fixture,
+        "SET client_encoding = 'SQL_ASCII';
+         INSERT INTO aegis_data_availability VALUES (2, 'B', E'BM\\x81O', 2025, 'Q2', ARRAY['transcripts', E't\\x81']),
+            (1, 'RY', 'RY', 2025, E'Q\\x81', ARRAY['transcripts'])",
+    );
+    let seen = scan(&*store, &request(&["RY", "BM"])).await;
+    assert_eq!(seen.candidates, ["0 1 RY 2025 Q2", "0 1 RY 2025 Q\\x81"]);
+    assert_eq!(seen.groups.len(), 3, "{:?}", seen.groups);
+    // The connection sends UTF-8 as before.
+    store.add_availability(&[found(3, "É", "2025Q2", "transcripts")]).await.unwrap();
+    assert_eq!(rows(&fixture, "SELECT encode(bank_symbol::bytea, 'hex') FROM aegis_data_availability WHERE bank_id = 3"), ["c9"]);
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_text_stop_nothing() {
     let fixture = encoded("SQL_ASCII").await;
     let store = fixture.open().await;

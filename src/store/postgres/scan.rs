@@ -5,13 +5,14 @@
 
 use futures::TryStreamExt;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, Postgres as Driver, QueryBuilder, Row};
+use sqlx::{AssertSqlSafe, Connection, Postgres as Driver, QueryBuilder, Row};
 
 use super::Postgres;
+use super::dialect::kind_of;
 use crate::store::implement::operation;
 use crate::store::shared::encoding::{Characters, storable};
 use crate::store::shared::scanned::{POSSIBLE_YEARS, TagSet, candidate, group, tag_sets, tags};
-use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
+use crate::store::{Available, EtlScan, FailureKind, Result, ScanRequest, Scanned};
 
 type Sink<'a> = dyn FnMut(Scanned) + Send + 'a;
 
@@ -58,8 +59,28 @@ impl Postgres {
         // What the server lacks is in no row of it. Rows go to the sink only once, so that the scan itself cannot be repeated.
         let characters = if texts.is_ascii() { Characters::All } else { operation!(self, "looking for gaps", may_be_sent, &texts)? };
         let mut lease = self.lease().await?;
-        let done = characters.only(self.scan_on(&mut lease, request, integer_years, sink)).await;
+        let done = async {
+            // Texts that are not ASCII can only be sent in an encoding.
+            let takes_any_bytes = texts.is_ascii() && self.has_rows_without_unicode(&mut lease).await?;
+            characters.only(self.scan_on(&mut lease, request, integer_years, takes_any_bytes, sink)).await
+        };
+        let done = done.await;
         lease.settle("looking for gaps", done)
+    }
+
+    /// Whether a row has bytes that the encoding of the database leaves undefined, such as 0x81 in WIN1252. The server refuses a whole
+    /// answer for one of them.
+    async fn has_rows_without_unicode(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+        let looked = sqlx::query(AssertSqlSafe(format!(
+            "SELECT CASE WHEN current_setting('server_encoding') NOT IN ('UTF8', 'SQL_ASCII') THEN \
+             (SELECT count(convert_to(bank_symbol::text, 'UTF8')) + count(convert_to(quarter::text, 'UTF8')) FROM {}) END",
+            self.availability.quoted()
+        )));
+        match looked.execute(connection).await {
+            Ok(_) => Ok(false),
+            Err(error) if FailureKind::of(&error, kind_of) == FailureKind::Characters => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     async fn scan_on(
@@ -67,9 +88,13 @@ impl Postgres {
         connection: &mut PgConnection,
         request: &ScanRequest,
         integer_years: bool,
+        takes_any_bytes: bool,
         sink: &mut Sink<'_>,
     ) -> sqlx::Result<()> {
         let mut snapshot = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        if takes_any_bytes {
+            sqlx::query("SET LOCAL client_encoding = 'SQL_ASCII'").execute(&mut *snapshot).await?;
+        }
         for set in tag_sets(request) {
             self.census(&mut snapshot, request, &set, integer_years, sink).await?;
         }
