@@ -128,6 +128,7 @@ impl Invocation {
         NewRun {
             id: self.id,
             owner: this_process(),
+            state_dir: spool::state_dir_on_record(&self.state_dir),
             version: env!("CARGO_PKG_VERSION"),
             options: self.options.clone(),
             lease: self.settings.lease,

@@ -55,7 +55,7 @@ pub(super) struct Recovery {
 /// When the database fails.
 pub(super) async fn preview(store: &dyn Store, state_dir: &Path) -> Result<Recovery, RunError> {
     let mut recovery = Recovery::default();
-    let (mut jobs, mut runs) = (store.running_jobs().await?, Runs::of(store).await?);
+    let (mut jobs, mut runs) = (store.running_jobs().await?, Runs::of(store, state_dir).await?);
     for run in runs.dead.clone() {
         let left = survivors::beyond_reach(run).map_err(RunError::Survivors)?;
         recovery.warnings.extend(runs.hold_back(run, &left));
@@ -95,7 +95,7 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Recov
     let mut recovery = Recovery { respooled: recorded.len() as u64, ..Recovery::default() };
     // The jobs are read first. A run that begins between the two queries then has no job in the list; the other way round its jobs would
     // seem to have no living run.
-    let (jobs, mut runs) = (store.running_jobs().await?, Runs::of(store).await?);
+    let (jobs, mut runs) = (store.running_jobs().await?, Runs::of(store, state_dir).await?);
     for run in runs.dead.clone() {
         let Survivors { ended, left } = survivors::kill(run).await.map_err(RunError::Survivors)?;
         if ended > 0 {
@@ -154,8 +154,7 @@ impl Recovery {
     /// Notes which gaps have a job that has ended or may still run. Returns the jobs that are lost.
     fn sort(&mut self, jobs: Vec<RunningJob>, spooled: &Spooled, runs: &Runs) -> Vec<(GapKey, LostJob)> {
         let mut lost = Vec::new();
-        let here = identity::this_process();
-        for (gap, known) in unfinished::sort(jobs, spooled, Utc::now(), |job| runs.run_of(job, &here)) {
+        for (gap, known) in unfinished::sort(jobs, spooled, Utc::now(), |job| runs.run_of(job)) {
             match known {
                 Unfinished::Ended(end) => drop(self.unrecorded.insert(gap, end)),
                 Unfinished::Held(job) => drop(self.running.insert(gap, job.owner)),
@@ -236,10 +235,13 @@ struct Runs {
     living: BTreeSet<RunId>,
     /// Runs whose process was seen to be gone and, where that cannot be seen from here, runs whose lease has expired.
     dead: BTreeSet<RunId>,
+    /// This process, and its state directory as runs have it on record.
+    here: Owner,
+    state_dir: String,
 }
 
 impl Runs {
-    async fn of(store: &dyn Ledger) -> store::Result<Self> {
+    async fn of(store: &dyn Ledger, state_dir: &Path) -> store::Result<Self> {
         let is_dead = |run: &RunningRun| match identity::liveness_of(&run.owner) {
             Liveness::Dead => true,
             Liveness::Alive => false,
@@ -247,15 +249,16 @@ impl Runs {
         };
         let (dead, living): (Vec<_>, Vec<_>) = store.running_runs().await?.into_iter().partition(is_dead);
         let ids = |runs: Vec<RunningRun>| runs.into_iter().map(|run| run.id).collect();
-        Ok(Self { living: ids(living), dead: ids(dead) })
+        Ok(Self { living: ids(living), dead: ids(dead), here: identity::this_process(), state_dir: spool::state_dir_on_record(state_dir) })
     }
 
-    fn run_of(&self, job: &RunningJob, here: &Owner) -> JobsRun {
+    fn run_of(&self, job: &RunningJob) -> JobsRun {
+        let may_be_here = self.here.may_share_host(&job.owner.host, job.owner.machine_id.as_deref());
         if self.living.contains(&job.run) {
             JobsRun::Living
         } else if self.dead.contains(&job.run) {
             JobsRun::Dead
-        } else if here.may_share_host(&job.owner.host, job.owner.machine_id.as_deref()) {
+        } else if may_be_here && job.state_dir.as_ref().is_none_or(|path| *path == self.state_dir) {
             JobsRun::Ended
         } else {
             JobsRun::EndedElsewhere

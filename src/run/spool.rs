@@ -167,6 +167,11 @@ pub(super) fn directory(state_dir: &Path) -> PathBuf {
     state_dir.join("spool")
 }
 
+/// The state directory as a run has it on record, so that others know where to look for its spool: without links.
+pub(super) fn state_dir_on_record(state_dir: &Path) -> String {
+    state_dir.canonicalize().unwrap_or_else(|_| state_dir.to_owned()).to_string_lossy().into_owned()
+}
+
 /// The entries that are still to be recorded, in the order in which their attempts ended.
 ///
 /// # Errors

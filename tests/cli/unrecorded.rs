@@ -160,12 +160,15 @@ on_both_databases! {
         refuse_ry(world);
         world.run_to(1, &[]);
         refuse_no_longer(world);
-        // As another host sees it: without this spool.
-        world.sql("UPDATE etl_runs SET host = 'elsewhere'");
+        // As another host sees it, and as a run with another state directory does: without this spool.
+        world.sql("UPDATE etl_runs SET host = 'elsewhere', state_dir = '/elsewhere'");
         fs::rename(world.path("var/spool"), world.path("spool")).expect("a directory");
-        for args in [&["--dry-run"][..], &[]] {
-            waits(world, &world.run_to(0, args), "host elsewhere has it, and could not record it yet");
+        for (args, code) in [(&["--dry-run"][..], 0), (&[], 1)] {
+            waits(world, &world.run_to(code, args), "host elsewhere has it in /elsewhere, and could not record it yet");
         }
+        let this_host = world.value("SELECT host FROM etl_runs WHERE host <> 'elsewhere' LIMIT 1");
+        world.sql(&format!("UPDATE etl_runs SET host = '{this_host}'"));
+        waits(world, &world.run_to(1, &[]), " has it in /elsewhere, and could not record it yet");
         fs::remove_dir_all(world.path("var/spool")).expect("a directory");
         fs::rename(world.path("spool"), world.path("var/spool")).expect("a directory");
         world.run_to(0, &[]);

@@ -229,6 +229,7 @@ pub(crate) async fn begin_run(store: &dyn Store) -> RunId {
     let run = NewRun {
         id,
         owner: owner(),
+        state_dir: "/var/lib/etl-orch".to_owned(),
         version: "1.2.3",
         options: serde_json::json!({"force": false}),
         lease: std::time::Duration::from_secs(600),

@@ -167,6 +167,7 @@ async fn everything_works(store: &dyn Store, case: &str) {
     let new = NewRun {
         id: RunId::new(uuid::Uuid::new_v4()),
         owner: owner(),
+        state_dir: "/var/lib/etl-orch".to_owned(),
         version: "1",
         options: serde_json::json!({}),
         lease: Duration::from_secs(600),

@@ -30,6 +30,7 @@ async fn a_run_begins_and_ends_once(fixture: Fixture) {
     let run = NewRun {
         id: RunId::new(Uuid::new_v4()),
         owner: owner(),
+        state_dir: "/var/lib/etl-orch".to_owned(),
         version: "1",
         options: serde_json::json!({}),
         lease: std::time::Duration::from_secs(600),

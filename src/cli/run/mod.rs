@@ -195,7 +195,7 @@ fn exit_of(summary: &RunSummary, args: &RunArgs, signals: &Signals) -> Exit {
     let results = summary.results.as_ref();
     if let Some(signal) = signals.number() {
         Exit::Signal(signal)
-    } else if results.is_some_and(|results| results.broken.is_some()) || !summary.left.is_empty() {
+    } else if results.is_some_and(|results| results.broken.is_some()) || summary.has_unrecorded_ends() {
         Exit::Orchestrator
     } else if results.is_some_and(|results| results.counts().failed > 0) {
         Exit::JobsFailed { detailed: args.detailed_exit_code }

@@ -168,6 +168,7 @@ mod tests {
             run: RunId::new(Uuid::nil()),
             gap: key("RY-CA/2025Q2/a"),
             owner: Owner { host: "h".to_owned(), machine_id: None, boot_id: String::new(), pid: 7, pid_started: 1 },
+            state_dir: None,
             since: at(9),
             history: FailureHistory::default(),
             fingerprint: None,

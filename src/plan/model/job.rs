@@ -47,6 +47,8 @@ pub struct NewRun {
     pub id: RunId,
     /// Who works on it.
     pub owner: Owner,
+    /// The directory of its spool, as a path without links.
+    pub state_dir: String,
     /// Version of etl-orch.
     pub version: &'static str,
     /// The options it was started with.

@@ -76,6 +76,8 @@ pub struct RunningJob {
     pub gap: GapKey,
     /// Who claimed it.
     pub owner: Owner,
+    /// The directory of its run's spool; `None` in records of earlier versions.
+    pub state_dir: Option<String>,
     /// When it was claimed.
     pub since: DateTime<Utc>,
     /// What the gap's runs have come to.

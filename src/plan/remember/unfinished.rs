@@ -13,10 +13,10 @@ use crate::plan::model::job::Claim;
 use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::recorded_job::RunningJob;
 
-/// How long after its claim the end of a job may wait in the spool of another host. After that the host, or its spool, counts as gone.
+/// How long after its claim the end of a job may wait in another spool. After that the spool counts as gone.
 const WAITS_ELSEWHERE: TimeDelta = TimeDelta::hours(24);
 
-/// What the spool of this host has.
+/// What the spool of this state directory has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spooled {
     /// The ends of jobs with these claims, each with the reason why it is not on record.
@@ -57,9 +57,9 @@ pub enum JobsRun {
     Living,
     /// It died, and nobody ended it.
     Dead,
-    /// It ended itself, on this host: what it could not record is in this host's spool, or nowhere.
+    /// It ended itself: what it could not record is in the spool that we see, or nowhere.
     Ended,
-    /// It ended itself, on another host: what it could not record is in the spool there.
+    /// It ended itself, on another host or with another state directory: what it could not record is in the spool there.
     EndedElsewhere,
 }
 
@@ -109,7 +109,8 @@ pub fn sort(
             (JobsRun::Living, _) => Unfinished::Held(job),
             (JobsRun::Dead | JobsRun::Ended | JobsRun::EndedElsewhere, Some(why)) => ended(why.to_owned()),
             (JobsRun::EndedElsewhere, None) if job.cancel.is_none() && now - job.since < WAITS_ELSEWHERE => {
-                ended(format!("host {} has it, and could not record it yet", job.owner.host))
+                let directory = job.state_dir.as_ref().map(|path| format!(" in {path}")).unwrap_or_default();
+                ended(format!("host {} has it{directory}, and could not record it yet", job.owner.host))
             }
             (JobsRun::Dead | JobsRun::Ended | JobsRun::EndedElsewhere, None) => Unfinished::Lost(LostJob(job)),
         };
@@ -133,6 +134,7 @@ mod tests {
             run: RunId::new(Uuid::from_u128(number)),
             gap: GapKey::source(&number.to_string()),
             owner: Owner { host: "h".to_owned(), machine_id: None, boot_id: "b".to_owned(), pid: 1, pid_started: 2 },
+            state_dir: None,
             since: at(),
             history: FailureHistory::default(),
             fingerprint: None,
@@ -171,7 +173,7 @@ mod tests {
         let sorted = |job: RunningJob, run: JobsRun, now| names(sort(vec![job], &none, now, |_| run));
         assert_eq!(sorted(job(1), JobsRun::EndedElsewhere, at()), ["ended"]);
         assert_eq!(sorted(job(1), JobsRun::EndedElsewhere, at() + TimeDelta::hours(24)), ["lost"]);
-        assert_eq!(sorted(job(1), JobsRun::Ended, at()), ["lost"], "the spool of this host does not have it");
+        assert_eq!(sorted(job(1), JobsRun::Ended, at()), ["lost"], "the spool that we see does not have it");
         assert_eq!(sorted(job(1), JobsRun::Dead, at()), ["lost"]);
         let cancel = Some(CancelRequest { by: "ann".to_owned(), reason: "that host is gone".to_owned() });
         assert_eq!(sorted(RunningJob { cancel, ..job(1) }, JobsRun::EndedElsewhere, at()), ["lost"], "an operator does not wait");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::plan::decide::plan::Plan;
-use crate::plan::decide::source_plan::Lateness;
+use crate::plan::decide::source_plan::{Lateness, SourcePlan, SourceStatus};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collected;
 use crate::plan::model::gap::GapKey;
@@ -58,10 +58,17 @@ impl RunSummary {
             || is_ahead
             || self.synced > 0
             || self.respooled > 0
-            || !self.left.is_empty()
+            || self.has_unrecorded_ends()
             || !self.lost.is_empty()
             || !self.warnings.is_empty()
             || results.is_some_and(|results| !results.jobs.is_empty() || results.broken.is_some())
+    }
+
+    /// Whether jobs have ended that the database does not have on record: their ends are in the spool of this host, or of another.
+    #[must_use]
+    pub fn has_unrecorded_ends(&self) -> bool {
+        let is_unrecorded = |source: &SourcePlan| matches!(source.standing, SourceStatus::Unrecorded(_));
+        !self.left.is_empty() || self.plan.unrecorded.total > 0 || self.plan.sources.iter().any(is_unrecorded)
     }
 }
 

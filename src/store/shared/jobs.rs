@@ -39,7 +39,7 @@ row! {
         started_at: DateTime<Utc>,
         planned_with: Option<String> = "{row}.fingerprint";
         cancel: CancelRow,
-        _run: JobRunRow,
+        of_run: JobRunRow,
         owner: OwnerRow,
         history: HistoryRow,
     }
@@ -48,6 +48,7 @@ row! {
 row! {
     /// What else of the job's run must be readable: where it is not, nobody knows whether the run is alive.
     struct JobRunRow of "etl_runs" {
+        state_dir: Option<String>,
         _state: RunState = "{row}.state",
         _lease_until: AnyTime = "{row}.lease_until",
     }
@@ -69,6 +70,7 @@ impl RunningJobRow {
             run: self.run_id,
             gap,
             owner: self.owner.owner(),
+            state_dir: self.of_run.state_dir,
             since: self.started_at,
             history: self.history.history(),
             fingerprint: self.planned_with.as_deref().and_then(Fingerprint::parse),

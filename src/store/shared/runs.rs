@@ -45,6 +45,7 @@ pub(in crate::store) async fn begin<C: SqlConnection>(connection: &mut C, run: &
         ("boot_id", run.owner.boot_id.as_str().into()),
         ("pid", run.owner.pid.into()),
         ("pid_started", run.owner.pid_started.into()),
+        ("state_dir", run.state_dir.as_str().into()),
         ("version", run.version.into()),
         ("started_at", run.started_at.into()),
     ];

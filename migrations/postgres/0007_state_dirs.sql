@@ -1,0 +1,3 @@
+-- Where a run keeps what the database did not take. NULL: written by an earlier version.
+
+ALTER TABLE etl_orch.etl_runs ADD COLUMN state_dir text;
