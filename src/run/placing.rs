@@ -167,6 +167,14 @@ pub(super) fn with_content(record: &Record) -> Record {
     record
 }
 
+/// Where the report of a record that was in the spool should be, if it is not there. Until its row is written it is staged; an earlier
+/// version had put it in place by then.
+pub(super) fn missing_report(record: &Record) -> Option<&Path> {
+    let Artifact::ReportRow(row) = record.end.artifact() else { return None };
+    let path = record.staged.as_deref().unwrap_or(Path::new(&row.local_filepath));
+    (!path.is_file()).then_some(path)
+}
+
 /// Puts the report of a record that was in the spool in its place, or removes it, by what the database says of its job now.
 pub(super) fn follow(record: &Record, finished: Finished) {
     let (Some(_), Artifact::ReportRow(row)) = (&record.staged, record.end.artifact()) else { return };

@@ -49,12 +49,11 @@ pub(super) async fn replay(store: &dyn Store, entries: Vec<Entry>) -> Replayed {
             (Some(error), _) => error.clone(),
             (None, Err(unreadable)) => cannot_be_read(&entry.path, unreadable),
             (None, Ok(record)) => match record_entry(store, record).await {
-                Ok(None) => {
-                    let why = unknown_job(record);
+                Ok(Answer::Kept(why)) => {
                     spool::note_refusal(&entry.path, Some(&why));
                     why
                 }
-                Ok(Some(finished)) => {
+                Ok(Answer::OnRecord(finished)) => {
                     replayed.recorded.insert(record.claim.job, (finished, record.end.unverified_report().is_some()));
                     if let Err(error) = spool::remove(&entry) {
                         // It will be recorded once more, which does no harm.
@@ -86,6 +85,13 @@ pub(super) fn cannot_be_read(path: &Path, why: &str) -> String {
     format!("{} cannot be read: {why}", path.display())
 }
 
+/// What came of an entry.
+enum Answer {
+    OnRecord(Finished),
+    /// It must stay in the spool, for this reason.
+    Kept(String),
+}
+
 /// Why an entry of a job that the database does not know stays in the spool. Its database may come back.
 fn unknown_job(record: &Record) -> String {
     format!(
@@ -95,8 +101,21 @@ fn unknown_job(record: &Record) -> String {
     )
 }
 
-/// Records an end. `None`: the database does not know its job.
-async fn record_entry(store: &dyn Store, record: &Record) -> store::Result<Option<Finished>> {
+async fn is_running(store: &dyn Store, job: JobId) -> store::Result<bool> {
+    Ok(store.find_jobs(&job.to_string(), 1).await?.iter().any(|found| found.state == JobState::Running))
+}
+
+/// Records an end.
+async fn record_entry(store: &dyn Store, record: &Record) -> store::Result<Answer> {
+    // The file may be on a file system that is not mounted. A success must not be recorded for it.
+    if let Some(path) = placing::missing_report(record)
+        && is_running(store, record.claim.job).await?
+    {
+        return Ok(Answer::Kept(format!(
+            "the report that it made is not at {}; where it is lost for good, give the end up",
+            path.display()
+        )));
+    }
     let record = placing::with_content(record);
     let finished = record_end(store, &record).await?;
     if finished == Finished::ClaimLost {
@@ -106,11 +125,11 @@ async fn record_entry(store: &dyn Store, record: &Record) -> store::Result<Optio
             None => false,
         };
         if !is_attached && store.find_jobs(&record.claim.job.to_string(), 1).await?.is_empty() {
-            return Ok(None);
+            return Ok(Answer::Kept(unknown_job(&record)));
         }
     }
     placing::follow(&record, finished);
-    Ok(Some(finished))
+    Ok(Answer::OnRecord(finished))
 }
 
 impl Invocation {

@@ -155,6 +155,26 @@ on_both_databases! {
         assert_eq!(world.value("SELECT count(*) FROM gap_states WHERE lost > 0"), "0", "nobody is charged");
     }
 
+    fn no_success_is_recorded_for_a_report_that_is_not_there(world: &World) {
+        two_banks(world, MARKS);
+        refuse_ry(world);
+        world.run_to(1, &[]);
+        refuse_no_longer(world);
+        // As when its file system is not mounted.
+        fs::rename(world.path("reports"), world.path("away")).expect("a directory");
+        for (args, code) in [(&[][..], 1), (&["--dry-run"], 0)] {
+            waits(world, &world.run_to(code, args), "the report that it made is not at ");
+        }
+        // The run may have made the directory.
+        let _ = fs::remove_dir_all(world.path("reports"));
+        fs::rename(world.path("away"), world.path("reports")).expect("a directory");
+        world.run_to(0, &[]);
+        assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary", "TD 2025 Q2 Call Summary"]);
+        assert_eq!(world.value("SELECT markdown_content FROM aegis_reports WHERE bank_symbol = 'RY'"), "report");
+        assert_eq!(world.read("reports/2025Q2/RY_call_summary.md"), "report\n");
+        assert_eq!(marks(world), ["RY", "TD"], "each ran once");
+    }
+
     fn another_host_leaves_an_end_to_the_host_that_has_it(world: &World) {
         two_banks(world, MARKS);
         refuse_ry(world);
