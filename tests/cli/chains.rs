@@ -1,5 +1,7 @@
 //! A bank's jobs run one after the other, banks beside each other, never more than there are slots.
 
+use std::collections::BTreeSet;
+
 use crate::on_both_databases;
 use crate::support::{Kind, World};
 
@@ -44,6 +46,25 @@ on_both_databases! {
             let expected = ["2025Q2 call_summary", "2025Q2 key_themes", "2025Q1 call_summary", "2025Q1 key_themes", "2024Q4 call_summary", "2024Q4 key_themes"];
             assert_eq!(jobs, expected.map(|job| format!("{bank} {job}")));
         }
+    }
+
+    fn a_free_slot_goes_to_the_freshest_period_of_a_bank_that_is_not_at_work(world: &World) {
+        // RY's newest report takes until all others of that period are there.
+        let script = "mkdir \"at_work_$2\" || exit 65\necho \"$2 $3\" >> starts\nleft=1200\n\
+            while [ \"$2 $3\" = 'RY 2025Q2' ] && [ ! -e TD_2025Q2 ]; do left=$((left - 1)); [ $left -gt 0 ] || exit 65; sleep 0.05; done\n\
+            touch \"$2_$3\"\nrmdir \"at_work_$2\"\necho report > \"$4\"\n";
+        world.single_etl(script, &[]);
+        for (symbol, id) in [("RY", 1), ("BMO", 2), ("TD", 6)] {
+            for (year, quarter) in [(2025, "Q2"), (2025, "Q1"), (2024, "Q4")] {
+                world.available(symbol, id, year, quarter);
+            }
+        }
+
+        world.run_to(0, &["--max-parallel", "2"]);
+        let starts: Vec<String> = world.read("starts").lines().map(str::to_owned).collect();
+        assert_eq!((starts.len(), starts[2].as_str()), (9, "TD 2025Q2"), "{starts:?}");
+        let newest: BTreeSet<&str> = starts[..2].iter().map(String::as_str).collect();
+        assert_eq!(newest, BTreeSet::from(["RY 2025Q2", "BMO 2025Q2"]));
     }
 
     fn banks_run_beside_each_other(world: &World) {

@@ -18,9 +18,9 @@ use crate::plan::remember::unfinished::UnrecordedEnd;
 /// What one run is to do, and what it found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The jobs in the order in which they would run one by one.
+    /// The jobs in the order of their turns: of those that may start, the first one does.
     pub jobs: Vec<PlannedJob>,
-    /// Positions in `jobs`: each chain runs one after the other, chains start in this order.
+    /// Positions in `jobs`, ascending: the jobs of a chain run one after the other.
     pub chains: Vec<Vec<usize>>,
     /// The ETLs in the selection, in order of declaration.
     pub etls: Vec<EtlIndex>,

@@ -201,15 +201,16 @@ impl<'a> Planner<'a> {
         let stored = self.stored;
         let state = |key: &GapKey| stored.gaps.get(key);
         let error = |key: &GapKey| state(key).and_then(|state| state.history.error.clone());
-        let chains = rank::chains(std::mem::take(&mut self.kept).into_iter().collect(), self.settings);
-        let (jobs, chains) = rank::numbered(chains, |kept| PlannedJob {
+        let (kept, chains) = rank::arranged(std::mem::take(&mut self.kept).into_iter().collect(), self.settings);
+        let planned = |kept: Kept| PlannedJob {
             planned_fence: state(&kept.key).map_or(0, |state| state.fence),
             fingerprint: stored.fingerprints.get(&kept.key).cloned(),
             target: Target::Report { gap: kept.gap, data_symbol: kept.data_symbol },
             key: kept.key,
             why: kept.why,
             gate: kept.gate,
-        });
+        };
+        let jobs: Vec<PlannedJob> = kept.into_iter().map(planned).collect();
         let selected = |etl: &EtlIndex| has_reports && (self.selection.etls.is_empty() || self.selection.etls.contains(etl));
         Plan {
             etls: (0..self.etls.len()).filter(selected).collect(),

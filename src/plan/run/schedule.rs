@@ -7,7 +7,8 @@
 //!         gated --the probe of its ETL succeeds--> ready
 //! ```
 //!
-//! What waits outside of this: a chain whose head's pool is full is passed over. What ends a job before its time: a stop, a
+//! After each end a free slot goes to the first job, in the order of the plan, that is ready: the freshest of any bank that is not at work
+//! now. What waits outside of this: a job whose pool is full is passed over. What ends a job before its time: a stop, a
 //! broken ETL, a need that was not made, its bank's failures, the deadline.
 
 mod chains;
@@ -181,7 +182,7 @@ impl Schedule {
                 return step;
             }
             if self.chains.running() < self.slots
-                && let Some((job, attempt)) = self.chains.start(now)
+                && let Some((job, attempt)) = self.chains.start(self.slots, now)
             {
                 return Step::Start { job, attempt };
             }

@@ -1,36 +1,51 @@
 //! The sources' jobs beside the reports' in a plan.
 
+use std::collections::BTreeMap;
+
 use super::{SourceFacts, fingerprint};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::{Gate, Plan, PlannedJob};
 use crate::plan::decide::source_plan::SourcePlan;
 use crate::plan::model::gap::GapKey;
-use crate::plan::model::source::Source;
+use crate::plan::model::source::{Source, SourceIndex};
 use crate::plan::model::target::Target;
 
-/// Adds the sources and their jobs to a plan: one chain for each source, and chains of sources and of reports by turns, so that
-/// neither keep the others waiting. `sources`, `digests` and `facts` are those of [`plan`](super::plan). The jobs that were there
-/// keep their positions.
+/// Adds the sources and their jobs to a plan: one chain for each source. Jobs of sources and of reports take turns, so that neither keep
+/// the others waiting; and so do sources among themselves. `sources`, `digests` and `facts` are those of [`plan`](super::plan).
 pub fn add(plan: &mut Plan, found: Vec<SourcePlan>, sources: &[Source], digests: &[String], facts: SourceFacts<'_>) {
-    let mut chains = Vec::new();
-    for source in &found {
-        let about = &sources[source.source];
+    let rounds = found.iter().map(|source| source.jobs.len()).max().unwrap_or_default();
+    let turns = (0..rounds).flat_map(|round| found.iter().filter_map(move |source| Some((source.source, source.jobs.get(round)?))));
+    let of_sources = turns.map(|(index, collection)| {
+        let about = &sources[index];
         let key = GapKey::source(&about.id);
-        let digest = digests.get(source.source).map_or("", String::as_str);
-        let first = plan.jobs.len();
-        plan.jobs.extend(source.jobs.iter().map(|collection| PlannedJob {
+        let digest = digests.get(index).map_or("", String::as_str);
+        let job = PlannedJob {
             target: Target::Collection(collection.clone()),
-            key: key.clone(),
+            planned_fence: facts.gaps.get(&key).map_or(0, |gap| gap.fence),
+            key,
             why: Why::Missing,
             gate: Gate::Open,
-            planned_fence: facts.gaps.get(&key).map_or(0, |gap| gap.fence),
             fingerprint: Some(fingerprint(about, digest, facts.now)),
-        }));
-        if plan.jobs.len() > first {
-            chains.push((first..plan.jobs.len()).collect());
+        };
+        (Some(index), job)
+    });
+    let of_reports = std::mem::take(&mut plan.jobs).into_iter().map(|job| (None, job));
+    let (of_source, jobs): (Vec<Option<SourceIndex>>, Vec<PlannedJob>) =
+        by_turns(of_sources.collect(), of_reports.collect()).into_iter().unzip();
+    let mut chains: BTreeMap<SourceIndex, Vec<usize>> = BTreeMap::new();
+    let mut moved_to = Vec::new();
+    for (position, source) in of_source.into_iter().enumerate() {
+        match source {
+            Some(source) => chains.entry(source).or_default().push(position),
+            None => moved_to.push(position),
         }
     }
-    plan.chains = by_turns(chains, std::mem::take(&mut plan.chains));
+    for position in plan.chains.iter_mut().flatten().chain(plan.breakers.iter_mut().filter_map(|breaker| breaker.probe.as_mut())) {
+        *position = moved_to[*position];
+    }
+    plan.chains.extend(chains.into_values());
+    plan.chains.sort_unstable();
+    plan.jobs = jobs;
     plan.sources = found;
 }
 

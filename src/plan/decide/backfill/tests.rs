@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::plan::decide::plan::PlannedJob;
+use crate::plan::decide::plan::{BreakerPlan, PlannedJob};
 use crate::plan::decide::source_plan::Lateness;
 use crate::plan::model::collection::{Collected, Collection, Seen};
 use crate::plan::model::ids::JobId;
@@ -359,7 +359,7 @@ fn successes_without_records_are_counted_until_one_has_some() {
 }
 
 #[test]
-fn chains_of_sources_and_of_reports_take_turns_and_reports_keep_their_place() {
+fn jobs_of_sources_and_of_reports_take_turns() {
     let sources = [Source { id: "senate".to_owned(), ..each() }, each()];
     let facts = Facts::new("2026-01-16T12:00", Some("2026-01-16"));
     let report = |bank| PlannedJob {
@@ -373,13 +373,19 @@ fn chains_of_sources_and_of_reports_take_turns_and_reports_keep_their_place() {
         planned_fence: 0,
         fingerprint: None,
     };
-    let mut all = plan_of((0..4).map(report).collect(), vec![vec![1], vec![0, 2], vec![3]]);
+    let mut all = plan_of((0..4).map(report).collect(), vec![vec![0, 2], vec![1], vec![3]]);
+    let breaker = BreakerPlan { etl: 0, since: facts.now, probe: Some(2), behind: 0 };
+    all.breakers.push(breaker);
     let digests = ["ab".to_owned(), "cd".to_owned()];
     let found = plan(&sources, &Selection::default(), &digests, facts.facts(), 500);
     add(&mut all, found, &sources, &digests, facts.facts());
-    assert_eq!(all.chains, [vec![4], vec![1], vec![5, 6], vec![0, 2], vec![3]]);
-    assert_eq!(all.jobs[5].key, GapKey::source("house"));
-    assert_eq!(all.jobs[5].fingerprint, Some(fingerprint(&sources[1], "cd", facts.now)));
+    assert_eq!(all.chains, [vec![0], vec![1, 5], vec![2, 4], vec![3], vec![6]]);
+    let keys: Vec<String> = all.jobs.iter().map(|job| job.key.to_string()).collect();
+    let report = |bank| format!("{bank}/2025Q2/call_summary");
+    assert_eq!(keys[..4], ["source:senate".to_owned(), report(0), "source:house".to_owned(), report(1)]);
+    assert_eq!(keys[4..], ["source:house".to_owned(), report(2), report(3)]);
+    assert_eq!(all.breakers[0].probe, Some(5), "it moved with its job");
+    assert_eq!(all.jobs[2].fingerprint, Some(fingerprint(&sources[1], "cd", facts.now)));
     assert_eq!((all.gaps(), all.windows_behind(), all.has_gaps()), (4, 3, true));
     all.jobs.truncate(0);
     all.sources.retain(|source| source.source == 1);

@@ -164,8 +164,9 @@ fn chains_of_a_higher_priority_come_first() {
     let mut td = bank("TD-CA", 6);
     td.priority = 10;
     world.institutions = Institutions::new(vec![bank("RY-CA", 1), td]);
-    let plan = world.plan(&[("RY", "2025Q2", 0), ("TD", "2024Q1", 0)]);
-    assert_eq!(keys(&plan), ["TD-CA/2024Q1/call_summary", "RY-CA/2025Q2/call_summary"]);
+    let plan = world.plan(&[("RY", "2025Q2", 0), ("TD", "2024Q1", 0), ("RY", "2025Q1", 0), ("TD", "2023Q1", 0)]);
+    let expected = ["TD-CA/2024Q1/call_summary", "TD-CA/2023Q1/call_summary", "RY-CA/2025Q2/call_summary", "RY-CA/2025Q1/call_summary"];
+    assert_eq!(keys(&plan), expected);
 }
 
 #[test]
@@ -376,7 +377,9 @@ proptest::proptest! {
         let probes = plan.jobs.iter().filter(|job| job.gate == Gate::Probe).count();
         let has_gated = plan.jobs.iter().any(|job| job.gate == Gate::BehindProbe);
         proptest::prop_assert!(probes <= 1 && (probes == 1 || !has_gated));
-        let order: Vec<usize> = plan.chains.concat();
+        proptest::prop_assert!(plan.chains.iter().all(|chain| chain.is_sorted()));
+        let mut order: Vec<usize> = plan.chains.concat();
+        order.sort_unstable();
         proptest::prop_assert_eq!(order, (0..plan.jobs.len()).collect::<Vec<_>>());
     }
 }

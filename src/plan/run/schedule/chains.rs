@@ -1,5 +1,6 @@
 //! The chains of a run: where each one stands, found without looking at all of them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -27,7 +28,10 @@ pub(super) struct Chains {
     /// No attempt at all begins before this time, as the database does not answer. A chain that is ready keeps its place meanwhile.
     paused_until: Duration,
     running: usize,
+    /// Chains with a job that is not over.
     left: usize,
+    /// Jobs that are not over.
+    jobs_left: usize,
 }
 
 #[derive(Debug)]
@@ -43,14 +47,27 @@ enum State {
     Backoff { until: Duration, attempt: u32 },
 }
 
-/// The chains that are ready and whose head uses one pool. The first pool is that of jobs without one.
+/// One pool, and the heads of the chains that are ready and use it. The first pool is that of jobs without one.
 #[derive(Debug)]
 struct Pool {
     limit: usize,
     used: usize,
-    ready: BTreeSet<ChainIndex>,
+    /// In the order of their turns.
+    ready: BTreeSet<JobIndex>,
+    /// The same, by how many jobs their chains have left.
+    by_length: BTreeSet<(usize, Reverse<JobIndex>)>,
     /// Other invocations use all of it: no attempt that needs it begins before this time, when it is asked for again.
     paused_until: Duration,
+}
+
+impl Pool {
+    fn new(limit: usize) -> Self {
+        Self { limit, used: 0, ready: BTreeSet::new(), by_length: BTreeSet::new(), paused_until: Duration::ZERO }
+    }
+
+    fn has_room(&self, now: Duration) -> bool {
+        self.used < self.limit && self.paused_until <= now
+    }
 }
 
 /// The job that a chain is at.
@@ -76,6 +93,7 @@ impl Chains {
         let unplaced: BTreeSet<ChainIndex> = (0..all.len()).filter(|chain| !all[*chain].jobs.is_empty()).collect();
         Self {
             left: unplaced.len(),
+            jobs_left: plan.jobs.len(),
             all,
             chain_of,
             pools,
@@ -114,7 +132,8 @@ impl Chains {
     pub(super) fn look_again(&mut self) {
         self.unplaced.append(&mut self.gated);
         for pool in &mut self.pools {
-            self.unplaced.append(&mut pool.ready);
+            pool.by_length.clear();
+            self.unplaced.extend(std::mem::take(&mut pool.ready).into_iter().map(|job| self.chain_of[job]));
         }
         self.unplaced.extend(std::mem::take(&mut self.waiting).into_iter().map(|(_, chain)| chain));
     }
@@ -159,14 +178,16 @@ impl Chains {
         if gated {
             self.gated.insert(head.chain);
         } else {
-            self.pools[self.pool_of[head.job]].ready.insert(head.chain);
+            let pool = &mut self.pools[self.pool_of[head.job]];
+            pool.ready.insert(head.job);
+            pool.by_length.insert((self.all[head.chain].jobs.len(), Reverse(head.job)));
         }
     }
 
     /// Takes the head out of its chain; the next job is to be looked at.
     pub(super) fn take_out(&mut self, chain: ChainIndex) {
         let Chain { jobs, state } = &mut self.all[chain];
-        jobs.pop_front();
+        self.jobs_left -= usize::from(jobs.pop_front().is_some());
         *state = State::Ready { attempt: 1 };
         if jobs.is_empty() {
             self.left -= 1;
@@ -175,23 +196,28 @@ impl Chains {
         }
     }
 
-    /// Starts the head of the first ready chain whose pool has room.
-    pub(super) fn start(&mut self, now: Duration) -> Option<(JobIndex, u32)> {
+    /// Starts the job whose turn it is: the first of the ready ones whose pool has room. But a chain so long that the run would wait for it
+    /// in the end, with `slots` chains at once, goes on.
+    pub(super) fn start(&mut self, slots: usize, now: Duration) -> Option<(JobIndex, u32)> {
         if now < self.paused_until {
             return None;
         }
-        let with_room = self.pools.iter_mut().filter(|pool| pool.used < pool.limit && pool.paused_until <= now);
-        let pool = with_room.min_by_key(|pool| pool.ready.first().map_or(ChainIndex::MAX, |chain| *chain))?;
-        let index = pool.ready.pop_first()?;
+        let with_room = || self.pools.iter().filter(|pool| pool.has_room(now));
+        let (length, Reverse(longest)) = *with_room().filter_map(|pool| pool.by_length.last()).max()?;
+        let first = *with_room().filter_map(|pool| pool.ready.first()).min()?;
+        let job = if length > self.jobs_left.div_ceil(slots) { longest } else { first };
+        let chain = &mut self.all[self.chain_of[job]];
+        let pool = &mut self.pools[self.pool_of[job]];
+        pool.ready.remove(&job);
+        pool.by_length.remove(&(chain.jobs.len(), Reverse(job)));
         pool.used += 1;
         self.running += 1;
-        let chain = &mut self.all[index];
         let attempt = match chain.state {
             State::Ready { attempt } | State::Backoff { attempt, .. } => attempt,
             State::Running { .. } => return None,
         };
         chain.state = State::Running { attempt };
-        chain.jobs.front().map(|job| (*job, attempt))
+        Some((job, attempt))
     }
 
     /// The attempt of a job is over. Returns its chain and the number of the attempt, if that job was running.
@@ -238,7 +264,7 @@ impl Chains {
 
 /// The pools by name, and that of each job. Where two jobs give a pool different limits, the smaller one holds.
 fn pools(plan: &Plan, catalogue: &Catalogue) -> (Vec<Pool>, Vec<usize>) {
-    let mut pools = vec![Pool { limit: usize::MAX, used: 0, ready: BTreeSet::new(), paused_until: Duration::ZERO }];
+    let mut pools = vec![Pool::new(usize::MAX)];
     let mut names: Vec<&str> = vec![""];
     let mut pool_of = Vec::new();
     for job in &plan.jobs {
@@ -250,7 +276,7 @@ fn pools(plan: &Plan, catalogue: &Catalogue) -> (Vec<Pool>, Vec<usize>) {
         let known = names.iter().skip(1).position(|name| *name == pool.name).map(|position| position + 1);
         let index = known.unwrap_or_else(|| {
             names.push(&pool.name);
-            pools.push(Pool { limit, used: 0, ready: BTreeSet::new(), paused_until: Duration::ZERO });
+            pools.push(Pool::new(limit));
             pools.len() - 1
         });
         pools[index].limit = pools[index].limit.min(limit);

@@ -8,6 +8,7 @@ use crate::plan::model::target::Target;
 use crate::plan::test_support::{etl, etl_needing, plan_of, settings};
 
 mod containment;
+mod order;
 mod sources;
 mod unrecorded;
 

@@ -99,3 +99,18 @@ fn chains_are_in_the_order_of_their_freshest_gap_that_was_never_tried() {
     let expected = ["BMO-CA/2025Q2/call_summary", "RY-CA/2025Q3/call_summary", "RY-CA/2025Q1/call_summary", "TD-CA/2025Q4/call_summary"];
     assert_eq!(keys(&world.plan(&rows)), expected);
 }
+
+#[test]
+fn after_its_probe_a_bank_waits_for_its_turn() {
+    let mut world = World::new();
+    world.break_etl(1, Some("BMO-CA"));
+    let rows = [("RY", "2025Q2", 0), ("BMO", "2025Q2", 0), ("TD", "2025Q1", 0), ("TD", "2024Q1", 1), ("RY", "2024Q1", 1)];
+    let expected = [
+        ("TD-CA/2024Q1/key_themes", Gate::Probe),
+        ("RY-CA/2025Q2/call_summary", Gate::Open),
+        ("BMO-CA/2025Q2/call_summary", Gate::Open),
+        ("TD-CA/2025Q1/call_summary", Gate::Open),
+        ("RY-CA/2024Q1/key_themes", Gate::BehindProbe),
+    ];
+    assert_eq!(gates(&world.plan(&rows)), expected);
+}
