@@ -19,6 +19,7 @@ missing=
 needs cc gcc
 needs initdb postgresql
 needs psql postgresql-client
+needs pgbouncer pgbouncer
 needs cron cron
 needs systemd-analyze systemd
 needs script bsdutils

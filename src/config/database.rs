@@ -1,5 +1,7 @@
 //! Where the database is: `database.url`, or the variables `POSTGRES_*`.
 
+mod parameters;
+
 use std::path::Path;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -7,31 +9,13 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::paths::resolve;
-use crate::os::input::{self, InputError};
 use crate::plan::model::settings::{DatabaseTarget, Variables};
 
 /// The bytes of a user, a password or a name that are encoded in a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
-/// Parameters of a PostgreSQL URL that have an effect. Those that hold no secret are shown to people.
-const PARAMETERS: &[(&str, bool)] = &[
-    ("host", true),
-    ("hostaddr", true),
-    ("port", true),
-    ("dbname", true),
-    ("user", true),
-    ("password", false),
-    ("sslmode", true),
-    ("sslrootcert", true),
-    ("sslcert", true),
-    ("sslkey", false),
-    ("application_name", true),
-    ("options", false),
-    ("statement-cache-capacity", true),
-];
-
 /// Reads a URL as written. Messages never hold the URL or parts of its values.
-pub(super) fn from_url(url: &str, base: &Path) -> Result<DatabaseTarget, String> {
+pub(super) fn from_url(url: &str, variables: &Variables, base: &Path) -> Result<DatabaseTarget, String> {
     if let Some(path) = url.strip_prefix("sqlite:") {
         return sqlite(path.strip_prefix("//").unwrap_or(path), base);
     }
@@ -43,17 +27,13 @@ pub(super) fn from_url(url: &str, base: &Path) -> Result<DatabaseTarget, String>
         if is_misread(&url) {
             return Err(format!("database.url is cut in two by a character of its password; {FORM}"));
         }
-        if !url.query_pairs().all(|(key, _)| PARAMETERS.iter().any(|(name, _)| *name == key)) {
-            let names: Vec<&str> = PARAMETERS.iter().map(|(name, _)| *name).collect();
-            return Err(format!("database.url has an unknown parameter; known are {}", names.join(", ")));
-        }
-        for (key, file) in url.query_pairs().filter(|(key, _)| key.starts_with("ssl") && key != "sslmode") {
-            // One that is not there is missed by whoever connects.
-            if let Err(error @ InputError::NotAFile(_)) = input::look_at(Path::new(&*file)) {
-                return Err(format!("database.url: the file of {key} {error}"));
-            }
-        }
-        return Ok(postgres(&url));
+        return Ok(postgres(&parameters::complete(url, variables, base)?));
+    }
+    // As SQLAlchemy writes them.
+    if let Some((scheme, _)) = url.split_once("://")
+        && let Some(driver) = scheme.strip_prefix("postgresql+").filter(|driver| driver.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    {
+        return Err(format!("database.url must begin with sqlite:// or postgres://; take +{driver} away from its beginning"));
     }
     Err("database.url must begin with sqlite:// or postgres://".to_owned())
 }
@@ -79,7 +59,7 @@ fn sqlite(path: &str, base: &Path) -> Result<DatabaseTarget, String> {
 }
 
 /// The server that `POSTGRES_*` name. `Ok(None)` when none of them is set.
-pub(super) fn from_variables(variables: &Variables) -> Result<Option<DatabaseTarget>, String> {
+pub(super) fn from_variables(variables: &Variables, base: &Path) -> Result<Option<DatabaseTarget>, String> {
     let get = |name: &str| variables.get(name).map(String::as_str).filter(|value| !value.is_empty());
     let names = ["POSTGRES_HOST", "POSTGRES_DATABASE", "POSTGRES_USER"];
     if names.iter().all(|name| get(name).is_none()) {
@@ -99,6 +79,9 @@ pub(super) fn from_variables(variables: &Variables) -> Result<Option<DatabaseTar
         None => 5432,
     };
     let password = get("POSTGRES_PASSWORD").map(|password| format!(":{}", encode(password))).unwrap_or_default();
+    if host.contains(',') {
+        return Err("variable POSTGRES_HOST names several hosts; name one, or an address that follows the primary".to_owned());
+    }
     let (server, parameters) = if host.starts_with('/') {
         ("localhost".to_owned(), format!("?host={}", encode(host)))
     } else if host.contains(':') {
@@ -113,19 +96,14 @@ pub(super) fn from_variables(variables: &Variables) -> Result<Option<DatabaseTar
     if url.port() != Some(port) || url.username() != encode(user) {
         return Err(unusual());
     }
-    Ok(Some(postgres(&url)))
+    Ok(Some(postgres(&parameters::complete(url, variables, base)?)))
 }
 
 fn postgres(url: &Url) -> DatabaseTarget {
     let user = if url.username().is_empty() { String::new() } else { format!("{}@", url.username()) };
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let host = url.host_str().unwrap_or_default();
-    let parameters: Vec<String> = url
-        .query_pairs()
-        .filter(|(key, _)| PARAMETERS.contains(&(key.as_ref(), true)))
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    let parameters = if parameters.is_empty() { String::new() } else { format!("?{}", parameters.join("&")) };
+    let parameters = parameters::shown(url);
     let shown = format!("{}://{user}{host}{port}{}{parameters}", url.scheme(), url.path());
     DatabaseTarget::Postgres { url: SecretString::from(url.as_str()), shown }
 }
@@ -145,6 +123,10 @@ mod tests {
         pairs.iter().map(|(k, v)| (format!("POSTGRES_{k}"), (*v).to_owned())).collect()
     }
 
+    fn from(pairs: &[(&str, &str)]) -> Result<Option<DatabaseTarget>, String> {
+        from_variables(&variables(pairs), Path::new("/srv/config"))
+    }
+
     fn both(target: DatabaseTarget) -> (String, String) {
         match target {
             DatabaseTarget::Sqlite(path) => (path.display().to_string(), String::new()),
@@ -160,17 +142,17 @@ mod tests {
             ("sqlite:///abs/x.db", "/abs/x.db"),
             ("sqlite:/abs/x.db", "/abs/x.db"),
         ] {
-            assert_eq!(both(from_url(url, Path::new("/srv/config")).unwrap()).0, path, "{url}");
+            assert_eq!(both(from_url(url, &Variables::new(), Path::new("/srv/config")).unwrap()).0, path, "{url}");
         }
         for url in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite://x.db?mode=ro", "sqlite://dir/", "mysql://x", "x.db", ""] {
-            assert!(from_url(url, Path::new("/srv")).is_err(), "{url}");
+            assert!(from_url(url, &Variables::new(), Path::new("/srv")).is_err(), "{url}");
         }
     }
 
     #[test]
     fn no_secret_is_shown() {
         let url = "postgres://u:s3cret@h:5433/db?sslmode=require&password=s3cret&options=-c%20x%3Ds3cret&host=/run/pg";
-        let (whole, shown) = both(from_url(url, Path::new("/")).unwrap());
+        let (whole, shown) = both(from_url(url, &Variables::new(), Path::new("/")).unwrap());
         assert_eq!(whole, url);
         assert_eq!(shown, "postgres://u@h:5433/db?sslmode=require&host=/run/pg");
         for bad in [
@@ -185,7 +167,7 @@ mod tests {
             "postgres://u:s3cret@h/db?s3cret",
             "pg://u:s3cret@h/db",
         ] {
-            let error = from_url(bad, Path::new("/")).unwrap_err();
+            let error = from_url(bad, &Variables::new(), Path::new("/")).unwrap_err();
             assert!(!error.contains("s3cret"), "{error}");
         }
     }
@@ -193,8 +175,7 @@ mod tests {
     #[test]
     fn variables_serve_and_every_character_survives() {
         let password = "p@ss/w:o#r?d%41 é{}";
-        let target =
-            from_variables(&variables(&[("HOST", "localhost"), ("DATABASE", "finance-dev"), ("USER", "me"), ("PASSWORD", password)]));
+        let target = from(&[("HOST", "localhost"), ("DATABASE", "finance-dev"), ("USER", "me"), ("PASSWORD", password)]);
         let (url, shown) = both(target.unwrap().unwrap());
         assert_eq!(shown, "postgres://me@localhost:5432/finance-dev");
         assert_eq!(url, "postgres://me:p%40ss%2Fw%3Ao%23r%3Fd%2541%20%C3%A9%7B%7D@localhost:5432/finance-dev");
@@ -202,22 +183,24 @@ mod tests {
 
     #[test]
     fn a_socket_directory_is_a_host_too() {
-        let target = from_variables(&variables(&[("HOST", "/run/postgresql"), ("PORT", "5433"), ("DATABASE", "d"), ("USER", "u")]));
+        let target = from(&[("HOST", "/run/postgresql"), ("PORT", "5433"), ("DATABASE", "d"), ("USER", "u")]);
         let (url, shown) = both(target.unwrap().unwrap());
         assert_eq!(url, "postgres://u@localhost:5433/d?host=%2Frun%2Fpostgresql");
         assert_eq!(shown, "postgres://u@localhost:5433/d?host=/run/postgresql");
-        let target = from_variables(&variables(&[("HOST", "::1"), ("DATABASE", "d"), ("USER", "u")]));
-        assert_eq!(both(target.unwrap().unwrap()).1, "postgres://u@[::1]:5432/d");
+        for host in ["::1", "[::1]"] {
+            let target = from(&[("HOST", host), ("DATABASE", "d"), ("USER", "u")]);
+            assert_eq!(both(target.unwrap().unwrap()).1, "postgres://u@[::1]:5432/d");
+        }
     }
 
     #[test]
     fn what_is_not_enough() {
-        assert!(from_variables(&Variables::new()).unwrap().is_none());
-        assert!(from_variables(&variables(&[("HOST", ""), ("PASSWORD", "x")])).unwrap().is_none());
-        let error = from_variables(&variables(&[("HOST", "h")])).unwrap_err();
+        assert!(from(&[]).unwrap().is_none());
+        assert!(from(&[("HOST", ""), ("PASSWORD", "x")]).unwrap().is_none());
+        let error = from(&[("HOST", "h")]).unwrap_err();
         assert!(error.contains("POSTGRES_DATABASE and POSTGRES_USER is not set"), "{error}");
-        for (port, host) in [("0", "h"), ("x", "h"), ("5432", "h/x"), ("5432", "a@h"), ("5432", "h h")] {
-            let error = from_variables(&variables(&[("HOST", host), ("PORT", port), ("DATABASE", "d"), ("USER", "u")]));
+        for (port, host) in [("0", "h"), ("x", "h"), ("5432", "h/x"), ("5432", "a@h"), ("5432", "a,b"), ("5432", "h h")] {
+            let error = from(&[("HOST", host), ("PORT", port), ("DATABASE", "d"), ("USER", "u")]);
             assert!(error.is_err(), "{port} {host}");
         }
     }

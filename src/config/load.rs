@@ -185,8 +185,8 @@ fn target(check: &mut Check, url: Option<&str>, variables: &Variables) -> Option
         return None;
     }
     let target = match url {
-        Some(url) => database::from_url(url, check.base).map(Some),
-        None => database::from_variables(variables),
+        Some(url) => database::from_url(url, variables, check.base).map(Some),
+        None => database::from_variables(variables, check.base),
     };
     match target {
         Ok(Some(target)) => return Some(target),

@@ -1,5 +1,7 @@
 //! What can go wrong with the database, by what a caller can do about it.
 
+use sqlx::migrate::MigrateError;
+
 use crate::plan::text::size::shortened;
 
 /// Most bytes of what the database says in an error.
@@ -37,7 +39,7 @@ pub enum StoreError {
     #[error("{0}")]
     NotKept(NotKept),
     /// An operation failed. Says which.
-    #[error("{doing}: {}", shortened(&source.to_string(), MOST_BYTES))]
+    #[error("{doing}: {}", shortened(&in_words(source), MOST_BYTES))]
     Query {
         /// What was being done, such as `recording the end of an attempt`.
         doing: &'static str,
@@ -46,6 +48,19 @@ pub enum StoreError {
         /// In the driver's words.
         source: sqlx::Error,
     },
+}
+
+/// What the driver says. Of PostgreSQL the message alone: the driver adds a line of the server's own source, as if it were one of ours.
+pub(super) fn in_words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(found) if found.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() => found.message().to_owned(),
+        sqlx::Error::Migrate(found) => match &**found {
+            MigrateError::Execute(cause) => in_words(cause),
+            MigrateError::ExecuteMigration(cause, version) => format!("version {version}: {}", in_words(cause)),
+            other => other.to_string(),
+        },
+        other => other.to_string(),
+    }
 }
 
 /// A row that was written, and is not there.

@@ -52,12 +52,13 @@ pub async fn open(database: &Database, access: Access) -> Result<Arc<dyn Store>>
     })
 }
 
-/// The statements of [`Access::Init`] for an empty database, for whoever applies them by hand. They also record which
-/// migrations they are, so that a later run finds nothing left to do.
-pub fn schema_sql(database: &Database) -> String {
+/// The statements of [`Access::Init`], in one transaction, for whoever applies them by hand. They also record which migrations they are,
+/// so that a later run finds nothing left to do. On PostgreSQL they can be applied again, to tables of any version, and grant rights; on
+/// SQLite, which knows no rights, they are for a database without our tables.
+pub fn schema_sql(database: &Database, grants: Option<&Grants>) -> String {
     match database.target {
         DatabaseTarget::Sqlite(_) => sqlite::schema_sql(database),
-        DatabaseTarget::Postgres { .. } => postgres::schema_sql(),
+        DatabaseTarget::Postgres { .. } => postgres::schema_sql(database, grants),
     }
 }
 
@@ -70,6 +71,15 @@ pub struct TableUse {
     pub looks_at_reports: bool,
     /// It writes rows of availability.
     pub writes_availability: bool,
+}
+
+/// The rights that a database user is to get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grants {
+    /// Its name.
+    pub role: String,
+    /// What it does with the data tables.
+    pub of: TableUse,
 }
 
 /// The rights that the database user lacks, each as the statement that grants it.

@@ -20,16 +20,15 @@ const QUEUED: &str = "00000000-0000-0000-0000-000000000002";
 const FAILED: &str = "00000000-0000-0000-0000-000000000003";
 const RUN: &str = "00000000-0000-0000-0000-00000000000a";
 
+/// The part of the printed schema that makes the versions before this one.
+pub(crate) fn before_version(schema: &str, version: u32) -> String {
+    let (before, _) = schema.split_once(&format!("-- Version {version}:")).unwrap();
+    format!("{before}COMMIT;")
+}
+
 /// Makes our tables as the previous version did, with the record of its migration, and writes rows into each.
 async fn previous(fixture: &Fixture) {
-    let schema = store::schema_sql(&fixture.database);
-    let next = if fixture.is_sqlite() {
-        include_str!("../../migrations/sqlite/0002_containment.sql")
-    } else {
-        include_str!("../../migrations/postgres/0002_containment.sql")
-    };
-    let (first, _) = schema.split_once(next).unwrap();
-    fixture.sql(first).await;
+    fixture.sql(&before_version(&store::schema_sql(&fixture.database, None), 2)).await;
     let (runs, jobs) = (fixture.own("etl_runs"), fixture.own("etl_jobs"));
     let (attempts, gaps) = (fixture.own("etl_attempts"), fixture.own("gap_states"));
     let (time, long_ago) = ("'2025-06-01T12:00:00.000000Z'", "'2025-06-01T13:00:00.000000Z'");
@@ -107,14 +106,7 @@ async fn what_the_previous_version_wrote_is_kept(fixture: Fixture) {
 }
 
 async fn orders_are_kept_by_a_version_that_knows_more_kinds(fixture: Fixture) {
-    let schema = store::schema_sql(&fixture.database);
-    let next = if fixture.is_sqlite() {
-        include_str!("../../migrations/sqlite/0003_sources.sql")
-    } else {
-        include_str!("../../migrations/postgres/0003_sources.sql")
-    };
-    let (second, _) = schema.split_once(next).unwrap();
-    fixture.sql(second).await;
+    fixture.sql(&before_version(&store::schema_sql(&fixture.database, None), 3)).await;
     let overrides = fixture.own("overrides");
     let insert = |kind: &str| {
         format!(

@@ -192,7 +192,7 @@ async fn rights_that_are_missing_are_named_with_their_grant(mut fixture: Fixture
 }
 
 async fn the_printed_schema_is_the_one_that_is_made(fixture: Fixture) {
-    fixture.sql(&store::schema_sql(&fixture.database)).await;
+    fixture.sql(&store::schema_sql(&fixture.database, None)).await;
     let store = fixture.open().await;
     claimed(&*store).await;
     store.close().await;
@@ -205,6 +205,23 @@ async fn a_closed_store_says_so(fixture: Fixture) {
     store.close().await;
     store.close().await;
     assert!(store.running_jobs().await.is_err());
+}
+
+#[tokio::test]
+async fn postgres_takes_the_printed_schema_again_and_from_any_version() {
+    let fixture = Fixture::postgres().await;
+    let schema = store::schema_sql(&fixture.database, None);
+    let versions = "SELECT version, installed_on FROM etl_orch._sqlx_migrations ORDER BY 1";
+    fixture.sql(&crate::migration::before_version(&schema, 3)).await;
+    let first = fixture.rows(versions).await;
+    assert_eq!(first.len(), 2);
+    fixture.sql(&schema).await;
+    let all = fixture.rows(versions).await;
+    assert!(all.len() > 2 && all.starts_with(&first), "{all:?}");
+    fixture.sql(&schema).await;
+    assert_eq!(fixture.rows(versions).await, all);
+    let store = fixture.open_for(Access::ReadOnly).await.unwrap();
+    assert!(store.running_jobs().await.unwrap().is_empty());
 }
 
 #[tokio::test]

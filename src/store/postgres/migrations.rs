@@ -6,12 +6,15 @@ use sqlx::postgres::PgConnection;
 
 use super::connections::Connections;
 use super::failed;
-use super::rights::is_refused;
-use crate::store::shared::migrations::{migration_failed, must_migrate, newest, recorded};
-use crate::store::{Access, Result, StoreError};
+use super::rights::{granting, identifier, is_refused};
+use crate::plan::model::settings::Database;
+use crate::store::error::in_words;
+use crate::store::shared::migrations::{MigrationText, migration_failed, must_migrate, newest, printed};
+use crate::store::{Access, Grants, Result, StoreError};
 
 const SCHEMA: &str = "etl_orch";
 const TABLE: &str = "etl_orch._sqlx_migrations";
+const LOOKING: &str = "looking at the state tables";
 
 fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!("migrations/postgres");
@@ -26,19 +29,20 @@ pub(super) async fn bring_up(connections: &Connections, target: &str, access: Ac
     if let Err(refused) = &found
         && is_refused(refused)
     {
-        let user = connections.user();
+        let user = identifier(connections.user());
         return Err(StoreError::Rights(format!(
-            "{target} does not let its user {user} look at the state tables ({refused}): have a DBA run \
-             GRANT USAGE ON SCHEMA {SCHEMA} TO {user}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {user}"
+            "{target} does not let its user {user} look at the state tables ({}): have a DBA run \
+             GRANT USAGE ON SCHEMA {SCHEMA} TO {user}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {user}",
+            in_words(refused)
         )));
     }
-    let found = lease.settle("looking at the state tables", found)?;
+    let found = lease.settle(LOOKING, found)?;
     let may_migrate = access != Access::ReadOnly;
     let migrator = migrator();
     if must_migrate(found, newest(&migrator), target, may_migrate)? {
         // Dropped on an error, since it would keep the migrator's lock.
         let mut lease = connections.lease().await?;
-        migrate(&mut lease, migrator, target).await?;
+        migrate(&mut lease, migrator, found, target).await?;
         lease.settle("migrating the state tables", Ok(()))?;
     }
     Ok(may_migrate || found.is_some())
@@ -54,29 +58,98 @@ async fn version(connection: &mut PgConnection) -> sqlx::Result<Option<i64>> {
     }
 }
 
-async fn migrate(connection: &mut PgConnection, mut migrator: Migrator, target: &str) -> Result<()> {
-    let has_schema: bool = sqlx::query_scalar("SELECT to_regnamespace('etl_orch') IS NOT NULL")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed("looking at the state tables"))?;
-    if !has_schema {
+async fn migrate(connection: &mut PgConnection, mut migrator: Migrator, found: Option<i64>, target: &str) -> Result<()> {
+    let rights: RightsToMake = sqlx::query_as(RightsToMake::QUERY).fetch_one(&mut *connection).await.map_err(failed(LOOKING))?;
+    if let Some(missing) = rights.missing(found, newest(&migrator)) {
+        return Err(StoreError::Rights(format!("{target} does not let its user {missing}")));
+    }
+    if !rights.has_schema {
         // Even where the schema exists, asking for it takes a right that a DBA who made it need not have granted.
         migrator.create_schema(SCHEMA);
     }
     migrator.run_direct(None, connection, false).await.map_err(|error| match &error {
-        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) if is_refused(cause) => StoreError::Schema(format!(
-            "{target} does not let us make the state tables ({cause}): have a DBA apply `etl-orch init --print-sql`"
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) if is_refused(cause) => StoreError::Rights(format!(
+            "{target} does not let its user {} make the state tables ({}): have a DBA run {}",
+            rights.role,
+            in_words(cause),
+            rights.by_a_dba()
         )),
         _ => migration_failed(error, target),
     })
 }
 
-/// All migrations as text, with the record that they were made.
-pub(in crate::store) fn schema_sql() -> String {
-    let migrations = recorded(&migrator(), TABLE, |checksum| format!("'\\x{checksum}'"));
+/// What the database user needs to make or to change the state tables.
+#[derive(sqlx::FromRow)]
+struct RightsToMake {
+    /// The user, and the database, as a statement names them.
+    role: String,
+    database: String,
+    has_schema: bool,
+    may_make_schema: bool,
+    may_make_tables: bool,
+    owns_tables: bool,
+}
+
+impl RightsToMake {
+    const QUERY: &str = "SELECT quote_ident(current_user) AS role, quote_ident(current_database()) AS database,
+            n.oid IS NOT NULL AS has_schema, has_database_privilege(current_database(), 'CREATE') AS may_make_schema,
+            COALESCE(has_schema_privilege(n.oid, 'CREATE'), FALSE) AS may_make_tables,
+            NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+                        WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND NOT pg_has_role(c.relowner, 'USAGE')) AS owns_tables
+     FROM (VALUES ('etl_orch')) AS wanted (name) LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.name";
+
+    /// Who lacks which right, and the way out, given the version of the tables and the one that they are to get.
+    fn missing(&self, found: Option<i64>, newest: i64) -> Option<String> {
+        let Self { role, database, .. } = self;
+        let by_a_dba = self.by_a_dba();
+        if !self.has_schema {
+            return (!self.may_make_schema).then(|| {
+                format!(
+                    "{role} make the schema {SCHEMA} for the state tables: it lacks CREATE on the database {database}; have a DBA run \
+                     {by_a_dba}, or GRANT CREATE ON DATABASE {database} TO {role}"
+                )
+            });
+        }
+        match found {
+            Some(found) if !self.owns_tables => Some(format!(
+                "{role} change the state tables, which have version {found} and need version {newest}: another user owns them; have that \
+                 user run `etl-orch init`, or a DBA {by_a_dba}"
+            )),
+            Some(_) | None if !self.may_make_tables => Some(format!(
+                "{role} make the state tables: it lacks CREATE on the schema {SCHEMA}; have a DBA run {by_a_dba}, or \
+                 GRANT CREATE ON SCHEMA {SCHEMA} TO {role}"
+            )),
+            Some(_) | None => None,
+        }
+    }
+
+    /// The command that prints what a DBA has to run.
+    fn by_a_dba(&self) -> String {
+        format!("`etl-orch init --print-sql --grant-to {} | psql -v ON_ERROR_STOP=1`", self.role)
+    }
+}
+
+/// All migrations as text, with the record that they were made, and the rights of a user: one transaction, which leaves what is there
+/// already as it is.
+pub(in crate::store) fn schema_sql(database: &Database, grants: Option<&Grants>) -> String {
+    let migrations = printed(
+        &migrator(),
+        TABLE,
+        |checksum| format!("'\\x{checksum}'"),
+        |migration| {
+            let MigrationText { version, statements, record } = migration;
+            format!(
+                "DO $etl_orch$ BEGIN\nIF NOT EXISTS (SELECT FROM {TABLE} WHERE version = {version}) THEN\nEXECUTE $version$\n{statements}\n\
+                 $version$;\n{record}\nEND IF;\nEND $etl_orch$;"
+            )
+        },
+    );
+    let grants = grants.map(|grants| granting(database, grants)).unwrap_or_default();
     format!(
-        "CREATE SCHEMA IF NOT EXISTS {SCHEMA};\n\nCREATE TABLE IF NOT EXISTS {TABLE} (\n    version bigint PRIMARY KEY,\n    \
+        "-- The state tables of etl-orch, in one transaction. It can be run again, and then adds what is missing.\nBEGIN;\n\n\
+         DO $etl_orch$ BEGIN\nIF to_regnamespace('{SCHEMA}') IS NULL THEN CREATE SCHEMA {SCHEMA}; END IF;\nEND $etl_orch$;\n\n\
+         CREATE TABLE IF NOT EXISTS {TABLE} (\n    version bigint PRIMARY KEY,\n    \
          description text NOT NULL,\n    installed_on timestamptz NOT NULL DEFAULT now(),\n    success boolean NOT NULL,\n    \
-         checksum bytea NOT NULL,\n    execution_time bigint NOT NULL\n);\n{migrations}"
+         checksum bytea NOT NULL,\n    execution_time bigint NOT NULL\n);\n{migrations}{grants}\nCOMMIT;\n"
     )
 }

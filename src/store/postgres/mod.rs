@@ -4,6 +4,7 @@
 
 mod availability;
 mod claims;
+mod connect_options;
 mod connections;
 mod data_tables;
 mod dialect;

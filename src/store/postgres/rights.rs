@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Postgres;
 use super::data_tables::Described;
-use crate::plan::model::settings::{ColumnName, TableName};
+use crate::plan::model::settings::{ColumnName, Database, TableName};
+use crate::store::error::in_words;
 use crate::store::shared::data_columns::DataTable;
-use crate::store::{FailureKind, MissingRights, Result, StoreError, TableUse};
+use crate::store::{FailureKind, Grants, MissingRights, Result, StoreError, TableUse};
 
 /// A right that is missing on a table or a sequence.
 #[derive(sqlx::FromRow)]
@@ -68,12 +69,23 @@ impl Postgres {
     pub(super) fn schema_refused(&self, error: StoreError) -> StoreError {
         match error {
             StoreError::Query { source, kind: FailureKind::Lasting, .. } if is_refused(&source) => StoreError::Rights(format!(
-                "{} does not let its user {} look at the data tables ({source}): have a DBA grant USAGE on their schema to that user",
+                "{} does not let its user {} look at the data tables ({}): have a DBA run GRANT USAGE ON SCHEMA {} TO {}",
                 self.target,
                 self.connections.user(),
+                in_words(&source),
+                self.schemas(),
+                identifier(self.connections.user()),
             )),
             other => other,
         }
+    }
+
+    /// The schemas of the data tables, as a statement names them.
+    fn schemas(&self) -> String {
+        let mut schemas: Vec<String> =
+            [&self.availability, &self.reports].iter().map(|table| identifier(table.schema().unwrap_or("public"))).collect();
+        schemas.dedup();
+        schemas.join(", ")
     }
 }
 
@@ -86,6 +98,65 @@ pub(super) fn is_refused(error: &sqlx::Error) -> bool {
 fn written(table: &TableName) -> String {
     let plain = table.to_string();
     if plain.contains(|c: char| c.is_ascii_uppercase()) { table.quoted() } else { plain }
+}
+
+/// A name as a statement writes it.
+pub(super) fn identifier(name: &str) -> String {
+    let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// The statements that give a user what `etl-orch` needs once the state tables are there. Of the data tables they grant only what is
+/// missing, so that whoever runs them need not own those.
+pub(super) fn granting(database: &Database, grants: &Grants) -> String {
+    let Grants { role, of } = grants;
+    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let (user, user_name) = (format!("\"{}\"", role.replace('"', "\"\"")), literal(role));
+    let (availability, writes_availability) = (literal(&database.availability.quoted()), of.writes_availability);
+    let (reports, writes_reports) = (literal(&database.reports.quoted()), of.writes_reports);
+    format!(
+        "
+-- The rights of {user}
+GRANT USAGE ON SCHEMA etl_orch TO {user};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA etl_orch TO {user};
+DO $etl_orch$
+DECLARE
+    one record;
+    privilege text;
+    sequence regclass;
+BEGIN
+FOR one IN
+    SELECT t.name, t.is_written, c.oid AS id, c.relnamespace AS schema
+    FROM (VALUES ({availability}, {writes_availability}), ({reports}, {writes_reports})) AS t (name, is_written)
+    LEFT JOIN pg_catalog.pg_class c ON c.oid = to_regclass(t.name)
+LOOP
+    IF one.id IS NULL THEN
+        RAISE WARNING 'table % is not there: run this again once it is', one.name;
+        CONTINUE;
+    END IF;
+    IF NOT has_schema_privilege({user_name}, one.schema, 'USAGE') THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', one.schema::regnamespace, {user_name});
+    END IF;
+    FOREACH privilege IN ARRAY CASE WHEN one.is_written THEN ARRAY['SELECT', 'INSERT', 'UPDATE'] ELSE ARRAY['SELECT'] END LOOP
+        IF NOT has_table_privilege({user_name}, one.id, privilege) THEN
+            EXECUTE format('GRANT %s ON %s TO %I', privilege, one.id::regclass, {user_name});
+        END IF;
+    END LOOP;
+    FOR sequence IN
+        SELECT s.oid FROM pg_catalog.pg_attrdef d
+        JOIN pg_catalog.pg_depend n ON n.classid = 'pg_catalog.pg_attrdef'::regclass AND n.objid = d.oid
+        JOIN pg_catalog.pg_class s ON s.oid = n.refobjid AND n.refclassid = 'pg_catalog.pg_class'::regclass AND s.relkind = 'S'
+        WHERE d.adrelid = one.id AND one.is_written
+    LOOP
+        IF NOT has_sequence_privilege({user_name}, sequence::oid, 'USAGE, UPDATE') THEN
+            EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %I', sequence, {user_name});
+        END IF;
+    END LOOP;
+END LOOP;
+END $etl_orch$;
+"
+    )
 }
 
 /// Missing rights, by what they are on.

@@ -29,8 +29,22 @@ pub(in crate::store) fn newest(migrator: &Migrator) -> i64 {
     migrator.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// All migrations as text, with the record that they were made; `bytes` writes a checksum, given in hexadecimal.
-pub(in crate::store) fn recorded(migrator: &Migrator, table: &str, bytes: impl Fn(&str) -> String) -> String {
+/// A migration as text.
+pub(in crate::store) struct MigrationText<'a> {
+    pub(in crate::store) version: i64,
+    pub(in crate::store) statements: &'a str,
+    /// The statement that records that it was made.
+    pub(in crate::store) record: String,
+}
+
+/// All migrations as text, for whoever applies them by hand. `bytes` writes a checksum, given in hexadecimal; `written` writes a
+/// migration.
+pub(in crate::store) fn printed(
+    migrator: &Migrator,
+    table: &str,
+    bytes: impl Fn(&str) -> String,
+    written: impl Fn(&MigrationText<'_>) -> String,
+) -> String {
     let mut text = String::new();
     for migration in migrator.iter() {
         // Writing to a String cannot fail.
@@ -38,15 +52,14 @@ pub(in crate::store) fn recorded(migrator: &Migrator, table: &str, bytes: impl F
             let _ = write!(hex, "{byte:02x}");
             hex
         });
-        let _ = write!(
-            text,
-            "\n{}\nINSERT INTO {table} (version, description, success, checksum, execution_time)\n    \
-             VALUES ({}, '{}', TRUE, {}, 0);\n",
-            migration.sql.as_str(),
-            migration.version,
-            migration.description,
+        let (version, description) = (migration.version, &migration.description);
+        let record = format!(
+            "INSERT INTO {table} (version, description, success, checksum, execution_time)\n    \
+             VALUES ({version}, '{description}', TRUE, {}, 0);",
             bytes(&checksum),
         );
+        let statements = migration.sql.as_str();
+        let _ = write!(text, "\n-- Version {version}: {description}\n{}\n", written(&MigrationText { version, statements, record }));
     }
     text
 }

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::data_tables;
 use crate::plan::model::settings::Database;
 use crate::store::Result;
-use crate::store::shared::migrations::{migration_failed, must_migrate, newest, recorded};
+use crate::store::shared::migrations::{migration_failed, must_migrate, newest, printed};
 
 /// A name of our own: the application whose data this is may use the same library for its migrations.
 const TABLE: &str = "etl_migrations";
@@ -36,13 +36,18 @@ pub(super) async fn run(connection: &mut SqliteConnection, target: &str) -> Resu
     migrator().run_direct(None, connection, false).await.map_err(|error| migration_failed(error, target))
 }
 
-/// The data tables and all migrations as text, with the record that they were made.
+/// The data tables and all migrations as text, with the record that they were made: one transaction, for a database without them.
 pub(in crate::store) fn schema_sql(database: &Database) -> String {
     let data_tables = data_tables::statements(&database.availability, &database.reports);
-    let migrations = recorded(&migrator(), TABLE, |checksum| format!("X'{checksum}'"));
+    let migrations = printed(
+        &migrator(),
+        TABLE,
+        |checksum| format!("X'{checksum}'"),
+        |migration| format!("{}\n{}", migration.statements, migration.record),
+    );
     format!(
-        "{data_tables}\nCREATE TABLE IF NOT EXISTS {TABLE} (\n    version BIGINT PRIMARY KEY,\n    description TEXT NOT NULL,\n    \
+        "BEGIN;\n\n{data_tables}\nCREATE TABLE {TABLE} (\n    version BIGINT PRIMARY KEY,\n    description TEXT NOT NULL,\n    \
          installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,\n    success BOOLEAN NOT NULL,\n    \
-         checksum BLOB NOT NULL,\n    execution_time BIGINT NOT NULL\n);\n{migrations}"
+         checksum BLOB NOT NULL,\n    execution_time BIGINT NOT NULL\n);\n{migrations}\nCOMMIT;\n"
     )
 }
