@@ -2,8 +2,10 @@
 
 use clap::Subcommand;
 
+use super::args::Global;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use crate::plan::model::settings::Variables;
 use crate::run::check_state_dir;
 use crate::show::config::{ConfigFiles, ConfigView};
 use crate::{config, show};
@@ -11,19 +13,21 @@ use crate::{config, show};
 /// What can be done with the configuration.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Read the configuration, name every error in it, and say what it means
+    /// Read the configuration, name every error in it and everything that this host lacks for it, and say what it means
     Check,
     /// Print the JSON Schema of the configuration file
     Schema,
 }
 
 /// `etl-orch config check`.
-pub(super) fn check(context: &Context<'_>) -> Result<Exit, Failure> {
+pub(super) fn check(global: &Global, environment: &Variables) -> Result<Exit, Failure> {
+    let path = config::find(global.config.as_deref(), environment)?;
+    let (config, host) = config::check(&path, environment)?;
+    let context = Context::of(config, global, environment);
     let config = &context.config;
-    let of_env_files = config.env_files(context.environment)?.warnings;
     let of_state_dir = check_state_dir(&config.state_dir).unwrap_or_else(|refused| vec![refused.to_string()]);
-    let warnings = [config.warnings.clone(), of_env_files, of_state_dir].concat();
-    let files = ConfigFiles { config: &config.path, state_dir: &config.state_dir, lock_file: &config.lock_file };
+    let warnings = [config.warnings.clone(), host.warnings, of_state_dir].concat();
+    let files = ConfigFiles { config: &config.path, state_dir: &config.state_dir, lock_file: &config.lock_file, programs: &host.programs };
     context.print(&ConfigView::new(files, &config.database, config.run.max_parallel, &config.catalogue, &warnings))?;
     Ok(Exit::Success)
 }

@@ -25,9 +25,13 @@ impl<'a> Context<'a> {
     /// Finds and reads the configuration.
     pub(super) fn load(global: &'a Global, environment: &'a Variables) -> Result<Self, Failure> {
         let path = config::find(global.config.as_deref(), environment)?;
-        let config = config::load(&path, environment)?;
+        Ok(Self::of(config::load(&path, environment)?, global, environment))
+    }
+
+    /// The context of a configuration.
+    pub(super) fn of(config: Config, global: &'a Global, environment: &'a Variables) -> Self {
         show::hide(config.secrets.clone());
-        Ok(Self { global, environment, config, user: user(environment) })
+        Self { global, environment, config, user: user(environment) }
     }
 
     /// Opens the database for this work, and closes it however the work ends.

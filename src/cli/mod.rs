@@ -56,7 +56,7 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Cancel(args) => in_runtime(orders::cancel::command(&context()?, args)),
         Command::Sources { command } => in_runtime(sources::command(&context()?, command.as_ref())),
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
-        Command::Config { command: ConfigCommand::Check } => config::check(&context()?),
+        Command::Config { command: ConfigCommand::Check } => config::check(global, environment),
         Command::Config { command: ConfigCommand::Schema } => config::schema(),
         Command::Completions { shell } => pages::completions(*shell),
         Command::Man => pages::man(),

@@ -58,6 +58,12 @@ impl ConfigErrors {
         self.0.iter()
     }
 
+    /// These mistakes, and then those of other files.
+    pub(super) fn and(mut self, more: Self) -> Self {
+        self.0.extend(more.0);
+        self
+    }
+
     /// A single mistake that belongs to no file.
     pub(super) fn without_file(message: String) -> Self {
         Self(vec![ConfigError { file: None, at: None, message }])

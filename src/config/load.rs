@@ -8,6 +8,7 @@ use super::configuration::Config;
 use super::document::Document;
 use super::error::{ConfigErrors, Findings};
 use super::etls::{self, Defaults, etls};
+use super::host::{Host, Look};
 use super::outputs::{PathTemplate, check_path_templates};
 use super::pools::pools;
 use super::sources::{self, sources};
@@ -36,6 +37,26 @@ const INSTITUTIONS: &str = "monitored_institutions.yaml";
 /// # Errors
 /// Every mistake in these files.
 pub fn load(path: &Path, environment: &Variables) -> Result<Config, ConfigErrors> {
+    read_all(path, environment, None)
+}
+
+/// Does what [`load`] does, and looks at what the configuration needs of this host: programs, directories, files of variables.
+///
+/// # Errors
+/// Every mistake in these files, and everything that is missing, at once.
+pub fn check(path: &Path, environment: &Variables) -> Result<(Config, Host), ConfigErrors> {
+    let mut look = Look::new(environment);
+    let read = read_all(path, environment, Some(&mut look));
+    let (host, of_env_files) = look.into_parts();
+    let of_env_files = Findings::into_result(of_env_files);
+    match (read, of_env_files) {
+        (Ok(config), Ok(())) => Ok((config, host)),
+        (Err(errors), Err(more)) => Err(errors.and(more)),
+        (Err(errors), Ok(())) | (Ok(_), Err(errors)) => Err(errors),
+    }
+}
+
+fn read_all(path: &Path, environment: &Variables, look: Option<&mut Look<'_>>) -> Result<Config, ConfigErrors> {
     let mut of_config = Findings::of(path);
     let mut of_dotenv = Findings::of(&path.with_file_name(".env"));
     let Some((base, text, access)) = open(path, &mut of_config) else {
@@ -76,7 +97,7 @@ pub fn load(path: &Path, environment: &Variables) -> Result<Config, ConfigErrors
         }
     };
     let mut check = Check { document: &document, base: &base, findings: &mut of_config };
-    let checked = checked(&mut check, written, &variables, institutions);
+    let checked = checked(&mut check, written, &variables, institutions, look);
     Findings::into_result([of_config, of_institutions, of_dotenv])?;
     let Some(parts) = checked else { unreachable!("what is missing in a configuration is a finding") };
     let secrets = secrets::secrets(document.root(), &variables, &parts.database.target, &parts.catalogue);
@@ -122,7 +143,13 @@ fn read(text: &str, variables: &Variables, findings: &mut Findings) -> Option<(D
 }
 
 /// Checks all sections. `None` only when there are findings.
-fn checked(check: &mut Check, written: Written, variables: &Variables, institutions: Institutions) -> Option<Config> {
+fn checked(
+    check: &mut Check,
+    written: Written,
+    variables: &Variables,
+    institutions: Institutions,
+    look: Option<&mut Look<'_>>,
+) -> Option<Config> {
     let availability = written.availability.unwrap_or_default();
     let reports = written.reports.unwrap_or_default();
     let connections = written.database.unwrap_or_default();
@@ -153,6 +180,11 @@ fn checked(check: &mut Check, written: Written, variables: &Variables, instituti
     }
     etls::graces(check, &etls, run.lease);
     sources::graces(check, &sources, run.lease);
+    if let Some(look) = look {
+        look.directories(check, &state_dir, &lock_file);
+        etls.iter().for_each(|etl| look.etl(check, etl));
+        sources.iter().for_each(|source| look.source(check, source));
+    }
     let (Some(availability), Some(reports)) = database else { return None };
     Some(Config {
         path: PathBuf::new(),

@@ -2,7 +2,7 @@
 //!
 //! [`find()`] finds the file. [`load()`] reads it together with the institutions that it names, and reports every mistake in both at
 //! once. A value that came from a variable may be a secret: no message and no `Debug` here shows one. Only these files and a `.env`
-//! beside them are read, each of bounded size and only if it is a regular file; texts have a bound too, aliases and variables included. Whether commands, directories and databases exist is checked where they are used.
+//! beside them are read, each of bounded size and only if it is a regular file; texts have a bound too, aliases and variables included. Whether programs and directories exist [`check()`] looks at as well; of the database, who uses it.
 //!
 //! The steps: `tree` (text to values with positions) -> `expand` (variables filled in) -> `decode` (to the structs of `written*`, which
 //! have the shape of the file) -> the checks of each section (to values of `plan`).
@@ -18,6 +18,7 @@ mod error;
 mod etls;
 mod expand;
 mod find;
+mod host;
 mod http;
 mod institutions;
 mod load;
@@ -45,6 +46,7 @@ pub use configuration::Config;
 pub use env_files::ReadEnvFiles;
 pub use error::{ConfigError, ConfigErrors, Position};
 pub use find::find;
-pub use load::load;
+pub use host::Host;
+pub use load::{check, load};
 pub use parallel::automatic_parallelism;
 pub use written::schema;

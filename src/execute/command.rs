@@ -7,7 +7,6 @@
 
 mod capture;
 mod group;
-mod lookup;
 mod spawn;
 mod spawn_error;
 mod termination;

@@ -14,6 +14,7 @@ pub(crate) mod identity;
 pub(crate) mod input;
 pub(crate) mod mark;
 pub(crate) mod process;
+pub(crate) mod programs;
 pub(crate) mod room;
 pub(crate) mod signals;
 pub(crate) mod survivors;

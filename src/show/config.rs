@@ -1,7 +1,8 @@
 //! What a configuration means, for `etl-orch config check` and `init`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -38,6 +39,7 @@ struct EtlLine<'a> {
     name: &'a str,
     report_type: &'a str,
     requires: &'a [String],
+    program: Option<&'a Path>,
     #[serde(skip)]
     reports: &'a ReportsBy,
 }
@@ -47,6 +49,8 @@ struct SourceLine<'a> {
     id: &'a str,
     name: &'a str,
     every_seconds: u64,
+    program: Option<&'a Path>,
+    verify_program: Option<&'a Path>,
     #[serde(skip)]
     every: String,
     #[serde(skip)]
@@ -62,6 +66,8 @@ pub struct ConfigFiles<'a> {
     pub state_dir: &'a Path,
     /// The lock of a run.
     pub lock_file: &'a Path,
+    /// The files of programs, by the key that has their `command`.
+    pub programs: &'a BTreeMap<String, PathBuf>,
 }
 
 impl<'a> ConfigView<'a> {
@@ -69,6 +75,7 @@ impl<'a> ConfigView<'a> {
     pub fn new(files: ConfigFiles<'a>, database: &Database, max_parallel: usize, catalogue: &'a Catalogue, warnings: &'a [String]) -> Self {
         let etls = catalogue.etls.iter();
         let sources = catalogue.sources.iter();
+        let program = |key: String| files.programs.get(&key).map(PathBuf::as_path);
         Self {
             config: files.config,
             database: database.target.to_string(),
@@ -78,13 +85,21 @@ impl<'a> ConfigView<'a> {
             institutions: catalogue.institutions.len(),
             max_parallel,
             etls: etls
-                .map(|etl| EtlLine { name: &etl.name, report_type: &etl.report_type, requires: &etl.requires, reports: &etl.reports })
+                .map(|etl| EtlLine {
+                    name: &etl.name,
+                    report_type: &etl.report_type,
+                    requires: &etl.requires,
+                    program: program(format!("etls.{}", etl.name)),
+                    reports: &etl.reports,
+                })
                 .collect(),
             sources: sources
                 .map(|source| SourceLine {
                     id: &source.id,
                     name: &source.name,
                     every_seconds: source.cadence.every.as_secs(),
+                    program: program(format!("sources.{}", source.id)),
+                    verify_program: program(format!("sources.{}.verify", source.id)),
                     every: humantime::format_duration(source.cadence.every).to_string(),
                     work: &source.work,
                 })
@@ -117,6 +132,9 @@ impl View for ConfigView<'_> {
                 ReportsBy::Orchestrator { output } => format!("etl-orch writes the row; file {output}"),
             };
             line("etl", &format!("{} -> {} (requires {}; {by})", etl.name, etl.report_type, etl.requires.join(", ")));
+            if let Some(program) = etl.program {
+                line("  program", &program.display());
+            }
         }
         if !self.sources.is_empty() {
             line("sources", &self.sources.len());
@@ -127,6 +145,11 @@ impl View for ConfigView<'_> {
                 Work::Http(_) => "over HTTP",
             };
             line("source", &format!("{} -> {} (every {}, {by})", source.id, source.name, source.every));
+            for (name, program) in [("  program", source.program), ("  verified by", source.verify_program)] {
+                if let Some(program) = program {
+                    line(name, &program.display());
+                }
+            }
         }
         for warning in &self.warnings {
             line("warning", warning);

@@ -6,7 +6,7 @@ use std::path::Path;
 use url::Url;
 
 use crate::config::paths::resolve;
-use crate::os::input::{self, InputError};
+use crate::os::input;
 use crate::plan::model::settings::Variables;
 use crate::plan::text::nearest::did_you_mean;
 
@@ -134,15 +134,10 @@ fn checked(name: &str, value: &str, what: &str, base: &Path) -> Result<String, S
     Ok(value.to_owned())
 }
 
-/// One that is not there is missed by whoever connects.
 fn file(path: &str, what: &str, base: &Path) -> Result<String, String> {
     let path = resolve(base, Path::new(path));
-    match input::look_at(&path) {
-        Err(error @ InputError::NotAFile(_)) => Err(format!("{what}: the file {error}")),
-        Err(_) | Ok(()) => {
-            path.into_os_string().into_string().map_err(|_| format!("{what}: the directory of this file has a name that is not UTF-8"))
-        }
-    }
+    input::look_at(&path).map_err(|error| format!("{what}: {} {error}", path.display()))?;
+    path.into_os_string().into_string().map_err(|_| format!("{what}: the directory of this file has a name that is not UTF-8"))
 }
 
 /// `sslrootcert=system` asks for the certificates that are trusted anyway, and for the strictest mode.
@@ -165,7 +160,7 @@ mod tests {
 
     fn completed(url: &str, variables: &[(&str, &str)]) -> Result<String, String> {
         let variables: Variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        complete(Url::parse(url).unwrap(), &variables, Path::new("/srv/config")).map(|url| url.to_string())
+        complete(Url::parse(url).unwrap(), &variables, Path::new("/srv")).map(|url| url.to_string())
     }
 
     #[test]
@@ -180,7 +175,7 @@ mod tests {
                 &[],
                 "postgres://u@h/d?connect_timeout=5&channel_binding=prefer&target_session_attrs=read-write",
             ),
-            ("postgres://u@h/d?sslrootcert=../ca.pem", &[], "postgres://u@h/d?sslrootcert=%2Fsrv%2Fca.pem"),
+            ("postgres://u@h/d?sslrootcert=../etc/passwd", &[], "postgres://u@h/d?sslrootcert=%2Fetc%2Fpasswd"),
             ("postgres://u@h/d?sslrootcert=system", &[], "postgres://u@h/d?sslmode=verify-full"),
         ] {
             assert_eq!(completed(url, variables).as_deref(), Ok(expected), "{url}");
@@ -201,6 +196,8 @@ mod tests {
             ("user=x&ssl_mode=require", "its parameter number 2 is unknown; did you mean sslmode"),
             ("host=a,b", "names several hosts"),
             ("sslrootcert=system&sslmode=require", "needs sslmode=verify-full"),
+            ("sslcert=nowhere.pem", "database.url: sslcert: /srv/nowhere.pem cannot be read"),
+            ("sslkey=.", "database.url: sslkey: /srv is a directory"),
         ] {
             let error = completed(&format!("postgres://u@h/d?{parameters}"), &[]).unwrap_err();
             assert!(error.contains(words), "{parameters}: {error}");

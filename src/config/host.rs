@@ -1,0 +1,140 @@
+//! What a configuration needs of this host: programs, directories, files of variables. `etl-orch config check` looks at it beside the
+//! files, so that all mistakes are told at once; a run meets each where it is needed.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::check::Check;
+use super::error::Findings;
+use super::{dotenv, ownership};
+use crate::os::{programs, room};
+use crate::plan::model::etl::{Etl, ReportsBy};
+use crate::plan::model::settings::Variables;
+use crate::plan::model::source::{Source, Verify};
+use crate::plan::model::work::CommandSpec;
+use crate::plan::text::template::{Piece, Template};
+
+/// A file that stands for any that is made in a directory.
+const ANY_FILE: &str = ".etl-orch.check";
+
+/// What was found of the host.
+#[derive(Debug, Default)]
+pub struct Host {
+    /// The file of each program, by the key that has its `command`, such as `etls.call_summary`. One whose name depends on the job has
+    /// none.
+    pub programs: BTreeMap<String, PathBuf>,
+    /// What other users may do with files of variables, each in a sentence.
+    pub warnings: Vec<String>,
+}
+
+/// Looks at the host, each file once.
+pub(super) struct Look<'a> {
+    /// That of this process, which programs inherit.
+    environment: &'a Variables,
+    env_files: BTreeMap<PathBuf, (Findings, Option<Variables>)>,
+    host: Host,
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn new(environment: &'a Variables) -> Self {
+        Self { environment, env_files: BTreeMap::new(), host: Host::default() }
+    }
+
+    /// What was found, and the mistakes in files of variables.
+    pub(super) fn into_parts(self) -> (Host, Vec<Findings>) {
+        (self.host, self.env_files.into_values().map(|(findings, _)| findings).collect())
+    }
+
+    /// Looks at what all runs need.
+    pub(super) fn directories(&self, check: &mut Check, state_dir: &Path, lock_file: &Path) {
+        for (key, file) in [("state_dir", state_dir.join("logs").join(ANY_FILE)), ("lock_file", lock_file.to_owned())] {
+            if let Err(error) = room::check_file(&file) {
+                let directory = if key == "state_dir" { state_dir } else { lock_file };
+                check
+                    .wrong(&[key], format!("{key}: {} cannot be written: {error}; make it writable, or name another", directory.display()));
+            }
+        }
+    }
+
+    /// Looks at what an ETL needs.
+    pub(super) fn etl(&mut self, check: &mut Check, etl: &Etl) {
+        let path = ["etls", &etl.name];
+        self.program(check, &path, etl.work.program());
+        if let ReportsBy::Orchestrator { output } = &etl.reports {
+            let directory = fixed_directory(output);
+            if let Err(error) = room::check_file(&directory.join(ANY_FILE)) {
+                let message = format!(
+                    "{}.output: no report can be put below {}: {error}; make it writable, or correct the path",
+                    path.join("."),
+                    directory.display()
+                );
+                check.wrong(&[path[0], path[1], "output"], message);
+            }
+        }
+    }
+
+    /// Looks at what a source needs.
+    pub(super) fn source(&mut self, check: &mut Check, source: &Source) {
+        let path = ["sources", &source.id, "verify"];
+        self.program(check, &path[..2], source.work.program());
+        self.program(check, &path, source.verify.as_ref().and_then(Verify::program));
+    }
+
+    fn program(&mut self, check: &mut Check, path: &[&str], spec: Option<&CommandSpec>) {
+        let Some(spec) = spec else { return };
+        let (at, owner) = (|key| [path, &[key]].concat(), path.join("."));
+        let of_file = spec.env_file.as_deref().and_then(|file| self.env_file(check, &at("env_file"), file));
+        if let Some(fault) = programs::bad_directory(&spec.cwd) {
+            let key = if check.document.get(&at("cwd")).is_some() { "cwd" } else { "command" };
+            check.wrong(&at(key), format!("{owner}.{key}: {fault}"));
+            return;
+        }
+        let of_env = spec.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, path)| fixed(path));
+        // What depends on the job is known to the job alone.
+        let (Some(name), false) = (spec.argv.first().and_then(fixed), matches!(of_env, Some(None))) else { return };
+        let search = of_env.flatten().or(of_file).or_else(|| self.environment.get("PATH").cloned());
+        let found = programs::find(&name, search.as_deref().map(OsStr::new), &spec.cwd);
+        let fault = match &found {
+            Some(file) => programs::fault(file),
+            None => Some(programs::not_found(&name, &spec.cwd)),
+        };
+        match (fault, found) {
+            (Some(fault), _) => check.wrong(&[path, &["command", "0"]].concat(), format!("{owner}.command: {fault}")),
+            (None, Some(file)) => drop(self.host.programs.insert(owner, file)),
+            (None, None) => {}
+        }
+    }
+
+    /// Reads a file of variables, unless that was done. Returns its PATH.
+    fn env_file(&mut self, check: &mut Check, path: &[&str], file: &Path) -> Option<String> {
+        let (findings, variables) = self.env_files.entry(file.to_owned()).or_insert_with(|| {
+            let mut findings = Findings::of(file);
+            let read = dotenv::read(file, self.environment, &mut findings);
+            self.host.warnings.extend(read.iter().flat_map(|read| ownership::warnings(file, read.access, true)));
+            (findings, read.map(|read| read.variables))
+        });
+        if variables.is_none() && findings.is_empty() {
+            let name = check.document.named(path);
+            check.wrong(path, format!("{name}: there is no file {}; make it, or correct the path", file.display()));
+        }
+        variables.as_ref()?.get("PATH").cloned()
+    }
+}
+
+/// The text of a template without placeholders.
+fn fixed(template: &Template) -> Option<String> {
+    template.placeholders().next().is_none().then(|| template.fill(&BTreeMap::new()))
+}
+
+/// The directory below which all files of this template are.
+fn fixed_directory(template: &Template) -> PathBuf {
+    let mut text = String::new();
+    for piece in template.pieces() {
+        match piece {
+            Piece::Text(part) => text.push_str(part),
+            Piece::Value(_) => break,
+        }
+    }
+    PathBuf::from(text.rsplit_once('/').map_or("/", |(directory, _)| directory))
+}
