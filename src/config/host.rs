@@ -116,7 +116,7 @@ impl<'a> Look<'a> {
         });
         if variables.is_none() && findings.is_empty() {
             let name = check.document.named(path);
-            check.wrong(path, format!("{name}: there is no file {}; make it, or correct the path", file.display()));
+            check.wrong(path, format!("{name}: {}: there is no such file; make it, or correct the path", file.display()));
         }
         variables.as_ref()?.get("PATH").cloned()
     }

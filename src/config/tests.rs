@@ -3,6 +3,7 @@
 mod bombs;
 mod etls;
 mod fuzz;
+mod host;
 mod services;
 mod sources;
 

@@ -45,7 +45,7 @@ pub(crate) fn not_found(name: &str, cwd: &Path) -> String {
         return "the command is empty; give a program in `command:`".to_owned();
     }
     bad_directory(cwd).unwrap_or_else(|| {
-        format!("{name} is not found on the ETL's PATH; install it, set PATH in the ETL's `env:`, or give its full path in `command:`")
+        format!("{name} is not found on its PATH; install it, set PATH in its `env:`, or give its full path in `command:`")
     })
 }
 

@@ -14,6 +14,7 @@ mod bugs;
 mod chains;
 mod child;
 mod collector;
+mod config_check;
 mod connecting;
 mod containment;
 mod crashes;

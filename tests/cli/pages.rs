@@ -198,11 +198,16 @@ fn the_shipped_configurations_are_valid_and_no_password_is_shown() {
         ("POSTGRES_PASSWORD", secret),
         ("ETL_API_KEY", secret),
     ];
-    // The example names a file of a machine that this one is not.
+    // The example names places of a machine that this one is not.
     let directory = tempfile::tempdir().expect("a temporary directory");
     let production = directory.path().join("etl-orch.yaml");
-    fs::write(&production, shipped("config/production.example.yaml").replace("/srv/aegis/.env", "aegis.env")).expect("a file");
-    fs::write(directory.path().join("aegis.env"), format!("TOKEN={secret}\n")).expect("a file");
+    let aegis = directory.path().join("aegis");
+    let example = shipped("config/production.example.yaml").replace("/srv/aegis", aegis.to_str().expect("a name"));
+    fs::write(&production, example.replace("/var/lib/etl-orch", "var")).expect("a file");
+    let python = aegis.join("venv/bin/python");
+    fs::create_dir_all(python.parent().expect("a parent")).expect("a directory");
+    std::os::unix::fs::symlink("/bin/sh", python).expect("a link");
+    fs::write(aegis.join(".env"), format!("TOKEN={secret}\n")).expect("a file");
     fs::write(directory.path().join("monitored_institutions.yaml"), shipped("config/monitored_institutions.yaml")).expect("a file");
 
     for (config, environment) in [("config/etl-orch.yaml", &[][..]), (production.to_str().expect("a name"), &postgres)] {

@@ -36,7 +36,7 @@ async fn programs_that_cannot_be_started_are_named_with_what_to_do() {
     let bare = bench.script("bare", "echo hello\n", 0o755);
     let huge = "x".repeat(8 << 20);
     for (argv, words) in [
-        (vec!["no-such-program-at-all"], "not found on the ETL's PATH"),
+        (vec!["no-such-program-at-all"], "not found on its PATH"),
         (vec!["./not-here"], "not-here does not exist"),
         (vec![""], "the command is empty"),
         (vec![], "the command is empty"),
