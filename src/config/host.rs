@@ -46,19 +46,19 @@ impl<'a> Look<'a> {
         (self.host, self.env_files.into_values().map(|(findings, _)| findings).collect())
     }
 
-    /// Looks at what all runs need.
-    pub(super) fn directories(&self, check: &mut Check, state_dir: &Path, lock_file: &Path) {
-        for (key, file) in [("state_dir", state_dir.join("logs").join(ANY_FILE)), ("lock_file", lock_file.to_owned())] {
-            if let Err(error) = room::check_file(&file) {
-                let directory = if key == "state_dir" { state_dir } else { lock_file };
-                check
-                    .wrong(&[key], format!("{key}: {} cannot be written: {error}; make it writable, or name another", directory.display()));
-            }
+    /// Looks at what all runs need, and each ETL and source.
+    pub(super) fn all(&mut self, check: &mut Check, state_dir: &Path, lock_file: &Path, (etls, sources): (&[Etl], &[Source])) {
+        directories(check, state_dir, lock_file);
+        for etl in etls {
+            self.etl(check, etl);
+        }
+        for source in sources {
+            self.source(check, source);
         }
     }
 
     /// Looks at what an ETL needs.
-    pub(super) fn etl(&mut self, check: &mut Check, etl: &Etl) {
+    fn etl(&mut self, check: &mut Check, etl: &Etl) {
         let path = ["etls", &etl.name];
         self.program(check, &path, etl.work.program());
         if let ReportsBy::Orchestrator { output } = &etl.reports {
@@ -75,7 +75,7 @@ impl<'a> Look<'a> {
     }
 
     /// Looks at what a source needs.
-    pub(super) fn source(&mut self, check: &mut Check, source: &Source) {
+    fn source(&mut self, check: &mut Check, source: &Source) {
         let path = ["sources", &source.id, "verify"];
         self.program(check, &path[..2], source.work.program());
         self.program(check, &path, source.verify.as_ref().and_then(Verify::program));
@@ -119,6 +119,16 @@ impl<'a> Look<'a> {
             check.wrong(path, format!("{name}: {}: there is no such file; make it, or correct the path", file.display()));
         }
         variables.as_ref()?.get("PATH").cloned()
+    }
+}
+
+/// Looks at what all runs need.
+fn directories(check: &mut Check, state_dir: &Path, lock_file: &Path) {
+    for (key, file) in [("state_dir", state_dir.join("logs").join(ANY_FILE)), ("lock_file", lock_file.to_owned())] {
+        if let Err(error) = room::check_file(&file) {
+            let directory = if key == "state_dir" { state_dir } else { lock_file };
+            check.wrong(&[key], format!("{key}: {} cannot be written: {error}; make it writable, or name another", directory.display()));
+        }
     }
 }
 

@@ -181,9 +181,7 @@ fn checked(
     etls::graces(check, &etls, run.lease);
     sources::graces(check, &sources, run.lease);
     if let Some(look) = look {
-        look.directories(check, &state_dir, &lock_file);
-        etls.iter().for_each(|etl| look.etl(check, etl));
-        sources.iter().for_each(|source| look.source(check, source));
+        look.all(check, &state_dir, &lock_file, (&etls, &sources));
     }
     let (Some(availability), Some(reports)) = database else { return None };
     Some(Config {

@@ -110,28 +110,21 @@ fn unknown(name: &str, place: usize) -> String {
 
 /// The value to use, or what is wrong with it. `what` names the parameter or the variable.
 fn checked(name: &str, value: &str, what: &str, base: &Path) -> Result<String, String> {
-    let wrong = |advice: &str| Err(format!("{what} {advice}"));
-    match (name, value) {
-        ("host", hosts) if hosts.contains(',') => return wrong("names several hosts; name one"),
-        ("sslmode", mode) if !SSL_MODES.contains(&mode) => return wrong(&format!("must be one of {}", SSL_MODES.join(", "))),
-        ("connect_timeout", time) if !time.parse().is_ok_and(|seconds| (1..=60).contains(&seconds)) => {
-            return wrong("must be from 1 to 60 (seconds)");
+    let advice = match name {
+        "sslrootcert" | "sslcert" | "sslkey" if value != "system" => return file(value, what, base),
+        "host" if value.contains(',') => "names several hosts; name one".to_owned(),
+        "sslmode" if !SSL_MODES.contains(&value) => format!("must be one of {}", SSL_MODES.join(", ")),
+        "connect_timeout" if !value.parse().is_ok_and(|seconds| (1..=60).contains(&seconds)) => "must be from 1 to 60 (seconds)".to_owned(),
+        "target_session_attrs" if !["any", "prefer-standby", "read-write", "primary"].contains(&value) => {
+            "must be any, read-write or primary: etl-orch writes to the database".to_owned()
         }
-        ("target_session_attrs", "any" | "prefer-standby" | "read-write" | "primary") => {}
-        ("target_session_attrs", _) => return wrong("must be any, read-write or primary: etl-orch writes to the database"),
-        ("channel_binding" | "gssencmode", "disable" | "prefer") => {}
-        ("channel_binding", "require") => {
-            return wrong("cannot be require, as etl-orch does not bind channels; write prefer, and sslmode=verify-full, which is as good");
+        "channel_binding" | "gssencmode" if value == "require" => {
+            format!("cannot be require, as etl-orch knows no {name}; write prefer, and sslmode=verify-full")
         }
-        ("gssencmode", "require") => {
-            return wrong("cannot be require, as etl-orch does not use GSSAPI; write prefer, and sslmode=verify-full");
-        }
-        ("channel_binding" | "gssencmode", _) => return wrong("must be disable or prefer"),
-        ("sslrootcert", "system") => {}
-        ("sslrootcert" | "sslcert" | "sslkey", path) => return file(path, what, base),
-        _ => {}
-    }
-    Ok(value.to_owned())
+        "channel_binding" | "gssencmode" if !["disable", "prefer"].contains(&value) => "must be disable or prefer".to_owned(),
+        _ => return Ok(value.to_owned()),
+    };
+    Err(format!("{what} {advice}"))
 }
 
 fn file(path: &str, what: &str, base: &Path) -> Result<String, String> {
