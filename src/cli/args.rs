@@ -97,6 +97,11 @@ pub(super) enum Command {
     Man,
 }
 
+/// Whether stderr is a terminal that understands escape sequences.
+pub(super) fn has_live_terminal(environment: &Variables) -> bool {
+    std::io::stderr().is_terminal() && environment.get("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
 impl Global {
     /// Starts logging as the options say.
     pub(super) fn start_logging(&self, quiet: bool, environment: &Variables) {
@@ -108,9 +113,9 @@ impl Global {
         let color = match self.color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
-            ColorChoice::Auto => std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none_or(String::is_empty),
+            ColorChoice::Auto => has_live_terminal(environment) && environment.get("NO_COLOR").is_none_or(String::is_empty),
         };
-        logs::start(format, self.log_level.unwrap_or(default), color);
+        logs::start(format, self.log_level.unwrap_or(default), color, has_live_terminal(environment));
     }
 }
 

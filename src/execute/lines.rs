@@ -1,4 +1,5 @@
-//! Cuts a stream of bytes into lines.
+//! Cuts a stream of bytes into lines, as a terminal would show them: what follows a carriage return takes the place of what stood before
+//! it in the line, so that of a progress bar only its last state is left.
 
 use crate::plan::text::nul::without_nul;
 
@@ -8,8 +9,10 @@ pub const MAX_LINE: usize = 16 * 1024;
 /// Cuts one stream into lines.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// The line that has not ended yet.
+    /// The line that has not ended yet, from its last carriage return that something follows.
     held: Vec<u8>,
+    /// Whether a carriage return stands after it.
+    has_returned: bool,
 }
 
 impl Lines {
@@ -17,11 +20,15 @@ impl Lines {
     pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             match piece.strip_suffix(b"\n") {
-                Some(line) if self.held.is_empty() && line.len() <= MAX_LINE => each(without_cr(line)),
+                Some(line) if self.held.is_empty() && line.len() <= MAX_LINE => {
+                    each(last_segment(line));
+                    self.has_returned = false;
+                }
                 Some(end_of_line) => {
                     self.hold(end_of_line, &mut each);
-                    each(without_cr(&self.held));
+                    each(&self.held);
                     self.held.clear();
+                    self.has_returned = false;
                 }
                 None => self.hold(piece, &mut each),
             }
@@ -38,7 +45,13 @@ impl Lines {
 
     /// Keeps the last 1 to `MAX_LINE` bytes of an unfinished line; what is before them goes to `each` in pieces.
     fn hold(&mut self, bytes: &[u8], each: &mut impl FnMut(&[u8])) {
-        self.held.extend_from_slice(bytes);
+        let shown = without_returns(bytes);
+        let segment = last_segment(bytes);
+        if !shown.is_empty() && (self.has_returned || segment.len() < shown.len()) {
+            self.held.clear();
+        }
+        self.has_returned = shown.len() < bytes.len() || (self.has_returned && shown.is_empty());
+        self.held.extend_from_slice(segment);
         let mut rest = self.held.as_slice();
         while rest.len() > MAX_LINE
             && let Some((piece, after)) = rest.split_at_checked(char_boundary(rest, MAX_LINE))
@@ -51,9 +64,15 @@ impl Lines {
     }
 }
 
-/// A carriage return before the newline belongs to the line end; elsewhere it belongs to the line.
-fn without_cr(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
+/// Carriage returns at its end take nothing away yet: a newline may follow.
+fn without_returns(line: &[u8]) -> &[u8] {
+    let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
+    line.get(..end).unwrap_or_default()
+}
+
+/// What stands after the last carriage return that something follows.
+fn last_segment(line: &[u8]) -> &[u8] {
+    without_returns(line).rsplit(|byte| *byte == b'\r').next().unwrap_or_default()
 }
 
 /// The largest index up to `limit` that does not cut a UTF-8 character in two; `limit` itself where the bytes are not UTF-8.
@@ -86,6 +105,17 @@ mod tests {
     }
 
     #[test]
+    fn of_a_progress_bar_the_last_state_is_the_line() {
+        let expected = [&b"100%"[..], b"done", b"7/9"];
+        let stream = b"\r  0%\r 50%\r100%\r\r\ndone\r\n1/9\r7/9\r";
+        assert_eq!(lines_of(&[stream]), expected);
+        assert_eq!(lines_of(&stream.chunks(1).collect::<Vec<_>>()), expected);
+        let mut lines = Lines::default();
+        (0..100_000).for_each(|n| lines.push(format!("{n:6} of 100000\r").as_bytes(), |line| panic!("{line:?}")));
+        assert!(lines.held.len() <= 20, "what is written over is not kept");
+    }
+
+    #[test]
     fn a_line_that_is_just_long_enough_is_one_line() {
         let line = vec![b'x'; MAX_LINE];
         assert_eq!(lines_of(&[&line, b"\n"]), [line.as_slice()]);
@@ -109,14 +139,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_byte_is_lost_whatever_the_chunks(stream in prop::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..400), step in 1_usize..50) {
-            let chunks: Vec<&[u8]> = stream.chunks(step).collect();
-            let whole = lines_of(&[&stream]);
-            prop_assert_eq!(&lines_of(&chunks), &whole);
-            let kept: usize = whole.iter().map(Vec::len).sum();
-            let ends = whole.len() - usize::from(!stream.is_empty() && !stream.ends_with(b"\n"));
-            let returns = stream.windows(2).filter(|pair| pair == b"\r\n").count();
-            prop_assert_eq!(kept + ends + returns, stream.len());
+        fn the_lines_are_the_same_whatever_the_chunks(
+            stream in prop::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), any::<u8>()], 0..400),
+            step in 1_usize..50,
+        ) {
+            let mut expected: Vec<Vec<u8>> = stream.split(|byte| *byte == b'\n').map(|line| last_segment(line).to_vec()).collect();
+            expected.pop_if(|last| last.is_empty());
+            prop_assert_eq!(&lines_of(&[&stream]), &expected);
+            prop_assert_eq!(&lines_of(&stream.chunks(step).collect::<Vec<_>>()), &expected);
         }
     }
 }

@@ -7,7 +7,9 @@ use crate::plan::run::stop::{StopLevel, StopReason};
 #[derive(Debug, Clone, Default)]
 struct State {
     level: StopLevel,
+    /// Why the level rose first, and why last.
     reason: Option<StopReason>,
+    latest: Option<StopReason>,
 }
 
 /// Asks everybody who has its [`signal`](Self::signal) to stop.
@@ -27,7 +29,8 @@ impl StopSender {
             let is_higher = level > state.level;
             if is_higher {
                 state.level = level;
-                state.reason.get_or_insert(reason);
+                state.reason.get_or_insert_with(|| reason.clone());
+                state.latest = Some(reason);
             }
             is_higher
         });
@@ -55,6 +58,12 @@ impl StopSignal {
     #[must_use]
     pub fn reason(&self) -> Option<StopReason> {
         self.0.borrow().reason.clone()
+    }
+
+    /// Why the level is as high as it is.
+    #[must_use]
+    pub fn latest_reason(&self) -> Option<StopReason> {
+        self.0.borrow().latest.clone()
     }
 
     /// Resolves once the stop level reaches `least`; never, when the sender is gone before.
@@ -92,6 +101,7 @@ mod tests {
         sender.raise(StopLevel::Immediate, StopReason::Signal(15));
         sender.raise(StopLevel::Graceful, StopReason::ClaimLost);
         assert_eq!((signal.level(), signal.reason()), (StopLevel::Immediate, Some(StopReason::Signal(15))));
+        assert_eq!(signal.latest_reason(), signal.reason());
     }
 
     #[tokio::test]

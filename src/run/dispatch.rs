@@ -198,7 +198,8 @@ impl<'a> Dispatch<'a> {
                 progress.held = Some(active);
                 progress.result.attempts = attempt;
                 let error = note.map(|note| note.to_string()).unwrap_or_default();
-                self.emit(job, JobEvent::Retrying { attempt, error, delay: wait });
+                let of = self.context.catalogue.retry(self.plan.job(job)).max_attempts;
+                self.emit(job, JobEvent::Retrying { attempt, of, error, delay: wait });
                 (Some(class), NextStep::Retry(wait))
             }
             AttemptResult::Over(over) => {

@@ -24,9 +24,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::link::LockReceiver;
+use self::link::GuardEnd;
 use self::stop::StopRequests;
-use super::signals::TerminationSignals;
+use super::termination_signals::TerminationSignals;
 use crate::os::exit_watch::ExitWatch;
 use crate::os::{descendants, process};
 
@@ -35,6 +35,14 @@ const ORCHESTRATOR: &str = "etl-orch(run)";
 
 /// How long processes that ETLs left behind may take to end after SIGTERM, once the run is over.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
+
+/// The orchestrator, once it and everything below it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guarded {
+    pub end: OrchestratorEnd,
+    /// Whether it has begun to print its result on stdout.
+    pub has_printed: bool,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrchestratorEnd {
@@ -52,7 +60,7 @@ pub enum OrchestratorEnd {
 ///
 /// # Errors
 /// When the orchestrator cannot be started.
-pub async fn run() -> io::Result<OrchestratorEnd> {
+pub async fn run() -> io::Result<Guarded> {
     if !process::shows_own_namespace() {
         return Err(io::Error::other(
             "/proc does not show the processes of this pid namespace; mount it here (unshare --mount-proc, or mount -t proc proc /proc)",
@@ -68,7 +76,7 @@ pub async fn run() -> io::Result<OrchestratorEnd> {
         let _ = kill_process(orchestrator, Signal::KILL);
     })?;
     let mut stop = StopRequests::new(orchestrator);
-    let mut receiver = LockReceiver::new(ours)?;
+    let mut link = GuardEnd::new(ours)?;
     let status = loop {
         if let Some(status) = reap().remove(&orchestrator) {
             break status;
@@ -77,9 +85,12 @@ pub async fn run() -> io::Result<OrchestratorEnd> {
             () = watch.exited() => {}
             // Also of a process that became a child of the guard.
             _ = child_ended.recv() => {}
-            kind = signals.recv() => stop.forward(kind),
+            kind = signals.recv() => if stop.is_new(kind) {
+                link.announce(kind);
+                stop.forward(kind);
+            },
             () = stop.overdue() => stop.kill(),
-            () = receiver.receive() => {}
+            () = link.receive() => {}
         }
     };
     let end = match (status.exit_status(), status.terminating_signal()) {
@@ -96,7 +107,7 @@ pub async fn run() -> io::Result<OrchestratorEnd> {
     while descendants::end(grace, std::future::pending()).await.is_err() {
         grace = Duration::ZERO;
     }
-    Ok(end)
+    Ok(Guarded { end, has_printed: link.has_printed() })
 }
 
 /// The orchestrator has a process group of its own, so that Ctrl-C reaches the guard alone, which forwards it once.

@@ -23,6 +23,7 @@ pub mod sources;
 mod spool;
 mod state_dir;
 mod sync;
+mod termination_signals;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ use crate::execute::stop::StopSignal;
 use crate::os::descendants;
 use crate::os::directory::Directory;
 use crate::plan::model::job::{RunCounts, RunState};
-use crate::plan::run::event::EventKind;
+use crate::plan::run::event::{EventKind, JobName};
 use crate::plan::run::schedule::Schedule;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::{self, Results, RunSummary};
@@ -172,7 +173,7 @@ impl Invocation {
         let spool = Spool::reserve(&self.state_dir, self.id, at_once)
             .map_err(|error| RunError::StateDir(spool::directory(&self.state_dir), error))?;
         self.events.of_run(EventKind::RunStarted {
-            labels: plan.jobs.iter().map(|job| self.catalogue.label(job)).collect(),
+            jobs: plan.jobs.iter().map(|job| JobName { label: self.catalogue.label(job), gap: job.key.clone() }).collect(),
             chains: plan.chains.len(),
             max_parallel: self.settings.max_parallel,
         });

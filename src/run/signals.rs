@@ -2,44 +2,12 @@
 
 use std::io;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 
+use super::guard::link::GuardWatch;
+use super::termination_signals::TerminationSignals;
 use crate::execute::stop::{StopSender, StopSignal};
-use crate::os::process;
 use crate::plan::run::stop::{StopLevel, StopReason};
-
-/// Receives SIGTERM, SIGINT and SIGHUP. A SIGHUP that is ignored (`nohup`) stays ignored.
-#[derive(Debug)]
-pub(super) struct TerminationSignals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Option<Signal>,
-}
-
-impl TerminationSignals {
-    pub(super) fn listen() -> io::Result<Self> {
-        let ignores_hangup = process::ignores(rustix::process::Signal::HUP).unwrap_or(false);
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: if ignores_hangup { None } else { Some(signal(SignalKind::hangup())?) },
-        })
-    }
-
-    pub(super) async fn recv(&mut self) -> SignalKind {
-        let hangup = async {
-            match &mut self.hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.terminate.recv() => SignalKind::terminate(),
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-            _ = hangup => SignalKind::hangup(),
-        }
-    }
-}
 
 /// Turns the signals to this process into a stop.
 #[derive(Debug, Clone)]
@@ -48,24 +16,32 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on: the first signal asks for a graceful stop, the second for an immediate one. The end of the guard asks for an
-    /// immediate stop too, with the reason SIGKILL.
+    /// Listens from now on: the first request asks for a graceful stop, the second for an immediate one. The end of the guard asks for an
+    /// immediate stop too.
     ///
     /// # Errors
     /// When handlers cannot be installed.
-    pub fn listen(guard_gone: impl Future<Output = ()> + Send + 'static) -> io::Result<Self> {
+    pub fn listen(mut guard: GuardWatch) -> io::Result<Self> {
         let mut signals = TerminationSignals::listen()?;
         let sender = StopSender::default();
         let stop = sender.signal();
         tokio::spawn(async move {
-            let mut guard_gone = std::pin::pin!(guard_gone);
+            let mut requests = Requests::default();
             loop {
-                let (number, level) = tokio::select! {
-                    kind = signals.recv() => (kind.as_raw_value(), StopLevel::Graceful),
-                    () = &mut guard_gone => (SIGKILL, StopLevel::Immediate),
+                let delivered = tokio::select! {
+                    kind = signals.recv() => Some(kind),
+                    () = guard.readable() => None,
                 };
-                let level = if sender.signal().is_raised() { StopLevel::Immediate } else { level };
-                sender.raise(level, StopReason::Signal(number));
+                // The guard announces a signal before it sends it.
+                let forwarded = guard.forwarded();
+                requests.note(delivered, &forwarded);
+                let number = forwarded.first().copied().or(delivered.map(|kind| kind.as_raw_value()));
+                let (level, reason) = match number {
+                    _ if guard.is_gone() => (StopLevel::Immediate, StopReason::GuardGone),
+                    Some(number) => (requests.level(), StopReason::Signal(number)),
+                    None => continue,
+                };
+                sender.raise(level, reason);
                 if level == StopLevel::Immediate {
                     return; // there is no higher level
                 }
@@ -84,10 +60,11 @@ impl Signals {
         self.stop.reached(StopLevel::Graceful).await;
     }
 
-    /// The number of the first signal.
+    /// The number of the first signal. The guard can only be gone by SIGKILL.
     pub fn number(&self) -> Option<i32> {
         match self.stop.reason()? {
             StopReason::Signal(number) => Some(number),
+            StopReason::GuardGone => Some(SIGKILL),
             StopReason::DatabaseFailed
             | StopReason::LeaseLate
             | StopReason::RunLost
@@ -99,3 +76,64 @@ impl Signals {
 
 /// The number of the signal that cannot be caught.
 const SIGKILL: i32 = 9;
+
+/// How often a stop was asked for. Who stops a whole group or cgroup sends a signal to the guard and to this process, and the guard
+/// forwards its own: that is one request.
+#[derive(Debug, Default)]
+struct Requests {
+    /// Signals that reached this process, those that the guard forwarded among them.
+    delivered: u32,
+    /// Signals that the guard has forwarded.
+    forwarded: u32,
+}
+
+impl Requests {
+    fn note(&mut self, delivered: Option<SignalKind>, forwarded: &[i32]) {
+        let is_first = self.delivered + self.forwarded == 0;
+        self.forwarded += u32::try_from(forwarded.len()).unwrap_or_default();
+        // Nobody means by a SIGHUP that comes later that children are to be killed.
+        self.delivered += u32::from(delivered.is_some_and(|kind| kind != SignalKind::hangup() || is_first));
+    }
+
+    fn level(&self) -> StopLevel {
+        let own = self.delivered.saturating_sub(self.forwarded);
+        match own.max(self.forwarded) {
+            0 => StopLevel::None,
+            1 => StopLevel::Graceful,
+            _ => StopLevel::Immediate,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is delivered, and what the guard has announced since.
+    type Step = (Option<SignalKind>, &'static [i32]);
+
+    #[test]
+    fn who_signals_both_processes_asks_once() {
+        use StopLevel::{Graceful, Immediate};
+
+        let (term, hup) = (Some(SignalKind::terminate()), Some(SignalKind::hangup()));
+        let cases: [(&[Step], StopLevel); 9] = [
+            (&[(term, &[15])], Graceful),
+            (&[(None, &[15]), (term, &[])], Graceful),
+            (&[(term, &[]), (term, &[15])], Graceful),
+            (&[(term, &[]), (None, &[15]), (term, &[])], Graceful),
+            (&[(term, &[]), (term, &[])], Immediate),
+            (&[(term, &[15]), (term, &[15])], Immediate),
+            (&[(term, &[15, 15])], Immediate),
+            (&[(hup, &[1]), (hup, &[])], Graceful),
+            (&[(term, &[15]), (hup, &[])], Graceful),
+        ];
+        for (steps, level) in cases {
+            let mut requests = Requests::default();
+            for (delivered, forwarded) in steps {
+                requests.note(*delivered, forwarded);
+            }
+            assert_eq!(requests.level(), level, "{steps:?}");
+        }
+    }
+}

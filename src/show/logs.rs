@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use indicatif::MultiProgress;
 use serde_json::Value;
+use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
@@ -27,16 +28,24 @@ pub enum LogFormat {
     Json,
 }
 
+/// The target of events whose message says everything to people, and whose fields say it to programs.
+pub(super) const WITH_FIELDS: &str = "etl_orch::with_fields";
+
 /// The live display that log lines must not tear apart, while there is one.
 static LIVE: OnceLock<MultiProgress> = OnceLock::new();
 
 /// Whether log lines are JSON; then nothing else may stand between them.
 static JSON: OnceLock<bool> = OnceLock::new();
 
+/// Whether what stands on the terminal after a line may be erased.
+static ERASE: OnceLock<bool> = OnceLock::new();
+
 /// Starts logging. Called once.
-pub fn start(format: LogFormat, level: LevelFilter, color: bool) {
+/// `can_erase`: stderr is a terminal that understands escape sequences.
+pub fn start(format: LogFormat, level: LevelFilter, color: bool, can_erase: bool) {
     // The first start stays here too.
     let _ = JSON.set(format == LogFormat::Json);
+    let _ = ERASE.set(can_erase);
     let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("etl_orch", level);
     let registry = tracing_subscriber::registry().with(filter);
     // A second start is a bug of ours that must not take a run down: the first one stays.
@@ -55,6 +64,11 @@ pub fn start(format: LogFormat, level: LevelFilter, color: bool) {
 /// Whether stderr is a stream of JSON objects.
 pub(super) fn are_json() -> bool {
     JSON.get().copied().unwrap_or_default()
+}
+
+/// What is written after a line that the live display does not know of: it may stand on a line of that display.
+pub(super) fn line_end() -> &'static str {
+    if ERASE.get().copied().unwrap_or_default() { "\x1b[K\n" } else { "\n" }
 }
 
 /// From now on log lines are written above this display.
@@ -108,8 +122,24 @@ where
             write!(writer, "[{level}] ")?;
         }
         let mut said = String::new();
-        context.field_format().format_fields(Writer::new(&mut said), event)?;
+        if event.metadata().target() == WITH_FIELDS {
+            event.record(&mut Message(&mut said));
+        } else {
+            context.field_format().format_fields(Writer::new(&mut said), event)?;
+        }
         writeln!(writer, "{}", escaped(&said))
+    }
+}
+
+/// Takes the message of an event alone.
+struct Message<'a>(&'a mut String);
+
+impl Visit for Message<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            // Writing to a String cannot fail.
+            let _ = fmt::write(self.0, format_args!("{value:?}"));
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod orders;
 pub mod progress;
 pub mod run;
 mod run_log;
+mod screen;
 pub mod sources;
 mod stream;
 mod words;

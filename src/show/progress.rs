@@ -11,7 +11,9 @@ use super::escape::escaped;
 use super::listener::Listener;
 use super::logs;
 use super::run_log::{ChildOutput, RunLog};
-use crate::plan::run::event::{Event, EventKind, JobEvent};
+use super::screen;
+use crate::plan::model::job::JobState;
+use crate::plan::run::event::{Event, EventKind, JobEvent, JobName};
 use crate::plan::run::schedule::JobIndex;
 
 /// The displays redraw themselves so often.
@@ -59,7 +61,7 @@ impl Displays {
 /// Off the screen when dropped.
 struct LiveDisplay {
     screen: MultiProgress,
-    labels: Vec<String>,
+    jobs: Vec<JobName>,
     bars: Arc<Mutex<Bars>>,
 }
 
@@ -67,23 +69,29 @@ struct LiveDisplay {
 #[derive(Default)]
 struct Bars {
     total: Option<ProgressBar>,
-    running: HashMap<JobIndex, ProgressBar>,
+    running: HashMap<JobIndex, RunningJob>,
+}
+
+/// A job that is being done, and its line.
+struct RunningJob {
+    name: String,
+    bar: ProgressBar,
 }
 
 impl Bars {
     fn all(&self) -> impl Iterator<Item = &ProgressBar> {
-        self.running.values().chain(&self.total)
+        self.running.values().map(|job| &job.bar).chain(&self.total)
     }
 }
 
 impl LiveDisplay {
     /// A display on which nothing is seen yet. From now on log lines are written above it.
     fn new() -> Self {
-        let screen = MultiProgress::new();
+        let screen = MultiProgress::with_draw_target(screen::target());
         logs::write_above(screen.clone());
         let bars = Arc::default();
         tick(Arc::downgrade(&bars));
-        Self { screen, labels: Vec::new(), bars }
+        Self { screen, jobs: Vec::new(), bars }
     }
 
     fn bars(&self) -> MutexGuard<'_, Bars> {
@@ -92,13 +100,17 @@ impl LiveDisplay {
 
     fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::RunStarted { labels, .. } => {
-                self.labels.clone_from(labels);
-                let total = self.screen.add(ProgressBar::new(labels.len() as u64));
-                total.set_style(style("{bar:30} {pos}/{len} jobs, {elapsed_precise}"));
+            EventKind::RunStarted { jobs, .. } => {
+                self.jobs.clone_from(jobs);
+                let total = self.screen.add(ProgressBar::new(jobs.len() as u64));
+                total.set_style(style("{wide_bar} {pos}/{len} jobs, {elapsed_precise}{msg}"));
                 self.bars().total = Some(total);
             }
-            EventKind::RunStopping { .. } => {}
+            EventKind::RunStopping { .. } => {
+                if let Some(total) = &self.bars().total {
+                    total.set_message(", stopping");
+                }
+            }
             EventKind::Job { job, event } => self.job(job.index, event),
         }
     }
@@ -107,15 +119,19 @@ impl LiveDisplay {
         match event {
             JobEvent::AttemptStarted { attempt, .. } => self.show(job, *attempt),
             JobEvent::Line(text) => {
-                if let Some(bar) = self.bars().running.get(&job) {
-                    bar.set_message(escaped(text).chars().take(SHOWN).collect::<String>());
+                if let Some(RunningJob { name, bar }) = self.bars().running.get(&job) {
+                    let text: String = escaped(text).chars().take(SHOWN).collect();
+                    bar.set_message(format!("{name} {text}"));
                 }
             }
-            JobEvent::LinesOmitted(_) => {}
+            JobEvent::LinesOmitted(_) | JobEvent::AttemptEnded { .. } => {}
             JobEvent::Retrying { .. } => self.hide(job),
-            JobEvent::Ended { .. } => {
+            JobEvent::Ended { state, .. } => {
                 self.hide(job);
-                if let Some(total) = &self.bars().total {
+                // What a stop or a breaker takes out of a run is not done: the bar stays where it is.
+                if !matches!(state, JobState::Cancelled | JobState::Queued)
+                    && let Some(total) = &self.bars().total
+                {
                     total.inc(1);
                 }
             }
@@ -124,15 +140,17 @@ impl LiveDisplay {
 
     fn show(&self, job: JobIndex, attempt: u32) {
         let mut bars = self.bars();
-        let (Some(total), Some(label)) = (&bars.total, self.labels.get(job)) else { return };
+        let (Some(total), Some(JobName { label, .. })) = (&bars.total, self.jobs.get(job)) else { return };
         let bar = self.screen.insert_before(total, ProgressBar::new_spinner());
-        bar.set_style(style("{spinner} {prefix} {elapsed} {wide_msg}"));
-        bar.set_prefix(if attempt > 1 { format!("{label} (attempt {attempt})") } else { label.clone() });
-        bars.running.insert(job, bar);
+        // Whatever is too long for the terminal is cut off: a line that wraps would be drawn again and again.
+        bar.set_style(style("{spinner} {elapsed:>3} {wide_msg}"));
+        let name = if attempt > 1 { format!("{label} (attempt {attempt})") } else { label.clone() };
+        bar.set_message(name.clone());
+        bars.running.insert(job, RunningJob { name, bar });
     }
 
     fn hide(&self, job: JobIndex) {
-        if let Some(bar) = self.bars().running.remove(&job) {
+        if let Some(RunningJob { bar, .. }) = self.bars().running.remove(&job) {
             bar.finish_and_clear();
         }
     }

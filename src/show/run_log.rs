@@ -1,13 +1,22 @@
 //! What happens in a run as log lines, and what children print.
+//!
+//! The message of a line is for people. Its fields say the same for programs, and stand in JSON alone.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::time::Duration;
 
 use super::escape::escaped;
 use super::logs;
-use super::words::count;
+use super::words::{brief, count, seconds};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::RunId;
 use crate::plan::model::job::JobState;
-use crate::plan::run::event::{Event, EventKind, JobEvent};
+use crate::plan::model::outcome::Outcome;
+use crate::plan::run::ended::End;
+use crate::plan::run::event::{Event, EventKind, JobEvent, JobName, JobRef};
+use crate::plan::run::schedule::JobIndex;
+use crate::plan::run::stop::StopReason;
 use crate::plan::text::size::grouped;
 
 /// What is shown of what children print.
@@ -24,67 +33,268 @@ pub enum ChildOutput {
 /// Writes events as log lines.
 pub(super) struct RunLog {
     child_output: ChildOutput,
-    labels: Vec<String>,
+    jobs: Vec<JobName>,
+    /// How the latest attempt of a job ended, until the line about it is written.
+    ended: HashMap<JobIndex, AttemptEnd>,
+}
+
+/// How an attempt ended, as fields.
+#[derive(Debug, Clone, Default)]
+struct AttemptEnd {
+    attempt: Option<u32>,
+    outcome: Option<&'static str>,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+    seconds: Option<f64>,
+}
+
+/// The job of a line, as fields.
+struct Subject<'a> {
+    run: RunId,
+    job: JobRef,
+    label: &'a str,
+    gap: Option<&'a GapKey>,
+}
+
+/// A log line about a job: its level, the name of what happened, further fields, and the message.
+macro_rules! job_line {
+    ($level:ident, $event:literal, $subject:expr, { $($fields:tt)* }, $($message:tt)+) => {{
+        let subject: &Subject<'_> = $subject;
+        tracing::$level!(
+            target: logs::WITH_FIELDS,
+            event = $event,
+            run_id = %subject.run,
+            job_id = %subject.job.id,
+            job = subject.label,
+            gap = subject.gap.map(ToString::to_string),
+            bank = subject.bank(),
+            period = subject.period(),
+            etl = subject.etl(),
+            source = subject.source(),
+            $($fields)*
+            $($message)+
+        );
+    }};
 }
 
 impl RunLog {
     pub(super) fn new(child_output: ChildOutput) -> Self {
-        Self { child_output, labels: Vec::new() }
+        Self { child_output, jobs: Vec::new(), ended: HashMap::new() }
     }
 
     pub(super) fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::RunStarted { labels, chains, max_parallel } => {
-                let (jobs, chains) = (count(labels.len() as u64, "ETL job"), count(*chains as u64, "chain"));
-                tracing::info!("Starting parallel execution of {jobs} in {chains} (max {max_parallel} parallel)");
-                self.labels.clone_from(labels);
+            EventKind::RunStarted { jobs, chains, max_parallel } => {
+                let (number, in_chains) = (count(jobs.len() as u64, "ETL job"), count(*chains as u64, "chain"));
+                tracing::info!(
+                    target: logs::WITH_FIELDS,
+                    event = "run_started",
+                    run_id = %event.run,
+                    jobs = jobs.len(),
+                    chains,
+                    max_parallel,
+                    "Starting parallel execution of {number} in {in_chains} (max {max_parallel} parallel)"
+                );
+                self.jobs.clone_from(jobs);
             }
-            EventKind::RunStopping { is_immediate: false } => {
-                tracing::warn!("Told to stop: stopping what runs; tell it again to kill it");
+            EventKind::RunStopping { reason, is_immediate, running, grace } => {
+                tracing::warn!(
+                    target: logs::WITH_FIELDS,
+                    event = "run_stopping",
+                    run_id = %event.run,
+                    signal = signal_of(reason),
+                    is_immediate,
+                    running,
+                    grace_seconds = seconds(*grace),
+                    "{}",
+                    stopping(reason, *is_immediate, *running as u64, *grace)
+                );
             }
-            EventKind::RunStopping { is_immediate: true } => tracing::warn!("Told to stop again: killing what runs"),
-            EventKind::Job { job, event } => self.job(self.labels.get(job.index).map_or("?", String::as_str), event),
+            EventKind::Job { job, event: of_job } => self.job(event.run, *job, of_job),
         }
     }
 
-    fn job(&self, label: &str, event: &JobEvent) {
+    fn job(&mut self, run: RunId, job: JobRef, event: &JobEvent) {
+        let ended = match event {
+            JobEvent::AttemptEnded { attempt, end, outcome, duration } => {
+                self.ended.insert(job.index, AttemptEnd::new(*attempt, end, outcome.as_ref(), *duration));
+                return;
+            }
+            JobEvent::Retrying { .. } | JobEvent::Ended { .. } => self.ended.remove(&job.index).unwrap_or_default(),
+            JobEvent::AttemptStarted { .. } | JobEvent::Line(_) | JobEvent::LinesOmitted(_) => AttemptEnd::default(),
+        };
+        let name = self.jobs.get(job.index);
+        let subject = &Subject { run, job, label: name.map_or("?", |name| &name.label), gap: name.map(|name| &name.gap) };
+        let label = subject.label;
         match event {
-            JobEvent::AttemptStarted { attempt, of } => tracing::info!("Executing {label} (attempt {attempt}/{of})"),
-            JobEvent::Line(text) => self.line(label, text),
-            JobEvent::LinesOmitted(1) => self.line(label, "… 1 line omitted"),
-            JobEvent::LinesOmitted(lines) => self.line(label, &format!("… {} lines omitted", grouped(*lines))),
-            JobEvent::Retrying { attempt, error, delay } => {
-                tracing::error!("❌ Failed {label} (attempt {attempt}): {error}");
-                tracing::info!("Retrying {label} in {}", humantime::format_duration(round(*delay)));
+            JobEvent::AttemptStarted { attempt, of } => {
+                job_line!(info, "attempt_started", subject, { attempt, attempts = of, }, "Executing {label} (attempt {attempt}/{of})");
             }
-            JobEvent::Ended { state, duration, reason } => {
-                let seconds = duration.as_secs_f64();
-                let reason = reason.as_deref().unwrap_or_default();
-                match state {
-                    JobState::Succeeded => tracing::info!("✅ Success {label} in {seconds:.1}s"),
-                    JobState::Failed | JobState::Lost => tracing::error!("❌ Failed {label} after {seconds:.1}s: {reason}"),
-                    JobState::Skipped => tracing::info!("Skipped {label}: {reason}"),
-                    JobState::Cancelled | JobState::Queued | JobState::Running => tracing::debug!("Not run {label}: {reason}"),
-                }
-            }
+            JobEvent::AttemptEnded { .. } => {}
+            JobEvent::Line(text) => self.line(subject, text),
+            JobEvent::LinesOmitted(1) => self.line(subject, "… 1 line omitted"),
+            JobEvent::LinesOmitted(lines) => self.line(subject, &format!("… {} lines omitted", grouped(*lines))),
+            JobEvent::Retrying { attempt, of, error, delay } => retrying(subject, &ended, (*attempt, *of), error, *delay),
+            JobEvent::Ended { state, duration, reason } => over(subject, &ended, *state, *duration, reason.as_deref()),
         }
     }
 
-    fn line(&self, label: &str, text: &str) {
+    fn line(&self, subject: &Subject<'_>, text: &str) {
         match self.child_output {
             ChildOutput::Hidden => {}
             // In one piece, as each write takes a live display off the screen. A terminal that went away is no error.
-            ChildOutput::Lines => drop(logs::Stderr.write_all(format!("{label} | {}\n", escaped(text)).as_bytes())),
-            ChildOutput::Diagnostics => tracing::info!(job = label, "{text}"),
+            ChildOutput::Lines => drop(logs::Stderr.write_all(format!("{} | {}\n", subject.label, escaped(text)).as_bytes())),
+            ChildOutput::Diagnostics => job_line!(info, "output", subject, {}, "{text}"),
         }
     }
 }
 
-/// To whole seconds where there are any: "5s", not "5s 17ms".
-fn round(duration: Duration) -> Duration {
-    if duration >= Duration::from_secs(1) {
-        Duration::from_secs(duration.as_secs())
-    } else {
-        Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or_default())
+/// An attempt failed, and another follows.
+fn retrying(subject: &Subject<'_>, ended: &AttemptEnd, (attempt, of): (u32, u32), error: &str, delay: Duration) {
+    let (label, next, wait) = (subject.label, attempt.saturating_add(1), brief(delay));
+    job_line!(
+        error, "attempt_failed", subject,
+        {
+            attempt, attempts = of, outcome = ended.outcome, exit_code = ended.exit_code, signal = ended.signal,
+            duration_seconds = ended.seconds, reason = error,
+        },
+        "❌ Failed {label} (attempt {attempt}/{of}): {error}"
+    );
+    job_line!(
+        info, "retry_scheduled", subject,
+        { attempt = next, attempts = of, delay_seconds = seconds(delay), },
+        "Retrying {label} in {wait} (attempt {next}/{of})"
+    );
+}
+
+/// A job is over.
+fn over(subject: &Subject<'_>, ended: &AttemptEnd, state: JobState, duration: Duration, reason: Option<&str>) {
+    let (label, took, why) = (subject.label, duration.as_secs_f64(), reason.unwrap_or_default());
+    macro_rules! line {
+        ($level:ident, $($message:tt)+) => {
+            job_line!(
+                $level, "job_ended", subject,
+                {
+                    state = state.name(), attempt = ended.attempt, outcome = ended.outcome, exit_code = ended.exit_code,
+                    signal = ended.signal, duration_seconds = seconds(duration), reason,
+                },
+                $($message)+
+            )
+        };
+    }
+    match state {
+        JobState::Succeeded => line!(info, "✅ Success {label} in {took:.1}s"),
+        JobState::Failed | JobState::Lost => line!(error, "❌ Failed {label} after {took:.1}s: {why}"),
+        JobState::Skipped => line!(info, "Skipped {label}: {why}"),
+        JobState::Cancelled | JobState::Queued | JobState::Running => line!(debug, "Not run {label}: {why}"),
+    }
+}
+
+/// What happens now that the run is to stop.
+fn stopping(reason: &StopReason, is_immediate: bool, running: u64, grace: Duration) -> String {
+    let etls = count(running, "ETL");
+    let them = if running == 1 { "it" } else { "them" };
+    let why = match signal_of(reason) {
+        Some(2) => "Interrupted".to_owned(),
+        Some(signal) => format!("Received {}", signal_name(signal)),
+        None => format!("Stopping, as {reason}"),
+    };
+    if running == 0 {
+        return format!("{why}: no ETL is running, nothing more is started");
+    }
+    if is_immediate {
+        let again = if signal_of(reason).is_some() { " again" } else { "" };
+        return format!("{why}{again}: killing {etls}");
+    }
+    let again = if signal_of(reason) == Some(2) { "press Ctrl-C again to kill" } else { "a second signal kills" };
+    format!("{why}: waiting up to {} for {etls} to stop; {again} {them}", brief(grace))
+}
+
+fn signal_of(reason: &StopReason) -> Option<i32> {
+    match reason {
+        StopReason::Signal(signal) => Some(*signal),
+        StopReason::GuardGone
+        | StopReason::DatabaseFailed
+        | StopReason::LeaseLate
+        | StopReason::RunLost
+        | StopReason::Cancelled { .. }
+        | StopReason::ClaimLost => None,
+    }
+}
+
+fn signal_name(signal: i32) -> String {
+    match signal {
+        1 => "SIGHUP".to_owned(),
+        15 => "SIGTERM".to_owned(),
+        other => format!("signal {other}"),
+    }
+}
+
+impl AttemptEnd {
+    fn new(attempt: u32, end: &End, outcome: Option<&Outcome>, duration: Duration) -> Self {
+        let (exit_code, signal) = match end {
+            End::Exited(code) => (Some(*code), None),
+            End::Signalled(signal) => (None, Some(*signal)),
+            End::Completed
+            | End::Reported { .. }
+            | End::Vanished
+            | End::TimedOut
+            | End::Stopped
+            | End::SpawnFailed(_)
+            | End::HostShort(_)
+            | End::Unseen(_) => (None, None),
+        };
+        Self { attempt: Some(attempt), outcome: outcome.map(Outcome::name), exit_code, signal, seconds: Some(seconds(duration)) }
+    }
+}
+
+impl<'a> Subject<'a> {
+    fn bank(&self) -> Option<&'a str> {
+        match self.gap? {
+            GapKey::Report { bank, .. } => Some(bank),
+            GapKey::Source(_) => None,
+        }
+    }
+
+    fn period(&self) -> Option<String> {
+        match self.gap? {
+            GapKey::Report { period, .. } => Some(period.compact()),
+            GapKey::Source(_) => None,
+        }
+    }
+
+    fn etl(&self) -> Option<&'a str> {
+        match self.gap? {
+            GapKey::Report { etl, .. } => Some(etl),
+            GapKey::Source(_) => None,
+        }
+    }
+
+    fn source(&self) -> Option<&'a str> {
+        match self.gap? {
+            GapKey::Report { .. } => None,
+            GapKey::Source(id) => Some(id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_says_what_it_waits_for_and_who_asked_for_it() {
+        let say = |reason: &StopReason, is_immediate, running| stopping(reason, is_immediate, running, Duration::from_secs(30));
+        let (term, int, gone) = (StopReason::Signal(15), StopReason::Signal(2), StopReason::GuardGone);
+        let lines =
+            [say(&int, false, 3), say(&term, false, 1), say(&int, true, 3), say(&term, true, 1), say(&gone, true, 2), say(&term, false, 0)];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        Interrupted: waiting up to 30s for 3 ETLs to stop; press Ctrl-C again to kill them
+        Received SIGTERM: waiting up to 30s for 1 ETL to stop; a second signal kills it
+        Interrupted again: killing 3 ETLs
+        Received SIGTERM again: killing 1 ETL
+        Stopping, as the process that guards the run is gone: killing 2 ETLs
+        Received SIGTERM: no ETL is running, nothing more is started
+        ");
     }
 }

@@ -25,5 +25,5 @@ pub fn diagnose(text: &str) {
         return;
     }
     // There is nowhere left to say that stderr is gone.
-    let _ = writeln!(io::stderr().lock(), "{}", escaped(text));
+    let _ = write!(io::stderr().lock(), "{}{}", escaped(text), logs::line_end());
 }

@@ -95,7 +95,7 @@ fn lines_in(event: &JobEvent) -> u64 {
     match event {
         JobEvent::Line(_) => 1,
         JobEvent::LinesOmitted(lines) => *lines,
-        JobEvent::AttemptStarted { .. } | JobEvent::Retrying { .. } | JobEvent::Ended { .. } => 0,
+        JobEvent::AttemptStarted { .. } | JobEvent::AttemptEnded { .. } | JobEvent::Retrying { .. } | JobEvent::Ended { .. } => 0,
     }
 }
 
@@ -119,12 +119,19 @@ impl Iterator for Subscription {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use uuid::Uuid;
 
     use super::*;
+    use crate::plan::run::stop::StopReason;
 
     fn run() -> RunId {
         RunId::new(Uuid::from_u128(7))
+    }
+
+    fn stopping() -> EventKind {
+        EventKind::RunStopping { reason: StopReason::Signal(15), is_immediate: false, running: 1, grace: Duration::ZERO }
     }
 
     fn line(events: &Events, job: JobIndex, number: usize) {
@@ -140,7 +147,7 @@ mod tests {
         let before = Utc::now();
         let mut events = Events::new(run());
         let subscriptions = [events.subscribe(), events.subscribe()];
-        events.of_run(EventKind::RunStopping { is_immediate: false });
+        events.of_run(stopping());
         line(&events, 3, 1);
         drop(events);
         let job = JobRef { index: 3, id: JobId::new(Uuid::from_u128(3)) };
@@ -148,7 +155,7 @@ mod tests {
             let seen: Vec<Arc<Event>> = subscription.collect();
             assert!(seen.iter().all(|event| event.run == run() && event.at >= before && event.at <= Utc::now()));
             let kinds: Vec<EventKind> = seen.iter().map(|event| event.kind.clone()).collect();
-            let expected = [EventKind::RunStopping { is_immediate: false }, EventKind::Job { job, event: JobEvent::Line("1".to_owned()) }];
+            let expected = [stopping(), EventKind::Job { job, event: JobEvent::Line("1".to_owned()) }];
             assert_eq!(kinds, expected);
         }
     }

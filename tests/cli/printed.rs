@@ -229,11 +229,11 @@ fn what_happens_is_told_on_stderr() {
     [TIME] [INFO] Executing BMO 2025 Q2 [call_summary] (attempt 1/3)
     [TIME] [INFO] ✅ Success BMO 2025 Q2 [call_summary] in [SECONDS]
     [TIME] [INFO] Executing BMO 2025 Q2 [key_themes] (attempt 1/3)
-    [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] (attempt 1): exit code 1 - Connection timeout
-    [TIME] [INFO] Retrying BMO 2025 Q2 [key_themes] in 1ms
+    [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] (attempt 1/3): exit code 1 - Connection timeout
+    [TIME] [INFO] Retrying BMO 2025 Q2 [key_themes] in 1ms (attempt 2/3)
     [TIME] [INFO] Executing BMO 2025 Q2 [key_themes] (attempt 2/3)
-    [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] (attempt 2): exit code 1 - Connection timeout
-    [TIME] [INFO] Retrying BMO 2025 Q2 [key_themes] in 1ms
+    [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] (attempt 2/3): exit code 1 - Connection timeout
+    [TIME] [INFO] Retrying BMO 2025 Q2 [key_themes] in 1ms (attempt 3/3)
     [TIME] [INFO] Executing BMO 2025 Q2 [key_themes] (attempt 3/3)
     [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] after [SECONDS]: exit code 1 - Connection timeout
     "###);
@@ -281,6 +281,26 @@ fn log_lines_may_be_json() {
         done.stderr
     );
     assert!(done.stdout.starts_with("===="), "the summary stays text: {}", done.stdout);
+
+    let (run, job) = (world.value("SELECT id FROM etl_runs"), world.value("SELECT id FROM etl_jobs"));
+    let of = |event: &str| lines.iter().filter(|line| line["event"] == event).cloned().collect::<Vec<_>>();
+    assert_eq!((of("run_started").len(), &of("run_started")[0]["jobs"]), (1, &1.into()));
+    let of_job = ["attempt_started", "output", "attempt_failed", "retry_scheduled", "job_ended"].map(of);
+    assert_eq!(of_job.each_ref().map(Vec::len), [3, 3, 2, 2, 1]);
+    for line in of_job.iter().flatten() {
+        assert_eq!((&line["run_id"], &line["job_id"]), (&run.as_str().into(), &job.as_str().into()), "{line}");
+        assert_eq!(line["gap"], "RY-CA/2025Q2/call_summary", "{line}");
+        assert_eq!((&line["bank"], &line["period"], &line["etl"]), (&"RY-CA".into(), &"2025Q2".into(), &"call_summary".into()), "{line}");
+        assert!(line.get("source").is_none(), "{line}");
+    }
+    let [started, _, failed, retry, ended] = of_job;
+    assert_eq!((&started[1]["attempt"], &started[1]["attempts"]), (&2.into(), &3.into()));
+    for line in [&failed[0], &ended[0]] {
+        assert_eq!((&line["exit_code"], &line["outcome"]), (&1.into(), &"exit_code".into()), "{line}");
+        assert!(line["duration_seconds"].is_f64() && line["reason"].is_string(), "{line}");
+    }
+    assert_eq!((&retry[0]["attempt"], &retry[0]["delay_seconds"]), (&2.into(), &0.001.into()));
+    assert_eq!((&ended[0]["state"], &ended[0]["attempt"]), (&"failed".into(), &3.into()));
 }
 
 #[test]

@@ -114,7 +114,7 @@ on_both_databases! {
         desk.service.until(|seen| count(seen, "/etl/trigger") == 1);
         until("the service has a job", || desk.service.jobs().len() == 1);
         running.signal("TERM");
-        running.until_it_says("Told to stop");
+        running.until_it_says("Received SIGTERM");
         desk.service.release();
         assert_eq!(running.wait().code, 143);
         let id = desk.service.jobs().concat();

@@ -48,7 +48,7 @@ fn count(world: &World, what: &str) -> usize {
 
 fn says_that_it_was_stopped(done: &Done) {
     assert!(done.stdout.contains("Stopped by a signal"), "{done:?}");
-    assert!(done.stderr.contains("Told to stop"), "{done:?}");
+    assert!(done.stderr.contains("Received SIG") || done.stderr.contains("Interrupted: "), "{done:?}");
 }
 
 on_both_databases! {
@@ -63,6 +63,7 @@ on_both_databases! {
 
             assert_eq!(done.code, code, "{done:?}");
             says_that_it_was_stopped(&done);
+            assert!(done.stderr.contains(": waiting up to 1m for 2 ETLs to stop; "), "{done:?}");
             assert!(done.stdout.contains("Not run: 3"), "{done:?}");
             assert_eq!(world.notes("tidied."), ["tidied", "tidied"], "the third was never started");
             assert!(!children.iter().chain(&grandchildren).any(|pid| is_alive(*pid)));
@@ -104,7 +105,8 @@ on_both_databases! {
         running.signal("TERM");
         let done = running.wait();
         assert_eq!(done.code, 130, "the first one ended the run: {done:?}");
-        assert!(done.stderr.contains("killing what runs"), "{done:?}");
+        assert!(done.stderr.contains("Interrupted: waiting up to 1h for 1 ETL to stop; press Ctrl-C again to kill it"), "{done:?}");
+        assert!(done.stderr.contains("Received SIGTERM again: killing 1 ETL"), "{done:?}");
         assert!(!is_alive(child));
         assert_eq!(world.jobs(), ["RY-CA/2025Q2/call_summary|cancelled"]);
         assert_eq!(world.attempts(), ["RY-CA/2025Q2/call_summary|1|interrupted"]);
@@ -230,4 +232,34 @@ fn until_it_blocks(world: &World, running: &Running) {
             world.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") != "0"
         }),
     }
+}
+
+/// As `systemctl stop` without `KillMode=mixed`, `killall` and `timeout` do it.
+#[test]
+fn a_signal_that_reaches_the_run_in_several_ways_is_one_signal() {
+    let world = World::new(Kind::Sqlite);
+    three_gaps(&world, TIDY, &["grace: 1m"]);
+    let running = world.spawn(&[]);
+    world.pids("pid.", 3);
+    let (guard, orchestrator) = (running.pid().to_string(), running.orchestrator().to_string());
+    let all = Command::new("kill").args(["-s", "TERM", &orchestrator, &guard, &guard]).status().expect("kill");
+    assert!(all.success());
+    running.signal("HUP");
+    let done = running.wait();
+    assert_eq!(done.code, 143, "{done:?}");
+    assert_eq!(world.notes("tidied.").len(), 3, "nothing was killed before it had ended: {done:?}");
+    assert!(!done.stderr.contains("again:"), "{done:?}");
+}
+
+#[test]
+fn nobody_is_said_to_have_asked_when_the_guard_was_killed() {
+    let world = World::new(Kind::Sqlite);
+    three_gaps(&world, DEAF, &["grace: 1m"]);
+    let running = world.spawn(&[]);
+    let children = world.pids("pid.", 3);
+    running.signal("KILL");
+    let done = running.wait();
+    assert!(done.stderr.contains("Stopping, as the process that guards the run is gone: killing 3 ETLs"), "{done:?}");
+    assert!(!done.stderr.contains("Received") && !done.stderr.contains("again"), "{done:?}");
+    until("its ETLs were ended", || !children.iter().any(|pid| is_alive(*pid)));
 }

@@ -1,17 +1,18 @@
-//! What `-v` shows of children, on a terminal and elsewhere.
+//! What is shown on a terminal, and what `-v` shows of children there and elsewhere.
 
 use std::process::{Command, Stdio};
 
 use crate::support::world::Done;
 use crate::support::{Kind, World};
 
-/// Runs the binary to its end on a terminal of its own; everything that it writes there is in `stdout`.
-fn on_a_terminal(world: &World, args: &str) -> Done {
+/// Runs the binary to its end on a terminal of this type, of 40 columns; everything that it writes there is in `stdout`.
+fn on_a_terminal(world: &World, term: &str, args: &str) -> Done {
     let inner = world.command(&[]);
     let binary = inner.get_program().to_str().expect("a path in UTF-8");
     let mut script = Command::new("script");
-    script.args(["--quiet", "--return", "--command", &format!("{binary} run {args} --config etl-orch.yaml"), "/dev/null"]);
-    script.current_dir(world.path("")).env("TERM", "xterm").env_remove("NO_COLOR").stdin(Stdio::null());
+    let command = format!("stty rows 24 cols 40; {binary} run {args} --config etl-orch.yaml");
+    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
+    script.current_dir(world.path("")).env("TERM", term).env_remove("NO_COLOR").stdin(Stdio::null());
     Done::of(&script.output().expect("script is installed (bsdutils)"))
 }
 
@@ -21,7 +22,7 @@ fn on_a_terminal_every_line_of_a_child_is_written_in_one_piece() {
     world.available("RY", 1, 2025, "Q2");
     world.single_etl("for n in 1 2 3 4 5; do echo \"line $n\"; done\necho report > \"$4\"\n", &[]);
 
-    let done = on_a_terminal(&world, "-v");
+    let done = on_a_terminal(&world, "xterm", "-v");
 
     assert_eq!(done.code, 0, "{}", done.stdout);
     assert!(done.stdout.contains("/1 jobs"), "there is a live display: {:?}", done.stdout);
@@ -44,4 +45,57 @@ fn lines_that_are_not_shown_are_counted() {
     let counts: Vec<usize> = lines.iter().filter_map(omitted).map(|number| number.parse().expect("a number")).collect();
     assert!(!counts.is_empty(), "so many lines at once are more than are passed on");
     assert_eq!(lines.len() - counts.len() + counts.iter().sum::<usize>(), 30_000, "{counts:?}");
+}
+
+#[test]
+fn no_line_of_the_display_is_wider_than_the_terminal() {
+    let world = World::new(Kind::Sqlite);
+    world.available("RY", 1, 2025, "Q2");
+    world.single_etl(
+        "[ -e first ] || { echo > first; exit 1; }\necho a line that is a good deal longer than forty columns are\necho report > \"$4\"\n",
+        &[],
+    );
+
+    let done = on_a_terminal(&world, "xterm", "--log-level off");
+
+    assert!(done.stdout.contains("RY 2025 Q2 [call_summary] (atte"), "{:?}", done.stdout);
+    let display = done.stdout.split("====").next().unwrap_or_default();
+    // `[2K` and the like are what is left of a sequence.
+    let drawn = display.split(|c: char| c.is_control()).map(|text| match text.strip_prefix('[') {
+        Some(rest) => rest.trim_start_matches(|c: char| c.is_ascii_digit()).chars().count().saturating_sub(1),
+        None => text.chars().count(),
+    });
+    let widest = drawn.max().unwrap_or_default();
+    assert!((30..=40).contains(&widest), "{widest}: {display:?}");
+    assert!(display.contains(" 1/1 jobs, 00:00:0"), "{display:?}");
+    let last_drawn = display.split(" 1/1 jobs, 00:00:0").nth(1).unwrap_or_default();
+    assert_eq!(last_drawn.chars().nth(1), Some('\r'), "what the terminal echoes (^C) begins no line of its own: {display:?}");
+}
+
+#[test]
+fn a_terminal_without_escape_sequences_gets_none() {
+    let world = World::new(Kind::Sqlite);
+    world.available("RY", 1, 2025, "Q2");
+    for term in ["dumb", ""] {
+        let done = on_a_terminal(&world, term, "-v --force --bank-symbol RY");
+        assert_eq!(done.code, 0, "{}", done.stdout);
+        assert!(done.stdout.contains("[INFO] Executing RY") && !done.stdout.contains("/1 jobs"), "{:?}", done.stdout);
+        assert!(done.stdout.chars().all(|c| !c.is_control() || "\r\n".contains(c)), "{:?}", done.stdout);
+    }
+}
+
+#[test]
+fn of_a_progress_bar_the_last_state_is_shown_and_kept() {
+    let world = World::new(Kind::Sqlite);
+    world.available("RY", 1, 2025, "Q2");
+    let printed = "\rreading  0%\rreading 50%\rreading 99%\r\n\r 0/9 pages\r 7/9 pages";
+    world.single_etl(&format!("printf '{}'\nexit 65\n", printed.replace('\r', "\\r").replace('\n', "\\n").replace('%', "%%")), &[]);
+
+    let done = world.run_to(1, &["-v"]);
+
+    let lines: Vec<&str> = done.stderr.lines().filter_map(|line| line.strip_prefix("RY 2025 Q2 [call_summary] | ")).collect();
+    assert_eq!(lines, ["reading 99%", " 7/9 pages"]);
+    assert!(done.stdout.contains("exit code 65 - 7/9 pages\n"), "{}", done.stdout);
+    assert_eq!(world.sql("SELECT tail FROM etl_attempts").join("\n"), "reading 99%\n 7/9 pages");
+    assert_eq!(world.read(&world.value("SELECT log FROM etl_attempts")), printed, "the program's own log has every byte");
 }

@@ -4,7 +4,6 @@ pub(super) mod args;
 mod lock;
 mod request;
 
-use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use chrono::Utc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::args::{Format, Global};
+use super::args::{Format, has_live_terminal};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::execute::stop::StopSignal;
@@ -54,8 +53,8 @@ pub(super) async fn after(
         return run_guard().await;
     };
     threads::reserve().await.map_err(cannot("start"))?;
-    let guard_gone = link.guard_gone().map_err(cannot("watch the guard"))?;
-    let signals = Signals::listen(guard_gone).map_err(cannot("listen for signals"))?;
+    let guard = link.watch().map_err(cannot("watch the guard"))?;
+    let signals = Signals::listen(guard).map_err(cannot("listen for signals"))?;
     tokio::select! {
         biased;
         done = first => done?,
@@ -75,7 +74,7 @@ pub(super) async fn after(
 
 /// This process is the one that cron started: it starts the orchestrator and outlives everything below it.
 async fn run_guard() -> Result<Exit, Failure> {
-    Ok(match guard::run().await.map_err(cannot("start the orchestrator"))? {
+    Ok(match guard::run().await.map_err(cannot("start the orchestrator"))?.end {
         OrchestratorEnd::Exited(code) => Exit::PassedOn(code),
         OrchestratorEnd::Signalled(signal) => {
             show::diagnose(&format!("error: the orchestrator was ended by signal {signal}; its ETLs were ended with it"));
@@ -131,7 +130,7 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
     };
     tokio::spawn(hurry_when_stopped(store.clone(), signals.stop().clone()));
     let mut events = Events::new(id);
-    let displays = Displays::start(detail(request.context.global, request.args), || events.subscribe());
+    let displays = Displays::start(detail(&request.context, request.args), || events.subscribe());
     let invocation = request.invocation(store.clone(), id, events);
     let summary = tokio::select! {
         summary = invocation.run(signals.stop(), since) => summary,
@@ -204,14 +203,14 @@ fn exit_of(summary: &RunSummary, args: &RunArgs, signals: &Signals) -> Exit {
     }
 }
 
-fn detail(global: &Global, args: &RunArgs) -> Detail {
-    let for_people = global.log_format == Format::Text && !args.quiet && std::io::stderr().is_terminal();
-    let child_output = match global.log_format {
+fn detail(context: &Context<'_>, args: &RunArgs) -> Detail {
+    let is_live = context.global.log_format == Format::Text && !args.quiet && has_live_terminal(context.environment);
+    let child_output = match context.global.log_format {
         _ if !args.verbose => ChildOutput::Hidden,
         Format::Text => ChildOutput::Lines,
         Format::Json => ChildOutput::Diagnostics,
     };
-    Detail { is_live: for_people && std::env::var_os("TERM").is_none_or(|term| term != "dumb"), child_output }
+    Detail { is_live, child_output }
 }
 
 fn print(request: &RunRequest<'_>, summary: &RunSummary, exit: Exit) -> Result<(), Failure> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::stop::StopSignal;
+use crate::plan::model::work::CLOSING_TIME;
 use crate::plan::run::stop::StopLevel;
 
 /// Why a call ends before its job does.
@@ -17,9 +18,6 @@ pub(super) enum Interrupt {
     /// An immediate stop: nothing more is sent.
     StoppedAtOnce,
 }
-
-/// A stopped call may take this long to finish its last request.
-const CLOSING_TIME: Duration = Duration::from_secs(5);
 
 /// Waits for something, and notices interrupts meanwhile.
 pub(super) struct Watch {

@@ -35,6 +35,16 @@ impl Work {
         }
     }
 
+    /// How long an attempt may take to end once it is asked to.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        match self {
+            Self::Command { command, .. } => command.grace,
+            // One request is finished, and another one cancels the job.
+            Self::Http(_) => CLOSING_TIME * 2,
+        }
+    }
+
     /// What exit codes mean. A service has none; the default is used for the outcomes without a code.
     #[must_use]
     pub fn exit_codes(&self) -> ExitCodes {
@@ -161,6 +171,9 @@ pub struct HttpSpec {
     /// Certificates that are trusted besides those of the system; PEM, absolute.
     pub ca_file: Option<PathBuf>,
 }
+
+/// How long a call that is stopped may take to finish a request.
+pub const CLOSING_TIME: Duration = Duration::from_secs(5);
 
 /// At most `requests` in any span of the length `per`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -117,6 +117,15 @@ pub enum Next {
 }
 
 impl Next {
+    /// The end of the attempt.
+    #[must_use]
+    pub fn attempt(&self) -> Option<&AttemptEnd> {
+        match self {
+            Self::Retry { attempt, .. } => Some(attempt),
+            Self::End(end) => end.attempt(),
+        }
+    }
+
     /// The step for the schedule.
     #[must_use]
     pub fn step(&self) -> NextStep {
@@ -232,7 +241,7 @@ impl Attempted<'_> {
     }
 
     fn is_run_stopped(&self) -> bool {
-        matches!(self.stop, Some(StopReason::Signal(_)))
+        matches!(self.stop, Some(StopReason::Signal(_) | StopReason::GuardGone))
     }
 
     fn stop_note(&self) -> Option<JobNote> {

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::JobState;
+use crate::plan::model::outcome::Outcome;
+use crate::plan::run::ended::End;
 use crate::plan::run::schedule::JobIndex;
+use crate::plan::run::stop::StopReason;
 
 /// Something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,26 +26,40 @@ pub struct Event {
 pub enum EventKind {
     /// The plan stands; jobs start.
     RunStarted {
-        /// `RY 2025 Q2 [call_summary]`, by job.
-        labels: Vec<String>,
+        /// What the jobs are called, by their index.
+        jobs: Vec<JobName>,
         /// How many chains they are in.
         chains: usize,
         /// How many chains run at once.
         max_parallel: usize,
     },
-    /// A signal arrived: nothing more starts, children are being stopped.
+    /// A signal arrived, or the guard is gone: nothing more starts, children are being stopped.
     RunStopping {
-        /// Whether it is the second, so that children are killed at once.
+        reason: StopReason,
+        /// Whether children are killed at once: it was asked for twice, or the guard is gone.
         is_immediate: bool,
+        /// How many attempts are under way.
+        running: usize,
+        /// How long these may take to end by themselves.
+        grace: Duration,
     },
     /// Something happened to a job.
     Job { job: JobRef, event: JobEvent },
 }
 
+/// What a job is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobName {
+    /// For people: `RY 2025 Q2 [call_summary]`.
+    pub label: String,
+    /// For programs.
+    pub gap: GapKey,
+}
+
 /// A job of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobRef {
-    /// Its position in the plan, and in the labels of [`EventKind::RunStarted`].
+    /// Its position in the plan, and among the names of [`EventKind::RunStarted`].
     pub index: JobIndex,
     /// The id under which it is recorded.
     pub id: JobId,
@@ -60,10 +78,20 @@ pub enum JobEvent {
     Line(String),
     /// Its child printed so many lines faster than they could be passed on. Its log has them.
     LinesOmitted(u64),
+    /// The work of an attempt is over. [`JobEvent::Retrying`] or [`JobEvent::Ended`] follows once that is recorded.
+    AttemptEnded {
+        attempt: u32,
+        end: End,
+        /// What that means; `None` where nothing is recorded of the attempt.
+        outcome: Option<Outcome>,
+        duration: Duration,
+    },
     /// An attempt failed, and another follows.
     Retrying {
-        /// The attempt that failed.
+        /// The attempt that failed, from 1.
         attempt: u32,
+        /// How many there may be.
+        of: u32,
         error: String,
         /// The next one starts after this wait.
         delay: Duration,

@@ -19,6 +19,8 @@ pub enum StopLevel {
 pub enum StopReason {
     /// The run received this signal.
     Signal(i32),
+    /// The guard of the run was killed: nobody asked for anything, and the run ends at once.
+    GuardGone,
     /// What happens cannot be recorded: the database refuses it, or was away for too long.
     DatabaseFailed,
     /// The run could not renew its lease in time.
@@ -41,7 +43,7 @@ impl StopReason {
     pub fn is_of_job(&self) -> bool {
         match self {
             Self::Cancelled { .. } | Self::ClaimLost => true,
-            Self::Signal(_) | Self::DatabaseFailed | Self::LeaseLate | Self::RunLost => false,
+            Self::Signal(_) | Self::GuardGone | Self::DatabaseFailed | Self::LeaseLate | Self::RunLost => false,
         }
     }
 }
@@ -50,6 +52,7 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signal(number) => write!(f, "the run received signal {number}"),
+            Self::GuardGone => f.write_str("the process that guards the run is gone"),
             Self::DatabaseFailed => f.write_str("the database failed"),
             Self::LeaseLate => f.write_str("the lease could not be renewed in time"),
             Self::RunLost => f.write_str("another host took this run for dead; its claims are gone"),

@@ -159,6 +159,8 @@ impl Attempt<'_> {
             random: self.order.random,
         };
         let Aftermath { class, note, next } = attempted.aftermath(ended, finding);
+        let outcome = next.attempt().map(|attempt| attempt.outcome.clone());
+        self.tell(JobEvent::AttemptEnded { attempt: self.order.number, end: ended.end.clone(), outcome, duration: ended.duration });
         match next {
             Next::Retry { wait, attempt, if_stopped } => self.end_attempt(ended, (attempt, if_stopped), class, note, wait).await,
             Next::End(end) => self.finish(ended, end, class, note).await,

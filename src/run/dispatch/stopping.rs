@@ -67,7 +67,15 @@ impl Dispatch<'_> {
             self.stop_attempts(level, &reason);
         }
         self.schedule.halt(NotStarted::Stopped);
-        self.context.events.of_run(EventKind::RunStopping { is_immediate: level == StopLevel::Immediate });
+        if let Some(reason) = self.stop.latest_reason() {
+            let running = || self.plan.jobs.iter().zip(self.jobs.iter()).filter(|(_, progress)| progress.is_begun());
+            self.context.events.of_run(EventKind::RunStopping {
+                reason,
+                is_immediate: level == StopLevel::Immediate,
+                running: running().count(),
+                grace: running().map(|(job, _)| self.context.catalogue.work(job).grace()).max().unwrap_or_default(),
+            });
+        }
     }
 
     /// The run cannot record what it does: no further job is started, and all attempts are stopped.

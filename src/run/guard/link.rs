@@ -1,5 +1,5 @@
-//! The socket between guard and orchestrator. The orchestrator sends the lock's descriptor through it; each side sees by its end that
-//! the other is gone. It is the orchestrator's stdin.
+//! The socket between guard and orchestrator. The orchestrator sends the lock's descriptor through it, and that it prints its result; the
+//! guard sends which signals it forwards. Each side sees by its end that the other is gone. It is the orchestrator's stdin.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -7,9 +7,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use tokio::io::Interest;
-
 use rustix::process::{Pid, Signal, getppid, kill_process};
+use tokio::io::Interest;
+use tokio::signal::unix::SignalKind;
 
 use super::ORCHESTRATOR;
 
@@ -37,7 +37,7 @@ impl GuardLink {
     /// # Errors
     /// When it was, and the link cannot be used.
     pub fn from_stdin() -> io::Result<Option<Self>> {
-        if std::env::args_os().next().is_none_or(|name| name != ORCHESTRATOR) {
+        if !has_guard() {
             return Ok(None);
         }
         let socket = UnixStream::from(rustix::stdio::stdin().try_clone_to_owned()?);
@@ -54,49 +54,130 @@ impl GuardLink {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut message = SendAncillaryBuffer::new(&mut space);
         message.push(SendAncillaryMessage::ScmRights(&descriptors));
-        rustix::net::sendmsg(&self.socket, &[IoSlice::new(b"lock")], &mut message, SendFlags::NOSIGNAL)?;
+        rustix::net::sendmsg(&self.socket, &[IoSlice::new(&[LOCK])], &mut message, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 
-    /// A future that resolves once the guard is gone.
+    /// What the guard says from now on.
     ///
     /// # Errors
     /// When the link cannot be watched.
-    pub fn guard_gone(&self) -> io::Result<impl Future<Output = ()> + use<>> {
-        let socket = tokio::net::UnixStream::from_std(self.socket.try_clone()?)?;
-        Ok(async move {
-            // The guard never writes: the only thing to read is the end of the stream.
-            while socket.readable().await.is_ok() && !matches!(socket.try_read(&mut [0; 8]), Ok(0)) {}
-        })
+    pub fn watch(&self) -> io::Result<GuardWatch> {
+        Ok(GuardWatch { socket: tokio::net::UnixStream::from_std(self.socket.try_clone()?)?, is_gone: false })
+    }
+}
+
+/// Whether a guard has started this process.
+fn has_guard() -> bool {
+    std::env::args_os().next().is_some_and(|name| name == ORCHESTRATOR)
+}
+
+/// The bytes of messages to the guard.
+const LOCK: u8 = b'l';
+const PRINTS: u8 = b'p';
+
+/// Tells the guard, if there is one, that this process prints its result on stdout from now on, so that the guard does not.
+pub fn announce_output() {
+    if has_guard() {
+        // A guard that is gone prints nothing.
+        let _ = rustix::net::send(rustix::stdio::stdin(), &[PRINTS], SendFlags::NOSIGNAL);
+    }
+}
+
+/// What the guard says.
+#[derive(Debug)]
+pub struct GuardWatch {
+    socket: tokio::net::UnixStream,
+    is_gone: bool,
+}
+
+impl GuardWatch {
+    /// Waits until the guard says something or is gone.
+    pub(in crate::run) async fn readable(&self) {
+        // An error comes up again in the read that follows.
+        let _ = self.socket.readable().await;
+    }
+
+    /// The numbers of the signals that it has forwarded since the last call.
+    pub(in crate::run) fn forwarded(&mut self) -> Vec<i32> {
+        let (mut signals, mut bytes) = (Vec::new(), [0; 8]);
+        loop {
+            match self.socket.try_read(&mut bytes) {
+                Ok(length @ 1..) => signals.extend(bytes.iter().take(length).map(|signal| i32::from(*signal))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return signals,
+                Ok(0) | Err(_) => {
+                    self.is_gone = true;
+                    return signals;
+                }
+            }
+        }
+    }
+
+    /// Whether the guard is gone, as the last read has shown.
+    pub(in crate::run) fn is_gone(&self) -> bool {
+        self.is_gone
     }
 }
 
 /// The guard's end: takes the locks that the orchestrator sends, and holds them.
 #[derive(Debug)]
-pub(super) struct LockReceiver {
+pub(super) struct GuardEnd {
     /// `None` once the orchestrator has closed its end.
     socket: Option<tokio::net::UnixStream>,
     locks: Vec<OwnedFd>,
+    has_printed: bool,
 }
 
-impl LockReceiver {
+impl GuardEnd {
     pub(super) fn new(socket: UnixStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: Some(tokio::net::UnixStream::from_std(socket)?), locks: Vec::new() })
+        Ok(Self { socket: Some(tokio::net::UnixStream::from_std(socket)?), locks: Vec::new(), has_printed: false })
     }
 
-    /// Waits for a lock and keeps it; waits for ever once the orchestrator is gone. Loses nothing when dropped.
+    /// Waits for a message and takes it; waits for ever once the orchestrator is gone. Loses nothing when dropped.
     pub(super) async fn receive(&mut self) {
         let Some(socket) = &self.socket else { return std::future::pending().await };
-        match socket.async_io(Interest::READABLE, || receive_descriptor(socket.as_fd())).await {
-            Ok(Some(lock)) => self.locks.push(lock),
+        let message = socket.async_io(Interest::READABLE, || receive_message(socket.as_fd())).await;
+        self.take(message);
+    }
+
+    /// Says that this signal is forwarded, before it is. The orchestrator may get it from others as well, and knows by this how often it
+    /// was asked.
+    pub(super) fn announce(&self, kind: SignalKind) {
+        if let (Some(socket), Ok(signal)) = (&self.socket, u8::try_from(kind.as_raw_value())) {
+            // An orchestrator that is gone, or does not read, gets the signal itself.
+            let _ = socket.try_write(&[signal]);
+        }
+    }
+
+    /// Whether the orchestrator has begun to print its result. To be asked once it has ended.
+    pub(super) fn has_printed(&mut self) -> bool {
+        while let Some(socket) = &self.socket {
+            let message = receive_message(socket.as_fd());
+            self.take(message);
+        }
+        self.has_printed
+    }
+
+    fn take(&mut self, message: io::Result<Option<Message>>) {
+        match message {
+            Ok(Some(message)) => {
+                self.locks.extend(message.lock);
+                self.has_printed |= message.prints;
+            }
             Ok(None) | Err(_) => self.socket = None,
         }
     }
 }
 
-/// The descriptor in the next message; `None` at the end of the stream.
-fn receive_descriptor(socket: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+/// What the orchestrator sent; it may be several messages in one.
+struct Message {
+    lock: Option<OwnedFd>,
+    prints: bool,
+}
+
+/// The next message; `None` at the end of the stream.
+fn receive_message(socket: BorrowedFd<'_>) -> io::Result<Option<Message>> {
     let mut bytes = [0; 8];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut message = RecvAncillaryBuffer::new(&mut space);
@@ -104,9 +185,9 @@ fn receive_descriptor(socket: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
     if received.bytes == 0 {
         return Ok(None);
     }
-    let descriptor = message.drain().find_map(|part| match part {
+    let lock = message.drain().find_map(|part| match part {
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
         _ => None,
     });
-    descriptor.map(Some).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    Ok(Some(Message { lock, prints: bytes.contains(&PRINTS) }))
 }
