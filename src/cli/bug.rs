@@ -13,15 +13,30 @@ pub(super) fn report_panics() {
 
 /// The exit that `work` leads to. A panic in it, which was reported, is a failure of etl-orch.
 pub(super) fn caught(work: impl FnOnce() -> Result<Exit, Failure>) -> Result<Exit, Failure> {
-    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(Ok(Exit::Orchestrator))
+    let done = panic::catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|payload| Err(Failure::Bug(format!("{BUG}: {}", words(&*payload)))))
 }
+
+const BUG: &str = "this is a bug of etl-orch, please report it";
 
 fn sentence(info: &PanicHookInfo<'_>) -> String {
     let place = info.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
-    format!("error: this is a bug of etl-orch, please report it: {}{place}", words(info.payload()))
+    format!("error: {BUG}: {}{place}", words(info.payload()))
 }
 
 fn words(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_failure_that_says_what_it_is() {
+        let failed = caught(|| panic!("a bug, as this test wants it")).unwrap_err();
+        assert_eq!(failed.message(), format!("{BUG}: a bug, as this test wants it"));
+        assert_eq!((failed.exit(), failed.lines()), (Exit::Orchestrator, Vec::new()), "the hook has printed it");
+    }
 }

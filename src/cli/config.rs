@@ -2,13 +2,15 @@
 
 use clap::Subcommand;
 
-use super::args::Global;
+use super::args::{Format, Global};
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::output;
+use crate::config;
 use crate::plan::model::settings::Variables;
 use crate::run::check_state_dir;
 use crate::show::config::{ConfigFiles, ConfigView};
-use crate::{config, show};
+use crate::show::outcome::SchemaView;
 
 /// What can be done with the configuration.
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -33,7 +35,7 @@ pub(super) fn check(global: &Global, environment: &Variables) -> Result<Exit, Fa
 }
 
 /// `etl-orch config schema`.
-pub(super) fn schema() -> Result<Exit, Failure> {
-    show::out(&format!("{:#}\n", config::schema()))?;
+pub(super) fn schema(format: Format) -> Result<Exit, Failure> {
+    output::print(format, &SchemaView::new(config::schema()))?;
     Ok(Exit::Success)
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::args::{Format, Global};
+use super::args::Global;
 use super::exit::Failure;
+use super::output;
 use super::user::user;
 use crate::config::{self, Config};
 use crate::os::threads;
@@ -49,10 +50,6 @@ impl<'a> Context<'a> {
 
     /// Prints a view in the format that is asked for.
     pub(super) fn print(&self, view: &impl View) -> Result<(), Failure> {
-        let page = match self.global.format {
-            Format::Text => view.text(),
-            Format::Json => view.json()?,
-        };
-        Ok(show::out(&page)?)
+        output::print(self.global.format, view)
     }
 }

@@ -1,16 +1,19 @@
 //! The exit codes, and the errors that lead to them.
 
-use crate::config::ConfigErrors;
+use crate::config::{ConfigError, ConfigErrors};
 use crate::run::RunError;
 use crate::run::lock::LockError;
+use crate::show::outcome::Cause;
 use crate::store::StoreError;
 
 /// The exit codes as users read them, in `--help` and in the manual.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0      success, nothing to do, or a dry run; also: another run is active and one already waits
-  1      some jobs failed after their retries, or etl-orch could not do its work
-  2      usage or configuration error; nothing was started
+  1      some jobs failed after their retries, or etl-orch could not do its work now: the database does not
+         answer or lacks rights, a file or directory cannot be used, there was nothing to cancel
+  2      usage or configuration error: an option, a name that does not exist, the configuration, tables that
+         do not fit it; nothing was started
   75     the lock is held and --lock-wait ran out
   128+n  ended by signal n after stopping its children
 With --detailed-exit-code: 3 some jobs failed, 4 a dry run found gaps";
@@ -70,6 +73,18 @@ pub(super) enum Failure {
     /// The orchestrator could not do its work.
     #[error("error: {0}")]
     Orchestrator(String),
+    /// The lock is held, and the time to wait for it is over.
+    #[error("error: {0}")]
+    LockHeld(String),
+    /// This signal stopped the process before anything was started.
+    #[error("{}", RunError::Stopped)]
+    Stopped(i32),
+    /// This signal ended the process, or what it guards, before there was a result.
+    #[error("error: {1}")]
+    Ended(i32, String),
+    /// A panic, which is on stderr already.
+    #[error("{0}")]
+    Bug(String),
 }
 
 impl Failure {
@@ -79,15 +94,61 @@ impl Failure {
         let text = self.to_string();
         match self {
             Self::Usage(_) | Self::Config(_) => text.lines().map(str::to_owned).collect(),
-            Self::Schema(_) | Self::Orchestrator(_) => vec![text],
+            Self::Schema(_) | Self::Orchestrator(_) | Self::LockHeld(_) | Self::Stopped(_) | Self::Ended(..) => vec![text],
+            Self::Bug(_) => Vec::new(),
+        }
+    }
+
+    /// The whole of it for programs, without the word `error`.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::Usage(text) => text.replace("\nerror: ", "\n"),
+            Self::Config(_) | Self::Stopped(_) => self.to_string(),
+            Self::Schema(text) | Self::Orchestrator(text) | Self::LockHeld(text) | Self::Ended(_, text) | Self::Bug(text) => text.clone(),
+        }
+    }
+
+    /// The single mistakes, where there may be several.
+    pub(super) fn causes(&self) -> Vec<Cause> {
+        match self {
+            Self::Usage(_) => {
+                let cause = |line: &str| Cause { file: None, line: None, column: None, message: line.to_owned() };
+                self.message().lines().map(cause).collect()
+            }
+            Self::Config(errors) => errors.iter().map(cause_in_file).collect(),
+            Self::Schema(_) | Self::Orchestrator(_) | Self::LockHeld(_) | Self::Stopped(_) | Self::Ended(..) | Self::Bug(_) => Vec::new(),
+        }
+    }
+
+    /// The kind of error, for programs. These names are never changed.
+    pub(super) fn class(&self) -> &'static str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Config(_) => "configuration",
+            Self::Schema(_) => "tables",
+            Self::Orchestrator(_) => "unable",
+            Self::LockHeld(_) => "lock_held",
+            Self::Stopped(_) | Self::Ended(..) => "ended_by_signal",
+            Self::Bug(_) => "bug",
         }
     }
 
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Config(_) | Self::Schema(_) => Exit::Usage,
-            Self::Orchestrator(_) => Exit::Orchestrator,
+            Self::Orchestrator(_) | Self::Bug(_) => Exit::Orchestrator,
+            Self::LockHeld(_) => Exit::LockHeld,
+            Self::Stopped(signal) | Self::Ended(signal, _) => Exit::Signal(*signal),
         }
+    }
+}
+
+fn cause_in_file(error: &ConfigError) -> Cause {
+    Cause {
+        file: error.file.as_ref().map(|file| file.display().to_string()),
+        line: error.at.map(|at| at.line),
+        column: error.at.map(|at| at.column),
+        message: error.message.clone(),
     }
 }
 
@@ -137,7 +198,11 @@ impl From<std::io::Error> for Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::store::NotKept;
 
     #[test]
     fn every_exit_has_its_documented_code() {
@@ -155,6 +220,38 @@ mod tests {
             assert_eq!(exit.code(), code, "{exit:?}");
             let text = if code > 128 { "128+n".to_owned() } else { code.to_string() };
             assert!(EXIT_CODES.split_whitespace().any(|word| word == text), "{text} is not explained");
+        }
+    }
+
+    /// One of each kind; a new kind finds its place by the matches above, which name them all.
+    #[test]
+    fn alike_causes_have_alike_codes() {
+        let (io, path) = (|| io::Error::other("no"), || PathBuf::from("p"));
+        let unreachable = || StoreError::Unreachable { target: "t".into(), reason: "r".into() };
+        let failures: [(Failure, &str, u8); 20] = [
+            (Failure::Usage("x".into()), "usage", 2),
+            (StoreError::Schema("x".into()).into(), "tables", 2),
+            (RunError::Store(StoreError::Schema("x".into())).into(), "tables", 2),
+            (unreachable().into(), "unable", 1),
+            (RunError::Store(unreachable()).into(), "unable", 1),
+            (StoreError::Replaced { target: "t".into(), what: "gone" }.into(), "unable", 1),
+            (StoreError::Rights("x".into()).into(), "unable", 1),
+            (RunError::Rights("x".into()).into(), "unable", 1),
+            (StoreError::NotKept(NotKept { table: "t".into() }).into(), "unable", 1),
+            (RunError::Survivors(io()).into(), "unable", 1),
+            (RunError::Sync(io()).into(), "unable", 1),
+            (RunError::StateDir(path(), io()).into(), "unable", 1),
+            (RunError::Spool(path(), io()).into(), "unable", 1),
+            (RunError::ForeignStateDir { path: path(), uid: 1 }.into(), "unable", 1),
+            (RunError::DatabaseGone("t".into(), path()).into(), "unable", 1),
+            (LockError::Io(path(), io()).into(), "unable", 1),
+            (io().into(), "unable", 1),
+            (Failure::LockHeld("x".into()), "lock_held", 75),
+            (Failure::Stopped(15), "ended_by_signal", 143),
+            (Failure::Bug("x".into()), "bug", 1),
+        ];
+        for (failure, class, code) in failures {
+            assert_eq!((failure.class(), failure.exit().code()), (class, code), "{failure:?}");
         }
     }
 }

@@ -9,8 +9,8 @@ use super::exit::{Exit, Failure};
 use crate::config::Config;
 use crate::plan::model::etl::{looks_at_reports, writes_reports};
 use crate::plan::model::settings::DatabaseTarget;
-use crate::show;
-use crate::show::config::tables_ready;
+use crate::show::config::InitView;
+use crate::show::outcome::PageView;
 use crate::store::{self, Access, Grants, MissingRights, Store, TableUse};
 
 /// Options of `init`.
@@ -32,7 +32,7 @@ pub(super) async fn command(context: &Context<'_>, args: &InitArgs) -> Result<Ex
             return Err(Failure::Usage("--grant-to: SQLite knows no rights; leave it out".to_owned()));
         }
         let grants = args.grant_to.clone().map(|role| Grants { role, of });
-        show::out(&store::schema_sql(&config.database, grants.as_ref()))?;
+        context.print(&PageView::new("init_sql", store::schema_sql(&config.database, grants.as_ref())))?;
         return Ok(Exit::Success);
     }
     let check = async |store: Arc<dyn Store>| {
@@ -51,7 +51,7 @@ pub(super) async fn command(context: &Context<'_>, args: &InitArgs) -> Result<Ex
             missing.join("; ")
         )));
     }
-    show::out(&tables_ready(&config.database.target))?;
+    context.print(&InitView::new(&config.database.target))?;
     Ok(Exit::Success)
 }
 

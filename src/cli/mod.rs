@@ -8,18 +8,18 @@ mod exit;
 mod init;
 mod names;
 mod orders;
+mod output;
 mod pages;
+mod refused;
 mod run;
 mod sources;
 mod user;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
-
-use clap::error::ErrorKind;
 
 use crate::os::{signals, threads};
 use crate::plan::model::settings::Variables;
-use crate::show;
 use args::{Cli, Command, Global};
 use config::ConfigCommand;
 use context::Context;
@@ -29,20 +29,18 @@ use exit::{Exit, Failure};
 pub fn main() -> ExitCode {
     signals::start_afresh();
     bug::report_panics();
-    let (global, command) = match Cli::read(std::env::args_os()) {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let (global, command) = match Cli::read(args.clone()) {
         Ok(read) => read,
-        Err(error) => return refuse(&error),
+        Err(error) => return ExitCode::from(refused::refuse(&error, &args).code()),
     };
     let environment: Variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
     global.start_logging(matches!(&command, Command::Run(run) if run.quiet), &environment);
-    let exit = match bug::caught(|| perform(&command, &global, &environment)) {
-        Ok(exit) => exit,
-        Err(failure) => {
-            failure.lines().iter().for_each(|line| show::diagnose(line));
-            failure.exit()
-        }
-    };
+    let exit = bug::caught(|| perform(&command, &global, &environment)).unwrap_or_else(|failure| {
+        output::report(global.format, &failure);
+        failure.exit()
+    });
     ExitCode::from(exit.code())
 }
 
@@ -57,9 +55,9 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Sources { command } => in_runtime(sources::command(&context()?, command.as_ref())),
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
         Command::Config { command: ConfigCommand::Check } => config::check(global, environment),
-        Command::Config { command: ConfigCommand::Schema } => config::schema(),
-        Command::Completions { shell } => pages::completions(*shell),
-        Command::Man => pages::man(),
+        Command::Config { command: ConfigCommand::Schema } => config::schema(global.format),
+        Command::Completions { shell } => pages::completions(global.format, *shell),
+        Command::Man => pages::man(global.format),
     }
 }
 
@@ -83,14 +81,3 @@ fn see_that_files_can_be_opened() -> std::io::Result<()> {
 
 /// Of two files each: more than a process opens before it can report an error of opening one.
 const PIPES_AT_START: usize = 16;
-
-/// A usage error, or the help or version that was asked for.
-fn refuse(error: &clap::Error) -> ExitCode {
-    // A reader that went away is no error; if stderr is gone, there is nowhere left to say so.
-    let _ = error.print();
-    let exit = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Success,
-        _ => Exit::Usage,
-    };
-    ExitCode::from(exit.code())
-}

@@ -3,20 +3,21 @@
 use clap::CommandFactory;
 use clap_mangen::roff::{Roff, roman};
 
-use super::args::Cli;
+use super::args::{Cli, Format};
 use super::exit::{EXIT_CODES, Exit, Failure};
-use crate::show;
+use super::output;
+use crate::show::outcome::PageView;
 
 /// `etl-orch completions SHELL`.
-pub(super) fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+pub(super) fn completions(format: Format, shell: clap_complete::Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "etl-orch", &mut script);
-    show::out(&String::from_utf8_lossy(&script))?;
+    output::print(format, &PageView::new("completions", String::from_utf8_lossy(&script).into_owned()))?;
     Ok(Exit::Success)
 }
 
 /// `etl-orch man`: the page of the program and, after it, those of its commands.
-pub(super) fn man() -> Result<Exit, Failure> {
+pub(super) fn man(format: Format) -> Result<Exit, Failure> {
     let mut page = Vec::new();
     let mut command = Cli::command();
     command.build();
@@ -25,7 +26,7 @@ pub(super) fn man() -> Result<Exit, Failure> {
     for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
         clap_mangen::Man::new(subcommand.clone()).render(&mut page)?;
     }
-    show::out(&String::from_utf8_lossy(&page))?;
+    output::print(format, &PageView::new("man", String::from_utf8_lossy(&page).into_owned()))?;
     Ok(Exit::Success)
 }
 

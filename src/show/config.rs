@@ -110,8 +110,8 @@ impl<'a> ConfigView<'a> {
 }
 
 impl View for ConfigView<'_> {
-    fn kind(&self) -> Option<&'static str> {
-        None
+    fn kind(&self) -> &'static str {
+        "config_check"
     }
 
     fn text(&self) -> String {
@@ -158,11 +158,30 @@ impl View for ConfigView<'_> {
     }
 }
 
-/// That `etl-orch init` has made the database ready, in a line.
-pub fn tables_ready(database: &DatabaseTarget) -> String {
-    let tables = match database {
-        DatabaseTarget::Sqlite(_) => "state tables and data tables are there",
-        DatabaseTarget::Postgres { .. } => "state tables are there (schema etl_orch), data tables fit",
-    };
-    format!("{database}: {tables}\n")
+/// That `etl-orch init` has made the database ready.
+#[derive(Debug, Serialize)]
+pub struct InitView {
+    database: String,
+    tables: &'static str,
+}
+
+impl InitView {
+    /// The view of this database.
+    pub fn new(database: &DatabaseTarget) -> Self {
+        let tables = match database {
+            DatabaseTarget::Sqlite(_) => "state tables and data tables are there",
+            DatabaseTarget::Postgres { .. } => "state tables are there (schema etl_orch), data tables fit",
+        };
+        Self { database: database.to_string(), tables }
+    }
+}
+
+impl View for InitView {
+    fn kind(&self) -> &'static str {
+        "init"
+    }
+
+    fn text(&self) -> String {
+        format!("{}: {}\n", self.database, self.tables)
+    }
 }

@@ -10,6 +10,7 @@ mod listener;
 pub mod logs;
 mod names;
 pub mod orders;
+pub mod outcome;
 pub mod progress;
 pub mod run;
 mod run_log;
@@ -32,8 +33,8 @@ const SCHEMA_VERSION: u32 = 1;
 
 /// Something that can be printed as text or as JSON.
 pub trait View: Serialize {
-    /// What kind of object this is, for programs. `None` where only one command prints it.
-    fn kind(&self) -> Option<&'static str>;
+    /// What kind of object this is, for programs.
+    fn kind(&self) -> &'static str;
 
     /// The page for people, ending in a newline.
     fn text(&self) -> String;
@@ -46,8 +47,7 @@ pub trait View: Serialize {
         #[derive(Serialize)]
         struct Object<'a, V: ?Sized> {
             schema_version: u32,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            kind: Option<&'static str>,
+            kind: &'static str,
             #[serde(flatten)]
             view: &'a V,
         }

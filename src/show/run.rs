@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::View;
 use super::names::by_name;
 use super::sources::{SourceView, result_of};
-use super::words::{Time, Untrusted};
+use super::words::{Time, Untrusted, seconds};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
 use crate::plan::model::catalogue::Catalogue;
@@ -28,7 +28,7 @@ use crate::plan::run::summary::{JobResult, Results, RunSummary};
 #[derive(Debug, Serialize)]
 pub struct RunView<'a> {
     run_id: Option<RunId>,
-    timestamp: String,
+    timestamp: Time,
     exit_code: u8,
     institutions: usize,
     availability: Vec<Availability>,
@@ -68,6 +68,8 @@ struct Availability {
 struct Gaps {
     total: u64,
     planned: usize,
+    /// Those of the planned that need not wait for a probe.
+    startable: usize,
     waiting: u64,
     unrecorded: u64,
     claimed: u64,
@@ -215,7 +217,7 @@ impl<'a> RunView<'a> {
         let (plan, issues) = (&summary.plan, &summary.plan.data_issues);
         Self {
             run_id: summary.run,
-            timestamp: summary.started_at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+            timestamp: Time(summary.started_at),
             exit_code,
             institutions: catalogue.institutions.len(),
             availability: availability(plan, catalogue),
@@ -251,8 +253,8 @@ impl<'a> RunView<'a> {
 }
 
 impl View for RunView<'_> {
-    fn kind(&self) -> Option<&'static str> {
-        Some(if self.results.is_some() { "run" } else { "dry_run" })
+    fn kind(&self) -> &'static str {
+        if self.results.is_some() { "run" } else { "dry_run" }
     }
 
     fn text(&self) -> String {
@@ -265,6 +267,7 @@ impl Gaps {
         Self {
             total: plan.gaps(),
             planned: plan.reports(),
+            startable: plan.startable_reports(),
             waiting: plan.waiting.total,
             unrecorded: plan.unrecorded.total,
             claimed: plan.claimed.total,
@@ -283,7 +286,7 @@ impl<'a> JobOutcome<'a> {
             id: result.id,
             state: result.state,
             attempts: result.attempts,
-            duration_seconds: result.duration.as_secs_f64(),
+            duration_seconds: seconds(result.duration),
             reason: result.reason.as_deref().map(Untrusted::from),
             exhausted: result.exhausted,
         }
@@ -348,7 +351,7 @@ impl<'a> ResultsView<'a> {
             failed: counts.failed,
             skipped: counts.skipped,
             not_run: counts.cancelled,
-            duration_seconds: results.duration.as_secs_f64(),
+            duration_seconds: seconds(results.duration),
             stopped: results.stopped,
             error: results.broken.as_deref().map(Untrusted::from),
             jobs: plan.jobs.iter().zip(&results.jobs).map(finished).collect(),

@@ -125,6 +125,6 @@ on_both_databases! {
 
         let done = world.run_to(0, &[]);
         assert_eq!(world.attempts()[0], "RY-CA/2025Q2/call_summary|1|timed_out");
-        assert!(done.stderr.contains("(attempt 1): timed out after 1s"), "{}", done.stderr);
+        assert!(done.stderr.contains("(attempt 1/3): timed out after 1s"), "{}", done.stderr);
     }
 }

@@ -103,7 +103,7 @@ fn what_a_child_printed_before_it_ended_is_read_to_the_end() {
 
 #[test]
 fn what_a_child_prints_never_controls_a_terminal() {
-    let script = r"printf '\033[31mred\033]0;title\007 \302\233 \342\200\256 r\rx\n'; exit 1";
+    let script = r"printf '\033[31mred\033]0;title\007 \302\233 \342\200\256 x\r\n'; exit 1";
     let world = one_gap(Kind::Sqlite, script, &["retry: {max_attempts: 1}"]);
     for args in [&[][..], &["-v"], &["--format", "json"], &["--log-format", "json", "-v"]] {
         let done = world.run(args);

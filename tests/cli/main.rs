@@ -40,6 +40,7 @@ mod limits;
 mod liveness;
 mod lock;
 mod needs;
+mod one_object;
 mod orders;
 mod orphans;
 mod pages;

@@ -129,6 +129,7 @@ on_both_databases! {
           "gaps": {
             "total": 2,
             "planned": 2,
+            "startable": 2,
             "waiting": 0,
             "unrecorded": 0,
             "claimed": 0,

@@ -28,7 +28,7 @@ on_both_databases! {
         }
         assert_eq!(done.json()["jobs"][0]["attempts"], 3);
         assert_eq!(done.json()["jobs"][0]["state"], "succeeded");
-        assert!(done.stderr.contains("Failed RY 2025 Q2 [call_summary] (attempt 1): exit code 7 - no connection"), "{}", done.stderr);
+        assert!(done.stderr.contains("Failed RY 2025 Q2 [call_summary] (attempt 1/3): exit code 7 - no connection"), "{}", done.stderr);
         assert!(done.stderr.contains("Executing RY 2025 Q2 [call_summary] (attempt 3/3)"), "{}", done.stderr);
     }
 

@@ -96,7 +96,7 @@ async fn cancel(
             let text = format!("job {} ({}) has ended: {}; there was nothing to cancel", job.id.short(), job.gap, state.name());
             Err(Failure::Orchestrator(text))
         }
-        CancelAnswer::Unknown => Err(Failure::Usage(format!("job {} is no longer on record", job.id))),
+        CancelAnswer::Unknown => Err(no_longer_on_record(&job)),
     }
 }
 
@@ -117,7 +117,11 @@ async fn ended(store: &dyn History, job: &FoundJob, owner: &Owner) -> Result<Job
                 return Err(Failure::Orchestrator(text));
             }
             Some(state) => return Ok(state),
-            None => return Err(Failure::Orchestrator(format!("job {} is no longer on record", job.id.short()))),
+            None => return Err(no_longer_on_record(job)),
         }
     }
+}
+
+fn no_longer_on_record(job: &FoundJob) -> Failure {
+    Failure::Usage(format!("job {} is no longer on record", job.id.short()))
 }

@@ -52,7 +52,7 @@ pub(in crate::cli) struct RunArgs {
     /// Show the output of the ETLs, line by line
     #[arg(short, long)]
     pub(in crate::cli) verbose: bool,
-    /// Print only when something was done, failed, changed, or could not be read
+    /// Print only when something was done, failed, changed, or could not be read; with --format json the object is printed in any case
     #[arg(short, long, conflicts_with = "verbose")]
     pub(in crate::cli) quiet: bool,
 }

@@ -7,7 +7,7 @@ use super::request::RunRequest;
 use super::stopped;
 use crate::run::lock::{self, Acquisition, Lock};
 use crate::run::signals::Signals;
-use crate::show;
+use crate::show::outcome::RedundantView;
 
 /// The lock, or how the process ends without it. After a wait the configuration is read again: it may have changed.
 pub(super) async fn take_lock(request: &mut RunRequest<'_>, signals: &Signals) -> Result<ControlFlow<Exit, Lock>, Failure> {
@@ -28,13 +28,13 @@ pub(super) async fn take_lock(request: &mut RunRequest<'_>, signals: &Signals) -
             }
             Acquisition::NotNeeded { holder } => {
                 tracing::info!("A run is active ({holder}) and another waits for it; this one has nothing to add");
+                request.context.print(&RedundantView::new(Exit::Success.code(), &holder))?;
                 ControlFlow::Break(Exit::Success)
             }
             Acquisition::TimedOut { holder } => {
-                show::diagnose(&format!("error: the lock {} is held by {}", path.display(), holder));
-                ControlFlow::Break(Exit::LockHeld)
+                return Err(Failure::LockHeld(format!("the lock {} is held by {holder}", path.display())));
             }
-            Acquisition::Stopped => ControlFlow::Break(stopped(signals)),
+            Acquisition::Stopped => return Err(stopped(signals)),
         });
     }
 }

@@ -16,13 +16,14 @@ use uuid::Uuid;
 use super::args::{Format, has_live_terminal};
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::output;
 use crate::execute::stop::StopSignal;
 use crate::os::{children, descendants, threads};
 use crate::plan::model::ids::RunId;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::RunSummary;
 use crate::run::guard::link::GuardLink;
-use crate::run::guard::{self, OrchestratorEnd};
+use crate::run::guard::{self, Guarded, OrchestratorEnd};
 use crate::run::lock::Lock;
 use crate::run::signals::Signals;
 use crate::run::{RunError, check_database_file, prepare_state_dir};
@@ -58,7 +59,7 @@ pub(super) async fn after(
     tokio::select! {
         biased;
         done = first => done?,
-        () = too_late(signals.stop()) => return Ok(stopped(&signals)),
+        () = too_late(signals.stop()) => return Err(stopped(&signals)),
     }
     if args.no_lock {
         return run(&request, None, &signals).await;
@@ -74,24 +75,24 @@ pub(super) async fn after(
 
 /// This process is the one that cron started: it starts the orchestrator and outlives everything below it.
 async fn run_guard() -> Result<Exit, Failure> {
-    Ok(match guard::run().await.map_err(cannot("start the orchestrator"))?.end {
-        OrchestratorEnd::Exited(code) => Exit::PassedOn(code),
+    let Guarded { end, has_printed } = guard::run().await.map_err(cannot("start the orchestrator"))?;
+    if has_printed {
+        output::note_begun();
+    }
+    let (signal, text) = match end {
+        OrchestratorEnd::Exited(code) => return Ok(Exit::PassedOn(code)),
         OrchestratorEnd::Signalled(signal) => {
-            show::diagnose(&format!("error: the orchestrator was ended by signal {signal}; its ETLs were ended with it"));
-            Exit::Signal(signal)
+            (signal, format!("the orchestrator was ended by signal {signal}; its ETLs were ended with it"))
         }
-        OrchestratorEnd::StoppedEarly(signal) => {
-            show::diagnose(&RunError::Stopped.to_string());
-            Exit::Signal(signal)
-        }
-        OrchestratorEnd::Killed(signal) => {
-            show::diagnose(
-                "error: the orchestrator did not end when it was told to for the second time, and was killed; its ETLs were ended with it, \
-                 and the next run records what is missing",
-            );
-            Exit::Signal(signal)
-        }
-    })
+        OrchestratorEnd::StoppedEarly(signal) => return Err(Failure::Stopped(signal)),
+        OrchestratorEnd::Killed(signal) => (
+            signal,
+            "the orchestrator did not end when it was asked to for the second time, and was killed; its ETLs were ended with it, and the \
+             next run records what is missing"
+                .to_owned(),
+        ),
+    };
+    Err(Failure::Ended(signal, text))
 }
 
 fn cannot(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
@@ -126,7 +127,7 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
     children::mark_and_adopt(id).map_err(cannot("look after the processes of ETLs"))?;
     let store = tokio::select! {
         store = store::open(&config.database, Access::ReadWrite) => store?,
-        () = signals.received() => return Ok(stopped(signals)),
+        () = signals.received() => return Err(stopped(signals)),
     };
     tokio::spawn(hurry_when_stopped(store.clone(), signals.stop().clone()));
     let mut events = Events::new(id);
@@ -135,20 +136,21 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
     let summary = tokio::select! {
         summary = invocation.run(signals.stop(), since) => summary,
         () = hangs_after(signals.stop()) => {
-            show::diagnose("error: an immediate stop was requested, but something does not answer; the next run records what is missing");
-            return Ok(Exit::Signal(signals.number().unwrap_or_default()));
+            let text = "an immediate stop was requested, but something does not answer; the next run records what is missing";
+            return Err(Failure::Ended(signals.number().unwrap_or_default(), text.to_owned()));
         }
     };
     drop(invocation);
     displays.finish();
     if let Err(RunError::Stopped) = summary {
         // The database may be what does not answer, so its connections are not closed in order.
-        return Ok(stopped(signals));
+        return Err(stopped(signals));
     }
     store.close().await;
     let mut summary = summary?;
     let exit = exit_of(&summary, request.args, signals);
-    if !request.args.quiet || summary.is_noteworthy() {
+    // Whoever asks for an object gets one.
+    if !request.args.quiet || request.context.global.format == Format::Json || summary.is_noteworthy() {
         // Behind the question above: who may write to a file is nothing that this run did.
         summary.warnings.splice(0..0, request.warnings.clone());
         print(request, &summary, exit)?;
@@ -185,9 +187,8 @@ async fn hangs_after(stop: &StopSignal) {
 }
 
 /// A signal came before there was anything to stop.
-fn stopped(signals: &Signals) -> Exit {
-    show::diagnose(&RunError::Stopped.to_string());
-    Exit::Signal(signals.number().unwrap_or_default())
+fn stopped(signals: &Signals) -> Failure {
+    Failure::Stopped(signals.number().unwrap_or_default())
 }
 
 fn exit_of(summary: &RunSummary, args: &RunArgs, signals: &Signals) -> Exit {

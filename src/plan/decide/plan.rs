@@ -63,6 +63,12 @@ impl Plan {
         self.jobs.iter().filter(|job| job.report().is_some()).count()
     }
 
+    /// How many of these need not wait for a probe.
+    #[must_use]
+    pub fn startable_reports(&self) -> usize {
+        self.jobs.iter().filter(|job| job.report().is_some() && job.gate != Gate::BehindProbe).count()
+    }
+
     /// Whether it is about sources alone: nobody asked for a report.
     #[must_use]
     pub fn is_of_sources_alone(&self) -> bool {

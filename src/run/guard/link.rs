@@ -191,3 +191,35 @@ fn receive_message(socket: BorrowedFd<'_>) -> io::Result<Option<Message>> {
     });
     Ok(Some(Message { lock, prints: bytes.contains(&PRINTS) }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_guard_knows_after_the_end_whether_a_result_was_printed() {
+        for (said, has_printed) in [(&[][..], false), (&[PRINTS], true), (&[0, PRINTS, PRINTS], true)] {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            theirs.write_all(said).unwrap();
+            drop(theirs);
+            assert_eq!(GuardEnd::new(ours).unwrap().has_printed(), has_printed, "{said:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_orchestrator_is_told_what_is_forwarded_and_sees_that_the_guard_is_gone() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let guard = GuardEnd::new(ours).unwrap();
+        let mut watch = GuardWatch { socket: tokio::net::UnixStream::from_std(theirs).unwrap(), is_gone: false };
+        guard.announce(SignalKind::terminate());
+        guard.announce(SignalKind::interrupt());
+        watch.readable().await;
+        assert_eq!((watch.forwarded(), watch.is_gone()), (vec![15, 2], false));
+        drop(guard);
+        watch.readable().await;
+        assert_eq!((watch.forwarded(), watch.is_gone()), (Vec::new(), true));
+    }
+}

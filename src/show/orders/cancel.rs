@@ -29,8 +29,8 @@ impl<'a> CancelView<'a> {
 }
 
 impl View for CancelView<'_> {
-    fn kind(&self) -> Option<&'static str> {
-        Some("cancel")
+    fn kind(&self) -> &'static str {
+        "cancel"
     }
 
     fn text(&self) -> String {

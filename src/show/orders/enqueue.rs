@@ -46,8 +46,8 @@ impl<'a> EnqueueView<'a> {
 }
 
 impl View for EnqueueView<'_> {
-    fn kind(&self) -> Option<&'static str> {
-        Some("enqueue")
+    fn kind(&self) -> &'static str {
+        "enqueue"
     }
 
     fn text(&self) -> String {

@@ -79,8 +79,8 @@ impl<'a> GapOrderView<'a> {
 }
 
 impl View for GapOrderView<'_> {
-    fn kind(&self) -> Option<&'static str> {
-        Some(self.kind.name())
+    fn kind(&self) -> &'static str {
+        self.kind.name()
     }
 
     fn text(&self) -> String {

@@ -46,8 +46,8 @@ pub fn paused(pause: &Pause) -> String {
 }
 
 impl View for PauseOrderView<'_> {
-    fn kind(&self) -> Option<&'static str> {
-        Some(self.order.kind.name())
+    fn kind(&self) -> &'static str {
+        self.order.kind.name()
     }
 
     fn text(&self) -> String {

@@ -175,6 +175,7 @@ fn json_has_the_same_facts() {
     gaps: {
       "total": 8,
       "planned": 3,
+      "startable": 1,
       "waiting": 0,
       "unrecorded": 0,
       "claimed": 0,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde::Serialize;
 
 use super::super::View;
@@ -42,7 +42,9 @@ struct Entry<'a> {
 
 #[derive(Debug, Serialize)]
 struct FreshnessView<'a> {
-    until: Option<String>,
+    until: Option<Time>,
+    /// The same day, where the data has days and not times.
+    day: Option<NaiveDate>,
     age_seconds: Option<i64>,
     error: Option<Untrusted<'a>>,
     #[serde(skip)]
@@ -62,8 +64,8 @@ impl<'a> SourcesView<'a> {
 }
 
 impl View for SourcesView<'_> {
-    fn kind(&self) -> Option<&'static str> {
-        Some("sources")
+    fn kind(&self) -> &'static str {
+        "sources"
     }
 
     fn text(&self) -> String {
@@ -113,8 +115,12 @@ impl<'a> FreshnessView<'a> {
         };
         Self {
             until: newest.map(|newest| match newest {
-                Newest::Day(day) => day.to_string(),
-                Newest::Moment(at) => Time(at).to_string(),
+                Newest::Day(day) => Time(day.and_time(NaiveTime::MIN).and_utc()),
+                Newest::Moment(at) => Time(at),
+            }),
+            day: newest.and_then(|newest| match newest {
+                Newest::Day(day) => Some(day),
+                Newest::Moment(_) => None,
             }),
             age_seconds: newest.map(|newest| newest.age(now)),
             error: match freshness {
@@ -130,8 +136,11 @@ impl<'a> FreshnessView<'a> {
     fn text(&self) -> String {
         match self.freshness {
             Freshness::Until(newest) => {
-                let (until, seconds) = (self.until.as_deref().unwrap_or_default(), self.age_seconds.unwrap_or_default());
-                format!("until {until} ({})", age(*newest, seconds))
+                let until = match newest {
+                    Newest::Day(day) => day.to_string(),
+                    Newest::Moment(at) => Time(*at).to_string(),
+                };
+                format!("until {until} ({})", age(*newest, self.age_seconds.unwrap_or_default()))
             }
             Freshness::Nothing => "none".to_owned(),
             Freshness::NoTime(answer) => format!("unknown: {}", no_time(answer)),

@@ -107,13 +107,13 @@ fn the_page_has_the_same_facts_as_json() {
     assert_eq!((&json["sources"][0]["id"], &json["sources"][1]["queued"]), (&"source_0".into(), &3.into()));
     let fresh: Vec<String> = json["sources"].as_array().unwrap().iter().map(|source| source["freshness"].to_string()).collect();
     insta::assert_snapshot!(fresh.join("\n"), @r#"
-    {"until":"2026-01-07","age_seconds":777600,"error":null}
-    {"until":"2026-01-16T17:00:00Z","age_seconds":3600,"error":null}
-    {"until":null,"age_seconds":null,"error":null}
-    {"until":null,"age_seconds":null,"error":"freshness answers \"17\\u{1b}\", which is not a date or time"}
-    {"until":null,"age_seconds":null,"error":"no such table\\u{1b}[2J"}
-    {"until":"2026-01-16","age_seconds":0,"error":null}
-    {"until":"2026-01-18","age_seconds":-172800,"error":null}
+    {"until":"2026-01-07T00:00:00Z","day":"2026-01-07","age_seconds":777600,"error":null}
+    {"until":"2026-01-16T17:00:00Z","day":null,"age_seconds":3600,"error":null}
+    {"until":null,"day":null,"age_seconds":null,"error":null}
+    {"until":null,"day":null,"age_seconds":null,"error":"freshness answers \"17\\u{1b}\", which is not a date or time"}
+    {"until":null,"day":null,"age_seconds":null,"error":"no such table\\u{1b}[2J"}
+    {"until":"2026-01-16T00:00:00Z","day":"2026-01-16","age_seconds":0,"error":null}
+    {"until":"2026-01-18T00:00:00Z","day":"2026-01-18","age_seconds":-172800,"error":null}
     null
     null
     "#);

@@ -10,7 +10,7 @@ fn each_source_is_named_with_what_is_done_about_it() {
     ================================================================================
     ETL ORCHESTRATOR EXECUTION SUMMARY
     ================================================================================
-    Timestamp: 2026-01-16T18:00:00.000000Z
+    Timestamp: 2026-01-16T18:00:00Z
 
     SOURCES: 9 sources, 2 due, 1 paused, 1 skipped, 1 running elsewhere, 1 quarantined, 1 cooling down, 5 late, 1 overdue, 1 ahead of the clock
     --------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ fn reports_come_before_sources_and_only_if_they_are_selected() {
     ================================================================================
     ETL ORCHESTRATOR EXECUTION SUMMARY
     ================================================================================
-    Timestamp: 2026-01-16T18:00:00.000000Z
+    Timestamp: 2026-01-16T18:00:00Z
     Monitored Institutions: 0 banks
     Data Availability: 0 bank-period combinations with transcripts
     Existing Reports: 0 reports

@@ -1,0 +1,63 @@
+//! Arguments that ask for nothing to be done: wrong ones, and those that ask for the help or the version.
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::args::Format;
+use super::exit::{Exit, Failure};
+use super::output;
+use crate::show::logs::{self, LogFormat};
+use crate::show::outcome::PageView;
+
+/// Prints what `error` has to say, in the format that the arguments ask for.
+pub(super) fn refuse(error: &clap::Error, args: &[OsString]) -> Exit {
+    let kind = match error.kind() {
+        ErrorKind::DisplayHelp => Some("help"),
+        ErrorKind::DisplayVersion => Some("version"),
+        _ => None,
+    };
+    let format = if output::asks_for_json(args, "--format") { Format::Json } else { Format::Text };
+    match (kind, format) {
+        (None, _) => {
+            usage_error(error, args, format);
+            Exit::Usage
+        }
+        (Some(_), Format::Text) => {
+            // A reader that went away is no error.
+            let _ = error.print();
+            Exit::Success
+        }
+        (Some(kind), Format::Json) => match output::print(format, &PageView::new(kind, error.render().to_string())) {
+            Ok(()) => Exit::Success,
+            Err(failure) => {
+                output::report(format, &failure);
+                failure.exit()
+            }
+        },
+    }
+}
+
+fn usage_error(error: &clap::Error, args: &[OsString], format: Format) {
+    let failure = Failure::Usage(sentence(error));
+    if output::asks_for_json(args, "--log-format") {
+        logs::start(LogFormat::Json, LevelFilter::INFO, false, false);
+        output::report(format, &failure);
+        return;
+    }
+    // In its own layout and colors. If stderr is gone, there is nowhere left to say so.
+    let _ = error.print();
+    output::report_on_stdout(format, &failure);
+}
+
+/// The error and its tips, without the usage that follows.
+fn sentence(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing; --help lists them".to_owned();
+    }
+    let text = error.render().to_string();
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    let words: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    words.join(" ").trim_start_matches("error: ").to_owned()
+}
