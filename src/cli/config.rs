@@ -27,7 +27,7 @@ pub(super) fn check(global: &Global, environment: &Variables) -> Result<Exit, Fa
     let (config, host) = config::check(&path, environment)?;
     let context = Context::of(config, global, environment);
     let config = &context.config;
-    let of_state_dir = check_state_dir(&config.state_dir).unwrap_or_else(|refused| vec![refused.to_string()]);
+    let of_state_dir = check_state_dir(&config.state_dir)?;
     let warnings = [config.warnings.clone(), host.warnings, of_state_dir].concat();
     let files = ConfigFiles { config: &config.path, state_dir: &config.state_dir, lock_file: &config.lock_file, programs: &host.programs };
     context.print(&ConfigView::new(files, &config.database, config.run.max_parallel, &config.catalogue, &warnings))?;

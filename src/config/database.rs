@@ -90,7 +90,7 @@ pub(super) fn from_variables(variables: &Variables, base: &Path) -> Result<Optio
         (host.to_owned(), String::new())
     };
     let url = format!("postgres://{}{password}@{server}:{port}/{}{parameters}", encode(user), encode(database));
-    let unusual = || "variable POSTGRES_HOST is no host name, address or socket directory".to_owned();
+    let unusual = || "variable POSTGRES_HOST is no host name, address or socket directory; a port belongs into POSTGRES_PORT".to_owned();
     let url = Url::parse(&url).map_err(|_| unusual())?;
     // A host with a `/`, `?` or `@` in it would have become something else.
     if url.port() != Some(port) || url.username() != encode(user) {

@@ -22,6 +22,13 @@ pub struct ReadEnvFiles {
     pub secrets: Secrets,
 }
 
+/// Reads such a file; `None` when there is none, or none that can be used.
+pub(super) fn read(path: &Path, environment: &Variables, findings: &mut Findings, warnings: &mut Vec<String>) -> Option<Variables> {
+    let read = dotenv::read(path, environment, findings)?;
+    warnings.extend(ownership::warnings(path, read.access, true));
+    Some(read.variables)
+}
+
 impl Config {
     /// The variables of every `env_file`, by path. A variable of `environment` goes before one of the same name where a file uses it.
     ///
@@ -33,11 +40,8 @@ impl Config {
         let mut all = Vec::new();
         for (path, key) in self.named_env_files() {
             let mut findings = Findings::of(path);
-            match dotenv::read(path, environment, &mut findings) {
-                Some(read) => {
-                    warnings.extend(ownership::warnings(path, read.access, true));
-                    files.insert(path.to_owned(), read.variables);
-                }
+            match read(path, environment, &mut findings, &mut warnings) {
+                Some(variables) => drop(files.insert(path.to_owned(), variables)),
                 None if findings.is_empty() => findings.add_for_file(format!("there is no such file; {key} names it")),
                 None => {}
             }

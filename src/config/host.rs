@@ -3,16 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::check::Check;
+use super::env_files;
 use super::error::Findings;
-use super::{dotenv, ownership};
-use crate::os::{programs, room};
+use crate::os::{input, programs, room};
 use crate::plan::model::etl::{Etl, ReportsBy};
-use crate::plan::model::settings::Variables;
+use crate::plan::model::settings::{SyncRule, Variables};
 use crate::plan::model::source::{Source, Verify};
-use crate::plan::model::work::CommandSpec;
+use crate::plan::model::work::{CommandSpec, Work};
 use crate::plan::text::template::{Piece, Template};
 
 /// A file that stands for any that is made in a directory.
@@ -57,10 +58,24 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// Looks for the directories in which files say what is available.
+    pub(super) fn sync(&mut self, check: &mut Check, rules: &[SyncRule]) {
+        for directory in rules.iter().map(|rule| fixed_directory(&rule.files)) {
+            let shown = directory.display();
+            match std::fs::read_dir(&directory) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    self.host.warnings.push(format!("availability.sync: {shown} does not exist, so nothing is learnt from it"));
+                }
+                Err(error) => check.wrong(&["availability", "sync"], format!("availability.sync: {shown} cannot be read: {error}")),
+            }
+        }
+    }
+
     /// Looks at what an ETL needs.
     fn etl(&mut self, check: &mut Check, etl: &Etl) {
         let path = ["etls", &etl.name];
-        self.program(check, &path, etl.work.program());
+        self.work(check, &path, &etl.work);
         if let ReportsBy::Orchestrator { output } = &etl.reports {
             let directory = fixed_directory(output);
             if let Err(error) = room::check_file(&directory.join(ANY_FILE)) {
@@ -77,8 +92,21 @@ impl<'a> Look<'a> {
     /// Looks at what a source needs.
     fn source(&mut self, check: &mut Check, source: &Source) {
         let path = ["sources", &source.id, "verify"];
-        self.program(check, &path[..2], source.work.program());
+        self.work(check, &path[..2], &source.work);
         self.program(check, &path, source.verify.as_ref().and_then(Verify::program));
+    }
+
+    fn work(&mut self, check: &mut Check, path: &[&str], work: &Work) {
+        match work {
+            Work::Command { command, .. } => self.program(check, path, Some(command)),
+            Work::Http(spec) => {
+                let Some(Err(error)) = spec.ca_file.as_deref().map(|file| input::look_at(file).map_err(|error| (file, error))) else {
+                    return;
+                };
+                let path = [path, &["http", "ca_file"]].concat();
+                check.wrong(&path, format!("{}: {} {}", path.join("."), error.0.display(), error.1));
+            }
+        }
     }
 
     fn program(&mut self, check: &mut Check, path: &[&str], spec: Option<&CommandSpec>) {
@@ -110,13 +138,12 @@ impl<'a> Look<'a> {
     fn env_file(&mut self, check: &mut Check, path: &[&str], file: &Path) -> Option<String> {
         let (findings, variables) = self.env_files.entry(file.to_owned()).or_insert_with(|| {
             let mut findings = Findings::of(file);
-            let read = dotenv::read(file, self.environment, &mut findings);
-            self.host.warnings.extend(read.iter().flat_map(|read| ownership::warnings(file, read.access, true)));
-            (findings, read.map(|read| read.variables))
+            let variables = env_files::read(file, self.environment, &mut findings, &mut self.host.warnings);
+            (findings, variables)
         });
         if variables.is_none() && findings.is_empty() {
             let name = check.document.named(path);
-            check.wrong(path, format!("{name}: {}: there is no such file; make it, or correct the path", file.display()));
+            check.wrong(path, format!("{}: there is no such file; {name} names it", file.display()));
         }
         variables.as_ref()?.get("PATH").cloned()
     }

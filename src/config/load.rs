@@ -181,6 +181,7 @@ fn checked(
     etls::graces(check, &etls, run.lease);
     sources::graces(check, &sources, run.lease);
     if let Some(look) = look {
+        look.sync(check, &sync);
         look.all(check, &state_dir, &lock_file, (&etls, &sources));
     }
     let (Some(availability), Some(reports)) = database else { return None };

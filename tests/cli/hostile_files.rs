@@ -126,8 +126,10 @@ fn a_state_dir_of_another_user_is_refused_before_anything_is_made_or_read() {
         assert_eq!(made, ["spool"]);
         chown(world.path("theirs"), Some(0), Some(0)).expect("root can take it back");
         chown(world.path("theirs/spool"), Some(65534), None).expect("root can give it away");
-        let done = world.run_to(1, &[]);
-        assert!(done.stderr.contains("/theirs/spool belongs to another user (uid 65534)"), "{done:?}");
+        for args in [&["run"][..], &["config", "check"]] {
+            let done = world.run_to(1, args);
+            assert!(done.stderr.contains("/theirs/spool belongs to another user (uid 65534)"), "{done:?}");
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 
 const NEEDS: &str = r#"
 database: {url: "sqlite://x.db"}
+availability: {sync: [{tag: t, files: "in/{bank_symbol}_{period}.txt"}]}
 lock_file: file/lock
 run: {max_jobs: 0}
 etls:
@@ -22,6 +23,9 @@ etls:
   of_job: {report_type: E, requires: [t], command: ["bin/{bank_symbol}"]}
 sources:
   disclosures: {every: 1d, command: [no-such-collector], verify: {command: [bin/tool]}}
+  service:
+    every: 1d
+    http: {ca_file: none.pem, trigger: {url: "https://h/t"}, status: {url: "https://h/s/{remote_id}"}}
 "#;
 
 fn host() -> tempfile::TempDir {
@@ -43,14 +47,15 @@ fn checked(directory: &Path) -> Result<Host, String> {
 #[test]
 fn all_that_is_missing_is_told_at_once_with_the_mistakes() {
     insta::assert_snapshot!(checked(host().path()).unwrap_err(), @r"
-    ~/etl-orch.yaml:3:12: lock_file: ~/file/lock cannot be written: Not a directory (os error 20); make it writable, or name another
-    ~/etl-orch.yaml:4:17: run.max_jobs must be from 1 to 1000000000
-    ~/etl-orch.yaml:6:71: etls.elsewhere.cwd: the directory ~/nowhere does not exist; make it, or correct `cwd:`
-    ~/etl-orch.yaml:7:54: etls.missing.command: no-such-program is not found on its PATH; install it, set PATH in its `env:`, or give its full path in `command:`
-    ~/etl-orch.yaml:7:82: etls.missing.env_file: ~/none.env: there is no such file; make it, or correct the path
-    ~/etl-orch.yaml:8:52: etls.plain.command: ~/./plain.sh is not executable; chmod +x it, or name its interpreter in `command:`
-    ~/etl-orch.yaml:15:13: etls.found.output: no report can be put below ~/file: Not a directory (os error 20); make it writable, or correct the path
-    ~/etl-orch.yaml:18:38: sources.disclosures.command: no-such-collector is not found on its PATH; install it, set PATH in its `env:`, or give its full path in `command:`
+    ~/etl-orch.yaml:4:12: lock_file: ~/file/lock cannot be written: Not a directory (os error 20); make it writable, or name another
+    ~/etl-orch.yaml:5:17: run.max_jobs must be from 1 to 1000000000
+    ~/etl-orch.yaml:7:71: etls.elsewhere.cwd: the directory ~/nowhere does not exist; make it, or correct `cwd:`
+    ~/etl-orch.yaml:8:54: etls.missing.command: no-such-program is not found on its PATH; install it, set PATH in its `env:`, or give its full path in `command:`
+    ~/etl-orch.yaml:8:82: ~/none.env: there is no such file; etls.missing.env_file names it
+    ~/etl-orch.yaml:9:52: etls.plain.command: ~/./plain.sh is not executable; chmod +x it, or name its interpreter in `command:`
+    ~/etl-orch.yaml:16:13: etls.found.output: no report can be put below ~/file: Not a directory (os error 20); make it writable, or correct the path
+    ~/etl-orch.yaml:19:38: sources.disclosures.command: no-such-collector is not found on its PATH; install it, set PATH in its `env:`, or give its full path in `command:`
+    ~/etl-orch.yaml:22:21: sources.service.http.ca_file: ~/none.pem cannot be read: No such file or directory (os error 2)
     ~/bad.env:2:3: not UTF-8; save the file as UTF-8
     ");
 }
@@ -64,10 +69,16 @@ fn the_file_of_each_program_is_known() {
         .replace("no-such-program", "bin/tool")
         .replace("none.env", "good.env")
         .replace("./plain.sh", "tool")
-        .replace("bad.env", "good.env");
+        .replace("bad.env", "good.env")
+        .replace("none.pem", "file");
     std::fs::write(directory.path().join("etl-orch.yaml"), good).unwrap();
     std::fs::write(directory.path().join("good.env"), "PATH=bin\n").unwrap();
     let host = checked(directory.path()).unwrap();
+    assert!(
+        host.warnings.iter().any(|warning| warning.ends_with("/in does not exist, so nothing is learnt from it")),
+        "{:?}",
+        host.warnings
+    );
     let programs: Vec<(&str, &Path)> =
         host.programs.iter().map(|(key, path)| (key.as_str(), path.strip_prefix(directory.path()).unwrap_or(path))).collect();
     let tool = Path::new("bin/tool");

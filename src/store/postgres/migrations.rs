@@ -147,9 +147,9 @@ pub(in crate::store) fn schema_sql(database: &Database, grants: Option<&Grants>)
     let grants = grants.map(|grants| granting(database, grants)).unwrap_or_default();
     format!(
         "-- The state tables of etl-orch, in one transaction. It can be run again, and then adds what is missing.\nBEGIN;\n\n\
-         DO $etl_orch$ BEGIN\nIF to_regnamespace('{SCHEMA}') IS NULL THEN CREATE SCHEMA {SCHEMA}; END IF;\nEND $etl_orch$;\n\n\
-         CREATE TABLE IF NOT EXISTS {TABLE} (\n    version bigint PRIMARY KEY,\n    \
-         description text NOT NULL,\n    installed_on timestamptz NOT NULL DEFAULT now(),\n    success boolean NOT NULL,\n    \
-         checksum bytea NOT NULL,\n    execution_time bigint NOT NULL\n);\n{migrations}{grants}\nCOMMIT;\n"
+         DO $etl_orch$ BEGIN\nIF to_regnamespace('{SCHEMA}') IS NULL THEN\n    CREATE SCHEMA {SCHEMA};\nEND IF;\n\
+         IF to_regclass('{TABLE}') IS NULL THEN\n    CREATE TABLE {TABLE} (\n        version bigint PRIMARY KEY,\n        \
+         description text NOT NULL,\n        installed_on timestamptz NOT NULL DEFAULT now(),\n        success boolean NOT NULL,\n        \
+         checksum bytea NOT NULL,\n        execution_time bigint NOT NULL\n    );\nEND IF;\nEND $etl_orch$;\n{migrations}{grants}\nCOMMIT;\n"
     )
 }
