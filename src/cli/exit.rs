@@ -10,10 +10,10 @@ use crate::store::StoreError;
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0      success, nothing to do, or a dry run; also: another run is active and one already waits
-  1      some jobs failed after their retries, or etl-orch could not do its work now: the database does not
-         answer or lacks rights, a file or directory cannot be used, there was nothing to cancel
-  2      usage or configuration error: an option, a name that does not exist, the configuration, tables that
-         do not fit it; nothing was started
+  1      some jobs failed after their retries, or etl-orch could not do its work
+         (the database does not answer or lacks rights, a file cannot be used)
+  2      usage or configuration error; nothing was started
+         (an option, an unknown name, the configuration, tables that do not fit)
   75     the lock is held and --lock-wait ran out
   128+n  ended by signal n after stopping its children
 With --detailed-exit-code: 3 some jobs failed, 4 a dry run found gaps";

@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::process::{Pid, Signal, getppid, kill_process};
 use tokio::io::Interest;
@@ -102,7 +103,13 @@ impl GuardWatch {
     pub(in crate::run) fn forwarded(&mut self) -> Vec<i32> {
         let (mut signals, mut bytes) = (Vec::new(), [0; 8]);
         loop {
-            match self.socket.try_read(&mut bytes) {
+            // First past the runtime, which may not have seen yet that there is something; then through it, so that it sees the end of it.
+            let read = match rustix::net::recv(&self.socket, &mut bytes, RecvFlags::DONTWAIT) {
+                Ok((length, _)) => Ok(length),
+                Err(Errno::AGAIN | Errno::INTR) => self.socket.try_read(&mut bytes),
+                Err(error) => Err(error.into()),
+            };
+            match read {
                 Ok(length @ 1..) => signals.extend(bytes.iter().take(length).map(|signal| i32::from(*signal))),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return signals,
                 Ok(0) | Err(_) => {
@@ -146,7 +153,7 @@ impl GuardEnd {
     pub(super) fn announce(&self, kind: SignalKind) {
         if let (Some(socket), Ok(signal)) = (&self.socket, u8::try_from(kind.as_raw_value())) {
             // An orchestrator that is gone, or does not read, gets the signal itself.
-            let _ = socket.try_write(&[signal]);
+            let _ = rustix::net::send(socket, &[signal], SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
         }
     }
 
