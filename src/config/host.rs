@@ -25,13 +25,13 @@ pub struct Host {
     /// The file of each program, by the key that has its `command`, such as `etls.call_summary`. One whose name depends on the job has
     /// none.
     pub programs: BTreeMap<String, PathBuf>,
-    /// What other users may do with files of variables, each in a sentence.
+    /// What may be a mistake, each in a sentence: what other users may do with files of variables, directories that are not there yet.
     pub warnings: Vec<String>,
 }
 
 /// Looks at the host, each file once.
 pub(super) struct Look<'a> {
-    /// That of this process, which programs inherit.
+    /// The environment of this process, which programs inherit.
     environment: &'a Variables,
     env_files: BTreeMap<PathBuf, (Findings, Option<Variables>)>,
     host: Host,
@@ -100,11 +100,11 @@ impl<'a> Look<'a> {
         match work {
             Work::Command { command, .. } => self.program(check, path, Some(command)),
             Work::Http(spec) => {
-                let Some(Err(error)) = spec.ca_file.as_deref().map(|file| input::look_at(file).map_err(|error| (file, error))) else {
-                    return;
-                };
-                let path = [path, &["http", "ca_file"]].concat();
-                check.wrong(&path, format!("{}: {} {}", path.join("."), error.0.display(), error.1));
+                let Some(file) = spec.ca_file.as_deref() else { return };
+                if let Err(error) = input::look_at(file) {
+                    let path = [path, &["http", "ca_file"]].concat();
+                    check.wrong(&path, format!("{}: {} {error}", path.join("."), file.display()));
+                }
             }
         }
     }
@@ -113,24 +113,23 @@ impl<'a> Look<'a> {
         let Some(spec) = spec else { return };
         let (at, owner) = (|key| [path, &[key]].concat(), path.join("."));
         let of_file = spec.env_file.as_deref().and_then(|file| self.env_file(check, &at("env_file"), file));
-        if let Some(fault) = programs::bad_directory(&spec.cwd) {
+        let bad_directory = programs::bad_directory(&spec.cwd);
+        let is_entered = bad_directory.is_none();
+        if let Some(fault) = bad_directory {
             let key = if check.document.get(&at("cwd")).is_some() { "cwd" } else { "command" };
             check.wrong(&at(key), format!("{owner}.{key}: {fault}"));
-            return;
         }
         let of_env = spec.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, path)| fixed(path));
         // What depends on the job is known to the job alone.
         let (Some(name), false) = (spec.argv.first().and_then(fixed), matches!(of_env, Some(None))) else { return };
+        if !is_entered && name.contains('/') && !name.starts_with('/') {
+            return;
+        }
         let search = of_env.flatten().or(of_file).or_else(|| self.environment.get("PATH").cloned());
         let found = programs::find(&name, search.as_deref().map(OsStr::new), &spec.cwd);
-        let fault = match &found {
-            Some(file) => programs::fault(file),
-            None => Some(programs::not_found(&name, &spec.cwd)),
-        };
-        match (fault, found) {
-            (Some(fault), _) => check.wrong(&[path, &["command", "0"]].concat(), format!("{owner}.command: {fault}")),
-            (None, Some(file)) => drop(self.host.programs.insert(owner, file)),
-            (None, None) => {}
+        match found.as_deref().map_or_else(|| Some(programs::not_found(&name)), programs::fault) {
+            Some(fault) => check.wrong(&[path, &["command", "0"]].concat(), format!("{owner}.command: {fault}")),
+            None => self.host.programs.extend(found.map(|file| (owner, file))),
         }
     }
 
@@ -151,10 +150,11 @@ impl<'a> Look<'a> {
 
 /// Looks at what all runs need.
 fn directories(check: &mut Check, state_dir: &Path, lock_file: &Path) {
-    for (key, file) in [("state_dir", state_dir.join("logs").join(ANY_FILE)), ("lock_file", lock_file.to_owned())] {
+    for (key, named, file) in
+        [("state_dir", state_dir, state_dir.join("logs").join(ANY_FILE)), ("lock_file", lock_file, lock_file.to_owned())]
+    {
         if let Err(error) = room::check_file(&file) {
-            let directory = if key == "state_dir" { state_dir } else { lock_file };
-            check.wrong(&[key], format!("{key}: {} cannot be written: {error}; make it writable, or name another", directory.display()));
+            check.wrong(&[key], format!("{key}: {} cannot be written: {error}; make it writable, or name another", named.display()));
         }
     }
 }

@@ -40,13 +40,11 @@ pub(crate) fn find(program: &str, path: Option<&OsStr>, cwd: &Path) -> Option<Pa
 }
 
 /// The explanation when no directory of PATH has the program.
-pub(crate) fn not_found(name: &str, cwd: &Path) -> String {
+pub(crate) fn not_found(name: &str) -> String {
     if name.is_empty() {
         return "the command is empty; give a program in `command:`".to_owned();
     }
-    bad_directory(cwd).unwrap_or_else(|| {
-        format!("{name} is not found on its PATH; install it, set PATH in its `env:`, or give its full path in `command:`")
-    })
+    format!("{name} is not found on its PATH; install it, set PATH in its `env:`, or give its full path in `command:`")
 }
 
 /// What is wrong with the directory in which a program is to run, if anything.

@@ -10,7 +10,7 @@ availability: {sync: [{tag: t, files: "in/{bank_symbol}_{period}.txt"}]}
 lock_file: file/lock
 run: {max_jobs: 0}
 etls:
-  elsewhere: {report_type: A, requires: [t], command: [tool, x], cwd: nowhere}
+  elsewhere: {report_type: A, requires: [t], command: [/no/tool, x], cwd: nowhere}
   missing: {report_type: B, requires: [t], command: [no-such-program], env_file: none.env}
   plain: {report_type: C, requires: [t], command: [./plain.sh], env_file: bad.env}
   found:
@@ -49,7 +49,8 @@ fn all_that_is_missing_is_told_at_once_with_the_mistakes() {
     insta::assert_snapshot!(checked(host().path()).unwrap_err(), @r"
     ~/etl-orch.yaml:4:12: lock_file: ~/file/lock cannot be written: Not a directory (os error 20); make it writable, or name another
     ~/etl-orch.yaml:5:17: run.max_jobs must be from 1 to 1000000000
-    ~/etl-orch.yaml:7:71: etls.elsewhere.cwd: the directory ~/nowhere does not exist; make it, or correct `cwd:`
+    ~/etl-orch.yaml:7:56: etls.elsewhere.command: /no/tool does not exist; install it, or correct `command:`
+    ~/etl-orch.yaml:7:75: etls.elsewhere.cwd: the directory ~/nowhere does not exist; make it, or correct `cwd:`
     ~/etl-orch.yaml:8:54: etls.missing.command: no-such-program is not found on its PATH; install it, set PATH in its `env:`, or give its full path in `command:`
     ~/etl-orch.yaml:8:82: ~/none.env: there is no such file; etls.missing.env_file names it
     ~/etl-orch.yaml:9:52: etls.plain.command: ~/./plain.sh is not executable; chmod +x it, or name its interpreter in `command:`
@@ -63,8 +64,12 @@ fn all_that_is_missing_is_told_at_once_with_the_mistakes() {
 #[test]
 fn the_file_of_each_program_is_known() {
     let directory = host();
-    let good =
-        NEEDS.replace("file/", "made/").replace("max_jobs: 0", "max_jobs: 1").replace("nowhere", ".").replace("no-such-collector", "tool");
+    let good = NEEDS
+        .replace("file/", "made/")
+        .replace("max_jobs: 0", "max_jobs: 1")
+        .replace("nowhere", ".")
+        .replace("/no/tool", "tool")
+        .replace("no-such-collector", "tool");
     let good = good
         .replace("no-such-program", "bin/tool")
         .replace("none.env", "good.env")

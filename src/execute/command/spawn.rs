@@ -31,7 +31,7 @@ pub(super) fn spawn(task: &Program) -> Result<Spawned, End> {
     let name = task.argv.first().map_or("", String::as_str);
     let cwd = std::path::absolute(&task.cwd).unwrap_or_else(|_| task.cwd.clone());
     let program =
-        programs::find(name, child_path(task).as_deref(), &cwd).ok_or_else(|| End::SpawnFailed(programs::not_found(name, &cwd)))?;
+        programs::find(name, child_path(task).as_deref(), &cwd).ok_or_else(|| End::SpawnFailed(spawn_error::not_found(name, &cwd)))?;
     let pipes = || -> io::Result<_> { Ok((pipe()?, pipe()?)) };
     let ((out, out_end), (err, err_end)) = pipes().map_err(|error| spawn_error::end(name, &program, &cwd, &error))?;
     let child = StartedChild::spawn(command(task, name, &program, cwd.clone()).stdout(out_end).stderr(err_end));

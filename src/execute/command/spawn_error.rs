@@ -8,8 +8,13 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
-use crate::os::programs::{bad_directory, bad_program};
+use crate::os::programs::{self, bad_directory, bad_program};
 use crate::plan::run::ended::End;
+
+/// The explanation when the program of a command is nowhere.
+pub(super) fn not_found(name: &str, cwd: &Path) -> String {
+    Some(cwd).filter(|_| !name.is_empty()).and_then(bad_directory).unwrap_or_else(|| programs::not_found(name))
+}
 
 /// The end of an attempt whose start failed with `error`; `name` is what the configuration calls the program.
 pub(super) fn end(name: &str, program: &Path, cwd: &Path, error: &io::Error) -> End {

@@ -25,8 +25,8 @@ const LIMITS: [(&str, &str); 5] = [
 ];
 const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
 
-/// How long a session of its own may take to answer whose it is.
-const POOLED_SESSION: Duration = Duration::from_secs(3);
+/// A pooler that shares sessions may have no second one to give; it is waited for so long.
+const SECOND_SESSION: Duration = Duration::from_secs(3);
 
 /// How to connect.
 #[derive(Debug)]
@@ -86,12 +86,12 @@ impl ConnectOptions {
         self.options.connect().await
     }
 
-    /// Looks at what a new connection leads to, by the answer to [`Self::LOOK`]. A pooler in between, such as pgbouncer, may have dropped
-    /// our settings. Where the session is ours alone they are made now.
+    /// Checks what a new connection leads to, by the answer to [`Self::LOOK`]. A pooler in between, such as pgbouncer, may have dropped
+    /// our settings. If the session is ours alone, they are made now.
     pub(super) async fn look(&self, answer: &PgRow, connection: &mut PgConnection) -> sqlx::Result<()> {
         let (has_settings, is_standby): (bool, bool) = (answer.try_get(0)?, answer.try_get(1)?);
         if is_standby && self.needs_primary {
-            return Err(refusal("it is a standby, and target_session_attrs asks for the primary; name that"));
+            return Err(refusal("it is a standby, and target_session_attrs asks for the primary; name the primary's address"));
         }
         if has_settings {
             return Ok(());
@@ -105,14 +105,14 @@ impl ConnectOptions {
         Ok(())
     }
 
-    /// Whether the pooler gives other clients the session of this connection between two of its transactions: then this one gets another
-    /// session while another connection holds the first.
+    /// Whether the pooler shares sessions between transactions: then this connection gets another session while a second connection
+    /// holds the first.
     async fn is_shared(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
         let before = backend(connection).await?;
         let mut other = self.connect().await?;
         sqlx::raw_sql("BEGIN").execute(&mut other).await?;
         backend(&mut other).await?;
-        match timeout(POOLED_SESSION, backend(connection)).await {
+        match timeout(SECOND_SESSION, backend(connection)).await {
             Ok(after) => Ok(after? != before),
             // The pooler has no second session to give.
             Err(_) => Ok(true),
@@ -137,7 +137,7 @@ impl ConnectOptions {
         let place = self.place();
         match error {
             sqlx::Error::Io(error) if error.to_string().contains("certificate") => format!(
-                "{place}: {error}; name the certificate of its authority by PGSSLROOTCERT, or encrypt without asking who it is by \
+                "{place}: {error}; name the certificate of its authority by PGSSLROOTCERT, or encrypt without verifying it by \
                  PGSSLMODE=require (in the environment or in .env; or as sslrootcert and sslmode in database.url)"
             ),
             sqlx::Error::Io(error) => format!("{place}: {error}"),
@@ -145,7 +145,7 @@ impl ConnectOptions {
                 format!("{place}: {IN_TRANSACTION_MODE} ({})", error.message())
             }
             sqlx::Error::Database(error) if error.message().ends_with("no encryption") => {
-                format!("{}; set PGSSLMODE=verify-full, or PGSSLMODE=require, which does not ask who it is", error.message())
+                format!("{}; set PGSSLMODE=verify-full, or PGSSLMODE=require, which does not verify the server", error.message())
             }
             sqlx::Error::Database(error) => error.message().to_owned(),
             sqlx::Error::Tls(error) if error.to_string().contains("does not support TLS") => {
