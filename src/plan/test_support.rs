@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::plan::decide::census::{Census, DataIssues};
-use crate::plan::decide::plan::{Plan, PlannedJob};
+use crate::plan::decide::plan::{ForcedPlan, Plan, PlannedJob};
 use crate::plan::model::etl::{Etl, EtlIndex, ReportsBy};
 use crate::plan::model::institution::Institution;
 use crate::plan::model::listed::Listed;
@@ -99,6 +99,7 @@ pub(crate) fn plan_of(jobs: Vec<PlannedJob>, chains: Vec<Vec<usize>>) -> Plan {
         breakers: Vec::new(),
         sources: Vec::new(),
         capped: 0,
+        forced: ForcedPlan::default(),
         existing: 0,
         census: Census::default(),
         data_issues: DataIssues::default(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
 use super::plan_input::PlanInput;
 use super::recover::Recovery;
@@ -126,8 +126,20 @@ async fn stored_state(
         fingerprints,
         breakers,
         settled: recovery.settled.clone(),
+        force_orders: force_orders(store, input).await?,
     };
     Ok((stored, stale))
+}
+
+/// When `--force` asked for gaps, of the orders of which something is left. Without `--force` nobody needs to know.
+async fn force_orders(store: &dyn Store, input: PlanInput<'_>) -> store::Result<HashMap<GapKey, Vec<DateTime<Utc>>>> {
+    let mut orders: HashMap<GapKey, Vec<DateTime<Utc>>> = HashMap::new();
+    if input.selection.force {
+        for (gap, at) in store.force_orders().await? {
+            orders.entry(gap).or_default().push(at);
+        }
+    }
+    Ok(orders)
 }
 
 /// The digest of each ETL, by its index.
@@ -212,7 +224,7 @@ fn forced_scan_request(input: PlanInput<'_>, stored: &StoredState, request: Scan
         GapKey::Report { period, .. } => Some(*period),
         GapKey::Source(_) => None,
     };
-    let forced = stored.gaps.values().filter(|state| state.forced).filter_map(period_of);
+    let forced = stored.gaps.values().filter(|state| state.forced_at(true).is_some()).filter_map(period_of);
     let periods: BTreeSet<Period> = forced.filter(|period| selected.is_empty() || selected.contains(period)).collect();
     if periods.is_empty() || input.catalogue.etls.is_empty() {
         return None;

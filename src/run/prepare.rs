@@ -112,6 +112,7 @@ impl Invocation {
             self.store.set_breaker(&etl, None, &[]).await?;
         }
         self.queue_windows(&plan, started_at).await?;
+        self.store.order_force(&plan.forced.order, &self.user, started_at).await?;
         let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();
         let lease_renewed_at = Instant::now();
         if !ids.is_empty() {
@@ -119,7 +120,7 @@ impl Invocation {
             if !self.store.renew(self.id, self.settings.lease).await? {
                 return Err(RunError::LeaseLost);
             }
-            self.store.enqueue(self.id, &self.new_jobs(&plan, &ids), &self.user, started_at).await?;
+            self.store.enqueue(self.id, &self.new_jobs(&plan, &ids), started_at).await?;
         }
         Ok(Prepared { synced: news.len() as u64, plan, stored, ids, lease_renewed_at })
     }

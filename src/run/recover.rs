@@ -145,7 +145,7 @@ impl Recovery {
     pub(super) async fn gap_states(&self, store: &dyn Ledger) -> store::Result<HashMap<GapKey, GapState>> {
         let mut gaps: HashMap<GapKey, GapState> = store.gap_states().await?.into_iter().map(|state| (state.key.clone(), state)).collect();
         for (key, history) in &self.histories {
-            let new = || GapState { key: key.clone(), fence: 0, history: FailureHistory::default(), skip: None, forced: false };
+            let new = || GapState { key: key.clone(), fence: 0, history: FailureHistory::default(), skip: None, forced: None };
             gaps.entry(key.clone()).or_insert_with(new).history = history.clone();
         }
         Ok(gaps)

@@ -78,6 +78,10 @@ struct Gaps {
     cooling_down: u64,
     behind_probe: u64,
     deferred: u64,
+    /// Made since an earlier `--force` asked for them, so that this one does not.
+    made_again: u64,
+    #[serde(skip)]
+    forced_since: Option<Time>,
 }
 
 /// A planned report.
@@ -276,6 +280,8 @@ impl Gaps {
             cooling_down: plan.cooling_down.total,
             behind_probe: plan.breakers.iter().map(|breaker| breaker.behind).sum(),
             deferred: plan.capped,
+            made_again: plan.forced.made,
+            forced_since: plan.forced.since.map(Time),
         }
     }
 }

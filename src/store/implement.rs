@@ -43,7 +43,7 @@ macro_rules! implement_ports {
         use $crate::plan::model::gap::GapKey;
         use $crate::plan::model::ids::{JobId, RunId};
         use $crate::plan::model::job::{AttemptEnd, Claim, NewRun, ReportKey, RunCounts, RunState, RunningRun};
-        use $crate::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, SourceOrder};
+        use $crate::plan::model::orders::{CancelAnswer, Forced, FoundJob, GapOrder, SourceOrder};
         use $crate::plan::model::period::Period;
         use $crate::plan::model::window::Window;
         use $crate::plan::remember::breaker::OpenBreaker;
@@ -119,8 +119,8 @@ macro_rules! implement_ports {
                 listing!(self, "looking at the run's jobs", shared::jobs::watch, run)
             }
 
-            async fn enqueue(&self, run: RunId, jobs: &[NewJob], by: &str, at: DateTime<Utc>) -> Result<()> {
-                operation!(self, "recording the planned jobs", shared::jobs::enqueue, run, jobs, by, at)
+            async fn enqueue(&self, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> Result<()> {
+                operation!(self, "recording the planned jobs", shared::jobs::enqueue, run, jobs, at)
             }
 
             async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
@@ -186,6 +186,14 @@ macro_rules! implement_ports {
         impl $crate::store::Orders for $adapter {
             async fn order(&self, order: &GapOrder, gaps: &[GapKey]) -> Result<u64> {
                 operation!(self, "recording an order", shared::orders::give, order, gaps)
+            }
+
+            async fn order_force(&self, order: &[Forced], by: &str, at: DateTime<Utc>) -> Result<()> {
+                operation!(self, "recording what --force asks for", shared::orders::force, order, by, at)
+            }
+
+            async fn force_orders(&self) -> Result<Vec<(GapKey, DateTime<Utc>)>> {
+                listing!(self, "listing what --force asked for", shared::orders::forces)
             }
 
             async fn order_cancel(&self, job: JobId, by: &str, reason: &str, at: DateTime<Utc>) -> Result<CancelAnswer> {

@@ -15,7 +15,7 @@ use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{AttemptEnd, Claim, NewRun, ReportKey, RunCounts, RunState, RunningRun};
-use crate::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, SourceOrder};
+use crate::plan::model::orders::{CancelAnswer, Forced, FoundJob, GapOrder, SourceOrder};
 use crate::plan::model::period::Period;
 use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
@@ -87,9 +87,8 @@ pub trait Ledger: Debug + Send + Sync {
     /// The running jobs of a run, with requests of others to cancel them.
     async fn watch(&self, run: RunId) -> Result<Vec<Watched>>;
 
-    /// nothing -> queued. All of the jobs or, on an error, none. A forced one is an order on its gap, by the user `by`, until a
-    /// success answers it.
-    async fn enqueue(&self, run: RunId, jobs: &[NewJob], by: &str, at: DateTime<Utc>) -> Result<()>;
+    /// nothing -> queued. All of the jobs or, on an error, none.
+    async fn enqueue(&self, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> Result<()>;
 
     /// queued -> running, with attempt 1, if the report is still missing (not asked when the job is forced), nobody else runs the gap,
     /// and neither an order nor a newer failure of the gap forbids it; otherwise queued -> skipped. With the pool full the job stays
@@ -156,6 +155,13 @@ pub trait Orders: Debug + Send + Sync {
     /// Gives an order on gaps. `Retry` changes nothing of a gap that is running; of others it raises the fence, so that nobody who
     /// remembers their failures writes them back. Returns how many gaps it changed.
     async fn order(&self, order: &GapOrder, gaps: &[GapKey]) -> Result<u64>;
+
+    /// Records an order of `--force`, by the user `by`: all of it or, on an error, nothing. Each report that it asks for is pending until a
+    /// success answers it, or an order to leave its gap alone withdraws it.
+    async fn order_force(&self, order: &[Forced], by: &str, at: DateTime<Utc>) -> Result<()>;
+
+    /// The orders of `--force` of which something is pending: each of their gaps, with the time of the order.
+    async fn force_orders(&self) -> Result<Vec<(GapKey, DateTime<Utc>)>>;
 
     /// Asks for a job to be stopped and has its gap skipped. Not recorded where there is nothing to stop.
     async fn order_cancel(&self, job: JobId, by: &str, reason: &str, at: DateTime<Utc>) -> Result<CancelAnswer>;

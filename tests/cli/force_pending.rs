@@ -30,6 +30,17 @@ fn forced_in_vain(world: &World) {
     assert_eq!(content(world), "old");
 }
 
+const TELLS_PERIOD: &str = "echo \"$3 ${ETL_ORCH_FORCE:-plain}\" >> told\necho report > \"$4\"\n";
+
+/// Three reports of RY that exist.
+fn three_reports(world: &World) {
+    world.single_etl(TELLS_PERIOD, &[]);
+    for (year, quarter) in [(2025, "Q2"), (2025, "Q1"), (2024, "Q4")] {
+        world.available("RY", 1, year, quarter);
+        world.report("RY", 1, year, quarter, "Call Summary");
+    }
+}
+
 fn told(world: &World) -> Vec<String> {
     world.read("told").lines().map(str::to_owned).collect()
 }
@@ -89,5 +100,42 @@ on_both_databases! {
         assert_eq!(done["gaps"]["planned"], 0, "{done}");
         assert_eq!((told(world), content(world)), (vec!["RY 1".to_owned()], "old".to_owned()));
         assert_eq!(world.sql("SELECT kind FROM overrides ORDER BY id"), ["force", "skip", "unskip"]);
+    }
+
+    fn each_report_is_made_once_under_max_jobs_and_then_no_other(world: &World) {
+        three_reports(world);
+        let force = ["--force", "--bank-symbol", "RY", "--max-jobs", "1"];
+        let first = world.run_to(0, &force);
+        assert!(first.stdout.contains("Deferred: 2 left for the next run by max_jobs\n"), "{}", first.stdout);
+        assert_eq!(pending(world), "2");
+        let dry = world.run_to(0, &["--dry-run", "--force", "--bank-symbol", "RY", "--max-jobs", "1"]);
+        assert!(dry.stdout.contains("  • 2025 Q1: call_summary (exists; forced)\n"), "{}", dry.stdout);
+        let second = world.run_to(0, &force);
+        for text in ["GAPS IDENTIFIED: 2 reports to be made\n", "Deferred: 1 left for the next run by max_jobs\n", "Made again already: 1, since --force asked at "] {
+            assert!(second.stdout.contains(text), "{text}: {}", second.stdout);
+        }
+        world.run_to(0, &force);
+        assert_eq!((told(world), pending(world)), (["2025Q2 1", "2025Q1 1", "2024Q4 1"].map(str::to_owned).to_vec(), "0".to_owned()));
+        let done = world.run_to(0, &["--format", "json"]).json();
+        assert_eq!(done["gaps"]["planned"], 0, "{done}");
+        assert_eq!(world.value("SELECT count(*) FROM overrides WHERE kind = 'force'"), "3", "one order");
+        let next = world.run_to(0, &["--force", "--bank-symbol", "RY", "--format", "json"]).json();
+        assert_eq!((&next["gaps"]["planned"], &next["gaps"]["made_again"]), (&3.into(), &0.into()), "another order is for all: {next}");
+        assert_eq!(told(world).len(), 6);
+    }
+
+    fn the_next_run_makes_what_max_jobs_left_also_what_was_in_quarantine(world: &World) {
+        three_reports(world);
+        world.sql("DELETE FROM aegis_reports WHERE fiscal_year = 2024");
+        world.write("etl.sh", "exit 65\n");
+        world.run_to(1, &[]);
+        assert_eq!(world.value("SELECT count(*) FROM gap_states WHERE quarantined_at IS NOT NULL"), "1");
+        world.write("etl.sh", TELLS_PERIOD);
+        world.run_to(0, &["--force", "--bank-symbol", "RY", "--max-jobs", "1"]);
+        assert_eq!((told(world), pending(world)), (vec!["2025Q2 1".to_owned()], "2".to_owned()));
+        world.run_to(0, &[]);
+        assert_eq!((told(world), pending(world)), (["2025Q2 1", "2025Q1 1", "2024Q4 plain"].map(str::to_owned).to_vec(), "0".to_owned()));
+        world.run_to(0, &[]);
+        assert_eq!(told(world).len(), 3);
     }
 }

@@ -137,7 +137,8 @@ on_both_databases! {
             "quarantined": 0,
             "cooling_down": 0,
             "behind_probe": 0,
-            "deferred": 0
+            "deferred": 0,
+            "made_again": 0
           },
           "jobs": [
             {

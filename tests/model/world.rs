@@ -175,7 +175,7 @@ impl World {
 
     fn state(&mut self, gap: Gap) -> &mut GapState {
         let key = self.key(gap);
-        let blank = GapState { key: key.clone(), fence: 0, history: FailureHistory::default(), skip: None, forced: false };
+        let blank = GapState { key: key.clone(), fence: 0, history: FailureHistory::default(), skip: None, forced: None };
         self.states.entry(key).or_insert(blank)
     }
 

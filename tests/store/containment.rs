@@ -72,7 +72,7 @@ async fn a_memory_comes_back_as_it_was_written(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
     assert!(store.fail(claim, &end(1, Outcome::ExitCode(1)), "no", &everything()).await.unwrap());
-    let expected = GapState { key: new_job(0).gap, fence: 1, history: everything(), skip: None, forced: false };
+    let expected = GapState { key: new_job(0).gap, fence: 1, history: everything(), skip: None, forced: None };
     assert_eq!(store.gap_states().await.unwrap(), [expected]);
     let (job, report) = (queued(&*store).await, key());
     let again = yes(store.claim(&ClaimRequest { planned_fence: 1, ..wish(job.id, &report) }).await.unwrap());
@@ -295,7 +295,7 @@ async fn refunds_are_written_where_nobody_claimed_since(fixture: Fixture) {
     store.set_breaker("a", None, &nothing).await.unwrap();
     let states = store.gap_states().await.unwrap();
     let skip = Some(SkipOrder { since: at(40), until: None, by: "anna".into(), reason: "r".into() });
-    assert_eq!(states[0], GapState { key: gaps[1].clone(), fence: 2, history: FailureHistory::default(), skip, forced: false });
+    assert_eq!(states[0], GapState { key: gaps[1].clone(), fence: 2, history: FailureHistory::default(), skip, forced: None });
     assert_eq!(states.len(), 2);
     assert!(store.open_breakers().await.unwrap().is_empty());
 }

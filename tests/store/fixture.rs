@@ -258,7 +258,7 @@ pub(crate) fn new_job(position: usize) -> NewJob {
 
 /// Records jobs as planned by `me`.
 pub(crate) async fn enqueue(store: &dyn Store, run: RunId, jobs: &[NewJob]) {
-    store.enqueue(run, jobs, "me", at(1)).await.unwrap();
+    store.enqueue(run, jobs, at(1)).await.unwrap();
 }
 
 /// A run with one job that is queued.

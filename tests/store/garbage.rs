@@ -177,7 +177,7 @@ async fn everything_works(store: &dyn Store, case: &str) {
     let windows = Window { start: at(0), end: at(20) };
     let source = NewJob { gap: GapKey::source(SOURCE), subject: JobSubject::Windows(windows), ..new_job(2) };
     let jobs = [job_of(RUNNING, 1), NewJob { position: 1, ..job_of(FAILED, 2) }, source];
-    works!(store.enqueue(new.id, &jobs, "me", at(1)));
+    works!(store.enqueue(new.id, &jobs, at(1)));
     for (job, report) in jobs.iter().zip([key(), other()]) {
         if let Claimed::Yes { claim, .. } = works!(store.claim(&ClaimRequest { planned_fence: 1, ..wish(job.id, &report) })) {
             works!(store.watch(new.id));

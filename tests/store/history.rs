@@ -72,7 +72,7 @@ async fn jobs_are_recorded_all_or_none(fixture: Fixture) {
     let store = fixture.open().await;
     let run = begin_run(&*store).await;
     fixture.sql(&format!("CREATE UNIQUE INDEX one_bank ON {} (bank_id)", fixture.own("etl_jobs"))).await;
-    assert!(store.enqueue(run, &[NewJob { subject: of_bank(2), ..new_job(1) }, new_job(0), new_job(2)], "me", at(1)).await.is_err());
+    assert!(store.enqueue(run, &[NewJob { subject: of_bank(2), ..new_job(1) }, new_job(0), new_job(2)], at(1)).await.is_err());
     assert!(fixture.jobs().await.is_empty());
     fixture.sql(if fixture.is_sqlite() { "DROP INDEX one_bank" } else { "DROP INDEX etl_orch.one_bank" }).await;
     enqueue(&*store, run, &[]).await;

@@ -116,7 +116,7 @@ async fn a_record_that_a_trigger_keeps_out_is_an_error(fixture: Fixture) {
 
     fixture.ignore("INSERT", &jobs).await;
     let run = begin_run(&*store).await;
-    is_not_kept(store.enqueue(run, &[new_job(0)], "me", at(1)).await, &jobs);
+    is_not_kept(store.enqueue(run, &[new_job(0)], at(1)).await, &jobs);
     fixture.heed(&jobs).await;
 
     let job = queued(&*store).await;

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::JobId;
 use etl_orch::plan::model::job::JobState;
-use etl_orch::plan::model::orders::{CancelAnswer, FoundJob, GapOrder, GapOrderKind};
+use etl_orch::plan::model::orders::{CancelAnswer, Forced, ForcedWhat, FoundJob, GapOrder, GapOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::claim::{ClaimRequest, Claimed};
-use etl_orch::plan::remember::failure_history::{FailureHistory, SkipOrder};
+use etl_orch::plan::remember::failure_history::{FailureHistory, GapState, PendingForce, SkipOrder};
 use etl_orch::plan::remember::recorded_job::NewJob;
 use etl_orch::plan::run::job_end::Artifact;
 use etl_orch::store::Store;
@@ -26,7 +26,7 @@ crate::on_both_databases![
     an_order_is_recorded_for_every_gap_once,
     a_claim_heeds_an_order_while_it_holds,
     force_is_pending_until_a_success,
-    force_is_recorded_once_while_it_is_pending,
+    what_is_forced_is_known_while_some_of_it_is_pending,
     a_running_job_is_asked_to_stop,
     a_queued_job_is_dropped_and_its_gap_skipped,
     an_ended_or_unknown_job_cannot_be_cancelled,
@@ -51,9 +51,19 @@ fn gap() -> [GapKey; 1] {
 
 async fn force(store: &dyn Store) -> NewJob {
     let run = begin_run(store).await;
+    order_force(store, &[(new_job(0).gap, ForcedWhat::Existing)], 1).await;
     let job = NewJob { forced: true, ..new_job(0) };
     enqueue(store, run, std::slice::from_ref(&job)).await;
     job
+}
+
+async fn order_force(store: &dyn Store, order: &[(GapKey, ForcedWhat)], second: u32) {
+    let order: Vec<Forced> = order.iter().map(|(gap, what)| Forced { gap: gap.clone(), what: *what }).collect();
+    store.order_force(&order, "me", at(second)).await.unwrap();
+}
+
+fn pending(second: u32, was_missing: bool) -> Option<PendingForce> {
+    Some(PendingForce { at: at(second), was_missing })
 }
 
 async fn retry_forgets_all_but_a_pending_force(fixture: Fixture) {
@@ -62,10 +72,11 @@ async fn retry_forgets_all_but_a_pending_force(fixture: Fixture) {
     let claim = claim(&*store, job.id).await;
     fail(&*store, claim).await;
     let state = gap_state(&*store).await.unwrap();
-    assert_eq!((state.history, state.forced), (failed_runs(1), true));
+    assert_eq!((state.history, state.forced), (failed_runs(1), pending(1, false)));
     assert_eq!(store.order(&order(GapOrderKind::Retry, 20), &gap()).await.unwrap(), 1);
     let state = gap_state(&*store).await.unwrap();
-    assert_eq!((state.history, state.forced, state.fence), (FailureHistory::default(), true, 2), "nobody writes back what he remembers");
+    let expected = (FailureHistory::default(), pending(1, false), 2);
+    assert_eq!((state.history, state.forced, state.fence), expected, "nobody writes back what he remembers");
     assert_eq!(store.order(&order(GapOrderKind::Retry, 21), &gap()).await.unwrap(), 0, "there is nothing left to forget");
     store.order(&order(SKIP, 22), &gap()).await.unwrap();
     assert_eq!(fixture.gap().await, ["2|noted|"], "who skips takes --force back");
@@ -147,7 +158,7 @@ async fn force_is_pending_until_a_success(fixture: Fixture) {
     let store = fixture.open().await;
     let job = force(&*store).await;
     assert_eq!(fixture.gap().await, ["0|noted|forced"]);
-    assert!(gap_state(&*store).await.unwrap().forced);
+    assert_eq!(gap_state(&*store).await.unwrap().forced, pending(1, false));
     let first = claim(&*store, job.id).await;
     assert!(store.lose(first, &FailureHistory::default(), at(9)).await.unwrap());
     assert_eq!(fixture.gap().await, ["1|noted|forced"]);
@@ -160,27 +171,31 @@ async fn force_is_pending_until_a_success(fixture: Fixture) {
     assert_eq!(fixture.gap().await, ["3||"]);
 }
 
-async fn force_is_recorded_once_while_it_is_pending(fixture: Fixture) {
+async fn what_is_forced_is_known_while_some_of_it_is_pending(fixture: Fixture) {
     let store = fixture.open().await;
-    let run = begin_run(&*store).await;
-    let other = NewJob { gap: "RY-CA/2025Q2/other".parse().unwrap(), ..new_job(1) };
-    let plain = NewJob { gap: "RY-CA/2025Q2/plain".parse().unwrap(), ..new_job(2) };
-    let jobs = [NewJob { forced: true, ..new_job(0) }, NewJob { forced: true, ..other }, plain];
-    enqueue(&*store, run, &jobs).await;
-    let recorded = ["force|RY-CA/2025Q2/call_summary|me|--force|job", "force|RY-CA/2025Q2/other|me|--force|job"];
-    let mut orders = fixture.orders().await;
-    orders.sort();
-    assert_eq!(orders, recorded);
-    enqueue(&*store, run, &jobs).await;
-    assert_eq!(fixture.orders().await.len(), 2, "the same jobs, said again");
-    assert_eq!(fixture.jobs().await.len(), 3);
-    force(&*store).await;
-    assert_eq!(fixture.orders().await.len(), 2, "it is pending already");
-    assert_eq!(store.gap_states().await.unwrap().len(), 2);
-    let third = claimed(&*store).await;
-    assert!(store.succeed(third, &end(1, Outcome::Succeeded), Artifact::Report).await.unwrap());
-    force(&*store).await;
-    assert_eq!(fixture.orders().await.len(), 3);
+    let [ours, other, made] = ["call_summary", "other", "made"].map(|etl| format!("RY-CA/2025Q2/{etl}").parse::<GapKey>().unwrap());
+    let all = [(ours.clone(), ForcedWhat::Existing), (other.clone(), ForcedWhat::Missing), (made.clone(), ForcedWhat::Made)];
+    for _ in 0..2 {
+        order_force(&*store, &all, 1).await;
+    }
+    order_force(&*store, &[], 1).await;
+    let recorded = ["call_summary", "made", "other"].map(|etl| format!("force|RY-CA/2025Q2/{etl}|me|--force|"));
+    assert_eq!(fixture.orders().await, recorded, "the same order, said again");
+    let forced = |states: Vec<GapState>| -> Vec<_> { states.into_iter().map(|state| (state.key, state.forced)).collect() };
+    let states = forced(store.gap_states().await.unwrap());
+    assert_eq!(states, [(ours.clone(), pending(1, false)), (other.clone(), pending(1, true))]);
+
+    order_force(&*store, &[(other.clone(), ForcedWhat::Existing)], 5).await;
+    let first = [&ours, &made, &other].map(|gap| (gap.clone(), at(1)));
+    assert_eq!(store.force_orders().await.unwrap(), [&first[..], &[(other.clone(), at(5))]].concat());
+    assert_eq!(forced(store.gap_states().await.unwrap())[1], (other.clone(), pending(5, false)));
+
+    let claim = claimed(&*store).await;
+    assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report).await.unwrap());
+    assert_eq!(store.force_orders().await.unwrap(), [(other.clone(), at(5))], "nothing is left of the first");
+    let skip = order(SKIP, 20);
+    store.order(&skip, std::slice::from_ref(&other)).await.unwrap();
+    assert_eq!(store.force_orders().await.unwrap(), []);
 }
 
 async fn a_running_job_is_asked_to_stop(fixture: Fixture) {
@@ -209,7 +224,7 @@ async fn a_queued_job_is_dropped_and_its_gap_skipped(fixture: Fixture) {
     assert_eq!(fixture.jobs().await, ["cancelled|anna cancelled it: because"]);
     assert_eq!(fixture.orders().await[1..], ["cancel|RY-CA/2025Q2/call_summary|anna|because|job"]);
     let state = gap_state(&*store).await.unwrap();
-    assert_eq!((state.skip, state.forced), (Some(skip_order(at(20), None)), false));
+    assert_eq!((state.skip, state.forced), (Some(skip_order(at(20), None)), None));
     assert_eq!(store.claim(&wish(job.id, &key())).await.unwrap(), Claimed::Gone);
 }
 
@@ -256,8 +271,8 @@ async fn jobs_are_found_by_the_beginning_of_their_ids(fixture: Fixture) {
 async fn the_latest_jobs_are_found_by_nothing(fixture: Fixture) {
     let store = fixture.open().await;
     let run = begin_run(&*store).await;
-    store.enqueue(run, &[numbered(1, 0), numbered(2, 1)], "me", at(1)).await.unwrap();
-    store.enqueue(run, &[numbered(3, 2), numbered(4, 3), numbered(5, 4)], "me", at(2)).await.unwrap();
+    store.enqueue(run, &[numbered(1, 0), numbered(2, 1)], at(1)).await.unwrap();
+    store.enqueue(run, &[numbered(3, 2), numbered(4, 3), numbered(5, 4)], at(2)).await.unwrap();
     claim(&*store, numbered(5, 4).id).await;
     let found = store.find_jobs("", 4).await.unwrap();
     let gaps: Vec<_> = found.iter().map(|job| job.gap.to_string()).collect();
@@ -277,6 +292,10 @@ async fn orders_and_claims_do_not_wait_for_each_other_in_a_circle(fixture: Fixtu
         for round in 0..8 {
             let forced = round % 2 == 0;
             let jobs: Vec<_> = gaps.iter().map(|gap| NewJob { gap: gap.clone(), forced, ..new_job(0) }).collect();
+            if forced {
+                let what = |gap: &GapKey| (gap.clone(), ForcedWhat::Existing);
+                order_force(store, &gaps.iter().map(what).collect::<Vec<_>>(), 1).await;
+            }
             enqueue(store, run, &jobs).await;
             for job in &jobs {
                 let report = key();

@@ -52,10 +52,14 @@ pub struct SourceFacts<'a> {
 /// those of [`fingerprint::of_source`], for each source.
 #[must_use]
 pub fn plan(sources: &[Source], selection: &Selection, digests: &[String], facts: SourceFacts<'_>, most: usize) -> Vec<SourcePlan> {
+    // While something is left of what `--force` asked for, it goes on with that.
+    let asks_again = selection.force
+        && !sources.iter().enumerate().any(|(index, source)| selection.sources.contains(&index) && is_asked_for(source, facts));
     let mut assessed: Vec<Assessed> = Vec::new();
     for (index, source) in sources.iter().enumerate().filter(|(index, _)| selection.has_source(*index)) {
         let digest = digests.get(index).map_or("", String::as_str);
-        assessed.push(assess(index, source, selection, &fingerprint(source, digest, facts.now), facts));
+        let again = asks_again && selection.sources.contains(&index);
+        assessed.push(assess((index, source), selection.force, again, &fingerprint(source, digest, facts.now), facts));
     }
     let turns = deal(&assessed.iter().map(|source| source.jobs.len()).collect::<Vec<_>>(), most);
     assessed.into_iter().zip(turns).map(|(source, jobs)| source.finish(jobs)).collect()
@@ -86,20 +90,34 @@ struct Assessed {
     jobs: Vec<jobs::Group>,
 }
 
-fn assess(index: SourceIndex, source: &Source, selection: &Selection, fingerprint: &Fingerprint, facts: SourceFacts<'_>) -> Assessed {
+/// Whether an operator asked for a window of a source, which nothing has tried since and nobody wants left alone.
+fn is_asked_for(source: &Source, facts: SourceFacts<'_>) -> bool {
+    let is_paused = facts.states.get(&source.id).is_some_and(|state| state.paused.is_some());
+    let skip = facts.gaps.get(&GapKey::source(&source.id)).and_then(|gap| gap.skip.as_ref());
+    let is_left_alone = is_paused || skip.is_some_and(|order| order.holds(facts.now));
+    !is_left_alone && facts.queue.iter().any(|row| row.source == source.id && row.is_urgent && row.window.end <= due_by(source, facts.now))
+}
+
+/// `again`: whether its last window is to be collected once more.
+fn assess(
+    (index, source): (SourceIndex, &Source),
+    force: bool,
+    again: bool,
+    fingerprint: &Fingerprint,
+    facts: SourceFacts<'_>,
+) -> Assessed {
     let key = GapKey::source(&source.id);
     let gap = facts.gaps.get(&key);
     let state = facts.states.get(&source.id).cloned();
     let state = state.unwrap_or_else(|| SourceState { source: source.id.clone(), ..SourceState::default() });
     let missing = Backlog::find(source, &state, facts.queue, facts.now);
-    let is_named = selection.force && selection.sources.contains(&index);
-    let again = if is_named { missing.last() } else { Vec::new() };
+    let again = if again { missing.last() } else { Vec::new() };
     let rests = |gap: &GapState| match gap.history.eligibility(facts.now, Some(fingerprint)) {
         Eligibility::Quarantined(quarantine) => Some(SourceStatus::Quarantined(quarantine)),
         Eligibility::Resting(rest) => Some(SourceStatus::CoolingDown(rest)),
         Eligibility::Free => None,
     };
-    let rests = gap.and_then(rests).filter(|_| !selection.force);
+    let rests = gap.and_then(rests).filter(|_| !force);
     // A rest lets through, once, what an operator asked for.
     let is_once = rests.is_some() && missing.is_urgent();
     let standing = match (&state.paused, gap.and_then(|gap| gap.skip.as_ref()).filter(|order| order.holds(facts.now))) {

@@ -19,8 +19,8 @@ pub struct Facts<'a> {
     pub gap: Gap,
     /// Whether the report exists.
     pub exists: bool,
-    /// Whether a `--force` that no success has answered yet asks for it.
-    pub forced: bool,
+    /// When `--force` asked for it, where no success has answered that yet.
+    pub forced_at: Option<DateTime<Utc>>,
     /// Its record, if it has a past.
     pub state: Option<&'a GapState>,
     /// What its sources and ETL are now, where that was looked up.
@@ -78,13 +78,13 @@ pub enum Why {
     Forced,
 }
 
-/// Decides on one candidate. `--force` overrides rest, quarantine and breaker; one that is still pending from an earlier run
-/// only has an existing report made again.
+/// Decides on one candidate. `--force` overrides rest, quarantine and breaker; one that is still pending from an earlier run overrides
+/// only the rest or the quarantine that it was given in.
 pub fn decide(facts: Facts<'_>, selection: &Selection) -> Decision {
     if let Some(filter) = selection.excludes(facts.gap) {
         return Decision::Filtered(filter);
     }
-    if facts.exists && !selection.force && !facts.forced {
+    if facts.exists && !selection.force && facts.forced_at.is_none() {
         return Decision::Done;
     }
     if let Some(order) = facts.state.and_then(|state| state.skip.as_ref()).filter(|order| order.holds(facts.now)) {
@@ -102,7 +102,10 @@ pub fn decide(facts: Facts<'_>, selection: &Selection) -> Decision {
     if selection.force {
         return Decision::Run(facts.why());
     }
-    match facts.state.map_or(Eligibility::Free, |state| state.history.eligibility(facts.now, facts.fingerprint)) {
+    // What was forced is tried once, whatever it came to before.
+    let history = facts.state.map(|state| &state.history);
+    let history = history.filter(|history| facts.forced_at.is_none_or(|at| history.has_failed_since(at)));
+    match history.map_or(Eligibility::Free, |history| history.eligibility(facts.now, facts.fingerprint)) {
         Eligibility::Quarantined(quarantine) => Decision::Quarantined(quarantine),
         Eligibility::Resting(rest) => Decision::CoolingDown(rest),
         Eligibility::Free if facts.breaker_open => Decision::Deferred,
@@ -135,7 +138,7 @@ mod tests {
         Facts {
             gap: gap(),
             exists: false,
-            forced: false,
+            forced_at: None,
             state: None,
             fingerprint: None,
             breaker_open: false,
@@ -147,7 +150,7 @@ mod tests {
     }
 
     fn state() -> GapState {
-        GapState { key: GapKey::source("any"), fence: 0, history: FailureHistory::default(), skip: None, forced: false }
+        GapState { key: GapKey::source("any"), fence: 0, history: FailureHistory::default(), skip: None, forced: None }
     }
 
     fn force() -> Selection {
@@ -210,14 +213,18 @@ mod tests {
     }
 
     #[test]
-    fn a_pending_force_makes_a_report_again_but_overrides_no_rest() {
+    fn a_pending_force_is_tried_once_whatever_it_came_to_before() {
         let every = Selection::default();
-        let pending = Facts { exists: true, forced: true, ..facts() };
+        let pending = Facts { exists: true, forced_at: Some(noon()), ..facts() };
         assert_eq!(decide(pending, &every), Decision::Run(Why::Forced));
         assert_eq!(decide(Facts { breaker_open: true, ..pending }, &every), Decision::Deferred);
         let rest = Rest { since: noon(), until: noon() + chrono::TimeDelta::hours(1), why: RestReason::Failed };
-        let state = GapState { history: FailureHistory { rest: Some(rest), ..FailureHistory::default() }, forced: true, ..state() };
-        assert_eq!(decide(Facts { state: Some(&state), ..pending }, &every), Decision::CoolingDown(rest));
+        let state = GapState { history: FailureHistory { rest: Some(rest), ..FailureHistory::default() }, ..state() };
+        let of = |forced_at| Facts { state: Some(&state), forced_at, ..pending };
+        assert_eq!(decide(of(Some(noon())), &every), Decision::CoolingDown(rest), "it has failed since");
+        let later = Some(noon() + chrono::TimeDelta::minutes(1));
+        assert_eq!(decide(of(later), &every), Decision::Run(Why::Forced));
+        assert_eq!(decide(Facts { exists: false, ..of(later) }, &every), Decision::Run(Why::Missing));
     }
 
     #[test]

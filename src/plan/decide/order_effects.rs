@@ -110,7 +110,7 @@ mod tests {
 
     fn state(gap: &str, history: FailureHistory, skip_until: Option<u32>) -> GapState {
         let skip = skip_until.map(|hour| SkipOrder { since: at(1), until: Some(at(hour)), by: "bob".to_owned(), reason: "x".to_owned() });
-        GapState { key: key(gap), fence: 1, history, skip, forced: false }
+        GapState { key: key(gap), fence: 1, history, skip, forced: None }
     }
 
     fn resting(until: u32) -> FailureHistory {

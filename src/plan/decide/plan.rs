@@ -10,6 +10,7 @@ use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::job::Owner;
 use crate::plan::model::listed::Listed;
+use crate::plan::model::orders::Forced;
 use crate::plan::model::target::Target;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
 use crate::plan::remember::fingerprint::Fingerprint;
@@ -42,6 +43,8 @@ pub struct Plan {
     pub sources: Vec<SourcePlan>,
     /// Gaps left for the next run by `max_jobs`.
     pub capped: u64,
+    /// What `--force` asks for.
+    pub forced: ForcedPlan,
     /// Reports that exist for the data that is available, in this selection.
     pub existing: u64,
     /// What is available.
@@ -100,6 +103,17 @@ impl Plan {
     pub fn has_gaps(&self) -> bool {
         self.gaps() > 0 || self.windows_behind() > 0 || !self.jobs.is_empty()
     }
+}
+
+/// What a run with `--force` does about its order, and about earlier ones. Of a run without it all is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ForcedPlan {
+    /// The order that is to be put on record before anything is started. Empty where an earlier one says all.
+    pub order: Vec<Forced>,
+    /// When the earliest order was given of which something is left.
+    pub since: Option<DateTime<Utc>>,
+    /// Reports that were made since then, and are not made again.
+    pub made: u64,
 }
 
 /// What a run does about an ETL that is taken for broken.

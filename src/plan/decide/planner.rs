@@ -1,6 +1,7 @@
 //! From facts to a plan: folds what a scan streams into the jobs of one run, holding at most `max_jobs` of them.
 
 mod by_key;
+mod force;
 mod probe;
 mod rank;
 
@@ -8,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use self::by_key::ByKey;
+use self::force::{Forcing, SetAside};
 use self::probe::{Prober, Probers, Turn};
 use self::rank::{Kept, PeriodRank, Place, Rank};
 use crate::plan::decide::census::{Census, DataIssues};
@@ -49,6 +51,7 @@ pub struct Planner<'a> {
     /// Gaps that would be filled if there were no `max_jobs`.
     runnable: u64,
     missing: u64,
+    forcing: Forcing,
     census: Census,
     data_issues: DataIssues,
 }
@@ -80,6 +83,7 @@ impl<'a> Planner<'a> {
             cooling_down: ByKey::default(),
             runnable: 0,
             missing: 0,
+            forcing: Forcing::default(),
             census: Census::default(),
             data_issues: DataIssues::default(),
         }
@@ -98,7 +102,10 @@ impl<'a> Planner<'a> {
     /// Decides on a row whose report may have to be made. Bad rows are passed over, as the census has named them. Rows come by ETL,
     /// in order of declaration.
     pub fn candidate(&mut self, candidate: Candidate) {
-        if let Some((gap, key)) = self.read(&candidate) {
+        let Some((gap, key)) = self.read(&candidate) else { return };
+        let force = self.selection.force && self.selection.excludes(gap).is_none();
+        let candidate = if force { self.forcing.set_aside(gap, key, candidate, self.stored) } else { Some((key, candidate)) };
+        if let Some((key, candidate)) = candidate {
             self.consider(gap, key, candidate);
         }
     }
@@ -110,7 +117,7 @@ impl<'a> Planner<'a> {
             return;
         }
         if let Some((gap, key)) = self.read(&candidate)
-            && self.stored.gaps.get(&key).is_some_and(|state| state.forced)
+            && self.stored.gaps.get(&key).is_some_and(|state| state.forced_at(true).is_some())
         {
             self.consider(gap, key, candidate);
         }
@@ -136,7 +143,7 @@ impl<'a> Planner<'a> {
         let facts = Facts {
             gap,
             exists,
-            forced: !settled && state.is_some_and(|state| state.forced),
+            forced_at: state.filter(|_| !settled).and_then(|state| state.forced_at(exists)),
             state,
             fingerprint: self.stored.fingerprints.get(&key),
             breaker_open: self.stored.breakers.contains_key(&gap.etl),
@@ -152,6 +159,9 @@ impl<'a> Planner<'a> {
         }
         if !matches!(decision, Decision::Filtered(_) | Decision::Done) {
             self.concerned.insert(gap.etl);
+        }
+        if self.selection.force {
+            self.forcing.decided(&key, exists, &decision, self.stored);
         }
         let data_symbol = candidate.key.bank_symbol.unwrap_or_default();
         let keep = |gate| Kept { gap, key: key.clone(), data_symbol: data_symbol.clone(), why, gate, first: false };
@@ -193,6 +203,9 @@ impl<'a> Planner<'a> {
 
     /// The plan, once everything was streamed.
     pub fn finish(mut self) -> Plan {
+        for SetAside { gap, key, candidate } in self.forcing.to_be_made_again(self.stored) {
+            self.consider(gap, key, candidate);
+        }
         self.choose_probes();
         let has_reports = self.selection.has_reports();
         if has_reports && !self.etls.is_empty() {
@@ -217,6 +230,7 @@ impl<'a> Planner<'a> {
             breakers: breakers(stored, &self.concerned, &jobs),
             sources: Vec::new(),
             capped: self.runnable.saturating_sub(jobs.len() as u64),
+            forced: self.forcing.finish(),
             chains,
             jobs,
             waiting: self.waiting.listed(|key, need| (key, need)),

@@ -43,6 +43,24 @@ impl GapOrderKind {
     }
 }
 
+/// A report that `--force` selects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forced {
+    pub gap: GapKey,
+    pub what: ForcedWhat,
+}
+
+/// What `--force` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ForcedWhat {
+    /// Make the report, which is missing.
+    Missing,
+    /// Make the report again.
+    Existing,
+    /// Nothing more: the report was made since an earlier `--force` asked for it, of which others are left.
+    Made,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceOrder {
     pub source: String,

@@ -36,7 +36,24 @@ pub struct GapState {
     /// An operator wants it left alone.
     pub skip: Option<SkipOrder>,
     /// `--force` asked for it, and no success has answered that yet.
-    pub forced: bool,
+    pub forced: Option<PendingForce>,
+}
+
+/// What `--force` asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingForce {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Whether the report was missing then. If it is there now, somebody else has made it, and nothing is left to be done.
+    pub was_missing: bool,
+}
+
+impl GapState {
+    /// When `--force` asked for what is still to be done, where the report exists or does not.
+    #[must_use]
+    pub fn forced_at(&self, exists: bool) -> Option<DateTime<Utc>> {
+        self.forced.filter(|forced| !(exists && forced.was_missing)).map(|forced| forced.at)
+    }
 }
 
 /// What a gap's runs have come to since its last success.
@@ -211,6 +228,12 @@ impl FailureHistory {
     #[must_use]
     pub fn has_changed(&self, current: Option<&Fingerprint>) -> bool {
         matches!((&self.fingerprint, current), (Some(then), Some(now)) if then != now)
+    }
+
+    /// Whether a run failed at it, or found it not ready, at this time or later.
+    #[must_use]
+    pub fn has_failed_since(&self, at: DateTime<Utc>) -> bool {
+        self.rest.is_some_and(|rest| rest.since >= at) || self.quarantine.is_some_and(|quarantine| quarantine.since >= at)
     }
 
     /// Whether it failed, in whatever way, since its last success.

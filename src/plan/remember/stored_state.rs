@@ -29,4 +29,6 @@ pub struct StoredState {
     pub breakers: HashMap<EtlIndex, OpenBreaker>,
     /// Gaps whose report will be recorded from the spool before anything else (a dry run records nothing).
     pub settled: HashSet<GapKey>,
+    /// When `--force` asked for a gap, of the orders of which something is left. Only looked up for `--force`.
+    pub force_orders: HashMap<GapKey, Vec<DateTime<Utc>>>,
 }

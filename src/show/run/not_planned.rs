@@ -11,6 +11,9 @@ pub(super) fn lines(run: &RunView<'_>) -> Vec<String> {
     if gaps.deferred > 0 {
         lines.push(format!("Deferred: {} left for the next run by max_jobs", gaps.deferred));
     }
+    if let Some(since) = gaps.forced_since.filter(|_| gaps.made_again > 0) {
+        lines.push(format!("Made again already: {}, since --force asked at {since}; what is left of that order is made first", gaps.made_again));
+    }
     lines.extend(breakers(run));
     lines.extend(list("Waiting", gaps.waiting, &run.waiting, |gap| format!("{}: needs {}", gap.gap, gap.needs)));
     lines.extend(list("Ended, but not on record", gaps.unrecorded, &run.unrecorded, |gap| format!("{}: {}", gap.gap, unrecorded(gap.end))));

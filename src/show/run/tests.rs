@@ -183,7 +183,8 @@ fn json_has_the_same_facts() {
       "quarantined": 3,
       "cooling_down": 2,
       "behind_probe": 2,
-      "deferred": 0
+      "deferred": 0,
+      "made_again": 0
     }
     skipped: [
       {

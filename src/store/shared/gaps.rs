@@ -9,7 +9,9 @@ use super::statement::{Columns, Parameters, Statement};
 use super::{jobs, sources};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;
-use crate::plan::remember::failure_history::{FailureHistory, GapState, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use crate::plan::remember::failure_history::{
+    FailureHistory, GapState, PendingForce, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder,
+};
 use crate::plan::remember::fingerprint::Fingerprint;
 
 /// Whether a failure history says something, as a condition on its row. The same as [`is_noted`].
@@ -90,6 +92,7 @@ row! {
         skipped_by: Option<String>,
         skip_reason: Option<String>,
         forced_at: Option<DateTime<Utc>>,
+        forced_missing: Option<bool>,
     }
 }
 
@@ -99,7 +102,7 @@ pub(in crate::store) struct Known {
     pub(in crate::store) fence: i64,
     pub(in crate::store) history: FailureHistory,
     pub(in crate::store) skip: Option<SkipOrder>,
-    forced: bool,
+    forced: Option<PendingForce>,
 }
 
 impl Known {
@@ -111,7 +114,7 @@ impl Known {
     /// What is known of a gap whose record cannot be read: that it is to be left alone.
     pub(in crate::store) fn unreadable(why: String, now: DateTime<Utc>) -> Self {
         let skip = SkipOrder::of_unreadable(why, now);
-        Self { fence: 0, history: FailureHistory::default(), skip: Some(skip), forced: false }
+        Self { fence: 0, history: FailureHistory::default(), skip: Some(skip), forced: None }
     }
 
     fn of(self, key: GapKey) -> GapState {
@@ -121,13 +124,13 @@ impl Known {
 
 impl FromRow for Known {
     fn read(row: &dyn Cells) -> Result<Self, Unread> {
-        let OrdersRow { fence, skipped_at, skip_until, skipped_by, skip_reason, forced_at } = OrdersRow::read(row)?;
+        let OrdersRow { fence, skipped_at, skip_until, skipped_by, skip_reason, forced_at, forced_missing } = OrdersRow::read(row)?;
         let (by, reason) = (skipped_by.unwrap_or_default(), skip_reason.unwrap_or_default());
         Ok(Self {
             fence: fence.map_or(0, |Fence(fence)| fence),
             history: HistoryRow::read(row)?.history(),
             skip: skipped_at.map(|since| SkipOrder { since, until: skip_until, by, reason }),
-            forced: forced_at.is_some(),
+            forced: forced_at.map(|at| PendingForce { at, was_missing: forced_missing.unwrap_or(false) }),
         })
     }
 }

@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 use super::cell::{AnyText, AnyTime, Fence, Found, Malformed};
 use super::connection::SqlConnection;
 use super::gaps::HistoryRow;
-use super::orders;
 use super::row::{Selected, row};
 use super::runs::OwnerRow;
 use super::statement::{Columns, Parameters, Statement, names};
@@ -175,28 +174,16 @@ fn job_columns(run: RunId, job: &NewJob, at: DateTime<Utc>) -> Columns {
     ]
 }
 
-/// Records the jobs in one statement. Where some are forced, their orders are recorded in the same transaction.
+/// Records the jobs in one statement.
 pub(in crate::store) async fn enqueue<C: SqlConnection>(
     connection: &mut C,
     run: RunId,
     jobs: &[NewJob],
-    by: &str,
     at: DateTime<Utc>,
 ) -> sqlx::Result<()> {
     if jobs.is_empty() {
         return Ok(());
     }
-    let forced: Vec<&NewJob> = jobs.iter().filter(|job| job.forced).collect();
-    if forced.is_empty() {
-        return insert(connection, run, jobs, at).await;
-    }
-    let mut changes = connection.begin_write().await?;
-    insert::<C>(&mut changes, run, jobs, at).await?;
-    orders::force::<C>(&mut changes, &forced, by, at).await?;
-    changes.commit().await
-}
-
-async fn insert<C: SqlConnection>(connection: &mut C, run: RunId, jobs: &[NewJob], at: DateTime<Utc>) -> sqlx::Result<()> {
     let rows: Vec<Columns> = jobs.iter().map(|job| job_columns(run, job, at)).collect();
     let names = rows.first().map(|row| names(row)).unwrap_or_default();
     let mut parameters = Parameters::default();

@@ -8,13 +8,12 @@ use super::gaps::{self, SAYS_SOMETHING, history_columns};
 use super::jobs::CancelRow;
 use super::row::{Selected, row};
 use super::runs::OwnerRow;
-use super::statement::{Columns, Parameters, names};
+use super::statement::{Columns, Parameters, Statement, names};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::JobState;
-use crate::plan::model::orders::{CancelAnswer, GapOrder, GapOrderKind};
+use crate::plan::model::orders::{CancelAnswer, Forced, ForcedWhat, GapOrder, GapOrderKind};
 use crate::plan::remember::failure_history::FailureHistory;
-use crate::plan::remember::recorded_job::NewJob;
 
 /// What an order changes, as parts of an `UPDATE`.
 struct Change {
@@ -232,29 +231,63 @@ async fn record_cancel<C: SqlConnection>(connection: &mut C, job: JobId, order: 
     connection.write(parameters.statement(text), "gap_states").await
 }
 
-/// Records that jobs were forced, as orders on their gaps, where none is pending.
-pub(super) async fn force<C: SqlConnection>(connection: &mut C, jobs: &[&NewJob], by: &str, at: DateTime<Utc>) -> sqlx::Result<()> {
-    let keys: Vec<GapKey> = jobs.iter().map(|job| job.gap.clone()).collect();
-    gaps::make(connection, &keys).await?;
-    gaps::lock(connection, &keys).await?;
-    let rows: Vec<Columns> = jobs.iter().map(|job| vec![("gap_key", (&job.gap).into()), ("job_id", job.id.into())]).collect();
+/// Records an order of `--force`, once for each of its gaps. What of it is to be made is pending from then on.
+pub(in crate::store) async fn force<C: SqlConnection>(
+    connection: &mut C,
+    order: &[Forced],
+    by: &str,
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    let keys: Vec<GapKey> = order.iter().map(|forced| forced.gap.clone()).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut changes = connection.begin_write().await?;
+    gaps::make::<C>(&mut changes, &keys).await?;
+    gaps::lock::<C>(&mut changes, &keys).await?;
     let mut parameters = Parameters::default();
     let text = format!(
-        "INSERT INTO {own}overrides (gap_key, kind, job_id, actor, reason, at)
-         SELECT f.gap_key, 'force', f.job_id, {by}, '--force', {at}
-         FROM ({rows}) f JOIN {own}gap_states g ON g.gap_key = f.gap_key AND g.forced_at IS NULL",
+        "INSERT INTO {own}overrides (gap_key, kind, actor, reason, at)
+         SELECT f.gap_key, 'force', {by}, '--force', {at} FROM ({keys}) f
+         WHERE NOT EXISTS (SELECT 1 FROM {own}overrides o WHERE o.gap_key = f.gap_key AND o.kind = 'force' AND o.actor = {by} AND o.at = {at})
+         ORDER BY f.gap_key",
         own = C::OWN,
         by = parameters.add(by),
         at = parameters.add(at),
-        rows = parameters.rows::<C>(&rows),
-    );
-    connection.execute(parameters.statement(text)).await?;
-    let mut parameters = Parameters::default();
-    let text = format!(
-        "UPDATE {own}gap_states SET forced_at = {at}, noted = TRUE WHERE gap_key IN ({keys})",
-        own = C::OWN,
-        at = parameters.add(at),
         keys = parameters.gap_keys::<C>(&keys),
     );
-    connection.write(parameters.statement(text), "gap_states").await
+    changes.execute(parameters.statement(text)).await?;
+    for (what, was_missing) in [(ForcedWhat::Existing, false), (ForcedWhat::Missing, true)] {
+        let keys: Vec<GapKey> = order.iter().filter(|forced| forced.what == what).map(|forced| forced.gap.clone()).collect();
+        if keys.is_empty() {
+            continue;
+        }
+        let mut parameters = Parameters::default();
+        let text = format!(
+            "UPDATE {own}gap_states SET {pending}, noted = TRUE WHERE gap_key IN ({keys})",
+            own = C::OWN,
+            pending = parameters.assign(vec![("forced_at", at.into()), ("forced_missing", was_missing.into())]),
+            keys = parameters.gap_keys::<C>(&keys),
+        );
+        changes.write(parameters.statement(text), "gap_states").await?;
+    }
+    changes.commit().await
+}
+
+row! {
+    struct ForceRow of "overrides" {
+        gap_key: GapKey,
+        at: DateTime<Utc>,
+    }
+}
+
+/// The orders of `--force` of which something is pending: each of their gaps, with the time of the order.
+pub(in crate::store) async fn forces<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<(GapKey, DateTime<Utc>)>> {
+    let (columns, own) = (ForceRow::select("o"), C::OWN);
+    let query = format!(
+        "SELECT {columns} FROM {own}overrides o
+         WHERE o.kind = 'force' AND o.at IN (SELECT g.forced_at FROM {own}gap_states g WHERE g.forced_at IS NOT NULL AND g.noted) ORDER BY o.id"
+    );
+    let found: Found<ForceRow> = connection.fetch_all(Statement::plain(query)).await?;
+    Ok(Found { rows: found.rows.into_iter().map(|row| (row.gap_key, row.at)).collect(), malformed: found.malformed })
 }

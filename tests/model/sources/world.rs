@@ -298,7 +298,7 @@ impl World {
 
     fn remember(&mut self, history: FailureHistory) {
         let key = GapKey::source(ID);
-        let state = GapState { key: key.clone(), fence: 0, history, skip: None, forced: false };
+        let state = GapState { key: key.clone(), fence: 0, history, skip: None, forced: None };
         self.gaps.insert(key, state);
     }
 

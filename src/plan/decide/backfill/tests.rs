@@ -76,7 +76,7 @@ impl Facts {
 
     fn remember(&mut self, history: FailureHistory, skip: Option<SkipOrder>) {
         let key = GapKey::source("house");
-        self.gaps.insert(key.clone(), GapState { key, fence: 3, history, skip, forced: false });
+        self.gaps.insert(key.clone(), GapState { key, fence: 3, history, skip, forced: None });
     }
 
     fn facts(&self) -> SourceFacts<'_> {

@@ -6,9 +6,10 @@ use crate::plan::model::candidate::AvailabilityKey;
 use crate::plan::model::period::Period;
 use crate::plan::model::settings::{ChainBy, PeriodOrder};
 use crate::plan::remember::breaker::OpenBreaker;
-use crate::plan::remember::failure_history::{FailureHistory, GapState, QuarantineReason, RestReason};
+use crate::plan::remember::failure_history::{FailureHistory, GapState, PendingForce, QuarantineReason, RestReason};
 use crate::plan::test_support::{bank, etl, etl_needing, settings};
 
+mod forced;
 mod probes;
 
 struct World {
@@ -82,7 +83,7 @@ impl World {
 
     fn remember(&mut self, gap: &str, history: FailureHistory) -> &mut GapState {
         let key = key(gap);
-        let state = GapState { key: key.clone(), fence: 0, history, skip: None, forced: false };
+        let state = GapState { key: key.clone(), fence: 0, history, skip: None, forced: None };
         self.stored.gaps.insert(key.clone(), state);
         self.stored.gaps.get_mut(&key).unwrap()
     }
@@ -295,12 +296,15 @@ fn a_job_knows_the_latest_claim_of_its_gap() {
 #[test]
 fn a_force_that_was_not_answered_makes_only_its_own_reports_again() {
     let mut world = World::new();
-    world.remember("RY-CA/2025Q2/call_summary", FailureHistory::default()).forced = true;
-    world.remember("TD-CA/2025Q2/call_summary", FailureHistory::default()).forced = true;
+    let forced = |was_missing| Some(PendingForce { at: noon(), was_missing });
+    world.remember("RY-CA/2025Q2/call_summary", FailureHistory::default()).forced = forced(false);
+    world.remember("RY-CA/2025Q1/call_summary", FailureHistory::default()).forced = forced(true);
+    world.remember("TD-CA/2025Q2/call_summary", FailureHistory::default()).forced = forced(false);
     world.stored.settled.insert(key("TD-CA/2025Q2/call_summary"));
     let existing = |symbol| Candidate { exists: true, ..world.row(symbol, "2025Q2", 0, true) };
     let mut planner = world.planner();
-    for candidate in [existing("RY"), existing("BMO"), existing("TD"), world.row("BMO", "2025Q1", 0, true)] {
+    let made_elsewhere = Candidate { exists: true, ..world.row("RY", "2025Q1", 0, true) };
+    for candidate in [existing("RY"), existing("BMO"), existing("TD"), made_elsewhere, world.row("BMO", "2025Q1", 0, true)] {
         planner.forced_candidate(candidate);
     }
     let plan = planner.finish();

@@ -106,3 +106,23 @@ fn it_is_late_by_what_was_collected_last_and_its_lag() {
     failed.remember(FailureHistory { failed_runs: 1, ..FailureHistory::default() }, None);
     assert_eq!(failed.plan(&source).lateness, Lateness::Late);
 }
+
+#[test]
+fn force_goes_on_with_what_it_asked_for_before_it_asks_again() {
+    let sources = [house(), Source { id: "senate".to_owned(), ..house() }];
+    let force = Selection { force: true, sources: [0, 1].into(), ..Selection::default() };
+    let mut facts = Facts::new("2026-01-16T20:00", Some("2026-01-16T18:00"));
+    let senate = SourceState { source: "senate".to_owned(), ..facts.states["house"].clone() };
+    facts.states.insert("senate".to_owned(), senate);
+    let again = |facts: &Facts| -> Vec<(usize, usize)> {
+        let found = plan(&sources, &force, &[String::new(), String::new()], facts.facts(), 1);
+        found.iter().map(|source| (source.again.len(), source.jobs.len())).collect()
+    };
+    assert_eq!(again(&facts), [(1, 1), (1, 0)], "both are asked for, and one has the only place");
+    // The first was collected.
+    let left = QueuedWindow { source: "senate".to_owned(), ..requested("2026-01-16T12:00", "2026-01-16T18:00") };
+    facts.queue.push(left);
+    assert_eq!(again(&facts), [(0, 0), (0, 1)]);
+    facts.states.get_mut("senate").unwrap().paused = Some(pause());
+    assert_eq!(again(&facts), [(1, 1), (0, 0)], "what is paused keeps nothing waiting");
+}
