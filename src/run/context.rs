@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::ledger::Ledger;
@@ -14,7 +15,7 @@ use crate::os::directory::Directory;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collection;
 use crate::plan::model::cooldown::Cooldown;
-use crate::plan::model::etl::{Etl, ReportsBy};
+use crate::plan::model::etl::{Etl, EtlIndex, ReportsBy};
 use crate::plan::model::gap::{Gap, report_values};
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::ReportKey;
@@ -49,6 +50,8 @@ pub(super) struct RunContext {
     pub(super) workspaces: Arc<Directory>,
     /// What was put at its destination.
     pub(super) placements: Placements,
+    /// Where an attempt says that its ETL is set up wrongly, as soon as it knows.
+    pub(super) set_up_wrongly: UnboundedSender<EtlIndex>,
     /// When the lease was last renewed.
     pub(super) lease_renewed_at: Instant,
     /// When the lock was taken. The deadline and all times of the schedule count from there.

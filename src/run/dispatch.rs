@@ -13,8 +13,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 use self::breaker_records::BreakerRecords;
@@ -26,9 +27,11 @@ use super::attempt::{AttemptResult, JobOver, remove_workspaces};
 use super::context::RunContext;
 use super::ledger::Recorded;
 use crate::execute::stop::StopSignal;
-use crate::plan::decide::plan::{Gate, Plan};
+use crate::plan::decide::plan::{Gate, Plan, PlannedJob};
+use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::JobState;
+use crate::plan::model::outcome::Class;
 use crate::plan::remember::recorded_job::Watched;
 use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::breakers::{BreakerFacts, Breakers};
@@ -68,6 +71,8 @@ pub(super) struct Dispatch<'a> {
     plan: &'a Plan,
     schedule: Schedule,
     stop: StopSignal,
+    /// ETLs that turned out to be set up wrongly.
+    wrong_etls: UnboundedReceiver<EtlIndex>,
     breakers: BreakerRecords<'a>,
     lease: Lease,
     watch: Timer,
@@ -86,7 +91,7 @@ impl<'a> Dispatch<'a> {
         plan: &'a Plan,
         ids: &[JobId],
         schedule: Schedule,
-        stop: StopSignal,
+        (stop, wrong_etls): (StopSignal, UnboundedReceiver<EtlIndex>),
         stored: &'a StoredState,
     ) -> Self {
         let facts = BreakerFacts { catalogue: &context.catalogue, env_files: &context.env_files, plan, stored, cooldown: context.cooldown };
@@ -95,6 +100,7 @@ impl<'a> Dispatch<'a> {
             plan,
             schedule,
             stop,
+            wrong_etls,
             breakers: BreakerRecords::new(Breakers::new(facts)),
             lease: Lease::new(context.lease, context.lease_renewed_at),
             watch: Timer::new(Instant::now() + WATCH),
@@ -115,6 +121,9 @@ impl<'a> Dispatch<'a> {
                 seen = level;
                 self.stop_run(level);
             }
+            while let Ok(etl) = self.wrong_etls.try_recv() {
+                self.stop_etl(etl);
+            }
             let until = match self.schedule.step(self.plan, self.context.lock_taken_at.elapsed()) {
                 Step::Start { job, attempt } => {
                     self.start(job, attempt);
@@ -133,7 +142,7 @@ impl<'a> Dispatch<'a> {
                 Step::Wait { until } => until.map(|until| self.context.lock_taken_at + until),
             };
             tokio::select! {
-                Some(completed) = self.operations.next(), if !self.operations.is_empty() => self.completed(completed),
+                Some(completed) = self.operations.next(), if !self.operations.is_empty() => self.all_completed(completed),
                 () = sleep_until(until) => {}
                 () = self.lease.renewal_due() => self.renew_lease(),
                 () = self.lease.late() => self.lease_late(),
@@ -149,6 +158,14 @@ impl<'a> Dispatch<'a> {
             stopped: seen > StopLevel::None,
             spooled: self.spooled,
             broken: self.broken,
+        }
+    }
+
+    /// Follows this, and what else is completed by now: what is known is heeded before anything more is started.
+    fn all_completed(&mut self, first: Completed) {
+        self.completed(first);
+        while let Some(Some(completed)) = self.operations.next().now_or_never() {
+            self.completed(completed);
         }
     }
 
@@ -209,6 +226,9 @@ impl<'a> Dispatch<'a> {
                 (class, step)
             }
         };
+        if let Some(gap) = self.plan.job(job).report().filter(|_| class == Some(Class::Configuration)) {
+            self.stop_etl(gap.etl);
+        }
         for notice in self.schedule.ended(self.plan, job, class, step, self.context.lock_taken_at.elapsed()) {
             self.note(&notice);
         }
@@ -247,6 +267,22 @@ impl<'a> Dispatch<'a> {
         self.jobs[job].end_attempt(false);
         self.finish(job, JobState::Failed, Some(format!("its end could not be recorded: {error}")));
         self.schedule.ended(self.plan, job, None, NextStep::Cancel, self.context.lock_taken_at.elapsed());
+    }
+
+    /// Starts nothing more of an ETL that is set up wrongly.
+    fn stop_etl(&mut self, etl: EtlIndex) {
+        if !self.schedule.stop_etl(etl) {
+            return;
+        }
+        let jobs = self.plan.jobs.iter().zip(self.jobs.iter());
+        let is_left = |(job, progress): &(&PlannedJob, &JobProgress)| {
+            progress.result.state == JobState::Queued && job.report().is_some_and(|gap| gap.etl == etl)
+        };
+        let left = jobs.filter(is_left).count();
+        if left > 0 {
+            let jobs = if left == 1 { "1 other job".to_owned() } else { format!("{left} other jobs") };
+            tracing::warn!("{} is set up wrongly: {jobs} of it will not be started in this run", self.context.catalogue.etl(etl).name);
+        }
     }
 
     /// Follows a notice of the schedule.

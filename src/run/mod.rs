@@ -169,16 +169,21 @@ impl Invocation {
         if plan.jobs.is_empty() {
             return Ok(Results { stopped: stop.is_raised(), ..Results::default() });
         }
+        let waits = plan.waits_for_probe(&self.catalogue.etls);
+        let may_start = |chain: &&Vec<usize>| chain.iter().any(|job| waits.get(*job) == Some(&false));
         let at_once = self.settings.max_parallel.min(plan.chains.len());
         let spool = Spool::reserve(&self.state_dir, self.id, at_once)
             .map_err(|error| RunError::StateDir(spool::directory(&self.state_dir), error))?;
         self.events.of_run(EventKind::RunStarted {
             jobs: plan.jobs.iter().map(|job| JobName { label: self.catalogue.label(job), gap: job.key.clone() }).collect(),
-            chains: plan.chains.len(),
+            waiting: waits.iter().filter(|waits| **waits).count(),
+            chains: plan.chains.iter().filter(may_start).count(),
             max_parallel: self.settings.max_parallel,
         });
+        let (set_up_wrongly, wrong_etls) = tokio::sync::mpsc::unbounded_channel();
         let context = RunContext {
             run: self.id,
+            set_up_wrongly,
             lease: self.settings.lease,
             store: self.store.clone(),
             ledger: Ledger::new(self.store.clone(), spool, stop.clone()),
@@ -195,7 +200,7 @@ impl Invocation {
             started_at,
         };
         let schedule = Schedule::new(plan, &self.catalogue, &self.settings, self.fail_fast);
-        let mut results = Dispatch::new(&context, plan, ids, schedule, stop.clone(), stored).run().await;
+        let mut results = Dispatch::new(&context, plan, ids, schedule, (stop.clone(), wrong_etls), stored).run().await;
         if let Some(trouble) = context.ledger.trouble() {
             // The database may answer again.
             self.replay_spool(&mut results, trouble).await;

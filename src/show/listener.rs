@@ -68,7 +68,7 @@ mod tests {
     use crate::plan::run::event::EventKind;
 
     fn events(count: usize) -> impl Iterator<Item = Arc<Event>> + Send + 'static {
-        let kind = EventKind::RunStarted { jobs: Vec::new(), chains: 0, max_parallel: 1 };
+        let kind = EventKind::RunStarted { jobs: Vec::new(), waiting: 0, chains: 0, max_parallel: 1 };
         std::iter::repeat_n(Arc::new(Event { at: Utc::now(), run: RunId::new(Uuid::nil()), kind }), count)
     }
 

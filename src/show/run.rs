@@ -1,5 +1,7 @@
 //! The summary of a run or dry run.
 
+mod availability;
+mod condensed;
 mod not_planned;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,7 @@ use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collected;
+use crate::plan::model::etl::Etl;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, Owner};
@@ -31,7 +34,7 @@ pub struct RunView<'a> {
     timestamp: Time,
     exit_code: u8,
     institutions: usize,
-    availability: Vec<Availability>,
+    availability: Vec<availability::Availability>,
     learnt_from_files: u64,
     respooled: u64,
     existing_reports: u64,
@@ -55,13 +58,9 @@ pub struct RunView<'a> {
     /// Whether reports were asked for, or sources alone.
     #[serde(skip)]
     has_reports: bool,
-}
-
-/// How many combinations of bank and period have data with these tags.
-#[derive(Debug, Serialize)]
-struct Availability {
-    tags: Vec<String>,
-    combinations: u64,
+    /// Whether the text lists everything, however long that gets.
+    #[serde(skip)]
+    is_full: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -204,6 +203,8 @@ struct ResultsView<'a> {
 #[derive(Debug)]
 struct FinishedJob<'a> {
     label: String,
+    /// Its ETL or source.
+    of: &'a str,
     outcome: JobOutcome<'a>,
     collected: Option<&'a Collected>,
 }
@@ -224,11 +225,11 @@ impl<'a> RunView<'a> {
             timestamp: Time(summary.started_at),
             exit_code,
             institutions: catalogue.institutions.len(),
-            availability: availability(plan, catalogue),
+            availability: availability::of(plan, catalogue),
             learnt_from_files: summary.synced,
             respooled: summary.respooled,
             existing_reports: plan.existing,
-            gaps: Gaps::of(plan),
+            gaps: Gaps::of(plan, &catalogue.etls),
             jobs: report_jobs(summary, catalogue),
             waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap, needs: &catalogue.etl(*need).name }).collect(),
             unrecorded: plan.unrecorded.named.iter().map(|(gap, end)| Unrecorded::new(gap, end)).collect(),
@@ -252,7 +253,14 @@ impl<'a> RunView<'a> {
             lost: summary.lost.iter().collect(),
             warnings: warnings::warnings(summary, catalogue),
             has_reports: !plan.is_of_sources_alone(),
+            is_full: false,
         }
+    }
+
+    /// Whether the text lists everything; otherwise it fits on a screen.
+    #[must_use]
+    pub fn in_full(self, is_full: bool) -> Self {
+        Self { is_full, ..self }
     }
 }
 
@@ -267,11 +275,11 @@ impl View for RunView<'_> {
 }
 
 impl Gaps {
-    fn of(plan: &Plan) -> Self {
+    fn of(plan: &Plan, etls: &[Etl]) -> Self {
         Self {
             total: plan.gaps(),
             planned: plan.reports(),
-            startable: plan.startable_reports(),
+            startable: plan.startable_reports(etls),
             waiting: plan.waiting.total,
             unrecorded: plan.unrecorded.total,
             claimed: plan.claimed.total,
@@ -344,10 +352,11 @@ impl<'a> Breaker<'a> {
 }
 
 impl<'a> ResultsView<'a> {
-    fn new(results: &'a Results, plan: &Plan, catalogue: &Catalogue) -> Self {
+    fn new(results: &'a Results, plan: &'a Plan, catalogue: &Catalogue) -> Self {
         let counts = results.counts();
-        let finished = |(job, result): (&PlannedJob, &'a JobResult)| FinishedJob {
+        let finished = |(job, result): (&'a PlannedJob, &'a JobResult)| FinishedJob {
             label: catalogue.label(job),
+            of: job.key.filled_by(),
             outcome: JobOutcome::new(result),
             collected: result.collected(),
         };
@@ -363,19 +372,6 @@ impl<'a> ResultsView<'a> {
             jobs: plan.jobs.iter().zip(&results.jobs).map(finished).collect(),
         }
     }
-}
-
-/// Counts of available combinations, once for each set of tags that an ETL requires.
-fn availability(plan: &Plan, catalogue: &Catalogue) -> Vec<Availability> {
-    let mut seen: Vec<Availability> = Vec::new();
-    for index in &plan.etls {
-        let mut tags = catalogue.etl(*index).requires.clone();
-        tags.sort();
-        if !seen.iter().any(|known| known.tags == tags) {
-            seen.push(Availability { tags, combinations: plan.census.available_for(*index) });
-        }
-    }
-    seen
 }
 
 fn report_jobs<'a>(summary: &'a RunSummary, catalogue: &'a Catalogue) -> Vec<ReportJob<'a>> {

@@ -84,16 +84,23 @@ impl RunLog {
 
     pub(super) fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::RunStarted { jobs, chains, max_parallel } => {
-                let (number, in_chains) = (count(jobs.len() as u64, "ETL job"), count(*chains as u64, "chain"));
+            EventKind::RunStarted { jobs, waiting, chains, max_parallel } => {
+                let startable = jobs.len().saturating_sub(*waiting);
+                let (number, in_chains) = (count(startable as u64, "ETL job"), count(*chains as u64, "chain"));
+                let others = match waiting {
+                    0 => String::new(),
+                    1 => "; 1 more waits for a probe".to_owned(),
+                    waiting => format!("; {waiting} more wait for a probe"),
+                };
                 tracing::info!(
                     target: logs::WITH_FIELDS,
                     event = "run_started",
                     run_id = %event.run,
                     jobs = jobs.len(),
+                    startable,
                     chains,
                     max_parallel,
-                    "Starting parallel execution of {number} in {in_chains} (max {max_parallel} parallel)"
+                    "Starting parallel execution of {number} in {in_chains} (max {max_parallel} parallel){others}"
                 );
                 self.jobs.clone_from(jobs);
             }

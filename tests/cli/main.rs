@@ -43,6 +43,7 @@ mod needs;
 mod one_object;
 mod orders;
 mod orphans;
+mod outage;
 mod pages;
 mod pools;
 mod printed;

@@ -62,8 +62,8 @@ async fn order_force(store: &dyn Store, order: &[(GapKey, ForcedWhat)], second: 
     store.order_force(&order, "me", at(second)).await.unwrap();
 }
 
-fn pending(second: u32, was_missing: bool) -> Option<PendingForce> {
-    Some(PendingForce { at: at(second), was_missing })
+fn pending(second: u32, was_missing: bool) -> PendingForce {
+    PendingForce { at: at(second), was_missing }
 }
 
 async fn retry_forgets_all_but_a_pending_force(fixture: Fixture) {
@@ -72,10 +72,10 @@ async fn retry_forgets_all_but_a_pending_force(fixture: Fixture) {
     let claim = claim(&*store, job.id).await;
     fail(&*store, claim).await;
     let state = gap_state(&*store).await.unwrap();
-    assert_eq!((state.history, state.forced), (failed_runs(1), pending(1, false)));
+    assert_eq!((state.history, state.forced), (failed_runs(1), Some(pending(1, false))));
     assert_eq!(store.order(&order(GapOrderKind::Retry, 20), &gap()).await.unwrap(), 1);
     let state = gap_state(&*store).await.unwrap();
-    let expected = (FailureHistory::default(), pending(1, false), 2);
+    let expected = (FailureHistory::default(), Some(pending(1, false)), 2);
     assert_eq!((state.history, state.forced, state.fence), expected, "nobody writes back what he remembers");
     assert_eq!(store.order(&order(GapOrderKind::Retry, 21), &gap()).await.unwrap(), 0, "there is nothing left to forget");
     store.order(&order(SKIP, 22), &gap()).await.unwrap();
@@ -158,7 +158,7 @@ async fn force_is_pending_until_a_success(fixture: Fixture) {
     let store = fixture.open().await;
     let job = force(&*store).await;
     assert_eq!(fixture.gap().await, ["0|noted|forced"]);
-    assert_eq!(gap_state(&*store).await.unwrap().forced, pending(1, false));
+    assert_eq!(gap_state(&*store).await.unwrap().forced, Some(pending(1, false)));
     let first = claim(&*store, job.id).await;
     assert!(store.lose(first, &FailureHistory::default(), at(9)).await.unwrap());
     assert_eq!(fixture.gap().await, ["1|noted|forced"]);
@@ -183,12 +183,12 @@ async fn what_is_forced_is_known_while_some_of_it_is_pending(fixture: Fixture) {
     assert_eq!(fixture.orders().await, recorded, "the same order, said again");
     let forced = |states: Vec<GapState>| -> Vec<_> { states.into_iter().map(|state| (state.key, state.forced)).collect() };
     let states = forced(store.gap_states().await.unwrap());
-    assert_eq!(states, [(ours.clone(), pending(1, false)), (other.clone(), pending(1, true))]);
+    assert_eq!(states, [(ours.clone(), Some(pending(1, false))), (other.clone(), Some(pending(1, true)))]);
 
     order_force(&*store, &[(other.clone(), ForcedWhat::Existing)], 5).await;
     let first = [&ours, &made, &other].map(|gap| (gap.clone(), at(1)));
     assert_eq!(store.force_orders().await.unwrap(), [&first[..], &[(other.clone(), at(5))]].concat());
-    assert_eq!(forced(store.gap_states().await.unwrap())[1], (other.clone(), pending(5, false)));
+    assert_eq!(forced(store.gap_states().await.unwrap())[1], (other.clone(), Some(pending(5, false))));
 
     let claim = claimed(&*store).await;
     assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::Report).await.unwrap());

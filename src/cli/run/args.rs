@@ -49,7 +49,7 @@ pub(in crate::cli) struct RunArgs {
     /// Exit with 3 when jobs failed, with 4 when a dry run found gaps
     #[arg(long)]
     pub(in crate::cli) detailed_exit_code: bool,
-    /// Show the output of the ETLs, line by line
+    /// Show the output of the ETLs, line by line, and long lists in full
     #[arg(short, long)]
     pub(in crate::cli) verbose: bool,
     /// Print only when something was done, failed, changed, or could not be read; with --format json the object is printed in any case

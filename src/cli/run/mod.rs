@@ -215,5 +215,5 @@ fn detail(context: &Context<'_>, args: &RunArgs) -> Detail {
 }
 
 fn print(request: &RunRequest<'_>, summary: &RunSummary, exit: Exit) -> Result<(), Failure> {
-    request.context.print(&RunView::new(summary, &request.context.config.catalogue, exit.code()))
+    request.context.print(&RunView::new(summary, &request.context.config.catalogue, exit.code()).in_full(request.args.verbose))
 }

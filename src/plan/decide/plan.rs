@@ -1,12 +1,14 @@
 //! The plan of one run: its jobs, their chains, and what is not made and why.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::plan::decide::census::{Census, DataIssues};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::source_plan::{SourcePlan, SourceStatus};
 use crate::plan::model::collection::Collection;
-use crate::plan::model::etl::EtlIndex;
+use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::job::Owner;
 use crate::plan::model::listed::Listed;
@@ -68,8 +70,25 @@ impl Plan {
 
     /// How many of these need not wait for a probe.
     #[must_use]
-    pub fn startable_reports(&self) -> usize {
-        self.jobs.iter().filter(|job| job.report().is_some() && job.gate != Gate::BehindProbe).count()
+    pub fn startable_reports(&self, etls: &[Etl]) -> usize {
+        self.jobs.iter().zip(self.waits_for_probe(etls)).filter(|(job, waits)| job.report().is_some() && !waits).count()
+    }
+
+    /// Of each job, whether it waits for the probe of a broken ETL: of its own, or of one whose report it needs from this run.
+    #[must_use]
+    pub fn waits_for_probe(&self, etls: &[Etl]) -> Vec<bool> {
+        let mut waiting = HashSet::new();
+        let mut waits = |job: &PlannedJob| {
+            let Some(gap) = job.report() else { return false };
+            let waits =
+                job.gate == Gate::BehindProbe || etls[gap.etl].needs.iter().any(|need| waiting.contains(&Gap { etl: *need, ..gap }));
+            if waits {
+                waiting.insert(gap);
+            }
+            waits
+        };
+        // What a job needs comes before it.
+        self.jobs.iter().map(&mut waits).collect()
     }
 
     /// Whether it is about sources alone: nobody asked for a report.

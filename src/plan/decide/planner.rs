@@ -203,7 +203,7 @@ impl<'a> Planner<'a> {
 
     /// The plan, once everything was streamed.
     pub fn finish(mut self) -> Plan {
-        for SetAside { gap, key, candidate } in self.forcing.to_be_made_again(self.stored) {
+        for SetAside { gap, key, candidate } in self.forcing.release(self.stored) {
             self.consider(gap, key, candidate);
         }
         self.choose_probes();

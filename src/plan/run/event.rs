@@ -28,7 +28,9 @@ pub enum EventKind {
     RunStarted {
         /// What the jobs are called, by their index.
         jobs: Vec<JobName>,
-        /// How many chains they are in.
+        /// How many of them wait for the probe of a broken ETL.
+        waiting: usize,
+        /// How many chains the others are in.
         chains: usize,
         /// How many chains run at once.
         max_parallel: usize,

@@ -170,6 +170,16 @@ impl Schedule {
         }
     }
 
+    /// An ETL turned out to be set up wrongly: nothing more of it is started, also before the end of the job that showed it is recorded.
+    /// Returns whether that is news.
+    pub fn stop_etl(&mut self, etl: EtlIndex) -> bool {
+        let is_new = self.containment.stop_etl(etl);
+        if is_new {
+            self.chains.look_again();
+        }
+        is_new
+    }
+
     /// What to do at `now` (time since the run's start). Ask again until the answer is `Wait` or `Finished`.
     pub fn step(&mut self, plan: &Plan, now: Duration) -> Step {
         if !self.past_deadline && self.deadline.is_some_and(|deadline| now >= deadline) {

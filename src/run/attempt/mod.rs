@@ -159,6 +159,10 @@ impl Attempt<'_> {
             random: self.order.random,
         };
         let Aftermath { class, note, next } = attempted.aftermath(ended, finding);
+        if let Some(gap) = self.order.job.report().filter(|_| class == Class::Configuration) {
+            // Nobody listens any more: then nothing is started either.
+            let _ = self.order.context.set_up_wrongly.send(gap.etl);
+        }
         let outcome = next.attempt().map(|attempt| attempt.outcome.clone());
         self.tell(JobEvent::AttemptEnded { attempt: self.order.number, end: ended.end.clone(), outcome, duration: ended.duration });
         match next {

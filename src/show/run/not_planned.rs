@@ -2,6 +2,7 @@
 
 use super::super::blocked::{last_error, quarantined, resting, skipped, unrecorded};
 use super::super::escape::escaped;
+use super::condensed::MOST_LINES;
 use super::{Breaker, RunView};
 
 /// All of them, by reason.
@@ -12,20 +13,27 @@ pub(super) fn lines(run: &RunView<'_>) -> Vec<String> {
         lines.push(format!("Deferred: {} left for the next run by max_jobs", gaps.deferred));
     }
     if let Some(since) = gaps.forced_since.filter(|_| gaps.made_again > 0) {
-        lines.push(format!("Made again already: {}, since --force asked at {since}; what is left of that order is made first", gaps.made_again));
+        lines.push(format!(
+            "Made again already: {}, since --force asked at {since}; what is left of that order is made first",
+            gaps.made_again
+        ));
     }
     lines.extend(breakers(run));
-    lines.extend(list("Waiting", gaps.waiting, &run.waiting, |gap| format!("{}: needs {}", gap.gap, gap.needs)));
-    lines.extend(list("Ended, but not on record", gaps.unrecorded, &run.unrecorded, |gap| format!("{}: {}", gap.gap, unrecorded(gap.end))));
-    lines.extend(list("Running elsewhere", gaps.claimed, &run.claimed, |gap| format!("{}: {}", gap.gap, escaped(&gap.owner.to_string()))));
-    lines.extend(list("Skipped", gaps.skipped, &run.skipped, |gap| format!("{}: {}", gap.gap, skipped(gap.order))));
-    lines.extend(list("Quarantined", gaps.quarantined, &run.quarantined, |gap| {
+    lines.extend(list(run.is_full, "Waiting", gaps.waiting, &run.waiting, |gap| format!("{}: needs {}", gap.gap, gap.needs)));
+    lines.extend(list(run.is_full, "Ended, but not on record", gaps.unrecorded, &run.unrecorded, |gap| {
+        format!("{}: {}", gap.gap, unrecorded(gap.end))
+    }));
+    lines.extend(list(run.is_full, "Running elsewhere", gaps.claimed, &run.claimed, |gap| {
+        format!("{}: {}", gap.gap, escaped(&gap.owner.to_string()))
+    }));
+    lines.extend(list(run.is_full, "Skipped", gaps.skipped, &run.skipped, |gap| format!("{}: {}", gap.gap, skipped(gap.order))));
+    lines.extend(list(run.is_full, "Quarantined", gaps.quarantined, &run.quarantined, |gap| {
         format!("{}: {}{}", gap.gap, quarantined(gap.quarantine), last_error(gap.error.as_ref()))
     }));
     if gaps.quarantined > 0 {
         lines.push("  Release with: etl-orch retry BANK YEAR QUARTER ETL --reason TEXT".to_owned());
     }
-    lines.extend(list("Cooling down", gaps.cooling_down, &run.cooling_down, |gap| {
+    lines.extend(list(run.is_full, "Cooling down", gaps.cooling_down, &run.cooling_down, |gap| {
         format!("{}: {}", gap.gap, resting(gap.rest, gap.error.as_ref()))
     }));
     lines
@@ -43,12 +51,13 @@ fn breakers(run: &RunView<'_>) -> Vec<String> {
     head.into_iter().chain(run.breakers.iter().map(line)).collect()
 }
 
-/// `Title: n`, and a line for each that is named; nothing where there are none.
-fn list<T>(title: &str, total: u64, named: &[T], line: impl Fn(&T) -> String) -> Vec<String> {
+/// `Title: n`, and a line for each that is named, or for some of them; nothing where there are none.
+fn list<T>(is_full: bool, title: &str, total: u64, named: &[T], line: impl Fn(&T) -> String) -> Vec<String> {
     if total == 0 {
         return Vec::new();
     }
     let mut lines = vec![format!("{title}: {total}")];
+    let named = if is_full { named } else { named.get(..MOST_LINES).unwrap_or(named) };
     lines.extend(named.iter().map(|gap| format!("  • {}", line(gap))));
     let unnamed = total - named.len() as u64;
     if unnamed > 0 {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::escape::escaped;
 use super::super::sources;
 use super::super::words::count;
-use super::{FinishedJob, JobOutcome, ReportJob, ResultsView, RunView};
+use super::{FinishedJob, JobOutcome, ReportJob, ResultsView, RunView, condensed};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::Gate;
 use crate::plan::model::job::JobState;
@@ -22,7 +22,7 @@ pub(super) fn page(run: &RunView<'_>) -> String {
     }
     disclosure_sources(run, &mut page);
     if let Some(results) = &run.results {
-        execution(results, &mut page);
+        execution(results, run.is_full, &mut page);
     }
     if !run.warnings.is_empty() {
         page.gap();
@@ -128,8 +128,9 @@ fn gaps(run: &RunView<'_>, page: &mut Page) {
     let none = if gaps.planned == 0 && is_resting { ", none to be made now" } else { "" };
     page.line(format!("📋 GAPS IDENTIFIED: {what}{none}"));
     page.rule('-');
+    let (listed, counted) = condensed::reports(run);
     let mut by_bank: Vec<Vec<&ReportJob<'_>>> = Vec::new();
-    for job in &run.jobs {
+    for job in listed {
         match by_bank.iter_mut().find(|jobs| jobs.first().is_some_and(|first| first.bank == job.bank)) {
             Some(jobs) => jobs.push(job),
             None => by_bank.push(vec![job]),
@@ -150,6 +151,7 @@ fn gaps(run: &RunView<'_>, page: &mut Page) {
             page.line(format!("  • {}: {}{again}{gate}", job.period, job.etl));
         }
     }
+    page.block(counted);
 }
 
 /// What it means that there are no gaps. Nothing is called fine that could not be read.
@@ -184,7 +186,7 @@ fn disclosure_sources(run: &RunView<'_>, page: &mut Page) {
     page.list("•", &sources::lines(&run.sources));
 }
 
-fn execution(results: &ResultsView<'_>, page: &mut Page) {
+fn execution(results: &ResultsView<'_>, is_full: bool, page: &mut Page) {
     if results.jobs.is_empty() && results.error.is_none() {
         return;
     }
@@ -209,8 +211,8 @@ fn execution(results: &ResultsView<'_>, page: &mut Page) {
         page.line(format!("Not complete: {error}"));
     }
     page.section("Collected:", "✅", &collected(&results.jobs));
-    page.section("Failed Jobs:", "❌", &reasons(&results.jobs, JobState::Failed));
-    page.section("Skipped Jobs:", "•", &reasons(&results.jobs, JobState::Skipped));
+    page.section("Failed Jobs:", "❌", &reasons(&results.jobs, JobState::Failed, is_full));
+    page.section("Skipped Jobs:", "•", &reasons(&results.jobs, JobState::Skipped, is_full));
     page.section("Not Run:", "•", &not_run(&results.jobs));
 }
 
@@ -221,9 +223,9 @@ fn collected(jobs: &[FinishedJob<'_>]) -> Vec<String> {
 }
 
 /// The jobs that ended in this state, each with its reason.
-fn reasons(jobs: &[FinishedJob<'_>], state: JobState) -> Vec<String> {
+fn reasons(jobs: &[FinishedJob<'_>], state: JobState, is_full: bool) -> Vec<String> {
     let jobs = jobs.iter().filter(|job| job.outcome.state == state);
-    jobs.map(|job| format!("{}: {}", job.label, reason(&job.outcome))).collect()
+    condensed::with_reasons(&jobs.map(|job| (job, reason(&job.outcome))).collect::<Vec<_>>(), is_full)
 }
 
 /// Why a job did not succeed; its users know these words where its retries were used up.

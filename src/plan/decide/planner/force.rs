@@ -67,7 +67,7 @@ impl Forcing {
 
     /// Those that were set aside and are to be made again, as nothing is left of the orders that asked for them. To be called once all
     /// others were decided on.
-    pub(super) fn to_be_made_again(&mut self, stored: &StoredState) -> Vec<SetAside> {
+    pub(super) fn release(&mut self, stored: &StoredState) -> Vec<SetAside> {
         let is_live = |key: &GapKey| stored.force_orders.get(key).into_iter().flatten().any(|at| self.live.contains(at));
         let (made, again): (Vec<_>, Vec<_>) = std::mem::take(&mut self.set_aside).into_iter().partition(|aside| is_live(&aside.key));
         self.selected.extend(made.into_iter().map(|aside| (aside.key, ForcedWhat::Made)));

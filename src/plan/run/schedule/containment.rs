@@ -189,6 +189,11 @@ impl Containment {
         was_probing
     }
 
+    /// An ETL is set up wrongly. Whether that concerns other jobs.
+    pub(super) fn stop_etl(&mut self, etl: EtlIndex) -> bool {
+        !std::mem::replace(&mut self.etls[etl].misconfigured, true)
+    }
+
     /// A job ended. What follows for the record, and whether it concerns other jobs.
     pub(super) fn ended(&mut self, plan: &Plan, job: JobIndex, class: Option<Class>, after: NextStep) -> (Vec<Notice>, bool) {
         let (evidence, for_want_of_record) = (JobEvidence::new(class, after), after == NextStep::Unrecorded);
@@ -228,7 +233,7 @@ impl Containment {
                     }
                 }
             },
-            JobEvidence::Misconfigured => concerns |= !std::mem::replace(&mut guard.misconfigured, true),
+            JobEvidence::Misconfigured => concerns |= self.stop_etl(gap.etl),
             JobEvidence::Permanent | JobEvidence::Found | JobEvidence::Nothing => {}
         }
         concerns |= self.over(plan, job, for_want_of_record);

@@ -105,6 +105,20 @@ fn a_configuration_error_stops_the_etl_for_everyone() {
 }
 
 #[test]
+fn an_etl_that_is_known_to_be_set_up_wrongly_starts_no_more_before_that_is_recorded() {
+    let plan = plan(&[&[0], &[0], &[0], &[1]]);
+    let mut schedule = Schedule::new(&plan, &etls(), &settings(2), false);
+    assert_eq!([schedule.step(&plan, ZERO), schedule.step(&plan, ZERO)], [start(0, 1), start(1, 1)]);
+    assert!(schedule.stop_etl(0));
+    assert!(!schedule.stop_etl(0), "it is no news");
+    schedule.ended(&plan, 1, Some(Class::Success), NextStep::Succeed, ZERO);
+    assert_eq!(schedule.step(&plan, ZERO), dropped(2, NotStarted::EtlStopped(0)));
+    assert_eq!(schedule.step(&plan, ZERO), start(3, 1));
+    schedule.ended(&plan, 0, Some(Class::Configuration), NextStep::Fail, ZERO);
+    assert_eq!(schedule.step(&plan, ZERO), Step::Wait { until: None });
+}
+
+#[test]
 fn fail_fast_and_stop_start_nothing_more() {
     let plan = plan(&[&[0], &[0]]);
     let mut schedule = Schedule::new(&plan, &etls(), &settings(1), true);

@@ -43,8 +43,26 @@ fn a_probe_runs_before_its_turn_but_not_before_what_it_needs() {
         ("RY-CA/2025Q1/call_summary", Gate::Open),
     ];
     assert_eq!(gates(&plan), expected);
+    assert_eq!(plan.waits_for_probe(&world.etls), [false, false, true, false]);
     let plan = world.plan_of(vec![world.row("RY", "2025Q2", 0, false), world.row("RY", "2025Q2", 1, false)]);
     assert_eq!(gates(&plan), [("RY-CA/2025Q2/call_summary", Gate::Open), ("RY-CA/2025Q2/key_themes", Gate::Probe)]);
+}
+
+#[test]
+fn what_needs_a_report_of_a_broken_etl_waits_for_its_probe_too() {
+    let mut world = World::new();
+    world.etls[1] = etl_needing("key_themes", "Key Themes", 0);
+    world.break_etl(0, None);
+    let rows = [("RY", "2025Q2", 0), ("BMO", "2025Q2", 0), ("RY", "2025Q2", 1), ("BMO", "2025Q2", 1)];
+    let plan = world.plan(&rows);
+    let expected = [
+        ("RY-CA/2025Q2/call_summary", Gate::Probe),
+        ("RY-CA/2025Q2/key_themes", Gate::Open),
+        ("BMO-CA/2025Q2/call_summary", Gate::BehindProbe),
+        ("BMO-CA/2025Q2/key_themes", Gate::Open),
+    ];
+    assert_eq!(gates(&plan), expected);
+    assert_eq!(plan.waits_for_probe(&world.etls), [false, false, true, true]);
 }
 
 #[test]
