@@ -23,8 +23,9 @@ pub(super) enum ConfigCommand {
 
 /// `etl-orch config check`.
 pub(super) fn check(global: &Global, environment: &Variables) -> Result<Exit, Failure> {
-    let path = config::find(global.config.as_deref(), environment)?;
-    let (config, host) = config::check(&path, environment)?;
+    let found = config::find(global.config.as_deref(), environment)?;
+    let (mut config, host) = config::check(&found.path, environment)?;
+    config.warnings.splice(0..0, found.skipped);
     let context = Context::of(config, global, environment);
     let config = &context.config;
     let of_state_dir = check_state_dir(&config.state_dir)?;

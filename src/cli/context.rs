@@ -25,8 +25,10 @@ pub(super) struct Context<'a> {
 impl<'a> Context<'a> {
     /// Finds and reads the configuration.
     pub(super) fn load(global: &'a Global, environment: &'a Variables) -> Result<Self, Failure> {
-        let path = config::find(global.config.as_deref(), environment)?;
-        Ok(Self::of(config::load(&path, environment)?, global, environment))
+        let found = config::find(global.config.as_deref(), environment)?;
+        let mut config = config::load(&found.path, environment)?;
+        config.warnings.splice(0..0, found.skipped);
+        Ok(Self::of(config, global, environment))
     }
 
     /// The context of a configuration.

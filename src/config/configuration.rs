@@ -28,7 +28,7 @@ pub struct Config {
     pub run: RunSettings,
     /// Texts that must not be logged, stored or shown.
     pub secrets: Secrets,
-    /// What other users may do with these files, each in a sentence.
+    /// What other users may do with these files, and what in them is ignored, each in a sentence.
     pub warnings: Vec<String>,
     /// Where availability is learnt from files.
     pub sync: Vec<SyncRule>,

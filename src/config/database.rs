@@ -4,28 +4,27 @@ mod parameters;
 
 use std::path::Path;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 use url::Url;
 
+use super::address::{self, encoded};
 use super::paths::resolve;
 use crate::plan::model::settings::{DatabaseTarget, Variables};
-
-/// The bytes of a user, a password or a name that are encoded in a URL.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// Reads a URL as written. Messages never hold the URL or parts of its values.
 pub(super) fn from_url(url: &str, variables: &Variables, base: &Path) -> Result<DatabaseTarget, String> {
     if let Some(path) = url.strip_prefix("sqlite:") {
         return sqlite(path.strip_prefix("//").unwrap_or(path), base);
     }
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        const FORM: &str =
-            "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, and in user and password / as %2F, ? as %3F, # as %23, @ as %40";
+    if address::is_server(url) {
+        const FORM: &str = "write postgres://USER:PASSWORD@HOST:PORT/DATABASE with user and password from variables, ${NAME}, whose values may \
+                            hold any character; in the text itself write / as %2F, ? as %3F, # as %23, @ as %40";
+        let misread = || format!("database.url is cut in two by a character of its password; {FORM}");
+        let url = address::with_encoded_user(url).ok_or_else(misread)?;
         // The parser's own words may quote a part of a password that it took for a host or a port.
-        let url = Url::parse(url).map_err(|_| format!("database.url cannot be read; {FORM}"))?;
+        let url = Url::parse(&url).map_err(|_| format!("database.url cannot be read; {FORM}"))?;
         if is_misread(&url) {
-            return Err(format!("database.url is cut in two by a character of its password; {FORM}"));
+            return Err(misread());
         }
         return Ok(postgres(&parameters::complete(url, variables, base)?));
     }
@@ -78,39 +77,34 @@ pub(super) fn from_variables(variables: &Variables, base: &Path) -> Result<Optio
         }
         None => 5432,
     };
-    let password = get("POSTGRES_PASSWORD").map(|password| format!(":{}", encode(password))).unwrap_or_default();
+    let password = get("POSTGRES_PASSWORD").map(|password| format!(":{}", encoded(password))).unwrap_or_default();
     if host.contains(',') {
         return Err("variable POSTGRES_HOST names several hosts; name one, or an address that follows the primary".to_owned());
     }
     let (server, parameters) = if host.starts_with('/') {
-        ("localhost".to_owned(), format!("?host={}", encode(host)))
+        ("localhost".to_owned(), format!("?host={}", encoded(host)))
     } else if host.contains(':') {
         (format!("[{}]", host.trim_matches(['[', ']'])), String::new())
     } else {
         (host.to_owned(), String::new())
     };
-    let url = format!("postgres://{}{password}@{server}:{port}/{}{parameters}", encode(user), encode(database));
+    let url = format!("postgres://{}{password}@{server}:{port}/{}{parameters}", encoded(user), encoded(database));
     let unusual = || "variable POSTGRES_HOST is no host name, address or socket directory; a port belongs into POSTGRES_PORT".to_owned();
     let url = Url::parse(&url).map_err(|_| unusual())?;
     // A host with a `/`, `?` or `@` in it would have become something else.
-    if url.port() != Some(port) || url.username() != encode(user) {
+    if url.port() != Some(port) || url.username() != encoded(user) {
         return Err(unusual());
     }
     Ok(Some(postgres(&parameters::complete(url, variables, base)?)))
 }
 
+/// The server at a URL. What stands before the last `@` is shown to nobody.
 fn postgres(url: &Url) -> DatabaseTarget {
-    let user = if url.username().is_empty() { String::new() } else { format!("{}@", url.username()) };
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let host = url.host_str().unwrap_or_default();
     let parameters = parameters::shown(url);
-    let shown = format!("{}://{user}{host}{port}{}{parameters}", url.scheme(), url.path());
+    let shown = format!("{}://{host}{port}{}{parameters}", url.scheme(), url.path());
     DatabaseTarget::Postgres { url: SecretString::from(url.as_str()), shown }
-}
-
-/// Every byte that could have a meaning in a URL is written as `%XX`.
-fn encode(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]
@@ -154,15 +148,13 @@ mod tests {
         let url = "postgres://u:s3cret@h:5433/db?sslmode=require&password=s3cret&options=-c%20x%3Ds3cret&host=/run/pg";
         let (whole, shown) = both(from_url(url, &Variables::new(), Path::new("/")).unwrap());
         assert_eq!(whole, url);
-        assert_eq!(shown, "postgres://u@h:5433/db?sslmode=require&host=/run/pg");
+        assert_eq!(shown, "postgres://h:5433/db?sslmode=require&host=/run/pg");
         for bad in [
             "postgres://u:a/s3cret@h/db",
             "postgres://u:12/s3cret@h/db",
             "postgres://u:a@b/s3cret@h/db",
-            "postgres://u:12?s3cret@h/db",
-            "postgres://u:12?host=s3cret@h/db",
-            "postgres://u:12#s3cret@h/db",
-            "postgres://u:a#s3cret@h/db",
+            "postgres://12?host=s3cret@h/db",
+            "postgres://u:12/x?s3cret@h/db",
             "postgres://u:s3cret@h:notaport/db",
             "postgres://u:s3cret@h/db?s3cret",
             "pg://u:s3cret@h/db",
@@ -173,11 +165,24 @@ mod tests {
     }
 
     #[test]
+    fn a_password_may_hold_what_means_something_elsewhere() {
+        for (url, whole) in [
+            ("postgres://u:12?host=s3cret@h/db", "postgres://u:12%3Fhost%3Ds3cret@h/db"),
+            ("postgres://u:a#s3@cret%@h/db", "postgres://u:a%23s3%40cret%25@h/db"),
+            ("postgresql://u:a%2Fb@h/db", "postgresql://u:a%2Fb@h/db"),
+        ] {
+            let (read, shown) = both(from_url(url, Path::new("/")).unwrap());
+            assert_eq!(read, whole);
+            assert!(shown.ends_with("://h/db"), "{shown}");
+        }
+    }
+
+    #[test]
     fn variables_serve_and_every_character_survives() {
         let password = "p@ss/w:o#r?d%41 é{}";
         let target = from(&[("HOST", "localhost"), ("DATABASE", "finance-dev"), ("USER", "me"), ("PASSWORD", password)]);
         let (url, shown) = both(target.unwrap().unwrap());
-        assert_eq!(shown, "postgres://me@localhost:5432/finance-dev");
+        assert_eq!(shown, "postgres://localhost:5432/finance-dev");
         assert_eq!(url, "postgres://me:p%40ss%2Fw%3Ao%23r%3Fd%2541%20%C3%A9%7B%7D@localhost:5432/finance-dev");
     }
 
@@ -186,10 +191,10 @@ mod tests {
         let target = from(&[("HOST", "/run/postgresql"), ("PORT", "5433"), ("DATABASE", "d"), ("USER", "u")]);
         let (url, shown) = both(target.unwrap().unwrap());
         assert_eq!(url, "postgres://u@localhost:5433/d?host=%2Frun%2Fpostgresql");
-        assert_eq!(shown, "postgres://u@localhost:5433/d?host=/run/postgresql");
+        assert_eq!(shown, "postgres://localhost:5433/d?host=/run/postgresql");
         for host in ["::1", "[::1]"] {
             let target = from(&[("HOST", host), ("DATABASE", "d"), ("USER", "u")]);
-            assert_eq!(both(target.unwrap().unwrap()).1, "postgres://u@[::1]:5432/d");
+            assert_eq!(both(target.unwrap().unwrap()).1, "postgres://[::1]:5432/d");
         }
     }
 

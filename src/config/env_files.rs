@@ -16,7 +16,7 @@ use crate::plan::text::secrets::Secrets;
 pub struct ReadEnvFiles {
     /// The variables of each, by path.
     pub files: EnvFiles,
-    /// What other users may do with the files, each in a sentence.
+    /// What other users may do with the files, and lines that are ignored, each in a sentence.
     pub warnings: Vec<String>,
     /// Those of their values that must not be logged, stored or shown.
     pub secrets: Secrets,
@@ -26,6 +26,7 @@ pub struct ReadEnvFiles {
 pub(super) fn read(path: &Path, environment: &Variables, findings: &mut Findings, warnings: &mut Vec<String>) -> Option<Variables> {
     let read = dotenv::read(path, environment, findings)?;
     warnings.extend(ownership::warnings(path, read.access, true));
+    warnings.extend(findings.remarks());
     Some(read.variables)
 }
 

@@ -89,11 +89,13 @@ impl std::error::Error for ConfigErrors {}
 pub(super) struct Findings {
     file: PathBuf,
     found: Vec<ConfigError>,
+    /// What is no mistake by itself, but may be the cause of one.
+    remarks: Vec<ConfigError>,
 }
 
 impl Findings {
     pub(super) fn of(file: &Path) -> Self {
-        Self { file: file.to_owned(), found: Vec::new() }
+        Self { file: file.to_owned(), found: Vec::new(), remarks: Vec::new() }
     }
 
     /// Adds a mistake at a position.
@@ -120,9 +122,24 @@ impl Findings {
         }
     }
 
+    /// Adds what is a warning, unless something is wrong too: then it is listed among the mistakes.
+    pub(super) fn add_remark(&mut self, at: Position, message: impl Into<String>) {
+        let remark = self.error(Some(at), &message.into());
+        self.remarks.push(remark);
+    }
+
+    /// The remarks, each with file and position.
+    pub(super) fn remarks(&self) -> impl Iterator<Item = String> {
+        self.remarks.iter().map(ConfigError::to_string)
+    }
+
     fn push(&mut self, at: Option<Position>, message: String) {
-        let message = shortened(&message, MAX_MESSAGE).into_owned();
-        self.found.push(ConfigError { file: Some(self.file.clone()), at, message });
+        let error = self.error(at, &message);
+        self.found.push(error);
+    }
+
+    fn error(&self, at: Option<Position>, message: &str) -> ConfigError {
+        ConfigError { file: Some(self.file.clone()), at, message: shortened(message, MAX_MESSAGE).into_owned() }
     }
 
     /// Adds that there are more mistakes than are looked for.
@@ -138,15 +155,20 @@ impl Findings {
         self.found.is_empty()
     }
 
-    /// `Ok` without mistakes. Otherwise the mistakes of all files: file by file, sorted by position.
+    /// `Ok` without mistakes. Otherwise the mistakes and remarks of all files: file by file, sorted by position.
     pub(super) fn into_result(files: impl IntoIterator<Item = Self>) -> Result<(), ConfigErrors> {
+        let files: Vec<Self> = files.into_iter().collect();
+        if files.iter().all(Self::is_empty) {
+            return Ok(());
+        }
         let mut all = Vec::new();
         for mut file in files {
+            file.found.append(&mut file.remarks);
             file.found.sort_by_key(|error| error.at);
             file.found.dedup();
             all.append(&mut file.found);
         }
-        if all.is_empty() { Ok(()) } else { Err(ConfigErrors(all)) }
+        Err(ConfigErrors(all))
     }
 }
 

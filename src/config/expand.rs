@@ -1,7 +1,8 @@
 //! Fills in `${NAME}` and `${NAME:-default}`, and knows which scalars of the file are templates.
 
+use super::address;
 use super::error::{Findings, MAX_MISTAKES, Position};
-use super::tree::{MAX_TEXT, Node, Scalar, Value};
+use super::tree::{MAX_TEXT, Node, Scalar, Value, is_ambiguous_number};
 use crate::plan::model::settings::Variables;
 use crate::plan::text::size::grouped;
 
@@ -10,17 +11,23 @@ use crate::plan::text::size::grouped;
 pub(super) enum ReadAs {
     /// As YAML reads it: `8080` is a number, `"8080"` is text.
     Plain,
+    /// As text, whatever it looks like.
+    Text,
     /// As a template. It is always text, exactly as written: `8080` in an argument list is no number. Braces that come from a variable
     /// are doubled, so that a value is never read as a placeholder.
     Template,
     /// As a part of a JSON body: `limit: 100` is a number, and a text is a template.
     Body,
+    /// As the address of a database: what a variable brings into its user part is percent-encoded.
+    Address,
 }
 
 /// How to read the scalar at this path; `*` in the path stands for any item of a list.
 pub(super) fn read_as(path: &[&str]) -> ReadAs {
     match path {
         ["availability", "sync", "*", "files"] | ["etls", _, "output"] | ["sources", _, "verify", "sql"] => ReadAs::Template,
+        ["etls" | "sources", _, "version"] => ReadAs::Text,
+        ["database", "url"] => ReadAs::Address,
         ["sources", _, "verify", rest @ ..] | ["etls" | "sources", _, rest @ ..] => in_work(rest),
         _ => ReadAs::Plain,
     }
@@ -107,9 +114,12 @@ impl Walk<'_> {
         let mut good = true;
         match substitute(&scalar.text, self.variables, read_as) {
             Ok(None) => {}
-            Ok(Some((text, name))) => {
-                scalar.text = text;
-                scalar.from = Some(name);
+            Ok(Some(substituted)) => {
+                scalar.text = substituted.text;
+                scalar.from = Some(substituted.first);
+                if let Some(remark) = substituted.remark {
+                    self.findings.add_remark(at, remark);
+                }
             }
             Err(problems) => {
                 good = false;
@@ -127,6 +137,10 @@ impl Walk<'_> {
             good = false;
             self.findings.add(at, "holds a NUL character; remove it");
         }
+        if matches!(read_as, ReadAs::Plain | ReadAs::Body) && !scalar.is_text && is_ambiguous_number(&scalar.text) {
+            good = false;
+            self.findings.add(at, ambiguous_number(scalar));
+        }
         if read_as == ReadAs::Template && !scalar.json().is_null() {
             scalar.is_text = true;
         }
@@ -134,58 +148,108 @@ impl Walk<'_> {
     }
 }
 
-/// The text with its variables filled in, and the name of the first of them; `None` when the text has no variable.
-fn substitute(text: &str, variables: &Variables, read_as: ReadAs) -> Result<Option<(String, String)>, Vec<String>> {
-    let mut filled = String::new();
-    let mut first = None;
+/// A part of a text whose variables are filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Piece<'a> {
+    pub(super) text: &'a str,
+    /// The variable that it comes from.
+    pub(super) variable: Option<&'a str>,
+}
+
+/// A text whose variables are filled in.
+struct Substituted {
+    text: String,
+    /// The first of them.
+    first: String,
+    /// What its author may not have meant.
+    remark: Option<String>,
+}
+
+/// `None` when the text has no variable.
+fn substitute(text: &str, variables: &Variables, read_as: ReadAs) -> Result<Option<Substituted>, Vec<String>> {
+    let pieces = pieces(text, variables)?;
+    let Some(first) = pieces.iter().find_map(|piece| piece.variable) else { return Ok(None) };
+    let mut remark = None;
+    let text = match read_as {
+        ReadAs::Plain | ReadAs::Text => pieces.iter().map(|piece| piece.text).collect(),
+        ReadAs::Template | ReadAs::Body => pieces.iter().map(in_template).collect(),
+        ReadAs::Address => {
+            let joined = address::joined(&pieces).map_err(|problem| vec![problem])?;
+            remark = joined.encoded_twice.map(|name| {
+                format!("the value of {name} is taken as it is, with its % and digits; here no variable is to be percent-encoded")
+            });
+            joined.address
+        }
+    };
+    Ok(Some(Substituted { text, first: first.to_owned(), remark }))
+}
+
+/// What to do about such a number.
+pub(super) fn ambiguous_number(scalar: &Scalar) -> String {
+    let shown = scalar.from.as_ref().map_or_else(|| scalar.text.clone(), |name| format!("the value of {name}"));
+    format!(
+        "{shown} is a number that readers of YAML understand differently (010 is 8 or 10); write it in decimal digits without leading \
+         zeros, or quote it if it is text"
+    )
+}
+
+/// A piece as a template writes it.
+fn in_template(piece: &Piece<'_>) -> String {
+    if piece.variable.is_some() { piece.text.replace('{', "{{").replace('}', "}}") } else { piece.text.to_owned() }
+}
+
+fn pieces<'a>(text: &'a str, variables: &'a Variables) -> Result<Vec<Piece<'a>>, Vec<String>> {
+    let mut pieces = Vec::new();
     let mut problems = Vec::new();
+    let mut length = 0;
     let mut rest = text;
     while let Some(start) = rest.find("${") {
-        filled.push_str(&rest[..start]);
+        pieces.push(Piece { text: &rest[..start], variable: None });
         let tail = &rest[start + 2..];
         let Some(end) = tail.find('}') else {
             problems.push("\"${\" has no \"}\" after it; write ${NAME} or ${NAME:-default}".to_owned());
             rest = "";
             break;
         };
-        let inner = &tail[..end];
         rest = &tail[end + 1..];
-        let (name, default) = match inner.split_once(":-") {
-            Some((name, default)) => (name, Some(default)),
-            None => (inner, None),
-        };
-        if !is_name(name) || default.is_some_and(|default| default.contains('{')) {
-            problems.push(format!(
-                "\"${{{inner}}}\" names no variable; write ${{NAME}} or ${{NAME:-default}}, with letters, digits and underscores in the \
-                 name and no braces in the default"
-            ));
-            continue;
-        }
-        let set = variables.get(name).map(String::as_str);
-        // As in a shell, a variable that is set to nothing gets the default as well.
-        let value = match (set, default) {
-            (Some(value), None) => value,
-            (Some(value), Some(_)) if !value.is_empty() => value,
-            (_, Some(default)) => default,
-            (None, None) => {
-                problems.push(format!(
-                    "variable {name} is not set; set it in the environment or in .env beside the configuration, or write ${{{name}:-default}}"
-                ));
-                continue;
+        match value(&tail[..end], variables) {
+            Ok(piece) => {
+                pieces.push(piece);
+                length += start + piece.text.len();
+                if length > MAX_VALUE {
+                    let name = piece.variable.unwrap_or_default();
+                    problems.push(format!("has more than {} bytes, ${{{name}}} filled in; {TOO_LONG}", grouped(MAX_VALUE as u64)));
+                    return Err(problems);
+                }
             }
-        };
-        match read_as {
-            ReadAs::Plain => filled.push_str(value),
-            ReadAs::Template | ReadAs::Body => filled.push_str(&value.replace('{', "{{").replace('}', "}}")),
-        }
-        first.get_or_insert_with(|| name.to_owned());
-        if filled.len() > MAX_VALUE {
-            problems.push(format!("has more than {} bytes, ${{{name}}} filled in; {TOO_LONG}", grouped(MAX_VALUE as u64)));
-            return Err(problems);
+            Err(problem) => problems.push(problem),
         }
     }
-    filled.push_str(rest);
-    if problems.is_empty() { Ok(first.map(|name| (filled, name))) } else { Err(problems) }
+    pieces.push(Piece { text: rest, variable: None });
+    if problems.is_empty() { Ok(pieces) } else { Err(problems) }
+}
+
+/// What `NAME` or `NAME:-default` stands for.
+fn value<'a>(inner: &'a str, variables: &'a Variables) -> Result<Piece<'a>, String> {
+    let (name, default) = match inner.split_once(":-") {
+        Some((name, default)) => (name, Some(default)),
+        None => (inner, None),
+    };
+    if !is_name(name) || default.is_some_and(|default| default.contains('{')) {
+        return Err(format!(
+            "\"${{{inner}}}\" names no variable; write ${{NAME}} or ${{NAME:-default}}, with letters, digits and underscores in the \
+             name and no braces in the default"
+        ));
+    }
+    // As in a shell, a variable that is set to nothing gets the default as well.
+    match (variables.get(name), default) {
+        (Some(value), None) => Ok(Piece { text: value, variable: Some(name) }),
+        (Some(value), Some(_)) if !value.is_empty() => Ok(Piece { text: value, variable: Some(name) }),
+        (_, Some(default)) => Ok(Piece { text: default, variable: Some(name) }),
+        (None, None) => Err(format!(
+            "variable {name} is not set; set it in the environment or in .env beside the configuration, or write ${{{name}:-default}}"
+        )),
+    }
 }
 
 fn is_name(name: &str) -> bool {
@@ -225,6 +289,20 @@ mod tests {
             ("${SECRET}", serde_json::json!("a{b}c${HOST}")),
         ] {
             assert_eq!(expanded(text).unwrap(), json, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_yaml_readers_understand_differently_are_refused() {
+        for text in ["010", "-010", "00", "09", "0x1F", "0o17", "0b11", "1_000", "1_0.5", "1e3", "1E3", "1.5e3", "1e+3", "+1e-3"] {
+            let error = expanded(&format!("a: {text}")).unwrap_err();
+            assert!(error.starts_with(&format!("f:1:4: {text} is a number that readers of YAML understand differently")), "{error}");
+            assert_eq!(expanded(&format!("a: '{text}'")).unwrap(), serde_json::json!({"a": text}), "quoted it is text");
+            assert!(expanded(&format!("etls: {{a: {{command: [{text}], version: {text}}}}}")).is_ok(), "{text}");
+        }
+        assert!(expanded("a: ${NONE:-010}").unwrap_err().contains("the value of NONE is a number that readers"));
+        for text in ["0", "10", "-5", "+5", "0.5", ".5", "5.", "1.5e+3", "2025-01-01", "1.2.3", "_1", "1_a", "e3", ".", "0s", "010x"] {
+            assert!(expanded(&format!("a: {text}")).is_ok(), "{text}");
         }
     }
 

@@ -1,39 +1,60 @@
 //! Finds the configuration file: `--config`, else `ETL_ORCH_CONFIG`, else the first of the usual places that has one.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::ConfigErrors;
+use crate::os::input::InputError;
 use crate::plan::model::settings::Variables;
 
 /// Name of the variable that may name the file.
 const VARIABLE: &str = "ETL_ORCH_CONFIG";
 
-/// The path of the configuration file. `explicit` is the value of `--config`. A path from `--config` or from the variable is returned
+/// The configuration file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found {
+    pub path: PathBuf,
+    /// The usual places before it that could not be looked at, each in a sentence.
+    pub skipped: Vec<String>,
+}
+
+/// Finds the configuration file. `explicit` is the value of `--config`. A path from `--config` or from the variable is returned
 /// even if there is no such file; loading it then fails.
-pub fn find(explicit: Option<&Path>, variables: &Variables) -> Result<PathBuf, ConfigErrors> {
-    // A file without access counts as found. To go on would silently use another configuration.
-    find_with(explicit, variables, etcetera::home_dir().ok(), |path| path.try_exists().unwrap_or(true))
+///
+/// # Errors
+/// When no usual place has one.
+pub fn find(explicit: Option<&Path>, variables: &Variables) -> Result<Found, ConfigErrors> {
+    find_with(explicit, variables, etcetera::home_dir().ok(), Path::try_exists)
 }
 
 fn find_with(
     explicit: Option<&Path>,
     variables: &Variables,
     home: Option<PathBuf>,
-    exists: impl Fn(&Path) -> bool,
-) -> Result<PathBuf, ConfigErrors> {
-    if let Some(path) = explicit {
-        return Ok(path.to_owned());
-    }
-    if let Some(path) = variables.get(VARIABLE).filter(|path| !path.is_empty()) {
-        return Ok(PathBuf::from(path));
+    exists: impl Fn(&Path) -> io::Result<bool>,
+) -> Result<Found, ConfigErrors> {
+    let named = explicit.or_else(|| variables.get(VARIABLE).filter(|path| !path.is_empty()).map(Path::new));
+    if let Some(path) = named {
+        return Ok(Found { path: path.to_owned(), skipped: Vec::new() });
     }
     let candidates = candidates(variables, home);
-    if let Some(found) = candidates.iter().find(|path| exists(path)) {
-        return Ok(found.clone());
+    let mut skipped = Vec::new();
+    for path in &candidates {
+        match exists(path) {
+            Ok(false) => {}
+            // A directory above it may not be entered, so that it cannot be meant for this user. A file that may not be read is another matter:
+            // it is there, and to go on would silently use another configuration.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let reason = InputError::of(path, error);
+                skipped.push(format!("{} is passed over, as it {reason}", path.display()));
+            }
+            Ok(true) | Err(_) => return Ok(Found { path: path.clone(), skipped }),
+        }
     }
     let looked: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
+    let skipped: String = skipped.iter().map(|skipped| format!("; {skipped}")).collect();
     Err(ConfigErrors::without_file(format!(
-        "no configuration found; name it with --config or ${VARIABLE}, or make one of {}",
+        "no configuration found; name it with --config or ${VARIABLE}, or make one of {}{skipped}",
         looked.join(", ")
     )))
 }
@@ -60,21 +81,36 @@ mod tests {
         let order = ["etl-orch.yaml", "config/etl-orch.yaml", "/home/u/.config/etl-orch/etl-orch.yaml", "/etc/etl-orch/etl-orch.yaml"];
         for (n, expected) in order.iter().enumerate() {
             let there = &order[n..];
-            let found = find_with(None, &variables(&[("HOME", "/home/u")]), None, |path| there.iter().any(|p| Path::new(p) == path));
-            assert_eq!(found.unwrap(), Path::new(expected));
+            let found = find_with(None, &variables(&[("HOME", "/home/u")]), None, |path| Ok(there.iter().any(|p| Path::new(p) == path)));
+            assert_eq!(found.unwrap().path, Path::new(expected));
         }
     }
 
     #[test]
     fn the_option_goes_before_the_variable_and_both_before_what_exists() {
         let variables = variables(&[(VARIABLE, "b.yaml")]);
-        assert_eq!(find_with(Some(Path::new("a.yaml")), &variables, None, |_| true).unwrap(), Path::new("a.yaml"));
-        assert_eq!(find_with(None, &variables, None, |_| true).unwrap(), Path::new("b.yaml"));
+        assert_eq!(find_with(Some(Path::new("a.yaml")), &variables, None, |_| Ok(true)).unwrap().path, Path::new("a.yaml"));
+        assert_eq!(find_with(None, &variables, None, |_| Ok(true)).unwrap().path, Path::new("b.yaml"));
+    }
+
+    #[test]
+    fn a_place_that_may_not_be_looked_at_is_passed_over_and_named() {
+        let home = variables(&[("HOME", "/h")]);
+        let exists = |path: &Path| match path.starts_with("/h") {
+            true => Err(io::ErrorKind::PermissionDenied.into()),
+            false => Ok(path.starts_with("/etc")),
+        };
+        let found = find_with(None, &home, None, exists).unwrap();
+        assert_eq!(found.path, Path::new("/etc/etl-orch/etl-orch.yaml"));
+        assert_eq!(found.skipped.len(), 1);
+        assert!(found.skipped[0].starts_with("/h/.config/etl-orch/etl-orch.yaml is passed over, as it cannot be read: "), "{found:?}");
+        let error = find_with(None, &home, None, |path| exists(path).map(|_| false)).unwrap_err().to_string();
+        assert!(error.ends_with(&found.skipped[0]), "{error}");
     }
 
     #[test]
     fn nothing_found_lists_where_it_looked() {
-        let error = find_with(None, &variables(&[("XDG_CONFIG_HOME", "/x"), ("HOME", "/h")]), None, |_| false).unwrap_err();
+        let error = find_with(None, &variables(&[("XDG_CONFIG_HOME", "/x"), ("HOME", "/h")]), None, |_| Ok(false)).unwrap_err();
         insta::assert_snapshot!(error, @"no configuration found; name it with --config or $ETL_ORCH_CONFIG, or make one of etl-orch.yaml, config/etl-orch.yaml, /x/etl-orch/etl-orch.yaml, /etc/etl-orch/etl-orch.yaml");
     }
 }

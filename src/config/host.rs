@@ -25,7 +25,8 @@ pub struct Host {
     /// The file of each program, by the key that has its `command`, such as `etls.call_summary`. One whose name depends on the job has
     /// none.
     pub programs: BTreeMap<String, PathBuf>,
-    /// What may be a mistake, each in a sentence: what other users may do with files of variables, directories that are not there yet.
+    /// What may be a mistake, each in a sentence: what other users may do with files of variables, lines in them that are ignored,
+    /// directories that are not there yet.
     pub warnings: Vec<String>,
 }
 

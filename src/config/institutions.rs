@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 
 use super::error::{Findings, Position};
-use super::tree::{Entry, Node, Value, parse};
+use super::expand::ambiguous_number;
+use super::tree::{Entry, Node, Value, is_ambiguous_number, parse};
 use crate::plan::model::institution::{Institution, Institutions};
 
 /// Reads the file's text. Entries with mistakes are left out; the mistakes are in `findings`.
@@ -113,6 +114,13 @@ fn name(node: &Node, key: &str, findings: &mut Findings) -> Option<String> {
 }
 
 fn whole(node: &Node, key: &str, what: &str, findings: &mut Findings) -> Option<i64> {
+    if let Value::Scalar(scalar) = &node.value
+        && !scalar.is_text
+        && is_ambiguous_number(&scalar.text)
+    {
+        findings.add(node.at, format!("{what} of {key:?}: {}", ambiguous_number(scalar)));
+        return None;
+    }
     let number = node.json().as_i64();
     if number.is_none() {
         let advice = if node.json().as_str().is_some_and(|text| text.parse::<i64>().is_ok()) { "; remove the quotes" } else { "" };
@@ -168,6 +176,7 @@ LB-CA: Laurentian
 -X: {id: 9, name: "-rf"}
 "a/b": {id: 10, name: "esc\e[31m", priority: high}
 C-US: {id: -11, name: "  ", type: 5}
+D-US: {id: 010, name: "Octal"}
 "#;
         insta::assert_snapshot!(load(text).unwrap_err(), @r#"
         banks.yaml:3:14: id 1 of BMO-CA is that of RY-CA at 2:1 already; ids are unique
@@ -186,6 +195,7 @@ C-US: {id: -11, name: "  ", type: 5}
         banks.yaml:12:12: id of "C-US" must not be negative
         banks.yaml:12:23: name of "C-US" is empty
         banks.yaml:12:35: type of "C-US" must be text, found a number; quote it
+        banks.yaml:13:12: id of "D-US": 010 is a number that readers of YAML understand differently (010 is 8 or 10); write it in decimal digits without leading zeros, or quote it if it is text
         "#);
     }
 

@@ -98,6 +98,7 @@ fn read_all(path: &Path, environment: &Variables, look: Option<&mut Look<'_>>) -
     };
     let mut check = Check { document: &document, base: &base, findings: &mut of_config };
     let checked = checked(&mut check, written, &variables, institutions, look);
+    warnings.extend([&of_config, &of_dotenv].into_iter().flat_map(Findings::remarks));
     Findings::into_result([of_config, of_institutions, of_dotenv])?;
     let Some(parts) = checked else { unreachable!("what is missing in a configuration is a finding") };
     let secrets = secrets::secrets(document.root(), &variables, &parts.database.target, &parts.catalogue);
@@ -113,7 +114,7 @@ fn read_all(path: &Path, environment: &Variables, look: Option<&mut Look<'_>>) -
 
 /// The file's directory, text and access.
 fn open(path: &Path, findings: &mut Findings) -> Option<(PathBuf, String, FileAccess)> {
-    let opened = directory_of(path).map_err(InputError::from).and_then(|base| Ok((base, input::read(path)?)));
+    let opened = directory_of(path).map_err(|error| InputError::of(path, error)).and_then(|base| Ok((base, input::read(path)?)));
     match opened {
         Ok((base, file)) => Some((base, findings.utf8(file.bytes)?, file.access)),
         Err(error) => {
@@ -226,7 +227,10 @@ fn target(check: &mut Check, url: Option<&str>, variables: &Variables) -> Option
             "no database: set database.url to sqlite://PATH or postgres://..., or set the variables POSTGRES_HOST, POSTGRES_DATABASE, \
              POSTGRES_USER and POSTGRES_PASSWORD",
         ),
-        Err(message) => check.wrong(&path, message),
+        Err(message) => {
+            let from = check.document.variable(&path).map(|name| format!(" (from ${{{name}}})")).unwrap_or_default();
+            check.wrong(&path, format!("{message}{from}"));
+        }
     }
     None
 }

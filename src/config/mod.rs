@@ -7,6 +7,7 @@
 //! The steps: `tree` (text to values with positions) -> `expand` (variables filled in) -> `decode` (to the structs of `written*`, which
 //! have the shape of the file) -> the checks of each section (to values of `plan`).
 
+mod address;
 mod check;
 mod configuration;
 mod database;
@@ -45,7 +46,7 @@ mod written_work;
 pub use configuration::Config;
 pub use env_files::ReadEnvFiles;
 pub use error::{ConfigError, ConfigErrors, Position};
-pub use find::find;
+pub use find::{Found, find};
 pub use host::Host;
 pub use load::{check, load};
 pub use parallel::automatic_parallelism;

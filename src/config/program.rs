@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::check::Check;
 use super::written_program::ProgramKeys;
-use crate::plan::model::work::CommandSpec;
+use crate::plan::model::work::{CommandSpec, OWN_PREFIX};
 use crate::plan::text::placeholder::Scope;
 use crate::plan::text::template::Template;
 
@@ -13,8 +13,6 @@ use crate::plan::text::template::Template;
 const TIMEOUT: Duration = Duration::from_secs(3600);
 /// Time between SIGTERM and SIGKILL, unless the file says otherwise.
 const GRACE: Duration = Duration::from_secs(10);
-/// Variables of this prefix are etl-orch's own in a program's environment.
-const OWN_PREFIX: &str = "ETL_ORCH_";
 
 /// Checks the keys of the mapping at `path`; `owner` is the name of that mapping in messages. A missing `command` is no mistake here,
 /// because only the caller knows which other keys may replace it.

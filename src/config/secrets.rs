@@ -29,8 +29,8 @@ const SHORTEST_UNNAMED: usize = 8;
 
 /// The secrets of a configuration, whose variables are filled in.
 ///
-/// What is the name of a bank, an ETL or a source, or is a part of the database's address besides the password, is none, as that is shown
-/// everywhere.
+/// What is the name of a bank, an ETL or a source, the database's user, or a part of its address that is shown, is none, as it may stand
+/// anywhere.
 pub(super) fn secrets(root: &Node, variables: &Variables, database: &DatabaseTarget, catalogue: &Catalogue) -> Secrets {
     let mut walk = Walk { variables, found: named(variables) };
     walk.node(root, &mut Vec::new());
@@ -40,7 +40,9 @@ pub(super) fn secrets(root: &Node, variables: &Variables, database: &DatabaseTar
     let of_sources = catalogue.sources.iter().flat_map(|source| [&source.id, &source.name]);
     let mut shown: HashSet<&str> = of_banks.chain(of_etls).chain(of_sources).map(String::as_str).collect();
     let address = database.to_string();
-    shown.extend(address.split(['/', '@', ':', '?', '&', '=']));
+    shown.extend(address.split(['/', ':', '?', '&', '=']));
+    let user = user_of(database);
+    shown.extend(user.as_deref());
     Secrets::new(walk.found.into_iter().filter(|text| !shown.contains(text.as_str())))
 }
 
@@ -51,12 +53,23 @@ pub(super) fn named(variables: &Variables) -> Vec<String> {
     named.chain(variables.values().filter_map(|value| password_in(value))).collect()
 }
 
+/// The password of an address. Where a character of it, such as a `/`, has cut the address in two, it is all up to the last `@`; but in
+/// the address of a page an `@` may stand in the path.
 fn password_in(address: &str) -> Option<String> {
-    if !address.contains("://") {
-        return None;
-    }
-    let url = Url::parse(address).ok()?;
-    Some(percent_decode_str(url.password()?).decode_utf8_lossy().into_owned())
+    let (scheme, rest) = address.split_once("://")?;
+    let url = Url::parse(address).ok();
+    let password = match url.as_ref().and_then(Url::password) {
+        Some(password) => password,
+        None if scheme.starts_with("http") => return None,
+        None => rest.rsplit_once('@')?.0.split_once(':')?.1,
+    };
+    Some(percent_decode_str(password).decode_utf8_lossy().into_owned())
+}
+
+fn user_of(target: &DatabaseTarget) -> Option<String> {
+    let DatabaseTarget::Postgres { url, .. } = target else { return None };
+    let url = Url::parse(url.expose_secret()).ok()?;
+    Some(percent_decode_str(url.username()).decode_utf8_lossy().into_owned())
 }
 
 fn of_database(target: &DatabaseTarget) -> Vec<String> {
@@ -172,6 +185,10 @@ mod tests {
     fn passwords_in_addresses() {
         assert_eq!(password_in("redis://u:p%40ss@h/0").as_deref(), Some("p@ss"));
         assert_eq!(password_in("https://h/p"), None);
+        assert_eq!(password_in("http://h:80/@me"), None);
+        for password in ["a/b", "12/x@y", "a#b", "a?b"] {
+            assert_eq!(password_in(&format!("postgres://u:{password}@h/d")).as_deref(), Some(password));
+        }
         assert_eq!(password_in("no address"), None);
     }
 }

@@ -215,12 +215,12 @@ fn mistakes_of_all_files_at_once() {
     let directory = directory(&[
         ("etl-orch.yaml", &format!("{}nonsense: 1\n", etl_with(""))),
         ("monitored_institutions.yaml", "RY-CA: {id: 1}\n"),
-        (".env", "GOOD=1\nSECRET = s3cret and more\n"),
+        (".env", "GOOD=1\nSECRET: s3cret and more\n"),
     ]);
     insta::assert_snapshot!(load_in(directory.path(), &[]).unwrap_err(), @r#"
     etl-orch.yaml:7:1: unknown key "nonsense"; valid keys here are database, state_dir, lock_file, institutions, run, retry, cooldown, breaker, pools, lease, availability, reports, etls, sources
     monitored_institutions.yaml:1:1: "RY-CA" has no name; give it one
-    .env:2:1: not a NAME=value line; quote values that hold spaces, $ or # (single quotes keep them as they are)
+    .env:2:1: this line is ignored, as it is not NAME=value; behind a closed quote only a # comment may stand
     "#);
 }
 
@@ -266,7 +266,7 @@ etls:
     assert_eq!(config.dotenv, Some(directory.path().canonicalize().unwrap().join(".env")));
     let DatabaseTarget::Postgres { url, shown } = &config.database.target else { panic!("a server") };
     assert_eq!(url.expose_secret(), environment[0].1);
-    assert_eq!(shown, "postgres://me@h/db");
+    assert_eq!(shown, "postgres://h/db");
     assert_eq!(program_of(&config.catalogue.etls[0]).env[0].1.render(|_| "?".to_owned()), "s3cret{etl}");
     assert_eq!(program_of(&config.catalogue.etls[0]).argv[1].render(|_| "?".to_owned()), "--key=s3cret{etl}");
     assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
@@ -291,7 +291,7 @@ etls:
 ";
     let directory = directory(&[("etl-orch.yaml", text)]);
     insta::assert_snapshot!(load_in(directory.path(), &[("S", "s3cret'/{x")]).unwrap_err(), @r"
-    etl-orch.yaml:2:17: database.url must begin with sqlite:// or postgres://
+    etl-orch.yaml:2:17: database.url must begin with sqlite:// or postgres:// (from ${S})
     etl-orch.yaml:4:15: institutions: (from ${S}) cannot be read: No such file or directory (os error 2)
     etl-orch.yaml:6:13: run.max_jobs: expected a whole number, found text (from ${S})
     etl-orch.yaml:7:10: run.order: must be one of newest_first, oldest_first
@@ -377,7 +377,7 @@ fn the_production_example_loads() {
         ("ETL_API_KEY", "s3cret"),
     ];
     let config = load(&shipped("production.example.yaml"), &variables(&environment)).unwrap();
-    assert_eq!(config.database.target.to_string(), "postgres://aegis@db:5432/finance");
+    assert_eq!(config.database.target.to_string(), "postgres://db:5432/finance");
     assert_eq!(config.lock_file, Path::new("/tmp/aegis_etl_orchestrator.lock"));
     assert_eq!(config.state_dir, Path::new("/var/lib/etl-orch"));
     assert!(config.catalogue.etls.iter().all(|etl| etl.work.exit_codes().config.contains(&2)));

@@ -104,6 +104,27 @@ impl Scalar {
     }
 }
 
+/// Whether readers of YAML differ on which number this is, or whether it is one at all: `010` is 8 or 10, `1_000` and `1e3` are a number or
+/// a text. Nobody needs `0x1F` and the like, and not everybody reads them.
+pub(super) fn is_ambiguous_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return false;
+    }
+    let all = |text: &str, radix: u32| !text.is_empty() && text.chars().all(|c| c == '_' || c.is_digit(radix));
+    let with_prefix =
+        [("0x", 16), ("0o", 8), ("0b", 2)].iter().any(|(prefix, radix)| digits.strip_prefix(prefix).is_some_and(|rest| all(rest, *radix)));
+    let has_leading_zero = digits.len() > 1 && digits.starts_with('0') && all(digits, 10);
+    let (mantissa, exponent) = digits.split_once(['e', 'E']).map_or((digits, None), |(mantissa, exponent)| (mantissa, Some(exponent)));
+    let is_decimal = mantissa.split('.').count() <= 2 && all(&mantissa.replace('.', ""), 10);
+    let is_differing_exponent = |exponent: &str| {
+        let signed = exponent.strip_prefix(['+', '-']);
+        all(signed.unwrap_or(exponent), 10) && (signed.is_none() || !mantissa.contains('.'))
+    };
+    let is_differing_decimal = is_decimal && (exponent.is_some_and(is_differing_exponent) || exponent.is_none() && mantissa.contains('_'));
+    with_prefix || has_leading_zero || is_differing_decimal
+}
+
 /// A number of the core schema. Infinity and "not a number" are text here: no setting can use them.
 fn number(text: &str) -> Option<serde_json::Number> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);

@@ -21,7 +21,7 @@ pub struct Program {
     pub argv: Vec<String>,
     /// The working directory.
     pub cwd: PathBuf,
-    /// Added to the inherited environment; a later pair wins over an earlier one.
+    /// Added to the inherited environment, without what that says of another attempt; a later pair wins over an earlier one.
     pub env: Vec<(String, String)>,
     /// The attempt is terminated when it runs longer.
     pub timeout: Duration,

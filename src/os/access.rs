@@ -3,8 +3,10 @@
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, AtFlags, CWD};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 
 /// Users from this number on are people, whose own group has the same number and nobody else in it.
@@ -73,6 +75,15 @@ impl FileAccess {
     pub(crate) fn mode(self) -> u32 {
         self.mode
     }
+}
+
+/// The first directory above a path that this process may not enter.
+pub(crate) fn barred_directory(path: &Path) -> Option<PathBuf> {
+    let absolute = std::path::absolute(path).ok()?;
+    let mut above: Vec<&Path> = absolute.ancestors().skip(1).collect();
+    above.reverse();
+    let is_barred = |directory: &&Path| rustix::fs::accessat(CWD, *directory, Access::EXEC_OK, AtFlags::EACCESS) == Err(Errno::ACCESS);
+    above.into_iter().find(is_barred).map(Path::to_owned)
 }
 
 #[cfg(test)]

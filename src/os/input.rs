@@ -4,11 +4,11 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::access::FileAccess;
+use super::access::{FileAccess, barred_directory};
 use crate::plan::text::size::grouped;
 
 /// Longest input file, in bytes.
@@ -25,7 +25,10 @@ pub(crate) struct InputFile {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     #[error("cannot be read: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
+    /// The directory above it.
+    #[error("cannot be read: the directory {} may not be entered by the user who runs etl-orch (chmod a+x)", .0.display())]
+    Barred(PathBuf),
     /// What it is.
     #[error("is {0}, and only a regular file is read here; name a file, or copy into one what comes from there")]
     NotAFile(&'static str),
@@ -34,6 +37,12 @@ pub(crate) enum InputError {
 }
 
 impl InputError {
+    /// That the file at this path cannot be read, and what is in the way.
+    pub(crate) fn of(path: &Path, error: io::Error) -> Self {
+        let barred = (error.kind() == io::ErrorKind::PermissionDenied).then(|| barred_directory(path)).flatten();
+        barred.map_or(Self::Io(error), Self::Barred)
+    }
+
     /// Whether there is no such file.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
@@ -45,7 +54,7 @@ pub(crate) fn read(path: &Path) -> Result<InputFile, InputError> {
     let (mut file, metadata) = open(path)?;
     let mut bytes = Vec::new();
     // Files of `/proc` have the length 0, and a file may grow while it is read.
-    file.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    file.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(InputError::Io)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(InputError::TooLong(MAX_BYTES));
     }
@@ -55,24 +64,25 @@ pub(crate) fn read(path: &Path) -> Result<InputFile, InputError> {
 /// The first bytes of a file, at most `most`.
 pub(crate) fn read_head(path: &Path, most: u64) -> Result<Vec<u8>, InputError> {
     let mut head = Vec::new();
-    open(path)?.0.take(most).read_to_end(&mut head)?;
+    open(path)?.0.take(most).read_to_end(&mut head).map_err(InputError::Io)?;
     Ok(head)
 }
 
 /// Opens a regular file of any length for reading.
 pub(crate) fn open(path: &Path) -> Result<(File, Metadata), InputError> {
     // Asked first, as opening a device can have effects; and again below, as another file may have taken the name by then.
-    check(&path.metadata()?)?;
+    check(&path.metadata().map_err(|error| InputError::of(path, error))?)?;
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-    let metadata = file.metadata()?;
+    let file =
+        File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path).map_err(|error| InputError::of(path, error))?;
+    let metadata = file.metadata().map_err(InputError::Io)?;
     check(&metadata)?;
     Ok((file, metadata))
 }
 
 /// Whether a path leads to a regular file, for one that is read by a library.
 pub(crate) fn look_at(path: &Path) -> Result<(), InputError> {
-    check(&path.metadata()?)
+    check(&path.metadata().map_err(|error| InputError::of(path, error))?)
 }
 
 fn check(metadata: &Metadata) -> Result<(), InputError> {

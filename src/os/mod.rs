@@ -19,3 +19,4 @@ pub(crate) mod room;
 pub(crate) mod signals;
 pub(crate) mod survivors;
 pub(crate) mod threads;
+pub(crate) mod users;

@@ -56,7 +56,7 @@ fn what_is_no_regular_file_is_refused_and_not_read() {
 #[test]
 fn values_that_double_line_by_line_are_refused_at_their_line() {
     let world = world();
-    let lines = (1..64).map(|n| format!("A{n}=$A{0}$A{0}\n", n - 1)).collect::<Vec<_>>().concat();
+    let lines = (1..64).map(|n| format!("A{n}=${{A{0}}}${{A{0}}}\n", n - 1)).collect::<Vec<_>>().concat();
     for name in [".env", "etl.env"] {
         world.write(name, &format!("A0=xx\n{lines}"));
         let done = world.run_to(2, &["config", "check"]);

@@ -14,6 +14,7 @@ mod garbage;
 mod history;
 mod kept;
 mod migration;
+mod numbers;
 mod orders;
 mod placing;
 mod pools;

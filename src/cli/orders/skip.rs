@@ -10,6 +10,7 @@ use super::super::exit::{Exit, Failure};
 use super::args::{GapWords, OrderArgs};
 use super::target::{self, OrderTarget};
 use crate::plan::model::orders::GapOrderKind;
+use crate::plan::text::span::{self, InvalidSpan};
 use crate::show::Time;
 
 /// Options of `skip`.
@@ -57,9 +58,10 @@ fn until(text: &str) -> Result<Until, String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(Until::At(time.with_timezone(&Utc)));
     }
-    humantime::parse_duration(text)
-        .map(Until::In)
-        .map_err(|_| "write a date such as 2026-12-01, a time such as 2026-12-01T09:00:00Z, or a duration such as 3d".to_owned())
+    span::parse(text).map(Until::In).map_err(|error| match error {
+        InvalidSpan::Form => "write a date such as 2026-12-01, a time such as 2026-12-01T09:00:00Z, or a duration such as 3d".to_owned(),
+        InvalidSpan::Calendar => error.to_string(),
+    })
 }
 
 pub(in crate::cli) async fn command(context: &Context<'_>, args: &SkipArgs) -> Result<Exit, Failure> {
@@ -87,7 +89,8 @@ mod tests {
         assert_eq!(after("1ms").unwrap(), "2026-11-01T10:00:01Z");
         assert_eq!(after("2026-11-01").unwrap_err(), "2026-11-01T00:00:00Z has passed; write a time in the future");
         assert_eq!(after("0s").unwrap_err(), "2026-11-01T10:00:00Z has passed; write a time in the future");
-        assert_eq!(after("9000y").unwrap_err(), "that is beyond the year 9998");
+        assert_eq!(after("3285000d").unwrap_err(), "that is beyond the year 9998");
+        assert!(after("1M").unwrap_err().starts_with("months and years (M, y) have no fixed length"));
         for bad in ["", "tomorrow", "3", "2026-13-01", "2026-12-01 09:00", "12026-12-01x"] {
             assert!(after(bad).unwrap_err().starts_with("write a date"), "{bad}");
         }

@@ -145,7 +145,7 @@ fn period<'a, 'w>(words: &'a [&'w str]) -> Result<(Period, &'a [&'w str]), Failu
     match words {
         [year, quarter, rest @ ..] => Ok((format!("{year} {quarter}").parse().map_err(usage)?, rest)),
         [year] if year.bytes().all(|b| b.is_ascii_digit()) => Err(usage(format!("which quarter of {year}? Write it like {year} Q2"))),
-        [word] => Err(usage(format!("{word:?} is not a fiscal period; write it like 2025Q2"))),
+        [word] => Err(usage(format!("{word:?} is not a fiscal period; expected a period such as 2025Q2"))),
         [] => Err(usage("no period is named")),
     }
 }
@@ -264,16 +264,16 @@ mod tests {
         error: unknown bank "RX"; did you mean RY?
         error: bank "c" is ambiguous; write one of C-CA, C-US
         error: which quarter of 2025? Write it like 2025 Q2
-        error: "Q2" is not a fiscal period; write it like 2025Q2
+        error: "Q2" is not a fiscal period; expected a period such as 2025Q2
         error: quarter "Q5" is not one of Q1, Q2, Q3, Q4
-        error: "2025 call_summary" is not a fiscal period; write it like 2025Q2
+        error: "2025 call_summary" is not a fiscal period; expected a period such as 2025Q2
         error: unknown ETL "call_sumary"; did you mean call_summary?
         error: unknown bank "BMQ"
         error: unknown ETL "call_sumary"; did you mean call_summary?
         error: "key_themes" is unexpected; an order is on one bank and period
         error: "RY/2025Q2" is not a gap; write it like RY-CA/2025Q2/call_summary
         error: "RY/2025Q2/x/y" is not a gap; write it like RY-CA/2025Q2/call_summary
-        error: "25" is not a fiscal period; write it like 2025Q2
+        error: "25" is not a fiscal period; expected a period such as 2025Q2
         "#);
     }
 }

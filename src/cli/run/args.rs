@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::plan::model::period::Period;
+use crate::plan::text::span::{self, InvalidSpan};
 use crate::run::lock::LockWait;
 
 /// Options of `run`.
@@ -120,9 +121,12 @@ fn lock_wait(text: &str) -> Result<LockWait, String> {
     match text {
         "forever" => Ok(LockWait::Forever),
         "none" => Ok(LockWait::None),
-        _ => humantime::parse_duration(text)
-            .map(|wait| if wait == Duration::ZERO { LockWait::None } else { LockWait::AtMost(wait) })
-            .map_err(|error| format!("{error}; write forever, none, or a duration such as 10m")),
+        _ => span::parse(text).map(|wait| if wait == Duration::ZERO { LockWait::None } else { LockWait::AtMost(wait) }).map_err(|error| {
+            match error {
+                InvalidSpan::Form => "write forever, none, or a duration such as 10m".to_owned(),
+                InvalidSpan::Calendar => error.to_string(),
+            }
+        }),
     }
 }
 
@@ -136,5 +140,6 @@ mod tests {
         assert_eq!(lock_wait("none"), Ok(LockWait::None));
         assert_eq!(lock_wait("0s"), Ok(LockWait::None));
         assert_eq!(lock_wait("10m"), Ok(LockWait::AtMost(Duration::from_secs(600))));
+        assert!(lock_wait("5M").is_err() && lock_wait("ever").is_err());
     }
 }

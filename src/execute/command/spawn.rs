@@ -15,6 +15,7 @@ use super::group::Leader;
 use super::spawn_error;
 use crate::os::children::StartedChild;
 use crate::os::programs;
+use crate::plan::model::work::is_of_attempt;
 use crate::plan::run::ended::End;
 
 /// A child that was started.
@@ -42,6 +43,9 @@ pub(super) fn spawn(task: &Program) -> Result<Spawned, End> {
 /// It must be dropped before anybody waits for the end of the output, as it owns the child's ends of the pipes.
 fn command(task: &Program, name: &str, program: &Path, cwd: PathBuf) -> Command {
     let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_of_attempt)) {
+        command.env_remove(name);
+    }
     command
         .arg0(name)
         .args(task.argv.iter().skip(1))

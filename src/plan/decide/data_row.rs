@@ -3,6 +3,7 @@
 use crate::plan::model::candidate::AvailabilityKey;
 use crate::plan::model::institution::{BankIndex, Institutions};
 use crate::plan::model::period::{InvalidPeriod, Period};
+use crate::plan::text::number;
 
 /// Why a row is no gap of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +58,7 @@ fn check_bank(row: &AvailabilityKey, institutions: &Institutions) -> Result<Bank
     let index = institutions.by_data_symbol(symbol).ok_or_else(|| RowRejected::Unmonitored(symbol.to_owned()))?;
     let bank = institutions.get(index);
     let id = row.bank_id.as_deref().ok_or(RowRejected::Invalid(RowProblem::Null("bank_id")))?;
-    if id.parse() != Ok(bank.id) {
+    if number::whole(id) != Some(bank.id) {
         return Err(RowRejected::Invalid(RowProblem::Id { found: id.to_owned(), expected: bank.id, key: bank.key.clone() }));
     }
     Ok(index)
@@ -86,6 +87,7 @@ mod tests {
     fn a_good_row_under_either_spelling() {
         assert_eq!(verdict("1", "RY", "2025", "Q2"), "0 2025 Q2");
         assert_eq!(verdict("1", "RY-CA", "2025", "Q2"), "0 2025 Q2");
+        assert_eq!(verdict("1.00", "RY", "2025.0", "Q2"), "0 2025 Q2");
     }
 
     #[test]
@@ -96,6 +98,8 @@ mod tests {
         assert_eq!(verdict("1", "\u{1b}[31m", "2025", "Q2"), "bank_symbol \"\\u{1b}[31m\" starts with '-' or holds control characters");
         assert_eq!(verdict("2", "RY", "2025", "Q2"), "bank_id 2 differs from id 1 of RY-CA in the institutions file");
         assert_eq!(verdict("x", "RY", "2025", "Q2"), "bank_id x differs from id 1 of RY-CA in the institutions file");
+        assert_eq!(verdict("1.5", "RY", "2025", "Q2"), "bank_id 1.5 differs from id 1 of RY-CA in the institutions file");
+        assert_eq!(verdict("1", "RY", "2025.5", "Q2"), "fiscal year \"2025.5\" is not a year from 1900 to 2999");
         assert_eq!(verdict("NULL", "RY", "2025", "Q2"), "bank_id is NULL");
         assert_eq!(verdict("1", "NULL", "2025", "Q2"), "bank_symbol is NULL");
         assert_eq!(verdict("1", "RY", "2025", "Q5"), "quarter \"Q5\" is not one of Q1, Q2, Q3, Q4");

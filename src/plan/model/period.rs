@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::text::number;
+
 /// A fiscal quarter, `Q1` to `Q4`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Quarter {
@@ -62,7 +64,7 @@ pub enum InvalidPeriod {
     #[error("quarter {0:?} is not one of Q1, Q2, Q3, Q4")]
     Quarter(String),
     /// The text does not look like a period at all.
-    #[error("{0:?} is not a fiscal period; write it like 2025Q2")]
+    #[error("{0:?} is not a fiscal period; expected a period such as 2025Q2")]
     Shape(String),
 }
 
@@ -78,9 +80,8 @@ impl Period {
     /// When either column holds something else than a year or a quarter.
     pub fn from_columns(year: &str, quarter: &str) -> Result<Self, InvalidPeriod> {
         let quarter = quarter.parse()?;
-        let year = year
-            .parse()
-            .ok()
+        let year = number::whole(year)
+            .and_then(|year| u16::try_from(year).ok())
             .filter(|year| (Self::FIRST_YEAR..=Self::LAST_YEAR).contains(year))
             .ok_or_else(|| InvalidPeriod::Year(year.to_owned()))?;
         Ok(Self { year, quarter })
@@ -120,7 +121,11 @@ impl FromStr for Period {
         let upper = text.trim().to_ascii_uppercase();
         let split = upper.find('Q').ok_or_else(|| InvalidPeriod::Shape(text.to_owned()))?;
         let (year, quarter) = upper.split_at(split);
-        Self::from_columns(year.trim_end_matches([' ', '-']), quarter)
+        let year = year.trim_end_matches([' ', '-']);
+        if year.len() != 4 || !year.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err(InvalidPeriod::Shape(text.to_owned()));
+        }
+        Self::from_columns(year, quarter)
     }
 }
 
@@ -142,6 +147,7 @@ mod tests {
 
     #[test]
     fn reads_what_the_columns_hold() {
+        assert_eq!(Period::from_columns("2025.00", "Q2"), Period::from_columns("2025", "Q2"));
         let period = Period::from_columns("2025", "Q2").unwrap();
         assert_eq!((period.year(), period.quarter()), (2025, Quarter::Q2));
         assert_eq!(period.to_string(), "2025 Q2");
@@ -150,7 +156,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_period() {
-        for (year, quarter) in [("2025", "Q5"), ("2025", "q2"), ("2025", ""), ("1899", "Q1"), ("3000", "Q1"), ("x", "Q1"), ("-1", "Q1")] {
+        for (year, quarter) in
+            [("2025", "Q5"), ("2025", "q2"), ("2025", ""), ("1899", "Q1"), ("3000", "Q1"), ("x", "Q1"), ("-1", "Q1"), ("2025.5", "Q1")]
+        {
             assert!(Period::from_columns(year, quarter).is_err(), "{year} {quarter}");
         }
     }
@@ -160,8 +168,12 @@ mod tests {
         for text in ["2025Q2", "2025q2", "2025-Q2", "2025 Q2", " 2025Q2 "] {
             assert_eq!(text.parse::<Period>().unwrap().compact(), "2025Q2", "{text}");
         }
-        for text in ["2025", "Q2", "2025Q5", "25Q2", "2025Q2Q3"] {
+        for text in ["2025Q5", "2025Q2Q3", "1899Q1", "3000Q1"] {
             assert!(text.parse::<Period>().is_err(), "{text}");
+        }
+        for text in ["", "2025", "Q2", "25Q2", "+2025Q2", "2025.0Q2", "x"] {
+            let error = text.parse::<Period>().unwrap_err().to_string();
+            assert_eq!(error, format!("{text:?} is not a fiscal period; expected a period such as 2025Q2"));
         }
     }
 

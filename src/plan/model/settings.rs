@@ -44,12 +44,12 @@ pub enum DatabaseTarget {
     Postgres {
         /// `postgres://user:password@host:port/database`; a socket directory stands in `?host=`.
         url: SecretString,
-        /// The same without its password, for messages.
+        /// The same without user and password, for messages.
         shown: String,
     },
 }
 
-/// The address for messages, without the password.
+/// The address for messages, without user and password.
 impl fmt::Display for DatabaseTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

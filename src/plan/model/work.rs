@@ -10,6 +10,16 @@ use crate::plan::text::body::Body;
 use crate::plan::text::placeholder::Placeholder;
 use crate::plan::text::template::Template;
 
+/// Variables of this prefix are etl-orch's own in a program's environment.
+pub const OWN_PREFIX: &str = "ETL_ORCH_";
+
+/// Whether a variable says something of an attempt to its program. One that was inherited would say it of another attempt.
+#[must_use]
+pub fn is_of_attempt(variable: &str) -> bool {
+    // This one says where the configuration is, to an etl-orch that a program calls.
+    variable.starts_with(OWN_PREFIX) && variable != "ETL_ORCH_CONFIG"
+}
+
 /// What makes a report, or collects a source.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "there are few, and they stay where they are")]

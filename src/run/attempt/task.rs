@@ -10,7 +10,7 @@ use crate::execute::{Call, Program, Task};
 use crate::plan::decide::decision::Why;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::target::Target;
-use crate::plan::model::work::{CommandSpec, Work};
+use crate::plan::model::work::{CommandSpec, Work, is_of_attempt};
 use crate::plan::text::placeholder::{Placeholder, Values};
 use crate::run::context::shown;
 
@@ -32,7 +32,8 @@ impl Attempt<'_> {
     pub(super) fn program(&self, command: &CommandSpec, log: PathBuf) -> Program {
         let values = self.values();
         let mut env = self.own_variables(&values);
-        env.extend(command.variables(&self.order.context.env_files).cloned().unwrap_or_default());
+        let of_file = command.variables(&self.order.context.env_files).into_iter().flatten();
+        env.extend(of_file.filter(|(name, _)| !is_of_attempt(name)).map(|(name, value)| (name.clone(), value.clone())));
         env.extend(command.env.iter().map(|(name, template)| (name.clone(), template.fill(&values))));
         Program {
             argv: command.argv.iter().map(|template| template.fill(&values)).collect(),

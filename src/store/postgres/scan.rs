@@ -124,6 +124,10 @@ impl Postgres {
         query.push(years).push(" FROM (");
         self.push_source(&mut query, request, &set.tags);
         query.push(format!(") s GROUP BY s.bank_id, s.bank_symbol, s.quarter, s.fiscal_year {POSSIBLE_YEARS}"));
+        if !integer_years {
+            // As one that is too small or too large.
+            query.push(" AND s.fiscal_year = trunc(s.fiscal_year)");
+        }
         let as_bits = years == YEARS_AS_BITS;
         let mut rows = query.build().persistent(false).fetch(connection);
         while let Some(row) = rows.try_next().await? {

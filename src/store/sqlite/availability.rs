@@ -19,7 +19,7 @@ pub(super) async fn missing(connection: &mut SqliteConnection, table: &TableName
         return Ok(Vec::new());
     }
     let query = format!(
-        "SELECT f.place FROM (SELECT key AS place, value ->> 0 AS bank_id, value ->> 3 AS fiscal_year, \
+        "SELECT f.place FROM (SELECT key AS place, CAST(value ->> 0 AS INTEGER) AS bank_id, CAST(value ->> 3 AS INTEGER) AS fiscal_year, \
          value ->> 4 AS quarter, value ->> 5 AS tag FROM json_each(?1)) f WHERE NOT EXISTS \
          (SELECT 1 FROM {} a WHERE {SAME_KEY} AND \
          ({TAGS} IS NULL OR EXISTS (SELECT 1 FROM json_each({TAGS}) t WHERE t.value = f.tag)))",
@@ -40,8 +40,8 @@ pub(super) async fn versions(
     }
     let version = version.map_or_else(|| "NULL".to_owned(), |column| format!("a.\"{}\"", column.as_str()));
     let query = format!(
-        "SELECT f.place, {TAGS}, CAST({version} AS TEXT) FROM (SELECT key AS place, value ->> 0 AS bank_id, \
-         value ->> 1 AS fiscal_year, value ->> 2 AS quarter FROM json_each(?1)) f JOIN {} a ON {SAME_KEY}",
+        "SELECT f.place, {TAGS}, CAST({version} AS TEXT) FROM (SELECT key AS place, CAST(value ->> 0 AS INTEGER) AS bank_id, \
+         CAST(value ->> 1 AS INTEGER) AS fiscal_year, value ->> 2 AS quarter FROM json_each(?1)) f JOIN {} a ON {SAME_KEY}",
         table.quoted()
     );
     let keys: Vec<_> = of.iter().map(|(bank, period)| serde_json::json!([bank, period.year(), period.quarter().as_str()])).collect();

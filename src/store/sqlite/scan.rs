@@ -19,12 +19,27 @@ pub(super) const TAGS: &str = "CASE WHEN a.database_names IS NULL THEN '[]' \
      WHEN EXISTS (SELECT 1 FROM json_each(a.database_names) j WHERE j.type <> 'text') THEN NULL \
      ELSE a.database_names END";
 
-/// What was found in files, from one parameter (see [`as_json`]).
-pub(super) const FOUND: &str = "SELECT DISTINCT value ->> 0 AS bank_id, value ->> 1 AS bank_name, value ->> 2 AS bank_symbol, \
-     value ->> 3 AS fiscal_year, value ->> 4 AS quarter, value ->> 5 AS tag FROM json_each(";
+/// What was found in files, from one parameter (see [`as_json`]). The casts make `=` compare numbers, also with a column of texts.
+pub(super) const FOUND: &str = "SELECT DISTINCT CAST(value ->> 0 AS INTEGER) AS bank_id, value ->> 1 AS bank_name, \
+     value ->> 2 AS bank_symbol, CAST(value ->> 3 AS INTEGER) AS fiscal_year, value ->> 4 AS quarter, value ->> 5 AS tag FROM json_each(";
 
 /// Availability row `a` is of the bank and period of `f`.
 pub(super) const SAME_KEY: &str = "a.bank_id = f.bank_id AND a.fiscal_year = f.fiscal_year AND a.quarter = f.quarter";
+
+/// A column as a whole number, where it holds one in whatever form: 2025, 2025.0 or a text of these; otherwise as it is.
+fn whole(column: &str) -> String {
+    format!(
+        "CASE WHEN typeof({column}) = 'integer' THEN {column} \
+         WHEN {column} = CAST({column} AS INTEGER) THEN CAST({column} AS INTEGER) ELSE {column} END"
+    )
+}
+
+/// Whether SQLite makes numbers of what looks like one in a column that is declared so.
+fn holds_numbers(declared: &str) -> bool {
+    let declared = declared.to_ascii_uppercase();
+    let has = |words: &[&str]| words.iter().any(|word| declared.contains(word));
+    has(&["INT"]) || !(declared.is_empty() || has(&["CHAR", "CLOB", "TEXT", "BLOB"]))
+}
 
 /// Availability as the parameter for [`FOUND`].
 pub(super) fn as_json(found: &[Available]) -> String {
@@ -39,12 +54,32 @@ pub(super) fn as_json(found: &[Available]) -> String {
 
 impl Sqlite {
     pub(super) async fn scan(&self, request: &ScanRequest, sink: &mut Sink<'_>) -> Result<()> {
+        let reports = self.reports_with_numbers().await?;
         let mut lease = self.lease().await?;
-        let done = self.scan_on(&mut lease, request, sink).await;
+        let done = self.scan_on(&mut lease, request, &reports, sink).await;
         lease.settle("looking for gaps", done)
     }
 
-    async fn scan_on(&self, connection: &mut SqliteConnection, request: &ScanRequest, sink: &mut Sink<'_>) -> sqlx::Result<()> {
+    /// The reports, for a join by number. Where the columns hold texts no index would serve, so that it makes one of numbers.
+    async fn reports_with_numbers(&self) -> Result<String> {
+        let table = self.reports.quoted();
+        let mut keys = self.report_columns().await?.iter().filter(|column| matches!(column.name.as_str(), "bank_id" | "fiscal_year"));
+        if keys.all(|column| holds_numbers(&column.kind)) {
+            return Ok(table);
+        }
+        Ok(format!(
+            "(SELECT CAST(bank_id AS INTEGER) AS bank_id, CAST(fiscal_year AS INTEGER) AS fiscal_year, quarter, report_type FROM {table} \
+             WHERE bank_id = CAST(bank_id AS INTEGER) AND fiscal_year = CAST(fiscal_year AS INTEGER))"
+        ))
+    }
+
+    async fn scan_on(
+        &self,
+        connection: &mut SqliteConnection,
+        request: &ScanRequest,
+        reports: &str,
+        sink: &mut Sink<'_>,
+    ) -> sqlx::Result<()> {
         let mut snapshot = connection.begin().await?;
         self.scan_malformed(&mut snapshot, sink).await?;
         for set in tag_sets(request) {
@@ -52,7 +87,7 @@ impl Sqlite {
         }
         if !request.symbols.is_empty() {
             for etl in &request.etls {
-                self.candidates(&mut snapshot, request, etl, sink).await?;
+                self.candidates(&mut snapshot, request, etl, reports, sink).await?;
             }
         }
         snapshot.commit().await
@@ -106,16 +141,17 @@ impl Sqlite {
         connection: &mut SqliteConnection,
         request: &ScanRequest,
         etl: &EtlScan,
+        reports: &str,
         sink: &mut Sink<'_>,
     ) -> sqlx::Result<()> {
-        let reports = self.reports.quoted();
         let mut query = QueryBuilder::new("");
         self.push_extra(&mut query, request);
         query.push("SELECT CAST(bank_id AS TEXT), CAST(bank_symbol AS TEXT), CAST(fiscal_year AS TEXT), CAST(quarter AS TEXT), done");
         for need in &etl.needs {
             query.push(format!(
-                ", EXISTS (SELECT 1 FROM {reports} n WHERE n.bank_id = c.bank_id AND n.fiscal_year = c.fiscal_year \
-                 AND n.quarter = c.quarter AND n.report_type = "
+                ", EXISTS (SELECT 1 FROM {} n WHERE n.bank_id = CAST(c.bank_id AS INTEGER) \
+                 AND n.fiscal_year = CAST(c.fiscal_year AS INTEGER) AND n.quarter = c.quarter AND n.report_type = ",
+                self.reports.quoted()
             ));
             query.push_bind(need.clone()).push(")");
         }
@@ -123,8 +159,8 @@ impl Sqlite {
         query.push(" FROM (SELECT DISTINCT s.bank_id, s.bank_symbol, s.fiscal_year, s.quarter, r.bank_id IS NOT NULL AS done FROM (");
         self.push_source(&mut query, request, &tags(&etl.requires));
         query.push(format!(
-            ") s LEFT JOIN {reports} r ON r.bank_id = s.bank_id AND r.fiscal_year = s.fiscal_year \
-             AND r.quarter = s.quarter AND r.report_type = "
+            ") s LEFT JOIN {reports} r ON r.bank_id = CAST(s.bank_id AS INTEGER) \
+             AND r.fiscal_year = CAST(s.fiscal_year AS INTEGER) AND r.quarter = s.quarter AND r.report_type = "
         ));
         query.push_bind(etl.report_type.clone());
         query.push(" WHERE s.bank_symbol IN (SELECT value FROM json_each(");
@@ -157,7 +193,10 @@ impl Sqlite {
     fn push_source(&self, query: &mut QueryBuilder<Driver>, request: &ScanRequest, tags: &[&str]) {
         let table = self.availability.quoted();
         let extra = !request.also_available.is_empty();
-        query.push(format!("SELECT a.bank_id, a.bank_symbol, a.fiscal_year, a.quarter FROM {table} a WHERE {TAGS} IS NOT NULL"));
+        let (bank_id, year) = (whole("a.bank_id"), whole("a.fiscal_year"));
+        query.push(format!(
+            "SELECT {bank_id} AS bank_id, a.bank_symbol, {year} AS fiscal_year, a.quarter FROM {table} a WHERE {TAGS} IS NOT NULL"
+        ));
         for &tag in tags {
             query.push(format!(" AND (EXISTS (SELECT 1 FROM json_each({TAGS}) t WHERE t.value = ")).push_bind(tag.to_owned()).push(")");
             if extra {
@@ -183,13 +222,14 @@ impl Sqlite {
 /// A year that is none stays in, so that the user is told: in SQLite a number's column may hold any text, which sorts after numbers.
 fn push_period_filter(query: &mut QueryBuilder<Driver>, request: &ScanRequest, row: &str) {
     if let Some(year) = request.from_year {
-        query.push(format!(" AND ({row}.fiscal_year IS NULL OR {row}.fiscal_year >= ")).push_bind(signed(year)).push(")");
+        query.push(format!(" AND ({row}.fiscal_year IS NULL OR {row}.fiscal_year >= CAST(")).push_bind(signed(year));
+        query.push(" AS INTEGER))");
     }
     if !request.periods.is_empty() {
         query.push(" AND (0");
         for period in &request.periods {
-            query.push(format!(" OR ({row}.fiscal_year = ")).push_bind(signed(period.year()));
-            query.push(format!(" AND {row}.quarter = ")).push_bind(period.quarter().as_str()).push(")");
+            query.push(format!(" OR ({row}.fiscal_year = CAST(")).push_bind(signed(period.year()));
+            query.push(format!(" AS INTEGER) AND {row}.quarter = ")).push_bind(period.quarter().as_str()).push(")");
         }
         query.push(")");
     }
