@@ -30,7 +30,8 @@ fn values_of_both_files_arrive_as_python_dotenv_reads_them() {
     world.write("etl.env", &text.replace("V", "F"));
     let env: Vec<String> = (0..VALUES.len()).map(|n| format!("E{n}: \"${{V{n}}}\"")).collect();
     let env = format!("env: {{{}}}", env.join(", "));
-    world.single_etl("env -0 > environment\necho report > \"$4\"\n", &["env_file: etl.env", &env]);
+    // As it was handed over: a shell drops names that it cannot use.
+    world.single_etl("cat /proc/$$/environ > environment\necho report > \"$4\"\n", &["env_file: etl.env", &env]);
 
     let mut command = world.command(&[]);
     command.env("ETL_ORCH_FORCE", "1").env("ETL_ORCH_FENCE", "99").env("ETL_ORCH_OF_ANOTHER", "x").env("ETL_ORCH_CONFIG", "etl-orch.yaml");
@@ -153,12 +154,12 @@ fn a_directory_that_may_not_be_entered_is_passed_over_or_named() {
     let open = Command::new("chmod").args(["700", "closed"]).current_dir(world.path("")).status();
     assert!(open.expect("chmod starts").success());
 
-    let barred = format!("the directory {} may not be entered", world.path("closed").display());
+    let barred = "/closed may not be entered by th";
     for (done, words) in [
         (&none, "/closed/.config/etl-orch/etl-orch.yaml is passed over, as it cannot be read: "),
         (&named, "../closed/.config/etl-orch/etl-orch.yaml: cannot be read: "),
     ] {
-        assert!(done.code == 2 && done.stderr.contains(words) && done.stderr.contains(&barred), "{done:?}");
+        assert!(done.code == 2 && done.stderr.contains(words) && done.stderr.contains(barred), "{done:?}");
     }
-    assert!(state_dir.code == 1 && state_dir.stderr.contains(&barred), "{state_dir:?}");
+    assert!(state_dir.code == 1 && state_dir.stderr.contains(barred), "{state_dir:?}");
 }
