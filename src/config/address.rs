@@ -150,7 +150,7 @@ mod tests {
         for (pieces, expected) in [
             (&["postgres://u:", &odd, "@h/d"][..], format!("postgres://u:{ENCODED}@h/d")),
             (&["postgres://", &odd, ":", &odd, "@", "$h:5432", "/d"], format!("postgres://{ENCODED}:{ENCODED}@h:5432/d")),
-            (&["postgres://", &odd, "@h/d"], format!("postgres://p%40s%2Fs:w%3Fo%23r%26d%2541%20%C3%A9@h/d")),
+            (&["postgres://", &odd, "@h/d"], "postgres://p%40s%2Fs:w%3Fo%23r%26d%2541%20%C3%A9@h/d".to_owned()),
             (&["postgres://u:x", &odd, "y@", "$h"], format!("postgres://u:x{ENCODED}y@h")),
             (&["postgres://u:p@h/", "$d?sslmode=disable"], "postgres://u:p@h/d?sslmode=disable".to_owned()),
             (&["postgres://u@h/d?options=", "$a b"], "postgres://u@h/d?options=a b".to_owned()),

@@ -171,7 +171,7 @@ mod tests {
             ("postgres://u:a#s3@cret%@h/db", "postgres://u:a%23s3%40cret%25@h/db"),
             ("postgresql://u:a%2Fb@h/db", "postgresql://u:a%2Fb@h/db"),
         ] {
-            let (read, shown) = both(from_url(url, Path::new("/")).unwrap());
+            let (read, shown) = both(from_url(url, &Variables::new(), Path::new("/")).unwrap());
             assert_eq!(read, whole);
             assert!(shown.ends_with("://h/db"), "{shown}");
         }

@@ -52,11 +52,8 @@ fn find_with(
         }
     }
     let looked: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
-    let skipped: String = skipped.iter().map(|skipped| format!("; {skipped}")).collect();
-    Err(ConfigErrors::without_file(format!(
-        "no configuration found; name it with --config or ${VARIABLE}, or make one of {}{skipped}",
-        looked.join(", ")
-    )))
+    let none = format!("no configuration found; name it with --config or ${VARIABLE}, or make one of {}", looked.join(", "));
+    Err(ConfigErrors::without_file([vec![none], skipped].concat().join("; ")))
 }
 
 fn candidates(variables: &Variables, home: Option<PathBuf>) -> Vec<PathBuf> {
@@ -96,9 +93,8 @@ mod tests {
     #[test]
     fn a_place_that_may_not_be_looked_at_is_passed_over_and_named() {
         let home = variables(&[("HOME", "/h")]);
-        let exists = |path: &Path| match path.starts_with("/h") {
-            true => Err(io::ErrorKind::PermissionDenied.into()),
-            false => Ok(path.starts_with("/etc")),
+        let exists = |path: &Path| {
+            if path.starts_with("/h") { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(path.starts_with("/etc")) }
         };
         let found = find_with(None, &home, None, exists).unwrap();
         assert_eq!(found.path, Path::new("/etc/etl-orch/etl-orch.yaml"));

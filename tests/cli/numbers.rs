@@ -8,9 +8,9 @@ fn change_types(world: &World) {
     for table in ["aegis_data_availability", "aegis_reports"] {
         match world.kind() {
             Kind::Postgres => {
-                drop(world.sql(&format!(
+                world.sql(&format!(
                     "ALTER TABLE {table} ALTER COLUMN bank_id TYPE numeric(10,2), ALTER COLUMN fiscal_year TYPE numeric(6,2)"
-                )))
+                ));
             }
             Kind::Sqlite => {
                 let schema = world.value(&format!("SELECT replace(sql, char(10), ' ') FROM sqlite_master WHERE name = '{table}'"));

@@ -23,11 +23,11 @@ const VALUES: &[(&str, &str)] = &[
 fn values_of_both_files_arrive_as_python_dotenv_reads_them() {
     let world = World::new(Kind::Sqlite);
     world.available("RY", 1, 2025, "Q2");
-    let lines: String = VALUES.iter().enumerate().map(|(n, (written, _))| format!("V{n}={written}\n")).collect();
+    let lines: Vec<String> = VALUES.iter().enumerate().map(|(n, (written, _))| format!("V{n}={written}\n")).collect();
     // The first value of a name does not count, and what cannot be read stops nothing.
-    let text = format!("V1=first\nexport my-name = 'x'\nSECRET_TOKEN: s3cret\n{lines}");
+    let text = format!("V1=first\nexport my-name = 'x'\nSECRET_TOKEN: s3cret\n{}", lines.concat());
     world.write(".env", &text);
-    world.write("etl.env", &text.replace("V", "F"));
+    world.write("etl.env", &text.replace('V', "F"));
     let env: Vec<String> = (0..VALUES.len()).map(|n| format!("E{n}: \"${{V{n}}}\"")).collect();
     let env = format!("env: {{{}}}", env.join(", "));
     // As it was handed over: a shell drops names that it cannot use.
