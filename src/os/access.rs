@@ -86,6 +86,14 @@ pub(crate) fn barred_directory(path: &Path) -> Option<PathBuf> {
     above.into_iter().find(is_barred).map(Path::to_owned)
 }
 
+/// The error with the directory that is in the way, where it is one above the path.
+pub(crate) fn named(path: &Path, error: io::Error) -> io::Error {
+    match barred_directory(path).filter(|_| error.kind() == io::ErrorKind::PermissionDenied) {
+        Some(barred) => io::Error::new(error.kind(), format!("the directory {} may not be entered by this user", barred.display())),
+        None => error,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

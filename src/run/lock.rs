@@ -15,6 +15,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use tokio::sync::oneshot;
 
 use crate::execute::stop::StopSignal;
+use crate::os::access;
 use crate::os::files;
 use crate::os::identity::this_process;
 use crate::plan::model::ids::RunId;
@@ -195,7 +196,7 @@ fn open(path: &Path) -> Result<File, LockError> {
     let error = |error: io::Error| match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
         Some(rustix::io::Errno::LOOP) => LockError::NotAFile(path.to_owned(), "a symbolic link"),
         Some(rustix::io::Errno::ISDIR) => LockError::NotAFile(path.to_owned(), "a directory"),
-        _ => LockError::Io(path.to_owned(), error),
+        _ => LockError::Io(path.to_owned(), access::named(path, error)),
     };
     if let Some(directory) = path.parent() {
         files::create_durable_dir(directory).map_err(error)?;

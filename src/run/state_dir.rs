@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD};
 
 use super::error::RunError;
-use crate::os::access::{FileAccess, barred_directory};
+use crate::os::access::{self, FileAccess};
 use crate::os::files;
 
 /// What etl-orch makes in the state directory.
@@ -42,7 +42,7 @@ pub fn check_state_dir(state_dir: &Path) -> Result<Vec<String>, RunError> {
 /// When they cannot.
 pub fn prepare_state_dir(state_dir: &Path) -> Result<(), RunError> {
     for directory in own_directories(state_dir) {
-        prepare(&directory).map_err(|error| RunError::StateDir(directory.clone(), in_words(&directory, error)))?;
+        prepare(&directory).map_err(|error| RunError::StateDir(directory.clone(), access::named(&directory, error)))?;
     }
     Ok(())
 }
@@ -53,14 +53,6 @@ fn prepare(directory: &Path) -> io::Result<()> {
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700))?;
     }
     Ok(rustix::fs::accessat(CWD, directory, rustix::fs::Access::WRITE_OK, AtFlags::EACCESS)?)
-}
-
-/// The error with the directory that is in the way, where it is one above.
-fn in_words(directory: &Path, error: io::Error) -> io::Error {
-    match barred_directory(directory).filter(|_| error.kind() == io::ErrorKind::PermissionDenied) {
-        Some(barred) => io::Error::new(error.kind(), format!("the directory {} may not be entered by this user", barred.display())),
-        None => error,
-    }
 }
 
 fn own_directories(state_dir: &Path) -> impl Iterator<Item = PathBuf> {
