@@ -176,7 +176,9 @@ fn substitute(text: &str, variables: &Variables, read_as: ReadAs) -> Result<Opti
         ReadAs::Address => {
             let joined = address::joined(&pieces).map_err(|problem| vec![problem])?;
             remark = joined.encoded_twice.map(|name| {
-                format!("the value of {name} is taken as it is, with its % and digits; here no variable is to be percent-encoded")
+                format!(
+                    "the value of {name} is taken as it is, and so are %40 and the like in it; a variable is not to be percent-encoded here"
+                )
             });
             joined.address
         }
@@ -188,8 +190,8 @@ fn substitute(text: &str, variables: &Variables, read_as: ReadAs) -> Result<Opti
 pub(super) fn ambiguous_number(scalar: &Scalar) -> String {
     let shown = scalar.from.as_ref().map_or_else(|| scalar.text.clone(), |name| format!("the value of {name}"));
     format!(
-        "{shown} is a number that readers of YAML understand differently (010 is 8 or 10); write it in decimal digits without leading \
-         zeros, or quote it if it is text"
+        "{shown} is a number that readers of YAML understand differently (010 as 8 or 10, 1e3 as a number or a text); write it in \
+         decimal digits without leading zeros, or quote it if it is text"
     )
 }
 

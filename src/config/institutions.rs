@@ -195,7 +195,7 @@ D-US: {id: 010, name: "Octal"}
         banks.yaml:12:12: id of "C-US" must not be negative
         banks.yaml:12:23: name of "C-US" is empty
         banks.yaml:12:35: type of "C-US" must be text, found a number; quote it
-        banks.yaml:13:12: id of "D-US": 010 is a number that readers of YAML understand differently (010 is 8 or 10); write it in decimal digits without leading zeros, or quote it if it is text
+        banks.yaml:13:12: id of "D-US": 010 is a number that readers of YAML understand differently (010 as 8 or 10, 1e3 as a number or a text); write it in decimal digits without leading zeros, or quote it if it is text
         "#);
     }
 
