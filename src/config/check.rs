@@ -154,7 +154,7 @@ impl Check<'_> {
                     return "placeholder {output} has a value only where reports.by is orchestrator".to_owned();
                 }
                 if placeholder.scope() == Scope::RemoteId && has(Scope::Attempt) {
-                    return "placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered".to_owned();
+                    return "placeholder {remote_id} has a value only in status, cancel and the verify of a source, once the trigger has been answered".to_owned();
                 }
                 let names: Vec<&str> = Placeholder::within(allowed).map(Placeholder::name).collect();
                 format!("placeholder {{{name}}} has no value here; those that have are {}", names.join(", "))

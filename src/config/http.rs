@@ -6,12 +6,14 @@ use std::time::Duration;
 use url::Url;
 
 use super::check::Check;
+use super::grouped::grouped;
 use super::run::small;
 use super::tree::{Node, Value};
 use super::written_work as written;
-use crate::plan::model::work::{HttpMethod, HttpSpec, Rate, RequestSpec};
+use crate::plan::model::work::{HttpMethod, HttpSpec, Rate, RequestSpec, SuccessIf};
 use crate::plan::text::body::Body;
 use crate::plan::text::placeholder::{Placeholder, Scope};
+use crate::plan::text::records::RecordsRule;
 use crate::plan::text::template::{Piece, Template};
 
 /// Default of `timeout`.
@@ -20,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(3600);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Default of `status.every`.
 const EVERY: Duration = Duration::from_secs(10);
-/// Default of `rate`.
+/// What a `rate` has that names only one of the two.
 const RATE: Rate = Rate { requests: 10, per: Duration::from_secs(60) };
 
 type Headers = Vec<(String, Template)>;
@@ -40,13 +42,20 @@ pub(super) fn http(check: &mut Check, path: &[&str], owner: &str, written: writt
     let place = |key, allowed| RequestPlace { at: at(key), general: &general, allowed };
     let trigger = written.trigger.map(|request| place("trigger", allowed).check(check, request, written::RequestMethod::Post));
     let cancel = written.cancel.map(|request| place("cancel", &followed).check(check, request, written::RequestMethod::Post));
-    let status = written.status.map(|status| status_request(check, &place("status", &followed), status));
+    let status = written.status.map(|status| {
+        let address = trigger.as_ref().and_then(Option::as_ref).map(|trigger| trigger.url.clone());
+        status_request(check, &place("status", &followed), status, address)
+    });
+    if written.job_id.is_some() && status.as_ref().is_some_and(|status| status.follows_location) {
+        check.wrong_key(&at("job_id"), "job_id has an effect only where status has a url; write that, or remove it");
+    }
+    let success_if = written.success_if.and_then(|written| success_if(check, &at("success_if"), written));
     let job_id = pointer_or(check, &at("job_id"), written.job_id, "/job_id");
     let timeout = check.not_zero(&at("timeout"), written.timeout).unwrap_or(TIMEOUT);
     let request_timeout = check.not_zero(&at("request_timeout"), written.request_timeout).unwrap_or(REQUEST_TIMEOUT);
-    let rate = rate(check, &at("rate"), written.rate.unwrap_or_default());
+    let rate = written.rate.map(|written| rate(check, &at("rate"), written));
     let ca_file = check.path(&at("ca_file"), written.ca_file);
-    let StatusRequest { request, every, state, succeeded, failed, message, progress, total, is_every_given } = status?;
+    let StatusRequest { request, follows_location, every, state, succeeded, failed, message, progress, total, is_every_given } = status?;
     if every >= timeout && (is_every_given || written.timeout.is_some()) {
         let path = if is_every_given { [path, &["status", "every"]].concat() } else { at("timeout") };
         let [every, timeout] = [every, timeout].map(humantime::format_duration);
@@ -56,10 +65,12 @@ pub(super) fn http(check: &mut Check, path: &[&str], owner: &str, written: writt
         trigger: trigger??,
         job_id,
         status: request?,
+        follows_location,
         every,
         state,
         succeeded,
         failed,
+        success_if,
         message: Some(message),
         progress: Some(progress),
         total: Some(total),
@@ -77,6 +88,7 @@ pub(super) fn http(check: &mut Check, path: &[&str], owner: &str, written: writt
 /// `status:`, checked.
 struct StatusRequest {
     request: Option<RequestSpec>,
+    follows_location: bool,
     every: Duration,
     is_every_given: bool,
     state: String,
@@ -87,11 +99,17 @@ struct StatusRequest {
     total: String,
 }
 
-fn status_request(check: &mut Check, place: &RequestPlace, written: written::Status) -> StatusRequest {
+/// Without a url the state is asked for on the host of `trigger`, the address of the trigger.
+fn status_request(check: &mut Check, place: &RequestPlace, written: written::Status, trigger: Option<Template>) -> StatusRequest {
     let at = |key| [&place.at[..], &[key]].concat();
+    let follows_location = written.url.is_none() && !check.document.is_broken(&at("url"));
     let request = written::Request { method: written.method, url: written.url, headers: written.headers, json: None };
-    let request = place.check(check, request, written::RequestMethod::Get);
-    if let Some(request) = &request
+    let request = if follows_location {
+        trigger.map(|url| place.check_at(check, request, url, written::RequestMethod::Get))
+    } else {
+        place.check(check, request, written::RequestMethod::Get)
+    };
+    if let Some(request) = request.as_ref().filter(|_| !follows_location)
         && request.url.placeholders().all(|placeholder| placeholder != Placeholder::RemoteId)
     {
         check.wrong(&at("url"), "the url of status must name the job; add {remote_id}");
@@ -99,6 +117,7 @@ fn status_request(check: &mut Check, place: &RequestPlace, written: written::Sta
     let (succeeded, failed) = states(check, &place.at, written.succeeded, written.failed);
     StatusRequest {
         request,
+        follows_location,
         every: check.not_zero(&at("every"), written.every).unwrap_or(EVERY),
         is_every_given: written.every.is_some(),
         state: pointer_or(check, &at("state"), written.state, "/status"),
@@ -108,6 +127,20 @@ fn status_request(check: &mut Check, place: &RequestPlace, written: written::Sta
         progress: pointer_or(check, &at("progress"), written.progress, "/progress"),
         total: pointer_or(check, &at("total"), written.total, "/total"),
     }
+}
+
+fn success_if(check: &mut Check, path: &[&str], written: written::SuccessIf) -> Option<SuccessIf> {
+    let at = |key| [path, &[key]].concat();
+    let min = check.within(&at("min"), written.min, 1..=1_000_000_000, 1);
+    let pointed = written.pointer.inspect(|given| pointer(check, &at("pointer"), given));
+    if pointed.is_none() {
+        check.missing(&at("pointer"), format!("{} has no pointer; say where the answer has the number", check.document.named(path)));
+    }
+    let pattern = match written.pattern {
+        Some(pattern) => Some(grouped(check, &at("pattern"), &pattern)?),
+        None => None,
+    };
+    Some(SuccessIf { number: RecordsRule { pointer: Some(pointed?), pattern }, min })
 }
 
 fn pointer_or(check: &mut Check, path: &[&str], given: Option<String>, default: &str) -> String {
@@ -148,7 +181,8 @@ fn states(check: &mut Check, place: &[&str], succeeded: Option<Vec<String>>, fai
     let succeeded = succeeded.unwrap_or_else(|| vec!["completed".to_owned()]);
     let failed = failed.unwrap_or_else(|| vec!["failed".to_owned(), "error".to_owned()]);
     let (key, states, others) = if has_failed { ("failed", &failed, &succeeded) } else { ("succeeded", &succeeded, &failed) };
-    for (n, state) in states.iter().enumerate().filter(|(_, state)| others.contains(state)) {
+    let is_other = |state: &str| others.iter().any(|other| other.to_lowercase() == state.to_lowercase());
+    for (n, state) in states.iter().enumerate().filter(|(_, state)| is_other(state)) {
         let n = n.to_string();
         let path = [place, &[key, &n]].concat();
         let shown = check.document.shown(&path, state);
@@ -166,6 +200,12 @@ struct RequestPlace<'a> {
 }
 
 impl RequestPlace<'_> {
+    /// Checks a request whose address is known.
+    fn check_at(&self, check: &mut Check, written: written::Request, url: Template, default: written::RequestMethod) -> RequestSpec {
+        let own = headers(check, &[&self.at[..], &["headers"]].concat(), written.headers.as_ref(), self.allowed);
+        RequestSpec { method: method(written.method.unwrap_or(default)), url, headers: merged(self.general, own), json: None }
+    }
+
     fn check(&self, check: &mut Check, written: written::Request, default: written::RequestMethod) -> Option<RequestSpec> {
         let at = |key| [&self.at[..], &[key]].concat();
         let own = headers(check, &at("headers"), written.headers.as_ref(), self.allowed);

@@ -19,6 +19,7 @@ mod error;
 mod etls;
 mod expand;
 mod find;
+mod grouped;
 mod host;
 mod http;
 mod institutions;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
-use regex::{Regex, RegexBuilder};
 
 use super::check::Check;
 use super::etls::Defaults;
+use super::grouped::grouped;
 use super::http;
 use super::pools;
 use super::program::{grace_fits, program, version};
@@ -25,8 +25,6 @@ use crate::plan::text::records::RecordsRule;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// A compiled `records.pattern` takes at most this many bytes.
-const MAX_PATTERN: usize = 2 * 1024 * 1024;
 /// Default of `max_windows`. It limits only `catch_up: each`; with `coalesce` all windows are one job.
 const MAX_WINDOWS: i64 = 28;
 /// Default of `lookback`.
@@ -71,7 +69,8 @@ fn check_source(check: &mut Check, id: &str, mut written: written::Source, defau
     }
     let late = cadence.map(|cadence| late(check, id, &written, cadence.every));
     let freshness = written.freshness.take().and_then(|freshness| freshness_query(check, id, freshness));
-    let verify = written.verify.take().map(|written| verify(check, id, written));
+    let is_http = written.http.is_some();
+    let verify = written.verify.take().map(|written| verify(check, id, written, is_http));
     let retry = retry(check, &at("retry"), written.retry.take().unwrap_or_default(), &defaults.retry);
     let pool = written.pool.take().and_then(|pool| pools::named(check, &at("pool"), &pool, &defaults.pools));
     let version = written.version.and_then(|_| version(check, &at("version")));
@@ -192,7 +191,9 @@ fn not_blank(check: &mut Check, path: &[&str], sql: &str) {
     }
 }
 
-fn verify(check: &mut Check, id: &str, mut written: written::Verify) -> Option<Verify> {
+/// `is_http`: a service collects the source, and gives its job an id.
+fn verify(check: &mut Check, id: &str, mut written: written::Verify, is_http: bool) -> Option<Verify> {
+    let with_id = |scopes: &[Scope]| if is_http { [scopes, &[Scope::RemoteId]].concat() } else { scopes.to_vec() };
     let at = |key| ["sources", id, "verify", key];
     let name = format!("verify of {id}");
     let keys = written.take_program();
@@ -201,13 +202,13 @@ fn verify(check: &mut Check, id: &str, mut written: written::Verify) -> Option<V
             check.wrong_key(&["sources", id, "verify"], format!("{name} has neither sql nor command; write one of them"));
             return None;
         }
-        return program(check, &["sources", id, "verify"], keys, &name, Scope::IN_COLLECTION_WORK).map(Verify::Command);
+        return program(check, &["sources", id, "verify"], keys, &name, &with_id(Scope::IN_COLLECTION_WORK)).map(Verify::Command);
     };
     for key in keys.command.iter().map(|_| "command").chain(keys.beside_command()) {
         check.wrong_key(&at(key), format!("{name} is sql, which has no {key}; keep one of the two"));
     }
     not_blank(check, &at("sql"), &sql);
-    check.template(&at("sql"), &sql, Scope::IN_VERIFY_SQL).map(Verify::Sql)
+    check.template(&at("sql"), &sql, &with_id(Scope::IN_VERIFY_SQL)).map(Verify::Sql)
 }
 
 /// `records:` stands beside `command`, or in `http`.
@@ -241,20 +242,4 @@ fn records(check: &mut Check, path: &[&str], written: Records, is_http: bool) ->
         None => None,
     };
     Some(RecordsRule { pointer, pattern })
-}
-
-/// A regular expression with at least one group.
-fn grouped(check: &mut Check, path: &[&str], pattern: &str) -> Option<Regex> {
-    let name = check.document.named(path);
-    match RegexBuilder::new(pattern).size_limit(MAX_PATTERN).build() {
-        Ok(pattern) if pattern.captures_len() > 1 => return Some(pattern),
-        Ok(_) => check.wrong(path, format!("{name} has no group; put ( ) around the number")),
-        Err(error) => {
-            // The first lines of the error quote the pattern, which may come from a variable; they are left out.
-            let text = error.to_string();
-            let why = text.rsplit("error: ").next().unwrap_or_default().trim();
-            check.wrong(path, format!("{name} is no regular expression: {why}"));
-        }
-    }
-    None
 }

@@ -31,7 +31,8 @@ pub(super) struct Http {
     pub(super) headers: Option<BTreeMap<String, String>>,
     /// The request that starts the job. Required.
     pub(super) trigger: Option<Request>,
-    /// Where the trigger's answer has the job's id, as a JSON pointer. Default: `/job_id`.
+    /// Where the trigger's answer has the job's id, as a JSON pointer. Default: `/job_id`; an answer without it may have a `Location` of the
+    /// form of `status.url`.
     pub(super) job_id: Option<String>,
     /// The request for the job's state. Required.
     pub(super) status: Option<Status>,
@@ -41,10 +42,13 @@ pub(super) struct Http {
     pub(super) timeout: Option<WrittenDuration>,
     /// Limit of one request. Default: 30s.
     pub(super) request_timeout: Option<WrittenDuration>,
-    /// How many requests the service takes. What is configured for one host shares it; the strictest counts.
+    /// How many requests the service takes. What is configured for one host shares it; the strictest counts. Default: no limit; a
+    /// service that answers 429 is left alone as long as it says.
     pub(super) rate: Option<Rate>,
     /// Certificates in PEM that are trusted besides those of the system. Default: none.
     pub(super) ca_file: Option<String>,
+    /// What a success must have besides its state. Default: nothing.
+    pub(super) success_if: Option<SuccessIf>,
     /// Only for sources: how many records were collected, as the service says it. Default: not counted.
     pub(super) records: Option<Records>,
 }
@@ -71,7 +75,7 @@ pub(super) struct Request {
 pub(super) struct Status {
     /// Default: GET.
     pub(super) method: Option<RequestMethod>,
-    /// Its address; it names `{remote_id}`. Required.
+    /// Its address; it names `{remote_id}`. Default: the `Location` of the trigger's answer, which must be on the same host.
     pub(super) url: Option<String>,
     /// Headers besides those of `http`, or instead of one of the same name.
     pub(super) headers: Option<BTreeMap<String, String>>,
@@ -79,9 +83,9 @@ pub(super) struct Status {
     pub(super) every: Option<WrittenDuration>,
     /// Where the answer has the state, as a JSON pointer. Default: `/status`.
     pub(super) state: Option<String>,
-    /// States that mean success. Default: `[completed]`.
+    /// States that mean success, in any case. Default: `[completed]`.
     pub(super) succeeded: Option<Vec<String>>,
-    /// States that mean failure. Default: `[failed, error]`.
+    /// States that mean failure, in any case. Default: `[failed, error]`.
     pub(super) failed: Option<Vec<String>>,
     /// Where the answer has a sentence for people. Default: `/message`.
     pub(super) message: Option<String>,
@@ -122,6 +126,19 @@ pub(super) struct Records {
     pub(super) pointer: Option<String>,
     /// A regular expression for the text there, or for a line that a program printed. The number is the sum of its groups.
     pub(super) pattern: Option<String>,
+}
+
+/// A number that the last answer must have where the service reports success; otherwise the job has failed, and is tried again.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SuccessIf {
+    /// A JSON pointer into the answer. Required.
+    pub(super) pointer: Option<String>,
+    /// A regular expression for the text there. The number is the sum of its groups. Default: the number itself is there.
+    pub(super) pattern: Option<String>,
+    /// The least that the number must be. Default: 1.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub(super) min: Option<i64>,
 }
 
 /// How often a job is tried in one run, and how long it waits between.

@@ -68,12 +68,12 @@ impl CommandExecutor {
             termination: Termination::new(stop, task.grace),
         };
         let (end, tail) = supervisor.run(spawned.leader, task.timeout).await;
-        Ended { end, duration: started.elapsed(), tail, pid: Some(pid), answer: None, remote_id: None }
+        Ended { end, duration: started.elapsed(), tail, pid: Some(pid), answer: None, service_job: None, remote_id: None }
     }
 }
 
 fn without_process(end: End) -> Ended {
-    Ended { end, duration: Duration::ZERO, tail: String::new(), pid: None, answer: None, remote_id: None }
+    Ended { end, duration: Duration::ZERO, tail: String::new(), pid: None, answer: None, service_job: None, remote_id: None }
 }
 
 /// Looks after a child that was started.

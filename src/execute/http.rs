@@ -11,6 +11,9 @@ mod hosts;
 mod interrupt;
 mod journal;
 mod json;
+mod location;
+mod neighbours;
+mod rates;
 mod request;
 mod triggering;
 mod unanswered;
@@ -43,12 +46,12 @@ impl HttpExecutor {
         if stop.is_raised() {
             return without_request(End::Stopped, call.remote_id);
         }
-        let client = match self.clients.of(&call.spec).await {
-            Ok(client) => client,
+        let clients = match self.clients.of(&call.spec).await {
+            Ok(clients) => clients,
             Err(why) => return without_request(End::SpawnFailed(why), call.remote_id),
         };
         match request::Requests(&call).check() {
-            Ok(secrets) => call::run(&call, client, &self.hosts, self.secrets.and(&secrets), stop, said).await,
+            Ok(secrets) => call::run(&call, clients, &self.hosts, self.secrets.and(&secrets), stop, said).await,
             Err(why) => without_request(End::SpawnFailed(why), call.remote_id),
         }
     }
@@ -62,5 +65,13 @@ impl std::fmt::Debug for HttpExecutor {
 }
 
 fn without_request(end: End, remote_id: Option<String>) -> Ended {
-    Ended { end, duration: std::time::Duration::ZERO, tail: String::new(), pid: None, answer: None, remote_id }
+    Ended {
+        end,
+        duration: std::time::Duration::ZERO,
+        tail: String::new(),
+        pid: None,
+        answer: None,
+        service_job: remote_id.clone(),
+        remote_id,
+    }
 }

@@ -41,6 +41,8 @@ pub struct Call {
     pub values: Values,
     /// The id of a job that was triggered before. It is followed; another one is triggered only when the service does not know it.
     pub remote_id: Option<String>,
+    /// How long before that job was triggered; zero where that is not known.
+    pub triggered_before: Duration,
     /// The file for a line about each state that the service reports (mode 0600, directories 0700). It must not exist.
     pub log: PathBuf,
 }

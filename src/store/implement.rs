@@ -147,6 +147,10 @@ macro_rules! implement_ports {
                 operation!(self, "looking for a service's job that is to be followed", shared::attempts::report_in_progress, claim)
             }
 
+            async fn triggered_at(&self, claim: Claim, remote_id: &str) -> Result<Option<DateTime<Utc>>> {
+                operation!(self, "looking when a service's job was triggered", shared::attempts::triggered_at, claim, remote_id)
+            }
+
             async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool> {
                 operation!(self, "recording the end of an attempt", endings::end_attempt, claim, end)
             }
@@ -194,6 +198,10 @@ macro_rules! implement_ports {
 
             async fn force_orders(&self) -> Result<Vec<(GapKey, DateTime<Utc>)>> {
                 listing!(self, "listing what --force asked for", shared::orders::forces)
+            }
+
+            async fn followed(&self, gaps: &[GapKey]) -> Result<Vec<GapKey>> {
+                operation!(self, "looking for services' jobs that are followed", shared::orders::followed, gaps)
             }
 
             async fn order_cancel(&self, job: JobId, by: &str, reason: &str, at: DateTime<Utc>) -> Result<CancelAnswer> {

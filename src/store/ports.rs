@@ -118,6 +118,10 @@ pub trait Ledger: Debug + Send + Sync {
     /// triggered. (That of windows is in the queue.)
     async fn report_in_progress(&self, claim: Claim) -> Result<Option<String>>;
 
+    /// When the service's job of this id was triggered for the gap of a claimed job, by the record of attempts; `None` where that is not
+    /// known.
+    async fn triggered_at(&self, claim: Claim, remote_id: &str) -> Result<Option<DateTime<Utc>>>;
+
     /// Records the end of an attempt; the job goes on running, for a retry.
     async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;
 
@@ -153,7 +157,7 @@ pub trait Ledger: Debug + Send + Sync {
 #[async_trait]
 pub trait Orders: Debug + Send + Sync {
     /// Gives an order on gaps. `Retry` changes nothing of a gap that is running; of others it raises the fence, so that nobody who
-    /// remembers their failures writes them back. Returns how many gaps it changed.
+    /// remembers their failures writes them back, and no service's job of them is followed any more. Returns how many gaps it changed.
     async fn order(&self, order: &GapOrder, gaps: &[GapKey]) -> Result<u64>;
 
     /// Records an order of `--force`, by the user `by`: all of it or, on an error, nothing. Each report that it asks for is pending until a
@@ -162,6 +166,9 @@ pub trait Orders: Debug + Send + Sync {
 
     /// The orders of `--force` of which something is pending: each of their gaps, with the time of the order.
     async fn force_orders(&self) -> Result<Vec<(GapKey, DateTime<Utc>)>>;
+
+    /// Those of these gaps that have a service's job which is to be followed.
+    async fn followed(&self, gaps: &[GapKey]) -> Result<Vec<GapKey>>;
 
     /// Asks for a job to be stopped and has its gap skipped. Not recorded where there is nothing to stop.
     async fn order_cancel(&self, job: JobId, by: &str, reason: &str, at: DateTime<Utc>) -> Result<CancelAnswer>;

@@ -62,6 +62,7 @@ mod service_limits;
 mod service_refusals;
 mod service_reports;
 mod service_restarts;
+mod service_traps;
 mod service_wire;
 mod services;
 mod shortage;

@@ -95,6 +95,7 @@ on_both_databases! {
         desk.service.goes(Course::Stuck);
         let done = desk.run_to(1, "01-16 00:20:00", &[]);
         assert!(done.stdout.contains("is given up, though the service may still be working on it"), "{}", done.stdout);
+        assert!(done.stdout.contains("time is up again in state \"running\"; its job"), "{}", done.stdout);
         assert_eq!(desk.outcomes(), ["source:us_house|1|timed_out", "source:us_house|2|reported_error"]);
         assert_eq!((desk.service.triggers(), desk.open()), (1, vec!["none".to_owned()]), "no second job beside the first in one run");
         desk.service.goes(Course::Completes { running: 1 });
@@ -107,7 +108,8 @@ on_both_databases! {
         let desk = ServiceDesk::with(world, &["a", "b", "c", "d"].map(|id| (id, rate)));
         desk.service.limit(3, Duration::from_secs(1));
         desk.service.goes(Course::Completes { running: 0 });
-        desk.run_to(0, "01-16 00:20:00", &["--max-parallel", "4"]);
+        let done = desk.run_to(0, "01-16 00:20:00", &["--max-parallel", "4", "-v"]);
+        assert!(done.stderr.contains("s for the rate of 127.0.0.1:"), "{}", done.stderr);
         let requests = desk.service.requests();
         assert_eq!((count(&requests, "/etl/trigger"), requests.len()), (4, 8), "nobody was sent away to come again");
         let all_of_it = requests[7].at.duration_since(requests[0].at);

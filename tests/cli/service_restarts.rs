@@ -229,6 +229,11 @@ fn followed_further(desk: &ServiceDesk<'_>, id: &str, before: &str) {
     desk.service.finish(id);
     let next = desk.run_to(0, "01-16 00:35:00", &[]);
     assert!(next.stdout.contains("17 records, reported"), "{}", next.stdout);
+    assert!(!next.stdout.contains("planned again"), "{}", next.stdout);
+    let is_lost = before == "lost";
+    let words = "us_house: the run that was filling it died; its job at the service is followed further";
+    assert_eq!(next.stdout.contains(words), is_lost, "{}", next.stdout);
+    assert_eq!(desk.world.sql("SELECT remote_id FROM etl_attempts"), [id, id], "each attempt has it on record");
     assert_eq!(desk.service.triggers(), 1);
     assert_eq!(desk.outcomes(), [format!("source:us_house|1|{before}"), "source:us_house|1|succeeded".to_owned()]);
     nothing_is_left_open(desk);

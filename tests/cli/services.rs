@@ -29,11 +29,11 @@ on_both_databases! {
                 json!({"source": "california"}),
                 json!({"source": "eu_parliament"}),
                 json!({"source": "house", "year": 2026, "limit": 100}),
-                json!({"source": "quiverquant", "lookback_days": 30}),
                 json!({"source": "senate", "lookback_days": 30, "limit": 100}),
+                json!({"source": "uk_parliament"}),
             ]
         );
-        for (id, records) in [("us_house", 17), ("us_senate", 44), ("quiver", 12), ("eu_parliament", 12), ("california", 12)] {
+        for (id, records) in [("us_house", 17), ("us_senate", 44), ("uk_parliament", 12), ("eu_parliament", 12), ("california", 12)] {
             let line = format!("{id} 2026-01-15T18:00:00Z/2026-01-16T00:00:00Z: {records} records, reported (not verified): Completed");
             assert!(done.stdout.contains(&line), "{line}: {}", done.stdout);
             assert_eq!(desk.frontier(id), "2026-01-16T00:00");

@@ -28,7 +28,14 @@ async fn a_trigger_that_is_not_answered_well_is_no_success_and_is_not_sent_again
         (Answer::Status(503, "<html>"), Fault::Transient, "answers 503: Service Unavailable"),
         (Answer::Status(403, r#"{"detail": "not for the-service-key"}"#), Fault::Configuration, "answers 403: not for [redacted]"),
         (Answer::Status(404, ""), Fault::Configuration, "answers 404: Not Found; correct the address"),
-        (Answer::Status(409, r#"{"detail": "busy with it"}"#), Fault::Permanent, "answers 409: busy with it"),
+        (Answer::Status(409, r#"{"detail": "busy with it"}"#), Fault::Transient, "answers 409: busy with it"),
+        (Answer::Status(423, ""), Fault::Transient, "answers 423: Locked"),
+        (Answer::Status(425, ""), Fault::Transient, "answers 425: Too Early"),
+        (
+            Answer::LocatedAt("https://elsewhere/etl/status/7"),
+            Fault::Uncertain,
+            "answers 202 with something that is not JSON; the service may have started",
+        ),
         (
             Answer::Redirect("https://u:secret@elsewhere/etl?key=secret"),
             Fault::Configuration,
@@ -112,12 +119,15 @@ async fn a_look_that_is_refused_ends_the_attempt() {
 async fn who_is_asked_to_wait_waits_and_goes_on() {
     let rig = Rig::new();
     let soon = date(std::time::SystemTime::UNIX_EPOCH);
-    rig.service.next([Answer::Busy(Some("1".to_owned())), Answer::Own, Answer::Busy(Some(soon))]);
+    rig.service.next([Answer::Busy(Some("1".to_owned())), Answer::Unavailable("1"), Answer::Own, Answer::Busy(Some(soon))]);
     let ended = rig.run(rig.call()).await;
     assert_eq!(ended.end, End::Completed);
     assert_eq!(ended.tail.matches("429: waiting 1 s as the service asks").count(), 2, "{}", ended.tail);
+    assert_eq!(ended.tail.matches("503: waiting 1 s as the service asks").count(), 1, "{}", ended.tail);
     let at: Vec<_> = rig.service.requests().iter().map(|seen| seen.at).collect();
-    assert!(at[1] - at[0] >= Duration::from_secs(1) && at[3] - at[2] >= Duration::from_secs(1));
+    for n in [0, 1, 3] {
+        assert!(at[n + 1] - at[n] >= Duration::from_secs(1), "{n}");
+    }
     assert_eq!(rig.service.jobs().len(), 1);
 }
 
@@ -132,9 +142,38 @@ async fn who_has_no_time_to_wait_comes_back_later() {
     assert!(why.contains("wants to be left alone until 20"), "{why}");
     assert_eq!((fault, ended.remote_id.clone()), (Fault::Busy, Some(rig.job())));
     std::fs::remove_dir_all(rig.dir.path().join("logs")).unwrap();
-    let other = rig.run(rig.call()).await;
-    assert_eq!((reported(&other).1, other.remote_id.as_deref()), (Fault::Busy, None), "the host is left alone by everybody");
+    let other = rig.run(Call { remote_id: ended.remote_id, ..rig.call() }).await;
+    assert_eq!((reported(&other).1, other.remote_id), (Fault::Busy, Some(rig.job())), "this route is left alone by everybody");
     assert_eq!(rig.service.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_service_may_write_a_mark_capitals_and_large_numbers() {
+    let rig = Rig::new();
+    rig.service.speaks_otherwise();
+    let ended = rig.run(rig.call()).await;
+    assert_eq!(ended.end, End::Completed, "{}", ended.tail);
+    assert_eq!(ended.service_job.as_deref(), Some("900000000000000000000000000000"));
+    assert!(ended.tail.ends_with("COMPLETED: Completed: 17 transactions from 3 PDFs"), "{}", ended.tail);
+}
+
+#[tokio::test]
+async fn an_id_may_stand_in_a_location_of_the_form_of_the_status_address() {
+    let rig = Rig::new();
+    rig.service.next([Answer::Located]);
+    let ended = rig.run(rig.call()).await;
+    assert_eq!((ended.end, ended.service_job), (End::Completed, Some(rig.job())), "{}", ended.tail);
+}
+
+#[tokio::test]
+async fn who_waits_for_the_rate_says_so_once() {
+    let rig = Rig::new();
+    let rate = Some(Rate { requests: 1, per: Duration::from_secs(2) });
+    let ended = rig.run(rig.call_of(HttpSpec { rate, ..spec(&rig.service.url()) })).await;
+    let host = rig.service.url().replace("http://", "");
+    assert_eq!(ended.end, End::Completed);
+    let told: Vec<&str> = ended.tail.lines().filter(|line| line.ends_with(&format!("s for the rate of {host}"))).collect();
+    assert_eq!(told, [format!("waiting 2s for the rate of {host}").as_str(); 3], "once for each state: {}", ended.tail);
 }
 
 #[tokio::test]
@@ -146,7 +185,7 @@ async fn calls_together_keep_to_the_strictest_rate_of_a_host() {
         .into_iter()
         .enumerate()
         .map(|(n, rate)| {
-            let call = rig.call_of(HttpSpec { rate, ..spec(&rig.service.url()) });
+            let call = rig.call_of(HttpSpec { rate: Some(rate), ..spec(&rig.service.url()) });
             rig.start(Call { log: rig.dir.path().join(n.to_string()), ..call })
         })
         .collect();

@@ -96,7 +96,7 @@ async fn a_stop_takes_effect_while_waiting_for_a_turn_or_as_asked() {
 
     let rig = Rig::new();
     let mut call = rig.call();
-    call.spec.rate = Rate { requests: 1, per: Duration::from_secs(1800) };
+    call.spec.rate = Some(Rate { requests: 1, per: Duration::from_secs(1800) });
     let mut asked = rig.start(call);
     asked.hear("triggered").await;
     asked.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
@@ -137,7 +137,7 @@ async fn a_job_that_takes_too_long_is_cancelled_or_followed_once_more() {
 async fn a_call_whose_turn_does_not_come_has_asked_for_nothing() {
     let rig = Rig::new();
     let mut call = rig.call();
-    call.spec.rate = Rate { requests: 1, per: Duration::from_secs(1800) };
+    call.spec.rate = Some(Rate { requests: 1, per: Duration::from_secs(1800) });
     let mut first = rig.start(call.clone());
     first.hear("triggered").await;
     call.spec.timeout = Duration::from_millis(50);

@@ -100,7 +100,15 @@ async fn a_stop_before_the_start_starts_nothing() {
         let ended = within(CommandExecutor::default().run(bench.sh("touch started"), stop, sender)).await;
         assert_eq!(
             ended,
-            Ended { end: End::Stopped, duration: Duration::ZERO, tail: String::new(), pid: None, answer: None, remote_id: None }
+            Ended {
+                end: End::Stopped,
+                duration: Duration::ZERO,
+                tail: String::new(),
+                pid: None,
+                answer: None,
+                service_job: None,
+                remote_id: None
+            }
         );
         assert_eq!(events.recv().await, None);
         assert!(!bench.path("started").exists());

@@ -60,7 +60,8 @@ pub(crate) fn any_fault() -> impl Strategy<Value = Fault> + Clone {
 pub(crate) fn aftermath(attempted: &Attempted<'_>, fault: Option<Fault>, artifact: Artifact) -> Aftermath {
     let end = end(fault);
     let finding = found(&end, attempted.work, artifact);
-    let ended = Ended { end, duration: Duration::from_secs(30), tail: String::new(), pid: None, answer: None, remote_id: None };
+    let ended =
+        Ended { end, duration: Duration::from_secs(30), tail: String::new(), pid: None, answer: None, service_job: None, remote_id: None };
     attempted.aftermath(&ended, finding)
 }
 

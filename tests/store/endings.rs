@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use etl_orch::plan::model::job::{AttemptEnd, Claim, JobState};
+use etl_orch::plan::model::orders::{GapOrder, GapOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::failure_history::FailureHistory;
 use etl_orch::plan::run::job_end::{Artifact, Finished, JobEnd};
@@ -14,6 +15,7 @@ crate::on_both_databases![
     an_unverified_end_stays_what_it_was_first_recorded_as,
     an_unverified_end_of_a_lost_claim_changes_nothing,
     a_report_keeps_the_id_of_a_service_until_it_is_not_followed_any_more,
+    a_retry_forgets_the_job_of_a_service,
 ];
 
 /// One method for each transition out of `running`. Each returns whether it is on record.
@@ -120,6 +122,11 @@ async fn a_report_keeps_the_id_of_a_service_until_it_is_not_followed_any_more(fi
     assert!(store.lose(first, &FailureHistory::default(), at(5)).await.unwrap());
     let second = claimed(&*store).await;
     assert_eq!(store.report_in_progress(second).await.unwrap().as_deref(), Some("abc"));
+    let started = store.triggered_at(second, "abc").await.unwrap();
+    assert!(started.is_some(), "it is known from the attempt of the job before");
+    assert!(store.follow(second, 1, Some("abc")).await.unwrap());
+    assert_eq!(store.triggered_at(second, "abc").await.unwrap(), started, "the first attempt counts");
+    assert_eq!(store.triggered_at(second, "other").await.unwrap(), None);
     assert!(store.follow(second, 1, None).await.unwrap());
     assert_eq!(store.report_in_progress(second).await.unwrap(), None);
     assert!(store.follow(second, 1, Some("def")).await.unwrap());
@@ -130,4 +137,18 @@ async fn a_report_keeps_the_id_of_a_service_until_it_is_not_followed_any_more(fi
     let mut remotes = fixture.rows(&attempts).await;
     remotes.sort();
     assert_eq!(remotes, ["abc", "def", "none"]);
+}
+
+async fn a_retry_forgets_the_job_of_a_service(fixture: Fixture) {
+    let store = fixture.open().await;
+    let first = claimed(&*store).await;
+    let gap = [crate::fixture::new_job(0).gap];
+    assert!(store.follow(first, 1, Some("abc")).await.unwrap());
+    let retry = |second| GapOrder { kind: GapOrderKind::Retry, by: "anna".into(), reason: "r".into(), at: at(second) };
+    assert_eq!(store.order(&retry(4), &gap).await.unwrap(), 0, "it is running");
+    assert_eq!(store.followed(&gap).await.unwrap(), gap);
+    assert!(store.cancel(first, None, "stopped", at(5)).await.unwrap());
+    assert_eq!(store.order(&retry(6), &gap).await.unwrap(), 1, "there is nothing else to forget");
+    assert!(store.followed(&gap).await.unwrap().is_empty());
+    assert_eq!(store.order(&retry(7), &gap).await.unwrap(), 0);
 }

@@ -22,6 +22,7 @@
 mod handlers;
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -49,6 +50,10 @@ pub(crate) enum Course {
     Fails(String),
     /// `running`, until the test changes it.
     Stuck,
+    /// Its state can never be read: the request is answered with 500.
+    Unreadable,
+    /// `completed` at once, at the beginning of an answer of 2 MB.
+    Wordy,
 }
 
 /// A replacement for the answer to a request.
@@ -68,8 +73,14 @@ pub(crate) enum Answer {
     Redirect(&'static str),
     /// 429 with this `Retry-After`, or none.
     Busy(Option<String>),
+    /// 503 with this `Retry-After`.
+    Unavailable(&'static str),
     /// The request is carried out, but its answer is sent only after [`Service::release`].
     Late,
+    /// The request is carried out, and answered with 202 and, instead of a body, the `Location` of its job.
+    Located,
+    /// 202 with this `Location`.
+    LocatedAt(&'static str),
 }
 
 /// A request as it arrived.
@@ -80,6 +91,8 @@ pub(crate) struct Seen {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
     pub(crate) at: Instant,
+    /// The connection it came on.
+    pub(crate) from: SocketAddr,
 }
 
 /// A job of the service.
@@ -104,6 +117,17 @@ struct Inner {
     by_date: bool,
     taken: VecDeque<Instant>,
     connections: usize,
+    breaks_reused: bool,
+    killer: Option<Killer>,
+    speaks_otherwise: bool,
+}
+
+/// A source whose jobs bring the service down, so that it forgets all jobs.
+struct Killer {
+    source: String,
+    /// The first time only when there are so many jobs; before that no job comes to an end.
+    among: usize,
+    has_killed: bool,
 }
 
 struct Shared {
@@ -139,6 +163,9 @@ impl Service {
                 by_date: false,
                 taken: VecDeque::new(),
                 connections: 0,
+                breaks_reused: false,
+                killer: None,
+                speaks_otherwise: false,
             }),
             changed: Condvar::new(),
             release: Notify::new(),
@@ -152,7 +179,7 @@ impl Service {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
             let listener = listener.tap_io(move |_| counting.lock().connections += 1);
             tokio::select! {
-                _ = axum::serve(listener, router) => {}
+                _ = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()) => {}
                 _ = ended => {}
             }
         };
@@ -187,6 +214,21 @@ impl Service {
     /// Makes `Retry-After` a date from now on.
     pub(crate) fn says_dates(&self) {
         self.shared.lock().by_date = true;
+    }
+
+    /// Closes a connection under every trigger that comes on it after another request; the trigger is carried out.
+    pub(crate) fn breaks_reused_connections(&self) {
+        self.shared.lock().breaks_reused = true;
+    }
+
+    /// Jobs of this source bring the service down when their state is asked for: the first time when there are `among` jobs.
+    pub(crate) fn is_brought_down_by(&self, source: &str, among: usize) {
+        self.shared.lock().killer = Some(Killer { source: source.to_owned(), among, has_killed: false });
+    }
+
+    /// From now on JSON has a byte order mark, states have capitals, and ids are numbers of 30 digits.
+    pub(crate) fn speaks_otherwise(&self) {
+        self.shared.lock().speaks_otherwise = true;
     }
 
     /// Sends the answers that were held back.

@@ -17,6 +17,7 @@ use super::exit::{Exit, Failure};
 use crate::plan::decide::order_effects::{OrderEffect, effects, swept};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::orders::{FoundJob, GapOrder, GapOrderKind};
+use crate::plan::remember::failure_history::GapState;
 use crate::plan::remember::recorded_job::RunningJob;
 use crate::run::{GiveUp, give_up};
 use crate::show::orders::{GapOrderView, job_list};
@@ -40,13 +41,18 @@ async fn apply(
     order: &GapOrder,
     target: &OrderTarget,
 ) -> Result<(Vec<(GapKey, OrderEffect)>, u64), Failure> {
-    let states = store.gap_states().await?;
+    let mut states = store.gap_states().await?;
     let mut running = store.running_jobs().await?;
     let gaps = match target {
         OrderTarget::Job(prefix) => vec![one_job(&*store, prefix).await?.gap],
         OrderTarget::Gaps(gaps) => gaps.clone(),
         OrderTarget::Sweep(sweep) => swept(order, sweep, &states),
     };
+    if order.kind == GapOrderKind::Retry {
+        // A service's job that is followed is something to forget, also where no failure is.
+        let followed = store.followed(&gaps).await?;
+        states.extend(followed.into_iter().map(GapState::new));
+    }
     // Work that is done is thrown away only where its gap is named, and no other.
     let is_meant = order.kind == GapOrderKind::Retry && gaps.len() == 1 && !matches!(target, OrderTarget::Sweep(_));
     let given_up = if is_meant { give_up_ends(&*store, state_dir, order, &gaps, &mut running).await? } else { Vec::new() };

@@ -171,10 +171,10 @@ fn what_an_etl_with_a_service_cannot_have_is_said() {
     3:170: output has an effect only where reports.by is orchestrator; set that, or remove it
     3:169: records has an effect only for sources; remove it
     3:60: placeholder {window_year} has no value here; those that have are bank_symbol, bank_key, bank_id, bank_name, fiscal_year, quarter, period, etl, report_type, job_id, run_id, attempt, work_dir
-    3:60: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:60: placeholder {remote_id} has a value only in status, cancel and the verify of a source, once the trigger has been answered
     3:99: the url of status must name the job; add {remote_id}
     3:38: http of a has no status; write the request that asks for the job's state
     3:60: placeholder {output} has no value in http: a service stores its report itself, and etl-orch prepares no file
-    3:51: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:51: placeholder {remote_id} has a value only in status, cancel and the verify of a source, once the trigger has been answered
     "#);
 }

@@ -19,7 +19,7 @@ fn defaults_of_a_service_are_those_of_the_specification() {
     assert_eq!(optional, ["/message", "/progress", "/total"]);
     assert_eq!((&spec.succeeded[..], &spec.failed[..]), (&["completed".to_owned()][..], &["failed".to_owned(), "error".to_owned()][..]));
     assert_eq!((spec.every, spec.request_timeout, spec.timeout), (Duration::from_secs(10), Duration::from_secs(30), HOUR));
-    assert_eq!(spec.rate, Rate { requests: 10, per: Duration::from_secs(60) });
+    assert_eq!((spec.rate, &spec.success_if, spec.follows_location), (None, &None, false));
     assert_eq!((&spec.ca_file, &spec.trigger.json), (&None, &None));
 }
 
@@ -55,6 +55,7 @@ sources:
       timeout: 2h
       request_timeout: 5s
       rate: {requests: 3, per: 1s}
+      success_if: {pointer: /total, pattern: '(\d+) rows', min: 5}
       ca_file: ca.pem
       records: {pointer: /m, pattern: '(\d+) inserted, (\d+) updated'}
 "#;
@@ -83,7 +84,11 @@ sources:
     let cancel = spec.cancel.as_ref().unwrap();
     assert_eq!((cancel.method, body(cancel).as_str()), (HttpMethod::Delete, r#"{"id":"<remote_id>"}"#));
     assert_eq!((spec.every, spec.timeout, spec.request_timeout), (Duration::from_secs(1), 2 * HOUR, Duration::from_secs(5)));
-    assert_eq!(spec.rate, Rate { requests: 3, per: Duration::from_secs(1) });
+    let success = spec.success_if.as_ref().unwrap();
+    assert_eq!(success.unmet(&json!({"total": "5 rows"})), None);
+    assert_eq!(success.unmet(&json!({"total": "4 rows"})).unwrap(), "the number at /total is 4, and success_if wants at least 5");
+    assert_eq!(success.unmet(&json!({})).unwrap(), "there is no number at /total, and success_if wants at least 5");
+    assert_eq!(spec.rate, Some(Rate { requests: 3, per: Duration::from_secs(1) }));
     assert!(spec.ca_file.as_ref().unwrap().is_absolute());
     let records = source.records.as_ref().unwrap();
     assert_eq!(records.in_answer(&json!({"m": "5 inserted, 7 updated"})), Some(12));
@@ -150,8 +155,8 @@ fn requests_are_such_as_can_be_made() {
     3:40: sources.a.http.trigger.url must begin with http:// or https:// and a host
     3:40: sources.a.http.trigger.url holds a space, a backslash or a control character; remove it
     3:40: sources.a.http.trigger.url has a part after "#", which is never sent; remove it
-    3:40: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
-    3:75: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:40: placeholder {remote_id} has a value only in status, cancel and the verify of a source, once the trigger has been answered
+    3:75: placeholder {remote_id} has a value only in status, cancel and the verify of a source, once the trigger has been answered
     3:94: placeholder {bank_key} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
     3:117: unbalanced '}'; write {{ or }} for a brace itself
     3:63: "A b" cannot name a header; write letters, digits and "-"
@@ -164,7 +169,6 @@ fn requests_are_such_as_can_be_made() {
     3:18: http of a has no trigger; write the request that starts the job
     3:18: http of a has no status; write the request that asks for the job's state
     3:25: sources.a.http.trigger has no url; write its address, https://...
-    3:38: sources.a.http.status has no url; write its address, https://...
     3:50: sources.a.http.cancel has no url; write its address, https://...
     3:34: sources.a.http.trigger: expected a mapping, found a number
     3:51: the url of status must name the job; add {remote_id}
@@ -188,6 +192,10 @@ fn answers_are_such_as_can_be_read() {
         inside("timeout: 10s, request_timeout: 0s"),
         inside("job_id: id, ca_file: '', rate: {requests: 0, per: 0s}"),
         inside("rate: {request: 5}, hedaers: {}"),
+        status("failed: [failed, COMPLETED]"),
+        inside("success_if: {min: 0}"),
+        inside("success_if: {pointer: total, pattern: x}"),
+        inside("job_id: /id").replace("url: 'http://h/{remote_id}'", ""),
     ]
     .map(|keys| format!("every: 6h, {keys}"))
     .into();
@@ -213,6 +221,12 @@ fn answers_are_such_as_can_be_read() {
     3:75: sources.a.http.rate.per must be longer than 0s
     3:32: unknown key "request" in sources.a.http.rate; did you mean requests?
     3:45: unknown key "hedaers" in sources.a.http; did you mean headers?
+    3:110: state "COMPLETED" is in succeeded and in failed; keep one
+    3:25: sources.a.http.success_if has no pointer; say where the answer has the number
+    3:43: sources.a.http.success_if.min must be from 1 to 1000000000
+    3:47: "total" is no JSON pointer; write "/total"
+    3:63: sources.a.http.success_if.pattern has no group; put ( ) around the number
+    3:25: job_id has an effect only where status has a url; write that, or remove it
     "#);
 }
 
@@ -234,8 +248,8 @@ fn the_production_example_sends_what_the_services_know() {
     let expected = [
         ("us_house", "US House Disclosures (ETL)", r#"{"source":"house","year":2026,"limit":100}"#, house),
         ("us_senate", "US Senate Disclosures (ETL)", r#"{"source":"senate","lookback_days":30,"limit":100}"#, senate),
-        ("quiver", "Quiver Trading Data", r#"{"source":"quiverquant","lookback_days":30}"#, others),
         ("eu_parliament", "EU Parliament Disclosures", r#"{"source":"eu_parliament"}"#, others),
+        ("uk_parliament", "UK Parliament Disclosures", r#"{"source":"uk_parliament"}"#, others),
         ("california", "California Disclosures", r#"{"source":"california"}"#, others),
     ];
     assert_eq!(config.catalogue.sources.len(), expected.len());
@@ -245,6 +259,7 @@ fn the_production_example_sends_what_the_services_know() {
         assert_eq!((source.warn_after, source.error_after, source.lookback_days), (7 * HOUR, 13 * HOUR, 30));
         let spec = http(source);
         assert_eq!(body(&spec.trigger), sent, "{id}");
+        assert_eq!(spec.timeout, if id == "eu_parliament" { 2 * HOUR } else { HOUR });
         assert_eq!((spec.trigger.method, spec.status.method), (HttpMethod::Post, HttpMethod::Get));
         let service = "https://politician-trading-etl.fly.dev/etl";
         assert_eq!(spec.trigger.url.render(value), format!("{service}/trigger"));
@@ -252,7 +267,7 @@ fn the_production_example_sends_what_the_services_know() {
         for request in [&spec.trigger, &spec.status] {
             assert_eq!(headers(request), [("X-API-Key".to_owned(), "s3cret".to_owned())]);
         }
-        assert_eq!(spec.rate, Rate { requests: 10, per: Duration::from_secs(60) });
+        assert_eq!(spec.rate, Some(Rate { requests: 10, per: Duration::from_secs(60) }));
         let records = source.records.as_ref().unwrap();
         assert_eq!(records.in_answer(&json!({"status": "completed", "message": message})), Some(17), "{id}");
     }

@@ -238,7 +238,7 @@ fn one_collector_with_what_belongs_to_it() {
     3:28: the program of a is empty
     3:32: placeholder {bank_symbol} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
     3:49: placeholder {output} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
-    3:61: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:61: placeholder {remote_id} has a value only in status, cancel and the verify of a source, once the trigger has been answered
     3:76: unknown placeholder {window_strt}; did you mean window_start, window_year, window_end?
     3:100: ETL_ORCH_SOURCE is set by etl-orch itself; choose a name without ETL_ORCH_
     3:143: an exit code in a class must be from 1 to 255; 0 is success
@@ -277,7 +277,7 @@ fn what_sees_the_data_is_a_query_or_a_program() {
     3:46: unknown placeholder {window_ende}; did you mean window_end, window_year, window_start?
     3:46: unbalanced '{'; write {{ or }} for a brace itself
     3:109: freshness is the same for all windows; {window_end} is not filled in here
-    3:51: placeholder {remote_id} has a value only in status and cancel, once the trigger has been answered
+    3:51: placeholder {remote_id} has a value only in status, cancel and the verify of a source, once the trigger has been answered
     3:66: placeholder {period} has no value here; those that have are source, window_start, window_end, window_year, lookback_days, job_id, run_id, attempt, work_dir
     3:50: sources.a.verify.command: expected a list, found text; write it like [a, b]
     3:32: sources.a.records is empty; write a pattern, such as "Completed: (\d+) transactions"

@@ -1,9 +1,12 @@
 //! One call: triggers a job, or resumes one of an earlier attempt, and asks for its state until the job has ended.
 
+mod asking;
+mod closing;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{SecondsFormat, TimeDelta, Utc};
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -11,14 +14,14 @@ use tokio::time::{Instant, sleep};
 use super::super::record::Record;
 use super::super::stop::StopSignal;
 use super::super::task::{AttemptEvent, Call};
-use super::exchange::{self, Answer};
-use super::following::{self, JobStatus};
+use super::clients::Pair;
+use super::following::{self, JobStatus, StateAnswer};
 use super::hosts::Hosts;
 use super::interrupt::{Interrupt, Watch};
 use super::journal::Journal;
-use super::request::{Request, Requests};
-use super::triggering::{self, MAY_HAVE_STARTED, Refusal};
-use super::unanswered::Unanswered;
+use super::neighbours::{Neighbours, Place};
+use super::request::Requests;
+use super::triggering::{self, Refusal};
 use crate::plan::model::outcome::Fault;
 use crate::plan::run::ended::{End, Ended};
 use crate::plan::text::secrets::Secrets;
@@ -27,9 +30,6 @@ use crate::plan::text::secrets::Secrets;
 const MOST_FAILURES: u32 = 5;
 /// After such requests the pause doubles up to this, or stays at `status.every` if that is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// After a 429 without `Retry-After` the wait doubles up to this.
-const LONGEST_GUESS: Duration = Duration::from_secs(300);
-
 /// The receiver of events has this long to take the id of a job.
 const LONGEST_HEARING: Duration = Duration::from_secs(10);
 
@@ -58,44 +58,60 @@ impl CallEnd {
 /// Runs a call whose requests can be sent.
 pub(super) async fn run(
     call: &Call,
-    client: Client,
+    clients: Pair,
     hosts: &Hosts,
     secrets: Secrets,
     stop: StopSignal,
     said: mpsc::Sender<AttemptEvent>,
 ) -> Ended {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
+    // A trigger that cannot be made begins no job.
+    let neighbours = Requests(call).trigger().map(|trigger| hosts.of(&trigger.url, call.spec.rate).neighbours.clone()).unwrap_or_default();
     let mut conversation = Conversation {
         call,
-        client,
+        clients,
         hosts,
+        neighbours,
         journal: Journal::new(Record::new(call.log.clone(), said.clone(), Secrets::default()), secrets.clone()),
         secrets,
         said,
         watch: Watch::new(stop, call.spec.timeout),
         remote_id: call.remote_id.clone(),
+        started,
         answer: None,
+        last_state: None,
         last_line: String::new(),
+        waiting_told: None,
+        is_unreadable: false,
     };
     let call_end = conversation.carry_out().await;
     let (end, remote_id) = conversation.close(call_end).await;
-    let Conversation { journal, answer, secrets, .. } = conversation;
-    Ended { end, duration: started.elapsed(), tail: journal.finish(), pid: None, answer, remote_id }.without(&secrets)
+    let Conversation { journal, answer, secrets, remote_id: service_job, .. } = conversation;
+    Ended { end, duration: started.elapsed(), tail: journal.finish(), pid: None, answer, service_job, remote_id }.without(&secrets)
 }
 
 /// A call under way.
 struct Conversation<'a> {
     call: &'a Call,
-    client: Client,
+    clients: Pair,
     hosts: &'a Hosts,
+    /// The jobs of its host.
+    neighbours: Arc<Neighbours>,
     secrets: Secrets,
     journal: Journal,
     said: mpsc::Sender<AttemptEvent>,
     watch: Watch,
     /// The id of the job that is followed.
     remote_id: Option<String>,
+    started: Instant,
     answer: Option<Value>,
+    /// The last state of the job, as the service wrote it.
+    last_state: Option<String>,
     last_line: String,
+    /// When it was last told that a request waits for its turn, since there was other news.
+    waiting_told: Option<Instant>,
+    /// Whether the service was asked for the state of the job and said nothing that could be read.
+    is_unreadable: bool,
 }
 
 /// The kinds of request that are sent until the job has ended.
@@ -108,27 +124,39 @@ enum RequestKind {
 impl Conversation<'_> {
     async fn carry_out(&mut self) -> CallEnd {
         if let Some(job) = self.call.remote_id.clone() {
-            match self.follow(&job, true).await {
+            let place = self.neighbours.found();
+            match self.follow(&job, true, place).await {
                 Ok(()) => {}
                 Err(end) => return end,
             }
             self.journal.write(&format!("the service no longer knows {job}; triggering again"));
-            self.remote_id = None;
+            (self.remote_id, self.is_unreadable) = (None, false);
         }
-        match self.trigger().await {
-            Ok(job) => match self.follow(&job, false).await {
-                Ok(()) => CallEnd::Ended { end: End::Vanished, remote_id: None },
-                Err(end) => end,
-            },
+        match self.begin().await {
+            Ok(()) => CallEnd::Ended { end: End::Vanished, remote_id: None },
             Err(end) => end,
         }
+    }
+
+    /// Starts a job, once its host may have it, and follows it.
+    async fn begin(&mut self) -> Result<(), CallEnd> {
+        let neighbours = self.neighbours.clone();
+        if neighbours.are_separate() {
+            self.journal.write("the service lost several jobs at once, so they are begun one at a time; waiting for the others");
+        }
+        let place = self.watch.during_without_deadline(neighbours.begin()).await?;
+        if neighbours.are_separate() {
+            self.watch.restart(self.call.spec.timeout);
+        }
+        let job = self.trigger().await?;
+        self.follow(&job, false, place).await
     }
 
     /// Starts a job.
     async fn trigger(&mut self) -> Result<String, CallEnd> {
         let request = Requests(self.call).trigger().map_err(|why| self.not_sendable(why))?;
         let asked = self.ask(&request, RequestKind::Trigger).await?;
-        match triggering::judge(asked, &request, &self.call.spec.job_id) {
+        match triggering::judge(asked, &request, &Requests(self.call)) {
             Ok((job, status)) => {
                 self.triggered(&job, status).await;
                 Ok(job)
@@ -147,8 +175,8 @@ impl Conversation<'_> {
         self.remote_id = Some(job.to_owned());
     }
 
-    /// Asks for a job's state until the job has ended. `Ok` only when the service does not know a job of an earlier attempt (`from_before`).
-    async fn follow(&mut self, job: &str, from_before: bool) -> Result<(), CallEnd> {
+    /// Asks for a job's state until the job has ended. `Ok` when the service does not know the job, which says nothing of how it ended.
+    async fn follow(&mut self, job: &str, from_before: bool, mut place: Place) -> Result<(), CallEnd> {
         let every = self.call.spec.every;
         let request = Requests(self.call).status(job).map_err(|why| self.not_sendable(why))?;
         let (mut failures, mut was_seen) = (0, !from_before);
@@ -160,35 +188,32 @@ impl Conversation<'_> {
             match following::judge(asked, &request, &self.call.spec) {
                 JobStatus::Running(state) => {
                     (failures, was_seen) = (0, true);
-                    self.answer = Some(state.answer);
-                    self.write_change(state.line);
+                    place.seen();
+                    self.note(state);
                 }
                 JobStatus::Succeeded(state) => {
-                    self.answer = Some(state.answer);
-                    self.write_change(state.line);
+                    self.note(state);
                     return Err(CallEnd::Ended { end: End::Completed, remote_id: None });
                 }
                 JobStatus::Failed(state, why) => {
-                    self.answer = Some(state.answer);
-                    self.write_change(state.line);
+                    self.note(state);
                     return Err(CallEnd::reported(why, Fault::Transient, None));
                 }
-                JobStatus::Unknown(_) if !was_seen => return Ok(()),
                 JobStatus::Unknown(status) => {
-                    self.journal.write(&format!("the service does not know its job {job} any more ({})", status.as_u16()));
-                    return Err(CallEnd::Ended { end: End::Vanished, remote_id: None });
+                    let is_common = place.lost();
+                    return if was_seen { Err(self.lost(job, status, is_common)) } else { Ok(()) };
                 }
                 JobStatus::Refused(Refusal { why, fault }) => {
                     self.journal.write(&why);
                     let remote_id = (fault == Fault::Configuration).then(|| job.to_owned());
                     return Err(CallEnd::reported(why, fault, remote_id));
                 }
-                JobStatus::NoAnswer(why) => {
+                JobStatus::NoAnswer { why, is_reached } => {
                     failures += 1;
+                    self.is_unreadable |= is_reached;
                     self.journal.write(&why);
                     if failures == MOST_FAILURES {
-                        let why = format!("{why}; {failures} times in a row, the job {job} is followed further by the next attempt");
-                        return Err(CallEnd::reported(why, Fault::Transient, Some(job.to_owned())));
+                        return Err(self.without_answers(job, &why, is_reached));
                     }
                 }
             }
@@ -197,154 +222,51 @@ impl Conversation<'_> {
         }
     }
 
-    /// Sends a request when the limit of its host allows it, and again as long as the service answers 429.
-    async fn ask(&mut self, request: &Request, what: RequestKind) -> Result<Result<Answer, Unanswered>, CallEnd> {
-        let spec = &self.call.spec;
-        let host = self.hosts.of(&request.url, spec.rate);
-        let mut guess = (spec.rate.per / spec.rate.requests.max(1)).clamp(Duration::from_secs(1), LONGEST_GUESS);
-        loop {
-            let turn = match self.watch.during(host.turn(self.watch.deadline)).await? {
-                Ok(turn) => turn,
-                Err(until) => return Err(self.busy(until)),
-            };
-            let sending = exchange::send(&self.client, request, spec.request_timeout, &self.secrets);
-            let asked = match what {
-                RequestKind::Status => self.watch.during(sending).await?,
-                RequestKind::Trigger => match self.watch.during_or_while_closing(sending).await {
-                    Ok(asked) => asked,
-                    Err((interrupt, asked)) => return Err(self.broken_off(interrupt, asked, request).await),
-                },
-            };
-            drop(turn);
-            match asked {
-                Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
-                    let (wait, words) = match answer.retry_after {
-                        Some(wait) => (wait, "as the service asks"),
-                        None => (guess, "as the service does not say how long"),
-                    };
-                    guess = (guess * 2).min(LONGEST_GUESS);
-                    let until = Instant::now() + wait;
-                    host.pause_until(until);
-                    if until > self.watch.deadline {
-                        return Err(self.busy(until));
-                    }
-                    self.journal.write(&format!("429: waiting {} s {words}", wait.as_secs_f64().ceil()));
-                }
-                other => return Ok(other),
-            }
+    /// The service does not know a job that it knew.
+    fn lost(&mut self, job: &str, status: StatusCode, is_common: bool) -> CallEnd {
+        let why = format!("the service does not know its job {job} any more ({})", status.as_u16());
+        if is_common {
+            let why = format!("{why}, while others were under way there: it was restarted, or went down");
+            self.journal.write(&why);
+            return CallEnd::reported(why, Fault::JobsLost, None);
         }
-    }
-
-    /// The call was interrupted while the trigger was under way.
-    async fn broken_off(&mut self, interrupt: Interrupt, asked: Option<Result<Answer, Unanswered>>, request: &Request) -> CallEnd {
-        let judged = asked.map(|asked| triggering::judge(asked, request, &self.call.spec.job_id));
-        match judged {
-            Some(Ok((job, status))) => self.triggered(&job, status).await,
-            Some(Err(refusal)) => self.journal.write(&refusal.why),
-            None => {
-                let why = format!("{} had no answer yet; {MAY_HAVE_STARTED}", request.shown());
-                self.journal.write(&why);
-                if interrupt == Interrupt::TimeUp {
-                    return CallEnd::reported(why, Fault::Uncertain, None);
-                }
-            }
-        }
-        CallEnd::Interrupted(interrupt)
-    }
-
-    /// The service refuses requests until after the deadline of the call.
-    fn busy(&mut self, until: Instant) -> CallEnd {
-        let wait = TimeDelta::from_std(until.saturating_duration_since(Instant::now())).unwrap_or_default();
-        let until = (Utc::now() + wait).to_rfc3339_opts(SecondsFormat::Secs, true);
-        let why = format!("the service has too much to do, and wants to be left alone until {until}");
         self.journal.write(&why);
-        CallEnd::reported(why, Fault::Busy, self.remote_id.clone())
+        CallEnd::Ended { end: End::Vanished, remote_id: None }
+    }
+
+    /// Several requests for a job's state in a row had no usable answer. A job that was triggered so long ago that it must have ended is
+    /// followed no more, so that a state that nobody can read does not block the work for ever. A service that was not reached says nothing.
+    fn without_answers(&mut self, job: &str, last: &str, is_reached: bool) -> CallEnd {
+        let why = format!("{last}; {MOST_FAILURES} times in a row");
+        if is_reached && self.is_overdue(job) {
+            let timeout = humantime::format_duration(self.call.spec.timeout);
+            let why = format!(
+                "{why}, and the job {job} was triggered more than {timeout} ago: it is given up, though the service may still be working on it"
+            );
+            self.journal.write(&why);
+            return CallEnd::reported(why, Fault::Uncertain, None);
+        }
+        CallEnd::reported(format!("{why}, the job {job} is followed further by the next attempt"), Fault::Transient, Some(job.to_owned()))
+    }
+
+    /// Whether a job of an earlier attempt was triggered longer ago than a job may take.
+    fn is_overdue(&self, job: &str) -> bool {
+        self.call.remote_id.as_deref() == Some(job) && self.call.triggered_before + self.started.elapsed() >= self.call.spec.timeout
+    }
+
+    fn note(&mut self, state: StateAnswer) {
+        self.answer = Some(state.answer);
+        self.last_state = Some(state.name);
+        if state.line != self.last_line {
+            self.journal.write(&state.line);
+            self.last_line = state.line;
+            self.waiting_told = None;
+        }
     }
 
     /// A value that only this request has cannot be sent.
     fn not_sendable(&mut self, why: String) -> CallEnd {
         self.journal.write(&why);
         CallEnd::Ended { end: End::SpawnFailed(why), remote_id: self.remote_id.clone() }
-    }
-
-    fn write_change(&mut self, line: String) {
-        if line != self.last_line {
-            self.journal.write(&line);
-            self.last_line = line;
-        }
-    }
-
-    /// Cancels the job if the call was interrupted. Returns the end, and the job that the next attempt resumes.
-    async fn close(&mut self, call_end: CallEnd) -> (End, Option<String>) {
-        match call_end {
-            CallEnd::Ended { end, remote_id } => (end, remote_id),
-            CallEnd::Interrupted(Interrupt::StoppedAtOnce) => self.stopped(false),
-            CallEnd::Interrupted(Interrupt::Stopped) => {
-                let is_cancelled = self.cancel().await;
-                self.stopped(is_cancelled)
-            }
-            CallEnd::Interrupted(Interrupt::TimeUp) => {
-                let is_cancelled = self.cancel().await;
-                let Some(job) = &self.remote_id else {
-                    let why = "no request was sent: the configured rate of the service allowed none before the timeout";
-                    self.journal.write(why);
-                    return (End::Reported { why: why.to_owned(), fault: Fault::Busy }, None);
-                };
-                if is_cancelled {
-                    self.journal.write(&format!("time is up; the job {job} was cancelled"));
-                    (End::TimedOut, None)
-                } else if self.call.remote_id.as_ref() == Some(job) && self.answer.is_some() {
-                    // This job has timed out in two attempts. It is given up, so that a stuck job does not block the work for ever.
-                    let why = format!("time is up again; its job {job} is given up, though the service may still be working on it");
-                    self.journal.write(&why);
-                    (End::Reported { why, fault: Fault::Uncertain }, None)
-                } else {
-                    self.journal
-                        .write(&format!("time is up; the service may still be working on its job {job}, which is followed further"));
-                    (End::TimedOut, Some(job.clone()))
-                }
-            }
-        }
-    }
-
-    fn stopped(&mut self, is_cancelled: bool) -> (End, Option<String>) {
-        let remote_id = self.remote_id.clone().filter(|_| !is_cancelled);
-        match (&self.remote_id, &remote_id) {
-            (Some(_), Some(job)) => {
-                self.journal.write(&format!("stopped; the service may still be working on its job {job}, which the next attempt follows"));
-            }
-            (Some(job), None) => self.journal.write(&format!("stopped; the job {job} was cancelled")),
-            (None, _) => {}
-        }
-        (End::Stopped, remote_id)
-    }
-
-    /// Asks the service to cancel the job. Returns whether the job is cancelled; without a `cancel` request it never is.
-    async fn cancel(&mut self) -> bool {
-        let Some(request) = self.remote_id.as_deref().and_then(|job| Requests(self.call).cancel(job)) else { return false };
-        let request = match request {
-            Ok(request) => request,
-            Err(why) => {
-                self.journal.write(&why);
-                return false;
-            }
-        };
-        let _turn = self.hosts.of(&request.url, self.call.spec.rate).turn_now();
-        let sending = exchange::send(&self.client, &request, self.call.spec.request_timeout, &self.secrets);
-        match self.watch.while_closing(sending).await {
-            Some(Ok(answer)) => {
-                self.journal.write(&format!("{} answers {}", request.shown(), answer.summary()));
-                // A job that the service does not know is not running.
-                answer.is_good() || matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE)
-            }
-            Some(Err(unanswered)) => {
-                self.journal.write(unanswered.why());
-                false
-            }
-            None => {
-                self.journal.write(&format!("{} has no answer in time", request.shown()));
-                false
-            }
-        }
     }
 }

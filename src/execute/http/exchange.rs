@@ -14,7 +14,7 @@ use super::unanswered::{Unanswered, innermost};
 use crate::plan::text::nul::without_nul;
 use crate::plan::text::secrets::Secrets;
 
-/// An answer with a longer body is not used.
+/// Of an answer with a longer body only so much is read.
 pub(super) const MAX_BODY: usize = 1024 * 1024;
 
 /// What a service answered.
@@ -23,10 +23,14 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// What came with it.
     pub(super) content: Content,
+    /// Whether that is only the beginning of a body that is too long.
+    pub(super) is_cut: bool,
     /// `Retry-After`; at least a second.
     pub(super) retry_after: Option<Duration>,
-    /// `Location`, without parts that may be secret.
-    pub(super) location: Option<String>,
+    /// `Location`, resolved against the address of the request.
+    pub(super) location: Option<Url>,
+    /// The same for messages, without parts that may be secret.
+    pub(super) shown_location: Option<String>,
 }
 
 /// The body of an answer.
@@ -49,33 +53,42 @@ pub(super) async fn send(client: &Client, request: &Request, limit: Duration, se
     let response = asked.send().await.map_err(|error| Unanswered::new(&error, request, limit))?;
     let headers = response.headers();
     let retry_after = retry_after(headers);
-    let location = headers
-        .get(LOCATION)
-        .and_then(|location| location.to_str().ok())
-        .and_then(|location| request.url.join(location).ok())
-        .map(|url: Url| secrets.clean(&without_secrets(&url)).into_owned());
+    let location = headers.get(LOCATION).and_then(|location| location.to_str().ok()).and_then(|location| request.url.join(location).ok());
+    let shown_location = location.as_ref().map(|url: &Url| secrets.clean(&without_secrets(url)).into_owned());
     let status = response.status();
-    let content = match read(response, limit).await {
-        Ok(bytes) => match json::read(&bytes) {
-            Some(json) => Content::Json(json::without_nul(secrets.clean_json(json))),
-            None => Content::Text(secrets.clean(&without_nul(&String::from_utf8_lossy(&bytes))).into_owned()),
-        },
-        Err(why) => Content::Unread(why),
+    let clean = |json| Content::Json(json::without_nul(secrets.clean_json(json)));
+    let (content, is_cut) = match read(response, limit).await {
+        Ok(Body { bytes, is_cut: false }) => {
+            let text = || Content::Text(secrets.clean(&without_nul(&String::from_utf8_lossy(&bytes))).into_owned());
+            (json::read(&bytes).map_or_else(text, clean), false)
+        }
+        Ok(Body { bytes, is_cut: true }) => {
+            let too_long = || Content::Unread(format!("its answer is longer than {} KiB", MAX_BODY / 1024));
+            (json::read_beginning(&bytes).map_or_else(too_long, clean), true)
+        }
+        Err(why) => (Content::Unread(why), false),
     };
-    Ok(Answer { status, content, retry_after, location })
+    Ok(Answer { status, content, is_cut, retry_after, location, shown_location })
 }
 
-async fn read(mut response: Response, limit: Duration) -> Result<Vec<u8>, String> {
-    let too_long = || format!("its answer is longer than {} KiB", MAX_BODY / 1024);
-    if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(too_long());
-    }
+/// A body, or its beginning.
+struct Body {
+    bytes: Vec<u8>,
+    is_cut: bool,
+}
+
+async fn read(mut response: Response, limit: Duration) -> Result<Body, String> {
     let mut bytes = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(None) => return Ok(bytes),
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > MAX_BODY => return Err(too_long()),
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => return Ok(Body { bytes, is_cut: false }),
+            Ok(Some(chunk)) => {
+                bytes.extend_from_slice(&chunk);
+                if bytes.len() > MAX_BODY {
+                    bytes.truncate(MAX_BODY);
+                    return Ok(Body { bytes, is_cut: true });
+                }
+            }
             Err(error) if error.is_timeout() => {
                 return Err(format!("its answer did not come to an end within {}", humantime::format_duration(limit)));
             }
@@ -105,6 +118,22 @@ impl Answer {
     /// Whether the status is 2xx.
     pub(super) fn is_good(&self) -> bool {
         self.status.is_success()
+    }
+
+    /// Whether the service takes the same request later, and after how long, where it says so. Nothing came of this one.
+    pub(super) fn later(&self) -> Option<Option<Duration>> {
+        match self.status {
+            StatusCode::TOO_MANY_REQUESTS => Some(self.retry_after),
+            StatusCode::CONFLICT | StatusCode::LOCKED | StatusCode::TOO_EARLY | StatusCode::SERVICE_UNAVAILABLE => {
+                self.retry_after.map(Some)
+            }
+            _ => None,
+        }
+    }
+
+    /// ` in the first 1024 KiB of its answer`, where only those were read.
+    pub(super) fn extent(&self) -> String {
+        if self.is_cut { format!(" in the first {} KiB of its answer", MAX_BODY / 1024) } else { String::new() }
     }
 
     /// Status and description, for messages: `422: body.year: not an integer`.

@@ -22,8 +22,12 @@ pub(super) enum JobStatus {
     Failed(StateAnswer, String),
     /// The service does not know it.
     Unknown(StatusCode),
-    /// No usable answer, with the reason; the next request may get one.
-    NoAnswer(String),
+    /// No usable answer; the next request may get one.
+    NoAnswer {
+        why: String,
+        /// Whether the service got the request, as far as that is known.
+        is_reached: bool,
+    },
     /// No usable answer, and asking again in this attempt cannot help.
     Refused(Refusal),
 }
@@ -31,6 +35,8 @@ pub(super) enum JobStatus {
 /// The answer to a status request.
 #[derive(Debug, PartialEq)]
 pub(super) struct StateAnswer {
+    /// The state, as the service writes it.
+    pub(super) name: String,
     /// The line for the log: state, message, progress.
     pub(super) line: String,
     /// The whole answer.
@@ -42,9 +48,8 @@ pub(super) fn judge(asked: Result<Answer, Unanswered>, request: &Request, spec: 
     let answer = match asked {
         Ok(answer) => answer,
         Err(Unanswered::Distrusted(why)) => return JobStatus::Refused(Refusal { why, fault: Fault::Configuration }),
-        Err(unanswered @ (Unanswered::NotSent(_) | Unanswered::HostShort(_) | Unanswered::Sent(_))) => {
-            return JobStatus::NoAnswer(unanswered.why().to_owned());
-        }
+        Err(Unanswered::NotSent(why) | Unanswered::HostShort(why)) => return JobStatus::NoAnswer { why, is_reached: false },
+        Err(Unanswered::Sent(why)) => return unreadable(why),
     };
     let answers = || format!("{} answers {}", request.shown(), answer.summary());
     if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
@@ -52,19 +57,23 @@ pub(super) fn judge(asked: Result<Answer, Unanswered>, request: &Request, spec: 
     }
     if !answer.is_good() {
         return match fault_of(answer.status) {
-            Fault::Transient => JobStatus::NoAnswer(answers()),
-            fault @ (Fault::Permanent | Fault::Configuration | Fault::Busy | Fault::Uncertain | Fault::HostShort) => {
+            Fault::Transient => unreadable(answers()),
+            fault @ (Fault::Permanent | Fault::Configuration | Fault::Busy | Fault::Uncertain | Fault::HostShort | Fault::JobsLost) => {
                 JobStatus::Refused(Refusal { why: with_advice(answers(), &answer), fault })
             }
         };
     }
-    let status = answer.status.as_u16();
+    let (status, extent) = (answer.status.as_u16(), answer.extent());
     match answer.content {
         Content::Json(json) => state_in(json, spec)
-            .unwrap_or_else(|| JobStatus::NoAnswer(format!("{} answers {status} without a state at {}", request.shown(), spec.state))),
-        Content::Text(_) => JobStatus::NoAnswer(format!("{} answers {status} with something that is not JSON", request.shown())),
-        Content::Unread(why) => JobStatus::NoAnswer(format!("{} answers {status}, but {why}", request.shown())),
+            .unwrap_or_else(|| unreadable(format!("{} answers {status} without a state at {}{extent}", request.shown(), spec.state))),
+        Content::Text(_) => unreadable(format!("{} answers {status} with something that is not JSON", request.shown())),
+        Content::Unread(why) => unreadable(format!("{} answers {status}, but {why}", request.shown())),
     }
+}
+
+fn unreadable(why: String) -> JobStatus {
+    JobStatus::NoAnswer { why, is_reached: true }
 }
 
 fn state_in(answer: Value, spec: &HttpSpec) -> Option<JobStatus> {
@@ -88,10 +97,19 @@ fn state_in(answer: Value, spec: &HttpSpec) -> Option<JobStatus> {
         Some(message) => format!("{name}: {message}{done}"),
         None => format!("{name}{done}"),
     };
-    let state = StateAnswer { line, answer };
-    Some(if spec.succeeded.contains(&name) {
-        JobStatus::Succeeded(state)
-    } else if spec.failed.contains(&name) {
+    // Whoever reads these words makes no difference between capitals and small letters.
+    let is_in = |states: &[String]| states.iter().any(|state| state.to_lowercase() == name.to_lowercase());
+    let (has_succeeded, has_failed) = (is_in(&spec.succeeded), is_in(&spec.failed));
+    let state = StateAnswer { name, line, answer };
+    Some(if has_succeeded {
+        match spec.success_if.as_ref().and_then(|success| success.unmet(&state.answer)) {
+            None => JobStatus::Succeeded(state),
+            Some(why) => {
+                let why = format!("the service reports {}, but {why}", state.line);
+                JobStatus::Failed(state, why)
+            }
+        }
+    } else if has_failed {
         JobStatus::Failed(state, message.unwrap_or_else(|| "the service reports failed".to_owned()))
     } else {
         JobStatus::Running(state)

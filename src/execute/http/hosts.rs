@@ -1,9 +1,8 @@
-//! Keeps the requests to each host within the configured rates, over all calls. It sends none itself.
+//! Gives each request to a host its turn, over all calls. It sends none itself.
 //!
-//! Waiting requests get their turns in the order in which they began to wait. A request counts from its turn until the span `per` has
-//! passed after its answer, because the moment at which the host received it is unknown.
+//! Waiting requests get their turns in the order in which they began to wait; those whose route is paused wait beside that order.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,10 +10,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 
+use super::neighbours::Neighbours;
+use super::rates::{Rates, Reason, Room};
 use crate::plan::model::work::Rate;
-
-/// Longer spans are cut to this, so that adding one to a time never overflows.
-const LONGEST_SPAN: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The hosts of all requests so far.
 #[derive(Debug, Default)]
@@ -22,14 +20,11 @@ pub(super) struct Hosts(Mutex<HashMap<String, Arc<Host>>>);
 
 impl Hosts {
     /// The host of an address. From now on `rate` limits it as well.
-    pub(super) fn of(&self, url: &Url, rate: Rate) -> Arc<Host> {
+    pub(super) fn of(&self, url: &Url, rate: Option<Rate>) -> Arc<Host> {
         let host = lock(&self.0).entry(url.origin().ascii_serialization()).or_default().clone();
-        let mut state = lock(&host.state);
-        let rate = Rate { per: rate.per.min(LONGEST_SPAN), ..rate };
-        if !state.rates.contains(&rate) {
-            state.rates.push(rate);
+        if let Some(rate) = rate {
+            lock(&host.rates).add(rate);
         }
-        drop(state);
         host
     }
 }
@@ -39,53 +34,62 @@ impl Hosts {
 pub(super) struct Host {
     /// The holder gets the next turn. The lock is fair, so turns come in order.
     queue: tokio::sync::Mutex<()>,
-    state: Mutex<State>,
-    /// Notified when the state has changed, so that the next turn may be possible.
+    rates: Mutex<Rates>,
+    /// Notified when the next turn may have become possible.
     changed: Notify,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    rates: Vec<Rate>,
-    /// Requests without an answer.
-    under_way: usize,
-    /// The times of answers that still count, oldest first.
-    answered: VecDeque<Instant>,
-    paused_until: Option<Instant>,
-}
-
-/// When the next request is allowed.
-enum Room {
-    Now,
-    At(Instant),
-    AfterAnAnswer,
+    /// The jobs under way there.
+    pub(super) neighbours: Arc<Neighbours>,
 }
 
 /// The right to one request, for as long as it is held.
 #[derive(Debug)]
 pub(super) struct Turn(Arc<Host>);
 
+/// A request that waits for its turn, for as long as this is held.
+struct Waiting<'a>(&'a Host);
+
 impl Host {
     /// Waits for a turn.
     ///
     /// # Errors
     /// The end of the pause that the host asked for, if that is later than `deadline`.
-    pub(super) async fn turn(self: &Arc<Self>, deadline: Instant) -> Result<Turn, Instant> {
+    pub(super) async fn turn(self: &Arc<Self>, route: &str, deadline: Instant) -> Result<Turn, Instant> {
+        lock(&self.rates).begin_waiting();
+        let _waiting = Waiting(self);
+        loop {
+            let route_paused = lock(&self.rates).route_paused_until(route, Instant::now());
+            match route_paused {
+                Some(until) if until > deadline => return Err(until),
+                Some(until) => sleep_until(until).await,
+                None => {
+                    if let Some(turn) = self.turn_unless_paused(route, deadline).await? {
+                        return Ok(turn);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for a turn in the queue; `None` when the route was paused meanwhile.
+    async fn turn_unless_paused(self: &Arc<Self>, route: &str, deadline: Instant) -> Result<Option<Turn>, Instant> {
         let _first = self.queue.lock().await;
         loop {
             let room = {
-                let mut state = lock(&self.state);
-                if let Some(until) = state.paused_until.filter(|until| *until > deadline) {
+                let (mut rates, now) = (lock(&self.rates), Instant::now());
+                if rates.route_paused_until(route, now).is_some() {
+                    return Ok(None);
+                }
+                if let Some(until) = rates.paused_until(now).filter(|until| *until > deadline) {
                     return Err(until);
                 }
-                let room = state.room(Instant::now());
+                let room = rates.room(now);
                 if let Room::Now = room {
-                    state.under_way += 1;
+                    rates.sent();
                 }
                 room
             };
             match room {
-                Room::Now => return Ok(Turn(self.clone())),
+                Room::Now => return Ok(Some(Turn(self.clone()))),
                 Room::AfterAnAnswer => self.changed.notified().await,
                 Room::At(at) => tokio::select! {
                     () = sleep_until(at) => {}
@@ -97,47 +101,32 @@ impl Host {
 
     /// A turn without waiting, for a request that cannot wait. It counts like any other.
     pub(super) fn turn_now(self: &Arc<Self>) -> Turn {
-        lock(&self.state).under_way += 1;
+        lock(&self.rates).sent();
         Turn(self.clone())
     }
 
-    /// Gives no turn until then.
-    pub(super) fn pause_until(&self, until: Instant) {
-        let mut state = lock(&self.state);
-        state.paused_until = state.paused_until.max(Some(until));
-        drop(state);
-        self.changed.notify_one();
+    /// How long a request of this route is going to wait for its turn, as far as that is known, and why.
+    pub(super) fn expected_wait(&self, route: &str) -> (Duration, Reason) {
+        lock(&self.rates).expected_wait(route, Instant::now())
     }
-}
 
-impl State {
-    fn room(&mut self, now: Instant) -> Room {
-        let longest = self.rates.iter().map(|rate| rate.per).max().unwrap_or_default();
-        while self.answered.front().is_some_and(|at| *at + longest <= now) {
-            self.answered.pop_front();
-        }
-        let mut at = self.paused_until.filter(|until| *until > now);
-        for rate in &self.rates {
-            let most = usize::try_from(rate.requests).unwrap_or(usize::MAX).max(1);
-            let over = self.answered.partition_point(|at| *at + rate.per <= now);
-            let counted = self.under_way + self.answered.len() - over;
-            if counted < most {
-                continue;
-            }
-            let Some(first_to_go) = self.answered.get(over + counted - most) else { return Room::AfterAnAnswer };
-            at = at.max(Some(*first_to_go + rate.per));
-        }
-        at.map_or(Room::Now, Room::At)
+    /// The host asked for a pause in the answer to a request of this route.
+    pub(super) fn pause(&self, route: &str, wait: Duration) {
+        lock(&self.rates).pause(route, wait, Instant::now());
+        self.changed.notify_one();
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut state = lock(&self.0.state);
-        state.under_way -= 1;
-        state.answered.push_back(Instant::now());
-        drop(state);
+        lock(&self.0.rates).over(Instant::now());
         self.0.changed.notify_one();
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.rates).end_waiting();
     }
 }
 
@@ -150,16 +139,17 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const ROUTE: &str = "GET /status";
 
     fn host(rates: &[(u32, u64)]) -> Arc<Host> {
         let hosts = Hosts::default();
         let url = Url::parse("http://localhost:8000/etl").unwrap();
         for (requests, per) in rates {
-            hosts.of(&url, Rate { requests: *requests, per: Duration::from_secs(*per) });
+            hosts.of(&url, Some(Rate { requests: *requests, per: Duration::from_secs(*per) }));
         }
         hosts.of(
             &Url::parse("http://LOCALHOST:8000/other?x").unwrap(),
-            Rate { requests: rates[0].0, per: SECOND * u32::try_from(rates[0].1).unwrap() },
+            Some(Rate { requests: rates[0].0, per: SECOND * u32::try_from(rates[0].1).unwrap() }),
         )
     }
 
@@ -173,7 +163,7 @@ mod tests {
         let began = Instant::now();
         let mut at = Vec::new();
         for _ in 0..25 {
-            drop(host.turn(far()).await.unwrap());
+            drop(host.turn(ROUTE, far()).await.unwrap());
             at.push((Instant::now() - began).as_secs());
         }
         assert_eq!(at[..12], [0, 0, 0, 5, 5, 5, 10, 10, 10, 15, 60, 60]);
@@ -186,8 +176,8 @@ mod tests {
     async fn a_request_counts_until_one_span_after_its_answer() {
         let host = host(&[(1, 10)]);
         let began = Instant::now();
-        let slow = host.turn(far()).await.unwrap();
-        let next = async { drop(host.turn(far()).await.unwrap()) };
+        let slow = host.turn(ROUTE, far()).await.unwrap();
+        let next = async { drop(host.turn(ROUTE, far()).await.unwrap()) };
         let answer = async {
             tokio::time::sleep(SECOND * 7).await;
             drop(slow);
@@ -199,10 +189,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn turns_come_in_the_order_of_asking_and_who_gives_up_is_passed_over() {
         let host = host(&[(1, 10)]);
-        drop(host.turn(far()).await.unwrap());
+        drop(host.turn(ROUTE, far()).await.unwrap());
         let order = Mutex::new(Vec::new());
         let ask = async |name: &'static str| {
-            drop(host.turn(far()).await.unwrap());
+            drop(host.turn(ROUTE, far()).await.unwrap());
             lock(&order).push(name);
         };
         let gives_up = tokio::time::timeout(SECOND, ask("gave up"));
@@ -213,23 +203,37 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_host_that_wants_to_be_left_alone_is_by_everybody() {
-        let host = host(&[(5, 10)]);
+        let host = host(&[(5, 60)]);
         let until = Instant::now() + SECOND * 37;
         let soon = Instant::now() + SECOND * 30;
-        host.pause_until(until);
-        host.pause_until(soon);
-        assert_eq!(host.turn(soon).await.unwrap_err(), until, "who has no time for that is told at once");
-        drop(host.turn(far()).await.unwrap());
+        host.pause("POST /trigger", SECOND * 37);
+        host.pause("POST /trigger", SECOND * 30);
+        assert_eq!(host.turn(ROUTE, soon).await.unwrap_err(), until, "who has no time for that is told at once");
+        drop(host.turn(ROUTE, far()).await.unwrap());
         assert_eq!(Instant::now(), until);
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_other_routes_of_a_host_go_on_after_a_span_of_its_rate() {
+        let host = host(&[(5, 10)]);
+        let began = Instant::now();
+        host.pause("POST /train", SECOND * 3000);
+        let paused = host.turn("POST /train", far());
+        let other = async {
+            drop(host.turn(ROUTE, far()).await.unwrap());
+            Instant::now() - began
+        };
+        let (paused, other) = tokio::join!(paused, other);
+        assert_eq!((paused.is_ok(), Instant::now() - began, other), (true, SECOND * 3000, SECOND * 10));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn who_waits_learns_that_the_wait_became_too_long() {
-        let host = host(&[(1, 10)]);
-        drop(host.turn(far()).await.unwrap());
+        let host = host(&[(1, 200)]);
+        drop(host.turn(ROUTE, far()).await.unwrap());
         let until = Instant::now() + SECOND * 100;
-        let waits = host.turn(Instant::now() + SECOND * 20);
-        let blocks = async { host.pause_until(until) };
+        let waits = host.turn(ROUTE, Instant::now() + SECOND * 20);
+        let blocks = async { host.pause("POST /trigger", SECOND * 100) };
         let (turn, ()) = tokio::join!(biased; waits, blocks);
         assert_eq!(turn.unwrap_err(), until);
         assert_eq!(until - Instant::now(), SECOND * 100);

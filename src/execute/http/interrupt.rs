@@ -29,10 +29,17 @@ pub(super) struct Watch {
 impl Watch {
     /// The timeout begins now.
     pub(super) fn new(stop: StopSignal, timeout: Duration) -> Self {
+        let mut watch = Self { stop, deadline: Instant::now() };
+        watch.restart(timeout);
+        watch
+    }
+
+    /// The timeout begins now, and not before.
+    pub(super) fn restart(&mut self, timeout: Duration) {
         // A deadline that overflows is replaced by one that is never reached.
         let now = Instant::now();
         let never = Duration::from_secs(100 * 365 * 24 * 3600);
-        Self { stop, deadline: now.checked_add(timeout).unwrap_or(now + never) }
+        self.deadline = now.checked_add(timeout).unwrap_or(now + never);
     }
 
     /// Waits until `wait` is done or the call is interrupted. After a stop `wait` does not begin; what is done when the stop comes counts.
@@ -46,6 +53,18 @@ impl Watch {
             done = wait => Ok(done),
             level = self.stop.reached(StopLevel::Graceful) => Err(interrupt_of(level)),
             () = sleep_until(deadline) => Err(Interrupt::TimeUp),
+        }
+    }
+
+    /// Like [`Self::during`], for a wait that the timeout does not count.
+    pub(super) async fn during_without_deadline<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, Interrupt> {
+        if self.stop.is_raised() {
+            return Err(interrupt_of(self.stop.level()));
+        }
+        tokio::select! {
+            biased;
+            done = wait => Ok(done),
+            level = self.stop.reached(StopLevel::Graceful) => Err(interrupt_of(level)),
         }
     }
 

@@ -8,10 +8,46 @@ use crate::plan::text::nul;
 /// The value, if this is JSON. A number that a `Value` cannot hold as it is written becomes a text: an id like
 /// `123456789012345678901234567890` must be sent back with the same digits.
 pub(super) fn read(bytes: &[u8]) -> Option<Value> {
+    let bytes = without_mark(bytes);
     // This also bounds the depth of what follows.
     let value: Value = serde_json::from_slice(bytes).ok()?;
     let raw: &RawValue = serde_json::from_slice(bytes).ok()?;
     Some(exact(value, raw.get()))
+}
+
+/// The value that these bytes are the beginning of, without what is not complete in them. `None` where they do not begin an object or a list.
+pub(super) fn read_beginning(bytes: &[u8]) -> Option<Value> {
+    let bytes = without_mark(bytes);
+    let (mut open, mut whole) = (Vec::new(), 0);
+    let (mut in_text, mut is_escaped) = (false, false);
+    for (at, byte) in bytes.iter().enumerate() {
+        if in_text {
+            in_text = is_escaped || *byte != b'"';
+            is_escaped = !is_escaped && *byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'"' => in_text = true,
+            b'{' | b'[' => {
+                open.push(if *byte == b'{' { b'}' } else { b']' });
+                whole = at + 1;
+            }
+            b'}' | b']' => {
+                open.pop();
+                whole = at + 1;
+            }
+            b',' => whole = at,
+            _ => {}
+        }
+    }
+    let mut complete = bytes.get(..whole)?.to_vec();
+    complete.extend(open.iter().rev());
+    read(&complete)
+}
+
+/// Without the byte order mark that some services write.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
 }
 
 /// `value`, which was read from `source`.
@@ -73,6 +109,30 @@ mod tests {
         assert_eq!(read(b"nonsense"), None);
         assert_eq!(read("[".repeat(100_000).as_bytes()), None);
         assert_eq!(read(br#"{"a": 1, "a": 99999999999999999999}"#), Some(json!({"a": "99999999999999999999"})));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        assert_eq!(read(b"\xEF\xBB\xBF{\"a\": 1}"), Some(json!({"a": 1})));
+        assert_eq!(read_beginning(b"\xEF\xBB\xBF{\"a\": 1, \"b"), Some(json!({"a": 1})));
+    }
+
+    #[test]
+    fn what_is_complete_in_a_beginning_is_read() {
+        for (beginning, read) in [
+            (r#"{"status": "completed", "message": "xxxx"#, json!({"status": "completed"})),
+            (r#"{"status": "completed", "log": [1, {"a": 2}, {"b": "#, json!({"status": "completed", "log": [1, {"a": 2}, {}]})),
+            (r#"{"message": "a \"b\", {c\\", "n": 1"#, json!({"message": "a \"b\", {c\\"})),
+            (r#"{"id": 99999999999999999999, "n": 12"#, json!({"id": "99999999999999999999"})),
+            (r#"[{"a": {}"#, json!([{"a": {}}])),
+            (r#"{"a"#, json!({})),
+            (r#"{"a": 1}"#, json!({"a": 1})),
+        ] {
+            assert_eq!(read_beginning(beginning.as_bytes()), Some(read), "{beginning}");
+        }
+        for other in ["", "   ", "<html>", "\"status", "{]", "xx, {"] {
+            assert_eq!(read_beginning(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(super) struct Request {
     pub(super) headers: HeaderMap,
     /// Its body.
     pub(super) json: Option<Value>,
+    /// Method and path with their placeholders: requests of one kind have the same, whatever job they are for.
+    pub(super) route: String,
 }
 
 impl Request {
@@ -56,12 +58,20 @@ impl Request {
             headers.append(key, filled);
         }
         let json = spec.json.as_ref().map(|body| body.render(&value));
-        Ok(Self { method: method(spec.method), url, headers, json })
+        let method = method(spec.method);
+        let route = format!("{method} {}", spec.url.to_string().split('?').next().unwrap_or_default());
+        Ok(Self { method, url, headers, json, route })
     }
 
     /// Method and address, without what may be secret in the latter.
     pub(super) fn shown(&self) -> String {
         format!("{} {}", self.method, without_secrets(&self.url))
+    }
+
+    /// `host:8000`.
+    pub(super) fn host(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        self.url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"))
     }
 
     /// `https://host:8000`.
@@ -100,9 +110,24 @@ impl Requests<'_> {
         Request::new("trigger", &self.0.spec.trigger, &self.0.values, "")
     }
 
+    /// Where the trigger's answer has the job's id.
+    pub(super) fn job_id(&self) -> &str {
+        &self.0.spec.job_id
+    }
+
+    /// Whether the answer to the trigger says where the state can be asked for.
+    pub(super) fn follows_location(&self) -> bool {
+        self.0.spec.follows_location
+    }
+
     /// Asks for its state.
     pub(super) fn status(&self, job: &str) -> Result<Request, String> {
-        Request::new("status", &self.0.spec.status, &self.0.values, job)
+        let mut request = Request::new("status", &self.0.spec.status, &self.0.values, job)?;
+        if self.follows_location() {
+            request.url = address_of(job, &request.url);
+            "GET of a Location".clone_into(&mut request.route);
+        }
+        Ok(request)
     }
 
     /// Stops it, where that is possible.
@@ -121,6 +146,15 @@ impl Requests<'_> {
         let is_filled_in = |text: &String| text == job || self.0.values.values().any(|value| value == text);
         Ok(Secrets::new(requests.iter().flat_map(Request::secrets).filter(|text| !is_filled_in(text))))
     }
+}
+
+/// The address of a job whose id is its path, on the host of `trigger`.
+fn address_of(id: &str, trigger: &Url) -> Url {
+    let (path, query) = id.split_once('?').map_or((id, None), |(path, query)| (path, Some(query)));
+    let mut url = trigger.clone();
+    url.set_path(path);
+    url.set_query(query);
+    url
 }
 
 fn method(method: HttpMethod) -> reqwest::Method {
@@ -154,6 +188,7 @@ mod tests {
         let made = request("http://h/{source}/x?y={remote_id}", "k", "1&z=../..#f").unwrap();
         assert_eq!(made.url.as_str(), "http://h/a%20b%2F%C3%BC%3F/x?y=1%26z%3D..%2F..%23f");
         assert_eq!(made.shown(), "GET http://h/a%20b%2F%C3%BC%3F/x");
+        assert_eq!((made.route.as_str(), made.host().as_str()), ("GET http://h/{source}/x", "h"));
     }
 
     #[test]
@@ -174,5 +209,19 @@ mod tests {
     fn credentials_and_queries_are_secrets() {
         let made = request("https://user:password@h/p?token=in%20query", "Bearer abcdef", "").unwrap();
         assert_eq!(made.secrets(), ["Bearer abcdef", "in query", "password"]);
+    }
+
+    #[test]
+    fn a_path_never_leads_to_another_host() {
+        let trigger = Url::parse("https://h:8443/start?key=x").unwrap();
+        for (id, address) in [
+            ("/jobs/7", "https://h:8443/jobs/7"),
+            ("/jobs?id=7&x=%20", "https://h:8443/jobs?id=7&x=%20"),
+            ("//elsewhere/7", "https://h:8443//elsewhere/7"),
+            ("https://elsewhere/7", "https://h:8443/https://elsewhere/7"),
+            ("@elsewhere/7", "https://h:8443/@elsewhere/7"),
+        ] {
+            assert_eq!(address_of(id, &trigger).as_str(), address);
+        }
     }
 }

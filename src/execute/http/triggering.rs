@@ -4,7 +4,8 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::exchange::{Answer, Content};
-use super::request::Request;
+use super::location::id_at;
+use super::request::{Request, Requests};
 use super::unanswered::Unanswered;
 use crate::plan::model::outcome::Fault;
 
@@ -22,8 +23,12 @@ pub(super) struct Refusal {
     pub(super) fault: Fault,
 }
 
-/// The id of the job that was started; `pointer` says where it is.
-pub(super) fn judge(asked: Result<Answer, Unanswered>, request: &Request, pointer: &str) -> Result<(String, StatusCode), Refusal> {
+/// The id of the job that was started.
+pub(super) fn judge(
+    asked: Result<Answer, Unanswered>,
+    request: &Request,
+    requests: &Requests<'_>,
+) -> Result<(String, StatusCode), Refusal> {
     let refuse = |fault, why: String| Err(Refusal { why, fault });
     let answer = match asked {
         Ok(answer) => answer,
@@ -33,13 +38,9 @@ pub(super) fn judge(asked: Result<Answer, Unanswered>, request: &Request, pointe
         Err(Unanswered::Sent(why)) => return refuse(Fault::Uncertain, format!("{why}; {MAY_HAVE_STARTED}")),
     };
     if answer.is_good() {
-        let problem = match &answer.content {
-            Content::Json(json) => match id_in(json, pointer) {
-                Some(id) => return Ok((id, answer.status)),
-                None => format!("without a job's id at {pointer}"),
-            },
-            Content::Text(_) => "with something that is not JSON".to_owned(),
-            Content::Unread(why) => format!("but {why}"),
+        let problem = match id_of(&answer, request, requests) {
+            Ok(id) => return Ok((id, answer.status)),
+            Err(problem) => problem,
         };
         return refuse(Fault::Uncertain, format!("{} answers {} {problem}; {MAY_HAVE_STARTED}", request.shown(), answer.status.as_u16()));
     }
@@ -60,7 +61,10 @@ pub(super) fn fault_of(status: StatusCode) -> Fault {
         | StatusCode::NOT_FOUND
         | StatusCode::METHOD_NOT_ALLOWED
         | StatusCode::PROXY_AUTHENTICATION_REQUIRED => Fault::Configuration,
-        StatusCode::REQUEST_TIMEOUT => Fault::Transient,
+        // The last four: it is doing that already, is locked, will not begin yet, or has too much to do.
+        StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::LOCKED | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
+            Fault::Transient
+        }
         status if status.is_redirection() => Fault::Configuration,
         status if status.is_client_error() => Fault::Permanent,
         _ => Fault::Transient,
@@ -69,7 +73,7 @@ pub(super) fn fault_of(status: StatusCode) -> Fault {
 
 /// `answers` with advice, if there is some for this status.
 pub(super) fn with_advice(answers: String, answer: &Answer) -> String {
-    match (&answer.location, answer.status) {
+    match (&answer.shown_location, answer.status) {
         (Some(location), status) if status.is_redirection() => {
             format!("{answers}, and points to {location}; redirects are not followed, correct the address")
         }
@@ -78,13 +82,40 @@ pub(super) fn with_advice(answers: String, answer: &Answer) -> String {
     }
 }
 
-/// The id of the job, if it can be stored and put into an address.
+/// The id of the job: in the body, or in the `Location`.
+///
+/// # Errors
+/// What the answer is like instead, as the end of a sentence.
+fn id_of(answer: &Answer, request: &Request, requests: &Requests<'_>) -> Result<String, String> {
+    let at_location = || answer.location.as_ref().and_then(|location| id_at(location, &request.url, requests)).and_then(usable);
+    if requests.follows_location() {
+        return at_location().ok_or_else(|| match &answer.shown_location {
+            Some(location) => format!("with the Location {location}, which is not followed: it is on another host, or too long"),
+            None => "without a Location, and status has no url".to_owned(),
+        });
+    }
+    let pointer = requests.job_id();
+    let problem = match &answer.content {
+        Content::Json(json) => match id_in(json, pointer) {
+            Some(id) => return Ok(id),
+            None => format!("without a job's id at {pointer}{}", answer.extent()),
+        },
+        Content::Text(_) => "with something that is not JSON".to_owned(),
+        Content::Unread(why) => format!("but {why}"),
+    };
+    at_location().ok_or(problem)
+}
+
 fn id_in(json: &Value, pointer: &str) -> Option<String> {
-    let id = match json.pointer(pointer)? {
+    usable(match json.pointer(pointer)? {
         Value::String(id) => id.clone(),
         Value::Number(id) => id.to_string(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
-    };
+    })
+}
+
+/// The id of a job, if it can be stored and put into an address.
+fn usable(id: String) -> Option<String> {
     // "." and ".." in an address would lead to another path.
     let is_usable = !id.is_empty() && id.chars().count() <= LONGEST_ID && !id.contains(char::is_control) && id != "." && id != "..";
     is_usable.then_some(id)
@@ -119,8 +150,11 @@ mod tests {
             (405, Fault::Configuration),
             (407, Fault::Configuration),
             (408, Fault::Transient),
-            (409, Fault::Permanent),
+            (409, Fault::Transient),
             (422, Fault::Permanent),
+            (423, Fault::Transient),
+            (425, Fault::Transient),
+            (429, Fault::Transient),
             (500, Fault::Transient),
             (503, Fault::Transient),
         ] {

@@ -58,6 +58,8 @@ pub enum Fault {
     Uncertain,
     /// This host could not send the request, as it was short of open files or memory.
     HostShort,
+    /// The service does not know the job any more, while it had others: nobody knows which of them brought it down.
+    JobsLost,
 }
 
 impl Outcome {
@@ -134,7 +136,8 @@ pub enum Class {
     Uncertain,
     /// The process died; worth another attempt.
     Crash,
-    /// This host was short of processes, memory, open files or room: worth another attempt, and says nothing of the gap or its ETL.
+    /// This host was short of processes, memory, open files or room, or a service lost all its jobs: worth another attempt, and says
+    /// nothing of the gap or its ETL.
     HostShort,
     /// etl-orch ended it; it does not count as an attempt.
     Interrupted,
@@ -189,7 +192,7 @@ impl ExitCodes {
                 Fault::Configuration => Class::Configuration,
                 Fault::Busy => Class::NotReady,
                 Fault::Uncertain => Class::Uncertain,
-                Fault::HostShort => Class::HostShort,
+                Fault::HostShort | Fault::JobsLost => Class::HostShort,
             },
             Outcome::Signal(_) | Outcome::Lost => Class::Crash,
             Outcome::Interrupted => Class::Interrupted,

@@ -8,6 +8,7 @@ use crate::plan::model::outcome::ExitCodes;
 use crate::plan::model::settings::{EnvFiles, Variables};
 use crate::plan::text::body::Body;
 use crate::plan::text::placeholder::Placeholder;
+use crate::plan::text::records::RecordsRule;
 use crate::plan::text::template::Template;
 
 /// Variables of this prefix are etl-orch's own in a program's environment.
@@ -154,8 +155,10 @@ pub struct HttpSpec {
     pub trigger: RequestSpec,
     /// Where the trigger's answer has the job's id: a JSON pointer.
     pub job_id: String,
-    /// Asks for its state.
+    /// Asks for its state. Where [`Self::follows_location`] holds, its url has only the host.
     pub status: RequestSpec,
+    /// Whether the state is asked for at the `Location` of the trigger's answer, on the same host; the path there is the job's id.
+    pub follows_location: bool,
     /// Time between two of those.
     pub every: Duration,
     /// Where the answer has the state: a JSON pointer.
@@ -164,6 +167,8 @@ pub struct HttpSpec {
     pub succeeded: Vec<String>,
     /// States that mean failure.
     pub failed: Vec<String>,
+    /// What the last answer must have besides a state that means success.
+    pub success_if: Option<SuccessIf>,
     /// Where the answer has a sentence for people: a JSON pointer.
     pub message: Option<String>,
     /// Where the answer says how much is done: a JSON pointer.
@@ -176,14 +181,37 @@ pub struct HttpSpec {
     pub request_timeout: Duration,
     /// Limit of the whole.
     pub timeout: Duration,
-    /// How many requests the service takes. It holds for a host: where several are configured for one host, the strictest counts.
-    pub rate: Rate,
+    /// How many requests the service takes, if that is known. It holds for a host: where several are configured for one host, the
+    /// strictest counts.
+    pub rate: Option<Rate>,
     /// Certificates that are trusted besides those of the system; PEM, absolute.
     pub ca_file: Option<PathBuf>,
 }
 
 /// How long a call that is stopped may take to finish a request.
 pub const CLOSING_TIME: Duration = Duration::from_secs(5);
+
+/// A number in the answer that means that there was a success. Some services report one over work that came to nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SuccessIf {
+    /// Where the number is.
+    pub number: RecordsRule,
+    /// The least that it must be.
+    pub min: i64,
+}
+
+impl SuccessIf {
+    /// Why this answer is no success; `None` where it is one.
+    #[must_use]
+    pub fn unmet(&self, answer: &serde_json::Value) -> Option<String> {
+        let place = self.number.pointer.as_deref().unwrap_or("its answer");
+        match self.number.in_answer(answer) {
+            Some(number) if number >= self.min => None,
+            Some(number) => Some(format!("the number at {place} is {number}, and success_if wants at least {}", self.min)),
+            None => Some(format!("there is no number at {place}, and success_if wants at least {}", self.min)),
+        }
+    }
+}
 
 /// At most `requests` in any span of the length `per`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -56,6 +56,14 @@ impl GapState {
     }
 }
 
+impl GapState {
+    /// The record of a gap of which nothing is remembered.
+    #[must_use]
+    pub fn new(key: GapKey) -> Self {
+        Self { key, fence: 0, history: FailureHistory::default(), skip: None, forced: false }
+    }
+}
+
 /// What a gap's runs have come to since its last success.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FailureHistory {

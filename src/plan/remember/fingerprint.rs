@@ -122,10 +122,11 @@ mod tests {
     use super::*;
     use crate::plan::model::outcome::ExitCodes;
     use crate::plan::model::settings::Variables;
-    use crate::plan::model::work::{CommandSpec, HttpMethod, HttpSpec, Rate, RequestSpec};
+    use crate::plan::model::work::{CommandSpec, HttpMethod, HttpSpec, RequestSpec, SuccessIf};
     use crate::plan::test_support::{command, etl, program, source};
     use crate::plan::text::body::Body;
     use crate::plan::text::placeholder::{Placeholder, Scope};
+    use crate::plan::text::records::RecordsRule;
     use crate::plan::text::template::Template;
 
     #[test]
@@ -195,15 +196,21 @@ mod tests {
             state: "/status".to_owned(),
             succeeded: vec!["completed".to_owned()],
             failed: vec!["failed".to_owned()],
+            success_if: None,
+            follows_location: false,
             message: None,
             progress: None,
             total: None,
             cancel: None,
             request_timeout: Duration::from_secs(30),
             timeout: Duration::from_secs(600),
-            rate: Rate { requests: 10, per: Duration::from_secs(60) },
+            rate: None,
             ca_file: None,
         }
+    }
+
+    fn total_of(min: i64) -> SuccessIf {
+        SuccessIf { number: RecordsRule { pointer: Some("/total".to_owned()), pattern: None }, min }
     }
 
     /// An `env_file` with one variable.
@@ -238,6 +245,9 @@ mod tests {
             changed(|http| http.failed.push("error".to_owned())),
             changed(|http| http.succeeded.push("error".to_owned())),
             changed(|http| http.timeout = Duration::from_secs(1)),
+            changed(|http| http.follows_location = true),
+            changed(|http| http.success_if = Some(total_of(1))),
+            changed(|http| http.success_if = Some(total_of(2))),
         ];
         let digests: std::collections::BTreeSet<String> = sources.iter().map(|source| of_source(source, &EnvFiles::new())).collect();
         assert_eq!(digests.len(), sources.len());

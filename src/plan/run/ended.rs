@@ -48,7 +48,9 @@ pub struct Ended {
     pub pid: Option<u32>,
     /// The last answer of a service.
     pub answer: Option<serde_json::Value>,
-    /// The id of a service's job that must be followed further: its end was not seen, and it was not cancelled.
+    /// The id of the service's job, whether it has ended or not.
+    pub service_job: Option<String>,
+    /// The same, where the job must be followed further: its end was not seen, and it was not cancelled.
     pub remote_id: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Attempt;
@@ -31,8 +32,9 @@ impl Attempt<'_> {
                 }
             }
         };
+        let triggered_before = self.take_up().await;
         let run = async {
-            let work = self.order.context.executor.run(self.task(), self.order.stop.clone(), sender);
+            let work = self.order.context.executor.run(self.task(triggered_before), self.order.stop.clone(), sender);
             tokio::join!(work, listen).0
         };
         let record_pid = self.record_pid(has_spawned);
@@ -45,6 +47,19 @@ impl Attempt<'_> {
             self.follow(None).await;
         }
         ended
+    }
+
+    /// Records that the attempt follows a service's job that was triggered before. Returns how long before; zero where that is not known.
+    async fn take_up(&self) -> Duration {
+        let Some(remote_id) = &self.active.remote_id else { return Duration::ZERO };
+        self.follow(Some(remote_id)).await;
+        match self.order.context.store.triggered_at(self.active.claim, remote_id).await {
+            Ok(at) => at.and_then(|at| (Utc::now() - at).to_std().ok()).unwrap_or_default(),
+            Err(error) => {
+                tracing::warn!("{error}");
+                Duration::ZERO
+            }
+        }
     }
 
     /// Records the process of an attempt that is not over at once, for people who look while it runs. The end has it in any case.

@@ -278,6 +278,7 @@ impl Attempt<'_> {
             tail: String::new(),
             pid: None,
             answer: None,
+            service_job: self.active.remote_id.clone(),
             remote_id: self.active.remote_id.clone(),
         };
         (ended, Finding::Failed(outcome))

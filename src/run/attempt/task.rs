@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::Utc;
 
@@ -15,28 +16,28 @@ use crate::plan::text::placeholder::{Placeholder, Values};
 use crate::run::context::shown;
 
 impl Attempt<'_> {
-    /// The task for the executor.
-    pub(super) fn task(&self) -> Task {
+    /// The task for the executor. A service's job that is followed was triggered so long before.
+    pub(super) fn task(&self, triggered_before: Duration) -> Task {
         match self.work() {
-            Work::Command { command, .. } => Task::Command(self.program(command, self.paths.log.clone())),
+            Work::Command { command, .. } => Task::Command(self.program(command, self.paths.log.clone(), &self.values())),
             Work::Http(spec) => Task::Http(Box::new(Call {
                 spec: (**spec).clone(),
                 values: self.values(),
                 remote_id: self.active.remote_id.clone(),
+                triggered_before,
                 log: self.paths.log.clone(),
             })),
         }
     }
 
     /// A program of the attempt. Of a variable that is set several times the last counts: ours, the `env_file`'s, then `env:`.
-    pub(super) fn program(&self, command: &CommandSpec, log: PathBuf) -> Program {
-        let values = self.values();
-        let mut env = self.own_variables(&values);
+    pub(super) fn program(&self, command: &CommandSpec, log: PathBuf, values: &Values) -> Program {
+        let mut env = self.own_variables(values);
         let of_file = command.variables(&self.order.context.env_files).into_iter().flatten();
         env.extend(of_file.filter(|(name, _)| !is_of_attempt(name)).map(|(name, value)| (name.clone(), value.clone())));
-        env.extend(command.env.iter().map(|(name, template)| (name.clone(), template.fill(&values))));
+        env.extend(command.env.iter().map(|(name, template)| (name.clone(), template.fill(values))));
         Program {
-            argv: command.argv.iter().map(|template| template.fill(&values)).collect(),
+            argv: command.argv.iter().map(|template| template.fill(values)).collect(),
             cwd: command.cwd.clone(),
             env: env.into_iter().collect(),
             timeout: command.timeout,

@@ -14,7 +14,9 @@ use crate::plan::model::work::CommandSpec;
 use crate::plan::run::aftermath::{self, Finding};
 use crate::plan::run::ended::{End, Ended};
 use crate::plan::run::job_end::Artifact;
+use crate::plan::text::placeholder::{Placeholder, Values};
 use crate::plan::text::size::shortened;
+use crate::plan::text::template::Template;
 use crate::store;
 
 /// Most bytes of what a query finds in a message.
@@ -22,6 +24,17 @@ const MOST_BYTES: usize = 200;
 
 fn no_output(why: impl std::fmt::Display) -> Finding {
     Finding::Failed(Outcome::NoOutput(why.to_string()))
+}
+
+/// Why a query cannot be asked: it names the id that a service gave to its job, and that has characters which could change the query.
+fn unfit_for_query(query: &Template, values: &Values) -> Option<String> {
+    let id = values.get(&Placeholder::RemoteId).filter(|_| query.placeholders().any(|named| named == Placeholder::RemoteId))?;
+    let is_plain = id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/".contains(c)) && !id.contains("--");
+    (!is_plain).then(|| {
+        format!(
+            "reported as collected, but the id of the service's job, {id:?}, cannot be put into the query of verify; use verify.command"
+        )
+    })
 }
 
 impl Attempt<'_> {
@@ -81,10 +94,15 @@ impl Attempt<'_> {
     /// Whether what the collector reports as collected is there.
     async fn look_at_collection(&self, collection: &Collection, ended: &Ended) -> Finding {
         let source = self.order.context.source(collection);
+        let mut values = self.values();
+        values.extend(ended.service_job.clone().map(|job| (Placeholder::RemoteId, job)));
         let seen = match &source.verify {
             None => Ok(Seen::Reported),
-            Some(Verify::Sql(query)) => self.verify_by_query(&query.fill(&self.values())).await,
-            Some(Verify::Command(command)) => self.verify_by_program(command).await,
+            Some(Verify::Sql(query)) => match unfit_for_query(query, &values) {
+                Some(why) => Err(Finding::Failed(Outcome::ReportedError { why, fault: Fault::Configuration })),
+                None => self.verify_by_query(&query.fill(&values)).await,
+            },
+            Some(Verify::Command(command)) => self.verify_by_program(command, &values).await,
         };
         let records = source.records.as_ref().and_then(|rule| match &ended.answer {
             Some(answer) => rule.in_answer(answer),
@@ -113,8 +131,8 @@ impl Attempt<'_> {
         }
     }
 
-    async fn verify_by_program(&self, command: &CommandSpec) -> Result<Seen, Finding> {
-        let program = self.program(command, self.paths.log.with_extension("verify.log"));
+    async fn verify_by_program(&self, command: &CommandSpec, values: &Values) -> Result<Seen, Finding> {
+        let program = self.program(command, self.paths.log.with_extension("verify.log"), values);
         let (sender, mut receiver) = mpsc::channel(1);
         // What it prints is in its log.
         let listen = async { while receiver.recv().await.is_some() {} };

@@ -205,7 +205,7 @@ fn execution(results: &ResultsView<'_>, is_full: bool, page: &mut Page) {
     }
     page.line(format!("Duration: {:.1}s", results.duration_seconds));
     if results.stopped {
-        page.line("Stopped by a signal; what was not done is planned again by the next run");
+        page.line("Stopped by a signal; the next run goes on with what was not done");
     }
     if let Some(error) = &results.error {
         page.line(format!("Not complete: {error}"));

@@ -5,6 +5,7 @@ use super::super::sources;
 use super::super::words::count;
 use crate::plan::decide::census::{DataIssues, MOST_UNMONITORED};
 use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::collection::Collection;
 use crate::plan::run::summary::{LeftEnd, RunSummary};
 
 /// Names in a list before it is cut to "and n more".
@@ -16,7 +17,11 @@ pub(super) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> Vec<Strin
     let mut lines: Vec<String> = summary.warnings.iter().map(|warning| escaped(warning).into_owned()).collect();
     lines.extend(left_in_spool(&summary.left));
     lines.extend(summary.lost.iter().map(|gap| {
-        let again = if summary.plan.jobs.iter().any(|job| job.key == *gap) { "; it is planned again" } else { "" };
+        let again = summary.plan.jobs.iter().find(|job| job.key == *gap).map_or("", |job| match job.collection() {
+            Some(Collection { remote_id: Some(_), .. }) => "; its job at the service is followed further",
+            None if catalogue.work(job).has_remote_id() => "; its job at the service is followed further, if it was begun",
+            Some(_) | None => "; it is planned again",
+        });
         format!("{}: the run that was filling it died{again}", escaped(&gap.to_string()))
     }));
     lines.extend(invalid_rows(issues));

@@ -1,9 +1,11 @@
 //! Attempts at a job.
 
+use chrono::{DateTime, Utc};
+
 use super::cell::AnyText;
 use super::connection::SqlConnection;
 use super::gaps;
-use super::row::row;
+use super::row::{Selected, row};
 use super::statement::{Columns, Parameters};
 use crate::plan::model::job::{AttemptEnd, Claim};
 use crate::plan::model::outcome::Outcome;
@@ -127,6 +129,31 @@ pub(in crate::store) async fn follow<C: SqlConnection>(
     }
     changes.commit().await?;
     Ok(is_ours)
+}
+
+row! {
+    struct StartedRow of "etl_attempts" {
+        started_at: DateTime<Utc>,
+    }
+}
+
+/// When the first attempt of the gap of a claimed job began that has this id of a service's job.
+pub(in crate::store) async fn triggered_at<C: SqlConnection>(
+    connection: &mut C,
+    claim: Claim,
+    remote_id: &str,
+) -> sqlx::Result<Option<DateTime<Utc>>> {
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "SELECT {row} FROM {own}etl_jobs j JOIN {own}etl_jobs o ON o.gap_key = j.gap_key JOIN {own}etl_attempts a ON a.job_id = o.id
+         WHERE j.id = {job} AND a.remote_id = {remote_id} ORDER BY a.started_at LIMIT 1",
+        row = StartedRow::select("a"),
+        own = C::OWN,
+        job = parameters.add(claim.job),
+        remote_id = parameters.add(remote_id),
+    );
+    let found: Option<StartedRow> = connection.fetch_optional(parameters.statement(text)).await?;
+    Ok(found.map(|row| row.started_at))
 }
 
 row! {

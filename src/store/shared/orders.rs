@@ -23,7 +23,12 @@ struct Change {
     is_change: String,
 }
 
-fn change(parameters: &mut Parameters, order: &GapOrder) -> Change {
+/// Whether a service's job for windows of a source is to be followed, as a condition on the row of its gap.
+fn is_followed_source<C: SqlConnection>() -> String {
+    format!("gap_key IN (SELECT 'source:' || source FROM {}disclosure_queue WHERE state = 'queued' AND remote_id IS NOT NULL)", C::OWN)
+}
+
+fn change<C: SqlConnection>(parameters: &mut Parameters, order: &GapOrder) -> Change {
     match order.kind {
         GapOrderKind::Retry => {
             let forgotten = parameters.assign(history_columns(&FailureHistory::default()));
@@ -31,9 +36,12 @@ fn change(parameters: &mut Parameters, order: &GapOrder) -> Change {
             Change {
                 // With another fence nobody who still remembers the failures can write them back.
                 set: format!(
-                    "fence = CASE WHEN fence BETWEEN 0 AND {LARGEST_FENCE} THEN fence + 1 ELSE fence END, {forgotten}, {no_skip}, noted = forced_at IS NOT NULL"
+                    "fence = CASE WHEN fence BETWEEN 0 AND {LARGEST_FENCE} THEN fence + 1 ELSE fence END, {forgotten}, {no_skip}, remote_id = NULL, noted = forced_at IS NOT NULL"
                 ),
-                is_change: format!("(skipped_at IS NOT NULL OR {SAYS_SOMETHING})"),
+                is_change: format!(
+                    "(skipped_at IS NOT NULL OR remote_id IS NOT NULL OR {} OR {SAYS_SOMETHING})",
+                    is_followed_source::<C>()
+                ),
             }
         }
         GapOrderKind::Skip { .. } => Change {
@@ -116,7 +124,7 @@ async fn give_locked<C: SqlConnection>(connection: &mut C, order: &GapOrder, gap
     );
     connection.execute(parameters.statement(text)).await?;
     let mut parameters = Parameters::default();
-    let change = change(&mut parameters, order);
+    let change = change::<C>(&mut parameters, order);
     let text = format!(
         "UPDATE {own}gap_states SET {set} WHERE gap_key IN ({keys}) AND {is_change}",
         own = C::OWN,
@@ -124,7 +132,33 @@ async fn give_locked<C: SqlConnection>(connection: &mut C, order: &GapOrder, gap
         is_change = change.is_change,
         keys = parameters.gap_keys::<C>(gaps),
     );
-    connection.execute(parameters.statement(text)).await
+    let changed = connection.execute(parameters.statement(text)).await?;
+    if order.kind == GapOrderKind::Retry {
+        let mut parameters = Parameters::default();
+        let text = format!(
+            "UPDATE {own}disclosure_queue SET remote_id = NULL
+             WHERE state = 'queued' AND remote_id IS NOT NULL AND 'source:' || source IN ({keys})",
+            own = C::OWN,
+            keys = parameters.gap_keys::<C>(gaps),
+        );
+        connection.execute(parameters.statement(text)).await?;
+    }
+    Ok(changed)
+}
+
+pub(in crate::store) async fn followed<C: SqlConnection>(connection: &mut C, gaps: &[GapKey]) -> sqlx::Result<Vec<GapKey>> {
+    if gaps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "SELECT g.gap_key FROM {own}gap_states g WHERE g.gap_key IN ({keys}) AND (g.remote_id IS NOT NULL OR {is_followed_source})",
+        own = C::OWN,
+        keys = parameters.gap_keys::<C>(gaps),
+        is_followed_source = is_followed_source::<C>(),
+    );
+    let found: Found<KeyRow> = connection.fetch_all(parameters.statement(text)).await?;
+    Ok(found.rows.into_iter().map(|row| row.gap_key).collect())
 }
 
 row! {
@@ -226,7 +260,7 @@ async fn record_cancel<C: SqlConnection>(connection: &mut C, job: JobId, order: 
 
     gaps::make(connection, std::slice::from_ref(gap)).await?;
     let mut parameters = Parameters::default();
-    let change = change(&mut parameters, order);
+    let change = change::<C>(&mut parameters, order);
     let text = format!("UPDATE {own}gap_states SET {} WHERE gap_key = {}", change.set, parameters.add(gap));
     connection.write(parameters.statement(text), "gap_states").await
 }

@@ -1,12 +1,13 @@
 //! The answers of the fake service: routes, rate limit, and the states of its jobs.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -17,6 +18,8 @@ use super::{Answer, Course, Inner, Job, KEY, Seen, Shared, date};
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/etl/trigger", post(trigger))
+        // Its own limit, of which nothing is left for the next hour.
+        .route("/ml/train", post(async || busy(Some("3599".to_owned()))))
         .route("/etl/status/{job_id}", get(status))
         .route("/etl/cancel/{job_id}", post(cancel))
         .fallback(async || detail(404, json!("Not Found")))
@@ -28,17 +31,21 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 /// Records the request, then answers it: by a replacement that was set, by a refusal, or by its handler.
 async fn record_and_answer(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
+    let from = parts.extensions.get::<ConnectInfo<SocketAddr>>().expect("it is served with them").0;
     let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default();
-    let replacement = {
+    let (replacement, breaks) = {
         let mut inner = shared.lock();
+        let is_reused = inner.seen.iter().any(|seen| seen.from == from);
+        let breaks = inner.breaks_reused && is_reused && parts.method == Method::POST;
         inner.seen.push(Seen {
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
             headers: parts.headers.clone(),
             body: serde_json::from_slice(&bytes).unwrap_or_default(),
             at: Instant::now(),
+            from,
         });
-        inner.next.pop_front().unwrap_or(Answer::Own)
+        (inner.next.pop_front().unwrap_or(Answer::Own), breaks)
     };
     shared.changed.notify_all();
     let usual = async {
@@ -50,6 +57,11 @@ async fn record_and_answer(State(shared): State<Arc<Shared>>, request: Request, 
         }
         next.run(Request::from_parts(parts, Body::from(bytes))).await
     };
+    if breaks {
+        usual.await;
+        let broken = futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("closed")) });
+        return Body::from_stream(broken).into_response();
+    }
     match replacement {
         Answer::Own => usual.await,
         Answer::Status(status, text) => (code(status), text).into_response(),
@@ -58,6 +70,14 @@ async fn record_and_answer(State(shared): State<Arc<Shared>>, request: Request, 
         Answer::Huge => (StatusCode::OK, vec![b' '; 50_000_000]).into_response(),
         Answer::Redirect(to) => (code(307), [(header::LOCATION, to)]).into_response(),
         Answer::Busy(after) => busy(after),
+        Answer::Unavailable(after) => (code(503), [(header::RETRY_AFTER, after)]).into_response(),
+        Answer::Located => {
+            let body = axum::body::to_bytes(usual.await.into_body(), 1 << 20).await.unwrap_or_default();
+            let begun: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let location = format!("/etl/status/{}", begun["job_id"].as_str().unwrap_or_default());
+            (code(202), [(header::LOCATION, location)]).into_response()
+        }
+        Answer::LocatedAt(location) => (code(202), [(header::LOCATION, location)]).into_response(),
         Answer::Late => {
             let answer = usual.await;
             shared.release.notified().await;
@@ -110,23 +130,59 @@ async fn trigger(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     if !problems.is_empty() {
         return detail(422, Value::Array(problems));
     }
-    if !["house", "senate", "quiverquant", "eu_parliament", "california"].contains(&source.as_str()) {
+    if !["house", "senate", "eu_parliament", "california", "uk_parliament"].contains(&source.as_str()) {
         return detail(400, json!(format!("Unknown source: {source}")));
     }
-    let id = uuid::Uuid::new_v4().to_string();
     let mut inner = shared.lock();
+    let id = if inner.speaks_otherwise { format!("9{:029}", inner.jobs.len()) } else { uuid::Uuid::new_v4().to_string() };
     let course = inner.course.clone();
     let number = inner.jobs.len();
     let asked = Value::Object(body);
     inner.jobs.insert(id.clone(), Job { asked, looks: 0, number, source: source.clone(), course });
-    json_of(200, &json!({"job_id": id, "status": "started", "message": format!("ETL job started for {source}")}))
+    let begun = json!({"job_id": id, "status": "started", "message": format!("ETL job started for {source}")});
+    if inner.speaks_otherwise { foreign(&begun) } else { json_of(200, &begun) }
 }
 
 async fn status(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
-    match shared.lock().jobs.get_mut(&id) {
+    let mut inner = shared.lock();
+    let known = inner.jobs.len();
+    let mut is_held = false;
+    if let Some(source) = inner.jobs.get(&id).map(|job| job.source.clone())
+        && let Some(killer) = &mut inner.killer
+    {
+        is_held = !killer.has_killed;
+        if killer.source == source && (killer.has_killed || known >= killer.among) {
+            killer.has_killed = true;
+            inner.jobs.clear();
+        }
+    }
+    let speaks_otherwise = inner.speaks_otherwise;
+    match inner.jobs.get_mut(&id) {
+        Some(_) if is_held => json_of(200, &json!({"job_id": id, "status": "running"})),
+        Some(Job { course: Course::Unreadable, looks, .. }) => {
+            *looks += 1;
+            (code(500), "Internal Server Error").into_response()
+        }
+        Some(Job { course: Course::Wordy, source, looks, .. }) => {
+            *looks += 1;
+            let text =
+                format!(r#"{{"status": "completed", "message": "{}", "log": "{}"}}"#, completed(source, false), "x".repeat(2_000_000));
+            (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+        }
+        Some(job) if speaks_otherwise => foreign(&job.look(&id)),
         Some(job) => json_of(200, &job.look(&id)),
         None => detail(404, json!("Job not found")),
     }
+}
+
+/// The same as another service would write it.
+fn foreign(json: &Value) -> Response {
+    let mut json = json.clone();
+    let upper = json["status"].as_str().map(str::to_uppercase);
+    json["status"] = upper.into();
+    let id = json["job_id"].as_str().unwrap_or_default().to_owned();
+    let text = json.to_string().replace(&format!("\"{id}\""), &id);
+    (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], format!("\u{FEFF}{text}")).into_response()
 }
 
 /// Cancels a job. The users' service cannot; others can.
@@ -157,7 +213,7 @@ impl Job {
                 (status, why.clone(), None, None)
             }
             Course::CompletesEmpty | Course::Fails(_) => running(0, 1),
-            Course::Stuck => running(3, 10),
+            Course::Stuck | Course::Unreadable | Course::Wordy => running(3, 10),
         };
         json!({
             "job_id": id,

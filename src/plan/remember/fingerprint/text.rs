@@ -13,9 +13,10 @@ use serde_json::Value;
 use super::digest;
 use crate::plan::model::outcome::ExitCodes;
 use crate::plan::model::settings::EnvFiles;
-use crate::plan::model::work::{CommandSpec, HttpMethod, HttpSpec, RequestSpec, Work};
+use crate::plan::model::work::{CommandSpec, HttpMethod, HttpSpec, RequestSpec, SuccessIf, Work};
 use crate::plan::text::body::Body;
 use crate::plan::text::placeholder::Placeholder;
+use crate::plan::text::records::RecordsRule;
 use crate::plan::text::template::{Piece, Template};
 
 /// The texts of a configuration, in a fixed order.
@@ -77,6 +78,8 @@ impl DigestText {
             state,
             succeeded,
             failed,
+            success_if,
+            follows_location,
             cancel,
             request_timeout,
             timeout,
@@ -95,6 +98,14 @@ impl DigestText {
         self.list(failed.clone());
         let ca_file = option(ca_file.as_deref().map(|path: &Path| quoted(&path.to_string_lossy())));
         self.push(format!("{} {} {ca_file}", span(*timeout), span(*request_timeout)));
+        // Format 1 had neither: where they are not used, there is nothing of them.
+        if let Some(SuccessIf { number: RecordsRule { pointer, pattern }, min }) = success_if {
+            let pattern = pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
+            self.list(vec!["success_if".to_owned(), option(pointer.clone()), option(pattern), min.to_string()]);
+        }
+        if *follows_location {
+            self.push("follows_location".to_owned());
+        }
     }
 
     fn request(&mut self, request: Option<&RequestSpec>) {

@@ -29,7 +29,7 @@ fn collection() -> PlannedJob {
 
 fn ended(tail: &str) -> Ended {
     let (end, duration) = (End::Exited(1), Duration::from_millis(1500));
-    Ended { end, duration, tail: tail.to_owned(), pid: Some(7), answer: None, remote_id: None }
+    Ended { end, duration, tail: tail.to_owned(), pid: Some(7), answer: None, service_job: None, remote_id: None }
 }
 
 /// The gap failed twice before.
@@ -113,6 +113,7 @@ fn what_follows_from_each_outcome() {
         (reported(Fault::Busy), Class::NotReady, NextStep::Skip, NextStep::Skip, false),
         (reported(Fault::Uncertain), Class::Uncertain, NextStep::Fail, NextStep::Fail, true),
         (reported(Fault::HostShort), Class::HostShort, retry, NextStep::Fail, false),
+        (reported(Fault::JobsLost), Class::HostShort, retry, NextStep::Fail, false),
         (Outcome::Interrupted, Class::Interrupted, NextStep::Cancel, NextStep::Cancel, false),
     ] {
         for job in [report(), collection()] {
