@@ -108,8 +108,7 @@ on_both_databases! {
         let desk = ServiceDesk::with(world, &["a", "b", "c", "d"].map(|id| (id, rate)));
         desk.service.limit(3, Duration::from_secs(1));
         desk.service.goes(Course::Completes { running: 0 });
-        let done = desk.run_to(0, "01-16 00:20:00", &["--max-parallel", "4", "-v"]);
-        assert!(done.stderr.contains("s for the rate of 127.0.0.1:"), "{}", done.stderr);
+        desk.run_to(0, "01-16 00:20:00", &["--max-parallel", "4"]);
         let requests = desk.service.requests();
         assert_eq!((count(&requests, "/etl/trigger"), requests.len()), (4, 8), "nobody was sent away to come again");
         let all_of_it = requests[7].at.duration_since(requests[0].at);

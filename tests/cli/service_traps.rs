@@ -71,9 +71,18 @@ on_both_databases! {
         let training = "http.trigger: {url: \"{url}/ml/train\", json: {}}";
         let desk = ServiceDesk::with(world, &[("ml", &[training]), ("us_house", &[]), ("us_senate", &[SENATE])]);
         let done = desk.run_to(0, "01-16 00:20:00", &[]);
-        assert!(done.stdout.contains("the service has too much to do, and wants to be left alone until 2026-01-16T01:2"), "{}", done.stdout);
+        assert!(done.stdout.contains("the service has too much to do, and wants to be left alone until 2026-01-16T01:"), "{}", done.stdout);
         assert_eq!(["ml", "us_house", "us_senate"].map(|id| desk.frontier(id)), ["", "2026-01-16T00:00", "2026-01-16T00:00"]);
         assert!(done.stdout.contains("Skipped: 1"), "{}", done.stdout);
+    }
+
+    fn a_wait_for_the_configured_rate_is_shown(world: &World) {
+        let desk = ServiceDesk::new(world, &["http.rate: {requests: 1, per: 30m}"]);
+        let running = desk.spawn("01-16 00:20:00", &["-v"]);
+        running.until_it_says("s for the rate of 127.0.0.1:");
+        running.signal("TERM");
+        assert_eq!(running.wait().code, 143);
+        assert_eq!(desk.service.requests().len(), 1);
     }
 
     fn jobs_that_are_lost_together_are_tried_again_one_at_a_time(world: &World) {

@@ -60,7 +60,7 @@ async fn a_connection_that_breaks_after_the_trigger_leaves_it_uncertain() {
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_or_never_ends_is_none() {
-    for (length, sent, words) in [(100, "{\"job_id\"", "broke off"), (100, "", "broke off"), (2_000_000, "{}", "longer than 1024 KiB")] {
+    for (length, sent, words) in [(100, "{\"job_id\"", "broke off"), (100, "", "broke off"), (2_000_000, "{}", "broke off")] {
         let rig = Rig::new();
         let port = serve(move |_, mut connection| {
             read_request(&mut connection);
