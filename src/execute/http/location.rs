@@ -1,6 +1,8 @@
 //! The `Location` of a trigger's answer, which says where the job can be seen. It is used on the service's own host alone: the requests
 //! carry credentials.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -25,5 +27,5 @@ pub(super) fn id_at(location: &Url, trigger: &Url, requests: &Requests<'_>) -> O
     if id.contains(['/', '?', '#']) {
         return None;
     }
-    percent_decode_str(id).decode_utf8().ok().map(|id| id.into_owned())
+    percent_decode_str(id).decode_utf8().ok().map(Cow::into_owned)
 }
