@@ -33,6 +33,15 @@ pub(super) struct Answer {
     pub(super) shown_location: Option<String>,
 }
 
+/// When a service that asks to come later takes a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Later {
+    /// After this long.
+    After(Duration),
+    /// It does not say.
+    Sometime,
+}
+
 /// The body of an answer.
 #[derive(Debug)]
 pub(super) enum Content {
@@ -120,13 +129,12 @@ impl Answer {
         self.status.is_success()
     }
 
-    /// Whether the service takes the same request later, and after how long, where it says so. Nothing came of this one.
-    pub(super) fn later(&self) -> Option<Option<Duration>> {
+    /// When the service takes the same request, of which nothing came now; `None` where it does not ask to come later.
+    pub(super) fn later(&self) -> Option<Later> {
+        let asked = self.retry_after.map(Later::After);
         match self.status {
-            StatusCode::TOO_MANY_REQUESTS => Some(self.retry_after),
-            StatusCode::CONFLICT | StatusCode::LOCKED | StatusCode::TOO_EARLY | StatusCode::SERVICE_UNAVAILABLE => {
-                self.retry_after.map(Some)
-            }
+            StatusCode::TOO_MANY_REQUESTS => asked.or(Some(Later::Sometime)),
+            StatusCode::CONFLICT | StatusCode::LOCKED | StatusCode::TOO_EARLY | StatusCode::SERVICE_UNAVAILABLE => asked,
             _ => None,
         }
     }

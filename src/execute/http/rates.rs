@@ -36,7 +36,7 @@ pub(super) enum Reason {
 /// The requests to a host that count, and its pauses.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
-    rates: Vec<Rate>,
+    limits: Vec<Rate>,
     /// Requests without an answer.
     under_way: usize,
     /// Requests that wait for their turn.
@@ -53,8 +53,8 @@ impl Rates {
     /// From now on this rate holds as well.
     pub(super) fn add(&mut self, rate: Rate) {
         let rate = Rate { per: rate.per.min(LONGEST_SPAN), ..rate };
-        if !self.rates.contains(&rate) {
-            self.rates.push(rate);
+        if !self.limits.contains(&rate) {
+            self.limits.push(rate);
         }
     }
 
@@ -80,7 +80,7 @@ impl Rates {
     /// The host asked for a pause on this route. Its other routes may have limits of their own, so they are left alone for no longer than
     /// a span of the rate.
     pub(super) fn pause(&mut self, route: &str, wait: Duration, now: Instant) {
-        let longest = self.rates.iter().map(|rate| rate.per).max().unwrap_or(REACH);
+        let longest = self.limits.iter().map(|rate| rate.per).max().unwrap_or(REACH);
         self.paused_until = self.paused_until.max(Some(now + wait.min(longest)));
         let until = self.routes.entry(route.to_owned()).or_insert(now);
         *until = (*until).max(now + wait.min(LONGEST_SPAN));
@@ -98,7 +98,7 @@ impl Rates {
 
     /// When the request whose turn is next is allowed.
     pub(super) fn room(&mut self, now: Instant) -> Room {
-        let longest = self.rates.iter().map(|rate| rate.per).max().unwrap_or_default();
+        let longest = self.limits.iter().map(|rate| rate.per).max().unwrap_or_default();
         while self.answered.front().is_some_and(|at| *at + longest <= now) {
             self.answered.pop_front();
         }
@@ -112,7 +112,7 @@ impl Rates {
         let by_rate = match self.room_behind(self.waiting, now) {
             Room::Now => now,
             Room::At(at) => at,
-            Room::AfterAnAnswer => now + self.rates.iter().map(|rate| rate.per).max().unwrap_or_default(),
+            Room::AfterAnAnswer => now + self.limits.iter().map(|rate| rate.per).max().unwrap_or_default(),
         };
         match asked {
             Some(asked) if asked >= by_rate => (asked - now, Reason::Asked),
@@ -123,7 +123,7 @@ impl Rates {
     /// When a request is allowed before which so many others get their turns.
     fn room_behind(&self, others: usize, now: Instant) -> Room {
         let mut at = self.paused_until(now);
-        for rate in &self.rates {
+        for rate in &self.limits {
             let most = usize::try_from(rate.requests).unwrap_or(usize::MAX).max(1);
             let over = self.answered.partition_point(|at| *at + rate.per <= now);
             let counted = self.under_way + others + self.answered.len() - over;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use tokio::time::Instant;
 
-use super::super::exchange::{self, Answer};
+use super::super::exchange::{self, Answer, Later};
 use super::super::interrupt::Interrupt;
 use super::super::rates::Reason;
 use super::super::request::{Request, Requests};
@@ -53,8 +53,8 @@ impl Conversation<'_> {
                 Ok(answer) => {
                     let Some(later) = answer.later() else { return Ok(Ok(answer)) };
                     let (wait, words) = match later {
-                        Some(wait) => (wait, "as the service asks"),
-                        None => (guess, "as the service does not say how long"),
+                        Later::After(wait) => (wait, "as the service asks"),
+                        Later::Sometime => (guess, "as the service does not say how long"),
                     };
                     guess = (guess * 2).min(LONGEST_GUESS);
                     host.pause(&request.route, wait);
