@@ -60,7 +60,7 @@ impl GapState {
     /// The record of a gap of which nothing is remembered.
     #[must_use]
     pub fn new(key: GapKey) -> Self {
-        Self { key, fence: 0, history: FailureHistory::default(), skip: None, forced: false }
+        Self { key, fence: 0, history: FailureHistory::default(), skip: None, forced: None }
     }
 }
 
