@@ -4,7 +4,7 @@ use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::institution::{BankIndex, SelectError};
 use crate::plan::model::source::SourceIndex;
-use crate::plan::text::nearest::did_you_mean;
+use crate::plan::text::nearest::suggestion;
 
 /// The bank that is meant by `RY`, `ry` or `RY-CA`.
 pub(super) fn bank(catalogue: &Catalogue, symbol: &str) -> Result<BankIndex, SelectError> {
@@ -15,7 +15,7 @@ pub(super) fn bank(catalogue: &Catalogue, symbol: &str) -> Result<BankIndex, Sel
 pub(super) fn etl(catalogue: &Catalogue, name: &str) -> Result<EtlIndex, String> {
     let etls = &catalogue.etls;
     etls.iter().position(|etl| etl.name == name).ok_or_else(|| {
-        let hint = did_you_mean(name, etls.iter().map(|etl| etl.name.as_str()));
+        let hint = suggestion(name, etls.iter().map(|etl| etl.name.as_str()));
         format!("unknown ETL {name:?}{hint}")
     })
 }
@@ -24,7 +24,7 @@ pub(super) fn etl(catalogue: &Catalogue, name: &str) -> Result<EtlIndex, String>
 pub(super) fn source(catalogue: &Catalogue, id: &str) -> Result<SourceIndex, String> {
     let sources = &catalogue.sources;
     sources.iter().position(|source| source.id == id).ok_or_else(|| {
-        let hint = did_you_mean(id, sources.iter().map(|source| source.id.as_str()));
+        let hint = suggestion(id, sources.iter().map(|source| source.id.as_str()));
         let none = if sources.is_empty() { "; no sources are configured" } else { "" };
         format!("unknown source {id:?}{hint}{none}")
     })

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::check::Check;
 use crate::plan::model::etl::EtlIndex;
-use crate::plan::text::nearest::did_you_mean;
+use crate::plan::text::nearest::suggestion;
 
 /// An ETL's name with the names in its `needs`.
 pub(super) type Needs<'a> = (&'a str, &'a [String]);
@@ -39,7 +39,7 @@ pub(super) fn needs(check: &mut Check, etls: &[Needs]) -> Vec<Vec<EtlIndex>> {
                 None if check.document.broken_keys(&["etls"]).any(|broken| broken == name) => {}
                 None => {
                     let from_variable = check.document.variable(&path).is_some();
-                    let hint = if from_variable { String::new() } else { did_you_mean(name, etls.iter().map(|(other, _)| *other)) };
+                    let hint = if from_variable { String::new() } else { suggestion(name, etls.iter().map(|(other, _)| *other)) };
                     let shown = check.document.shown(&path, name);
                     check.wrong(&path, format!("{etl} needs {shown}, which is no ETL here{hint}"));
                 }

@@ -52,13 +52,7 @@ fn check_source(check: &mut Check, id: &str, mut written: written::Source, defau
         check.text(&at("name"), name);
     }
     let cadence = cadence(check, id, &written);
-    let catch_up = match written.catch_up.unwrap_or(written::CatchUp::Coalesce) {
-        written::CatchUp::Coalesce => CatchUp::Coalesce,
-        written::CatchUp::Each => CatchUp::Each,
-    };
-    if written.max_windows.is_some() && catch_up == CatchUp::Coalesce && !check.document.is_broken(&at("catch_up")) {
-        check.wrong_key(&at("max_windows"), "max_windows has an effect only with catch_up: each; set that, or remove it");
-    }
+    let catch_up = catch_up(check, id, &written);
     let max_windows = size(check.within(&at("max_windows"), written.max_windows, 1..=10_000, MAX_WINDOWS));
     let zone = cadence.and_then(|cadence| cadence.zone).unwrap_or(Tz::UTC);
     let start = written.start.take().and_then(|text| start(check, &at("start"), &text, zone));
@@ -102,6 +96,26 @@ fn check_source(check: &mut Check, id: &str, mut written: written::Source, defau
         warn_after,
         error_after,
     })
+}
+
+/// What becomes of windows that were missed; and whether `max_windows` has an effect with that.
+fn catch_up(check: &mut Check, id: &str, written: &written::Source) -> CatchUp {
+    let at = |key| ["sources", id, key];
+    let catch_up = match (written.catch_up, written.independent.unwrap_or(false)) {
+        (Some(written::CatchUp::Coalesce), true) => {
+            let advice = "independent windows are collected by a job for each; set catch_up: each, or remove one of the two";
+            check.wrong_key(&at("independent"), advice);
+            CatchUp::Independent
+        }
+        (None | Some(written::CatchUp::Each), true) => CatchUp::Independent,
+        (None | Some(written::CatchUp::Coalesce), false) => CatchUp::Coalesce,
+        (Some(written::CatchUp::Each), false) => CatchUp::Each,
+    };
+    let is_catch_up_broken = check.document.is_broken(&at("catch_up")) || check.document.is_broken(&at("independent"));
+    if written.max_windows.is_some() && catch_up == CatchUp::Coalesce && !is_catch_up_broken {
+        check.wrong_key(&at("max_windows"), "max_windows has an effect only with catch_up: each; set that, or remove it");
+    }
+    catch_up
 }
 
 fn is_whole(length: Duration, unit: Duration) -> bool {

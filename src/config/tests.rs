@@ -180,7 +180,7 @@ fn a_file_full_of_mistakes() {
     etl-orch.yaml:20:3: Call Summary requires nothing; list the tags of database_names that it needs, requires: [transcripts]
     etl-orch.yaml:20:3: Call Summary has no command; write it as a list, [program, argument, ...]
     etl-orch.yaml:25:18: report type "Call Summary" is used by Call Summary at 21:18 already; each ETL needs a type of its own
-    etl-orch.yaml:27:25: call_summary needs "cal_sumary", which is no ETL here; did you mean call_summary, Call Summary?
+    etl-orch.yaml:27:25: call_summary needs "cal_sumary", which is no ETL here; did you mean call_summary, Call Summary? There are Call Summary, call_summary, key_themes, orchestrated, last
     etl-orch.yaml:28:18: unknown placeholder {bank_symbl}; did you mean bank_symbol, bank_key, bank_name?
     etl-orch.yaml:28:34: placeholder {output} has a value only where reports.by is orchestrator
     etl-orch.yaml:28:46: unbalanced '{'; write {{ or }} for a brace itself

@@ -22,9 +22,12 @@ with_program_keys! {
         timezone: Option<String>,
         /// What becomes of windows that were missed. Default: `coalesce`.
         catch_up: Option<CatchUp>,
+        /// Whether windows do not depend on earlier ones: each is collected by a job of its own, and one that fails holds up no other.
+        /// Default: false.
+        independent: Option<bool>,
         /// A window is due this long after its end. Default: 0s.
         lag: Option<WrittenDuration>,
-        /// With `catch_up: each`, the most windows that one run collects. Default: 28.
+        /// With `catch_up: each` or `independent`, the most windows that one run collects. Default: 28.
         #[schemars(range(min = 1, max = 10_000))]
         max_windows: Option<i64>,
         /// Where the first run ever begins: a date, which is midnight in `timezone`, or a time like `2026-01-01T06:00:00Z`.

@@ -98,6 +98,7 @@ pub(crate) fn plan_of(jobs: Vec<PlannedJob>, chains: Vec<Vec<usize>>) -> Plan {
         cooling_down: Listed::default(),
         breakers: Vec::new(),
         sources: Vec::new(),
+        orders: Vec::new(),
         capped: 0,
         forced: ForcedPlan::default(),
         existing: 0,

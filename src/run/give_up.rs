@@ -34,19 +34,8 @@ pub async fn give_up(
     running: &[RunningJob],
     order: GiveUp<'_>,
 ) -> Result<Vec<JobId>, RunError> {
-    let entries = match spool::entries(state_dir) {
-        Ok(entries) => entries,
-        // Where nothing runs, nothing can wait.
-        Err(_) if !running.iter().any(|job| gaps.contains(&job.gap)) => return Ok(Vec::new()),
-        Err(error) => return Err(RunError::Spool(spool::directory(state_dir), error)),
-    };
     let mut ended = Vec::new();
-    for entry in entries {
-        let job = running.iter().find(|job| Some(job.claim) == entry.claim);
-        let gap = job.map(|job| &job.gap).or_else(|| entry.record.as_ref().ok().map(|record| &record.gap));
-        if !gap.is_some_and(|gap| gaps.contains(gap)) {
-            continue;
-        }
+    for (entry, job) in entries_of(state_dir, gaps, running)? {
         if let Some(job) = job {
             store.finish(job.claim, &end_of(&entry, job, order)).await?;
             ended.push(job.claim.job);
@@ -54,6 +43,34 @@ pub async fn give_up(
         spool::set_aside(&entry).map_err(|error| RunError::StateDir(entry.path.clone(), error))?;
     }
     Ok(ended)
+}
+
+/// The jobs whose ends [`give_up`] would give up. Changes nothing.
+///
+/// # Errors
+/// When the spool cannot be read.
+pub fn ends_to_give_up(state_dir: &Path, gaps: &[GapKey], running: &[RunningJob]) -> Result<Vec<JobId>, RunError> {
+    let entries = entries_of(state_dir, gaps, running)?;
+    Ok(entries.into_iter().filter_map(|(_, job)| Some(job?.claim.job)).collect())
+}
+
+/// What the spool has of these gaps, each with its running job.
+fn entries_of<'a>(state_dir: &Path, gaps: &[GapKey], running: &'a [RunningJob]) -> Result<Vec<(Entry, Option<&'a RunningJob>)>, RunError> {
+    let entries = match spool::entries(state_dir) {
+        Ok(entries) => entries,
+        // Where nothing runs, nothing can wait.
+        Err(_) if !running.iter().any(|job| gaps.contains(&job.gap)) => return Ok(Vec::new()),
+        Err(error) => return Err(RunError::Spool(spool::directory(state_dir), error)),
+    };
+    let with_job = entries.into_iter().map(|entry| {
+        let job = running.iter().find(|job| Some(job.claim) == entry.claim);
+        (entry, job)
+    });
+    let is_meant = |(entry, job): &(Entry, Option<&RunningJob>)| {
+        let gap = job.map(|job| &job.gap).or_else(|| entry.record.as_ref().ok().map(|record| &record.gap));
+        gap.is_some_and(|gap| gaps.contains(gap))
+    };
+    Ok(with_job.filter(is_meant).collect())
 }
 
 /// The end that is recorded instead of the one in the spool.

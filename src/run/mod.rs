@@ -33,7 +33,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 pub use self::error::RunError;
-pub use self::give_up::{GiveUp, give_up};
+pub use self::give_up::{GiveUp, ends_to_give_up, give_up};
 pub use self::invocation::Invocation;
 pub use self::prepare::check_database_file;
 pub use self::state_dir::{check_state_dir, prepare_state_dir};

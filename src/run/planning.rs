@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::plan_input::PlanInput;
 use super::recover::Recovery;
-use super::sources::Sources;
+use super::sources::{self, Sources};
 use super::sync::Stamps;
 use crate::plan::decide::plan::{Plan, PlannedJob};
 use crate::plan::decide::planner::Planner;
@@ -43,8 +43,8 @@ pub(super) async fn plan(
 ) -> store::Result<Planned> {
     let digests = EtlDigests::of(input);
     let (stored, stale_breakers) = stored_state(store, input, &digests, recovery).await?;
-    let sources = Sources::gather(store, input, recovery).await?;
-    let collections = sources.plan(input, &stored, input.most_collections());
+    let of_sources = Sources::gather(store, input, recovery).await?;
+    let collections = of_sources.plan(input, &stored, input.most_collections());
     let mut plan = plan_reports(store, input, &stored, settings_beside(&collections, input.settings), also_available).await?;
     let availability_key = |gap: Gap| (input.catalogue.institutions.get(gap.bank).id, gap.period);
     let versions =
@@ -52,7 +52,10 @@ pub(super) async fn plan(
     for job in &mut plan.jobs {
         job.fingerprint = job.report().map(|gap| digests.with(gap.etl, versions.digest(availability_key(gap))));
     }
-    sources.add(&mut plan, collections, input.catalogue, &stored);
+    of_sources.add(&mut plan, collections, input.catalogue, &stored);
+    let gaps: Vec<GapKey> = plan.jobs.iter().map(|job| job.key.clone()).collect();
+    plan.orders = store.pending_orders(&gaps).await?;
+    sources::look_up_orders(store, &mut plan.sources, input.catalogue).await?;
     Ok(Planned { plan, stored, stale_breakers })
 }
 
@@ -203,10 +206,11 @@ fn scan_request(input: PlanInput<'_>, also_available: Vec<Available>) -> ScanReq
             .catalogue
             .institutions
             .data_symbols()
-            .filter(|(_, bank)| selection.banks.is_empty() || selection.banks.contains(bank))
+            .filter(|(_, bank)| selection.has_bank(*bank))
             .map(|(symbol, _)| symbol.to_owned())
             .collect(),
         from_year: selection.from_year,
+        until_year: selection.until_year,
         periods: selection.periods.iter().copied().collect(),
         include_existing: selection.force,
         also_available,
@@ -222,7 +226,7 @@ fn forced_scan_request(input: PlanInput<'_>, stored: &StoredState, request: Scan
     let selected = &request.periods;
     let period_of = |state: &GapState| match &state.key {
         GapKey::Report { period, .. } => Some(*period),
-        GapKey::Source(_) => None,
+        GapKey::Source(_) | GapKey::Window { .. } | GapKey::Group { .. } => None,
     };
     let forced = stored.gaps.values().filter(|state| state.forced_at(true).is_some()).filter_map(period_of);
     let periods: BTreeSet<Period> = forced.filter(|period| selected.is_empty() || selected.contains(period)).collect();

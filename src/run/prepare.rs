@@ -161,6 +161,9 @@ impl Invocation {
     async fn queue_windows(&self, plan: &Plan, at: DateTime<Utc>) -> Result<(), StoreError> {
         for found in &plan.sources {
             let source = &self.catalogue.source(found.source).id;
+            if let Some(begin) = found.begin {
+                self.store.begin_source(source, begin).await?;
+            }
             if !found.new.is_empty() {
                 self.store.enqueue_windows(source, &found.new, at).await?;
             }

@@ -13,6 +13,7 @@ use crate::plan::decide::backfill::{self, SourceFacts};
 use crate::plan::decide::plan::Plan;
 use crate::plan::decide::source_plan::SourcePlan;
 use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::gap::GapKey;
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::{EnvFiles, RunSettings};
 use crate::plan::remember::fingerprint;
@@ -93,5 +94,25 @@ pub async fn preview(
     };
     let (selection, stamps) = (Selection::default(), Stamps::default());
     let input = PlanInput { catalogue, env_files, settings, selection: &selection, stamps: &stamps };
-    Ok(Sources::gather(store, input, &recovery).await?.plan(input, &stored, input.most_collections()))
+    let mut plans = Sources::gather(store, input, &recovery).await?.plan(input, &stored, input.most_collections());
+    look_up_orders(store, &mut plans, catalogue).await?;
+    Ok(plans)
+}
+
+/// Looks up which orders on sources no job has answered yet.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn look_up_orders(store: &dyn store::Orders, plans: &mut [SourcePlan], catalogue: &Catalogue) -> store::Result<()> {
+    if plans.is_empty() {
+        return Ok(());
+    }
+    let key = |plan: &SourcePlan| GapKey::source(&catalogue.source(plan.source).id);
+    let gaps: Vec<GapKey> = plans.iter().map(key).collect();
+    let orders = store.pending_orders(&gaps).await?;
+    for plan in plans {
+        let gap = key(plan);
+        plan.order = orders.iter().find(|order| order.gap == gap).cloned();
+    }
+    Ok(())
 }

@@ -11,6 +11,7 @@ mod warnings;
 use serde::Serialize;
 
 use super::View;
+use super::blocked::OrderView;
 use super::names::by_name;
 use super::sources::{SourceView, result_of};
 use super::words::{Time, Untrusted, seconds};
@@ -100,6 +101,7 @@ struct ReportJob<'a> {
     why: Why,
     #[serde(serialize_with = "by_name")]
     gate: Gate,
+    order: Option<OrderView<'a>>,
     #[serde(flatten)]
     result: Option<JobOutcome<'a>>,
 }
@@ -377,10 +379,10 @@ impl<'a> ResultsView<'a> {
 fn report_jobs<'a>(summary: &'a RunSummary, catalogue: &'a Catalogue) -> Vec<ReportJob<'a>> {
     let job = |(position, job): (usize, &'a PlannedJob)| {
         let gap = job.report()?;
-        let bank = catalogue.institutions.get(gap.bank);
-        let etl = catalogue.etl(gap.etl);
+        let (bank, etl) = (catalogue.institutions.get(gap.bank), catalogue.etl(gap.etl));
         let result = summary.results.as_ref().and_then(|results| results.jobs.get(position));
         Some(ReportJob {
+            order: OrderView::of(&job.key, &summary.plan.orders),
             gap: &job.key,
             bank: &bank.key,
             bank_id: bank.id,

@@ -259,28 +259,28 @@ impl<'a> Subject<'a> {
     fn bank(&self) -> Option<&'a str> {
         match self.gap? {
             GapKey::Report { bank, .. } => Some(bank),
-            GapKey::Source(_) => None,
+            GapKey::Source(_) | GapKey::Window { .. } | GapKey::Group { .. } => None,
         }
     }
 
     fn period(&self) -> Option<String> {
         match self.gap? {
             GapKey::Report { period, .. } => Some(period.compact()),
-            GapKey::Source(_) => None,
+            GapKey::Source(_) | GapKey::Window { .. } | GapKey::Group { .. } => None,
         }
     }
 
     fn etl(&self) -> Option<&'a str> {
         match self.gap? {
             GapKey::Report { etl, .. } => Some(etl),
-            GapKey::Source(_) => None,
+            GapKey::Source(_) | GapKey::Window { .. } | GapKey::Group { .. } => None,
         }
     }
 
     fn source(&self) -> Option<&'a str> {
         match self.gap? {
-            GapKey::Report { .. } => None,
-            GapKey::Source(id) => Some(id),
+            GapKey::Report { .. } | GapKey::Group { .. } => None,
+            GapKey::Source(source) | GapKey::Window { source, .. } => Some(source),
         }
     }
 }

@@ -13,17 +13,17 @@ pub(super) use warnings::{result_of, warnings};
 
 use serde::Serialize;
 
+use super::blocked::OrderView;
 use super::names::by_name;
 use super::run::JobOutcome;
 use super::words::{Time, Untrusted};
-use crate::plan::decide::source_plan::{Lateness, SourcePlan, SourceStatus};
+use crate::plan::decide::source_plan::{GivenUpSpan, HeldBack, Lateness, SourcePlan, SourceStatus};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::{Collected, Collection, Seen};
-use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::Owner;
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
-use crate::plan::remember::source_state::Pause;
+use crate::plan::remember::source_state::{GivenUp, Pause};
 use crate::plan::run::summary::JobResult;
 
 /// A source and what is done about it.
@@ -37,6 +37,9 @@ pub(super) struct SourceView<'a> {
     missing: Option<Span>,
     left: u64,
     next_due: Time,
+    given_up: Vec<GivenUpView<'a>>,
+    held_back: Vec<HeldBackView<'a>>,
+    order: Option<OrderView<'a>>,
     #[serde(serialize_with = "by_name")]
     lateness: Lateness,
     frontier: Option<Time>,
@@ -57,6 +60,29 @@ pub(super) struct SourceView<'a> {
 pub(super) struct Span {
     pub(super) start: Time,
     pub(super) end: Time,
+}
+
+/// A window that is missing and is not tried now.
+#[derive(Debug, Serialize)]
+pub(super) struct HeldBackView<'a> {
+    window: Span,
+    #[serde(serialize_with = "by_name")]
+    standing: &'a SourceStatus,
+    until: Option<Time>,
+    failed_runs: u32,
+    error: Option<Untrusted<'a>>,
+}
+
+/// Windows that an operator gave up: who, when and why.
+#[derive(Debug, Serialize)]
+pub(super) struct GivenUpView<'a> {
+    window: Span,
+    windows: u64,
+    by: Untrusted<'a>,
+    since: Time,
+    reason: Untrusted<'a>,
+    /// Somebody has asked for them again since.
+    requested: bool,
 }
 
 /// Who paused a source, when and why.
@@ -129,7 +155,7 @@ impl<'a> SourceView<'a> {
     pub(super) fn new(plan: &'a SourcePlan, catalogue: &'a Catalogue, result: impl Fn(&Collection) -> Option<&'a JobResult>) -> Self {
         let source = catalogue.source(plan.source);
         let job = |job: &Collection| Job {
-            gap: GapKey::source(&source.id).to_string(),
+            gap: source.gap_key(job.window).to_string(),
             window: job.window.into(),
             windows: job.windows,
             resumed: job.remote_id.is_some(),
@@ -147,6 +173,9 @@ impl<'a> SourceView<'a> {
             missing: plan.missing.map(Span::from),
             left: plan.left,
             next_due: Time(plan.next_due),
+            given_up: plan.given_up.iter().map(GivenUpView::from).collect(),
+            order: plan.order.as_ref().map(OrderView::from),
+            held_back: plan.held_back.iter().map(HeldBackView::from).collect(),
             lateness: plan.lateness,
             frontier: plan.state.frontier.map(Time),
             paused: plan.state.paused.as_ref().map(PauseView::from),
@@ -168,13 +197,37 @@ impl<'a> SourceView<'a> {
 
     /// Whether it is up to date and nothing else needs to be shown.
     fn is_fine(&self) -> bool {
-        *self.standing == SourceStatus::UpToDate && self.lateness == Lateness::OnTime && self.frontier.is_some() && self.paused.is_none()
+        *self.standing == SourceStatus::UpToDate
+            && self.lateness == Lateness::OnTime
+            && self.frontier.is_some()
+            && self.paused.is_none()
+            && self.given_up.is_empty()
     }
 }
 
 impl From<Window> for Span {
     fn from(window: Window) -> Self {
         Self { start: Time(window.start), end: Time(window.end) }
+    }
+}
+
+impl<'a> From<&'a HeldBack> for HeldBackView<'a> {
+    fn from(held: &'a HeldBack) -> Self {
+        Self {
+            window: held.window.into(),
+            standing: &held.status,
+            until: if let SourceStatus::CoolingDown(rest) = &held.status { Some(Time(rest.until)) } else { None },
+            failed_runs: held.failed_runs,
+            error: held.error.as_deref().map(Untrusted::from),
+        }
+    }
+}
+
+impl<'a> From<&'a GivenUpSpan> for GivenUpView<'a> {
+    fn from(span: &'a GivenUpSpan) -> Self {
+        let GivenUp { since, by, reason } = &span.order;
+        let (by, reason) = (by.as_str().into(), reason.as_str().into());
+        Self { window: span.window.into(), windows: span.windows, by, since: Time(*since), reason, requested: span.is_requested }
     }
 }
 

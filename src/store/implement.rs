@@ -43,7 +43,7 @@ macro_rules! implement_ports {
         use $crate::plan::model::gap::GapKey;
         use $crate::plan::model::ids::{JobId, RunId};
         use $crate::plan::model::job::{AttemptEnd, Claim, NewRun, ReportKey, RunCounts, RunState, RunningRun};
-        use $crate::plan::model::orders::{CancelAnswer, Forced, FoundJob, GapOrder, SourceOrder};
+        use $crate::plan::model::orders::{CancelAnswer, Forced, FoundJob, GapOrder, PendingOrder, SourceOrder};
         use $crate::plan::model::period::Period;
         use $crate::plan::model::window::Window;
         use $crate::plan::remember::breaker::OpenBreaker;
@@ -209,7 +209,11 @@ macro_rules! implement_ports {
             }
 
             async fn order_source(&self, order: &SourceOrder) -> Result<bool> {
-                operation!(self, "recording an order on a source", shared::sources::give_order, order)
+                operation!(self, "recording an order on a source", shared::source_orders::give_order, order)
+            }
+
+            async fn pending_orders(&self, gaps: &[GapKey]) -> Result<Vec<PendingOrder>> {
+                listing!(self, "looking at orders", shared::pending_orders::find, gaps)
             }
         }
 
@@ -221,6 +225,10 @@ macro_rules! implement_ports {
 
             async fn queue(&self) -> Result<Vec<QueuedWindow>> {
                 listing!(self, "looking at the queue of the sources", shared::sources::queue)
+            }
+
+            async fn begin_source(&self, source: &str, begin: DateTime<Utc>) -> Result<()> {
+                operation!(self, "recording where a source begins", shared::sources::begin, source, Some(begin))
             }
 
             async fn enqueue_windows(&self, source: &str, windows: &[Window], at: DateTime<Utc>) -> Result<()> {

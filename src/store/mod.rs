@@ -100,6 +100,8 @@ pub struct ScanRequest {
     pub symbols: Vec<String>,
     /// Earlier fiscal years are neither candidates nor counted.
     pub from_year: Option<u16>,
+    /// Later fiscal years are neither candidates nor counted.
+    pub until_year: Option<u16>,
     /// When not empty, only these periods are candidates or counted.
     pub periods: Vec<Period>,
     /// Whether rows whose report exists are candidates too (`--force`).

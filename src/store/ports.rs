@@ -15,7 +15,7 @@ use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{AttemptEnd, Claim, NewRun, ReportKey, RunCounts, RunState, RunningRun};
-use crate::plan::model::orders::{CancelAnswer, Forced, FoundJob, GapOrder, SourceOrder};
+use crate::plan::model::orders::{CancelAnswer, Forced, FoundJob, GapOrder, PendingOrder, SourceOrder};
 use crate::plan::model::period::Period;
 use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
@@ -177,6 +177,10 @@ pub trait Orders: Debug + Send + Sync {
     /// resumed; then nothing is recorded. A running job goes on: where windows to be collected are its own, its success answers the
     /// order.
     async fn order_source(&self, order: &SourceOrder) -> Result<bool>;
+
+    /// The latest order on each of these gaps, at most one, that no job has answered yet: a `retry` since which no job of the gap ended, a
+    /// `--force` or windows to be collected that no success has answered.
+    async fn pending_orders(&self, gaps: &[GapKey]) -> Result<Vec<PendingOrder>>;
 }
 
 /// Disclosure sources and the queue of their windows.
@@ -188,6 +192,9 @@ pub trait Sources: Debug + Send + Sync {
     /// The queue of all sources: every window that is not collected, and those collected beyond their source's frontier. By source,
     /// then by start.
     async fn queue(&self) -> Result<Vec<QueuedWindow>>;
+
+    /// Records where a source begins that has no frontier. One that has a frontier stays as it is.
+    async fn begin_source(&self, source: &str, begin: DateTime<Utc>) -> Result<()>;
 
     /// Puts windows into the queue of a source, all or, on an error, none; those that are there stay as they are. One statement,
     /// however many.

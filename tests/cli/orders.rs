@@ -77,6 +77,52 @@ on_both_databases! {
         assert!(world.jobs().is_empty());
     }
 
+    fn a_bank_or_an_etl_may_be_skipped_with_what_comes_later(world: &World) {
+        world.single_etl(GOOD, &[]);
+        let none = world.run_to(0, &["--dry-run"]);
+        assert!(none.stdout.contains("NO DATA"), "there are no gaps yet: {}", none.stdout);
+        let skip = ann(world, 0, &["skip", "RY", "--reason", "bank left the list"]);
+        assert_eq!(skip.stdout, "skip: every report of RY-CA, also of later data\n1 order given\n");
+        world.available("RY", 1, 2025, "Q2");
+        world.available("TD", 6, 2025, "Q2");
+        let run = world.run_to(0, &[]);
+        assert!(run.stdout.contains(&format!("Skipped: 1\n  • {GAP}: by ann since 20")), "{}", run.stdout);
+        assert!(run.stdout.contains(": bank left the list\n"), "{}", run.stdout);
+        assert_eq!(world.reports(), ["TD 2025 Q2 Call Summary"]);
+
+        world.available("TD", 6, 2025, "Q1");
+        ann(world, 0, &["skip", "--etl-type", "call_summary", "--until", "9998-12-01", "--reason", "new prompt"]);
+        let both = world.run_to(0, &["--dry-run", "--force", "--etl-type", "call_summary"]);
+        assert!(both.stdout.contains("Skipped: 3\n") && both.stdout.contains("until 9998-12-01T00:00:00Z: new prompt"), "{}", both.stdout);
+        let retry = ann(world, 0, &["unskip", GAP, "--reason", "x"]);
+        assert!(retry.stdout.contains("there was nothing to change\n0 gaps no longer skipped\n"), "{}", retry.stdout);
+        assert!(retry.stdout.contains("every report of RY-CA, also of later data stays skipped by ann since 20"), "{}", retry.stdout);
+        assert!(retry.stdout.contains("; `etl-orch unskip RY-CA --reason TEXT` ends that\n"), "{}", retry.stdout);
+
+        let etl = ann(world, 0, &["unskip", "call_summary", "--reason", "it is good"]);
+        assert_eq!(etl.stdout, "unskip: every report of call_summary, also of later data\n1 order taken back\n");
+        ann(world, 0, &["retry", "RY", "--reason", "back on the list"]);
+        world.run_to(0, &[]);
+        assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary", "TD 2025 Q1 Call Summary", "TD 2025 Q2 Call Summary"]);
+        let on_record = orders(world);
+        assert_eq!(on_record[0], "skip|RY-CA/*/*|ann|bank left the list");
+        assert_eq!(on_record[1], "skip|*/*/call_summary|ann|new prompt");
+    }
+
+    fn a_dry_run_of_an_order_changes_nothing(world: &World) {
+        one_gap(world, "echo 'no transcript' >&2; exit 65\n");
+        world.run_to(1, &[]);
+        let dry = ann(world, 0, &["retry", "RY", "--dry-run"]);
+        assert!(dry.stdout.starts_with(&format!("would retry: {GAP}: 1 run failed; quarantined since 20")), "{}", dry.stdout);
+        assert!(dry.stdout.contains("no transcript\n1 gap would be free to be tried again; nothing was changed\n"), "{}", dry.stdout);
+        assert!(orders(world).is_empty());
+        world.write("etl.sh", GOOD);
+        assert!(world.run_to(0, &[]).stdout.contains("Quarantined: 1\n"));
+        let skip = ann(world, 0, &["skip", GAP, "--dry-run", "--format", "json"]).json();
+        assert_eq!((&skip["dry_run"], &skip["gaps"][0]["gap"]), (&true.into(), &GAP.into()));
+        assert!(orders(world).is_empty());
+    }
+
     fn retry_of_all_releases_what_rests_and_nothing_else(world: &World) {
         for (symbol, id) in [("RY", 1), ("BMO", 2), ("TD", 6)] {
             world.available(symbol, id, 2025, "Q2");
@@ -85,7 +131,7 @@ on_both_databases! {
         world.run_to(1, &[]);
         ann(world, 0, &["skip", "TD", "2025Q2", "--reason", "leave it"]);
         let none = ann(world, 2, &["retry", "--all", "--etl-type", "cal_summary", "--reason", "x"]);
-        assert!(none.stderr.contains("--etl-type: unknown ETL \"cal_summary\"; did you mean call_summary?"), "{}", none.stderr);
+        assert!(none.stderr.contains("--etl-type: unknown ETL \"cal_summary\"; did you mean call_summary?\n"), "{}", none.stderr);
         let done = ann(world, 0, &["retry", "--all", "--etl-type", "call_summary", "--reason", "model fixed"]);
         assert_eq!(done.stdout, format!("retry: BMO-CA/2025Q2/call_summary\nretry: {GAP}\n2 gaps free to be tried again\n"));
         world.write("etl.sh", GOOD);
@@ -102,7 +148,10 @@ on_both_databases! {
         let done = ann(world, 0, &["retry", &id[..8], "--reason", "corrected"]);
         assert_eq!(done.stdout, format!("retry: {GAP}\n1 gap free to be tried again\n"));
         world.write("etl.sh", GOOD);
-        world.run_to(0, &[]);
+        let dry = world.run_to(0, &["--dry-run"]).stdout;
+        assert!(dry.contains("  • 2025 Q2: call_summary (retry by ann since 20") && dry.contains(": corrected)\n"), "{dry}");
+        let run = world.run_to(0, &["--format", "json"]).json();
+        assert_eq!((&run["jobs"][0]["order"]["by"], &run["jobs"][0]["order"]["reason"]), (&"ann".into(), &"corrected".into()));
         assert_eq!(world.reports().len(), 1);
     }
 
@@ -158,7 +207,7 @@ on_both_databases! {
         world.write("go", "");
         let ended = running.wait();
         assert_eq!(ended.code, 0, "{ended:?}");
-        assert!(ended.stdout.contains("Successful: 1") && ended.stdout.contains("another invocation cancelled it"), "{ended:?}");
+        assert!(ended.stdout.contains("Successful: 1") && ended.stdout.contains("1 job: cancelled by ann: not today\n"), "{ended:?}");
         assert_eq!(world.jobs(), ["RY-CA/2025Q2/call_summary|succeeded", "TD-CA/2025Q2/call_summary|cancelled"]);
     }
 
@@ -195,12 +244,13 @@ fn orders_that_make_no_sense_are_usage_errors_and_change_nothing() {
         (&["retry", "RY", "--reason", "\u{1b}[2J"], "control character"),
         (&["retry", "--reason", "x"], "nothing is named; write BANK"),
         (&["retry", "RY", "--all", "--reason", "x"], "cannot be used with"),
-        (&["retry", "RY", "--etl-type", "call_summary", "--reason", "x"], "--all"),
+        (&["retry", "RY", "2025Q2", "--etl-type", "call_summary", "--reason", "x"], "name the ETL after the quarter"),
         (&["retry", "BMQ", "--reason", "x"], "unknown bank \"BMQ\"; did you mean BMO"),
         (&["retry", "RY", "2025", "--reason", "x"], "which quarter of 2025?"),
         (&["retry", "RY", "2025Q2", "call_sumary", "--reason", "x"], "did you mean call_summary?"),
         (&["retry", "abcd", "--reason", "x"], "no bank is called \"abcd\" and no job has an id that begins with abcd"),
-        (&["skip", "RY", "--reason", "x"], "skip needs a period"),
+        (&["skip", "--reason", "x"], "nothing is named; write BANK"),
+        (&["skip", "--etl-type", "zzz", "--reason", "x"], "unknown ETL \"zzz\"; there is only call_summary"),
         (&["skip", "RY", "2025Q2", "--until", "soon", "--reason", "x"], "a duration such as 3d"),
         (&["skip", "RY", "2025Q2", "--until", "0s", "--reason", "x"], "write a time in the future"),
         (&["cancel", "xyz", "--reason", "x"], "is not the id of a job"),

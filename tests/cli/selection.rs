@@ -22,7 +22,11 @@ on_both_databases! {
         for name in ["RY", "ry", "RY-CA", "ry-ca"] {
             assert_eq!(planned(world, &["--bank-symbol", name]), ["RY-CA/2025Q2/call_summary"], "{name}");
         }
-        assert_eq!(planned(world, &["--bank-symbol", "TD", "--bank-symbol", "ry"]), ["RY-CA/2025Q2/call_summary", "TD-CA/2025Q2/call_summary"]);
+        let two = ["RY-CA/2025Q2/call_summary", "TD-CA/2025Q2/call_summary"];
+        assert_eq!(planned(world, &["--bank-symbol", "TD", "--bank-symbol", "ry"]), two);
+        assert_eq!(planned(world, &["--bank-symbol", "TD, ry"]), two);
+        assert_eq!(planned(world, &["--exclude-bank", "BMO"]), two);
+        assert_eq!(planned(world, &["--bank-symbol", "RY,BMO", "--exclude-bank", "BMO,TD"]), two[..1]);
     }
 
     fn only_the_selected_bank_is_worked_on(world: &World) {
@@ -49,6 +53,10 @@ on_both_databases! {
         assert_eq!(planned(world, &["--period", "2025q1", "--period", "2024-Q4"]), gaps(&["2025Q1", "2024Q4"]));
         assert_eq!(planned(world, &["--from-year", "2025"]), gaps(&["2025Q2", "2025Q1"]));
         assert_eq!(planned(world, &["--from-year", "2025", "--period", "2024Q4"]), gaps(&[]));
+        assert_eq!(planned(world, &["--period", "2025Q1,2024Q4"]), gaps(&["2025Q1", "2024Q4"]));
+        assert_eq!(planned(world, &["--until-year", "2024"]), gaps(&["2024Q4", "2023Q4"]));
+        let counted = world.run_to(0, &["--until-year", "2024", "--from-year", "2024", "--dry-run", "--format", "json"]).json();
+        assert_eq!((&counted["availability"][0]["combinations"], &counted["gaps"]["total"]), (&1.into(), &1.into()));
 
         world.also("run: {from_year: 2024, order: oldest_first}");
         assert_eq!(planned(world, &[]), gaps(&["2024Q4", "2025Q1", "2025Q2"]));
@@ -73,8 +81,9 @@ on_both_databases! {
         three_banks(world);
         world.also("run: {max_jobs: 1}");
         for (args, told) in [
-            (["--bank-symbol", "BMQ"], "error: --bank-symbol: unknown bank \"BMQ\"; did you mean BMO, BMO-CA?"),
-            (["--etl-type", "call_sumary"], "error: --etl-type: unknown ETL \"call_sumary\"; did you mean call_summary?"),
+            (["--bank-symbol", "BMQ"], "error: --bank-symbol: unknown bank \"BMQ\"; did you mean BMO, BMO-CA? There are RY, BMO, TD\n"),
+            (["--exclude-bank", "BMQ"], "error: --exclude-bank: unknown bank \"BMQ\"; did you mean BMO, BMO-CA? There are RY, BMO, TD\n"),
+            (["--etl-type", "zzz"], "error: --etl-type: unknown ETL \"zzz\"; there is only call_summary\n"),
             (["--source", "us_house"], "error: --source: unknown source \"us_house\"; no sources are configured"),
             (["--period", "2025Q5"], "quarter \"Q5\" is not one of Q1, Q2, Q3, Q4"),
         ] {
@@ -86,6 +95,10 @@ on_both_databases! {
         }
         let both = world.run_to(2, &["--bank-symbol", "XX1", "--bank-symbol", "RY", "--etl-type", "zzz"]);
         assert!(both.stderr.contains("\"XX1\"") && both.stderr.contains("\"zzz\""), "every one is named: {}", both.stderr);
+        let none = world.run_to(2, &["--bank-symbol", "RY", "--exclude-bank", "ry-ca"]);
+        assert!(none.stderr.contains("--exclude-bank leaves out every bank of --bank-symbol"), "{}", none.stderr);
+        let years = world.run_to(2, &["--from-year", "2025", "--until-year", "2024"]);
+        assert!(years.stderr.contains("--until-year 2024 is before --from-year 2025"), "{}", years.stderr);
         let force = world.run_to(2, &["--force"]);
         assert!(force.stderr.contains("say which with --bank-symbol, --etl-type, --period or --source"), "{}", force.stderr);
         assert_eq!(world.run_to(2, &["--force", "--from-year", "2024"]).stdout, "");

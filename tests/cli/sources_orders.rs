@@ -16,6 +16,8 @@ fn sources_that_nobody_knows_are_usage_errors_and_change_nothing() {
         (&["sources", "pause", "us_house"], "--reason <TEXT>"),
         (&["sources", "pause", "us_house", "--reason", "\u{1b}[2J"], "control character"),
         (&["sources", "resume", "us_house", "--reason", " "], "say why"),
+        (&["sources", "give-up", "us_house", "--window", "2026-01-16", "--reason", "lost"], unknown),
+        (&["sources", "give-up", "us_house", "--reason", "lost"], "--window <WINDOW>"),
         (&["sources", "drop", "us_house"], "unrecognized subcommand"),
         (&["retry", "source:us_house", "--reason", "x"], unknown),
         (&["skip", "source:us_house", "--reason", "x"], unknown),
@@ -51,7 +53,7 @@ fn a_database_that_is_away_is_an_error() {
 fn help_says_what_can_be_done_with_sources() {
     let world = World::new(Kind::Sqlite);
     let help = world.run_to(0, &["sources", "--help"]).stdout;
-    for command in ["enqueue", "pause", "resume"] {
+    for command in ["enqueue", "give-up", "pause", "resume"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
     let enqueue = world.run_to(0, &["sources", "enqueue", "--help"]).stdout;

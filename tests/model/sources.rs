@@ -22,7 +22,12 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => (0_u64..4).prop_map(Event::Lag),
         2 => prop_oneof![Just(CatchUp::Each), Just(CatchUp::Coalesce)].prop_map(Event::Mode),
         2 => (0_i64..100).prop_map(Event::Asks),
+        2 => (0_i64..20).prop_map(Event::GivesUp),
     ]
+}
+
+fn any_mode() -> impl Strategy<Value = CatchUp> {
+    prop_oneof![Just(CatchUp::Each), Just(CatchUp::Coalesce), Just(CatchUp::Independent)]
 }
 
 /// Lives through the events. When all faults end the source is current within the longest rest, a window, a tick, and the runs that it
@@ -30,12 +35,10 @@ fn any_event() -> impl Strategy<Value = Event> {
 ///
 /// A clock that was set back comes to the time of the last failure once more, and with it to the quarantine and the rest that began
 /// there: the quarantine is of windows that are the last ones due again. So the span begins at that time, if the clock is before it.
-fn live(events: &[(usize, Event)], days_before: Option<i64>, each: bool) -> Result<(), TestCaseError> {
+fn live(events: &[(usize, Event)], days_before: Option<i64>, mode: CatchUp) -> Result<(), TestCaseError> {
     let begin: DateTime<Utc> = "2025-12-28T00:07:00Z".parse().unwrap();
     let mut world = World::new(days_before.map(|days| begin - TimeDelta::days(days)));
-    if each {
-        world.source.catch_up = CatchUp::Each;
-    }
+    world.source.catch_up = mode;
     for (ticks, event) in events {
         world.happen(*event);
         for _ in 0..=*ticks {
@@ -67,9 +70,9 @@ proptest! {
     fn a_frontier_has_no_hole_before_it_and_a_source_catches_up(
         events in proptest::collection::vec((0_usize..60, any_event()), 1..40),
         days_before in proptest::option::of(0_i64..20),
-        each in any::<bool>(),
+        mode in any_mode(),
     ) {
-        live(&events, days_before, each)?;
+        live(&events, days_before, mode)?;
     }
 }
 
@@ -77,14 +80,14 @@ proptest! {
 #[test]
 fn a_clock_that_was_set_back_comes_to_a_quarantine_again() {
     let events = [(24, Event::Works), (0, Event::Off(5)), (2, Event::Fails(Fault::Permanent)), (0, Event::ClockSteps(-16))];
-    live(&events, None, false).unwrap();
+    live(&events, None, CatchUp::Coalesce).unwrap();
 }
 
 /// The source begins with windows of one hour after the window of five hours that a service has begun to collect.
 #[test]
 fn what_a_service_has_begun_before_the_begin_of_a_source_is_followed_last() {
     let events = [(0, Event::Killed { begun: true }), (1, Event::Every(5)), (0, Event::Every(1))];
-    live(&events, Some(1), false).unwrap();
+    live(&events, Some(1), CatchUp::Coalesce).unwrap();
 }
 
 /// An operator asks for 12 hours of which 6 are missing, and these 6 are the first window of a longer job: what is left of that job comes
@@ -99,5 +102,5 @@ fn what_is_left_of_a_job_whose_first_window_was_asked_for_comes_in_the_next_run(
         (0, Event::Off(73)),
         (30, Event::Asks(0)),
     ];
-    live(&events, None, false).unwrap();
+    live(&events, None, CatchUp::Coalesce).unwrap();
 }

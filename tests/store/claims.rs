@@ -70,10 +70,10 @@ async fn a_gap_that_runs_elsewhere_is_left_to_its_owner(fixture: Fixture) {
 async fn a_job_can_be_claimed_once(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
-    assert_eq!(store.claim(&ClaimRequest { at: at(3), ..wish(claim.job, &key()) }).await.unwrap(), Claimed::Gone);
+    assert_eq!(store.claim(&ClaimRequest { at: at(3), ..wish(claim.job, &key()) }).await.unwrap(), Claimed::Gone(None));
     assert!(store.fail(claim, &end(1, Outcome::ExitCode(1)), "no", &FailureHistory::default()).await.unwrap());
-    assert_eq!(store.claim(&ClaimRequest { at: at(4), ..wish(claim.job, &key()) }).await.unwrap(), Claimed::Gone);
-    assert_eq!(store.claim(&ClaimRequest { at: at(4), ..wish(new_job(0).id, &key()) }).await.unwrap(), Claimed::Gone);
+    assert_eq!(store.claim(&ClaimRequest { at: at(4), ..wish(claim.job, &key()) }).await.unwrap(), Claimed::Gone(None));
+    assert_eq!(store.claim(&ClaimRequest { at: at(4), ..wish(new_job(0).id, &key()) }).await.unwrap(), Claimed::Gone(None));
 }
 
 async fn the_fence_grows_with_every_claim(fixture: Fixture) {
@@ -115,7 +115,7 @@ async fn one_job_claimed_twice_at_once_is_claimed_once(fixture: Fixture) {
     let claims = tokio::join!(one.claim(&wishes[0]), two.claim(&wishes[1]));
     let claims = [claims.0.unwrap(), claims.1.unwrap()];
     assert_eq!(claims.iter().filter(|claimed| matches!(claimed, Claimed::Yes { .. })).count(), 1, "{claims:?}");
-    assert!(claims.contains(&Claimed::Gone), "{claims:?}");
+    assert!(claims.contains(&Claimed::Gone(None)), "{claims:?}");
     assert_eq!(fixture.attempts().await.len(), 1);
     let won = claims.iter().find_map(|claimed| if let Claimed::Yes { claim, .. } = claimed { Some(*claim) } else { None }).unwrap();
     assert!(two.end_attempt(won, &end(1, Outcome::TimedOut(std::time::Duration::from_secs(60)))).await.unwrap());

@@ -11,11 +11,13 @@ mod encodings;
 mod endings;
 mod fixture;
 mod garbage;
+mod given_up;
 mod history;
 mod kept;
 mod migration;
 mod numbers;
 mod orders;
+mod pending_orders;
 mod placing;
 mod pools;
 #[path = "../support/postgres.rs"]

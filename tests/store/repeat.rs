@@ -62,8 +62,8 @@ async fn a_claim_is_granted_again_to_the_same_wish_only(fixture: Fixture) {
     let first = store.claim(&wish).await.unwrap();
     assert_eq!(store.claim(&wish).await.unwrap(), first);
     assert_eq!(yes(first).fence, 1);
-    assert_eq!(store.claim(&ClaimRequest { at: at(3), ..wish }).await.unwrap(), Claimed::Gone);
-    assert_eq!(store.claim(&ClaimRequest { log: "another", ..wish }).await.unwrap(), Claimed::Gone);
+    assert_eq!(store.claim(&ClaimRequest { at: at(3), ..wish }).await.unwrap(), Claimed::Gone(None));
+    assert_eq!(store.claim(&ClaimRequest { log: "another", ..wish }).await.unwrap(), Claimed::Gone(None));
     assert_eq!(fixture.attempts().await, ["1|||"]);
     assert_eq!(fixture.gap().await, ["1||"]);
 }

@@ -97,7 +97,7 @@ async fn a_claim_is_granted_again_to_the_same_wish(fixture: Fixture) {
     let first = store.claim(&wish).await.unwrap();
     assert_eq!(store.claim(&wish).await.unwrap(), first);
     assert_eq!(yes(first).fence, 1);
-    assert_eq!(store.claim(&ClaimRequest { log: "another", ..wish }).await.unwrap(), Claimed::Gone);
+    assert_eq!(store.claim(&ClaimRequest { log: "another", ..wish }).await.unwrap(), Claimed::Gone(None));
 }
 
 async fn what_was_collected_meanwhile_is_not_claimed(fixture: Fixture) {
@@ -265,7 +265,7 @@ async fn a_request_queues_what_was_collected_and_what_is_new(fixture: Fixture) {
     assert!(store.order_source(&order(HOUSE, asked, 20)).await.unwrap());
     assert!(!store.order_source(&order(HOUSE, SourceOrderKind::Collect(vec![]), 21)).await.unwrap());
     assert_eq!(queue(&*store, HOUSE).await, ["0-1 requested", "7-8 requested"]);
-    assert_eq!(rows(&fixture).await, ["queued|anna|||", "collected||job|at|", "queued|anna|||"]);
+    assert_eq!(rows(&fixture).await, ["queued|anna||at|", "collected||job|at|", "queued|anna|||"]);
     assert_eq!(fixture.orders().await, ["collect|source:us_house|anna|because|"]);
     collect(&*store, HOUSE, window(0)).await;
     assert_eq!(queue(&*store, HOUSE).await, ["7-8 requested"]);

@@ -107,9 +107,12 @@ pub(crate) async fn queue(store: &dyn Store, source: &str) -> Vec<String> {
     let queue = store.queue().await.unwrap();
     let shown = |one: &QueuedWindow| {
         let mut text = format!("{}-{}", number(one.window.start), number(one.window.end));
-        for (says, word) in
-            [(one.is_collected, " collected"), (one.is_urgent, " requested"), (one.is_requested && !one.is_urgent, " tried")]
-        {
+        for (says, word) in [
+            (one.is_collected, " collected"),
+            (one.is_urgent, " requested"),
+            (one.is_requested && !one.is_urgent, " tried"),
+            (one.given_up.is_some(), " given up"),
+        ] {
             text.push_str(if says { word } else { "" });
         }
         text + &one.remote_id.as_ref().map(|remote_id| format!(" {remote_id}")).unwrap_or_default()

@@ -10,10 +10,28 @@ pub(in crate::cli) struct OrderArgs {
     pub(in crate::cli) reason: String,
 }
 
+/// Options of the orders on gaps.
+#[derive(Debug, Clone, Args)]
+pub(in crate::cli) struct GapOrderArgs {
+    /// Show what the order would change, and change nothing; needs no --reason
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Why; kept with your name and the time
+    #[arg(long, value_name = "TEXT", value_parser = reason, required_unless_present = "dry_run")]
+    reason: Option<String>,
+}
+
+impl GapOrderArgs {
+    /// Why the order is given; empty where it is not.
+    pub(super) fn reason(&self) -> &str {
+        self.reason.as_deref().unwrap_or_default()
+    }
+}
+
 /// Which gaps an order is on, as words.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct GapWords {
-    /// A bank (RY or RY-CA, in any case); or a whole gap (RY-CA/2025Q2/call_summary), a source (us_house), or the id of a job or its
+    /// A bank (RY or RY-CA, in any case); or an ETL, a whole gap (RY-CA/2025Q2/call_summary), a source (us_house), or the id of a job or its
     /// beginning
     #[arg(value_name = "BANK")]
     bank: Option<String>,
@@ -26,6 +44,9 @@ pub(in crate::cli) struct GapWords {
     /// The ETL; all of them when it is left out
     #[arg(value_name = "ETL")]
     etl: Option<String>,
+    /// Only this ETL, of the bank or of all banks (repeatable, or a list)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(super) etl_type: Vec<String>,
 }
 
 impl GapWords {
@@ -43,11 +64,8 @@ pub(in crate::cli) struct SweepArgs {
     /// Every gap and source that rests or is quarantined (retry), or is skipped (unskip)
     #[arg(long, conflicts_with = "bank")]
     pub(super) all: bool,
-    /// With --all: only this ETL (repeatable)
-    #[arg(long, value_name = "NAME")]
-    pub(super) etl_type: Vec<String>,
     #[command(flatten)]
-    pub(super) order: OrderArgs,
+    pub(super) order: GapOrderArgs,
 }
 
 /// Reads a reason.

@@ -68,7 +68,7 @@ async fn find(store: &dyn Store, target: &CancelTarget) -> Result<FoundJob, Fail
         CancelTarget::Job(prefix) => return one_job(store, prefix).await,
         CancelTarget::Source(source) => source,
     };
-    let running = store.running_jobs().await?.into_iter().find(|job| job.gap == *source);
+    let running = store.running_jobs().await?.into_iter().find(|job| job.gap == *source || source.covers(&job.gap));
     let job = running.map(|job| FoundJob { id: job.claim.job, run: job.run, gap: job.gap, state: JobState::Running });
     job.ok_or_else(|| Failure::Orchestrator(format!("{source} is not being collected; there was nothing to cancel")))
 }

@@ -8,5 +8,5 @@ use crate::plan::model::orders::GapOrderKind;
 
 pub(in crate::cli) async fn command(context: &Context<'_>, args: &SweepArgs) -> Result<Exit, Failure> {
     let target = target::of_sweep(&context.config.catalogue, args)?;
-    super::give(context, GapOrderKind::Retry, &target, &args.order.reason).await
+    super::give(context, GapOrderKind::Retry, &target, &args.order).await
 }

@@ -7,8 +7,8 @@ use clap::Args;
 
 use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
-use super::args::{GapWords, OrderArgs};
-use super::target::{self, OrderTarget};
+use super::args::{GapOrderArgs, GapWords};
+use super::target;
 use crate::plan::model::orders::GapOrderKind;
 use crate::plan::text::span::{self, InvalidSpan};
 use crate::show::Time;
@@ -22,7 +22,7 @@ pub(in crate::cli) struct SkipArgs {
     #[arg(long, value_name = "WHEN", value_parser = until)]
     until: Option<Until>,
     #[command(flatten)]
-    order: OrderArgs,
+    order: GapOrderArgs,
 }
 
 /// When a `skip` ends, as it is written.
@@ -67,12 +67,8 @@ fn until(text: &str) -> Result<Until, String> {
 pub(in crate::cli) async fn command(context: &Context<'_>, args: &SkipArgs) -> Result<Exit, Failure> {
     let until = args.until.map(|until| until.after(Utc::now())).transpose();
     let until = until.map_err(|problem| Failure::Usage(format!("--until: {problem}")))?;
-    let target = target::of_words(&context.config.catalogue, &args.gaps.list())?;
-    if let OrderTarget::Sweep(_) = target {
-        let text = "skip needs a period: write BANK YEAR QUARTER, such as RY 2025 Q2, and add an ETL for that report alone";
-        return Err(Failure::Usage(text.to_owned()));
-    }
-    super::give(context, GapOrderKind::Skip { until }, &target, &args.order.reason).await
+    let target = target::of_gaps(&context.config.catalogue, &args.gaps)?;
+    super::give(context, GapOrderKind::Skip { until }, &target, &args.order).await
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::super::exit::Failure;
 use super::super::names;
-use super::args::SweepArgs;
+use super::args::{GapWords, SweepArgs};
 use crate::plan::decide::order_effects::Sweep;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::gap::GapKey;
@@ -62,7 +62,8 @@ impl fmt::Display for OrderTarget {
             Self::Gaps(gaps) if gaps.len() == 1 => write!(f, "{}", gaps[0]),
             Self::Gaps(_) => f.write_str("these"),
             Self::Job(job) => write!(f, "job {}", job.text),
-            Self::Sweep(Sweep { bank: Some(bank), .. }) => f.write_str(bank),
+            Self::Sweep(Sweep { bank: Some(bank), etls }) if etls.is_empty() => f.write_str(bank),
+            Self::Sweep(Sweep { bank: Some(bank), etls }) => write!(f, "{bank} and {}", etls.join(", ")),
             Self::Sweep(Sweep { bank: None, etls }) if etls.is_empty() => f.write_str("any bank"),
             Self::Sweep(Sweep { bank: None, etls }) => f.write_str(&etls.join(", ")),
         }
@@ -71,19 +72,33 @@ impl fmt::Display for OrderTarget {
 
 /// What `retry` or `unskip` is on.
 pub(super) fn of_sweep(catalogue: &Catalogue, args: &SweepArgs) -> Result<OrderTarget, Failure> {
-    // clap cannot check this itself: the words of a bank are not an option.
-    if !args.all && !args.etl_type.is_empty() {
-        return Err(usage("--etl-type narrows --all; of a bank name the ETL after the quarter"));
+    if args.all && args.gaps.etl_type.is_empty() {
+        return Ok(OrderTarget::Sweep(Sweep { bank: None, etls: Vec::new() }));
     }
-    if !args.all {
-        return of_words(catalogue, &args.gaps.list());
+    of_gaps(catalogue, &args.gaps)
+}
+
+/// What an order is on: these words, narrowed by `--etl-type`; that alone stands for its reports of all banks.
+pub(super) fn of_gaps(catalogue: &Catalogue, gaps: &GapWords) -> Result<OrderTarget, Failure> {
+    let words = gaps.list();
+    if gaps.etl_type.is_empty() {
+        return of_words(catalogue, &words);
     }
-    let unknown: Vec<String> = args.etl_type.iter().filter_map(|name| names::etl(catalogue, name).err()).collect();
+    let etls: Vec<String> = gaps.etl_type.iter().map(|name| name.trim().to_owned()).collect();
+    let unknown: Vec<String> = etls.iter().filter_map(|name| names::etl(catalogue, name).err()).collect();
     if !unknown.is_empty() {
         let problems: Vec<String> = unknown.iter().map(|problem| format!("--etl-type: {problem}")).collect();
         return Err(Failure::Usage(problems.join("\nerror: ")));
     }
-    Ok(OrderTarget::Sweep(Sweep { bank: None, etls: args.etl_type.clone() }))
+    if words.is_empty() {
+        return Ok(OrderTarget::Sweep(Sweep { bank: None, etls }));
+    }
+    match of_words(catalogue, &words)? {
+        OrderTarget::Sweep(Sweep { bank, etls: none }) if none.is_empty() => Ok(OrderTarget::Sweep(Sweep { bank, etls })),
+        OrderTarget::Sweep(_) | OrderTarget::Gaps(_) | OrderTarget::Job(_) => {
+            Err(usage("--etl-type narrows an order on a bank or on all banks; of a period name the ETL after the quarter"))
+        }
+    }
 }
 
 /// What an order with these words is on: `BANK`, `BANK YEAR QUARTER`, `BANK YEAR QUARTER ETL`, the same with the period in one word, the key
@@ -91,7 +106,7 @@ pub(super) fn of_sweep(catalogue: &Catalogue, args: &SweepArgs) -> Result<OrderT
 pub(super) fn of_words(catalogue: &Catalogue, words: &[&str]) -> Result<OrderTarget, Failure> {
     match words {
         [] => Err(usage(
-            "nothing is named; write BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job",
+            "nothing is named; write BANK [YEAR QUARTER [ETL]], an ETL, a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job",
         )),
         [word, more, ..] if word.starts_with(SOURCE) => Err(usage(format!("{more:?} is unexpected; a source has neither period nor ETL"))),
         [key] if key.contains('/') => gap(catalogue, key),
@@ -101,13 +116,20 @@ pub(super) fn of_words(catalogue: &Catalogue, words: &[&str]) -> Result<OrderTar
                 Ok(OrderTarget::Sweep(Sweep { bank, etls: Vec::new() }))
             }
             (Err(SelectError::Unknown { .. }), Some(source), _) => Ok(OrderTarget::Gaps(vec![source])),
+            (Err(SelectError::Unknown { .. }), None, _) if names::etl(catalogue, word).is_ok() => {
+                Ok(OrderTarget::Sweep(Sweep { bank: None, etls: vec![(*word).to_owned()] }))
+            }
             (Err(SelectError::Unknown { wanted, .. }), None, Some(prefix)) => {
                 Ok(OrderTarget::Job(JobPrefix { no_bank: Some(format!("no bank is called {wanted:?}")), ..prefix }))
             }
             (Err(SelectError::Unknown { wanted, hint }), None, None) => {
-                let sources = nearest(word, catalogue.sources.iter().map(|source| source.id.as_str()));
-                let source = if sources.is_empty() { String::new() } else { format!("; did you mean the source {}?", sources.join(", ")) };
-                Err(usage(format!("unknown bank {wanted:?}{hint}{source}")))
+                let nearest_of = |what: &str, names: Vec<&str>| match nearest(word, names).as_slice() {
+                    [] => String::new(),
+                    close => format!("; did you mean the {what} {}?", close.join(", ")),
+                };
+                let source = nearest_of("source", catalogue.sources.iter().map(|source| source.id.as_str()).collect());
+                let etl = nearest_of("ETL", catalogue.etls.iter().map(|etl| etl.name.as_str()).collect());
+                Err(usage(format!("unknown bank {wanted:?}{hint}{source}{etl}")))
             }
             (Err(error @ SelectError::Ambiguous { .. }), _, _) => Err(usage(error)),
         },
@@ -219,6 +241,12 @@ mod tests {
     }
 
     #[test]
+    fn an_etl_alone_means_its_reports_of_all_banks() {
+        let etls = vec!["key_themes".to_owned()];
+        assert_eq!(read(&["key_themes"]), Ok(OrderTarget::Sweep(Sweep { bank: None, etls })));
+    }
+
+    #[test]
     fn a_job_is_named_by_the_beginning_of_its_id() {
         let job = |word: &str| match read(&[word]) {
             Ok(OrderTarget::Job(job)) => job.text,
@@ -257,19 +285,19 @@ mod tests {
         .map(|words| read(words).unwrap_err())
         .collect();
         insta::assert_snapshot!(errors.join("\n"), @r#"
-        error: nothing is named; write BANK [YEAR QUARTER [ETL]], a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job
-        error: unknown source "us_hous"; did you mean us_house?
+        error: nothing is named; write BANK [YEAR QUARTER [ETL]], an ETL, a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job
+        error: unknown source "us_hous"; did you mean us_house? There are us_house, dead, beef
         error: "2025Q2" is unexpected; a source has neither period nor ETL
-        error: unknown bank "us_hous"; did you mean the source us_house?
-        error: unknown bank "RX"; did you mean RY?
+        error: unknown bank "us_hous"; there are RY, C-CA, C-US, DEAD; did you mean the source us_house?
+        error: unknown bank "RX"; did you mean RY? There are RY, C-CA, C-US, DEAD
         error: bank "c" is ambiguous; write one of C-CA, C-US
         error: which quarter of 2025? Write it like 2025 Q2
         error: "Q2" is not a fiscal period; expected a period such as 2025Q2
         error: quarter "Q5" is not one of Q1, Q2, Q3, Q4
         error: "2025 call_summary" is not a fiscal period; expected a period such as 2025Q2
-        error: unknown ETL "call_sumary"; did you mean call_summary?
-        error: unknown bank "BMQ"
-        error: unknown ETL "call_sumary"; did you mean call_summary?
+        error: unknown ETL "call_sumary"; did you mean call_summary? There are call_summary, key_themes
+        error: unknown bank "BMQ"; there are RY, C-CA, C-US, DEAD
+        error: unknown ETL "call_sumary"; did you mean call_summary? There are call_summary, key_themes
         error: "key_themes" is unexpected; an order is on one bank and period
         error: "RY/2025Q2" is not a gap; write it like RY-CA/2025Q2/call_summary
         error: "RY/2025Q2/x/y" is not a gap; write it like RY-CA/2025Q2/call_summary

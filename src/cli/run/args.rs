@@ -14,21 +14,27 @@ pub(in crate::cli) struct RunArgs {
     /// Show what a run would do; takes no lock and changes nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
-    /// Only this bank: RY or RY-CA, in any case (repeatable)
-    #[arg(long, value_name = "SYMBOL")]
+    /// Only this bank: RY or RY-CA, in any case (repeatable, or a list: RY,BMO)
+    #[arg(long, value_name = "SYMBOL", value_delimiter = ',')]
     pub(in crate::cli) bank_symbol: Vec<String>,
-    /// Only this ETL (repeatable)
-    #[arg(long, value_name = "NAME")]
+    /// All banks but this one (repeatable, or a list)
+    #[arg(long, value_name = "SYMBOL", value_delimiter = ',')]
+    pub(in crate::cli) exclude_bank: Vec<String>,
+    /// Only this ETL (repeatable, or a list)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(in crate::cli) etl_type: Vec<String>,
-    /// Only this disclosure source (repeatable); with --bank-symbol, --etl-type or --period, their reports too
-    #[arg(long, value_name = "ID")]
+    /// Only this disclosure source (repeatable, or a list); with --bank-symbol, --etl-type or --period, their reports too
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(in crate::cli) source: Vec<String>,
-    /// Only this fiscal period, such as 2025Q2 (repeatable)
-    #[arg(long, value_name = "PERIOD")]
+    /// Only this fiscal period, such as 2025Q2 (repeatable, or a list)
+    #[arg(long, value_name = "PERIOD", value_delimiter = ',')]
     pub(in crate::cli) period: Vec<Period>,
     /// Only this fiscal year and later ones
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(1900..=2999))]
     pub(in crate::cli) from_year: Option<u16>,
+    /// Only this fiscal year and earlier ones
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(1900..=2999))]
+    pub(in crate::cli) until_year: Option<u16>,
     /// Make existing reports again; needs --bank-symbol, --etl-type, --period or --source
     #[arg(long)]
     pub(in crate::cli) force: bool,
@@ -73,10 +79,12 @@ impl RunArgs {
         Self {
             dry_run: false,
             bank_symbol: Vec::new(),
+            exclude_bank: Vec::new(),
             etl_type: Vec::new(),
             source: vec![id.to_owned()],
             period: Vec::new(),
             from_year: None,
+            until_year: None,
             force: false,
             max_parallel: None,
             max_jobs: None,
@@ -93,10 +101,12 @@ impl RunArgs {
     pub(super) fn record(&self) -> serde_json::Value {
         serde_json::json!({
             "bank_symbol": self.bank_symbol,
+            "exclude_bank": self.exclude_bank,
             "etl_type": self.etl_type,
             "source": self.source,
             "period": self.period,
             "from_year": self.from_year,
+            "until_year": self.until_year,
             "force": self.force,
             "max_jobs": self.max_jobs,
             "no_lock": self.no_lock,

@@ -59,7 +59,12 @@ impl<'a> RunRequest<'a> {
 
     /// Whether it is narrower than a plain run, or makes reports again.
     pub(super) fn is_special(&self) -> bool {
-        self.selection.is_narrowed() || self.args.force || self.args.from_year.is_some()
+        let args = self.args;
+        self.selection.is_narrowed()
+            || args.force
+            || args.from_year.is_some()
+            || args.until_year.is_some()
+            || !self.selection.excluded_banks.is_empty()
     }
 
     pub(super) fn invocation(&self, store: Arc<dyn Store>, id: RunId, events: Events) -> Invocation {
@@ -86,7 +91,7 @@ impl<'a> RunRequest<'a> {
 fn all<P: Display>(option: &str, words: &[String], find: impl Fn(&str) -> Result<usize, P>, problems: &mut Vec<String>) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     for word in words {
-        match find(word) {
+        match find(word.trim()) {
             Ok(index) => drop(found.insert(index)),
             Err(problem) => problems.push(format!("{option}: {problem}")),
         }
@@ -99,12 +104,22 @@ fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
     let mut problems = Vec::new();
     let selection = Selection {
         banks: all("--bank-symbol", &args.bank_symbol, |symbol| names::bank(catalogue, symbol), &mut problems),
+        excluded_banks: all("--exclude-bank", &args.exclude_bank, |symbol| names::bank(catalogue, symbol), &mut problems),
         etls: all("--etl-type", &args.etl_type, |name| names::etl(catalogue, name), &mut problems),
         sources: all("--source", &args.source, |id| names::source(catalogue, id), &mut problems),
         periods: args.period.iter().copied().collect(),
         from_year: args.from_year.or(config.run.from_year),
+        until_year: args.until_year,
         force: args.force,
     };
+    if problems.is_empty() && !selection.banks.is_empty() && selection.banks.is_subset(&selection.excluded_banks) {
+        problems.push("--exclude-bank leaves out every bank of --bank-symbol; nothing would be looked at".to_owned());
+    }
+    if let (Some(from), Some(until)) = (args.from_year, args.until_year)
+        && until < from
+    {
+        problems.push(format!("--until-year {until} is before --from-year {from}; no year is left"));
+    }
     if problems.is_empty() && args.force && !selection.is_narrowed() {
         problems.push("--force would make every report again; say which with --bank-symbol, --etl-type, --period or --source".to_owned());
     }

@@ -1,6 +1,7 @@
 //! `etl-orch sources`: what is known of the disclosure sources, and orders on them.
 
 mod enqueue;
+mod give_up;
 mod pause;
 mod window_choice;
 
@@ -14,11 +15,13 @@ use super::exit::{Exit, Failure};
 use crate::plan::decide::freshness::Freshness;
 use crate::plan::decide::source_plan::SourcePlan;
 use crate::plan::model::source::Source;
+use crate::plan::remember::source_state::QueuedWindow;
 use crate::run::check_state_dir;
 use crate::run::sources::preview;
 use crate::show::sources::{ListedSource, SourcesView};
 use crate::store::{Access, Data, Store};
 use enqueue::EnqueueArgs;
+use give_up::GiveUpArgs;
 use pause::PauseArgs;
 
 /// What can be done with a source.
@@ -26,6 +29,8 @@ use pause::PauseArgs;
 pub(in crate::cli) enum SourcesCommand {
     /// Put windows of a source into its queue, whether they were collected before or not
     Enqueue(EnqueueArgs),
+    /// Collect windows no more that are missing and cannot be collected, so that they hold up no others; `enqueue` takes that back
+    GiveUp(GiveUpArgs),
     /// Leave a source alone until `resume`
     Pause(PauseArgs),
     /// Take `pause` back
@@ -37,6 +42,7 @@ pub(super) async fn command(context: &Context<'_>, command: Option<&SourcesComma
     match command {
         None => list(context).await,
         Some(SourcesCommand::Enqueue(args)) => enqueue::command(context, args).await,
+        Some(SourcesCommand::GiveUp(args)) => give_up::command(context, args).await,
         Some(SourcesCommand::Pause(args)) => pause::pause(context, args).await,
         Some(SourcesCommand::Resume(args)) => pause::resume(context, args).await,
     }
@@ -53,7 +59,7 @@ async fn list(context: &Context<'_>) -> Result<Exit, Failure> {
 async fn listed(store: &dyn Store, context: &Context<'_>) -> Result<Vec<ListedSource>, Failure> {
     let plans = plans(store, context).await?;
     let mut queued: HashMap<String, u64> = HashMap::new();
-    for window in store.queue().await?.into_iter().filter(|window| !window.is_collected || window.is_requested) {
+    for window in store.queue().await?.into_iter().filter(QueuedWindow::is_open) {
         *queued.entry(window.source).or_default() += 1;
     }
     let mut listed = Vec::new();

@@ -39,7 +39,7 @@ async fn give(context: &Context<'_>, args: &PauseArgs, kind: SourceOrderKind) ->
     let (source, by, reason) = (args.id.clone(), context.user.clone(), args.order.reason.clone());
     let order = SourceOrder { source, kind, by, reason, at: Utc::now() };
     let key = GapKey::source(&order.source);
-    let is_it = |job: &RunningJob| job.gap == key;
+    let is_it = |job: &RunningJob| job.gap == key || key.covers(&job.gap);
     let given = context.with_store(Access::ReadWrite, async |store| {
         let changed = store.order_source(&order).await?;
         let pause = pause_of(&*store, &order.source).await?;

@@ -17,7 +17,7 @@ fn needs_are_known_declared_before_and_without_a_cycle() {
     assert_eq!(config.catalogue.etls.iter().map(|etl| etl.needs.clone()).collect::<Vec<_>>(), [vec![], vec![0], vec![1, 0]]);
     insta::assert_snapshot!(etls(&[("a", "b"), ("b", "")]).unwrap_err(), @r"etl-orch.yaml:3:46: a needs b, which is declared later; ETLs run in the order of declaration, so move b before a");
     insta::assert_snapshot!(etls(&[("a", "c, z"), ("b", "a"), ("c", "b"), ("d", "d"), ("e", "f"), ("f", "")]).unwrap_err(), @r#"
-    etl-orch.yaml:3:49: a needs "z", which is no ETL here
+    etl-orch.yaml:3:49: a needs "z", which is no ETL here; there are a, b, c, d, e, f
     etl-orch.yaml:4:46: needs form a cycle: a -> c -> b -> a; none of these could ever run
     etl-orch.yaml:6:46: needs form a cycle: d -> d; none of these could ever run
     etl-orch.yaml:7:46: e needs f, which is declared later; ETLs run in the order of declaration, so move f before e
@@ -97,7 +97,7 @@ fn an_etl_uses_a_pool_that_there_is() {
     ];
     let said: Vec<String> = bad.iter().map(|bad| errors(&etl_with(bad))).collect();
     insta::assert_snapshot!(said.join("\n"), @r#"
-    etl-orch.yaml:7:11: etls.a.pool is "lmm", which is no pool here; did you mean llm?
+    etl-orch.yaml:7:11: etls.a.pool is "lmm", which is no pool here; did you mean llm? There are gpu, llm
     etl-orch.yaml:7:11: etls.a.pool is "llm", which is no pool here; there are none, add it under pools
     etl-orch.yaml:8:14: pools.llm: expected a whole number, found text
     etl-orch.yaml:8:9: "LLM" cannot name a pool; write small letters, digits, "_" and "-", the first a letter or digit

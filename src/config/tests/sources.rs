@@ -190,6 +190,8 @@ fn windows_are_of_a_sensible_length() {
         "every: 6h, warn_after: 20h, command: [x]",
         "every: 6h, warn_after: 0s, error_after: 1h, command: [x]",
         "every: 6h, error_after: 6h, command: [x]",
+        "every: 6h, catch_up: coalesce, independent: true, command: [x]",
+        "every: 6h, independent: maybe, max_windows: 2, command: [x]",
     ]), @r#"
     3:3: a has no every; say how long its windows are, every: 6h
     3:14: sources.a.every must be at least 1m
@@ -210,6 +212,8 @@ fn windows_are_of_a_sensible_length() {
     3:30: warn_after, which is 20h, must not be longer than error_after, which is 13h
     3:30: sources.a.warn_after must be longer than 0s
     3:31: warn_after, which is 7h, must not be longer than error_after, which is 6h
+    3:38: independent windows are collected by a job for each; set catch_up: each, or remove one of the two
+    3:31: sources.a.independent: expected a boolean, found text
     "#);
 }
 

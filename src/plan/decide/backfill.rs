@@ -5,23 +5,26 @@
 
 mod added;
 mod backlog;
+mod giving_up;
+mod independent;
 mod jobs;
 mod lateness;
 mod recorded;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::added::add;
 use self::backlog::Backlog;
+pub use self::giving_up::give_up;
 use self::jobs::{Row, deal};
-pub use self::recorded::record;
+pub use self::recorded::{move_frontier, record};
 use crate::plan::decide::source_plan::{SourcePlan, SourceStatus};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::Owner;
 use crate::plan::model::selection::Selection;
-use crate::plan::model::source::{Source, SourceIndex};
+use crate::plan::model::source::{CatchUp, Source, SourceIndex};
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{Eligibility, GapState};
 use crate::plan::remember::fingerprint::{self, Fingerprint};
@@ -98,6 +101,15 @@ fn is_asked_for(source: &Source, facts: SourceFacts<'_>) -> bool {
     !is_left_alone && facts.queue.iter().any(|row| row.source == source.id && row.is_urgent && row.window.end <= due_by(source, facts.now))
 }
 
+/// The quarantine or the rest that keeps a gap from being tried at `now`.
+fn rest(gap: &GapState, fingerprint: &Fingerprint, now: DateTime<Utc>) -> Option<SourceStatus> {
+    match gap.history.eligibility(now, Some(fingerprint)) {
+        Eligibility::Quarantined(quarantine) => Some(SourceStatus::Quarantined(quarantine)),
+        Eligibility::Resting(rest) => Some(SourceStatus::CoolingDown(rest)),
+        Eligibility::Free => None,
+    }
+}
+
 /// `again`: whether its last window is to be collected once more.
 fn assess(
     (index, source): (SourceIndex, &Source),
@@ -112,12 +124,9 @@ fn assess(
     let state = state.unwrap_or_else(|| SourceState { source: source.id.clone(), ..SourceState::default() });
     let missing = Backlog::find(source, &state, facts.queue, facts.now);
     let again = if again { missing.last() } else { Vec::new() };
-    let rests = |gap: &GapState| match gap.history.eligibility(facts.now, Some(fingerprint)) {
-        Eligibility::Quarantined(quarantine) => Some(SourceStatus::Quarantined(quarantine)),
-        Eligibility::Resting(rest) => Some(SourceStatus::CoolingDown(rest)),
-        Eligibility::Free => None,
-    };
-    let rests = gap.and_then(rests).filter(|_| !force);
+    let pasts = independent::pasts(source, &missing, fingerprint, force, facts);
+    let is_independent = source.catch_up == CatchUp::Independent;
+    let rests = gap.and_then(|gap| rest(gap, fingerprint, facts.now)).filter(|_| !force && !is_independent);
     // A rest lets through, once, what an operator asked for.
     let is_once = rests.is_some() && missing.is_urgent();
     let standing = match (&state.paused, gap.and_then(|gap| gap.skip.as_ref()).filter(|order| order.holds(facts.now))) {
@@ -131,13 +140,22 @@ fn assess(
             (None, None, _) => SourceStatus::Due,
         },
     };
+    let held_back = pasts.windows();
+    let is_all_held_back = missing.is_all_in(&held_back) && again.is_empty();
+    let standing = match (standing, pasts.standing()) {
+        (SourceStatus::Due, Some(held)) if is_all_held_back => held,
+        (standing, _) => standing,
+    };
     let is_due = standing == SourceStatus::Due;
     let room = MOST_QUEUED.saturating_sub(missing.queued.len());
     let new: Vec<Window> = if is_due && !is_once { missing.not_queued().take(room).collect() } else { Vec::new() };
     let again = if is_due { again } else { Vec::new() };
-    let jobs = if is_due { jobs::groups(source, rows(&missing, is_once, &new, &again)) } else { Vec::new() };
+    let jobs = if is_due { jobs::groups(source, rows(&missing, is_once, &new, &again, &held_back)) } else { Vec::new() };
+    let history = pasts.worst.or(gap.filter(|_| !is_independent).map(|gap| &gap.history));
+    let given_up = giving_up::spans(source, facts.queue);
     let plan = SourcePlan {
         source: index,
+        begin: missing.begin().filter(|_| is_due && is_independent && state.frontier.is_none()),
         standing,
         new,
         again,
@@ -146,22 +164,25 @@ fn assess(
         missing: missing.span(),
         left: 0,
         next_due: missing.next_due(),
-        lateness: lateness::of(source, &state, gap, &missing, facts.now),
-        error: gap.and_then(|gap| gap.history.error.clone()),
-        failed_runs: gap.map_or(0, |gap| gap.history.failed_runs),
+        lateness: lateness::of(source, &state, gap, &missing, &given_up, facts.now),
+        given_up,
+        error: history.and_then(|history| history.error.clone()),
+        failed_runs: history.map_or(0, |history| history.failed_runs),
+        held_back: pasts.held_back,
+        order: None,
         state,
     };
     Assessed { plan, jobs }
 }
 
 /// Everything to collect, oldest first. Windows that are collected once more come last: if one of them fails, it does not hold up
-/// what is missing. With `is_once`, only what an operator asked for and no run has tried since.
-fn rows(missing: &Backlog<'_>, is_once: bool, new: &[Window], last: &[Window]) -> Vec<Row> {
+/// what is missing. With `is_once`, only what an operator asked for and no run has tried since. Without what is held back.
+fn rows(missing: &Backlog<'_>, is_once: bool, new: &[Window], last: &[Window], held_back: &HashSet<Window>) -> Vec<Row> {
     let row = |window, remote_id: Option<&String>, is_behind| {
         let is_again = missing.is_before_frontier(window);
         Row { window, remote_id: remote_id.cloned(), is_behind, is_again }
     };
-    let is_wanted = |queued: &&&QueuedWindow| !is_once || queued.is_urgent;
+    let is_wanted = |queued: &&&QueuedWindow| (!is_once || queued.is_urgent) && !held_back.contains(&queued.window);
     let queued = missing.queued.iter().filter(is_wanted).map(|queued| row(queued.window, queued.remote_id.as_ref(), true));
     let new = new.iter().map(|window| row(*window, None, true));
     let asked = missing.again.iter().filter(is_wanted).map(|queued| row(queued.window, queued.remote_id.as_ref(), false));
@@ -177,7 +198,8 @@ impl Assessed {
         let Self { mut plan, jobs: mut groups } = self;
         groups.truncate(jobs);
         let made: u64 = groups.iter().map(|group| group.behind).sum();
-        plan.left = if plan.standing == SourceStatus::Due { plan.behind.saturating_sub(made) } else { 0 };
+        let held_back = plan.held_back.len() as u64;
+        plan.left = if plan.standing == SourceStatus::Due { plan.behind.saturating_sub(made + held_back) } else { 0 };
         plan.jobs = groups.into_iter().map(|group| group.collection(plan.source)).collect();
         plan
     }

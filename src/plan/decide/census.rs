@@ -72,7 +72,7 @@ impl Census {
         let first = row(&group.min_year);
         match data_row::check(&last, institutions).and_then(|_| data_row::check(&first, institutions)) {
             Ok((bank, _)) => {
-                if selection.banks.is_empty() || selection.banks.contains(&bank) {
+                if selection.has_bank(bank) {
                     let symbol = group.bank_symbol.clone().unwrap_or_default();
                     if *self.banks.entry(bank).or_insert_with(|| symbol.clone()) != symbol {
                         data_issues.spelled_twice.insert(institutions.get(bank).key.clone());
@@ -99,7 +99,7 @@ impl DataIssues {
     pub(super) fn banks_without_data(&mut self, institutions: &Institutions, selection: &Selection, census: &Census) {
         self.without_data = institutions
             .iter()
-            .filter(|(index, _)| selection.banks.is_empty() || selection.banks.contains(index))
+            .filter(|(index, _)| selection.has_bank(*index))
             .filter(|(index, _)| !census.banks.contains_key(index))
             .map(|(_, bank)| bank.key.clone())
             .collect();

@@ -23,6 +23,8 @@ pub struct Facts<'a> {
     pub forced_at: Option<DateTime<Utc>>,
     /// Its record, if it has a past.
     pub state: Option<&'a GapState>,
+    /// An order to leave its bank or its ETL alone.
+    pub group_skip: Option<&'a SkipOrder>,
     /// What its sources and ETL are now, where that was looked up.
     pub fingerprint: Option<&'a Fingerprint>,
     /// Whether its ETL is taken for broken.
@@ -87,7 +89,8 @@ pub fn decide(facts: Facts<'_>, selection: &Selection) -> Decision {
     if facts.exists && !selection.force && facts.forced_at.is_none() {
         return Decision::Done;
     }
-    if let Some(order) = facts.state.and_then(|state| state.skip.as_ref()).filter(|order| order.holds(facts.now)) {
+    let own_skip = facts.state.and_then(|state| state.skip.as_ref());
+    if let Some(order) = own_skip.into_iter().chain(facts.group_skip).find(|order| order.holds(facts.now)) {
         return Decision::Skipped(order.clone());
     }
     if let Some(end) = facts.unrecorded {
@@ -140,6 +143,7 @@ mod tests {
             exists: false,
             forced_at: None,
             state: None,
+            group_skip: None,
             fingerprint: None,
             breaker_open: false,
             now: noon(),
@@ -228,6 +232,19 @@ mod tests {
     }
 
     #[test]
+    fn an_order_on_its_bank_or_etl_skips_a_gap_too() {
+        let order = |until| SkipOrder { since: noon(), until, by: "ann".to_owned(), reason: "r".to_owned() };
+        let (holds, is_over) = (order(None), order(Some(noon())));
+        let skipped = |own: Option<&SkipOrder>, group| {
+            let state = GapState { skip: own.cloned(), ..state() };
+            decide(Facts { state: Some(&state), group_skip: Some(group), ..facts() }, &force())
+        };
+        assert_eq!(skipped(None, &holds), Decision::Skipped(holds.clone()));
+        assert_eq!(skipped(Some(&is_over), &holds), Decision::Skipped(holds.clone()), "its own has ended, the other has not");
+        assert_eq!(skipped(None, &is_over), Decision::Run(Why::Missing));
+    }
+
+    #[test]
     fn a_skip_order_ends_by_itself() {
         let until = Some(noon());
         let state = GapState { skip: Some(SkipOrder { since: noon(), until, by: String::new(), reason: String::new() }), ..state() };
@@ -240,6 +257,8 @@ mod tests {
             (Selection { etls: BTreeSet::from([0]), ..Selection::default() }, Filter::Etl),
             (Selection { periods: BTreeSet::from(["2025Q1".parse().unwrap()]), ..Selection::default() }, Filter::Period),
             (Selection { from_year: Some(2026), ..Selection::default() }, Filter::FromYear),
+            (Selection { until_year: Some(2024), ..Selection::default() }, Filter::UntilYear),
+            (Selection { excluded_banks: BTreeSet::from([0]), ..Selection::default() }, Filter::Bank),
         ] {
             assert_eq!(decide(facts(), &selection), Decision::Filtered(filter));
         }

@@ -12,7 +12,7 @@ use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::job::Owner;
 use crate::plan::model::listed::Listed;
-use crate::plan::model::orders::Forced;
+use crate::plan::model::orders::{Forced, PendingOrder};
 use crate::plan::model::target::Target;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
 use crate::plan::remember::fingerprint::Fingerprint;
@@ -43,6 +43,8 @@ pub struct Plan {
     pub breakers: Vec<BreakerPlan>,
     /// The sources in the selection, in order of declaration.
     pub sources: Vec<SourcePlan>,
+    /// Orders that the jobs answer, at most one on each gap.
+    pub orders: Vec<PendingOrder>,
     /// Gaps left for the next run by `max_jobs`.
     pub capped: u64,
     /// What `--force` asks for.

@@ -36,6 +36,8 @@ pub struct Planner<'a> {
     settings: &'a RunSettings,
     selection: &'a Selection,
     stored: &'a StoredState,
+    /// Orders to leave whole banks or ETLs alone.
+    group_skips: Vec<(&'a GapKey, &'a SkipOrder)>,
     kept: BTreeMap<Rank, Kept>,
     /// Where each kept gap is in `kept`.
     ranks: HashMap<Gap, Rank>,
@@ -71,6 +73,7 @@ impl<'a> Planner<'a> {
             settings,
             selection,
             stored,
+            group_skips: stored.group_skips(),
             kept: BTreeMap::new(),
             ranks: HashMap::new(),
             probers: Probers::default(),
@@ -145,6 +148,7 @@ impl<'a> Planner<'a> {
             exists,
             forced_at: state.filter(|_| !settled).and_then(|state| state.forced_at(exists)),
             state,
+            group_skip: self.group_skips.iter().find(|(group, _)| group.covers(&key)).map(|(_, order)| *order),
             fingerprint: self.stored.fingerprints.get(&key),
             breaker_open: self.stored.breakers.contains_key(&gap.etl),
             now: self.stored.now,
@@ -229,6 +233,7 @@ impl<'a> Planner<'a> {
             etls: (0..self.etls.len()).filter(selected).collect(),
             breakers: breakers(stored, &self.concerned, &jobs),
             sources: Vec::new(),
+            orders: Vec::new(),
             capped: self.runnable.saturating_sub(jobs.len() as u64),
             forced: self.forcing.finish(),
             chains,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::plan::model::etl::{Etl, EtlIndex};
@@ -10,7 +11,8 @@ use crate::plan::model::institution::{BankIndex, Institution};
 use crate::plan::model::period::Period;
 use crate::plan::text::placeholder::{Placeholder, Values};
 
-/// The canonical name of a gap: `RY-CA/2025Q2/call_summary` or `source:us_house`. It is text only in the database and the spool.
+/// The canonical name of a gap: `RY-CA/2025Q2/call_summary`, `source:us_house` or `source:us_house@2026-01-16T00:00:00Z`; or of a group of
+/// gaps: `RY-CA/*/*`. It is text only in the database and the spool.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum GapKey {
     /// A report of a bank.
@@ -24,10 +26,30 @@ pub enum GapKey {
     },
     /// A source by its id: one job of it runs at a time, whatever its windows.
     Source(String),
+    /// A window of a source whose windows are independent of each other.
+    Window {
+        /// The source's id.
+        source: String,
+        /// The window's begin.
+        start: DateTime<Utc>,
+    },
+    /// All reports of a bank, of an ETL, or of an ETL for a bank, those of data that comes later too. Only orders are on it; no job is.
+    Group {
+        /// The bank's full key; `None` for all banks.
+        bank: Option<String>,
+        /// Name of the ETL; `None` for all of them.
+        etl: Option<String>,
+    },
 }
 
 /// What the text of a source's key begins with.
 const SOURCE: &str = "source:";
+
+/// What stands between a source and the begin of its window.
+const AT: char = '@';
+
+/// What stands for all banks, periods or ETLs in the text of a group's key.
+const ALL: &str = "*";
 
 impl GapKey {
     /// The key of a report gap.
@@ -47,7 +69,23 @@ impl GapKey {
     pub fn filled_by(&self) -> &str {
         match self {
             Self::Report { etl, .. } => etl,
-            Self::Source(id) => id,
+            Self::Source(source) | Self::Window { source, .. } => source,
+            Self::Group { etl, .. } => etl.as_deref().unwrap_or(ALL),
+        }
+    }
+
+    /// Whether this is a group or a source, and the other a gap in it.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Group { bank, etl }, Self::Report { bank: of_bank, etl: of_etl, .. }) => {
+                bank.as_ref().is_none_or(|bank| bank == of_bank) && etl.as_ref().is_none_or(|etl| etl == of_etl)
+            }
+            (Self::Source(id), Self::Window { source, .. }) => id == source,
+            (Self::Group { .. } | Self::Source(_), Self::Source(_) | Self::Group { .. })
+            | (Self::Group { .. }, Self::Window { .. })
+            | (Self::Source(_), Self::Report { .. })
+            | (Self::Report { .. } | Self::Window { .. }, _) => false,
         }
     }
 }
@@ -57,6 +95,12 @@ impl fmt::Display for GapKey {
         match self {
             Self::Report { bank, period, etl } => write!(f, "{bank}/{}/{etl}", period.compact()),
             Self::Source(id) => write!(f, "{SOURCE}{id}"),
+            Self::Window { source, start } => {
+                write!(f, "{SOURCE}{source}{AT}{}", start.to_rfc3339_opts(SecondsFormat::Secs, true))
+            }
+            Self::Group { bank, etl } => {
+                write!(f, "{}/{ALL}/{}", bank.as_deref().unwrap_or(ALL), etl.as_deref().unwrap_or(ALL))
+            }
         }
     }
 }
@@ -72,10 +116,18 @@ impl FromStr for GapKey {
     fn from_str(text: &str) -> Result<Self, InvalidGapKey> {
         let invalid = || InvalidGapKey(text.to_owned());
         if let Some(id) = text.strip_prefix(SOURCE) {
-            return Ok(Self::source(id));
+            let window = id.rsplit_once(AT).and_then(|(source, start)| Some((source, DateTime::parse_from_rfc3339(start).ok()?)));
+            let key = window
+                .map_or_else(|| Self::source(id), |(source, start)| Self::Window { source: source.to_owned(), start: start.to_utc() });
+            // Whatever is no window by its canonical name is the id of a source.
+            return Ok(if key.to_string() == text { key } else { Self::source(id) });
         }
         let (bank, rest) = text.split_once('/').ok_or_else(invalid)?;
         let (period, etl) = rest.split_once('/').ok_or_else(invalid)?;
+        if period == ALL && !etl.contains('/') {
+            let named = |name: &str| (name != ALL).then(|| name.to_owned());
+            return Ok(Self::Group { bank: named(bank), etl: named(etl) });
+        }
         let key = Self::Report { bank: bank.to_owned(), period: period.parse().map_err(|_| invalid())?, etl: etl.to_owned() };
         // `2025 q2` is a period too, but the key would not be found again under its own text.
         let is_canonical = !etl.contains('/') && key.to_string() == text;
@@ -135,7 +187,17 @@ mod tests {
 
     #[test]
     fn a_key_is_read_back_from_its_text() {
-        for text in ["RY-CA/2025Q2/call_summary", "source:us_house", "source:a/b"] {
+        for text in [
+            "RY-CA/2025Q2/call_summary",
+            "source:us_house",
+            "source:a/b",
+            "source:a@2026-01-16T00:00:00Z",
+            "source:a@b",
+            "source:a@2026-01-16",
+            "RY-CA/*/*",
+            "*/*/call_summary",
+            "RY-CA/*/call_summary",
+        ] {
             let key: GapKey = text.parse().unwrap();
             assert_eq!(key.to_string(), text);
             assert_eq!(serde_json::to_value(&key).unwrap(), text);
@@ -144,8 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn a_group_covers_the_reports_of_its_bank_and_its_etl() {
+        let covers = |group: &str, gap: &str| group.parse::<GapKey>().unwrap().covers(&gap.parse().unwrap());
+        for group in ["RY-CA/*/*", "*/*/a", "RY-CA/*/a"] {
+            assert!(covers(group, "RY-CA/2025Q2/a"), "{group}");
+            assert!(!covers(group, "TD-CA/2025Q2/b"), "{group}");
+            assert!(!covers(group, "source:a") && !covers(group, group), "{group}");
+        }
+        assert!(!covers("RY-CA/2025Q2/a", "RY-CA/2025Q2/a"));
+        assert!(covers("source:a", "source:a@2026-01-16T00:00:00Z"));
+        assert!(!covers("source:a", "source:b@2026-01-16T00:00:00Z") && !covers("source:a", "source:a"));
+    }
+
+    #[test]
     fn other_texts_are_no_keys() {
-        for text in ["", "RY-CA", "RY-CA/2025Q2", "RY-CA/2025Q5/call_summary", "RY-CA/2025 q2/call_summary", "RY-CA/2025Q2/a/b"] {
+        for text in
+            ["", "RY-CA", "RY-CA/2025Q2", "RY-CA/2025Q5/call_summary", "RY-CA/2025 q2/call_summary", "RY-CA/2025Q2/a/b", "RY-CA/*/a/b"]
+        {
             assert!(text.parse::<GapKey>().is_err(), "{text}");
         }
     }

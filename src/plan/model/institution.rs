@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::plan::text::nearest::did_you_mean;
+use crate::plan::text::nearest::{all_of, did_you_mean};
 
 /// A bank of `monitored_institutions.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +137,10 @@ impl Institutions {
             [(index, _)] => Ok(*index),
             [] => {
                 let names = self.banks.iter().flat_map(|bank| [bank.key.as_str(), bank.symbol(), bank.name.as_str()]);
-                Err(SelectError::Unknown { wanted: wanted.to_owned(), hint: did_you_mean(wanted, names) })
+                let question = did_you_mean(wanted, names);
+                let all: Vec<&str> = self.banks.iter().map(|bank| self.data_symbol(bank)).collect();
+                let hint = all_of(&all, &question);
+                Err(SelectError::Unknown { wanted: wanted.to_owned(), hint: question + &hint })
             }
             several => {
                 Err(SelectError::Ambiguous { wanted: wanted.to_owned(), keys: several.iter().map(|(_, bank)| bank.key.clone()).collect() })
@@ -198,7 +201,7 @@ mod tests {
         let banks = banks(&["RY-CA", "BMO-CA"]);
         assert_eq!(banks.select("ry"), Ok(0));
         assert_eq!(banks.select("Ry-Ca"), Ok(0));
-        assert_eq!(banks.select("BMQ").unwrap_err().to_string(), "unknown bank \"BMQ\"; did you mean BMO, BMO-CA?");
+        assert_eq!(banks.select("BMQ").unwrap_err().to_string(), "unknown bank \"BMQ\"; did you mean BMO, BMO-CA? There are RY, BMO");
     }
 
     #[test]

@@ -81,6 +81,12 @@ pub enum SourceOrderKind {
     Resume,
     /// Collect these windows, also again, by the next run.
     Collect(Vec<Window>),
+    /// Collect these windows no more, though they are missing. The frontier passes them.
+    GiveUp {
+        windows: Vec<Window>,
+        /// Where a source begins of which nothing was collected, if its first windows are among these.
+        begin: Option<DateTime<Utc>>,
+    },
 }
 
 impl SourceOrderKind {
@@ -91,7 +97,48 @@ impl SourceOrderKind {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Collect(_) => "collect",
+            Self::GiveUp { .. } => "give_up",
         }
+    }
+}
+
+/// An order that was given on a gap and that no job has answered yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingOrder {
+    /// For windows: the gap of their source.
+    pub gap: GapKey,
+    pub kind: PendingOrderKind,
+    pub by: String,
+    pub reason: String,
+    pub at: DateTime<Utc>,
+}
+
+/// What was ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PendingOrderKind {
+    /// To try again in spite of failures.
+    Retry,
+    /// To make an existing report again.
+    Force,
+    /// To collect windows, also again.
+    Collect,
+}
+
+impl PendingOrderKind {
+    /// The name under which it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Force => "force",
+            Self::Collect => "collect",
+        }
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Retry, Self::Force, Self::Collect].into_iter().find(|kind| kind.name() == name)
     }
 }
 

@@ -13,6 +13,8 @@ use crate::plan::model::source::SourceIndex;
 pub struct Selection {
     /// `--bank-symbol`.
     pub banks: BTreeSet<BankIndex>,
+    /// `--exclude-bank`: these are left out, whatever else is selected.
+    pub excluded_banks: BTreeSet<BankIndex>,
     /// `--etl-type`.
     pub etls: BTreeSet<EtlIndex>,
     /// `--source`.
@@ -21,6 +23,8 @@ pub struct Selection {
     pub periods: BTreeSet<Period>,
     /// `--from-year`, or `run.from_year`.
     pub from_year: Option<u16>,
+    /// `--until-year`: no later fiscal year.
+    pub until_year: Option<u16>,
     /// `--force`: what exists is made again.
     pub force: bool,
 }
@@ -48,9 +52,15 @@ impl Selection {
         if self.sources.is_empty() { !self.names_reports() } else { self.sources.contains(&source) }
     }
 
+    /// Whether this bank is selected.
+    #[must_use]
+    pub fn has_bank(&self, bank: BankIndex) -> bool {
+        (self.banks.is_empty() || self.banks.contains(&bank)) && !self.excluded_banks.contains(&bank)
+    }
+
     /// The first option that keeps a gap out, or `None` when the gap is in.
     pub fn excludes(&self, gap: Gap) -> Option<Filter> {
-        if !self.banks.is_empty() && !self.banks.contains(&gap.bank) {
+        if !self.has_bank(gap.bank) {
             Some(Filter::Bank)
         } else if !self.etls.is_empty() && !self.etls.contains(&gap.etl) {
             Some(Filter::Etl)
@@ -58,6 +68,8 @@ impl Selection {
             Some(Filter::Period)
         } else if self.from_year.is_some_and(|year| gap.period.year() < year) {
             Some(Filter::FromYear)
+        } else if self.until_year.is_some_and(|year| year < gap.period.year()) {
+            Some(Filter::UntilYear)
         } else {
             None
         }
@@ -67,7 +79,7 @@ impl Selection {
 /// The option that keeps a gap out of an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filter {
-    /// `--bank-symbol`.
+    /// `--bank-symbol` or `--exclude-bank`.
     Bank,
     /// `--etl-type`.
     Etl,
@@ -75,4 +87,6 @@ pub enum Filter {
     Period,
     /// `--from-year`, or `run.from_year`.
     FromYear,
+    /// `--until-year`.
+    UntilYear,
 }

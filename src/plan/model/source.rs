@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::plan::model::etl::Pool;
+use crate::plan::model::gap::GapKey;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::window::{Cadence, Window};
 use crate::plan::model::work::{CommandSpec, Work};
@@ -28,7 +29,7 @@ pub struct Source {
     pub catch_up: CatchUp,
     /// A window is due this long after its end.
     pub lag: Duration,
-    /// With [`CatchUp::Each`], the most windows that one run collects; at least 1.
+    /// Unless it is [`CatchUp::Coalesce`], the most windows that one run collects; at least 1.
     pub max_windows: usize,
     /// Where the first run ever begins; without it that collects the last ended window alone.
     pub start: Option<DateTime<Utc>>,
@@ -61,6 +62,8 @@ pub enum CatchUp {
     Coalesce,
     /// A job for each, oldest first, up to the first that fails.
     Each,
+    /// A job for each, oldest first; one that fails holds up no other, and rests by itself.
+    Independent,
 }
 
 /// How to check that the data is there.
@@ -99,6 +102,15 @@ impl Source {
                 Some(Verify::Sql(query)) => query.placeholders().any(|found| found == wanted),
                 Some(Verify::Command(command)) => command.uses(wanted),
             }
+    }
+
+    /// The gap that a job for windows which begin with this one is to fill.
+    #[must_use]
+    pub fn gap_key(&self, window: Window) -> GapKey {
+        match self.catch_up {
+            CatchUp::Coalesce | CatchUp::Each => GapKey::source(&self.id),
+            CatchUp::Independent => GapKey::Window { source: self.id.clone(), start: window.start },
+        }
     }
 
     /// The values of the placeholders of the source and this window, at the time `now`.

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::plan::model::etl::Pool;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{Claim, Owner, ReportKey};
+use crate::plan::model::orders::CancelRequest;
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{FailureHistory, SkipOrder};
 
@@ -63,8 +64,8 @@ pub enum Claimed {
     HeldBack,
     /// As many attempts use the pool as may. The job is still queued.
     PoolFull,
-    /// The job is not queued any more.
-    Gone,
+    /// The job is not queued any more; an operator's request to cancel it may be why.
+    Gone(Option<CancelRequest>),
 }
 
 /// What became of the wish to record another attempt.

@@ -10,7 +10,7 @@ use crate::plan::model::window::Window;
 pub struct SourceState {
     /// Its id.
     pub source: String,
-    /// Everything before this was collected, without a hole; `None` when nothing ever was.
+    /// Everything before this was collected or given up, without a hole; `None` when nothing ever was.
     pub frontier: Option<DateTime<Utc>>,
     /// An operator wants it left alone.
     pub paused: Option<Pause>,
@@ -51,4 +51,24 @@ pub struct QueuedWindow {
     pub is_urgent: bool,
     /// The service's id of the job that was started for it and whose end was not seen.
     pub remote_id: Option<String>,
+    /// An operator gave it up, and it was not collected since.
+    pub given_up: Option<GivenUp>,
+}
+
+impl QueuedWindow {
+    /// Whether it is to be collected: it was not, and nobody gave it up, or somebody has asked for it again since.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.is_collected && (self.given_up.is_none() || self.is_requested)
+    }
+}
+
+/// An operator's order that a window is not to be collected any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    /// When it was given.
+    pub since: DateTime<Utc>,
+    /// Who gave it.
+    pub by: String,
+    pub reason: String,
 }

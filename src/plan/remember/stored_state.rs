@@ -8,7 +8,7 @@ use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::Owner;
 use crate::plan::remember::breaker::OpenBreaker;
-use crate::plan::remember::failure_history::GapState;
+use crate::plan::remember::failure_history::{GapState, SkipOrder};
 use crate::plan::remember::fingerprint::Fingerprint;
 use crate::plan::remember::unfinished::UnrecordedEnd;
 
@@ -31,4 +31,16 @@ pub struct StoredState {
     pub settled: HashSet<GapKey>,
     /// When `--force` asked for a gap, of the orders of which something is left. Only looked up for `--force`.
     pub force_orders: HashMap<GapKey, Vec<DateTime<Utc>>>,
+}
+
+impl StoredState {
+    /// Orders to leave whole banks or ETLs alone that hold now, by key.
+    #[must_use]
+    pub fn group_skips(&self) -> Vec<(&GapKey, &SkipOrder)> {
+        let groups = self.gaps.values().filter(|state| matches!(state.key, GapKey::Group { .. }));
+        let orders = groups.filter_map(|state| Some((&state.key, state.skip.as_ref()?)));
+        let mut orders: Vec<_> = orders.filter(|(_, order)| order.holds(self.now)).collect();
+        orders.sort_by_key(|(key, _)| *key);
+        orders
+    }
 }

@@ -28,6 +28,8 @@ pub enum NotStarted {
     ProbeUnrecorded(EtlIndex),
     /// Its bank failed in so many periods in a row.
     BankStopped,
+    /// So many independent windows of its source failed in a row.
+    SourceStopped,
     /// An earlier window of its source was not collected.
     EarlierWindow,
     /// An earlier window of its source may have been collected, which is not on record.
@@ -62,6 +64,7 @@ impl NotStarted {
             | Self::NeedUnmet(_)
             | Self::Breaker(_)
             | Self::BankStopped
+            | Self::SourceStopped
             | Self::EarlierWindow => false,
         }
     }
@@ -83,6 +86,7 @@ impl NotStarted {
             Self::Breaker(etl) => format!("{} has failed for one bank after another", name(etl)),
             Self::ProbeUnrecorded(etl) => format!("whether {} works again is not on record yet", name(etl)),
             Self::BankStopped => "its bank failed in several periods in a row".to_owned(),
+            Self::SourceStopped => "its source failed for several windows in a row".to_owned(),
             Self::EarlierWindow => "an earlier window of its source was not collected".to_owned(),
             Self::EarlierWindowUnrecorded => "an earlier window of its source is not on record yet".to_owned(),
             Self::NeedUnrecorded(need) => format!("it needs {}, and how that ended is not on record yet", name(need)),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::plan::model::job::Owner;
+use crate::plan::model::orders::CancelRequest;
 use crate::plan::model::outcome::Outcome;
 use crate::plan::remember::failure_history::SkipOrder;
 use crate::plan::run::stop::StopReason;
@@ -51,7 +52,7 @@ pub enum JobNote {
     /// It failed in another invocation since it was planned, and rests now.
     FailedElsewhere,
     /// Its record is not queued any more.
-    CancelledElsewhere,
+    CancelledElsewhere(Option<CancelRequest>),
     /// It was not started, as its report could not be put at, or into, this path.
     NoPlace { path: String, error: String },
     /// The database does not let it be recorded, and what is not recorded is not started.
@@ -86,7 +87,8 @@ impl fmt::Display for JobNote {
             Self::RunningElsewhere(owner) => write!(f, "already running as {owner}"),
             Self::Skipped(order) => write!(f, "{} had it skipped: {}", order.by, order.reason),
             Self::FailedElsewhere => f.write_str("another invocation failed at it meanwhile"),
-            Self::CancelledElsewhere => f.write_str("another invocation cancelled it"),
+            Self::CancelledElsewhere(Some(CancelRequest { by, reason })) => write!(f, "cancelled by {by}: {reason}"),
+            Self::CancelledElsewhere(None) => f.write_str("another invocation cancelled it"),
             Self::NoPlace { path, error } => write!(f, "{path} takes no report: {error}; no ETL was started for it"),
             Self::CannotBeRecorded(error) => write!(f, "it could not be started: {error}"),
         }

@@ -16,12 +16,38 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Ve
     scored.into_iter().map(|(_, name)| name).collect()
 }
 
+/// So many names, or fewer, are all listed where one of them is mistyped.
+const LISTED: usize = 10;
+
 /// `; did you mean a, b?`, or nothing.
 #[must_use]
 pub fn did_you_mean<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(wanted, names).as_slice() {
         [] => String::new(),
         close => format!("; did you mean {}?", close.join(", ")),
+    }
+}
+
+/// The nearest names, and where there are not many all of them: `; did you mean a? There are a, b`. Nothing where there is no name.
+#[must_use]
+pub fn suggestion<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    let question = did_you_mean(wanted, names.iter().copied());
+    let all = all_of(&names, &question);
+    question + &all
+}
+
+/// All names where they are not many, as what follows a question of [`did_you_mean`], or none: ` There are a, b` or `; there are a, b`.
+#[must_use]
+pub fn all_of(names: &[&str], question: &str) -> String {
+    let begin = if question.is_empty() { "; there" } else { " There" };
+    match names {
+        [] => String::new(),
+        // The question has named it.
+        [_] if !question.is_empty() => String::new(),
+        [only] => format!("{begin} is only {only}"),
+        several if several.len() <= LISTED => format!("{begin} are {}", several.join(", ")),
+        _ => String::new(),
     }
 }
 
@@ -36,5 +62,20 @@ mod tests {
         assert_eq!(did_you_mean("Key_Theme", names), "; did you mean key_themes?");
         assert_eq!(did_you_mean("zzz", names), "");
         assert_eq!(nearest("RX", ["RY", "TD", "BMO"]), ["RY"]);
+    }
+
+    #[test]
+    fn ten_names_or_fewer_are_all_listed() {
+        let names = ["call_summary", "key_themes"];
+        assert_eq!(suggestion("cal_summary", names), "; did you mean call_summary? There are call_summary, key_themes");
+        assert_eq!(suggestion("zzz", names), "; there are call_summary, key_themes");
+        assert_eq!(suggestion("zzz", ["us_house"]), "; there is only us_house");
+        assert_eq!(suggestion("us_hous", ["us_house"]), "; did you mean us_house?");
+        assert_eq!(suggestion("zzz", []), "");
+        let many: Vec<String> = (0..11).map(|n| format!("bank{n}")).collect();
+        let many = || many.iter().map(String::as_str);
+        assert_eq!(suggestion("zzz", many()), "");
+        assert!(suggestion("zzz", many().take(10)).ends_with(", bank9"));
+        assert_eq!(suggestion("bank10", many()), "; did you mean bank10, bank0, bank1?");
     }
 }

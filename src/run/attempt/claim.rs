@@ -179,6 +179,6 @@ fn taken(claimed: Claimed, done: JobNote, before: Option<String>, remote_id: Opt
         Claimed::Ordered(order) => Taken::skipped(JobNote::Skipped(order)),
         Claimed::HeldBack => Taken::skipped(JobNote::FailedElsewhere),
         Claimed::PoolFull => Taken::pool_full(None),
-        Claimed::Gone => Taken::over(JobState::Cancelled, NextStep::Cancel, JobNote::CancelledElsewhere),
+        Claimed::Gone(request) => Taken::over(JobState::Cancelled, NextStep::Cancel, JobNote::CancelledElsewhere(request)),
     }
 }

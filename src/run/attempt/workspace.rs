@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::os::directory::Directory;
 use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::ids::JobId;
+use crate::plan::model::source::CatchUp;
 use crate::plan::model::target::Target;
 use crate::run::context::RunContext;
 
@@ -75,7 +76,13 @@ fn work_dir(context: &RunContext, job: &PlannedJob) -> PathBuf {
             let bank = context.catalogue.institutions.get(gap.bank);
             format!("{}.{}.{}", bank.key, gap.period.compact(), context.etl(*gap).name)
         }
-        Target::Collection(collection) => format!("source.{}", context.source(collection).id),
+        Target::Collection(collection) => {
+            let source = context.source(collection);
+            match source.catch_up {
+                CatchUp::Coalesce | CatchUp::Each => format!("source.{}", source.id),
+                CatchUp::Independent => format!("source.{}.{}", source.id, collection.window.start.timestamp()),
+            }
+        }
     };
     context.state_dir.join("work").join(name)
 }

@@ -113,6 +113,7 @@ mod tests {
             source: 0,
             state: SourceState::default(),
             standing,
+            begin: None,
             new: Vec::new(),
             again: Vec::new(),
             jobs: jobs.iter().map(job).collect(),
@@ -121,6 +122,9 @@ mod tests {
             left: 0,
             next_due: at(18),
             lateness: Lateness::OnTime,
+            given_up: Vec::new(),
+            held_back: Vec::new(),
+            order: None,
             error: None,
             failed_runs: 0,
         }

@@ -3,21 +3,25 @@
 use serde::Serialize;
 
 use super::super::View;
-use super::super::escape::escaped;
-use super::super::words::Time;
-use crate::plan::decide::order_effects::OrderEffect;
+use super::super::blocked::{quarantined, resting, skipped};
+use super::super::escape::{escaped, excerpt};
+use super::super::words::{Time, Untrusted, count};
+use crate::plan::decide::order_effects::{OrderEffect, still_skipped};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::orders::{GapOrder, GapOrderKind};
+use crate::plan::remember::failure_history::{GapState, SkipOrder};
 
-/// An order on gaps, and what it did to each of them.
+/// An order on gaps, and what it did to each of them; with [`dry`](Self::dry) what it would do.
 #[derive(Debug, Serialize)]
 pub struct GapOrderView<'a> {
     by: &'a str,
     reason: &'a str,
     at: Time,
     until: Option<Time>,
+    dry_run: bool,
     changed: u64,
     gaps: Vec<GapLine<'a>>,
+    still_skipped: Vec<GroupSkip<'a>>,
     #[serde(skip)]
     kind: GapOrderKind,
     #[serde(skip)]
@@ -29,13 +33,45 @@ struct GapLine<'a> {
     gap: &'a GapKey,
     ordered: bool,
     note: Option<&'static str>,
+    remembered: Option<Remembered<'a>>,
     #[serde(skip)]
     effect: &'a OrderEffect,
 }
 
+/// What was remembered of a gap before the order.
+#[derive(Debug, Serialize)]
+struct Remembered<'a> {
+    failed_runs: u32,
+    quarantined_since: Option<Time>,
+    rests_until: Option<Time>,
+    error: Option<Untrusted<'a>>,
+    skipped: Option<SkipView<'a>>,
+    #[serde(skip)]
+    state: &'a GapState,
+}
+
+#[derive(Debug, Serialize)]
+struct SkipView<'a> {
+    by: Untrusted<'a>,
+    since: Time,
+    until: Option<Time>,
+    reason: Untrusted<'a>,
+}
+
+/// An order on a bank or an ETL that the gaps stay skipped by.
+#[derive(Debug, Serialize)]
+struct GroupSkip<'a> {
+    group: &'a GapKey,
+    #[serde(flatten)]
+    skip: SkipView<'a>,
+    #[serde(skip)]
+    order: &'a SkipOrder,
+}
+
 impl<'a> GapOrderView<'a> {
-    /// The view of an order. `subject` says in words what it was on; `changed` is how many gaps the store changed.
-    pub fn new(order: &'a GapOrder, subject: &'a str, effects: &'a [(GapKey, OrderEffect)], changed: u64) -> Self {
+    /// The view of an order. `subject` says in words what it was on; `changed` is how many gaps the store changed; `states` is what was
+    /// remembered of gaps before.
+    pub fn new(order: &'a GapOrder, subject: &'a str, effects: &'a [(GapKey, OrderEffect)], changed: u64, states: &'a [GapState]) -> Self {
         let until = match order.kind {
             GapOrderKind::Skip { until } => until,
             GapOrderKind::Retry | GapOrderKind::Unskip => None,
@@ -45,36 +81,147 @@ impl<'a> GapOrderView<'a> {
             ordered: effect.is_ordered(),
             note: match effect {
                 OrderEffect::Ordered => None,
-                OrderEffect::OrderedWhileRunning(_) | OrderEffect::Running(_) => Some("running"),
+                OrderEffect::OrderedWhileRunning(_) | OrderEffect::OrderedWhileSomeRun(_) | OrderEffect::Running(_) => Some("running"),
                 OrderEffect::GivenUp(_) => Some("end_given_up"),
                 OrderEffect::Nothing => Some("nothing_to_change"),
             },
+            remembered: states.iter().find(|state| state.key == *gap).map(Remembered::from),
             effect,
         };
+        let group = |(group, order)| GroupSkip { group, skip: SkipView::from(order), order };
         Self {
             by: &order.by,
             reason: &order.reason,
             at: Time(order.at),
             until: until.map(Time),
+            dry_run: false,
             changed,
             gaps: effects.iter().map(line).collect(),
+            still_skipped: still_skipped(order, effects, states).into_iter().map(group).collect(),
             kind: order.kind,
             subject,
         }
     }
 
+    /// The same where nothing was changed, as only what would be was asked for.
+    #[must_use]
+    pub fn dry(self, dry_run: bool) -> Self {
+        Self { dry_run, ..self }
+    }
+
     /// `2 gaps skipped`.
     fn total(&self) -> String {
-        let gaps = if self.changed == 1 { "1 gap".to_owned() } else { format!("{} gaps", self.changed) };
+        let is_group = |gap: &&GapLine<'_>| matches!(gap.gap, GapKey::Group { .. });
+        let groups = self.gaps.iter().filter(is_group).count();
+        // A bank or an ETL stands for gaps that nobody counts.
+        let noun = if groups > 0 && groups == self.gaps.len() { "order" } else { "gap" };
+        let gaps = count(self.changed, noun);
+        let would = if self.dry_run { "would be " } else { "" };
         let what = match self.kind {
             GapOrderKind::Retry => "free to be tried again",
+            GapOrderKind::Skip { .. } if noun == "order" => "given",
             GapOrderKind::Skip { .. } => "skipped",
+            GapOrderKind::Unskip if noun == "order" => "taken back",
             GapOrderKind::Unskip => "no longer skipped",
         };
         let ordered = self.gaps.iter().filter(|gap| gap.ordered).count() as u64;
         let unchanged = ordered.saturating_sub(self.changed);
         let rest = if unchanged > 0 { format!("; {unchanged} changed meanwhile and left as they were") } else { String::new() };
-        format!("{gaps} {what}{rest}\n")
+        let nothing = if self.dry_run { "; nothing was changed" } else { "" };
+        format!("{gaps} {would}{what}{rest}{nothing}\n")
+    }
+
+    fn line(&self, line: &GapLine<'_>) -> String {
+        let name = self.kind.name();
+        let name = if self.dry_run { format!("would {name}") } else { name.to_owned() };
+        let until = self.until.map(|until| format!(" until {until}")).unwrap_or_default();
+        let gap = subject(line.gap);
+        let forgotten = line.remembered.as_ref().filter(|_| self.dry_run).map(Remembered::text).unwrap_or_default();
+        match line.effect {
+            OrderEffect::Ordered => format!("{name}: {gap}{until}{forgotten}\n"),
+            OrderEffect::OrderedWhileSomeRun(jobs) => {
+                let go_on = if *jobs == 1 { "is running and goes on" } else { "are running and go on" };
+                format!("{name}: {gap}{until} ({} of it {go_on})\n", count(*jobs as u64, "job"))
+            }
+            OrderEffect::OrderedWhileRunning(job) => {
+                let job = job.short();
+                format!("{name}: {gap}{until} (its job {job} is running and goes on; `etl-orch cancel {job}` stops it)\n")
+            }
+            OrderEffect::Running(owner) => {
+                format!("{name}: {gap}: is running now ({}); nothing was changed\n", escaped(&owner.to_string()))
+            }
+            OrderEffect::GivenUp(job) if self.dry_run => {
+                format!("{name}: {gap} (job {} has ended, which the database did not take; its end would be given up)\n", job.short())
+            }
+            OrderEffect::GivenUp(job) => {
+                format!("{name}: {gap} (job {} had ended, which the database did not take; its end was given up)\n", job.short())
+            }
+            OrderEffect::Nothing => format!("{name}: {gap}: there was nothing to change\n"),
+        }
+    }
+}
+
+/// A gap by its key, and a group in words.
+fn subject(gap: &GapKey) -> String {
+    let all = |of: String| format!("every report of {of}, also of later data");
+    match gap {
+        GapKey::Group { bank: Some(bank), etl: Some(etl) } => all(format!("{} and {}", escaped(bank), escaped(etl))),
+        GapKey::Group { bank: Some(name), etl: None } | GapKey::Group { bank: None, etl: Some(name) } => all(escaped(name).into_owned()),
+        GapKey::Group { bank: None, etl: None } | GapKey::Report { .. } | GapKey::Source(_) | GapKey::Window { .. } => {
+            escaped(&gap.to_string()).into_owned()
+        }
+    }
+}
+
+/// How the order on a group is taken back.
+fn unskip(group: &GapKey) -> String {
+    match group {
+        GapKey::Group { bank, etl } => {
+            let bank = bank.as_ref().map(|bank| format!(" {bank}")).unwrap_or_default();
+            let etl = etl.as_ref().map(|etl| format!(" --etl-type {etl}")).unwrap_or_default();
+            format!("etl-orch unskip{bank}{etl} --reason TEXT")
+        }
+        GapKey::Report { .. } | GapKey::Source(_) | GapKey::Window { .. } => format!("etl-orch unskip {group} --reason TEXT"),
+    }
+}
+
+impl<'a> From<&'a SkipOrder> for SkipView<'a> {
+    fn from(order: &'a SkipOrder) -> Self {
+        let (by, reason) = (order.by.as_str().into(), order.reason.as_str().into());
+        Self { by, since: Time(order.since), until: order.until.map(Time), reason }
+    }
+}
+
+impl<'a> From<&'a GapState> for Remembered<'a> {
+    fn from(state: &'a GapState) -> Self {
+        let history = &state.history;
+        Self {
+            failed_runs: history.failed_runs,
+            quarantined_since: history.quarantine.map(|quarantine| Time(quarantine.since)),
+            rests_until: history.rest.map(|rest| Time(rest.until)),
+            error: history.error.as_deref().map(Untrusted::from),
+            skipped: state.skip.as_ref().map(SkipView::from),
+            state,
+        }
+    }
+}
+
+impl Remembered<'_> {
+    /// What the order forgets, as what follows the name of a gap.
+    fn text(&self) -> String {
+        let GapState { history, skip, .. } = self.state;
+        let mut parts = Vec::new();
+        if history.failed_runs > 0 {
+            parts.push(format!("{} failed", count(history.failed_runs.into(), "run")));
+        }
+        match (history.quarantine, history.rest) {
+            (Some(quarantine), _) => parts.push(format!("quarantined {}", quarantined(quarantine))),
+            (None, Some(rest)) => parts.push(format!("cooling down, {}", resting(rest, None))),
+            (None, None) => {}
+        }
+        parts.extend(skip.as_ref().map(|order| format!("skipped {}", skipped(order))));
+        parts.extend(history.error.as_ref().map(|error| format!("the last error: {}", excerpt(error))));
+        if parts.is_empty() { String::new() } else { format!(": {}", parts.join("; ")) }
     }
 }
 
@@ -92,25 +239,11 @@ impl View for GapOrderView<'_> {
             };
             return format!("nothing to {name}: no gap of {} {nothing}\n", self.subject);
         }
-        let until = self.until.map(|until| format!(" until {until}")).unwrap_or_default();
-        let line = |line: &GapLine<'_>| {
-            let gap = escaped(&line.gap.to_string()).into_owned();
-            match line.effect {
-                OrderEffect::Ordered => format!("{name}: {gap}{until}\n"),
-                OrderEffect::OrderedWhileRunning(job) => {
-                    let job = job.short();
-                    format!("{name}: {gap}{until} (its job {job} is running and goes on; `etl-orch cancel {job}` stops it)\n")
-                }
-                OrderEffect::Running(owner) => {
-                    format!("{name}: {gap}: is running now ({}); nothing was changed\n", escaped(&owner.to_string()))
-                }
-                OrderEffect::GivenUp(job) => {
-                    format!("{name}: {gap} (job {} had ended, which the database did not take; its end was given up)\n", job.short())
-                }
-                OrderEffect::Nothing => format!("{name}: {gap}: there was nothing to change\n"),
-            }
+        let lines: String = self.gaps.iter().map(|line| self.line(line)).collect();
+        let group = |group: &GroupSkip<'_>| {
+            format!("{} stays skipped {}; `{}` ends that\n", subject(group.group), skipped(group.order), unskip(group.group))
         };
-        self.gaps.iter().map(line).collect::<String>() + &self.total()
+        lines + &self.total() + &self.still_skipped.iter().map(group).collect::<String>()
     }
 }
 
@@ -143,7 +276,8 @@ mod tests {
             (GapOrderKind::Unskip, gaps(&[("RY-CA/2025Q2/a", Nothing)]), 0),
             (GapOrderKind::Unskip, gaps(&[]), 0),
         ];
-        let text = |(kind, gaps, changed): &(GapOrderKind, Vec<_>, u64)| GapOrderView::new(&order(*kind), "RY-CA", gaps, *changed).text();
+        let text =
+            |(kind, gaps, changed): &(GapOrderKind, Vec<_>, u64)| GapOrderView::new(&order(*kind), "RY-CA", gaps, *changed, &[]).text();
         let texts: Vec<String> = pages.iter().map(text).collect();
         insta::assert_snapshot!(texts.join("\n"), @r#"
         skip: RY-CA/2025Q2/a until 2026-12-01T00:00:00Z
@@ -170,10 +304,49 @@ mod tests {
     #[test]
     fn json_is_one_object() {
         let (order, gaps) = (order(GapOrderKind::Retry), gaps(&[("RY-CA/2025Q2/a", OrderEffect::Ordered)]));
-        let text = GapOrderView::new(&order, "RY-CA", &gaps, 1).json().unwrap();
+        let text = GapOrderView::new(&order, "RY-CA", &gaps, 1, &[]).json().unwrap();
         let object: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&object["schema_version"], &object["kind"], &object["by"]), (&1.into(), &"retry".into(), &"ann".into()));
-        assert_eq!(object["gaps"][0], serde_json::json!({ "gap": "RY-CA/2025Q2/a", "ordered": true, "note": null }));
+        assert_eq!(object["gaps"][0], serde_json::json!({ "gap": "RY-CA/2025Q2/a", "ordered": true, "note": null, "remembered": null }));
         assert_eq!(object["until"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn a_dry_run_says_what_would_be_forgotten() {
+        use crate::plan::remember::failure_history::{FailureHistory, Quarantine, QuarantineReason};
+
+        let at = "2026-11-01T10:00:00Z".parse().unwrap();
+        let quarantine = Some(Quarantine { since: at, why: QuarantineReason::Permanent });
+        let history = FailureHistory { failed_runs: 2, quarantine, error: Some("exit code 65".to_owned()), ..FailureHistory::default() };
+        let skip = Some(SkipOrder { since: at, until: None, by: "bob".to_owned(), reason: "restated".to_owned() });
+        let state = |key: &str, history: &FailureHistory, skip: &Option<SkipOrder>| GapState {
+            key: key.parse().unwrap(),
+            fence: 1,
+            history: history.clone(),
+            skip: skip.clone(),
+            forced: None,
+        };
+        let states = [state("RY-CA/2025Q2/a", &history, &skip), state("*/*/a", &FailureHistory::default(), &skip)];
+        let (retry, gaps) = (order(GapOrderKind::Retry), gaps(&[("RY-CA/2025Q2/a", OrderEffect::Ordered)]));
+        let view = GapOrderView::new(&retry, "RY-CA", &gaps, 1, &states).dry(true);
+        insta::assert_snapshot!(view.text(), @r"
+        would retry: RY-CA/2025Q2/a: 2 runs failed; quarantined since 2026-11-01T10:00:00Z, another attempt cannot help; skipped by bob since 2026-11-01T10:00:00Z: restated; the last error: exit code 65
+        1 gap would be free to be tried again; nothing was changed
+        every report of a, also of later data stays skipped by bob since 2026-11-01T10:00:00Z: restated; `etl-orch unskip --etl-type a --reason TEXT` ends that
+        ");
+        let json: serde_json::Value = serde_json::from_str(&view.json().unwrap()).unwrap();
+        assert_eq!((&json["dry_run"], &json["gaps"][0]["remembered"]["failed_runs"]), (&true.into(), &2.into()));
+        assert_eq!((&json["still_skipped"][0]["group"], &json["still_skipped"][0]["by"]), (&"*/*/a".into(), &"bob".into()));
+    }
+
+    #[test]
+    fn a_bank_or_an_etl_is_named_in_words() {
+        let skip = order(GapOrderKind::Skip { until: None });
+        let effects = gaps(&[("RY-CA/*/*", OrderEffect::OrderedWhileSomeRun(2)), ("RY-CA/*/a", OrderEffect::Ordered)]);
+        insta::assert_snapshot!(GapOrderView::new(&skip, "RY-CA", &effects, 2, &[]).text(), @r"
+        skip: every report of RY-CA, also of later data (2 jobs of it are running and go on)
+        skip: every report of RY-CA and a, also of later data
+        2 orders given
+        ");
     }
 }

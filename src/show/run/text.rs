@@ -148,7 +148,8 @@ fn gaps(run: &RunView<'_>, page: &mut Page) {
                 Gate::Probe => " (the probe)",
                 Gate::BehindProbe => " (waits for the probe)",
             };
-            page.line(format!("  • {}: {}{again}{gate}", job.period, job.etl));
+            let order = job.order.as_ref().map(|order| format!(" ({})", order.text())).unwrap_or_default();
+            page.line(format!("  • {}: {}{again}{gate}{order}", job.period, job.etl));
         }
     }
     page.block(counted);

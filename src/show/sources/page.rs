@@ -9,7 +9,7 @@ use super::super::View;
 use super::super::escape::excerpt;
 use super::super::words::{Time, Untrusted, count};
 use super::SourceView;
-use super::text::{collected, heading, state};
+use super::text::{collected, given_up, heading, held_back, state};
 use crate::plan::decide::freshness::{Freshness, Newest};
 use crate::plan::decide::source_plan::SourcePlan;
 use crate::plan::model::catalogue::Catalogue;
@@ -90,7 +90,17 @@ impl Entry<'_> {
         let last = source.last.as_ref();
         line("last", last.map_or("never".to_owned(), |last| format!("{} {}", last.at, collected(last.collected))));
         if let Some(frontier) = source.frontier {
-            line("collected", format!("until {frontier}"));
+            let but = if source.given_up.is_empty() { "" } else { ", but for what was given up" };
+            line("collected", format!("until {frontier}{but}"));
+        }
+        if let Some(order) = &source.order {
+            line("order", order.text());
+        }
+        for window in held_back(&source.held_back) {
+            line("missing", window);
+        }
+        for span in given_up(&source.given_up) {
+            line("given up", span);
         }
         line("next due", source.next_due.to_string());
         if self.queued > 0 {

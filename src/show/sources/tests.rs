@@ -53,6 +53,7 @@ fn up_to_date(source: usize) -> SourcePlan {
         source,
         state: SourceState { frontier: Some(at("16T00")), ..SourceState::default() },
         standing: SourceStatus::UpToDate,
+        begin: None,
         new: Vec::new(),
         again: Vec::new(),
         jobs: Vec::new(),
@@ -61,6 +62,9 @@ fn up_to_date(source: usize) -> SourcePlan {
         left: 0,
         next_due: at("16T06"),
         lateness: Lateness::OnTime,
+        given_up: Vec::new(),
+        held_back: Vec::new(),
+        order: None,
         error: None,
         failed_runs: 0,
     }

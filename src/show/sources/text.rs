@@ -3,7 +3,7 @@
 use super::super::blocked::{last_error, quarantined, resting, skipped, unrecorded};
 use super::super::escape::{escaped, excerpt};
 use super::super::words::{Time, count};
-use super::{PauseView, SourceView};
+use super::{GivenUpView, HeldBackView, PauseView, SourceView};
 use crate::plan::decide::source_plan::{Lateness, SourceStatus};
 use crate::plan::model::collection::{Collected, Seen};
 
@@ -22,6 +22,7 @@ pub(in crate::show) fn heading<'a>(sources: impl Iterator<Item = &'a SourceView<
         of("running elsewhere", |source| source.claimed.is_some()),
         of("quarantined", |source| source.quarantined.is_some()),
         of("cooling down", |source| source.cooling_down.is_some()),
+        of("with windows given up", |source| !source.given_up.is_empty()),
         of("late", |source| source.lateness == Lateness::Late),
         of("overdue", |source| source.lateness == Lateness::Overdue),
         of("ahead of the clock", |source| source.lateness == Lateness::Ahead),
@@ -38,13 +39,19 @@ pub(in crate::show) fn lines(sources: &[SourceView<'_>]) -> Vec<String> {
     let fine: Vec<&SourceView<'_>> = sources.iter().filter(|source| source.is_fine()).collect();
     let shared = fine.len() > LINES;
     let own = sources.iter().filter(|source| !shared || !source.is_fine());
-    let mut lines: Vec<String> = own.map(|source| format!("{}: {}", source.id, state(source))).collect();
+    let mut lines: Vec<String> = own.map(line).collect();
     if shared {
         let ids: Vec<&str> = fine.iter().map(|source| source.id).collect();
         let next = fine.iter().map(|source| source.next_due.0).min().map(|due| format!("; next due {}", Time(due))).unwrap_or_default();
         lines.push(format!("{}: up to date{next}", ids.join(", ")));
     }
     lines
+}
+
+/// What is done about a source, and what of it is missing.
+fn line(source: &SourceView<'_>) -> String {
+    let order = source.order.as_ref().map(|order| format!("; {}", order.text())).unwrap_or_default();
+    format!("{}: {}{order}{}{}", source.id, state(source), held_back_of(source), without(source))
 }
 
 /// What is done about a source and why.
@@ -74,6 +81,69 @@ pub(super) fn state(source: &SourceView<'_>) -> String {
         Lateness::Ahead => " (ahead of the clock)",
     };
     text + mark
+}
+
+/// Most spans of windows that are named in a list.
+const SPANS: usize = 5;
+
+/// `; without 1 window given up, 2026-…/2026-… by ann since 2026-…: why`, or nothing.
+fn without(source: &SourceView<'_>) -> String {
+    let spans = &source.given_up;
+    if spans.is_empty() {
+        return String::new();
+    }
+    let windows = spans.iter().map(|span| span.windows).sum();
+    format!("; without {} given up, {}", count(windows, "window"), given_up(spans).join(", "))
+}
+
+/// `; 1 window held back: 2026-…/2026-… cooling down, until 2026-…: why`, or nothing.
+fn held_back_of(source: &SourceView<'_>) -> String {
+    let windows = &source.held_back;
+    if windows.is_empty() {
+        return String::new();
+    }
+    format!("; {} held back: {}", count(windows.len() as u64, "window"), held_back(windows).join(", "))
+}
+
+/// A text for each window that is missing and held back; the last says how many others there are.
+pub(super) fn held_back(windows: &[HeldBackView<'_>]) -> Vec<String> {
+    let mut texts: Vec<String> = windows.iter().take(SPANS).map(HeldBackView::text).collect();
+    if let Some(more @ 1..) = windows.len().checked_sub(SPANS) {
+        texts.push(format!("and {more} more"));
+    }
+    texts
+}
+
+impl HeldBackView<'_> {
+    fn text(&self) -> String {
+        let error = self.error.as_ref();
+        let why = match self.standing {
+            SourceStatus::Quarantined(quarantine) => format!("quarantined {}{}", quarantined(*quarantine), last_error(error)),
+            SourceStatus::CoolingDown(rest) => format!("cooling down, {}", resting(*rest, error)),
+            SourceStatus::Skipped(order) => format!("skipped {}", skipped(order)),
+            SourceStatus::Unrecorded(end) => unrecorded(end),
+            SourceStatus::Claimed(owner) => format!("running elsewhere, {}", escaped(&owner.to_string())),
+            SourceStatus::Paused(_) | SourceStatus::UpToDate | SourceStatus::Due => "missing".to_owned(),
+        };
+        format!("{}/{} {why}", self.window.start, self.window.end)
+    }
+}
+
+/// A text for each span of windows that was given up; the last says how many others there are.
+pub(super) fn given_up(spans: &[GivenUpView<'_>]) -> Vec<String> {
+    let mut texts: Vec<String> = spans.iter().take(SPANS).map(GivenUpView::text).collect();
+    if let Some(more @ 1..) = spans.len().checked_sub(SPANS) {
+        texts.push(format!("and {more} more"));
+    }
+    texts
+}
+
+impl GivenUpView<'_> {
+    fn text(&self) -> String {
+        let again = if self.requested { " (requested again)" } else { "" };
+        let Self { window, by, since, reason, .. } = self;
+        format!("{}/{} by {} since {since}: {}{again}", window.start, window.end, by.excerpt(), reason.excerpt())
+    }
 }
 
 impl PauseView<'_> {

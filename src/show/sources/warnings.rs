@@ -41,7 +41,7 @@ fn empty_in_a_row(before: u32, successes: &[&JobResult]) -> u32 {
 
 /// Why a source is late, as this run found it; `has_moved` when the run has collected something of it since.
 fn lateness(plan: &SourcePlan, source: &Source, has_moved: bool) -> Option<String> {
-    let collected = plan.state.frontier.map_or("nothing was collected yet".to_owned(), |at| format!("collected until {}", Time(at)));
+    let collected = plan.collected_until().map_or("nothing was collected yet".to_owned(), |at| format!("collected until {}", Time(at)));
     let collected = if has_moved { format!("{collected} before this run") } else { collected };
     match plan.lateness {
         Lateness::OnTime => None,

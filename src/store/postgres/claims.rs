@@ -14,7 +14,7 @@ use crate::store::NotKept;
 use crate::store::shared::cell::{LARGEST_FENCE, Malformed};
 use crate::store::shared::claims::{Conditions, Obstacles, is_full, is_held_back, is_wanted, made_before, why_skipped};
 use crate::store::shared::connection::SqlConnection;
-use crate::store::shared::gaps::{Known, way_out};
+use crate::store::shared::gaps::{Known, group_skip, way_out};
 use crate::store::shared::jobs::skip_queued;
 use crate::store::shared::row::{Selected, row};
 use crate::store::shared::runs::OwnerRow;
@@ -36,6 +36,9 @@ pub(super) async fn claim(connection: &mut PgConnection, reports: &TableName, re
     let fence = gap.fence;
     // The plan knows the fence as it was before this claim raised it.
     gap.fence -= 1;
+    if !gap.skip.as_ref().is_some_and(|order| order.holds(request.at)) {
+        gap.skip = group_skip(&mut *changes, request.job, request.at).await?;
+    }
     let claimed = match start(&mut changes, reports, request, fence, &gap).await? {
         Some(refusal) => refusal,
         None => Claimed::Yes { claim: Claim { job: request.job, fence }, history: gap.history },

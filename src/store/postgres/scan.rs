@@ -237,6 +237,9 @@ fn push_period_filter(query: &mut QueryBuilder<Driver>, request: &ScanRequest, r
     if let Some(year) = request.from_year {
         query.push(format!(" AND ({row}.fiscal_year IS NULL OR {row}.fiscal_year >= ")).push_bind(i32::from(year)).push(")");
     }
+    if let Some(year) = request.until_year {
+        query.push(format!(" AND ({row}.fiscal_year IS NULL OR {row}.fiscal_year <= ")).push_bind(i32::from(year)).push(")");
+    }
     if !request.periods.is_empty() {
         query.push(" AND (FALSE");
         for period in &request.periods {

@@ -14,6 +14,7 @@ use crate::plan::model::collection::Seen;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunState};
+use crate::plan::model::orders::PendingOrderKind;
 use crate::plan::remember::failure_history::{QuarantineReason, RestReason};
 
 /// A value of a column.
@@ -256,6 +257,7 @@ from_cell! {
     RunState, "the state of a run": Cell::Text(text) => Self::parse(text);
     RestReason, "the reason of a rest": Cell::Text(text) => Self::parse(text);
     QuarantineReason, "the reason of a quarantine": Cell::Text(text) => Self::parse(text);
+    PendingOrderKind, "the kind of an order": Cell::Text(text) => Self::parse(text);
     Seen, "how a collection was seen": Cell::Text(text) => Self::parse(text);
     Texts, "a JSON list of texts": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
 }

@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use super::cell::{AnyText, Malformed};
 use super::connection::SqlConnection;
 use super::gaps::Known;
-use super::jobs;
-use super::row::row;
+use super::jobs::{self, CancelRow};
+use super::row::{Selected, row};
 use super::runs::OwnerRow;
 use super::sources::{self, PauseRow};
 use super::statement::Parameters;
@@ -163,7 +163,7 @@ pub(in crate::store) fn why_skipped(claimed: &Claimed, wanted: ClaimTarget<'_>) 
         Claimed::Elsewhere { owner } => Some(format!("already running as {owner}")),
         Claimed::Ordered(order) => Some(format!("{} wants it left alone: {}", order.by, order.reason)),
         Claimed::HeldBack => Some("another invocation failed at it meanwhile".to_owned()),
-        Claimed::Yes { .. } | Claimed::PoolFull | Claimed::Gone => None,
+        Claimed::Yes { .. } | Claimed::PoolFull | Claimed::Gone(_) => None,
     }
 }
 
@@ -181,5 +181,16 @@ pub(in crate::store) async fn made_before<C: SqlConnection>(connection: &mut C, 
         log = parameters.add(request.log),
     );
     let gap: Option<Known> = connection.fetch_optional(parameters.statement(text)).await?;
-    Ok(gap.map_or(Claimed::Gone, |gap| Claimed::Yes { claim: Claim { job: request.job, fence: gap.fence }, history: gap.history }))
+    if let Some(gap) = gap {
+        return Ok(Claimed::Yes { claim: Claim { job: request.job, fence: gap.fence }, history: gap.history });
+    }
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "SELECT j.id AS job_id, {cancel} FROM {own}etl_jobs j WHERE j.id = {job} AND j.state = 'cancelled'",
+        cancel = CancelRow::select("j"),
+        own = C::OWN,
+        job = parameters.add(request.job),
+    );
+    let cancelled: Option<Result<CancelRow, Malformed>> = connection.fetch_optional(parameters.statement(text)).await?;
+    Ok(Claimed::Gone(cancelled.and_then(Result::ok).and_then(CancelRow::request)))
 }

@@ -23,19 +23,24 @@ pub(in crate::store) async fn write<C: SqlConnection>(
 
 /// The windows that become collected are the job's, and all others within the collected window.
 async fn take_off_queue<C: SqlConnection>(connection: &mut C, claim: Claim, collected: &Collected, at: DateTime<Utc>) -> sqlx::Result<()> {
-    let mut parameters = Parameters::default();
-    let text = format!(
-        "UPDATE {own}disclosure_queue
-         SET state = 'collected', collected_at = {at}, job_id = {job}, remote_id = NULL, requested_by = NULL, requested_at = NULL
-         WHERE state = 'queued' AND (job_id = {job} OR (source = {source} AND window_start >= {start} AND window_end <= {end}))",
-        own = C::OWN,
-        at = parameters.add(at),
-        job = parameters.add(claim.job),
-        source = parameters.add(collected.source.as_str()),
-        start = parameters.add(collected.window.start),
-        end = parameters.add(collected.window.end),
-    );
-    connection.execute(parameters.statement(text)).await.map(drop)
+    // Each state has its indexes.
+    for state in ["queued", "given_up"] {
+        let mut parameters = Parameters::default();
+        let text = format!(
+            "UPDATE {own}disclosure_queue
+             SET state = 'collected', collected_at = {at}, job_id = {job}, remote_id = NULL, requested_by = NULL, requested_at = NULL,
+                 given_up_at = NULL, given_up_by = NULL, give_up_reason = NULL
+             WHERE state = '{state}' AND (job_id = {job} OR (source = {source} AND window_start >= {start} AND window_end <= {end}))",
+            own = C::OWN,
+            at = parameters.add(at),
+            job = parameters.add(claim.job),
+            source = parameters.add(collected.source.as_str()),
+            start = parameters.add(collected.window.start),
+            end = parameters.add(collected.window.end),
+        );
+        connection.execute(parameters.statement(text)).await?;
+    }
+    Ok(())
 }
 
 async fn record_success<C: SqlConnection>(connection: &mut C, claim: Claim, collected: &Collected, at: DateTime<Utc>) -> sqlx::Result<()> {
@@ -72,21 +77,30 @@ async fn record_success<C: SqlConnection>(connection: &mut C, claim: Claim, coll
     connection.write(parameters.statement(text), "sources").await
 }
 
-/// Moves the frontier over windows beyond it that were collected before it came there, up to the first hole.
-async fn advance<C: SqlConnection>(connection: &mut C, source: &str) -> sqlx::Result<()> {
+/// Moves the frontier over windows beyond it that were collected before it came there, or given up, to the first hole.
+pub(super) async fn advance<C: SqlConnection>(connection: &mut C, source: &str) -> sqlx::Result<()> {
     let mut parameters = Parameters::default();
+    let source = parameters.add(source);
+    let beyond = |state: &str| {
+        format!(
+            "SELECT q.window_start, q.window_end, s.frontier FROM {own}sources s JOIN {own}disclosure_queue q ON q.source = s.source
+             WHERE s.source = {source} AND q.state = '{state}' AND q.window_end > s.frontier",
+            own = C::OWN,
+        )
+    };
     let text = format!(
-        "WITH ahead AS (SELECT q.window_start, q.window_end, s.frontier, max(q.window_end) OVER
-                            (ORDER BY q.window_start, q.window_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
-                        FROM {own}sources s JOIN {own}disclosure_queue q ON q.source = s.source
-                        WHERE s.source = {source} AND q.state = 'collected' AND q.window_end > s.frontier),
+        "WITH passed AS ({collected} UNION ALL {given_up}),
+              ahead AS (SELECT window_start, window_end, frontier, max(window_end) OVER
+                            (ORDER BY window_start, window_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
+                        FROM passed),
               hole AS (SELECT min(window_start) AS start FROM ahead
                        WHERE window_start > frontier AND (reached IS NULL OR window_start > reached))
          UPDATE {own}sources
          SET frontier = coalesce((SELECT max(window_end) FROM ahead, hole WHERE hole.start IS NULL OR window_start < hole.start), frontier)
          WHERE source = {source}",
         own = C::OWN,
-        source = parameters.add(source),
+        collected = beyond("collected"),
+        given_up = beyond("given_up"),
     );
     connection.write(parameters.statement(text), "sources").await
 }

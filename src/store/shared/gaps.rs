@@ -96,6 +96,42 @@ row! {
     }
 }
 
+row! {
+    /// An order to leave a group of gaps alone.
+    struct GroupSkipRow of "gap_states" {
+        skipped_at: Option<DateTime<Utc>>,
+        skip_until: Option<DateTime<Utc>>,
+        skipped_by: Option<String>,
+        skip_reason: Option<String>,
+    }
+}
+
+/// An order that holds at this time, to leave the bank or the ETL of a job's report alone, or the source of its window.
+pub(in crate::store) async fn group_skip<C: SqlConnection>(
+    connection: &mut C,
+    job: JobId,
+    at: DateTime<Utc>,
+) -> sqlx::Result<Option<SkipOrder>> {
+    let mut parameters = Parameters::default();
+    // The keys of the groups that cover the report, or of the source, as `GapKey` writes them.
+    let text = format!(
+        "SELECT g.gap_key, {skip} FROM {own}etl_jobs j JOIN {own}gap_states g
+             ON g.gap_key IN (j.bank_key || '/*/*', CASE WHEN j.bank_key IS NULL THEN 'source:' ELSE '*/*/' END || j.etl,
+                              j.bank_key || '/*/' || j.etl)
+         WHERE j.id = {job} AND g.skipped_at IS NOT NULL ORDER BY g.gap_key",
+        skip = GroupSkipRow::select("g"),
+        own = C::OWN,
+        job = parameters.add(job),
+    );
+    let Found { rows, malformed } = connection.fetch_all::<GroupSkipRow>(parameters.statement(text)).await?;
+    let orders = rows.into_iter().filter_map(|row| {
+        let (by, reason) = (row.skipped_by.unwrap_or_default(), row.skip_reason.unwrap_or_default());
+        Some(SkipOrder { since: row.skipped_at?, until: row.skip_until, by, reason })
+    });
+    let unreadable = malformed.iter().map(|one| SkipOrder::of_unreadable(way_out(one), at));
+    Ok(orders.chain(unreadable).find(|order| order.holds(at)))
+}
+
 /// What is known of a gap, but for its key; all NULL where it has no row.
 #[derive(Debug)]
 pub(in crate::store) struct Known {

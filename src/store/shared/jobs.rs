@@ -152,7 +152,7 @@ fn job_columns(run: RunId, job: &NewJob, at: DateTime<Utc>) -> Columns {
     };
     let report = match &job.gap {
         GapKey::Report { bank, period, .. } => Some((bank.as_str(), *period)),
-        GapKey::Source(_) => None,
+        GapKey::Source(_) | GapKey::Window { .. } | GapKey::Group { .. } => None,
     };
     vec![
         ("id", job.id.into()),

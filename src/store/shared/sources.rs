@@ -1,4 +1,4 @@
-//! Disclosure sources: their records, their queue, and orders on them.
+//! Disclosure sources: their records and their queue.
 //!
 //! Whoever changes rows of the queue locks the source's gap before, so that nobody waits in a circle.
 
@@ -6,15 +6,13 @@ use chrono::{DateTime, Utc};
 
 use super::cell::{Found, Malformed};
 use super::connection::SqlConnection;
-use super::gaps;
 use super::row::{Selected, row};
-use super::statement::{Columns, Parameters, Statement, names};
+use super::statement::{Columns, Parameters, Statement};
 use crate::plan::model::collection::{Collected, Seen};
 use crate::plan::model::gap::GapKey;
-use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::SkipOrder;
-use crate::plan::remember::source_state::{LastSuccess, Pause, QueuedWindow, SourceState};
+use crate::plan::remember::source_state::{GivenUp, LastSuccess, Pause, QueuedWindow, SourceState};
 
 row! {
     /// An operator's pause of a source; all NULL where there is none.
@@ -114,11 +112,15 @@ row! {
         is_requested: bool = "{row}.requested_at IS NOT NULL",
         is_urgent: bool = "({row}.requested_at IS NOT NULL AND {row}.job_id IS NULL)",
         remote_id: Option<String>,
+        given_up_at: Option<DateTime<Utc>>,
+        given_up_by: Option<String>,
+        give_up_reason: Option<String>,
     }
 }
 
 impl QueuedRow {
     fn window(self) -> QueuedWindow {
+        let (by, reason) = (self.given_up_by.unwrap_or_default(), self.give_up_reason.unwrap_or_default());
         QueuedWindow {
             source: self.source,
             window: Window { start: self.window_start, end: self.window_end },
@@ -126,14 +128,16 @@ impl QueuedRow {
             is_requested: self.is_requested,
             is_urgent: self.is_urgent,
             remote_id: self.remote_id,
+            given_up: self.given_up_at.map(|since| GivenUp { since, by, reason }),
         }
     }
 }
 
 pub(in crate::store) async fn queue<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<QueuedWindow>> {
-    // Each half has its index, so that what was collected long ago is not read.
+    // Each part has its index, so that what was collected long ago is not read.
     let query = Statement::plain(format!(
         "SELECT {window} FROM {own}disclosure_queue q WHERE q.state = 'queued'
+         UNION ALL SELECT {window} FROM {own}disclosure_queue q WHERE q.state = 'given_up'
          UNION ALL SELECT {window} FROM {own}sources s JOIN {own}disclosure_queue q ON q.source = s.source
              AND q.state = 'collected' AND q.window_end > coalesce(s.frontier, {long_ago})
          ORDER BY 1, 2, 3",
@@ -144,7 +148,24 @@ pub(in crate::store) async fn queue<C: SqlConnection>(connection: &mut C) -> sql
     Ok(connection.fetch_all(query).await?.map(QueuedRow::window))
 }
 
-fn window_rows(windows: &[Window]) -> Vec<Columns> {
+/// Makes the record of a source that has none. A source without a frontier gets this one, if it is one.
+pub(in crate::store) async fn begin<C: SqlConnection>(
+    connection: &mut C,
+    source: &str,
+    frontier: Option<DateTime<Utc>>,
+) -> sqlx::Result<()> {
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "INSERT INTO {own}sources AS s (source, frontier) VALUES ({source}, {frontier})
+         ON CONFLICT (source) DO UPDATE SET frontier = coalesce(s.frontier, excluded.frontier)",
+        own = C::OWN,
+        source = parameters.add(source),
+        frontier = parameters.add(frontier),
+    );
+    connection.write(parameters.statement(text), "sources").await
+}
+
+pub(super) fn window_rows(windows: &[Window]) -> Vec<Columns> {
     windows.iter().map(|window| vec![("window_start", window.start.into()), ("window_end", window.end.into())]).collect()
 }
 
@@ -181,71 +202,4 @@ pub(in crate::store) async fn enqueue_windows<C: SqlConnection>(
         windows = parameters.rows::<C>(&window_rows(windows)),
     );
     connection.must_find(parameters.statement(text), "disclosure_queue").await
-}
-
-pub(in crate::store) async fn give_order<C: SqlConnection>(connection: &mut C, order: &SourceOrder) -> sqlx::Result<bool> {
-    let gap = GapKey::source(&order.source);
-    let mut changes = connection.begin_write().await?;
-    // Of two who give orders on a source, the second sees what the first has changed.
-    gaps::make::<C>(&mut changes, std::slice::from_ref(&gap)).await?;
-    gaps::lock::<C>(&mut changes, std::slice::from_ref(&gap)).await?;
-    let columns: Columns = vec![
-        ("gap_key", (&gap).into()),
-        ("kind", order.kind.name().into()),
-        ("actor", order.by.as_str().into()),
-        ("reason", order.reason.as_str().into()),
-        ("at", order.at.into()),
-    ];
-    let is_repeated = is_recorded::<C>(&mut changes, &columns).await?;
-    if is_repeated || !carry_out::<C>(&mut changes, order, &gap).await? {
-        changes.rollback().await?;
-        return Ok(is_repeated);
-    }
-    let mut parameters = Parameters::default();
-    let text = format!("INSERT INTO {}overrides ({}) VALUES ({})", C::OWN, names(&columns), parameters.values(columns));
-    changes.write(parameters.statement(text), "overrides").await?;
-    changes.commit().await?;
-    Ok(true)
-}
-
-async fn is_recorded<C: SqlConnection>(connection: &mut C, order: &Columns) -> sqlx::Result<bool> {
-    let mut parameters = Parameters::default();
-    let same: Vec<String> = order.iter().map(|(name, value)| format!("{name} = {}", parameters.add(value.clone()))).collect();
-    let text = format!("SELECT 1 FROM {}overrides WHERE {}", C::OWN, same.join(" AND "));
-    connection.finds(parameters.statement(text)).await
-}
-
-/// Makes the change that is ordered. Returns whether it changed anything.
-async fn carry_out<C: SqlConnection>(connection: &mut C, order: &SourceOrder, gap: &GapKey) -> sqlx::Result<bool> {
-    let (mut parameters, own) = (Parameters::default(), C::OWN);
-    let source = parameters.add(order.source.as_str());
-    let text = match &order.kind {
-        SourceOrderKind::Pause => format!(
-            "INSERT INTO {own}sources AS s (source, paused_at, paused_by, pause_reason) VALUES ({source}, {at}, {by}, {reason})
-             ON CONFLICT (source) DO UPDATE SET paused_at = {at}, paused_by = {by}, pause_reason = {reason} WHERE s.paused_at IS NULL",
-            at = parameters.add(order.at),
-            by = parameters.add(order.by.as_str()),
-            reason = parameters.add(order.reason.as_str()),
-        ),
-        SourceOrderKind::Resume => format!(
-            "UPDATE {own}sources SET paused_at = NULL, paused_by = NULL, pause_reason = NULL
-             WHERE source = {source} AND paused_at IS NOT NULL"
-        ),
-        SourceOrderKind::Collect(windows) if windows.is_empty() => return Ok(false),
-        // A running job goes on. Its windows keep it, and its success answers the order.
-        SourceOrderKind::Collect(windows) => format!(
-            "INSERT INTO {own}disclosure_queue AS q (source, window_start, window_end, queued_at, requested_by, requested_at)
-             SELECT DISTINCT {source}, w.window_start, w.window_end, {at}, {by}, {at} FROM ({windows}) w WHERE TRUE
-             ORDER BY w.window_start, w.window_end
-             ON CONFLICT (source, window_start, window_end) DO UPDATE
-             SET state = 'queued', requested_by = {by}, requested_at = {at}, collected_at = NULL,
-                 job_id = CASE WHEN q.job_id IN (SELECT id FROM {own}etl_jobs WHERE gap_key = {gap} AND state = 'running') THEN q.job_id END,
-                 remote_id = CASE WHEN q.state = 'queued' THEN q.remote_id END",
-            at = parameters.add(order.at),
-            by = parameters.add(order.by.as_str()),
-            windows = parameters.rows::<C>(&window_rows(windows)),
-            gap = parameters.add(gap),
-        ),
-    };
-    Ok(connection.execute(parameters.statement(text)).await? > 0)
 }

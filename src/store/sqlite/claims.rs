@@ -11,7 +11,7 @@ use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::store::shared::cell::Malformed;
 use crate::store::shared::claims::{Conditions, Obstacles, is_full, is_held_back, is_wanted, made_before, why_skipped};
 use crate::store::shared::connection::SqlConnection;
-use crate::store::shared::gaps::{Known, way_out};
+use crate::store::shared::gaps::{Known, group_skip, way_out};
 use crate::store::shared::jobs::skip_queued;
 use crate::store::shared::row::{Selected, row};
 use crate::store::shared::runs::OwnerRow;
@@ -28,7 +28,10 @@ pub(super) async fn claim(connection: &mut SqliteConnection, reports: &TableName
     };
     let gap = gap.unwrap_or_else(|malformed| Known::unreadable(way_out(&malformed), request.at));
     let is_held_back = is_held_back(&gap, request);
-    let skip = gap.skip.filter(|order| order.holds(request.at));
+    let skip = match gap.skip.filter(|order| order.holds(request.at)) {
+        Some(order) => Some(order),
+        None => group_skip(&mut *changes, request.job, request.at).await?,
+    };
     let claimed = if let Some(refusal) = obstacles.refusal::<SqliteConnection>(skip, is_held_back, request.at) {
         refusal
     } else {

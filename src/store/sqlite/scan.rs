@@ -225,6 +225,10 @@ fn push_period_filter(query: &mut QueryBuilder<Driver>, request: &ScanRequest, r
         query.push(format!(" AND ({row}.fiscal_year IS NULL OR {row}.fiscal_year >= CAST(")).push_bind(signed(year));
         query.push(" AS INTEGER))");
     }
+    if let Some(year) = request.until_year {
+        query.push(format!(" AND ({row}.fiscal_year IS NULL OR {row}.fiscal_year <= ")).push_bind(signed(year));
+        query.push(format!(" OR typeof({row}.fiscal_year) NOT IN ('integer', 'real'))"));
+    }
     if !request.periods.is_empty() {
         query.push(" AND (0");
         for period in &request.periods {

@@ -6,7 +6,6 @@ use super::{SourceFacts, fingerprint};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::{Gate, Plan, PlannedJob};
 use crate::plan::decide::source_plan::SourcePlan;
-use crate::plan::model::gap::GapKey;
 use crate::plan::model::source::{Source, SourceIndex};
 use crate::plan::model::target::Target;
 
@@ -17,7 +16,7 @@ pub fn add(plan: &mut Plan, found: Vec<SourcePlan>, sources: &[Source], digests:
     let turns = (0..rounds).flat_map(|round| found.iter().filter_map(move |source| Some((source.source, source.jobs.get(round)?))));
     let of_sources = turns.map(|(index, collection)| {
         let about = &sources[index];
-        let key = GapKey::source(&about.id);
+        let key = about.gap_key(collection.window);
         let digest = digests.get(index).map_or("", String::as_str);
         let job = PlannedJob {
             target: Target::Collection(collection.clone()),

@@ -1,5 +1,7 @@
 //! The windows of a source that are due and not collected.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{due_by, due_end};
@@ -23,6 +25,8 @@ pub(super) struct Backlog<'a> {
     uncovered: Vec<Window>,
     /// No window that ends here or before will become due.
     horizon: DateTime<Utc>,
+    /// Where the first of what is missing begins or, where nothing is, the next window.
+    begin: DateTime<Utc>,
 }
 
 impl<'a> Backlog<'a> {
@@ -40,14 +44,19 @@ impl<'a> Backlog<'a> {
         let frontier = state.frontier.or(first);
         let is_stale = |row: &QueuedWindow| is_before(row.window, frontier);
         let is_due = |row: &QueuedWindow| row.window.end <= due_by && (row.is_requested || !is_stale(row));
-        let is_wanted = |row: &QueuedWindow| !row.is_collected && (row.remote_id.is_some() || is_due(row));
+        let is_wanted = |row: &QueuedWindow| row.is_open() && (row.remote_id.is_some() || is_due(row));
         let (again, queued) = rows.into_iter().filter(|row| is_wanted(row)).partition(|row| is_stale(row));
-        Self { source, due_by, frontier, queued, again, uncovered, horizon: begin.max(end) }
+        Self { source, due_by, frontier, queued, again, uncovered, horizon: begin.max(end), begin }
     }
 
     /// Whether nothing is.
     pub(super) fn is_none(&self) -> bool {
         self.queued.is_empty() && self.again.is_empty() && self.uncovered.is_empty()
+    }
+
+    /// Whether all of it is among these windows.
+    pub(super) fn is_all_in(&self, windows: &HashSet<Window>) -> bool {
+        self.uncovered.is_empty() && self.queued.iter().chain(&self.again).all(|row| windows.contains(&row.window))
     }
 
     /// Whether a window is before all that is missing.
@@ -75,6 +84,30 @@ impl<'a> Backlog<'a> {
     pub(super) fn span(&self) -> Option<Window> {
         let windows = || self.queued.iter().map(|row| row.window).chain(self.uncovered.iter().copied());
         Window::new(windows().map(|window| window.start).min()?, windows().map(|window| window.end).max()?)
+    }
+
+    /// What of it has an instant in common with a span: of the queue, or not in it yet.
+    pub(super) fn within(&self, span: Window) -> Vec<Window> {
+        let queued = self.queued.iter().chain(&self.again).map(|row| row.window).filter(|window| window.overlaps(span));
+        // Where a year ends within a window, or the frontier is in one, only that part of it is missing.
+        let uncovered = self.uncovered.iter().flat_map(|missing| self.years(*missing)).filter_map(|missing| {
+            let (start, end) = (missing.start.max(span.start), missing.end.min(span.end));
+            Window::new(start, end)
+        });
+        let mut windows: Vec<Window> = queued.chain(uncovered.flat_map(|span| self.source.cadence.windows_between(span))).collect();
+        windows.sort();
+        windows
+    }
+
+    /// Where the first of what is missing begins, if anything is.
+    pub(super) fn begin(&self) -> Option<DateTime<Utc>> {
+        (!self.is_none()).then_some(self.begin)
+    }
+
+    /// Where the source begins, if nothing was collected of it and it begins with one of these windows, which are sorted.
+    pub(super) fn begin_with(&self, windows: &[Window], state: &SourceState) -> Option<DateTime<Utc>> {
+        let first = windows.first()?.start;
+        (state.frontier.is_none() && first <= self.begin).then_some(first)
     }
 
     /// The last window that is due, to be collected again, unless it is among what is missing.

@@ -39,7 +39,7 @@ impl Group {
 pub(super) fn groups(source: &Source, rows: Vec<Row>) -> Vec<Group> {
     let (may_join, most) = match source.catch_up {
         CatchUp::Coalesce => (true, usize::MAX),
-        CatchUp::Each => (false, source.max_windows),
+        CatchUp::Each | CatchUp::Independent => (false, source.max_windows),
     };
     let by_year = source.uses(Placeholder::WindowYear);
     let year = |window: Window| source.cadence.year_of(window.start);

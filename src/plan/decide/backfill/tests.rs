@@ -14,6 +14,7 @@ use crate::plan::test_support::{plan_of, source};
 use crate::plan::text::placeholder::Scope;
 use crate::plan::text::template::Template;
 
+mod independent;
 mod status;
 
 fn pause() -> Pause {
@@ -41,6 +42,7 @@ fn queued(start: &str, end: &str) -> QueuedWindow {
         is_requested: false,
         is_urgent: false,
         remote_id: None,
+        given_up: None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::plan::decide::plan::{Gate, Plan, PlannedJob};
 use crate::plan::model::etl::EtlIndex;
+use crate::plan::model::gap::GapKey;
 use crate::plan::model::institution::BankIndex;
 use crate::plan::model::job::JobState;
 use crate::plan::model::outcome::Class;
@@ -18,6 +19,9 @@ use crate::plan::run::not_started::NotStarted;
 
 /// A bank's rest is left for the next run after it failed in so many different periods in a row.
 const PERIODS_IN_A_ROW: usize = 3;
+
+/// The rest of a source with independent windows is left for the next run after so many of them failed in a row.
+const WINDOWS_IN_A_ROW: usize = 3;
 
 /// What the end of a job says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +70,8 @@ pub(super) struct Containment {
     /// Sources of which a window was not collected, or not on record: the later ones wait for it, so that there is never a hole. With
     /// why they do.
     stuck: BTreeMap<SourceIndex, NotStarted>,
+    /// Of sources with independent windows: how many of them failed in a row.
+    failed_windows: BTreeMap<SourceIndex, usize>,
 }
 
 #[derive(Debug)]
@@ -133,7 +139,12 @@ impl Containment {
                 failed: Vec::new(),
             }
         };
-        Self { etls: planned.into_iter().enumerate().map(guard).collect(), banks: HashMap::new(), stuck: BTreeMap::new() }
+        Self {
+            etls: planned.into_iter().enumerate().map(guard).collect(),
+            banks: HashMap::new(),
+            stuck: BTreeMap::new(),
+            failed_windows: BTreeMap::new(),
+        }
     }
 
     /// Whether a job may be started, or tried again if it has `begun`.
@@ -170,6 +181,8 @@ impl Containment {
         let planned = &plan.jobs[job];
         match &planned.target {
             Target::Report { gap, .. } => planned.gate == Gate::Probe && self.give_up_probe(gap.etl, for_want_of_record),
+            // A window that no other depends on is just not collected.
+            Target::Collection(_) if is_independent(planned) => false,
             Target::Collection(collection) => {
                 let why = if for_want_of_record { NotStarted::EarlierWindowUnrecorded } else { NotStarted::EarlierWindow };
                 let is_new = !self.stuck.contains_key(&collection.source);
@@ -200,6 +213,9 @@ impl Containment {
         let planned = &plan.jobs[job];
         let gap = match &planned.target {
             Target::Report { gap, .. } => *gap,
+            Target::Collection(collection) if is_independent(planned) => {
+                return (Vec::new(), self.judge_source(collection.source, evidence));
+            }
             Target::Collection(_) => {
                 let is_done = matches!(evidence, JobEvidence::Made | JobEvidence::Found);
                 return (Vec::new(), !is_done && self.over(plan, job, for_want_of_record));
@@ -240,6 +256,22 @@ impl Containment {
         (notices, concerns)
     }
 
+    /// Counts the independent windows of a source that failed in a row: then it is the source that fails. Whether it is stopped by that.
+    fn judge_source(&mut self, source: SourceIndex, evidence: JobEvidence) -> bool {
+        let failed = self.failed_windows.entry(source).or_default();
+        match evidence {
+            JobEvidence::Made | JobEvidence::Found => *failed = 0,
+            JobEvidence::Exhausted | JobEvidence::Permanent => *failed += 1,
+            JobEvidence::Misconfigured => *failed = WINDOWS_IN_A_ROW,
+            JobEvidence::Nothing => {}
+        }
+        let is_stopped = *failed >= WINDOWS_IN_A_ROW && !self.stuck.contains_key(&source);
+        if is_stopped {
+            self.stuck.insert(source, NotStarted::SourceStopped);
+        }
+        is_stopped
+    }
+
     /// Counts the periods in which a bank failed in a row. Whether the bank is stopped by that.
     fn judge_bank(&mut self, bank: BankIndex, period: Period, evidence: JobEvidence) -> bool {
         let record = self.banks.entry(bank).or_default();
@@ -253,4 +285,9 @@ impl Containment {
             record.stopped
         }
     }
+}
+
+/// Whether the job collects a window that no other depends on.
+fn is_independent(job: &PlannedJob) -> bool {
+    matches!(job.key, GapKey::Window { .. })
 }

@@ -126,3 +126,58 @@ fn force_goes_on_with_what_it_asked_for_before_it_asks_again() {
     facts.states.get_mut("senate").unwrap().paused = Some(pause());
     assert_eq!(again(&facts), [(1, 1), (0, 0)], "what is paused keeps nothing waiting");
 }
+
+fn given_up(start: &str, end: &str) -> QueuedWindow {
+    let order = crate::plan::remember::source_state::GivenUp { since: at("2026-01-17"), by: "ann".to_owned(), reason: "lost".to_owned() };
+    QueuedWindow { given_up: Some(order), ..queued(start, end) }
+}
+
+#[test]
+fn what_was_given_up_is_neither_missing_nor_collected() {
+    let rows = [given_up("2026-01-16T06:00", "2026-01-16T12:00"), given_up("2026-01-16T12:00", "2026-01-16T18:00")];
+    let facts = Facts::new("2026-01-17", Some("2026-01-16")).with(rows.clone());
+    let plan = facts.plan(&each());
+    assert_eq!(plan.new, [window("2026-01-16", "2026-01-16T06:00"), window("2026-01-16T18:00", "2026-01-17")]);
+    assert_eq!((plan.behind, plan.given_up.len()), (2, 1));
+    assert_eq!((plan.given_up[0].window, plan.given_up[0].windows), (window("2026-01-16T06:00", "2026-01-16T18:00"), 2));
+    assert_eq!(facts.plan(&house()).jobs.len(), 2, "no job reaches over it");
+
+    let mut facts = Facts::new("2026-01-17", Some("2026-01-16")).with(rows);
+    let first = success("2026-01-16", "2026-01-16T06:00", None);
+    record(facts.states.get_mut("house").unwrap(), &mut facts.queue, &first);
+    assert_eq!((facts.states["house"].frontier, facts.queue.len()), (Some(at("2026-01-16T18:00")), 2));
+    let plan = facts.plan(&each());
+    assert_eq!(plan.collected_until(), Some(at("2026-01-16T06:00")), "the frontier passes it, the collection does not");
+}
+
+#[test]
+fn a_source_that_gave_up_its_last_windows_is_as_late_as_before() {
+    for (frontier, rows, lateness) in [
+        ("2026-01-18", vec![], Lateness::OnTime),
+        ("2026-01-18", vec![given_up("2026-01-16", "2026-01-17"), given_up("2026-01-17", "2026-01-18")], Lateness::Overdue),
+        ("2026-01-18", vec![given_up("2026-01-16", "2026-01-17")], Lateness::OnTime),
+    ] {
+        let facts = Facts::new("2026-01-18T01:00", Some(frontier)).with(rows);
+        assert_eq!(facts.plan(&each()).lateness, lateness);
+    }
+}
+
+#[test]
+fn what_is_missing_of_a_span_is_given_up_and_nothing_else() {
+    let rows =
+        [queued("2026-01-16", "2026-01-16T06:00"), QueuedWindow { is_collected: true, ..queued("2026-01-16T06:00", "2026-01-16T12:00") }];
+    let facts = Facts::new("2026-01-18", Some("2026-01-16")).with(rows);
+    let give_up = |frontier: Option<&str>, start, end| {
+        let state = SourceState { source: "house".to_owned(), frontier: frontier.map(at), ..SourceState::default() };
+        match give_up(&each(), &state, &facts.queue, window(start, end), facts.now) {
+            crate::plan::model::orders::SourceOrderKind::GiveUp { windows, begin } => (windows, begin),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (windows, begin) = give_up(Some("2026-01-16"), "2026-01-15", "2026-01-16T18:00");
+    assert_eq!(windows, [window("2026-01-16", "2026-01-16T06:00"), window("2026-01-16T12:00", "2026-01-16T18:00")]);
+    assert_eq!(begin, None, "it has begun");
+    assert_eq!(give_up(Some("2026-01-16"), "2026-01-15", "2026-01-16"), (vec![], None));
+    assert_eq!(give_up(None, "2026-01-16", "2026-01-16T06:00").1, Some(at("2026-01-16")));
+    assert_eq!(give_up(None, "2026-01-16T12:00", "2026-01-17").1, None, "what comes before is missing");
+}

@@ -71,6 +71,41 @@ fn a_window_that_is_given_up_or_dropped_is_a_hole() {
     assert_eq!(driver.step(), dropped(1, NotStarted::EarlierWindow));
 }
 
+/// The same plan, where the windows of its sources are independent of each other.
+fn independent(mut plan: Plan) -> Plan {
+    for job in &mut plan.jobs {
+        if let Some(collection) = job.collection() {
+            job.key = GapKey::Window { source: collection.source.to_string(), start: collection.window.start };
+        }
+    }
+    plan
+}
+
+#[test]
+fn an_independent_window_that_fails_holds_up_no_other_until_three_failed_in_a_row() {
+    let plan = independent(with_windows(plan(&[]), 0, 8));
+    let mut driver = Driver::new(&plan, &with_sources(), 1);
+    let fails = [Some(Class::Transient), Some(Class::Permanent), None, Some(Class::Uncertain), Some(Class::Transient), Some(Class::Crash)];
+    for (job, class) in fails.into_iter().enumerate() {
+        assert_eq!(driver.step(), start(job, 1));
+        match class {
+            Some(class) => drop(driver.schedule.ended(&plan, job, Some(class), NextStep::Fail, ZERO)),
+            None => drop(driver.succeed(job)),
+        }
+    }
+    assert_eq!(driver.step(), dropped(6, NotStarted::SourceStopped));
+    assert_eq!(driver.step(), dropped(7, NotStarted::SourceStopped));
+}
+
+#[test]
+fn independent_windows_of_a_source_that_is_set_up_wrongly_are_not_tried() {
+    let plan = independent(with_windows(plan(&[]), 0, 2));
+    let mut driver = Driver::new(&plan, &with_sources(), 1);
+    assert_eq!(driver.starts(), [0]);
+    driver.schedule.ended(&plan, 0, Some(Class::Configuration), NextStep::Fail, ZERO);
+    assert_eq!(driver.step(), dropped(1, NotStarted::SourceStopped));
+}
+
 #[test]
 fn sources_and_etls_share_pools_by_name() {
     let mut catalogue = with_sources();
