@@ -1,6 +1,8 @@
 //! `etl-orch config`: looks at the configuration.
 
-use clap::Subcommand;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
 
 use super::args::{Format, Global};
 use super::context::Context;
@@ -8,21 +10,30 @@ use super::exit::{Exit, Failure};
 use super::output;
 use crate::config;
 use crate::plan::model::settings::Variables;
-use crate::run::check_state_dir;
+use crate::run::{check_state_dir, names};
 use crate::show::config::{ConfigFiles, ConfigView};
 use crate::show::outcome::SchemaView;
+use crate::store::{Access, Store};
 
 /// What can be done with the configuration.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Read the configuration, name every error in it and everything that this host lacks for it, and say what it means
-    Check,
+    Check(CheckArgs),
     /// Print the JSON Schema of the configuration file
     Schema,
 }
 
+/// What `etl-orch config check` looks at beside the files.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct CheckArgs {
+    /// Look into the database too: whether the tables are as they must be, and know the tags and report types
+    #[arg(long)]
+    connect: bool,
+}
+
 /// `etl-orch config check`.
-pub(super) fn check(global: &Global, environment: &Variables) -> Result<Exit, Failure> {
+pub(super) async fn check(global: &Global, environment: &Variables, args: CheckArgs) -> Result<Exit, Failure> {
     let found = config::find(global.config.as_deref(), environment)?;
     let (mut config, host) = config::check(&found.path, environment)?;
     config.warnings.splice(0..0, found.skipped);
@@ -31,8 +42,14 @@ pub(super) fn check(global: &Global, environment: &Variables) -> Result<Exit, Fa
     let of_state_dir = check_state_dir(&config.state_dir)?;
     let warnings = [config.warnings.clone(), host.warnings, of_state_dir].concat();
     let files = ConfigFiles { config: &config.path, state_dir: &config.state_dir, lock_file: &config.lock_file, programs: &host.programs };
-    context.print(&ConfigView::new(files, &config.database, config.run.max_parallel, &config.catalogue, &warnings))?;
-    Ok(Exit::Success)
+    let names = if args.connect {
+        let compare = async |store: Arc<dyn Store>| Ok(names::compare(&*store, &config.catalogue, &config.sync).await?);
+        Some(context.with_store(Access::ReadOnly, compare).await?)
+    } else {
+        None
+    };
+    context.print(&ConfigView::new(files, &config.database, config.run.max_parallel, &config.catalogue, &warnings, names.as_ref()))?;
+    Ok(if names.is_some_and(|names| !names.unknown_tags.is_empty()) { Exit::Usage } else { Exit::Success })
 }
 
 /// `etl-orch config schema`.

@@ -54,7 +54,7 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Cancel(args) => in_runtime(orders::cancel::command(&context()?, args)),
         Command::Sources { command } => in_runtime(sources::command(&context()?, command.as_ref())),
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
-        Command::Config { command: ConfigCommand::Check } => config::check(global, environment),
+        Command::Config { command: ConfigCommand::Check(args) } => in_runtime(config::check(global, environment, *args)),
         Command::Config { command: ConfigCommand::Schema } => config::schema(global.format),
         Command::Completions { shell } => pages::completions(global.format, *shell),
         Command::Man => pages::man(global.format),

@@ -27,6 +27,11 @@ impl Check<'_> {
         self.findings.add(self.document.position(path), message);
     }
 
+    /// Where the value at a path stands, as messages name it.
+    pub(super) fn place(&self, path: &[&str]) -> String {
+        format!("{}:{}", self.findings.file().display(), self.document.position(path))
+    }
+
     /// Adds a mistake in the key at a path.
     pub(super) fn wrong_key(&mut self, path: &[&str], message: impl Into<String>) {
         self.findings.add(self.document.key_position(path), message);

@@ -7,6 +7,7 @@ use serde_path_to_error::Segment;
 
 use super::document::Document;
 use super::error::{Findings, MAX_MISTAKES};
+use super::report_types;
 use super::tree::Value;
 use super::written::Written;
 use crate::plan::text::nearest::did_you_mean;
@@ -100,7 +101,7 @@ fn in_words(expected: &str) -> &str {
 fn advice(document: &Document, path: &[&str], expected: &str) -> &'static str {
     let Some(Value::Scalar(scalar)) = document.get(path).map(|node| &node.value) else { return "" };
     match (expected, scalar.json()) {
-        ("a string", serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => "; quote it",
+        ("a string" | report_types::EXPECTED, serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => "; quote it",
         ("i64" | "f64", serde_json::Value::String(text)) if text.parse::<f64>().is_ok() => "; remove the quotes",
         ("a sequence", serde_json::Value::String(_)) => "; write it like [a, b]",
         _ => "",

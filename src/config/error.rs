@@ -98,6 +98,11 @@ impl Findings {
         Self { file: file.to_owned(), found: Vec::new(), remarks: Vec::new() }
     }
 
+    /// The file, as its user writes its path.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// Adds a mistake at a position.
     pub(super) fn add(&mut self, at: Position, message: impl Into<String>) {
         self.push(Some(at), message.into());

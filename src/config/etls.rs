@@ -1,6 +1,6 @@
 //! Checks `etls:`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::check::Check;
@@ -8,10 +8,11 @@ use super::needs::needs;
 use super::outputs::{PathTemplate, check_path_templates};
 use super::pools;
 use super::program::{grace_fits, version};
+use super::report_types;
 use super::run::retry;
 use super::work::WorkKeys;
 use super::written::{self, By};
-use crate::plan::model::etl::{Etl, Pool, ReportsBy};
+use crate::plan::model::etl::{Etl, Places, Pool, ReportsBy};
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::text::placeholder::Scope;
@@ -31,7 +32,7 @@ pub(super) fn etls(
     institutions: &Institutions,
 ) -> Vec<Etl> {
     let names: Vec<String> = check.document.keys(&["etls"]).into_iter().map(str::to_owned).collect();
-    unique_report_types(check, &names, &written);
+    report_types::check_unique(check, &names, &written);
     let needed: Vec<Vec<String>> =
         names.iter().map(|name| written.get_mut(name).and_then(|etl| etl.needs.take()).unwrap_or_default()).collect();
     let pairs: Vec<_> = names.iter().map(String::as_str).zip(needed.iter().map(Vec::as_slice)).collect();
@@ -67,29 +68,11 @@ pub(super) fn graces(check: &mut Check, etls: &[Etl], lease: Duration) {
     }
 }
 
-fn unique_report_types(check: &mut Check, names: &[String], written: &BTreeMap<String, written::Etl>) {
-    let mut first: HashMap<&str, &str> = HashMap::new();
-    for name in names {
-        let Some(report_type) = written.get(name).and_then(|etl| etl.report_type.as_deref()) else { continue };
-        let path = ["etls", name, "report_type"];
-        if let Some(other) = first.get(report_type) {
-            let at = check.document.position(&["etls", other, "report_type"]);
-            let shown = check.document.shown(&path, report_type);
-            check.wrong(&path, format!("report type {shown} is used by {other} at {at} already; each ETL needs a type of its own"));
-        } else {
-            first.insert(report_type, name);
-        }
-    }
-}
-
 /// Checks one ETL without its `needs`. `None` when a required key is missing or wrong.
 fn check_etl(check: &mut Check, name: &str, mut written: written::Etl, defaults: &Defaults) -> Option<Etl> {
     let at = |key| ["etls", name, key];
     check.name(&["etls", name], name, "an ETL");
-    match &written.report_type {
-        Some(report_type) => check.text(&at("report_type"), report_type),
-        None => check.missing(&at("report_type"), format!("{name} has no report_type; name the type of its reports in the reports table")),
-    }
+    let (report_type, other_report_types) = report_types::check(check, name, written.report_type.as_ref());
     if let Some(description) = &written.description {
         check.text(&at("description"), description);
     }
@@ -122,7 +105,8 @@ fn check_etl(check: &mut Check, name: &str, mut written: written::Etl, defaults:
     let version = written.version.take().and_then(|_| version(check, &at("version")));
     Some(Etl {
         name: name.to_owned(),
-        report_type: written.report_type.take().unwrap_or_default(),
+        report_type,
+        other_report_types,
         description: written.description,
         requires,
         needs: Vec::new(),
@@ -132,6 +116,7 @@ fn check_etl(check: &mut Check, name: &str, mut written: written::Etl, defaults:
         warn_after,
         pool,
         version,
+        places: Places { report_type: check.place(&at("report_type")), requires: check.place(&at("requires")) },
     })
 }
 

@@ -31,6 +31,7 @@ mod parallel;
 mod paths;
 mod pools;
 mod program;
+mod report_types;
 mod run;
 mod scalars;
 mod secrets;

@@ -36,7 +36,7 @@ pub(super) fn secrets(root: &Node, variables: &Variables, database: &DatabaseTar
     walk.node(root, &mut Vec::new());
     walk.found.extend(of_database(database));
     let of_banks = catalogue.institutions.iter().flat_map(|(_, bank)| [&bank.key, &bank.name]);
-    let of_etls = catalogue.etls.iter().flat_map(|etl| [&etl.name, &etl.report_type]);
+    let of_etls = catalogue.etls.iter().flat_map(|etl| [&etl.name, &etl.report_type].into_iter().chain(&etl.other_report_types));
     let of_sources = catalogue.sources.iter().flat_map(|source| [&source.id, &source.name]);
     let mut shown: HashSet<&str> = of_banks.chain(of_etls).chain(of_sources).map(String::as_str).collect();
     let address = database.to_string();

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::report_types::ReportTypes;
 use super::scalars::{MaxParallel, Version, WrittenDuration};
 use super::written_program::with_program_keys;
 use super::written_sources::Source;
@@ -175,8 +176,9 @@ pub(super) struct EtlReports {
 with_program_keys! {
     /// A program, or a service, that makes one type of report.
     struct Etl {
-        /// The report's type in the reports table, `Call Summary`. Required; two ETLs never share one.
-        report_type: Option<String>,
+        /// The report's type in the reports table, `Call Summary`. Of a list any type counts as there, and the first is written.
+        /// Required; two ETLs never share one.
+        report_type: Option<ReportTypes>,
         /// What the report is, in words.
         description: Option<String>,
         /// Tags that must all be in `database_names` before the report can be made. Required.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::plan::decide::census::{Census, DataIssues};
 use crate::plan::decide::plan::{ForcedPlan, Plan, PlannedJob};
-use crate::plan::model::etl::{Etl, EtlIndex, ReportsBy};
+use crate::plan::model::etl::{Etl, EtlIndex, Places, ReportsBy};
 use crate::plan::model::institution::Institution;
 use crate::plan::model::listed::Listed;
 use crate::plan::model::outcome::ExitCodes;
@@ -40,6 +40,7 @@ pub(crate) fn etl(name: &str, report_type: &str) -> Etl {
     Etl {
         name: name.to_owned(),
         report_type: report_type.to_owned(),
+        other_report_types: Vec::new(),
         description: None,
         requires: vec!["transcripts".to_owned()],
         needs: Vec::new(),
@@ -49,6 +50,7 @@ pub(crate) fn etl(name: &str, report_type: &str) -> Etl {
         warn_after: None,
         pool: None,
         version: None,
+        places: Places::default(),
     }
 }
 

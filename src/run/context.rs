@@ -1,5 +1,6 @@
 //! What is the same for every attempt of a run.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub(super) struct RunContext {
     pub(super) events: Arc<Events>,
     /// The banks, ETLs and sources.
     pub(super) catalogue: Arc<Catalogue>,
+    /// ETLs without any report while there are reports of a type that is spelled like theirs.
+    pub(super) suspects: BTreeSet<EtlIndex>,
     /// The variables of `env_file`s, by path.
     pub(super) env_files: EnvFiles,
     /// Directory for logs and workspaces.
@@ -87,6 +90,7 @@ impl RunContext {
             bank_id: self.catalogue.institutions.get(gap.bank).id,
             period: gap.period,
             report_type: self.etl(gap).report_type.clone(),
+            other_types: self.etl(gap).other_report_types.clone(),
         }
     }
 

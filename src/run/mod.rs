@@ -11,6 +11,7 @@ pub mod guard;
 mod invocation;
 mod ledger;
 pub mod lock;
+pub mod names;
 mod output;
 mod placing;
 mod plan_input;
@@ -97,7 +98,8 @@ impl Invocation {
         let recovery = or_stopped(StopLevel::Graceful, stop, self.begin(started_at)).await?;
         let worked = self.work(&learnt, &recovery, stop, lock_taken_at, started_at).await;
         let (state, counts) = match &worked {
-            Ok((_, results)) => (state(results), results.counts()),
+            Ok((prepared, results)) if prepared.plan.data_issues.names.unknown_tags.is_empty() => (state(results), results.counts()),
+            Ok((_, results)) => (RunState::Failed, results.counts()),
             Err(RunError::Stopped) => (RunState::Cancelled, RunCounts::default()),
             Err(
                 RunError::Store(_)
@@ -191,6 +193,7 @@ impl Invocation {
             executor: self.executor.clone(),
             events: self.events.clone(),
             catalogue: self.catalogue.clone(),
+            suspects: plan.data_issues.names.similar_types.iter().map(|similar| similar.etl).collect(),
             env_files: self.env_files.clone(),
             state_dir: self.state_dir.clone(),
             workspaces: workspaces(&self.state_dir)?,

@@ -3,7 +3,7 @@
 use super::sync::Stamps;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::selection::Selection;
-use crate::plan::model::settings::{EnvFiles, RunSettings};
+use crate::plan::model::settings::{EnvFiles, RunSettings, SyncRule};
 
 /// The configuration, the selection and the files that a plan is made from.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,8 @@ pub(super) struct PlanInput<'a> {
     pub(super) settings: &'a RunSettings,
     /// The banks, ETLs, periods and sources that the run may work on.
     pub(super) selection: &'a Selection,
+    /// The rules of `availability.sync`.
+    pub(super) sync: &'a [SyncRule],
     /// The files that `availability.sync` found.
     pub(super) stamps: &'a Stamps,
 }

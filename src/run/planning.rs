@@ -82,9 +82,14 @@ async fn plan_reports(
         .scan(&request, &mut |scanned| match scanned {
             Scanned::Candidate(candidate) => planner.candidate(candidate),
             Scanned::Group(group) => planner.group(&group),
-            Scanned::NotAnArray { rows, examples } => planner.not_an_array(rows, examples),
+            Scanned::NotAnArray { row, rows } => planner.not_an_array(&row, rows),
         })
         .await?;
+    match compare_names(store, input, &mut planner).await {
+        Err(error) if error.may_pass() => return Err(error),
+        Err(error) => tracing::warn!("{error}; so it was not looked whether the data has the configuration's names under another spelling"),
+        Ok(()) => {}
+    }
     if let Some(request) = forced_scan_request(input, stored, request) {
         store
             .scan(&request, &mut |scanned| match scanned {
@@ -95,6 +100,23 @@ async fn plan_reports(
             .await?;
     }
     Ok(planner.finish())
+}
+
+/// Looks whether the data spells otherwise what the configuration names, where all reports of an ETL are missing or nothing has its tags.
+async fn compare_names(store: &dyn Data, input: PlanInput<'_>, planner: &mut Planner<'_>) -> store::Result<()> {
+    let without_reports = planner.without_reports();
+    if !without_reports.is_empty() {
+        let types: Vec<_> = without_reports.iter().map(|etl| input.catalogue.etl(*etl).report_types()).collect();
+        planner.report_types(&store.report_types(&types).await?);
+    }
+    let supplied: Vec<&str> = input.sync.iter().map(|rule| rule.tag.as_str()).collect();
+    let required = planner.without_data().into_iter().flat_map(|etl| &input.catalogue.etl(etl).requires);
+    let in_question: BTreeSet<&String> = required.filter(|tag| !supplied.contains(&tag.as_str())).collect();
+    if !in_question.is_empty() {
+        let tags: Vec<String> = in_question.into_iter().cloned().collect();
+        planner.tags(store.availability_tags(&tags).await?, &supplied);
+    }
+    Ok(())
 }
 
 /// The stored state, and the names of the ETLs whose breaker is stale.
@@ -191,15 +213,17 @@ impl<'a> DataVersions<'a> {
 
 fn scan_request(input: PlanInput<'_>, also_available: Vec<Available>) -> ScanRequest {
     let selection = input.selection;
-    let etls = input.catalogue.etls.iter().enumerate();
+    let (selected, others): (Vec<_>, Vec<_>) =
+        input.catalogue.etls.iter().enumerate().partition(|(index, _)| selection.etls.is_empty() || selection.etls.contains(index));
     ScanRequest {
-        etls: etls
-            .filter(|(index, _)| selection.etls.is_empty() || selection.etls.contains(index))
+        other_tags: others.into_iter().map(|(_, etl)| etl.requires.clone()).collect(),
+        etls: selected
+            .into_iter()
             .map(|(index, etl)| EtlScan {
                 etl: index,
-                report_type: etl.report_type.clone(),
+                report_types: etl.report_types(),
                 requires: etl.requires.clone(),
-                needs: etl.needs.iter().map(|need| input.catalogue.etl(*need).report_type.clone()).collect(),
+                needs: etl.needs.iter().map(|need| input.catalogue.etl(*need).report_types()).collect(),
             })
             .collect(),
         symbols: input

@@ -55,7 +55,7 @@ impl Invocation {
     /// Learns from files which data is available. Where the run makes no reports it reads none.
     pub(super) fn learn(&self) -> Result<sync::Learnt, RunError> {
         let rules = if self.has_reports() { self.sync.as_slice() } else { &[] };
-        sync::learn(rules, &self.catalogue.institutions).map_err(RunError::Sync)
+        sync::learn(rules, &self.catalogue.institutions, &self.selection).map_err(RunError::Sync)
     }
 
     /// Checks that the data tables have what reports need, and that the database lets what a run does be recorded. Returns what it does
@@ -82,7 +82,14 @@ impl Invocation {
     }
 
     pub(super) fn plan_input<'a>(&'a self, stamps: &'a sync::Stamps) -> PlanInput<'a> {
-        PlanInput { catalogue: &self.catalogue, env_files: &self.env_files, settings: &self.settings, selection: &self.selection, stamps }
+        PlanInput {
+            catalogue: &self.catalogue,
+            env_files: &self.env_files,
+            settings: &self.settings,
+            selection: &self.selection,
+            sync: &self.sync,
+            stamps,
+        }
     }
 
     /// Checks the data tables, closes what dead runs left, and records this run as begun.

@@ -93,7 +93,7 @@ pub async fn preview(
         ..StoredState::default()
     };
     let (selection, stamps) = (Selection::default(), Stamps::default());
-    let input = PlanInput { catalogue, env_files, settings, selection: &selection, stamps: &stamps };
+    let input = PlanInput { catalogue, env_files, settings, selection: &selection, sync: &[], stamps: &stamps };
     let mut plans = Sources::gather(store, input, &recovery).await?.plan(input, &stored, input.most_collections());
     look_up_orders(store, &mut plans, catalogue).await?;
     Ok(plans)

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::plan::decide::path_pattern::{Component, Found, PathPattern};
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::period::Period;
+use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::SyncRule;
 use crate::store::Available;
 
@@ -30,17 +31,17 @@ pub(super) struct Learnt {
     unmonitored: BTreeSet<String>,
 }
 
-/// Finds the files whose path matches a rule. A path that cannot be read is a warning.
+/// Finds the files whose path matches a rule. A path that cannot be read is a warning; a file of a bank that is not selected gives none.
 ///
 /// # Errors
 /// When the directory that holds all files of a rule cannot be read. One that does not exist is only a warning.
-pub(super) fn learn(rules: &[SyncRule], institutions: &Institutions) -> io::Result<Learnt> {
+pub(super) fn learn(rules: &[SyncRule], institutions: &Institutions, selection: &Selection) -> io::Result<Learnt> {
     let mut learnt = Learnt::default();
     for rule in rules {
         let pattern = PathPattern::new(&rule.files);
         let (fixed, varying) = pattern.split();
         match std::fs::read_dir(&fixed) {
-            Ok(_) => Search { rule, institutions, learnt: &mut learnt }.descend(&fixed, varying, &Found::default()),
+            Ok(_) => Search { rule, institutions, selection, learnt: &mut learnt }.descend(&fixed, varying, &Found::default()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 learnt.warnings.push(format!("{} does not exist, so nothing is learnt from it", fixed.display()));
             }
@@ -62,6 +63,7 @@ pub(super) fn learn(rules: &[SyncRule], institutions: &Institutions) -> io::Resu
 struct Search<'a> {
     rule: &'a SyncRule,
     institutions: &'a Institutions,
+    selection: &'a Selection,
     learnt: &'a mut Learnt,
 }
 
@@ -110,14 +112,18 @@ impl Search<'_> {
     fn take_file(&mut self, path: &Path, found: &Found) -> io::Result<()> {
         let Some(symbol) = found.bank() else { return Ok(()) };
         let Some(bank) = self.institutions.by_data_symbol(symbol) else {
-            self.learnt.unmonitored.insert(symbol.to_owned());
+            if self.selection.has_rows_of(None) {
+                self.learnt.unmonitored.insert(symbol.to_owned());
+            }
             return Ok(());
         };
+        let is_selected = self.selection.has_bank(bank);
         let bank = self.institutions.get(bank);
         let period = match found.period() {
             Ok(period) => period,
             Err(problem) => {
-                self.learnt.warnings.push(format!("{}: {problem}; the file is passed over", path.display()));
+                let warning = is_selected.then(|| format!("{}: {problem}; the file is passed over", path.display()));
+                self.learnt.warnings.extend(warning);
                 return Ok(());
             }
         };
@@ -132,7 +138,7 @@ impl Search<'_> {
                 period,
                 tag: self.rule.tag.clone(),
             });
-        } else {
+        } else if is_selected {
             let what = if metadata.is_file() { "empty" } else { "no regular file" };
             self.learnt.warnings.push(format!("{} is {what}; it is passed over", path.display()));
         }
@@ -150,7 +156,7 @@ mod tests {
     fn learn_from(files: &str) -> io::Result<Learnt> {
         let bank = Institution { key: "RY-CA".to_owned(), id: 1, name: "Royal Bank".to_owned(), kind: None, priority: 0 };
         let files = Template::parse(files, Scope::ALL).unwrap();
-        learn(&[SyncRule { tag: "transcripts".to_owned(), files }], &Institutions::new(vec![bank]))
+        learn(&[SyncRule { tag: "transcripts".to_owned(), files }], &Institutions::new(vec![bank]), &Selection::default())
     }
 
     #[test]

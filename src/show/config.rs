@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::View;
+use super::misnamed::{self, MisnamedView};
 use super::words::Untrusted;
+use crate::plan::decide::mismatch::NameIssues;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::ReportsBy;
 use crate::plan::model::settings::{Database, DatabaseTarget};
@@ -26,6 +28,9 @@ pub struct ConfigView<'a> {
     etls: Vec<EtlLine<'a>>,
     sources: Vec<SourceLine<'a>>,
     warnings: Vec<Untrusted<'a>>,
+    /// What the database says of it, where that was asked.
+    #[serde(flatten)]
+    misnamed: Option<MisnamedView<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,6 +43,7 @@ struct Tables {
 struct EtlLine<'a> {
     name: &'a str,
     report_type: &'a str,
+    other_report_types: &'a [String],
     requires: &'a [String],
     program: Option<&'a Path>,
     #[serde(skip)]
@@ -72,7 +78,16 @@ pub struct ConfigFiles<'a> {
 
 impl<'a> ConfigView<'a> {
     /// The view of a configuration with these parts.
-    pub fn new(files: ConfigFiles<'a>, database: &Database, max_parallel: usize, catalogue: &'a Catalogue, warnings: &'a [String]) -> Self {
+    ///
+    /// `names`: what the database says of the names in it, where that was asked.
+    pub fn new(
+        files: ConfigFiles<'a>,
+        database: &Database,
+        max_parallel: usize,
+        catalogue: &'a Catalogue,
+        warnings: &'a [String],
+        names: Option<&'a NameIssues>,
+    ) -> Self {
         let etls = catalogue.etls.iter();
         let sources = catalogue.sources.iter();
         let program = |key: String| files.programs.get(&key).map(PathBuf::as_path);
@@ -88,6 +103,7 @@ impl<'a> ConfigView<'a> {
                 .map(|etl| EtlLine {
                     name: &etl.name,
                     report_type: &etl.report_type,
+                    other_report_types: &etl.other_report_types,
                     requires: &etl.requires,
                     program: program(format!("etls.{}", etl.name)),
                     reports: &etl.reports,
@@ -104,7 +120,10 @@ impl<'a> ConfigView<'a> {
                     work: &source.work,
                 })
                 .collect(),
-            warnings: warnings.iter().map(|warning| warning.as_str().into()).collect(),
+            warnings: (warnings.iter().map(|warning| warning.as_str().into()))
+                .chain(names.iter().flat_map(|names| misnamed::lines(names, catalogue)).map(Untrusted::from))
+                .collect(),
+            misnamed: names.map(|names| MisnamedView::new(names, catalogue)),
         }
     }
 }
@@ -115,7 +134,9 @@ impl View for ConfigView<'_> {
     }
 
     fn text(&self) -> String {
-        let mut page = format!("{}: ok\n", self.config.display());
+        let is_wrong = self.misnamed.as_ref().is_some_and(|misnamed| !misnamed.unknown_tags.is_empty());
+        let verdict = if is_wrong { "an ETL requires what the data does not have (see below)" } else { "ok" };
+        let mut page = format!("{}: {verdict}\n", self.config.display());
         let mut line = |name: &str, value: &dyn std::fmt::Display| {
             // Writing to a String cannot fail.
             let _ = writeln!(page, "  {name:<14}{value}");
@@ -131,7 +152,8 @@ impl View for ConfigView<'_> {
                 ReportsBy::Etl => "the ETL writes its row".to_owned(),
                 ReportsBy::Orchestrator { output } => format!("etl-orch writes the row; file {output}"),
             };
-            line("etl", &format!("{} -> {} (requires {}; {by})", etl.name, etl.report_type, etl.requires.join(", ")));
+            let types = std::iter::once(etl.report_type).chain(etl.other_report_types.iter().map(String::as_str)).collect::<Vec<_>>();
+            line("etl", &format!("{} -> {} (requires {}; {by})", etl.name, types.join(" or "), etl.requires.join(", ")));
             if let Some(program) = etl.program {
                 line("  program", &program.display());
             }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod escape;
 mod listener;
 pub mod logs;
+mod misnamed;
 mod names;
 pub mod orders;
 pub mod outcome;

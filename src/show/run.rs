@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::View;
 use super::blocked::OrderView;
+use super::misnamed::MisnamedView;
 use super::names::by_name;
 use super::sources::{SourceView, result_of};
 use super::words::{Time, Untrusted, seconds};
@@ -51,9 +52,11 @@ pub struct RunView<'a> {
     sources: Vec<SourceView<'a>>,
     results: Option<ResultsView<'a>>,
     invalid_rows: u64,
-    invalid: Vec<Invalid<'a>>,
+    invalid: Vec<warnings::Invalid<'a>>,
     unmonitored_symbols: Vec<Untrusted<'a>>,
     institutions_without_data: &'a [String],
+    #[serde(flatten)]
+    misnamed: MisnamedView<'a>,
     lost: Vec<&'a GapKey>,
     warnings: Vec<String>,
     /// Whether reports were asked for, or sources alone.
@@ -211,13 +214,6 @@ struct FinishedJob<'a> {
     collected: Option<&'a Collected>,
 }
 
-#[derive(Debug, Serialize)]
-struct Invalid<'a> {
-    which: Untrusted<'a>,
-    problem: Untrusted<'a>,
-    rows: u64,
-}
-
 impl<'a> RunView<'a> {
     /// The view of a run that ends with this exit code.
     pub fn new(summary: &'a RunSummary, catalogue: &'a Catalogue, exit_code: u8) -> Self {
@@ -247,11 +243,10 @@ impl<'a> RunView<'a> {
             sources: plan.sources.iter().map(|source| SourceView::new(source, catalogue, |job| result_of(summary, job))).collect(),
             results: summary.results.as_ref().map(|results| ResultsView::new(results, plan, catalogue)),
             invalid_rows: issues.invalid_rows,
-            invalid: (issues.invalid.named.iter())
-                .map(|rows| Invalid { which: rows.which.as_str().into(), problem: rows.problem.as_str().into(), rows: rows.rows })
-                .collect(),
+            invalid: issues.invalid.named.iter().map(warnings::Invalid::new).collect(),
             unmonitored_symbols: issues.unmonitored.iter().map(|symbol| symbol.as_str().into()).collect(),
             institutions_without_data: &issues.without_data,
+            misnamed: MisnamedView::new(&issues.names, catalogue),
             lost: summary.lost.iter().collect(),
             warnings: warnings::warnings(summary, catalogue),
             has_reports: !plan.is_of_sources_alone(),

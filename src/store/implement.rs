@@ -39,6 +39,7 @@ macro_rules! implement_ports {
     ($adapter:ty) => {
         use chrono::{DateTime, Utc};
 
+        use $crate::plan::decide::mismatch::{NameCount, ReportSpelling};
         use $crate::plan::model::etl::Pool;
         use $crate::plan::model::gap::GapKey;
         use $crate::plan::model::ids::{JobId, RunId};
@@ -86,6 +87,18 @@ macro_rules! implement_ports {
             async fn report_fingerprint(&self, report: &ReportKey) -> Result<Option<String>> {
                 let columns = self.answered(self.report_columns()).await?;
                 operation!(self, "looking at a report", reports::fingerprint, &self.reports, columns, report)
+            }
+
+            async fn report_types(&self, unless: &[Vec<String>]) -> Result<Vec<NameCount>> {
+                operation!(self, "looking at the types of reports", shared::reports::types, &self.reports, unless)
+            }
+
+            async fn reports_beside(&self, report: &ReportKey) -> Result<Vec<ReportSpelling>> {
+                operation!(self, "looking at the reports of a bank and a year", shared::reports::beside, &self.reports, report)
+            }
+
+            async fn availability_tags(&self, unless: &[String]) -> Result<Vec<NameCount>> {
+                operation!(self, "looking at the tags of the availability table", shared::availability::tags, &self.availability, unless)
             }
 
             async fn value_of(&self, query: &str) -> Result<Option<String>> {

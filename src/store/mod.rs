@@ -17,9 +17,9 @@ mod sqlite;
 use std::sync::Arc;
 
 pub use error::{FailureKind, NotKept, StoreError};
-pub use ports::{Data, History, Ledger, Orders, Sources};
+pub use ports::{Data, History, Ledger, MOST_NAMES, Orders, Sources};
 
-use crate::plan::model::candidate::{Candidate, CensusGroup};
+use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::period::Period;
 use crate::plan::model::settings::{Database, DatabaseTarget};
@@ -96,8 +96,10 @@ pub struct MissingRights {
 pub struct ScanRequest {
     /// The ETLs whose reports may be missing.
     pub etls: Vec<EtlScan>,
-    /// Rows of these symbols are candidates, in exactly this spelling. The census counts all symbols.
+    /// Rows of these symbols are candidates, in exactly this spelling. The census has groups of all symbols, years and periods.
     pub symbols: Vec<String>,
+    /// Sets of tags of ETLs that are not selected: rows that have them are data too, and not counted.
+    pub other_tags: Vec<Vec<String>>,
     /// Earlier fiscal years are neither candidates nor counted.
     pub from_year: Option<u16>,
     /// Later fiscal years are neither candidates nor counted.
@@ -110,14 +112,22 @@ pub struct ScanRequest {
     pub also_available: Vec<Available>,
 }
 
+impl ScanRequest {
+    /// Whether it leaves out any years or periods.
+    fn has_periods(&self) -> bool {
+        self.from_year.is_some() || self.until_year.is_some() || !self.periods.is_empty()
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct EtlScan {
     pub etl: EtlIndex,
-    pub report_type: String,
+    /// The types of its report: a row of any of them is that report.
+    pub report_types: Vec<String>,
     /// Tags that must all be in `database_names`.
     pub requires: Vec<String>,
-    /// Report types of the ETLs it needs, in the order of [`Candidate::needs_met`].
-    pub needs: Vec<String>,
+    /// Report types of each ETL that it needs, in the order of [`Candidate::needs_met`].
+    pub needs: Vec<Vec<String>>,
 }
 
 /// Data that a bank has for a period.
@@ -142,11 +152,11 @@ pub enum Scanned {
     Candidate(Candidate),
     /// A group of rows that have the required tags. All groups come before the first candidate.
     Group(CensusGroup),
-    /// Rows whose `database_names` is no array of text: how many, and up to ten of them as `symbol year quarter`.
+    /// Rows whose `database_names` is no array of text, all with these values.
     NotAnArray {
+        row: AvailabilityKey,
         /// Number of such rows.
         rows: u64,
-        examples: Vec<String>,
     },
 }
 

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{Available, MissingRights, Result, ScanRequest, Scanned, TableUse};
+use crate::plan::decide::mismatch::{NameCount, ReportSpelling};
 use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
@@ -24,6 +25,9 @@ use crate::plan::remember::failure_history::{FailureHistory, GapState};
 use crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
 use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 use crate::plan::run::job_end::{Finished, JobEnd};
+
+/// Most names that are listed of a table that may hold anything.
+pub const MOST_NAMES: usize = 1000;
 
 /// The users' tables: what is available, and the reports.
 #[async_trait]
@@ -52,6 +56,17 @@ pub trait Data: Debug + Send + Sync {
 
     /// A text that changes when the report's row does; `None` when there is no such report.
     async fn report_fingerprint(&self, report: &ReportKey) -> Result<Option<String>>;
+
+    /// The types in the reports table, each with the number of its rows: the most frequent first, at most [`MOST_NAMES`]. Empty where
+    /// each of these lists has a type with a row; only otherwise are all rows looked at.
+    async fn report_types(&self, unless: &[Vec<String>]) -> Result<Vec<NameCount>>;
+
+    /// Types and quarters of the rows that the table has of the report's bank and fiscal year, each once, at most [`MOST_NAMES`].
+    async fn reports_beside(&self, report: &ReportKey) -> Result<Vec<ReportSpelling>>;
+
+    /// The tags in the availability table, each with the number of its rows: the most frequent first, at most [`MOST_NAMES`]. Empty where
+    /// each of these tags has a row; only otherwise are all rows looked at.
+    async fn availability_tags(&self, unless: &[String]) -> Result<Vec<NameCount>>;
 
     /// Asks a user's query, which may change nothing: the first value of its first row as text; `None` where there is no row, or the
     /// value is NULL. One statement, which may take 30 s; it holds up no other operation for longer.

@@ -41,6 +41,7 @@ mod lease;
 mod limits;
 mod liveness;
 mod lock;
+mod misnamed;
 mod needs;
 mod numbers;
 mod one_object;

@@ -198,6 +198,8 @@ on_both_databases! {
           "invalid": [],
           "unmonitored_symbols": [],
           "institutions_without_data": [],
+          "unknown_tags": [],
+          "similar_report_types": [],
           "lost": [],
           "warnings": []
         }

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use etl_orch::plan::decide::plan::Plan;
 use etl_orch::plan::decide::planner::Planner;
 use etl_orch::plan::model::candidate::{AvailabilityKey, Candidate};
-use etl_orch::plan::model::etl::{Etl, EtlIndex, Pool, ReportsBy};
+use etl_orch::plan::model::etl::{Etl, EtlIndex, Places, Pool, ReportsBy};
 use etl_orch::plan::model::gap::{Gap, GapKey};
 use etl_orch::plan::model::institution::{BankIndex, Institution, Institutions};
 use etl_orch::plan::model::job::{JobState, Owner};
@@ -106,6 +106,7 @@ fn etl(name: &str, report_type: &str, needs: Vec<EtlIndex>) -> Etl {
     Etl {
         name: name.to_owned(),
         report_type: report_type.to_owned(),
+        other_report_types: Vec::new(),
         description: None,
         requires: vec!["transcripts".to_owned()],
         needs,
@@ -115,6 +116,7 @@ fn etl(name: &str, report_type: &str, needs: Vec<EtlIndex>) -> Etl {
         warn_after: None,
         pool: None,
         version: None,
+        places: Places::default(),
     }
 }
 
@@ -232,6 +234,7 @@ impl World {
                     bank_symbol: Some(bank.key.clone()),
                     fiscal_year: Some(gap.period.year().to_string()),
                     quarter: Some(gap.period.quarter().as_str().to_owned()),
+                    mistyped: None,
                 },
                 exists: false,
                 needs_met: self.etls[gap.etl].needs.iter().map(|need| self.made.contains(&(*need, gap.bank, gap.period))).collect(),

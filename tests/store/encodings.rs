@@ -66,7 +66,7 @@ async fn a_scan_for_what_the_encoding_lacks_finds_the_rest() {
     assert_eq!(store.not_yet_available(&[found(3, "T✗", "2025Q2", "tag ✗")]).await.unwrap().len(), 1);
     let mut request = request(&["RY", "Ж"]);
     request.also_available = vec![found(6, "TD✗", "2025Q2", "transcripts")];
-    request.etls[0].needs = vec!["Ж".into()];
+    request.etls[0].needs = vec![vec!["Ж".into()]];
     let seen = scan(&*store, &request).await;
     assert_eq!(seen.candidates, ["0 1 RY 2025 Q2 [false]"]);
     assert_eq!(seen.groups.len(), 3);

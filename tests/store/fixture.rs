@@ -275,7 +275,7 @@ pub(crate) fn wish(job: JobId, report: &ReportKey) -> ClaimRequest<'_> {
 }
 
 pub(crate) fn key() -> ReportKey {
-    ReportKey { bank_id: 1, period: period("2025Q2"), report_type: "Call Summary".into() }
+    ReportKey { bank_id: 1, period: period("2025Q2"), report_type: "Call Summary".into(), other_types: vec![] }
 }
 
 /// A run with one job that is claimed.
@@ -341,7 +341,7 @@ pub(crate) fn found(bank_id: i64, symbol: &str, at: &str, tag: &str) -> Availabl
 /// A scan for one ETL of `Call Summary` from `transcripts`, for these symbols.
 pub(crate) fn request(symbols: &[&str]) -> ScanRequest {
     ScanRequest {
-        etls: vec![EtlScan { etl: 0, report_type: "Call Summary".into(), requires: vec!["transcripts".into()], needs: vec![] }],
+        etls: vec![EtlScan { etl: 0, report_types: vec!["Call Summary".into()], requires: vec!["transcripts".into()], needs: vec![] }],
         symbols: symbols.iter().map(|&symbol| symbol.to_owned()).collect(),
         ..ScanRequest::default()
     }
@@ -363,14 +363,8 @@ pub(crate) async fn scan(store: &dyn Store, request: &ScanRequest) -> Seen {
         .scan(request, &mut |scanned| match scanned {
             Scanned::Candidate(one) => {
                 let key = &one.key;
-                let mut line = format!(
-                    "{} {} {} {} {}",
-                    one.etl,
-                    text(&key.bank_id),
-                    text(&key.bank_symbol),
-                    text(&key.fiscal_year),
-                    text(&key.quarter)
-                );
+                let columns = [&key.bank_id, &key.bank_symbol, &key.fiscal_year, &key.quarter].map(text).join(" ");
+                let mut line = format!("{} {columns}", one.etl);
                 if one.exists {
                     line.push_str(" exists");
                 }
@@ -392,7 +386,11 @@ pub(crate) async fn scan(store: &dyn Store, request: &ScanRequest) -> Seen {
                     group.rows
                 ));
             }
-            Scanned::NotAnArray { rows, examples } => seen.malformed = Some((rows, examples)),
+            Scanned::NotAnArray { row, rows } => {
+                let (all, examples) = seen.malformed.get_or_insert_default();
+                *all += rows;
+                examples.push(format!("{} {} {}", text(&row.bank_symbol), text(&row.fiscal_year), text(&row.quarter)));
+            }
         })
         .await
         .unwrap();

@@ -68,7 +68,7 @@ async fn each_pair_of_types(fixture: &Fixture) {
             let store = fixture.open().await;
             store.check_data_tables(false, false).await.unwrap();
             let mut request = request(&["RY"]);
-            request.etls[0].needs = vec!["Call Summary".into()];
+            request.etls[0].needs = vec![vec!["Call Summary".into()]];
             request.include_existing = true;
             let seen = scan(&*store, &request).await;
             let all = ["0 1 RY 2024 Q1 [false]", "0 1 RY 2025 Q1 exists [true]", "0 1 RY 2025 Q2 [false]"];

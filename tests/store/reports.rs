@@ -1,19 +1,66 @@
 //! Rows of the reports table.
 
+use etl_orch::plan::decide::mismatch::NameCount;
+use etl_orch::plan::model::job::{ReportKey, ReportRow};
 use etl_orch::plan::model::outcome::Outcome;
+use etl_orch::plan::remember::claim::Claimed;
 use etl_orch::plan::remember::failure_history::FailureHistory;
 use etl_orch::plan::run::job_end::Artifact;
 use etl_orch::store::Access;
 
 use crate::endings::Endings;
-use crate::fixture::{Fixture, claimed, end, key, report_row};
+use crate::fixture::{Fixture, claimed, end, key, queued, report_row, wish};
 
 crate::on_both_databases![
     a_success_writes_the_row_into_a_table_of_four_columns,
     a_row_that_is_there_is_replaced,
     a_success_that_cannot_write_its_row_is_none,
     a_fingerprint_changes_with_the_row,
+    a_row_of_any_of_its_types_is_the_report,
+    names_are_counted_only_where_one_is_not_in_use,
 ];
+
+async fn a_row_of_any_of_its_types_is_the_report(fixture: Fixture) {
+    fixture.sql("ALTER TABLE aegis_reports ADD COLUMN local_filepath varchar").await;
+    let key = ReportKey { other_types: vec!["call_summary".into()], ..key() };
+    let row = ReportRow { key: key.clone(), ..report_row() };
+    let store = fixture.open().await;
+    assert_eq!(store.report_fingerprint(&key).await.unwrap(), None);
+    let first = claimed(&*store).await;
+    assert!(store.succeed(first, &end(1, Outcome::Succeeded), Artifact::ReportRow(Box::new(row.clone()))).await.unwrap());
+    let rows = "SELECT report_type, local_filepath FROM aegis_reports";
+    assert_eq!(fixture.rows(rows).await, ["Call Summary|/reports/ry.md"], "the first is written");
+
+    fixture.sql("UPDATE aegis_reports SET report_type = 'call_summary', local_filepath = 'old'").await;
+    assert!(store.report_fingerprint(&key).await.unwrap().is_some());
+    let job = queued(&*store).await;
+    assert_eq!(store.claim(&wish(job.id, &key)).await.unwrap(), Claimed::AlreadyDone);
+    let again = claimed_forced(&*store).await;
+    assert!(store.succeed(again, &end(1, Outcome::Succeeded), Artifact::ReportRow(Box::new(row))).await.unwrap());
+    assert_eq!(fixture.rows(rows).await, ["call_summary|/reports/ry.md"], "what is there is replaced, and no other added");
+}
+
+async fn names_are_counted_only_where_one_is_not_in_use(fixture: Fixture) {
+    for (bank, at, name) in [(1, "2025Q1", "call_summary"), (1, "2025Q2", "call_summary"), (2, "2025Q1", "Key Themes")] {
+        fixture.report(bank, at, name).await;
+    }
+    fixture.sql("INSERT INTO aegis_reports VALUES (1, 2025, '2', 'Call Summary'), (NULL, 2025, 'Q2', NULL)").await;
+    fixture.available_with(1, "RY", "2025Q1", &["transcripts", "rts"]).await;
+    fixture.available(2, "BMO", "2025Q1").await;
+    fixture.sql("INSERT INTO aegis_data_availability (bank_id, database_names) VALUES (3, NULL)").await;
+    let store = fixture.open().await;
+    let lists = |lists: &[&[&str]]| lists.iter().map(|list| list.iter().map(|&one| one.to_owned()).collect()).collect::<Vec<Vec<String>>>();
+    let shown = |found: Vec<NameCount>| found.into_iter().map(|one| format!("{} {}", one.name, one.rows)).collect::<Vec<_>>();
+    let types = async |of: &[&[&str]]| shown(store.report_types(&lists(of)).await.unwrap());
+    assert_eq!(types(&[&["x", "call_summary"], &["Key Themes"]]).await, [""; 0]);
+    assert_eq!(types(&[&["Key Themes"], &["call-summary", "x"]]).await, ["call_summary 2", "Call Summary 1", "Key Themes 1"]);
+    let tags = async |of: &[&str]| shown(store.availability_tags(&lists(&[of])[0]).await.unwrap());
+    assert_eq!(tags(&["rts", "transcripts"]).await, [""; 0]);
+    assert_eq!(tags(&["rts", "transcirpts"]).await, ["transcripts 2", "rts 1"]);
+    let beside = store.reports_beside(&key()).await.unwrap();
+    let beside: Vec<String> = beside.into_iter().map(|row| format!("{} {}", row.report_type, row.quarter)).collect();
+    assert_eq!(beside, ["Call Summary 2", "call_summary Q1", "call_summary Q2"]);
+}
 
 async fn a_success_writes_the_row_into_a_table_of_four_columns(fixture: Fixture) {
     let store = fixture.open().await;
@@ -100,7 +147,7 @@ async fn postgres_gets_values_of_its_columns_types() {
     store.check_data_tables(true, true).await.unwrap();
     for _ in 0..2 {
         let claim = claimed_forced(&*store).await;
-        let row = etl_orch::plan::model::job::ReportRow { markdown_content: None, ..report_row() };
+        let row = ReportRow { markdown_content: None, ..report_row() };
         assert!(store.succeed(claim, &end(1, Outcome::Succeeded), Artifact::ReportRow(Box::new(row.clone()))).await.unwrap());
         assert_eq!(
             fixture

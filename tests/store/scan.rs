@@ -1,7 +1,8 @@
 //! What a scan finds.
 
+use etl_orch::plan::model::candidate::Mistyped;
 use etl_orch::plan::model::settings::TableName;
-use etl_orch::store::EtlScan;
+use etl_orch::store::{EtlScan, Scanned};
 
 use crate::fixture::{Fixture, found, period, request, scan};
 
@@ -11,6 +12,7 @@ crate::on_both_databases![
     symbols_are_compared_as_they_are_written,
     year_and_periods_limit_candidates_and_census,
     existing_reports_are_shown_when_asked_for,
+    a_report_of_any_of_its_types_counts,
     needs_are_told_one_by_one,
     two_etls_share_a_census_when_they_require_the_same,
     hostile_values_come_out_as_they_are,
@@ -71,11 +73,18 @@ async fn year_and_periods_limit_candidates_and_census(fixture: Fixture) {
     request.from_year = Some(2024);
     let seen = scan(&*store, &request).await;
     assert_eq!(seen.candidates, ["0 1 RY 2024 Q1", "0 1 RY 2025 Q1", "0 1 RY 2025 Q2"]);
-    assert_eq!(seen.groups, ["[0] 1 RY Q1 2024-2025 x2", "[0] 1 RY Q2 2025-2025 x1"]);
+    let left_out = "[0] 1 RY Q4 NULL-NULL x0";
+    assert_eq!(seen.groups, ["[0] 1 RY Q1 2024-2025 x2", "[0] 1 RY Q2 2025-2025 x1", left_out]);
     request.periods = vec![period("2025Q2"), period("2023Q4")];
     let seen = scan(&*store, &request).await;
     assert_eq!(seen.candidates, ["0 1 RY 2025 Q2"]);
-    assert_eq!(seen.groups, ["[0] 1 RY Q2 2025-2025 x1"]);
+    assert_eq!(seen.groups, ["[0] 1 RY Q1 NULL-NULL x0", "[0] 1 RY Q2 2025-2025 x1", left_out]);
+    request.also_available = vec![found(2, "BMO", "2023Q1", "transcripts")];
+    request.other_tags = vec![vec!["rts".into()]];
+    fixture.available_with(3, "TD", "2020Q1", &["rts"]).await;
+    let seen = scan(&*store, &request).await;
+    assert_eq!(seen.groups[..2], ["[0] 1 RY Q1 NULL-NULL x0", "[0] 1 RY Q2 2025-2025 x1"]);
+    assert_eq!(seen.groups[2..], [left_out, "[0] 2 BMO Q1 NULL-NULL x0", "[] 3 TD Q1 NULL-NULL x0"]);
 }
 
 async fn existing_reports_are_shown_when_asked_for(fixture: Fixture) {
@@ -88,6 +97,25 @@ async fn existing_reports_are_shown_when_asked_for(fixture: Fixture) {
     assert_eq!(scan(&*store, &request).await.candidates, ["0 1 RY 2025 Q1 exists", "0 1 RY 2025 Q2"]);
 }
 
+async fn a_report_of_any_of_its_types_counts(fixture: Fixture) {
+    for at in ["2025Q1", "2025Q2", "2025Q3"] {
+        fixture.available(1, "RY", at).await;
+    }
+    fixture.report(1, "2025Q1", "call_summary").await;
+    fixture.report(1, "2025Q2", "Call Summary").await;
+    fixture.report(1, "2025Q2", "call_summary").await;
+    let store = fixture.open().await;
+    let mut request = request(&["RY"]);
+    let types: Vec<String> = vec!["Call Summary".into(), "call_summary".into()];
+    request.etls[0].report_types.clone_from(&types);
+    assert_eq!(scan(&*store, &request).await.candidates, ["0 1 RY 2025 Q3"]);
+    request.include_existing = true;
+    assert_eq!(scan(&*store, &request).await.candidates, ["0 1 RY 2025 Q1 exists", "0 1 RY 2025 Q2 exists", "0 1 RY 2025 Q3"]);
+    request.include_existing = false;
+    request.etls[0] = EtlScan { etl: 1, report_types: vec!["Key Themes".into()], requires: vec!["transcripts".into()], needs: vec![types] };
+    assert_eq!(scan(&*store, &request).await.candidates, ["1 1 RY 2025 Q1 [true]", "1 1 RY 2025 Q2 [true]", "1 1 RY 2025 Q3 [false]"]);
+}
+
 async fn needs_are_told_one_by_one(fixture: Fixture) {
     fixture.available(1, "RY", "2025Q1").await;
     fixture.available(1, "RY", "2025Q2").await;
@@ -96,7 +124,7 @@ async fn needs_are_told_one_by_one(fixture: Fixture) {
     fixture.report(1, "2025Q2", "Other").await;
     let store = fixture.open().await;
     let mut request = request(&["RY"]);
-    request.etls[0].needs = vec!["Key Themes".into(), "Other".into()];
+    request.etls[0].needs = vec![vec!["Key Themes".into()], vec!["Other".into()]];
     assert_eq!(scan(&*store, &request).await.candidates, ["0 1 RY 2025 Q1 [true, true]", "0 1 RY 2025 Q2 [false, true]"]);
 }
 
@@ -107,7 +135,7 @@ async fn two_etls_share_a_census_when_they_require_the_same(fixture: Fixture) {
     let mut request = request(&["RY"]);
     let etl = |etl, report_type: &str, requires: &[&str]| EtlScan {
         etl,
-        report_type: report_type.into(),
+        report_types: vec![report_type.into()],
         requires: requires.iter().map(|&tag| tag.to_owned()).collect(),
         needs: vec![],
     };
@@ -180,7 +208,12 @@ async fn what_files_say_counts_as_if_it_were_in_the_table(fixture: Fixture) {
     let store = fixture.open().await;
     let mut request = request(&["RY", "RY-CA", "BMO", "BMO-CA"]);
     request.from_year = Some(2024);
-    request.etls.push(EtlScan { etl: 1, report_type: "B".into(), requires: vec!["rts".into(), "transcripts".into()], needs: vec![] });
+    request.etls.push(EtlScan {
+        etl: 1,
+        report_types: vec!["B".into()],
+        requires: vec!["rts".into(), "transcripts".into()],
+        needs: vec![],
+    });
     request.also_available = files.to_vec();
     let before = scan(&*store, &request).await;
     assert_eq!(before.candidates, ["0 1 RY 2025 Q1", "0 1 RY 2025 Q2", "0 2 BMO-CA 2025 Q1", "1 1 RY 2025 Q1", "1 2 BMO-CA 2025 Q1"]);
@@ -252,6 +285,31 @@ async fn sqlite_names_rows_whose_tags_are_no_array() {
     let (rows, examples) = seen.malformed.unwrap();
     assert_eq!(rows, 5);
     assert_eq!(examples, ["RY 2020 Q1", "RY 2021 Q1", "RY 2022 Q1", "RY 2023 Q1", "RY 2026 Q1"]);
+    request.periods = vec![period("2021Q1")];
+    assert_eq!(scan(&*store, &request).await.malformed, Some((1, vec!["RY 2021 Q1".to_owned()])));
+}
+
+#[tokio::test]
+async fn sqlite_says_which_value_is_of_a_type_that_equals_nothing() {
+    let fixture = Fixture::sqlite().await;
+    for values in
+        ["1, 'b', x'5259', 2025, 'Q1'", "x'31', 'b', 'RY', 2025, 'Q2'", "1, 'b', 'RY', x'32303235', 'Q3'", "1, 'b', 'RY', 2025, x'5134'"]
+    {
+        fixture.sql(&format!("INSERT INTO aegis_data_availability VALUES ({values}, '[\"transcripts\"]')")).await;
+    }
+    let store = fixture.open().await;
+    let (mut groups, mut candidates) = (Vec::new(), Vec::new());
+    let column = |mistyped: Option<Mistyped>| mistyped.map(|one| format!("{} {}", one.column, one.kind)).unwrap_or_default();
+    let mut sink = |scanned| match scanned {
+        Scanned::Group(group) => groups.push(column(group.mistyped)),
+        Scanned::Candidate(candidate) => candidates.push(column(candidate.key.mistyped)),
+        Scanned::NotAnArray { .. } => {}
+    };
+    store.scan(&request(&["RY"]), &mut sink).await.unwrap();
+    groups.sort();
+    candidates.sort();
+    assert_eq!(groups, ["bank_id blob", "bank_symbol blob", "fiscal_year blob", "quarter blob"]);
+    assert_eq!(candidates, ["bank_id blob", "fiscal_year blob", "quarter blob"]);
 }
 
 #[tokio::test]
@@ -279,7 +337,7 @@ async fn postgres_takes_other_widths_of_the_same_types() {
     let mut request = request(&["RY"]);
     request.from_year = Some(2024);
     request.also_available = vec![found(1, "RY-CA", "2025Q2", "transcripts"), found(1, "RY", "2025Q3", "transcripts")];
-    request.etls[0].needs = vec!["Call Summary".into()];
+    request.etls[0].needs = vec![vec!["Call Summary".into()]];
     assert_eq!(scan(&*store, &request).await.candidates, ["0 1 RY 2025 Q2 [false]", "0 1 RY 2025 Q3 [false]"]);
     assert_eq!(store.add_availability(&request.also_available).await.unwrap(), 1);
     assert_eq!(store.add_availability(&[found(1, "RY", "2025Q2", "rts")]).await.unwrap(), 1);

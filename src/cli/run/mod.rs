@@ -109,7 +109,13 @@ async fn dry_run(request: &RunRequest<'_>) -> Result<Exit, Failure> {
     });
     let mut summary = summary.await?;
     summary.warnings.splice(0..0, request.warnings.clone());
-    let exit = if request.args.detailed_exit_code && summary.plan.has_gaps() { Exit::GapsFound } else { Exit::Success };
+    let exit = if summary.has_unknown_tags() {
+        Exit::Usage
+    } else if request.args.detailed_exit_code && summary.plan.has_gaps() {
+        Exit::GapsFound
+    } else {
+        Exit::Success
+    };
     print(request, &summary, exit)?;
     Ok(exit)
 }
@@ -197,8 +203,12 @@ fn exit_of(summary: &RunSummary, args: &RunArgs, signals: &Signals) -> Exit {
         Exit::Signal(signal)
     } else if results.is_some_and(|results| results.broken.is_some()) || summary.has_unrecorded_ends() {
         Exit::Orchestrator
+    } else if summary.has_unknown_tags() && summary.plan.jobs.is_empty() {
+        Exit::Usage
     } else if results.is_some_and(|results| results.counts().failed > 0) {
         Exit::JobsFailed { detailed: args.detailed_exit_code }
+    } else if summary.has_unknown_tags() {
+        Exit::Orchestrator
     } else {
         Exit::Success
     }

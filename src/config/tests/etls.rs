@@ -31,6 +31,31 @@ fn a_broken_etl_is_known_to_those_that_need_it() {
 }
 
 #[test]
+fn a_report_type_may_be_a_list_of_which_no_other_etl_has_any() {
+    let etls = |types: &[&str]| {
+        let lines =
+            types.iter().zip(["a", "b"]).map(|(types, name)| format!("  {name}: {{report_type: {types}, requires: [t], command: [x]}}\n"));
+        load_text(&with(&format!("etls:\n{}", lines.collect::<String>())))
+    };
+    let config = etls(&["[Call Summary, call_summary]", "B"]).unwrap();
+    assert_eq!(config.catalogue.etls[0].report_types(), ["Call Summary", "call_summary"]);
+    assert_eq!(config.catalogue.etls[1].report_types(), ["B"]);
+    assert!(config.catalogue.etls[0].places.report_type.ends_with("etl-orch.yaml:3:7"));
+    let wrong = [&["[A, B, A]", "[C, B]"][..], &["[]", "[' ', 5]"], &["5", "{x: y}"], &["A", "A"]];
+    let said: Vec<String> = wrong.iter().map(|types| etls(types).unwrap_err()).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    etl-orch.yaml:3:27: report type "A" stands twice; keep one
+    etl-orch.yaml:4:24: report type "B" is used by a at 3:24 already; each ETL needs a type of its own
+    etl-orch.yaml:3:7: a has no report_type in the list; name the type of its reports in the reports table
+    etl-orch.yaml:4:21: etls.b.report_type is empty
+    etl-orch.yaml:4:26: etls.b.report_type: expected text, found a number; quote it
+    etl-orch.yaml:3:20: etls.a.report_type: expected text or a list of texts, found a number; quote it
+    etl-orch.yaml:4:7: etls.b.report_type: expected text or a list of texts, found a mapping
+    etl-orch.yaml:4:20: report type "A" is used by a at 3:20 already; each ETL needs a type of its own
+    "#);
+}
+
+#[test]
 fn two_gaps_never_share_an_output() {
     let output = |output: &str| load_text(&etl_with(&format!("    reports: {{by: orchestrator}}\n    output: \"{output}\"\n")));
     for good in ["{period}/{bank_symbol}", "{bank_id}-{fiscal_year}-{quarter}", "{bank_name}/{period}"] {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::decide::data_row::{self, RowRejected};
+use crate::plan::decide::mismatch::NameIssues;
 use crate::plan::model::candidate::{AvailabilityKey, CensusGroup};
 use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::institution::{BankIndex, Institutions};
@@ -16,11 +17,22 @@ const MOST_BYTES: usize = 300;
 /// How many symbols that nobody monitors are remembered: a data table may hold millions.
 pub const MOST_UNMONITORED: usize = 1000;
 
+/// What an array of names was expected to be.
+const NOT_AN_ARRAY: &str = "database_names is not an array of names";
+
+/// Rows whose `database_names` is no array are named up to this number.
+const NAMED_NOT_ARRAYS: u64 = 10;
+
 /// Counts of available (bank, period) combinations, in the selection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
     per_etl: BTreeMap<EtlIndex, u64>,
-    banks: BTreeMap<BankIndex, String>,
+    /// How the data spells a bank.
+    symbols: BTreeMap<BankIndex, String>,
+    /// Banks that have data for any ETL, whatever the selection.
+    banks: BTreeSet<BankIndex>,
+    /// ETLs in the selection for which any row has all tags, whatever else is selected.
+    with_data: BTreeSet<EtlIndex>,
 }
 
 /// Rows and banks that a person should look at.
@@ -32,10 +44,12 @@ pub struct DataIssues {
     pub invalid_rows: u64,
     /// Symbols in the data that nobody monitors; at most [`MOST_UNMONITORED`] of them.
     pub unmonitored: BTreeSet<String>,
-    /// Monitored banks without any data, by key.
+    /// Monitored banks in the selection without any data, by key. Which data that is does not depend on the selection.
     pub without_data: Vec<String>,
     /// Monitored banks that the data spells in two ways, by key: where both have a period it is counted twice.
     pub spelled_twice: BTreeSet<String>,
+    /// Names in the configuration that do not fit the data, in the selection.
+    pub names: NameIssues,
 }
 
 /// Rows that are wrong in the same way.
@@ -67,14 +81,24 @@ impl Census {
             bank_symbol: group.bank_symbol.clone(),
             fiscal_year: year.clone(),
             quarter: group.quarter.clone(),
+            mistyped: group.mistyped.clone(),
         };
         let last = row(&group.max_year);
         let first = row(&group.min_year);
+        self.with_data.extend(group.etls.iter().copied());
+        if group.rows == 0 {
+            // Nothing of it is selected.
+            if let Ok(bank) = data_row::check_without_year(&last, institutions) {
+                self.banks.insert(bank);
+            }
+            return;
+        }
         match data_row::check(&last, institutions).and_then(|_| data_row::check(&first, institutions)) {
             Ok((bank, _)) => {
+                self.banks.insert(bank);
                 if selection.has_bank(bank) {
                     let symbol = group.bank_symbol.clone().unwrap_or_default();
-                    if *self.banks.entry(bank).or_insert_with(|| symbol.clone()) != symbol {
+                    if *self.symbols.entry(bank).or_insert_with(|| symbol.clone()) != symbol {
                         data_issues.spelled_twice.insert(institutions.get(bank).key.clone());
                     }
                     for etl in &group.etls {
@@ -82,25 +106,51 @@ impl Census {
                     }
                 }
             }
-            Err(RowRejected::Unmonitored(symbol)) => data_issues.unmonitored(symbol),
-            Err(RowRejected::Invalid(problem)) => data_issues.invalid(&last, &problem.to_string(), group.rows),
+            Err(rejected) => data_issues.rejected(&last, rejected, group.rows, institutions, selection),
         }
+    }
+
+    /// Whether any row has all tags that an ETL requires.
+    pub(super) fn has_data_for(&self, etl: EtlIndex) -> bool {
+        self.with_data.contains(&etl)
     }
 }
 
 impl DataIssues {
     /// Notes rows whose `database_names` is no array.
-    pub(super) fn not_an_array(&mut self, rows: u64, examples: Vec<String>) {
-        let which = examples.iter().map(|example| shown(example)).collect::<Vec<_>>().join(", ");
+    pub(super) fn not_an_array(&mut self, row: &AvailabilityKey, rows: u64, institutions: &Institutions, selection: &Selection) {
+        if !selection.has_rows_of(data_row::bank_of(row, institutions)) {
+            return;
+        }
         self.invalid_rows += rows;
-        self.invalid.push(InvalidRows { which, problem: "database_names is not an array of names".to_owned(), rows });
+        let which = which(row);
+        match self.invalid.named.iter_mut().find(|known| known.problem == NOT_AN_ARRAY) {
+            None => self.invalid.push(InvalidRows { which, problem: NOT_AN_ARRAY.to_owned(), rows }),
+            Some(known) => {
+                if known.rows < NAMED_NOT_ARRAYS {
+                    known.which = format!("{}, {which}", known.which);
+                }
+                known.rows += rows;
+            }
+        }
+    }
+
+    /// Notes rows that are not used. Those of banks that are not selected are of no concern.
+    fn rejected(&mut self, row: &AvailabilityKey, why: RowRejected, rows: u64, institutions: &Institutions, selection: &Selection) {
+        if !selection.has_rows_of(data_row::bank_of(row, institutions)) {
+            return;
+        }
+        match why {
+            RowRejected::Unmonitored(symbol) => self.unmonitored(symbol),
+            RowRejected::Invalid(problem) => self.invalid(row, &problem.to_string(), rows),
+        }
     }
 
     pub(super) fn banks_without_data(&mut self, institutions: &Institutions, selection: &Selection, census: &Census) {
         self.without_data = institutions
             .iter()
             .filter(|(index, _)| selection.has_bank(*index))
-            .filter(|(index, _)| !census.banks.contains_key(index))
+            .filter(|(index, _)| !census.banks.contains(index))
             .map(|(_, bank)| bank.key.clone())
             .collect();
     }
@@ -114,14 +164,18 @@ impl DataIssues {
     fn invalid(&mut self, row: &AvailabilityKey, problem: &str, rows: u64) {
         // It quotes a value of the row.
         let problem = shortened(problem, MOST_BYTES).into_owned();
-        let column = |value: &Option<String>| value.as_deref().map_or_else(|| "NULL".to_owned(), shown);
-        let which = format!("{} {} {}", column(&row.bank_symbol), column(&row.fiscal_year), column(&row.quarter));
+        let which = which(row);
         if self.invalid.named.iter().any(|known| known.which == which && known.problem == problem) {
             return; // counted for another ETL's tags already
         }
         self.invalid_rows += rows;
         self.invalid.push(InvalidRows { which, problem, rows });
     }
+}
+
+fn which(row: &AvailabilityKey) -> String {
+    let column = |value: &Option<String>| value.as_deref().map_or_else(|| "NULL".to_owned(), shown);
+    format!("{} {} {}", column(&row.bank_symbol), column(&row.fiscal_year), column(&row.quarter))
 }
 
 /// A value from the data with its control characters escaped and its length bounded.

@@ -1,6 +1,6 @@
 //! Checks one availability row: no value that comes from a database is trusted.
 
-use crate::plan::model::candidate::AvailabilityKey;
+use crate::plan::model::candidate::{AvailabilityKey, Mistyped};
 use crate::plan::model::institution::{BankIndex, Institutions};
 use crate::plan::model::period::{InvalidPeriod, Period};
 use crate::plan::text::number;
@@ -33,6 +33,9 @@ pub enum RowProblem {
         /// The bank.
         key: String,
     },
+    /// A value that equals no other, though it may read like one.
+    #[error("{} is stored as {}, which equals no {}", .0.column, .0.kind, .0.wanted)]
+    Type(Mistyped),
     /// The period cannot be read.
     #[error(transparent)]
     Period(#[from] InvalidPeriod),
@@ -44,10 +47,27 @@ pub enum RowProblem {
 /// When nobody monitors the row's symbol, or the row is wrong.
 pub fn check(row: &AvailabilityKey, institutions: &Institutions) -> Result<(BankIndex, Period), RowRejected> {
     let bank = check_bank(row, institutions)?;
+    if let Some(mistyped) = row.mistyped.clone() {
+        return Err(RowRejected::Invalid(RowProblem::Type(mistyped)));
+    }
     let year = row.fiscal_year.as_deref().ok_or(RowRejected::Invalid(RowProblem::Null("fiscal_year")))?;
     let quarter = row.quarter.as_deref().ok_or(RowRejected::Invalid(RowProblem::Null("quarter")))?;
     let period = Period::from_columns(year, quarter).map_err(|problem| RowRejected::Invalid(problem.into()))?;
     Ok((bank, period))
+}
+
+/// The bank of a row whose year is of no concern.
+pub(super) fn check_without_year(row: &AvailabilityKey, institutions: &Institutions) -> Result<BankIndex, RowRejected> {
+    check(&AvailabilityKey { fiscal_year: Some(Period::FIRST_YEAR.to_string()), ..row.clone() }, institutions).map(|(bank, _)| bank)
+}
+
+/// The bank that a row is likely about, also if it is wrong: by its symbol, or else by its number.
+pub(super) fn bank_of(row: &AvailabilityKey, institutions: &Institutions) -> Option<BankIndex> {
+    let by_symbol = row.bank_symbol.as_deref().and_then(|symbol| institutions.by_data_symbol(symbol));
+    by_symbol.or_else(|| {
+        let id: i64 = row.bank_id.as_deref()?.parse().ok()?;
+        institutions.iter().find(|(_, bank)| bank.id == id).map(|(index, _)| index)
+    })
 }
 
 fn check_bank(row: &AvailabilityKey, institutions: &Institutions) -> Result<BankIndex, RowRejected> {
@@ -71,7 +91,7 @@ mod tests {
 
     fn row(id: &str, symbol: &str, year: &str, quarter: &str) -> AvailabilityKey {
         let some = |text: &str| (text != "NULL").then(|| text.to_owned());
-        AvailabilityKey { bank_id: some(id), bank_symbol: some(symbol), fiscal_year: some(year), quarter: some(quarter) }
+        AvailabilityKey { bank_id: some(id), bank_symbol: some(symbol), fiscal_year: some(year), quarter: some(quarter), mistyped: None }
     }
 
     fn verdict(id: &str, symbol: &str, year: &str, quarter: &str) -> String {

@@ -5,6 +5,7 @@ pub mod census;
 pub mod data_row;
 pub mod decision;
 pub mod freshness;
+pub mod mismatch;
 pub mod order_effects;
 pub mod path_pattern;
 pub mod plan;

@@ -15,8 +15,9 @@ use self::rank::{Kept, PeriodRank, Place, Rank};
 use crate::plan::decide::census::{Census, DataIssues};
 use crate::plan::decide::data_row;
 use crate::plan::decide::decision::{Decision, Facts, decide};
+use crate::plan::decide::mismatch::{NameCount, similar_types, unknown_tags};
 use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
-use crate::plan::model::candidate::{Candidate, CensusGroup};
+use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
 use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::institution::Institutions;
@@ -52,7 +53,7 @@ pub struct Planner<'a> {
     cooling_down: ByKey<Rest>,
     /// Gaps that would be filled if there were no `max_jobs`.
     runnable: u64,
-    missing: u64,
+    missing: BTreeMap<EtlIndex, u64>,
     forcing: Forcing,
     census: Census,
     data_issues: DataIssues,
@@ -85,7 +86,7 @@ impl<'a> Planner<'a> {
             quarantined: ByKey::default(),
             cooling_down: ByKey::default(),
             runnable: 0,
-            missing: 0,
+            missing: BTreeMap::new(),
             forcing: Forcing::default(),
             census: Census::default(),
             data_issues: DataIssues::default(),
@@ -98,8 +99,39 @@ impl<'a> Planner<'a> {
     }
 
     /// Notes rows whose tags cannot be read.
-    pub fn not_an_array(&mut self, rows: u64, examples: Vec<String>) {
-        self.data_issues.not_an_array(rows, examples);
+    pub fn not_an_array(&mut self, row: &AvailabilityKey, rows: u64) {
+        self.data_issues.not_an_array(row, rows, self.institutions, self.selection);
+    }
+
+    /// The ETLs of which every report is missing, once everything was streamed: their reports may be there under another name.
+    #[must_use]
+    pub fn without_reports(&self) -> Vec<EtlIndex> {
+        let all_missing = self.missing.iter().filter(|(etl, missing)| **missing >= self.census.available_for(**etl));
+        all_missing.map(|(etl, _)| *etl).collect()
+    }
+
+    /// Takes the types that the reports table has, to be compared with those of [`Self::without_reports`].
+    pub fn report_types(&mut self, found: &[NameCount]) {
+        self.data_issues.names.similar_types = similar_types(self.etls, &self.without_reports(), found);
+    }
+
+    /// The ETLs in the selection that no row has all tags for, once everything was streamed.
+    #[must_use]
+    pub fn without_data(&self) -> Vec<EtlIndex> {
+        self.selected().filter(|etl| !self.census.has_data_for(*etl)).collect()
+    }
+
+    /// Takes the tags that the data has, and those that files supply, to be compared with those of [`Self::without_data`].
+    pub fn tags(&mut self, found: Vec<NameCount>, supplied: &[&str]) {
+        self.data_issues.names.unknown_tags = unknown_tags(self.etls, &self.without_data(), &found, supplied);
+        self.data_issues.names.tags = found;
+    }
+
+    /// The ETLs in the selection.
+    fn selected(&self) -> impl Iterator<Item = EtlIndex> + use<'a> {
+        let selection = self.selection;
+        let is_selected = move |etl: &EtlIndex| selection.has_reports() && (selection.etls.is_empty() || selection.etls.contains(etl));
+        (0..self.etls.len()).filter(is_selected)
     }
 
     /// Decides on a row whose report may have to be made. Bad rows are passed over, as the census has named them. Rows come by ETL,
@@ -159,7 +191,7 @@ impl<'a> Planner<'a> {
         let why = facts.why();
         let decision = decide(facts, self.selection);
         if !exists && !matches!(decision, Decision::Filtered(_)) {
-            self.missing += 1;
+            *self.missing.entry(gap.etl).or_default() += 1;
         }
         if !matches!(decision, Decision::Filtered(_) | Decision::Done) {
             self.concerned.insert(gap.etl);
@@ -228,9 +260,8 @@ impl<'a> Planner<'a> {
             gate: kept.gate,
         };
         let jobs: Vec<PlannedJob> = kept.into_iter().map(planned).collect();
-        let selected = |etl: &EtlIndex| has_reports && (self.selection.etls.is_empty() || self.selection.etls.contains(etl));
         Plan {
-            etls: (0..self.etls.len()).filter(selected).collect(),
+            etls: self.selected().collect(),
             breakers: breakers(stored, &self.concerned, &jobs),
             sources: Vec::new(),
             orders: Vec::new(),
@@ -244,7 +275,7 @@ impl<'a> Planner<'a> {
             skipped: self.skipped.listed(|key, order| (key, order)),
             quarantined: self.quarantined.listed(|key, quarantine| with_error(key, quarantine, error)),
             cooling_down: self.cooling_down.listed(|key, rest| with_error(key, rest, error)),
-            existing: self.census.reports_possible(self.etls, self.selection).saturating_sub(self.missing),
+            existing: self.census.reports_possible(self.etls, self.selection).saturating_sub(self.missing.values().sum()),
             census: self.census,
             data_issues: self.data_issues,
         }

@@ -14,6 +14,18 @@ pub struct AvailabilityKey {
     pub fiscal_year: Option<String>,
     /// `quarter`.
     pub quarter: Option<String>,
+    /// The first of these columns whose value is of a type that no other value equals. SQLite takes any in any column.
+    pub mistyped: Option<Mistyped>,
+}
+
+/// A value of a type that it must not have: bytes, or a number where a text belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistyped {
+    pub column: &'static str,
+    /// The type, as the database names it.
+    pub kind: String,
+    /// What it must be.
+    pub wanted: &'static str,
 }
 
 /// An availability row that has what an ETL requires and lacks its report (or has it, where the scan asked for
@@ -30,10 +42,10 @@ pub struct Candidate {
     pub needs_met: Vec<bool>,
 }
 
-/// Availability rows that have one set of required tags, counted by bank and quarter.
+/// Availability rows that have one set of required tags, counted by bank and quarter, also those that the selection leaves out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CensusGroup {
-    /// The group was counted for these ETLs: those that require the same tags.
+    /// The group was counted for these ETLs: those in the selection that require the same tags.
     pub etls: Vec<EtlIndex>,
     /// `bank_id` of the group.
     pub bank_id: Option<String>,
@@ -41,10 +53,12 @@ pub struct CensusGroup {
     pub bank_symbol: Option<String>,
     /// `quarter` of the group.
     pub quarter: Option<String>,
-    /// Smallest `fiscal_year` in the group; together with `max_year` it shows whether a bad one is in it.
+    /// Smallest `fiscal_year` that the selection has of the group; together with `max_year` it shows whether a bad one is in it.
     pub min_year: Option<String>,
-    /// Largest `fiscal_year` in the group.
+    /// Largest `fiscal_year` that the selection has of the group.
     pub max_year: Option<String>,
-    /// Distinct (bank, period) in the group.
+    /// Distinct (bank, period) that the selection has of the group.
     pub rows: u64,
+    /// A mistyped column of the group.
+    pub mistyped: Option<Mistyped>,
 }

@@ -14,8 +14,10 @@ pub type EtlIndex = usize;
 pub struct Etl {
     /// Its key under `etls:`, such as `call_summary`.
     pub name: String,
-    /// `Call Summary`; unique among ETLs.
+    /// The type of its reports, `Call Summary`; unique among ETLs.
     pub report_type: String,
+    /// Further types under which its reports count as there; unique among ETLs too.
+    pub other_report_types: Vec<String>,
     /// What the report is, for the column `report_description`; in words.
     pub description: Option<String>,
     /// Every one of these tags must be in `database_names`.
@@ -34,6 +36,29 @@ pub struct Etl {
     pub pool: Option<Pool>,
     /// A version in any form. A change of it ends the rest and the quarantine of its gaps.
     pub version: Option<String>,
+    /// Where it is written, for messages.
+    pub places: Places,
+}
+
+/// Where settings of an ETL are written, as `FILE:LINE:COLUMN`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    pub report_type: String,
+    pub requires: String,
+}
+
+impl Etl {
+    /// All types of report that count as its own, the one that is written first.
+    #[must_use]
+    pub fn report_types(&self) -> Vec<String> {
+        std::iter::once(&self.report_type).chain(&self.other_report_types).cloned().collect()
+    }
+
+    /// Whether a report of this type is its own.
+    #[must_use]
+    pub fn has_type(&self, report_type: &str) -> bool {
+        self.report_type == report_type || self.other_report_types.iter().any(|other| other == report_type)
+    }
 }
 
 /// An external resource that only `limit` attempts may use at once, over all invocations on one database.

@@ -154,8 +154,18 @@ pub struct ReportKey {
     pub bank_id: i64,
     /// `fiscal_year` and `quarter`.
     pub period: Period,
-    /// `report_type`.
+    /// `report_type` of a row that is written.
     pub report_type: String,
+    /// Further types: a row of one of them is this report too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_types: Vec<String>,
+}
+
+impl ReportKey {
+    /// All types that the report's row may have.
+    pub fn types(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.report_type.as_str()).chain(self.other_types.iter().map(String::as_str))
+    }
 }
 
 /// The right to work on a job. Every later change of the job is guarded by the fence.

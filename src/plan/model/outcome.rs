@@ -26,6 +26,9 @@ pub enum Outcome {
     },
     /// The program or the service reported success, but the report is missing, or is the one from before.
     NoOutput(String),
+    /// The program or the service reported success, but its report's row is spelled otherwise than the configuration says, so that it is
+    /// not found. The reason.
+    Misspelled(String),
     /// A service reported an error, or did not take a request.
     ReportedError {
         /// The reason.
@@ -72,7 +75,7 @@ impl Outcome {
             Self::Signal(_) => "signal",
             Self::TimedOut(_) => "timed_out",
             Self::SpawnFailed { .. } => "spawn_failed",
-            Self::NoOutput(_) => "no_output",
+            Self::NoOutput(_) | Self::Misspelled(_) => "no_output",
             Self::ReportedError { .. } => "reported_error",
             Self::HostUnfit(_) => "host_unfit",
             Self::NotReady(_) => "not_ready",
@@ -90,6 +93,7 @@ impl Outcome {
             | Self::TimedOut(_)
             | Self::SpawnFailed { .. }
             | Self::NoOutput(_)
+            | Self::Misspelled(_)
             | Self::ReportedError { .. }
             | Self::HostUnfit(_)
             | Self::Interrupted
@@ -107,7 +111,7 @@ impl fmt::Display for Outcome {
             Self::Signal(signal) => write!(f, "ended by signal {signal}"),
             Self::TimedOut(limit) => write!(f, "timed out after {}", humantime::format_duration(*limit)),
             Self::SpawnFailed { why, .. } => write!(f, "could not be started: {why}"),
-            Self::NoOutput(why) => write!(f, "no output: {why}"),
+            Self::NoOutput(why) | Self::Misspelled(why) => write!(f, "no output: {why}"),
             Self::ReportedError { why, .. } | Self::HostUnfit(why) => f.write_str(why),
             Self::NotReady(_) => write!(f, "not ready"),
             Self::Interrupted => write!(f, "interrupted"),
@@ -181,7 +185,7 @@ impl ExitCodes {
             Outcome::Succeeded => Class::Success,
             Outcome::ExitCode(code) if self.permanent.contains(code) => Class::Permanent,
             Outcome::ExitCode(code) if self.config.contains(code) => Class::Configuration,
-            Outcome::SpawnFailed { may_pass: false, .. } => Class::Configuration,
+            Outcome::SpawnFailed { may_pass: false, .. } | Outcome::Misspelled(_) => Class::Configuration,
             Outcome::HostUnfit(_) => Class::HostUnfit,
             Outcome::NotReady(_) => Class::NotReady,
             Outcome::SpawnFailed { may_pass: true, .. } => Class::HostShort,

@@ -40,6 +40,12 @@ impl Selection {
         !self.banks.is_empty() || !self.etls.is_empty() || !self.periods.is_empty()
     }
 
+    /// Whether rows of this bank are selected; `None` stands for rows of which nobody knows the bank.
+    #[must_use]
+    pub fn has_rows_of(&self, bank: Option<BankIndex>) -> bool {
+        bank.map_or(self.banks.is_empty(), |bank| self.has_bank(bank))
+    }
+
     /// Whether reports are selected. They are not if only sources are named.
     #[must_use]
     pub fn has_reports(&self) -> bool {

@@ -60,7 +60,21 @@ pub fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 #[must_use]
 pub fn of_etl(etl: &Etl, env_files: &EnvFiles) -> String {
     // Every key is named here, so that a new one must be sorted into what changes a report and what does not.
-    let Etl { version, work, reports, requires, name: _, report_type: _, description: _, needs: _, retry: _, warn_after: _, pool: _ } = etl;
+    let Etl {
+        version,
+        work,
+        reports,
+        requires,
+        name: _,
+        report_type: _,
+        other_report_types: _,
+        description: _,
+        needs: _,
+        retry: _,
+        warn_after: _,
+        pool: _,
+        places: _,
+    } = etl;
     let mut text = DigestText::default();
     text.push(version.clone().unwrap_or_default());
     text.work(work, env_files);

@@ -86,7 +86,12 @@ pub fn may_have_written(outcome: &Outcome) -> bool {
         | Outcome::ReportedError { .. }
         | Outcome::NotReady(_)
         | Outcome::Lost => true,
-        Outcome::Succeeded | Outcome::SpawnFailed { .. } | Outcome::NoOutput(_) | Outcome::HostUnfit(_) | Outcome::Interrupted => false,
+        Outcome::Succeeded
+        | Outcome::SpawnFailed { .. }
+        | Outcome::NoOutput(_)
+        | Outcome::Misspelled(_)
+        | Outcome::HostUnfit(_)
+        | Outcome::Interrupted => false,
     }
 }
 
@@ -259,6 +264,7 @@ fn was_asked_to_end(outcome: &Outcome) -> bool {
         | Outcome::TimedOut(_)
         | Outcome::SpawnFailed { .. }
         | Outcome::NoOutput(_)
+        | Outcome::Misspelled(_)
         | Outcome::ReportedError { .. }
         | Outcome::HostUnfit(_)
         | Outcome::Interrupted
@@ -289,6 +295,7 @@ fn explain(outcome: &Outcome, tail: &str) -> Option<JobNote> {
         Outcome::Lost | Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady(_) | Outcome::TimedOut(_) => true,
         Outcome::SpawnFailed { .. }
         | Outcome::NoOutput(_)
+        | Outcome::Misspelled(_)
         | Outcome::ReportedError { .. }
         | Outcome::HostUnfit(_)
         | Outcome::Interrupted => false,

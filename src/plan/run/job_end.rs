@@ -198,7 +198,8 @@ mod tests {
             tail: "tail".to_owned(),
             pid: Some(7),
         };
-        let report = ReportKey { bank_id: 1, period: "2025Q2".parse().unwrap(), report_type: "Call Summary".to_owned() };
+        let report =
+            ReportKey { bank_id: 1, period: "2025Q2".parse().unwrap(), report_type: "Call Summary".to_owned(), other_types: Vec::new() };
         JobEnd::Unverified { attempt, report, before: before.map(str::to_owned) }
     }
 

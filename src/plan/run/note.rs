@@ -55,6 +55,8 @@ pub enum JobNote {
     CancelledElsewhere(Option<CancelRequest>),
     /// It was not started, as its report could not be put at, or into, this path.
     NoPlace { path: String, error: String },
+    /// It was not started, as the row of its report seems to be there, spelled otherwise than the configuration says: so.
+    Misspelled(String),
     /// The database does not let it be recorded, and what is not recorded is not started.
     CannotBeRecorded(String),
 }
@@ -90,6 +92,7 @@ impl fmt::Display for JobNote {
             Self::CancelledElsewhere(Some(CancelRequest { by, reason })) => write!(f, "cancelled by {by}: {reason}"),
             Self::CancelledElsewhere(None) => f.write_str("another invocation cancelled it"),
             Self::NoPlace { path, error } => write!(f, "{path} takes no report: {error}; no ETL was started for it"),
+            Self::Misspelled(why) => write!(f, "not started: {why}"),
             Self::CannotBeRecorded(error) => write!(f, "it could not be started: {error}"),
         }
     }

@@ -52,7 +52,7 @@ impl RunSummary {
     /// that a source is behind of which nothing was to be done.
     pub fn is_noteworthy(&self) -> bool {
         let results = self.results.as_ref();
-        let unseen = self.plan.data_issues.invalid_rows > 0 || self.plan.claimed.total > 0;
+        let unseen = self.plan.data_issues.invalid_rows > 0 || self.plan.claimed.total > 0 || self.has_unknown_tags();
         let is_ahead = self.plan.sources.iter().any(|source| source.lateness == Lateness::Ahead);
         unseen
             || is_ahead
@@ -62,6 +62,12 @@ impl RunSummary {
             || !self.lost.is_empty()
             || !self.warnings.is_empty()
             || results.is_some_and(|results| !results.jobs.is_empty() || results.broken.is_some())
+    }
+
+    /// Whether an ETL requires what nobody supplies.
+    #[must_use]
+    pub fn has_unknown_tags(&self) -> bool {
+        !self.plan.data_issues.names.unknown_tags.is_empty()
     }
 
     /// Whether jobs have ended that the database does not have on record: their ends are in the spool of this host, or of another.

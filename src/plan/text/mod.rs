@@ -10,4 +10,5 @@ pub mod records;
 pub mod secrets;
 pub mod size;
 pub mod span;
+pub mod spelling;
 pub mod template;

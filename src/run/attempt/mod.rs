@@ -2,6 +2,7 @@
 
 mod claim;
 mod execute;
+mod misspelled;
 mod place;
 mod publish;
 mod result;
@@ -105,6 +106,9 @@ impl Assignment<'_> {
         let paths = Paths::of(self.context, self.job, self.id, self.number);
         if let Some(note) = self.no_place().await {
             return self.not_begun(note).await;
+        }
+        if let Some(note) = self.is_misspelled().await {
+            return self.misconfigured(note).await;
         }
         match self.take(&paths).await? {
             Taken::Begun(active) => Attempt { order: self, active, paths }.carry_out().await,

@@ -54,17 +54,25 @@ impl Assignment<'_> {
     /// # Errors
     /// When the end of a job that was claimed before is recorded nowhere.
     pub(super) async fn not_begun(&self, note: JobNote) -> Result<AttemptResult, StoreError> {
-        let (ledger, why) = (&self.context.ledger, note.to_string());
-        let is_spooled = if let Some(active) = &self.active {
-            ledger.cancel(&self.job.key, active.claim, why.clone()).await?.is_spooled()
-        } else {
-            let now = Utc::now();
-            let dropped = ledger.insist(|| self.context.store.drop_queued(self.id, &why, now)).await;
-            // The end of the run cancels all jobs that are still queued.
-            let _ = dropped.inspect_err(|error| tracing::debug!("{error}"));
-            false
-        };
+        let why = note.to_string();
+        let is_spooled = self.drop_job(&why).await?;
         let over = JobOver::without_attempt(JobState::Cancelled, NextStep::Cancel, note);
         Ok(AttemptResult::Over(JobOver { is_spooled, host_unfit: Some(why), ..over }))
+    }
+
+    /// Records that the job is not done. Returns whether that is in the spool only.
+    ///
+    /// # Errors
+    /// When the end of a job that was claimed before is recorded nowhere.
+    pub(super) async fn drop_job(&self, why: &str) -> Result<bool, StoreError> {
+        let ledger = &self.context.ledger;
+        if let Some(active) = &self.active {
+            return Ok(ledger.cancel(&self.job.key, active.claim, why.to_owned()).await?.is_spooled());
+        }
+        let now = Utc::now();
+        let dropped = ledger.insist(|| self.context.store.drop_queued(self.id, why, now)).await;
+        // The end of the run cancels all jobs that are still queued.
+        let _ = dropped.inspect_err(|error| tracing::debug!("{error}"));
+        Ok(false)
     }
 }

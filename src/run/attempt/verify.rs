@@ -50,7 +50,7 @@ impl Attempt<'_> {
             },
             Target::Collection(collection) => self.look_at_collection(collection, ended).await,
         };
-        if self.work().has_remote_id() && matches!(finding, Finding::Failed(Outcome::NoOutput(_))) {
+        if self.work().has_remote_id() && matches!(finding, Finding::Failed(Outcome::NoOutput(_) | Outcome::Misspelled(_))) {
             // The service's job is over: the next attempt triggers another one.
             self.follow(None).await;
         }
@@ -64,13 +64,19 @@ impl Attempt<'_> {
         let ended_well = if self.work().has_remote_id() { "its service reports success" } else { "exit 0" };
         match context.ledger.insist(|| context.store.report_fingerprint(&key)).await {
             Err(_) => Finding::ReportUnverified { report: key, before },
-            Ok(None) => {
-                let ReportKey { report_type, bank_id, period } = key;
-                no_output(format!("{ended_well}, but the reports table has no {report_type} for bank_id {bank_id}, {period}"))
-            }
+            Ok(None) => self.no_report(gap, &key, ended_well).await,
             Ok(now) if now == before => no_output(format!("{ended_well}, but the {} is the one that was there before", key.report_type)),
             Ok(Some(_)) => Finding::Succeeded(Artifact::Report),
         }
+    }
+
+    /// What it means that there is no row after a success.
+    async fn no_report(&self, gap: Gap, key: &ReportKey, ended_well: &str) -> Finding {
+        if let Some(why) = self.order.misspelled_row(gap, key).await {
+            return Finding::Failed(Outcome::Misspelled(format!("{ended_well}, but {why}")));
+        }
+        let types = key.types().collect::<Vec<_>>().join(" or ");
+        no_output(format!("{ended_well}, but the reports table has no {types} for bank_id {}, {}", key.bank_id, key.period))
     }
 
     /// Looks for the row that the ETL writes though the attempt did not end well: where it is there, another attempt would be for nothing. A

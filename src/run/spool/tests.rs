@@ -41,7 +41,7 @@ fn history() -> FailureHistory {
 }
 
 fn key() -> ReportKey {
-    ReportKey { bank_id: 1, period: "2025Q2".parse().unwrap(), report_type: "Call Summary".into() }
+    ReportKey { bank_id: 1, period: "2025Q2".parse().unwrap(), report_type: "Call Summary".into(), other_types: Vec::new() }
 }
 
 fn row() -> ReportRow {

@@ -171,8 +171,10 @@ fn no_gaps(run: &RunView<'_>) -> String {
         format!("NO GAPS in the rows that could be read; {unread} could not be read")
     } else if run.invalid_rows > 0 {
         format!("NO DATA: {unread} could not be read")
-    } else {
+    } else if run.misnamed.unknown_tags.is_empty() {
         "NO DATA: no monitored bank has the required data".to_owned()
+    } else {
+        "NO DATA: no data has a tag that is required (see below)".to_owned()
     }
 }
 

@@ -1,9 +1,12 @@
 //! What a person should look at after a run.
 
+use serde::Serialize;
+
 use super::super::escape::{escaped, excerpt};
+use super::super::misnamed;
 use super::super::sources;
-use super::super::words::count;
-use crate::plan::decide::census::{DataIssues, MOST_UNMONITORED};
+use super::super::words::{Untrusted, count};
+use crate::plan::decide::census::{DataIssues, InvalidRows, MOST_UNMONITORED};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collection;
 use crate::plan::run::summary::{LeftEnd, RunSummary};
@@ -11,10 +14,25 @@ use crate::plan::run::summary::{LeftEnd, RunSummary};
 /// Names in a list before it is cut to "and n more".
 const NAMED: usize = 10;
 
+/// Rows that are wrong in the same way.
+#[derive(Debug, Serialize)]
+pub(super) struct Invalid<'a> {
+    which: Untrusted<'a>,
+    problem: Untrusted<'a>,
+    rows: u64,
+}
+
+impl<'a> Invalid<'a> {
+    pub(super) fn new(rows: &'a InvalidRows) -> Self {
+        Self { which: rows.which.as_str().into(), problem: rows.problem.as_str().into(), rows: rows.rows }
+    }
+}
+
 /// Each in a line that is safe to show.
 pub(super) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> Vec<String> {
     let issues = &summary.plan.data_issues;
     let mut lines: Vec<String> = summary.warnings.iter().map(|warning| escaped(warning).into_owned()).collect();
+    lines.extend(misnamed::lines(&issues.names, catalogue));
     lines.extend(left_in_spool(&summary.left));
     lines.extend(summary.lost.iter().map(|gap| {
         let again = summary.plan.jobs.iter().find(|job| job.key == *gap).map_or("", |job| match job.collection() {

@@ -42,6 +42,10 @@ impl SqlConnection for PgConnection {
         format!("{parameter}::text::{kind}")
     }
 
+    fn tags_of_a() -> String {
+        "LATERAL unnest(a.database_names) AS t (value)".to_owned()
+    }
+
     carry_out_statements!(PgArguments, std::convert::identity);
 }
 

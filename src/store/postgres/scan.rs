@@ -41,7 +41,8 @@ const YEARS_AS_BITS: &str = "bit_or(1::int8 << (s.fiscal_year & 63)::int)";
 
 /// The texts that a scan sends.
 fn texts_of(request: &ScanRequest) -> String {
-    let etls = request.etls.iter().flat_map(|etl| etl.requires.iter().chain(&etl.needs).chain([&etl.report_type]));
+    let etls = request.etls.iter().flat_map(|etl| etl.requires.iter().chain(etl.needs.iter().flatten()).chain(&etl.report_types));
+    let etls = etls.chain(request.other_tags.iter().flatten());
     let found = request.also_available.iter().flat_map(|one| [&one.bank_name, &one.bank_symbol, &one.tag]);
     request.symbols.iter().chain(etls).chain(found).map(String::as_str).collect()
 }
@@ -116,13 +117,15 @@ impl Postgres {
     ) -> sqlx::Result<()> {
         let mut query = QueryBuilder::new("");
         self.push_extra(&mut query, request);
-        query.push(
-            "SELECT s.bank_id::text, s.bank_symbol::text, s.quarter::text, min(s.fiscal_year)::text, max(s.fiscal_year)::text, \
-             count(*), count(s.fiscal_year), max(s.fiscal_year)::float8 - min(s.fiscal_year)::float8 < 64, ",
-        );
+        let wanted = if request.has_periods() { " FILTER (WHERE s.is_wanted)" } else { "" };
+        let (first, last) = (format!("(min(s.fiscal_year){wanted})"), format!("(max(s.fiscal_year){wanted})"));
+        query.push(format!(
+            "SELECT s.bank_id::text, s.bank_symbol::text, s.quarter::text, {first}::text, {last}::text, \
+             count(*){wanted}, count(s.fiscal_year){wanted}, {last}::float8 - {first}::float8 < 64, "
+        ));
         let years = if integer_years { YEARS_AS_BITS } else { "count(DISTINCT s.fiscal_year)" };
-        query.push(years).push(" FROM (");
-        self.push_source(&mut query, request, &set.tags);
+        query.push(years).push(wanted).push(" FROM (");
+        self.push_source(&mut query, request, &set.tags, Unwanted::Marked);
         query.push(format!(") s GROUP BY s.bank_id, s.bank_symbol, s.quarter, s.fiscal_year {POSSIBLE_YEARS}"));
         if !integer_years {
             // As one that is too small or too large.
@@ -139,7 +142,7 @@ impl Postgres {
                 Some(distinct) => distinct,
                 None => 0,
             };
-            sink(group(&row, &set.etls, distinct + i64::from(all > with_year))?);
+            sink(group(&row, &set.etls, distinct + i64::from(all > with_year), None)?);
         }
         Ok(())
     }
@@ -158,16 +161,18 @@ impl Postgres {
         for need in &etl.needs {
             query.push(format!(
                 ", EXISTS (SELECT 1 FROM {reports} n WHERE n.bank_id = c.bank_id AND n.fiscal_year = c.fiscal_year \
-                 AND n.quarter = c.quarter AND n.report_type = "
+                 AND n.quarter = c.quarter AND n.report_type"
             ));
-            query.push_bind(storable(need).into_owned()).push(")");
+            push_one_of(&mut query, need);
+            query.push(")");
         }
         let push_report = |query: &mut QueryBuilder<Driver>| {
             query.push(format!(
                 "EXISTS (SELECT 1 FROM {reports} r WHERE r.bank_id = s.bank_id AND r.fiscal_year = s.fiscal_year \
-                 AND r.quarter = s.quarter AND r.report_type = "
+                 AND r.quarter = s.quarter AND r.report_type"
             ));
-            query.push_bind(storable(&etl.report_type).into_owned()).push(")");
+            push_one_of(query, &etl.report_types);
+            query.push(")");
         };
         query.push(" FROM (SELECT DISTINCT s.bank_id, s.bank_symbol, s.fiscal_year, s.quarter, ");
         if request.include_existing {
@@ -176,7 +181,7 @@ impl Postgres {
             query.push("FALSE");
         }
         query.push(" AS done FROM (");
-        self.push_source(&mut query, request, &tags(&etl.requires));
+        self.push_source(&mut query, request, &tags(&etl.requires), Unwanted::LeftOut);
         // A join, which the server may do last: where few reports are missing, few symbols are to be looked up.
         query.push(") s WHERE s.bank_symbol IN (SELECT unnest(");
         query.push_bind(request.symbols.iter().map(|symbol| storable(symbol).into_owned()).collect::<Vec<_>>()).push("::text[]))");
@@ -187,7 +192,7 @@ impl Postgres {
         query.push(") c");
         let mut rows = query.build().persistent(false).fetch(connection);
         while let Some(row) = rows.try_next().await? {
-            sink(candidate(&row, etl)?);
+            sink(Scanned::Candidate(candidate(&row, etl)?));
         }
         Ok(())
     }
@@ -206,10 +211,12 @@ impl Postgres {
     }
 
     /// The rows that have all the tags: those of the table, and those that would be made of `extra`.
-    fn push_source(&self, query: &mut QueryBuilder<Driver>, request: &ScanRequest, tags: &[&str]) {
+    fn push_source(&self, query: &mut QueryBuilder<Driver>, request: &ScanRequest, tags: &[&str], unwanted: Unwanted) {
         let table = self.availability.quoted();
         let extra = !request.also_available.is_empty();
-        query.push(format!("SELECT a.bank_id, a.bank_symbol, a.fiscal_year, a.quarter FROM {table} a WHERE TRUE"));
+        query.push("SELECT a.bank_id, a.bank_symbol, a.fiscal_year, a.quarter");
+        unwanted.push_mark(query, request, "a");
+        query.push(format!(" FROM {table} a WHERE TRUE"));
         for &tag in tags {
             query.push(" AND (").push_bind(storable(tag).into_owned()).push(" = ANY(a.database_names)");
             if extra {
@@ -218,19 +225,51 @@ impl Postgres {
             }
             query.push(")");
         }
-        push_period_filter(query, request, "a");
+        unwanted.push_filter(query, request, "a");
         if extra {
-            query.push(format!(
-                " UNION ALL SELECT f.bank_id, min(f.bank_symbol), f.fiscal_year, f.quarter FROM extra f \
-                 WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE {SAME_KEY})"
-            ));
-            push_period_filter(query, request, "f");
+            query.push(" UNION ALL SELECT f.bank_id, min(f.bank_symbol), f.fiscal_year, f.quarter");
+            unwanted.push_mark(query, request, "f");
+            query.push(format!(" FROM extra f WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE {SAME_KEY})"));
+            unwanted.push_filter(query, request, "f");
             query.push(" GROUP BY f.bank_id, f.fiscal_year, f.quarter HAVING TRUE");
             for &tag in tags {
                 query.push(" AND bool_or(f.tag = ").push_bind(storable(tag).into_owned()).push(")");
             }
         }
     }
+}
+
+/// What a source of rows does with those of years and periods that are not asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unwanted {
+    LeftOut,
+    /// Where any are not asked for, a column `is_wanted` says which are.
+    Marked,
+}
+
+impl Unwanted {
+    fn push_mark(self, query: &mut QueryBuilder<Driver>, request: &ScanRequest, row: &str) {
+        if self == Self::Marked && request.has_periods() {
+            query.push(", (TRUE");
+            push_period_filter(query, request, row);
+            query.push(") AS is_wanted");
+        }
+    }
+
+    fn push_filter(self, query: &mut QueryBuilder<Driver>, request: &ScanRequest, row: &str) {
+        if self == Self::LeftOut {
+            push_period_filter(query, request, row);
+        }
+    }
+}
+
+/// Pushes the rest of a condition: that what stands before is one of these texts.
+fn push_one_of(query: &mut QueryBuilder<Driver>, texts: &[String]) {
+    let mut list = query.push(" IN (").separated(", ");
+    for text in texts {
+        list.push_bind(storable(text).into_owned());
+    }
+    query.push(")");
 }
 
 fn push_period_filter(query: &mut QueryBuilder<Driver>, request: &ScanRequest, row: &str) {

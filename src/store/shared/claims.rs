@@ -76,11 +76,11 @@ pub(in crate::store) fn has_key(parameters: &mut Parameters, report: &ReportKey)
 /// The same, with what comes before the names of its columns. The casts make SQLite compare numbers, whatever the type of the columns.
 pub(in crate::store) fn has_key_of(parameters: &mut Parameters, of: &str, report: &ReportKey) -> String {
     format!(
-        "{of}bank_id = CAST({} AS bigint) AND {of}fiscal_year = CAST({} AS bigint) AND {of}quarter = {} AND {of}report_type = {}",
+        "{of}bank_id = CAST({} AS bigint) AND {of}fiscal_year = CAST({} AS bigint) AND {of}quarter = {} AND {of}report_type IN ({})",
         parameters.add(report.bank_id),
         parameters.add(i32::from(report.period.year())),
         parameters.add(report.period.quarter().as_str()),
-        parameters.add(report.report_type.as_str()),
+        report.types().map(|one| parameters.add(one)).collect::<Vec<_>>().join(", "),
     )
 }
 

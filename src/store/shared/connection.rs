@@ -33,6 +33,9 @@ pub(in crate::store) trait SqlConnection: Sized + sqlx::Connection<Database: sql
     /// One place of such an element, which is an array itself, as a value like `value`.
     fn element(place: usize, value: &Value) -> String;
 
+    /// The tags of availability row `a` as a table `t` to join it with: one row for each, as `value`.
+    fn tags_of_a() -> String;
+
     /// A parameter that holds a text, as a value of a column of this type.
     fn from_text(parameter: &str, kind: &str) -> String;
 

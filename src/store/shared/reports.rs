@@ -1,14 +1,17 @@
 //! Rows of the reports table.
 
+use super::cell::{AnyText, Found};
 use super::claims::{has_key, has_key_of};
 use super::connection::SqlConnection;
 use super::data_columns::Column;
 use super::encoding::Characters;
-use super::statement::{Columns, Parameters, names};
+use super::row::row;
+use super::statement::{Columns, Parameters, Statement, names};
 use super::values::{rfc3339, storable_json};
-use crate::plan::model::job::ReportRow;
+use crate::plan::decide::mismatch::{NameCount, ReportSpelling};
+use crate::plan::model::job::{ReportKey, ReportRow};
 use crate::plan::model::settings::TableName;
-use crate::store::NotKept;
+use crate::store::{MOST_NAMES, NotKept};
 
 /// What is written of a report beyond its key, all as texts, so far as the table has a column for it.
 fn report_columns(row: &ReportRow) -> Vec<(&'static str, Option<String>)> {
@@ -101,4 +104,67 @@ async fn see<C: SqlConnection>(connection: &mut C, table: &TableName, columns: &
         return Ok(());
     }
     Err(NotKept::error(table.to_string()))
+}
+
+/// The types in the table with the number of their rows; none where each of these lists has a type with a row.
+pub(in crate::store) async fn types<C: SqlConnection>(
+    connection: &mut C,
+    table: &TableName,
+    unless: &[Vec<String>],
+) -> sqlx::Result<Vec<NameCount>> {
+    let mut all_have_rows = true;
+    for types in unless {
+        let mut parameters = Parameters::default();
+        let list = types.iter().map(|one| parameters.add(one.as_str())).collect::<Vec<_>>().join(", ");
+        let text = format!("SELECT 1 FROM {} r WHERE r.report_type IN ({list}) LIMIT 1", table.quoted());
+        all_have_rows &= connection.finds(parameters.statement(text)).await?;
+    }
+    if all_have_rows {
+        return Ok(Vec::new());
+    }
+    let text = format!(
+        "SELECT CAST(r.report_type AS text) AS name, count(*) AS how_many FROM {} r GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_NAMES}",
+        table.quoted()
+    );
+    counted(connection, Statement::plain(text)).await
+}
+
+/// Names with the number of their rows, from a query for `name` and `how_many`.
+pub(in crate::store) async fn counted<C: SqlConnection>(connection: &mut C, query: Statement) -> sqlx::Result<Vec<NameCount>> {
+    let found: Found<NameRow> = connection.fetch_all(query).await?;
+    let named = |row: NameRow| Some(NameCount { name: row.name?.0, rows: u64::try_from(row.how_many).unwrap_or(0) });
+    Ok(found.rows.into_iter().filter_map(named).collect())
+}
+
+/// Types and quarters of the rows of a report's bank and fiscal year.
+pub(in crate::store) async fn beside<C: SqlConnection>(
+    connection: &mut C,
+    table: &TableName,
+    report: &ReportKey,
+) -> sqlx::Result<Vec<ReportSpelling>> {
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "SELECT DISTINCT CAST(r.report_type AS text) AS report_type, CAST(r.quarter AS text) AS quarter FROM {} r \
+         WHERE r.bank_id = CAST({} AS bigint) AND r.fiscal_year = CAST({} AS bigint) ORDER BY 1, 2 LIMIT {MOST_NAMES}",
+        table.quoted(),
+        parameters.add(report.bank_id),
+        parameters.add(i32::from(report.period.year())),
+    );
+    let found: Found<SpellingRow> = connection.fetch_all(parameters.statement(text)).await?;
+    let spelled = |row: SpellingRow| Some(ReportSpelling { report_type: row.report_type?.0, quarter: row.quarter?.0 });
+    Ok(found.rows.into_iter().filter_map(spelled).collect())
+}
+
+row! {
+    struct NameRow of "the data" {
+        name: Option<AnyText>,
+        how_many: i64,
+    }
+}
+
+row! {
+    struct SpellingRow of "reports" {
+        report_type: Option<AnyText>,
+        quarter: Option<AnyText>,
+    }
 }

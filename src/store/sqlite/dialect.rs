@@ -3,6 +3,7 @@
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow, SqliteValueRef};
 use sqlx::{Arguments, AssertSqlSafe, Decode, Row, Sqlite, TypeInfo, ValueRef};
 
+use super::scan::TAGS;
 use crate::store::FailureKind;
 use crate::store::shared::cell::{Cell, Cells, Found, FromRow};
 use crate::store::shared::connection::{SqlConnection, carry_out_statements};
@@ -38,6 +39,10 @@ impl SqlConnection for SqliteConnection {
 
     fn from_text(parameter: &str, _kind: &str) -> String {
         parameter.to_owned()
+    }
+
+    fn tags_of_a() -> String {
+        format!("json_each({TAGS}) t")
     }
 
     carry_out_statements!(SqliteArguments, rfc3339);

@@ -1,10 +1,11 @@
 //! The scan: what is available, and which of it lacks its report, in one snapshot.
 
 use futures::TryStreamExt;
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row, Sqlite as Driver};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Connection, QueryBuilder, Row, Sqlite as Driver};
 
 use super::Sqlite;
+use crate::plan::model::candidate::{AvailabilityKey, Mistyped};
 use crate::store::shared::scanned::{POSSIBLE_YEARS, TagSet, candidate, group, naming, tag_sets, tags};
 use crate::store::shared::values::signed;
 use crate::store::{Available, EtlScan, Result, ScanRequest, Scanned};
@@ -81,7 +82,7 @@ impl Sqlite {
         sink: &mut Sink<'_>,
     ) -> sqlx::Result<()> {
         let mut snapshot = connection.begin().await?;
-        self.scan_malformed(&mut snapshot, sink).await?;
+        self.scan_malformed(&mut snapshot, request, sink).await?;
         for set in tag_sets(request) {
             self.census(&mut snapshot, request, &set, sink).await?;
         }
@@ -93,22 +94,22 @@ impl Sqlite {
         snapshot.commit().await
     }
 
-    async fn scan_malformed(&self, connection: &mut SqliteConnection, sink: &mut Sink<'_>) -> sqlx::Result<()> {
-        let table = self.availability.quoted();
-        let rows: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table} a WHERE {TAGS} IS NULL")))
-            .fetch_one(&mut *connection)
-            .await?;
-        if rows == 0 {
-            return Ok(());
+    async fn scan_malformed(&self, connection: &mut SqliteConnection, request: &ScanRequest, sink: &mut Sink<'_>) -> sqlx::Result<()> {
+        let mut query = QueryBuilder::new("SELECT CAST(bank_id AS TEXT), CAST(bank_symbol AS TEXT), CAST(fiscal_year AS TEXT), ");
+        query.push(format!("CAST(quarter AS TEXT), count(*) FROM {} a WHERE {TAGS} IS NULL", self.availability.quoted()));
+        push_period_filter(&mut query, request, "a");
+        query.push(" GROUP BY 1, 2, 3, 4 ORDER BY 2, 3, 4, 1");
+        let mut rows = query.build().fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            let key = AvailabilityKey {
+                bank_id: naming(&row, 0)?,
+                bank_symbol: naming(&row, 1)?,
+                fiscal_year: naming(&row, 2)?,
+                quarter: naming(&row, 3)?,
+                mistyped: None,
+            };
+            sink(Scanned::NotAnArray { row: key, rows: u64::try_from(row.try_get::<i64, _>(4)?).unwrap_or(0) });
         }
-        let examples = sqlx::query(AssertSqlSafe(format!(
-            "SELECT coalesce(bank_symbol, '?') || ' ' || coalesce(fiscal_year, '?') || ' ' || coalesce(quarter, '?')
-             FROM {table} a WHERE {TAGS} IS NULL ORDER BY 1 LIMIT 10"
-        )))
-        .fetch_all(&mut *connection)
-        .await?;
-        let examples = examples.iter().map(|row| naming(row, 0)).collect::<sqlx::Result<Vec<_>>>()?;
-        sink(Scanned::NotAnArray { rows: u64::try_from(rows).unwrap_or(0), examples: examples.into_iter().flatten().collect() });
         Ok(())
     }
 
@@ -121,17 +122,19 @@ impl Sqlite {
     ) -> sqlx::Result<()> {
         let mut query = QueryBuilder::new("");
         self.push_extra(&mut query, request);
-        query.push(
+        let wanted = if request.has_periods() { " FILTER (WHERE is_wanted)" } else { "" };
+        query.push(format!(
             "SELECT CAST(bank_id AS TEXT), CAST(bank_symbol AS TEXT), CAST(quarter AS TEXT), \
-             CAST(min(fiscal_year) AS TEXT), CAST(max(fiscal_year) AS TEXT), \
-             count(DISTINCT fiscal_year) + max(fiscal_year IS NULL) FROM (",
-        );
-        self.push_source(&mut query, request, &set.tags);
+             CAST(min(fiscal_year){wanted} AS TEXT), CAST(max(fiscal_year){wanted} AS TEXT), \
+             count(DISTINCT fiscal_year){wanted} + coalesce(max(fiscal_year IS NULL){wanted}, 0), \
+             typeof(bank_id), typeof(bank_symbol), min(typeof(fiscal_year)), typeof(quarter) FROM ("
+        ));
+        self.push_source(&mut query, request, &set.tags, Unwanted::Marked);
         // Texts sort after numbers, so that the typeof is needed to keep them out.
         query.push(format!(") s GROUP BY bank_id, bank_symbol, quarter, typeof(fiscal_year) = 'integer' AND fiscal_year {POSSIBLE_YEARS}"));
         let mut rows = query.build().fetch(connection);
         while let Some(row) = rows.try_next().await? {
-            sink(group(&row, &set.etls, row.try_get(5)?)?);
+            sink(group(&row, &set.etls, row.try_get(5)?, mistyped(&row, 6)?)?);
         }
         Ok(())
     }
@@ -147,22 +150,25 @@ impl Sqlite {
         let mut query = QueryBuilder::new("");
         self.push_extra(&mut query, request);
         query.push("SELECT CAST(bank_id AS TEXT), CAST(bank_symbol AS TEXT), CAST(fiscal_year AS TEXT), CAST(quarter AS TEXT), done");
+        let types = 5 + etl.needs.len();
         for need in &etl.needs {
             query.push(format!(
                 ", EXISTS (SELECT 1 FROM {} n WHERE n.bank_id = CAST(c.bank_id AS INTEGER) \
-                 AND n.fiscal_year = CAST(c.fiscal_year AS INTEGER) AND n.quarter = c.quarter AND n.report_type = ",
+                 AND n.fiscal_year = CAST(c.fiscal_year AS INTEGER) AND n.quarter = c.quarter AND n.report_type",
                 self.reports.quoted()
             ));
-            query.push_bind(need.clone()).push(")");
+            push_one_of(&mut query, need);
+            query.push(")");
         }
+        query.push(", typeof(bank_id), typeof(bank_symbol), typeof(fiscal_year), typeof(quarter)");
         // A join and no NOT EXISTS: only for a join does SQLite make the index that a plain table may lack.
         query.push(" FROM (SELECT DISTINCT s.bank_id, s.bank_symbol, s.fiscal_year, s.quarter, r.bank_id IS NOT NULL AS done FROM (");
-        self.push_source(&mut query, request, &tags(&etl.requires));
+        self.push_source(&mut query, request, &tags(&etl.requires), Unwanted::LeftOut);
         query.push(format!(
             ") s LEFT JOIN {reports} r ON r.bank_id = CAST(s.bank_id AS INTEGER) \
-             AND r.fiscal_year = CAST(s.fiscal_year AS INTEGER) AND r.quarter = s.quarter AND r.report_type = "
+             AND r.fiscal_year = CAST(s.fiscal_year AS INTEGER) AND r.quarter = s.quarter AND r.report_type"
         ));
-        query.push_bind(etl.report_type.clone());
+        push_one_of(&mut query, &etl.report_types);
         query.push(" WHERE s.bank_symbol IN (SELECT value FROM json_each(");
         query.push_bind(serde_json::Value::from(request.symbols.clone()).to_string()).push("))");
         if !request.include_existing {
@@ -171,7 +177,9 @@ impl Sqlite {
         query.push(") c");
         let mut rows = query.build().fetch(connection);
         while let Some(row) = rows.try_next().await? {
-            sink(candidate(&row, etl)?);
+            let mut candidate = candidate(&row, etl)?;
+            candidate.key.mistyped = mistyped(&row, types)?;
+            sink(Scanned::Candidate(candidate));
         }
         Ok(())
     }
@@ -190,13 +198,13 @@ impl Sqlite {
     }
 
     /// The rows that have all the tags: those of the table, and those that would be made of `extra`.
-    fn push_source(&self, query: &mut QueryBuilder<Driver>, request: &ScanRequest, tags: &[&str]) {
+    fn push_source(&self, query: &mut QueryBuilder<Driver>, request: &ScanRequest, tags: &[&str], unwanted: Unwanted) {
         let table = self.availability.quoted();
         let extra = !request.also_available.is_empty();
         let (bank_id, year) = (whole("a.bank_id"), whole("a.fiscal_year"));
-        query.push(format!(
-            "SELECT {bank_id} AS bank_id, a.bank_symbol, {year} AS fiscal_year, a.quarter FROM {table} a WHERE {TAGS} IS NOT NULL"
-        ));
+        query.push(format!("SELECT {bank_id} AS bank_id, a.bank_symbol, {year} AS fiscal_year, a.quarter"));
+        unwanted.push_mark(query, request, "a");
+        query.push(format!(" FROM {table} a WHERE {TAGS} IS NOT NULL"));
         for &tag in tags {
             query.push(format!(" AND (EXISTS (SELECT 1 FROM json_each({TAGS}) t WHERE t.value = ")).push_bind(tag.to_owned()).push(")");
             if extra {
@@ -204,19 +212,65 @@ impl Sqlite {
             }
             query.push(")");
         }
-        push_period_filter(query, request, "a");
+        unwanted.push_filter(query, request, "a");
         if extra {
-            query.push(format!(
-                " UNION ALL SELECT f.bank_id, min(f.bank_symbol), f.fiscal_year, f.quarter FROM extra f \
-                 WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE {SAME_KEY})"
-            ));
-            push_period_filter(query, request, "f");
+            query.push(" UNION ALL SELECT f.bank_id, min(f.bank_symbol), f.fiscal_year, f.quarter");
+            unwanted.push_mark(query, request, "f");
+            query.push(format!(" FROM extra f WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE {SAME_KEY})"));
+            unwanted.push_filter(query, request, "f");
             query.push(" GROUP BY f.bank_id, f.fiscal_year, f.quarter HAVING 1");
             for &tag in tags {
                 query.push(" AND max(f.tag = ").push_bind(tag.to_owned()).push(")");
             }
         }
     }
+}
+
+/// What a source of rows does with those of years and periods that are not asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unwanted {
+    LeftOut,
+    /// Where any are not asked for, a column `is_wanted` says which are.
+    Marked,
+}
+
+impl Unwanted {
+    fn push_mark(self, query: &mut QueryBuilder<Driver>, request: &ScanRequest, row: &str) {
+        if self == Self::Marked && request.has_periods() {
+            query.push(", (TRUE");
+            push_period_filter(query, request, row);
+            query.push(") AS is_wanted");
+        }
+    }
+
+    fn push_filter(self, query: &mut QueryBuilder<Driver>, request: &ScanRequest, row: &str) {
+        if self == Self::LeftOut {
+            push_period_filter(query, request, row);
+        }
+    }
+}
+
+/// The first of the columns `bank_id`, `bank_symbol`, `fiscal_year` and `quarter` whose type, in four columns from this place on, is one
+/// that equals nothing.
+fn mistyped(row: &SqliteRow, from: usize) -> sqlx::Result<Option<Mistyped>> {
+    let columns = [("bank_id", "number"), ("bank_symbol", "text"), ("fiscal_year", "number"), ("quarter", "text")];
+    for (place, (column, wanted)) in columns.into_iter().enumerate() {
+        let kind: String = row.try_get(from + place)?;
+        let is_odd = kind == "blob" || (column == "bank_symbol" && !matches!(kind.as_str(), "text" | "null"));
+        if is_odd {
+            return Ok(Some(Mistyped { column, kind, wanted }));
+        }
+    }
+    Ok(None)
+}
+
+/// Pushes the rest of a condition: that what stands before is one of these texts.
+fn push_one_of(query: &mut QueryBuilder<Driver>, texts: &[String]) {
+    let mut list = query.push(" IN (").separated(", ");
+    for text in texts {
+        list.push_bind(text.clone());
+    }
+    query.push(")");
 }
 
 /// A year that is none stays in, so that the user is told: in SQLite a number's column may hold any text, which sorts after numbers.

@@ -50,6 +50,7 @@ impl World {
                 bank_symbol: Some(symbol.to_owned()),
                 fiscal_year: Some(period.year().to_string()),
                 quarter: Some(period.quarter().as_str().to_owned()),
+                mistyped: None,
             },
             exists: false,
             needs_met: self.etls[etl].needs.iter().map(|_| met).collect(),
@@ -231,6 +232,7 @@ fn bad_rows_are_named_once_and_stop_nobody_else() {
         min_year: Some("2025".to_owned()),
         max_year: Some("2025".to_owned()),
         rows: 1,
+        mistyped: None,
     };
     let mut planner = Planner::new(&world.institutions, &world.etls, &world.settings, &world.selection, &world.stored);
     for group in

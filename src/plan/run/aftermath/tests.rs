@@ -167,7 +167,7 @@ fn a_stopped_job_says_who_stopped_it_but_not_that_the_whole_run_stops() {
 
 #[test]
 fn a_success_that_could_not_be_looked_at_is_none_yet() {
-    let key = ReportKey { bank_id: 1, period: "2025Q2".parse().unwrap(), report_type: "Call Summary".into() };
+    let key = ReportKey { bank_id: 1, period: "2025Q2".parse().unwrap(), report_type: "Call Summary".into(), other_types: Vec::new() };
     let unverified = aftermath(&report(), 1, None, Finding::ReportUnverified { report: key.clone(), before: Some("a".into()) });
     assert_eq!(unverified.note, Some(JobNote::ReportUnverified));
     let end = job_end(unverified);

@@ -56,6 +56,7 @@ impl Missing {
                         bank_symbol: Some(format!("B{number}")),
                         fiscal_year: Some(period.year().to_string()),
                         quarter: Some(period.quarter().as_str().to_owned()),
+                        mistyped: None,
                     };
                     planner.candidate(Candidate { etl, key, exists: false, needs_met: vec![false; self.etls[etl].needs.len()] });
                 }
