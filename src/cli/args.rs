@@ -11,6 +11,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::config::ConfigCommand;
 use super::exit::EXIT_CODES;
+use super::history::jobs::JobsArgs;
+use super::history::logs::LogsArgs;
+use super::history::runs::RunsArgs;
 use super::init::InitArgs;
 use super::orders::args::SweepArgs;
 use super::orders::cancel::CancelArgs;
@@ -76,6 +79,12 @@ pub(super) enum Command {
     Unskip(SweepArgs),
     /// Stop a running job, and leave its gap alone until `retry`
     Cancel(CancelArgs),
+    /// List the jobs on record, newest first, with their attempts
+    Jobs(JobsArgs),
+    /// List the runs on record, newest first
+    Runs(RunsArgs),
+    /// Print what the attempts of a job printed: of the job with this id, or of the last one of a gap or a source
+    Logs(LogsArgs),
     /// Show the disclosure sources: what was collected, what is due and what prevents it
     Sources {
         #[command(subcommand)]

@@ -5,7 +5,9 @@ mod bug;
 mod config;
 mod context;
 mod exit;
+mod history;
 mod init;
+mod moment;
 mod names;
 mod orders;
 mod output;
@@ -52,6 +54,9 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Skip(args) => in_runtime(orders::skip::command(&context()?, args)),
         Command::Unskip(args) => in_runtime(orders::unskip::command(&context()?, args)),
         Command::Cancel(args) => in_runtime(orders::cancel::command(&context()?, args)),
+        Command::Jobs(args) => in_runtime(history::jobs::command(&context()?, args)),
+        Command::Runs(args) => in_runtime(history::runs::command(&context()?, args)),
+        Command::Logs(args) => in_runtime(history::logs::command(&context()?, args)),
         Command::Sources { command } => in_runtime(sources::command(&context()?, command.as_ref())),
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
         Command::Config { command: ConfigCommand::Check(args) } => in_runtime(config::check(global, environment, *args)),

@@ -6,6 +6,7 @@
 mod blocked;
 pub mod config;
 pub mod escape;
+pub mod history;
 mod listener;
 pub mod logs;
 mod misnamed;
@@ -22,7 +23,7 @@ mod words;
 
 pub use escape::hide;
 pub use run_log::ChildOutput;
-pub use stream::{diagnose, out};
+pub use stream::{diagnose, note, out};
 pub use words::Time;
 
 use std::io;

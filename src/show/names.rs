@@ -6,7 +6,7 @@ use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::Gate;
 use crate::plan::decide::source_plan::{Lateness, SourceStatus};
 use crate::plan::model::collection::Seen;
-use crate::plan::model::job::JobState;
+use crate::plan::model::job::{JobState, RunState};
 use crate::plan::remember::failure_history::{QuarantineReason, RestReason};
 
 /// A value that programs know by a name. Names are never changed; consumers compare them.
@@ -71,6 +71,12 @@ impl Named for SourceStatus {
 }
 
 impl Named for JobState {
+    fn name(&self) -> &'static str {
+        (*self).name()
+    }
+}
+
+impl Named for RunState {
     fn name(&self) -> &'static str {
         (*self).name()
     }

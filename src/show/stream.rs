@@ -17,6 +17,28 @@ pub fn out(text: &str) -> io::Result<()> {
     }
 }
 
+/// Writes bytes to stdout as they are. Returns whether somebody still reads.
+///
+/// # Errors
+/// When stdout cannot be written for another reason, such as a full disk.
+pub(super) fn out_bytes(bytes: &[u8]) -> io::Result<bool> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true),
+    }
+}
+
+/// Says on stderr what belongs to the data on stdout, in one line, or as one JSON object where log lines are JSON.
+pub fn note(text: &str) {
+    if logs::are_json() {
+        tracing::info!("{text}");
+        return;
+    }
+    // There is nowhere left to say that stderr is gone.
+    let _ = writeln!(io::stderr().lock(), "{}", escaped(text));
+}
+
 /// Says on stderr what went wrong, in one line, or as one JSON object where log lines are JSON. What is in it from outside cannot control
 /// the terminal, and begins no line.
 pub fn diagnose(text: &str) {

@@ -50,6 +50,7 @@ macro_rules! implement_ports {
         use $crate::plan::remember::breaker::OpenBreaker;
         use $crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
         use $crate::plan::remember::failure_history::{FailureHistory, GapState};
+        use $crate::plan::remember::past::{JobQuery, PastJob, PastRun, RunQuery};
         use $crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
         use $crate::plan::remember::source_state::{QueuedWindow, SourceState};
         use $crate::plan::run::job_end::{Finished, JobEnd};
@@ -253,6 +254,18 @@ macro_rules! implement_ports {
         impl $crate::store::History for $adapter {
             async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<FoundJob>> {
                 listing!(self, "looking for a job", shared::history::find_jobs, prefix, limit)
+            }
+
+            async fn jobs(&self, query: &JobQuery) -> Result<Vec<PastJob>> {
+                listing!(self, "listing jobs", shared::history::jobs, query)
+            }
+
+            async fn runs(&self, query: &RunQuery) -> Result<Vec<PastRun>> {
+                listing!(self, "listing runs", shared::history::runs, query)
+            }
+
+            async fn tail(&self, job: JobId, attempt: u32) -> Result<Option<String>> {
+                operation!(self, "looking at the last lines of an attempt", shared::history::tail, job, attempt)
             }
         }
 

@@ -22,6 +22,7 @@ use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
+use crate::plan::remember::past::{JobQuery, PastJob, PastRun, RunQuery};
 use crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
 use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 use crate::plan::run::job_end::{Finished, JobEnd};
@@ -222,4 +223,13 @@ pub trait History: Debug + Send + Sync {
     /// Jobs whose id begins with this text (letters a to f, digits, hyphens), newest first, at most `limit`. An empty text finds the
     /// latest jobs.
     async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<FoundJob>>;
+
+    /// The jobs that a query asks for, with their attempts, newest first.
+    async fn jobs(&self, query: &JobQuery) -> Result<Vec<PastJob>>;
+
+    /// The runs that a query asks for, newest first.
+    async fn runs(&self, query: &RunQuery) -> Result<Vec<PastRun>>;
+
+    /// The last lines that an attempt printed; `None` until it has ended.
+    async fn tail(&self, job: JobId, attempt: u32) -> Result<Option<String>>;
 }

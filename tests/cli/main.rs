@@ -32,6 +32,7 @@ mod files;
 mod force_pending;
 mod garbage;
 mod given_up;
+mod history;
 mod hostile;
 mod hostile_files;
 mod independent;

@@ -18,6 +18,7 @@ mod migration;
 mod numbers;
 mod orders;
 mod pending_orders;
+mod past;
 mod placing;
 mod pools;
 #[path = "../support/postgres.rs"]

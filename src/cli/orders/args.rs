@@ -46,12 +46,12 @@ pub(in crate::cli) struct GapWords {
     etl: Option<String>,
     /// Only this ETL, of the bank or of all banks (repeatable, or a list)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(super) etl_type: Vec<String>,
+    pub(in crate::cli) etl_type: Vec<String>,
 }
 
 impl GapWords {
     /// The words that were given, in their order.
-    pub(super) fn list(&self) -> Vec<&str> {
+    pub(in crate::cli) fn list(&self) -> Vec<&str> {
         [&self.bank, &self.year, &self.quarter, &self.etl].into_iter().filter_map(Option::as_deref).collect()
     }
 }

@@ -4,7 +4,7 @@ pub(super) mod args;
 pub(super) mod cancel;
 pub(super) mod retry;
 pub(super) mod skip;
-mod target;
+pub(super) mod target;
 pub(super) mod unskip;
 
 use std::path::Path;
@@ -102,11 +102,16 @@ impl Asked<'_> {
     }
 }
 
+/// The beginning of an id as the database writes it, or `None` where the text is none.
+pub(super) fn id_prefix(text: &str) -> Option<String> {
+    JobPrefix::parse(text).map(|prefix| prefix.text)
+}
+
 /// How many jobs an error message lists.
 const LISTED: u32 = 10;
 
 /// The only job whose id has this prefix.
-async fn one_job(store: &dyn History, prefix: &JobPrefix) -> Result<FoundJob, Failure> {
+pub(super) async fn one_job(store: &dyn History, prefix: &JobPrefix) -> Result<FoundJob, Failure> {
     let mut found = store.find_jobs(&prefix.text, LISTED).await?;
     if found.len() == 1
         && let Some(job) = found.pop()

@@ -13,7 +13,7 @@ use crate::plan::model::period::Period;
 use crate::plan::text::nearest::nearest;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum OrderTarget {
+pub(in crate::cli) enum OrderTarget {
     Gaps(Vec<GapKey>),
     /// The gap of the job whose id has this prefix.
     Job(JobPrefix),
@@ -23,9 +23,9 @@ pub(super) enum OrderTarget {
 
 /// The first characters of a job's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct JobPrefix {
+pub(in crate::cli) struct JobPrefix {
     /// With hyphens where the database writes them.
-    pub(super) text: String,
+    pub(in crate::cli) text: String,
     /// That no bank has this name, where the word might have named one.
     pub(super) no_bank: Option<String>,
 }
@@ -79,7 +79,7 @@ pub(super) fn of_sweep(catalogue: &Catalogue, args: &SweepArgs) -> Result<OrderT
 }
 
 /// What an order is on: these words, narrowed by `--etl-type`; that alone stands for its reports of all banks.
-pub(super) fn of_gaps(catalogue: &Catalogue, gaps: &GapWords) -> Result<OrderTarget, Failure> {
+pub(in crate::cli) fn of_gaps(catalogue: &Catalogue, gaps: &GapWords) -> Result<OrderTarget, Failure> {
     let words = gaps.list();
     if gaps.etl_type.is_empty() {
         return of_words(catalogue, &words);
@@ -103,7 +103,7 @@ pub(super) fn of_gaps(catalogue: &Catalogue, gaps: &GapWords) -> Result<OrderTar
 
 /// What an order with these words is on: `BANK`, `BANK YEAR QUARTER`, `BANK YEAR QUARTER ETL`, the same with the period in one word, the key
 /// of a gap, or the id of a job.
-pub(super) fn of_words(catalogue: &Catalogue, words: &[&str]) -> Result<OrderTarget, Failure> {
+pub(in crate::cli) fn of_words(catalogue: &Catalogue, words: &[&str]) -> Result<OrderTarget, Failure> {
     match words {
         [] => Err(usage(
             "nothing is named; write BANK [YEAR QUARTER [ETL]], an ETL, a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job",

@@ -150,7 +150,8 @@ impl Institutions {
 }
 
 /// `RY` of `RY-CA`: a key without its two-letter country, or the key itself.
-fn stem(key: &str) -> &str {
+#[must_use]
+pub fn stem(key: &str) -> &str {
     match key.rsplit_once('-') {
         Some((stem, country)) if !stem.is_empty() && country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase()) => stem,
         _ => key,

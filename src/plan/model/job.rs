@@ -85,11 +85,12 @@ pub enum RunState {
 }
 
 impl RunState {
+    pub const ALL: [Self; 5] = [Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled, Self::Lost];
+
     /// The state of this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        use RunState::{Cancelled, Failed, Lost, Running, Succeeded};
-        [Running, Succeeded, Failed, Cancelled, Lost].into_iter().find(|state| state.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
     /// The name under which it is stored.
@@ -125,11 +126,12 @@ pub enum JobState {
 }
 
 impl JobState {
+    pub const ALL: [Self; 7] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Skipped, Self::Cancelled, Self::Lost];
+
     /// The state of this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        use JobState::{Cancelled, Failed, Lost, Queued, Running, Skipped, Succeeded};
-        [Queued, Running, Succeeded, Failed, Skipped, Cancelled, Lost].into_iter().find(|state| state.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
     /// The name under which it is stored.

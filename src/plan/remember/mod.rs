@@ -5,6 +5,7 @@ pub mod claim;
 pub mod failure_history;
 pub mod fingerprint;
 pub mod liveness;
+pub mod past;
 pub mod recorded_job;
 pub mod source_state;
 pub mod stored_state;

@@ -219,6 +219,10 @@ pub(in crate::store) const LARGEST_FENCE: i64 = i64::MAX / 2;
 #[derive(Debug)]
 pub(in crate::store) struct Texts(pub(in crate::store) Vec<String>);
 
+/// The options of a run, as JSON.
+#[derive(Debug)]
+pub(in crate::store) struct Options(pub(in crate::store) serde_json::Value);
+
 /// A text, of whatever bytes.
 #[derive(Debug)]
 pub(in crate::store) struct AnyText(pub(in crate::store) String);
@@ -247,6 +251,7 @@ macro_rules! from_cell {
 from_cell! {
     String, "a text": Cell::Text(text) => Some(text.clone());
     i64, "a whole number": Cell::Number(number) => Some(*number);
+    i32, "a number from -2147483648 to 2147483647": Cell::Number(number) => i32::try_from(*number).ok();
     u32, "a number from 0 to 4294967295": Cell::Number(number) => u32::try_from(*number).ok();
     u64, "a number that is not negative": Cell::Number(number) => u64::try_from(*number).ok();
     Fence, "a number from 0 to 4611686018427387903": Cell::Number(number) => (0..=LARGEST_FENCE).contains(number).then_some(Self(*number));
@@ -260,6 +265,7 @@ from_cell! {
     PendingOrderKind, "the kind of an order": Cell::Text(text) => Self::parse(text);
     Seen, "how a collection was seen": Cell::Text(text) => Self::parse(text);
     Texts, "a JSON list of texts": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
+    Options, "JSON": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
 }
 
 impl FromCell for bool {

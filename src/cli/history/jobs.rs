@@ -1,0 +1,85 @@
+//! `etl-orch jobs`: the jobs on record.
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::super::context::Context;
+use super::super::exit::{Exit, Failure};
+use super::super::names;
+use super::super::orders::args::GapWords;
+use super::super::orders::target::{OrderTarget, of_gaps};
+use super::args::{ListArgs, run_prefix};
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::job::JobState;
+use crate::plan::remember::past::JobQuery;
+use crate::show::history::JobsView;
+use crate::store::Access;
+
+/// Options of `jobs`.
+#[derive(Debug, Clone, Args)]
+pub(in crate::cli) struct JobsArgs {
+    #[command(flatten)]
+    gaps: GapWords,
+    /// Only this disclosure source (repeatable)
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    source: Vec<String>,
+    /// Only jobs in this state (repeatable)
+    #[arg(long, value_delimiter = ',', value_parser = states())]
+    state: Vec<JobState>,
+    /// Only jobs that failed, or whose owner died: --state failed,lost
+    #[arg(long, conflicts_with = "state")]
+    failed: bool,
+    /// Only jobs that are running: --state running
+    #[arg(long, conflicts_with_all = ["state", "failed"])]
+    running: bool,
+    /// Only jobs of this run: its id or the beginning
+    #[arg(long, value_name = "ID", value_parser = run_prefix)]
+    run: Option<String>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+fn states() -> impl TypedValueParser<Value = JobState> {
+    let names = JobState::ALL.map(JobState::name);
+    PossibleValuesParser::new(names).try_map(|name| JobState::parse(&name).ok_or("is not a state"))
+}
+
+impl JobsArgs {
+    fn query(&self, catalogue: &Catalogue, now: DateTime<Utc>) -> Result<JobQuery, Failure> {
+        let names_gaps = !self.gaps.list().is_empty() || !self.gaps.etl_type.is_empty();
+        let mut query = if names_gaps { query_of(of_gaps(catalogue, &self.gaps)?) } else { JobQuery::default() };
+        for id in &self.source {
+            names::source(catalogue, id).map_err(|problem| Failure::Usage(format!("--source: {problem}")))?;
+        }
+        query.filled_by.extend(self.source.iter().cloned());
+        query.states = match (self.failed, self.running) {
+            (true, _) => vec![JobState::Failed, JobState::Lost],
+            (_, true) => vec![JobState::Running],
+            (false, false) => self.state.clone(),
+        };
+        Ok(JobQuery { run: self.run.clone(), planned: self.list.span(now)?, limit: self.list.limit, ..query })
+    }
+}
+
+/// The jobs of what words name.
+pub(super) fn query_of(target: OrderTarget) -> JobQuery {
+    match target {
+        // Those of its single windows too.
+        OrderTarget::Gaps(gaps) if matches!(gaps.as_slice(), [GapKey::Source(_)]) => {
+            JobQuery { filled_by: gaps.iter().map(|gap| gap.filled_by().to_owned()).collect(), ..JobQuery::default() }
+        }
+        OrderTarget::Gaps(gaps) => JobQuery { gaps, ..JobQuery::default() },
+        OrderTarget::Job(prefix) => JobQuery { id: Some(prefix.text), ..JobQuery::default() },
+        OrderTarget::Sweep(sweep) => JobQuery { banks: sweep.bank.into_iter().collect(), filled_by: sweep.etls, ..JobQuery::default() },
+    }
+}
+
+pub(in crate::cli) async fn command(context: &Context<'_>, args: &JobsArgs) -> Result<Exit, Failure> {
+    let now = Utc::now();
+    let query = args.query(&context.config.catalogue, now)?;
+    let jobs = context.with_store(Access::ReadOnly, async |store| Ok(store.jobs(&query).await?)).await?;
+    context.print(&JobsView::new(&jobs, now))?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,98 @@
+//! The log of an attempt, read again.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Component, Path};
+
+use crate::os::input::{self, InputError};
+use crate::plan::remember::past::PastAttempt;
+
+/// Bytes that are read at once.
+const PIECE: usize = 64 * 1024;
+
+/// The log of an attempt, which may still grow.
+#[derive(Debug)]
+pub(super) struct LogFile(File);
+
+/// Why a log is not read. Displays as the end of a sentence that begins with its path.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoLog {
+    /// The attempt printed nothing so far, its log was removed, or it was run on another host.
+    #[error("is not there")]
+    Missing,
+    /// The record may have been changed by others.
+    #[error("is not below the state_dir of this configuration, and is not read")]
+    Elsewhere,
+    #[error(transparent)]
+    Unreadable(InputError),
+}
+
+impl LogFile {
+    /// Opens it, where it is a file that a run with this state directory made.
+    pub(super) fn open(state_dir: &Path, attempt: &PastAttempt) -> Result<Self, NoLog> {
+        let path = Path::new(&attempt.log);
+        let climbs = path.components().any(|component| component == Component::ParentDir);
+        if climbs || !path.starts_with(state_dir.join("logs")) {
+            return Err(NoLog::Elsewhere);
+        }
+        match input::open(path) {
+            Ok((file, _)) => Ok(Self(file)),
+            Err(error) if error.is_not_found() => Err(NoLog::Missing),
+            Err(error) => Err(NoLog::Unreadable(error)),
+        }
+    }
+
+    /// Gives what was not read yet to `take`, in pieces, until that returns `false`. Returns whether it never did.
+    pub(super) fn read(&mut self, mut take: impl FnMut(&[u8]) -> io::Result<bool>) -> io::Result<bool> {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let length = self.0.read(&mut piece)?;
+            match piece.get(..length) {
+                Some([]) | None => return Ok(true),
+                Some(bytes) if !take(bytes)? => return Ok(false),
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    fn attempt(log: &Path) -> PastAttempt {
+        PastAttempt {
+            n: 1,
+            outcome: None,
+            number: None,
+            error: None,
+            log: log.to_string_lossy().into_owned(),
+            remote_id: None,
+            started_at: DateTime::UNIX_EPOCH,
+            ended_at: None,
+            duration_ms: None,
+        }
+    }
+
+    #[test]
+    fn only_files_below_the_logs_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = dir.path().join("logs");
+        std::fs::create_dir_all(logs.join("d")).unwrap();
+        std::fs::write(logs.join("1.log"), "out").unwrap();
+        std::fs::write(dir.path().join("secret"), "s").unwrap();
+        let open = |path: &str| LogFile::open(dir.path(), &attempt(&dir.path().join(path))).map_err(|error| error.to_string());
+        let mut seen = Vec::new();
+        let read = open("logs/1.log").unwrap().read(|bytes| {
+            seen.extend_from_slice(bytes);
+            Ok(true)
+        });
+        assert_eq!((read.unwrap(), seen), (true, b"out".to_vec()));
+        assert_eq!(open("logs/2.log").unwrap_err(), "is not there");
+        assert!(open("logs/d").unwrap_err().contains("a directory"));
+        for path in ["secret", "logs/../secret", "/etc/passwd"] {
+            assert!(open(path).unwrap_err().contains("is not below"), "{path}");
+        }
+    }
+}

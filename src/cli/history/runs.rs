@@ -1,0 +1,50 @@
+//! `etl-orch runs`: the runs on record.
+
+use chrono::Utc;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::super::context::Context;
+use super::super::exit::{Exit, Failure};
+use super::args::{ListArgs, run_prefix};
+use crate::plan::model::job::RunState;
+use crate::plan::remember::past::RunQuery;
+use crate::show::history::RunsView;
+use crate::store::Access;
+
+/// Options of `runs`.
+#[derive(Debug, Clone, Args)]
+pub(in crate::cli) struct RunsArgs {
+    /// Only the run with this id or beginning of one
+    #[arg(value_name = "ID", value_parser = run_prefix)]
+    id: Option<String>,
+    /// Only runs in this state (repeatable)
+    #[arg(long, value_delimiter = ',', value_parser = states())]
+    state: Vec<RunState>,
+    /// Only runs in which jobs failed, that could not do their work, or that died: --state failed,lost
+    #[arg(long, conflicts_with = "state")]
+    failed: bool,
+    /// Only runs that are running: --state running
+    #[arg(long, conflicts_with_all = ["state", "failed"])]
+    running: bool,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+fn states() -> impl TypedValueParser<Value = RunState> {
+    let names = RunState::ALL.map(RunState::name);
+    PossibleValuesParser::new(names).try_map(|name| RunState::parse(&name).ok_or("is not a state"))
+}
+
+pub(in crate::cli) async fn command(context: &Context<'_>, args: &RunsArgs) -> Result<Exit, Failure> {
+    let now = Utc::now();
+    let states = match (args.failed, args.running) {
+        (true, _) => vec![RunState::Failed, RunState::Lost],
+        (_, true) => vec![RunState::Running],
+        (false, false) => args.state.clone(),
+    };
+    let query = RunQuery { states, id: args.id.clone(), started: args.list.span(now)?, limit: args.list.limit };
+    let runs = context.with_store(Access::ReadOnly, async |store| Ok(store.runs(&query).await?)).await?;
+    context.print(&RunsView::new(&runs, now))?;
+    Ok(Exit::Success)
+}

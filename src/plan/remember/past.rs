@@ -1,0 +1,118 @@
+//! Runs and jobs as people look them up later.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::job::{JobState, RunCounts, RunState};
+use crate::plan::model::window::Window;
+
+/// From when to when; open where it is `None`. The beginning belongs to it, the end does not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TimeSpan {
+    pub since: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// Which jobs are looked for. What is empty does not narrow it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobQuery {
+    /// What they were to fill.
+    pub gaps: Vec<GapKey>,
+    /// The full keys of their banks.
+    pub banks: Vec<String>,
+    /// The names of their ETLs, and the ids of their sources.
+    pub filled_by: Vec<String>,
+    pub states: Vec<JobState>,
+    /// What the id of the job begins with.
+    pub id: Option<String>,
+    /// What the id of the run begins with.
+    pub run: Option<String>,
+    /// When they were planned.
+    pub planned: TimeSpan,
+    /// At most so many, the newest first.
+    pub limit: u32,
+}
+
+/// A job on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastJob {
+    pub id: JobId,
+    pub run: RunId,
+    /// What it fills.
+    pub gap: GapKey,
+    /// What it collects, where that is windows of a source.
+    pub window: Option<Window>,
+    pub state: JobState,
+    /// Whether it was planned by `--force`.
+    pub forced: bool,
+    /// Why it did not succeed.
+    pub error: Option<String>,
+    pub queued_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+    /// In their order.
+    pub attempts: Vec<PastAttempt>,
+}
+
+/// An attempt on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastAttempt {
+    /// From 1.
+    pub n: u32,
+    /// The name of its outcome; `None` while it is under way.
+    pub outcome: Option<String>,
+    /// The number of an exit code or a signal.
+    pub number: Option<i32>,
+    pub error: Option<String>,
+    /// The path of its log, on the host of its run. An attempt that printed nothing has no file.
+    pub log: String,
+    /// The id that a service gave to its job.
+    pub remote_id: Option<String>,
+    pub started_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    /// By the monotonic clock.
+    pub duration_ms: Option<u64>,
+}
+
+impl PastAttempt {
+    /// Its exit code, where it ended by itself.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<i32> {
+        match self.outcome.as_deref() {
+            Some("succeeded") => Some(0),
+            Some("exit_code" | "not_ready") => self.number,
+            _ => None,
+        }
+    }
+}
+
+/// Which runs are looked for. What is empty does not narrow it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunQuery {
+    pub states: Vec<RunState>,
+    /// What the id begins with.
+    pub id: Option<String>,
+    /// When they started.
+    pub started: TimeSpan,
+    /// At most so many, the newest first.
+    pub limit: u32,
+}
+
+/// A run on record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastRun {
+    pub id: RunId,
+    pub state: RunState,
+    pub host: String,
+    pub pid: u32,
+    /// Of etl-orch.
+    pub version: String,
+    /// The options that it was started with.
+    pub options: Value,
+    pub started_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    /// What its jobs came to; `None` until it has ended by itself.
+    pub counts: Option<RunCounts>,
+}

@@ -1,0 +1,157 @@
+//! The list of runs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::super::View;
+use super::super::names::by_name;
+use super::super::words::{Time, Untrusted, brief, seconds};
+use super::table::{Row, Table, terminal_width};
+use crate::plan::model::ids::RunId;
+use crate::plan::model::job::{RunCounts, RunState};
+use crate::plan::remember::past::PastRun;
+
+/// Runs on record, newest first.
+#[derive(Debug, Serialize)]
+pub struct RunsView<'a> {
+    timestamp: Time,
+    runs: Vec<RunEntry<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct RunEntry<'a> {
+    id: RunId,
+    #[serde(serialize_with = "by_name")]
+    state: RunState,
+    host: Untrusted<'a>,
+    pid: u32,
+    version: Untrusted<'a>,
+    options: &'a Value,
+    started_at: Time,
+    ended_at: Option<Time>,
+    duration_seconds: Option<f64>,
+    planned: Option<u64>,
+    succeeded: Option<u64>,
+    failed: Option<u64>,
+    skipped: Option<u64>,
+    cancelled: Option<u64>,
+    #[serde(skip)]
+    took: Option<Duration>,
+    #[serde(skip)]
+    counts: Option<RunCounts>,
+}
+
+impl<'a> RunsView<'a> {
+    /// The view of these runs at this time.
+    pub fn new(runs: &'a [PastRun], now: DateTime<Utc>) -> Self {
+        Self { timestamp: Time(now), runs: runs.iter().map(|run| RunEntry::new(run, now)).collect() }
+    }
+}
+
+impl<'a> RunEntry<'a> {
+    fn new(run: &'a PastRun, now: DateTime<Utc>) -> Self {
+        let end = run.ended_at.or_else(|| (run.state == RunState::Running).then_some(now));
+        let took = end.and_then(|end| (end - run.started_at).to_std().ok());
+        Self {
+            id: run.id,
+            state: run.state,
+            host: run.host.as_str().into(),
+            pid: run.pid,
+            version: run.version.as_str().into(),
+            options: &run.options,
+            started_at: Time(run.started_at),
+            ended_at: run.ended_at.map(Time),
+            duration_seconds: took.map(seconds),
+            planned: run.counts.map(|counts| counts.planned),
+            succeeded: run.counts.map(|counts| counts.succeeded),
+            failed: run.counts.map(|counts| counts.failed),
+            skipped: run.counts.map(|counts| counts.skipped),
+            cancelled: run.counts.map(|counts| counts.cancelled),
+            took,
+            counts: run.counts,
+        }
+    }
+
+    fn row(&self) -> Row {
+        let options = options(self.options);
+        let below = if options.is_empty() { Vec::new() } else { vec![format!("run {options}")] };
+        let cells = vec![
+            self.id.short(),
+            self.state.name().to_owned(),
+            self.started_at.to_string(),
+            self.took.map(brief).unwrap_or_default(),
+            self.counts.map(came_to).unwrap_or_default(),
+        ];
+        Row { cells, below }
+    }
+}
+
+/// `3 of 5 made, 1 failed`.
+fn came_to(counts: RunCounts) -> String {
+    let RunCounts { planned, succeeded, failed, skipped, cancelled } = counts;
+    if planned == 0 {
+        return "nothing to do".to_owned();
+    }
+    let others = [(failed, "failed"), (skipped, "skipped"), (cancelled, "cancelled")];
+    let others = others.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!(", {number} {what}"));
+    format!("{succeeded} of {planned} made{}", others.collect::<String>())
+}
+
+/// The options as they were written, but for those that say nothing: `--bank-symbol RY --force`.
+fn options(options: &Value) -> String {
+    let Some(fields) = options.as_object() else { return String::new() };
+    let mut written = Vec::new();
+    // PostgreSQL keeps them in an order of its own.
+    let sorted: BTreeMap<_, _> = fields.iter().collect();
+    for (name, value) in sorted {
+        let option = format!("--{}", name.replace('_', "-"));
+        match value {
+            Value::Null | Value::Bool(false) => {}
+            Value::Bool(true) => written.push(option),
+            Value::Array(values) => written.extend(values.iter().map(|value| format!("{option} {}", word(value)))),
+            Value::Number(_) | Value::String(_) | Value::Object(_) => written.push(format!("{option} {}", word(value))),
+        }
+    }
+    Untrusted::from(written.join(" ")).to_string()
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+impl View for RunsView<'_> {
+    fn kind(&self) -> &'static str {
+        "runs"
+    }
+
+    fn text(&self) -> String {
+        if self.runs.is_empty() {
+            return "no such run is on record\n".to_owned();
+        }
+        let table = Table { head: vec!["RUN", "STATE", "STARTED", "TOOK", "CAME TO"], rows: self.runs.iter().map(RunEntry::row).collect() };
+        table.text(terminal_width())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_say_nothing_are_left_out() {
+        let given = serde_json::json!({"bank_symbol": ["RY", "BMO"], "etl_type": [], "from_year": null, "force": true, "max_jobs": 3, "no_lock": false});
+        assert_eq!(options(&given), "--bank-symbol RY --bank-symbol BMO --force --max-jobs 3");
+        assert_eq!(options(&Value::Null), "");
+    }
+
+    #[test]
+    fn what_a_run_came_to_is_counted() {
+        let counts = RunCounts { planned: 5, succeeded: 3, failed: 1, skipped: 0, cancelled: 1 };
+        assert_eq!(came_to(counts), "3 of 5 made, 1 failed, 1 cancelled");
+        assert_eq!(came_to(RunCounts::default()), "nothing to do");
+    }
+}

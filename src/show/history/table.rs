@@ -1,0 +1,122 @@
+//! Tables that fit the terminal.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+
+/// A table whose first column names the rows.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) head: Vec<&'static str>,
+    pub(super) rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+pub(super) struct Row {
+    /// As many as the head has.
+    pub(super) cells: Vec<String>,
+    /// Lines below it, which are not cut.
+    pub(super) below: Vec<String>,
+}
+
+/// Between two columns.
+const GAP: usize = 2;
+
+impl Table {
+    /// The table, ending in a newline. Where it is wider than `width` each row becomes a block of lines.
+    pub(super) fn text(&self, width: Option<usize>) -> String {
+        let widths = self.widths();
+        let whole = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+        if width.is_some_and(|width| whole > width) { self.blocks() } else { self.lines(&widths) }
+    }
+
+    /// Of each column, in characters.
+    fn widths(&self) -> Vec<usize> {
+        let cells = |n: usize| self.rows.iter().filter_map(move |row| row.cells.get(n)).map(|cell| cell.chars().count());
+        self.head.iter().enumerate().map(|(n, head)| cells(n).chain([head.len()]).max().unwrap_or_default()).collect()
+    }
+
+    fn lines(&self, widths: &[usize]) -> String {
+        let mut text = String::new();
+        let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+            let mut line = String::new();
+            for (cell, width) in cells.zip(widths) {
+                // Writing to a String cannot fail.
+                let _ = write!(line, "{cell:width$}{:GAP$}", "");
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        };
+        line(&mut self.head.iter().copied());
+        let indent = widths.first().copied().unwrap_or_default() + GAP;
+        for row in &self.rows {
+            line(&mut row.cells.iter().map(String::as_str));
+            for below in &row.below {
+                line(&mut std::iter::once(format!("{:indent$}{below}", "").as_str()));
+            }
+        }
+        text
+    }
+
+    fn blocks(&self) -> String {
+        let mut text = String::new();
+        for row in &self.rows {
+            let mut cells = self.head.iter().zip(&row.cells);
+            if let Some((_, name)) = cells.next() {
+                text.push_str(name);
+                text.push('\n');
+            }
+            for (head, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
+                let _ = writeln!(text, "  {}: {cell}", head.to_lowercase());
+            }
+            for below in &row.below {
+                let _ = writeln!(text, "  {below}");
+            }
+        }
+        text
+    }
+}
+
+/// The number of characters in a line of the terminal that stdout is; `None` where it is none.
+pub(super) fn terminal_width() -> Option<usize> {
+    let stdout = std::io::stdout();
+    let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(stdout).ok()).flatten()?;
+    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let row = |cells: [&str; 3], below: &[&str]| Row {
+            cells: cells.map(str::to_owned).to_vec(),
+            below: below.iter().map(|line| (*line).to_owned()).collect(),
+        };
+        Table {
+            head: vec!["JOB", "STATE", "GAP"],
+            rows: vec![row(["1a2b", "failed", "é/2025Q2/x"], &["exit code 1"]), row(["2", "", "b"], &[])],
+        }
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_what_stands_in_them() {
+        insta::assert_snapshot!(table().text(Some(24)), @r"
+        JOB   STATE   GAP
+        1a2b  failed  é/2025Q2/x
+              exit code 1
+        2             b
+        ");
+    }
+
+    #[test]
+    fn a_row_is_a_block_where_the_terminal_is_narrower() {
+        insta::assert_snapshot!(table().text(Some(23)), @r"
+        1a2b
+          state: failed
+          gap: é/2025Q2/x
+          exit code 1
+        2
+          gap: b
+        ");
+    }
+}
