@@ -49,6 +49,14 @@ const CALLS: &[(&str, &[Case])] = &[
     ("sources", &[("", 0, "sources"), ("nope", 2, "error")]),
     ("sources enqueue", &[("daily", 0, "enqueue"), ("daily --now", 0, "run"), ("nope", 2, "error"), ("daily --window never", 2, "error")]),
     ("sources pause", &[("daily --reason x", 0, "pause"), ("daily", 2, "error")]),
+    (
+        "sources give-up",
+        &[
+            ("daily --reason x", 2, "error"),
+            ("daily --window 2020-01-01 --reason x", 2, "error"),
+            ("nope --window 2026-01-01 --reason x", 2, "error"),
+        ],
+    ),
     ("sources resume", &[("daily --reason x", 0, "resume"), ("nope --reason x", 2, "error")]),
 ];
 

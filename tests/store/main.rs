@@ -17,8 +17,8 @@ mod kept;
 mod migration;
 mod numbers;
 mod orders;
-mod pending_orders;
 mod past;
+mod pending_orders;
 mod placing;
 mod pools;
 #[path = "../support/postgres.rs"]
