@@ -53,7 +53,7 @@ const CALLS: &[(&str, &[Case])] = &[
         "sources give-up",
         &[
             ("daily --reason x", 2, "error"),
-            ("daily --window 2020-01-01 --reason x", 2, "error"),
+            ("daily --window 2020-01-01 --reason x", 1, "error"),
             ("nope --window 2026-01-01 --reason x", 2, "error"),
         ],
     ),
