@@ -1,7 +1,7 @@
 //! Orders as the jobs that answer them find them: on groups of gaps, and until they are answered.
 
 use etl_orch::plan::model::gap::GapKey;
-use etl_orch::plan::model::orders::{GapOrder, GapOrderKind, PendingOrder, PendingOrderKind, SourceOrderKind};
+use etl_orch::plan::model::orders::{Forced, ForcedWhat, GapOrder, GapOrderKind, PendingOrder, PendingOrderKind, SourceOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::claim::{ClaimRequest, ClaimTarget, Claimed};
 use etl_orch::plan::remember::failure_history::SkipOrder;
@@ -96,6 +96,7 @@ async fn a_force_is_pending_until_a_success_answers_it(fixture: Fixture) {
     let store = fixture.open().await;
     let run = begin_run(&*store).await;
     let job = NewJob { forced: true, ..new_job(0) };
+    store.order_force(&[Forced { gap: job.gap.clone(), what: ForcedWhat::Existing }], "me", at(1)).await.unwrap();
     enqueue(&*store, run, std::slice::from_ref(&job)).await;
     let force = pending(&*store, &job.gap).await.unwrap();
     assert_eq!((force.kind, force.by.as_str()), (PendingOrderKind::Force, "me"));
