@@ -22,6 +22,7 @@ use super::run::args::RunArgs;
 use super::sources::SourcesCommand;
 use crate::plan::model::settings::Variables;
 use crate::show::logs::{self, LogFormat};
+use crate::show::{self, Zone};
 
 /// Finds the reports that are missing, runs the ETLs that make them, and says what happened.
 ///
@@ -55,6 +56,9 @@ pub(super) struct Global {
     /// When to use colors; NO_COLOR is honored
     #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
     pub(super) color: ColorChoice,
+    /// Show times in UTC, and read those without an offset as UTC [default: the local time zone; TZ is honored]
+    #[arg(long, global = true)]
+    pub(super) utc: bool,
 }
 
 /// Text for people or JSON for programs.
@@ -111,7 +115,21 @@ pub(super) fn has_live_terminal(environment: &Variables) -> bool {
     std::io::stderr().is_terminal() && environment.get("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
+/// Whether the locale has more characters than ASCII, by the first of these variables that is set.
+fn has_unicode(environment: &Variables) -> bool {
+    let set = |name| environment.get(name).filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).map(|locale| locale.to_lowercase()).unwrap_or_default();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
 impl Global {
+    /// Says how texts are shown. In JSON every time is in UTC, those in sentences too.
+    pub(super) fn set_up_texts(&self, environment: &Variables) {
+        let read = if self.utc { Zone::Utc } else { Zone::Local };
+        show::use_zones(if self.format == Format::Json { Zone::Utc } else { read }, read);
+        show::show_only_ascii(!has_unicode(environment));
+    }
+
     /// Starts logging as the options say.
     pub(super) fn start_logging(&self, quiet: bool, environment: &Variables) {
         let default = if quiet { LevelFilter::WARN } else { LevelFilter::INFO };

@@ -38,6 +38,7 @@ pub fn main() -> ExitCode {
     };
     let environment: Variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    global.set_up_texts(&environment);
     global.start_logging(matches!(&command, Command::Run(run) if run.quiet), &environment);
     let exit = bug::caught(|| perform(&command, &global, &environment)).unwrap_or_else(|failure| {
         output::report(global.format, &failure);

@@ -14,6 +14,7 @@ use crate::plan::model::work::{HttpMethod, HttpSpec, Rate, RequestSpec, SuccessI
 use crate::plan::text::body::Body;
 use crate::plan::text::placeholder::{Placeholder, Scope};
 use crate::plan::text::records::RecordsRule;
+use crate::plan::text::span;
 use crate::plan::text::template::{Piece, Template};
 
 /// Default of `timeout`.
@@ -58,7 +59,7 @@ pub(super) fn http(check: &mut Check, path: &[&str], owner: &str, written: writt
     let StatusRequest { request, follows_location, every, state, succeeded, failed, message, progress, total, is_every_given } = status?;
     if every >= timeout && (is_every_given || written.timeout.is_some()) {
         let path = if is_every_given { [path, &["status", "every"]].concat() } else { at("timeout") };
-        let [every, timeout] = [every, timeout].map(humantime::format_duration);
+        let [every, timeout] = [every, timeout].map(span::exact);
         check.wrong(&path, format!("the state is asked for every {every}, which must be shorter than the timeout, which is {timeout}"));
     }
     Some(HttpSpec {

@@ -7,6 +7,7 @@ use super::check::Check;
 use super::written_program::ProgramKeys;
 use crate::plan::model::work::{CommandSpec, OWN_PREFIX};
 use crate::plan::text::placeholder::Scope;
+use crate::plan::text::span;
 use crate::plan::text::template::Template;
 
 /// A program may run this long, unless the file says otherwise.
@@ -31,7 +32,7 @@ pub(super) fn program(check: &mut Check, path: &[&str], keys: ProgramKeys, owner
 pub(super) fn grace_fits(check: &mut Check, path: &[&str], command: Option<&CommandSpec>, lease: Duration) {
     let Some(CommandSpec { grace, .. }) = command else { return };
     if *grace >= lease / 3 {
-        let (grace, lease) = (humantime::format_duration(*grace), humantime::format_duration(lease));
+        let (grace, lease) = (span::exact(*grace), span::exact(lease));
         let message =
             format!("grace {grace} must be shorter than a third of the lease, which is {lease}; shorten it, or lengthen the lease");
         check.wrong(path, message);

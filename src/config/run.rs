@@ -11,6 +11,7 @@ use crate::plan::model::cooldown::Cooldown;
 use crate::plan::model::period::Period;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::settings::{ChainBy, PeriodOrder, RunSettings};
+use crate::plan::text::span;
 
 const SHORTEST_LEASE: Duration = Duration::from_secs(60);
 
@@ -60,7 +61,7 @@ fn cooldown(check: &mut Check, written: written::Cooldown, default: Cooldown) ->
     let initial = written.initial.map_or(default.initial, |written| written.0);
     let max = written.max.map_or(default.max, |written| written.0);
     if initial < SHORTEST_REST {
-        let least = humantime::format_duration(SHORTEST_REST);
+        let least = span::exact(SHORTEST_REST);
         check.wrong(&["cooldown", "initial"], format!("cooldown.initial must be at least {least}"));
     } else if max < initial {
         let key = if written.max.is_some() { "max" } else { "initial" };
@@ -76,7 +77,7 @@ fn lease(check: &mut Check, written: Option<WrittenDuration>, default: Duration)
         None => default,
         Some(WrittenDuration(lease)) if lease >= SHORTEST_LEASE => lease,
         Some(_) => {
-            let least = humantime::format_duration(SHORTEST_LEASE);
+            let least = span::exact(SHORTEST_LEASE);
             check.wrong(&["lease"], format!("lease must be at least {least}: programs are stopped, with their grace, before it ends"));
             default
         }

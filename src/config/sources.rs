@@ -22,6 +22,7 @@ use crate::plan::model::window::{Cadence, midnight};
 use crate::plan::text::nearest::did_you_mean;
 use crate::plan::text::placeholder::{Placeholder, Scope};
 use crate::plan::text::records::RecordsRule;
+use crate::plan::text::span;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -179,7 +180,7 @@ fn late(check: &mut Check, id: &str, written: &written::Source, every: Duration)
     let error_after = check.not_zero(&at("error_after"), written.error_after).unwrap_or(every * 13 / 6);
     if warn_after > error_after {
         let key = if written.warn_after.is_some() { "warn_after" } else { "error_after" };
-        let [warn, error] = [warn_after, error_after].map(humantime::format_duration);
+        let [warn, error] = [warn_after, error_after].map(span::exact);
         check.wrong(&at(key), format!("warn_after, which is {warn}, must not be longer than error_after, which is {error}"));
     }
     (warn_after, error_after)

@@ -14,6 +14,7 @@ use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::ReportsBy;
 use crate::plan::model::settings::{Database, DatabaseTarget};
 use crate::plan::model::work::Work;
+use crate::plan::text::span;
 
 /// A checked configuration.
 #[derive(Debug, Serialize)]
@@ -116,7 +117,7 @@ impl<'a> ConfigView<'a> {
                     every_seconds: source.cadence.every.as_secs(),
                     program: program(format!("sources.{}", source.id)),
                     verify_program: program(format!("sources.{}.verify", source.id)),
-                    every: humantime::format_duration(source.cadence.every).to_string(),
+                    every: span::exact(source.cadence.every),
                     work: &source.work,
                 })
                 .collect(),

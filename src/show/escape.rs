@@ -51,12 +51,16 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// The same for a line in a list: what is longer than 200 characters is cut.
+/// The same for a line in a list: what is longer than 200 characters is cut, after a word where it has any.
 pub fn excerpt(text: &str) -> Cow<'_, str> {
     let safe = escaped(text);
     match safe.char_indices().nth(LONGEST) {
         None => safe,
-        Some((end, _)) => Cow::Owned(format!("{}…", safe.get(..end).unwrap_or_default())),
+        Some((end, _)) => {
+            let cut = safe.get(..end).unwrap_or_default();
+            let at_word = safe.get(..=end).unwrap_or(cut).rfind(' ').filter(|at| *at > end / 2).and_then(|at| cut.get(..at));
+            Cow::Owned(format!("{}…", at_word.unwrap_or(cut).trim_end_matches([' ', ',', ';', ':'])))
+        }
     }
 }
 
@@ -109,6 +113,8 @@ mod tests {
         assert_eq!(excerpt(&"é".repeat(200)), "é".repeat(200));
         assert_eq!(excerpt(&"é".repeat(201)), format!("{}…", "é".repeat(200)));
         assert!(excerpt(&"\n".repeat(200)).chars().count() <= 201);
+        assert_eq!(excerpt(&"four ".repeat(50)), format!("{}…", ["four"; 40].join(" ")));
+        assert_eq!(excerpt(&format!("{}, cut in this word", "1234567890".repeat(19))), format!("{}, cut in…", "1234567890".repeat(19)));
     }
 
     #[test]

@@ -18,6 +18,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::escape::{disclosed, escaped, escaped_json};
+use super::terminal::for_stderr;
+use super::words::Time;
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +115,7 @@ where
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         if self.time {
-            write!(writer, "{} ", chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ"))?;
+            write!(writer, "{} ", Time(chrono::Utc::now()))?;
         }
         let level = *event.metadata().level();
         if writer.has_ansi_escapes() {
@@ -127,7 +129,7 @@ where
         } else {
             context.field_format().format_fields(Writer::new(&mut said), event)?;
         }
-        writeln!(writer, "{}", escaped(&said))
+        writeln!(writer, "{}", for_stderr(&escaped(&said)))
     }
 }
 

@@ -19,12 +19,14 @@ mod run_log;
 mod screen;
 pub mod sources;
 mod stream;
+mod terminal;
 mod words;
 
 pub use escape::hide;
 pub use run_log::ChildOutput;
 pub use stream::{diagnose, note, out};
-pub use words::Time;
+pub use terminal::show_only_ascii;
+pub use words::{Time, Zone, read_time, use_zones};
 
 use std::io;
 

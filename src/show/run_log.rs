@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::escape::escaped;
 use super::logs;
-use super::words::{brief, count, seconds};
+use super::terminal::for_stderr;
+use super::words::{brief, count, grouped, seconds};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::JobState;
@@ -17,7 +18,6 @@ use crate::plan::run::ended::End;
 use crate::plan::run::event::{Event, EventKind, JobEvent, JobName, JobRef};
 use crate::plan::run::schedule::JobIndex;
 use crate::plan::run::stop::StopReason;
-use crate::plan::text::size::grouped;
 
 /// What is shown of what children print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl RunLog {
         match self.child_output {
             ChildOutput::Hidden => {}
             // In one piece, as each write takes a live display off the screen. A terminal that went away is no error.
-            ChildOutput::Lines => drop(logs::Stderr.write_all(format!("{} | {}\n", subject.label, escaped(text)).as_bytes())),
+            ChildOutput::Lines => drop(logs::Stderr.write_all(format!("{} | {}\n", subject.label, for_stderr(&escaped(text))).as_bytes())),
             ChildOutput::Diagnostics => job_line!(info, "output", subject, {}, "{text}"),
         }
     }
@@ -176,7 +176,7 @@ fn retrying(subject: &Subject<'_>, ended: &AttemptEnd, (attempt, of): (u32, u32)
 
 /// A job is over.
 fn over(subject: &Subject<'_>, ended: &AttemptEnd, state: JobState, duration: Duration, reason: Option<&str>) {
-    let (label, took, why) = (subject.label, duration.as_secs_f64(), reason.unwrap_or_default());
+    let (label, took, why) = (subject.label, brief(duration), reason.unwrap_or_default());
     macro_rules! line {
         ($level:ident, $($message:tt)+) => {
             job_line!(
@@ -190,8 +190,8 @@ fn over(subject: &Subject<'_>, ended: &AttemptEnd, state: JobState, duration: Du
         };
     }
     match state {
-        JobState::Succeeded => line!(info, "✅ Success {label} in {took:.1}s"),
-        JobState::Failed | JobState::Lost => line!(error, "❌ Failed {label} after {took:.1}s: {why}"),
+        JobState::Succeeded => line!(info, "✅ Success {label} in {took}"),
+        JobState::Failed | JobState::Lost => line!(error, "❌ Failed {label} after {took}: {why}"),
         JobState::Skipped => line!(info, "Skipped {label}: {why}"),
         JobState::Cancelled | JobState::Queued | JobState::Running => line!(debug, "Not run {label}: {why}"),
     }

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressDrawTarget, TermLike};
-use rustix::termios::tcgetwinsize;
+
+use super::terminal;
 
 /// Drawings in a second, at most.
 const DRAWINGS: u8 = 20;
@@ -94,8 +95,8 @@ impl TermLike for Screen {
 }
 
 fn size() -> (u16, u16) {
-    let size = tcgetwinsize(rustix::stdio::stderr()).ok().map(|size| (size.ws_col, size.ws_row));
-    size.filter(|(columns, lines)| *columns > 0 && *lines > 0).unwrap_or(USUAL_SIZE)
+    let cells = |cells: usize| u16::try_from(cells).unwrap_or(u16::MAX);
+    terminal::size(io::stderr()).map_or(USUAL_SIZE, |(columns, lines)| (cells(columns), cells(lines)))
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ pub use page::{ListedSource, SourcesView};
 pub(super) use text::{collected, heading, lines};
 pub(super) use warnings::{result_of, warnings};
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::blocked::OrderView;
@@ -202,6 +204,12 @@ impl<'a> SourceView<'a> {
             && self.frontier.is_some()
             && self.paused.is_none()
             && self.given_up.is_empty()
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Window { start: self.start.0, end: self.end.0 }.fmt(f)
     }
 }
 

@@ -4,12 +4,14 @@ use std::io::{self, Write};
 
 use super::escape::escaped;
 use super::logs;
+use super::terminal::{for_stderr, for_stdout};
 
 /// Writes data to stdout. A reader that went away is no error.
 ///
 /// # Errors
 /// When stdout cannot be written for another reason, such as a full disk.
 pub fn out(text: &str) -> io::Result<()> {
+    let text = for_stdout(text);
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -36,7 +38,7 @@ pub fn note(text: &str) {
         return;
     }
     // There is nowhere left to say that stderr is gone.
-    let _ = writeln!(io::stderr().lock(), "{}", escaped(text));
+    let _ = writeln!(io::stderr().lock(), "{}", for_stderr(&escaped(text)));
 }
 
 /// Says on stderr what went wrong, in one line, or as one JSON object where log lines are JSON. What is in it from outside cannot control
@@ -47,5 +49,5 @@ pub fn diagnose(text: &str) {
         return;
     }
     // There is nowhere left to say that stderr is gone.
-    let _ = write!(io::stderr().lock(), "{}{}", escaped(text), logs::line_end());
+    let _ = write!(io::stderr().lock(), "{}{}", for_stderr(&escaped(text)), logs::line_end());
 }

@@ -1,52 +1,26 @@
-//! What every view is written with: counts, times, and text that comes from elsewhere.
+//! What every view is written with: counts, durations, times, and text that comes from elsewhere. Everything of a kind is written alike.
+
+mod times;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 
 use super::escape::{escaped, excerpt};
+pub(super) use crate::plan::text::size::grouped;
+pub(super) use crate::plan::text::span::brief;
+pub use times::{Time, Zone, read_time, use_zones};
 
-/// `1 bank`, `2 banks`.
+/// `1 bank`, `1,680 banks`.
 pub(super) fn count(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
-/// A span of time as people read it: `350ms`, `9.6s`, `1m 20s`.
-pub(super) fn brief(span: Duration) -> String {
-    let tenths = span.as_millis().saturating_add(50) / 100;
-    if span < Duration::from_secs(1) {
-        format!("{}ms", span.as_millis())
-    } else if tenths >= 600 {
-        humantime::format_duration(Duration::from_secs(span.saturating_add(Duration::from_millis(500)).as_secs())).to_string()
-    } else if tenths.is_multiple_of(10) {
-        format!("{}s", tenths / 10)
-    } else {
-        format!("{}.{}s", tenths / 10, tenths % 10)
-    }
+    if number == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(number)) }
 }
 
 /// A span of time as programs read it, in all that ends in `_seconds`: to the millisecond.
 pub(super) fn seconds(span: Duration) -> f64 {
     (span.as_secs_f64() * 1000.0).round() / 1000.0
-}
-
-/// A point in time in whole seconds: `2026-12-01T00:00:00Z`, in text and in JSON.
-#[derive(Debug, Clone, Copy)]
-pub struct Time(pub DateTime<Utc>);
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Secs, true))
-    }
-}
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
 }
 
 /// Text of an operator, a child, a service or the database. It is printed so that it cannot control a terminal, in text and in JSON.
@@ -92,19 +66,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_as_long_as_it_says() {
-        for (milliseconds, text) in [
-            (1, "1ms"),
-            (350, "350ms"),
-            (1000, "1s"),
-            (9_617, "9.6s"),
-            (59_949, "59.9s"),
-            (59_950, "1m"),
-            (79_600, "1m 20s"),
-            (3_600_000, "1h"),
-        ] {
-            assert_eq!(brief(Duration::from_millis(milliseconds)), text);
-        }
+    fn numbers_are_grouped_and_nouns_agree() {
+        assert_eq!([0, 1, 1680].map(|number| count(number, "bank")), ["0 banks", "1 bank", "1,680 banks"]);
         assert_eq!(seconds(Duration::from_nanos(9_617_499_999)).to_string(), "9.617");
     }
 }

@@ -15,7 +15,8 @@ macro_rules! assert_printed {
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[TIME]"),
             (r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "[ID]"),
             (r"Run: [0-9a-f]{8}", "Run: [ID]"),
-            (r"\b\d+\.\ds\b", "[SECONDS]"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "[TIME]"),
+            (r"(in|after|Duration:) (\d+(\.\d)?s|\d+ms)\b", "$1 [SECONDS]"),
             (r#""duration_seconds": [0-9.e-]+"#, r#""duration_seconds": "[SECONDS]""#),
         ]}, { insta::allow_duplicates! { insta::assert_snapshot!($text, @$expected) } });
     };

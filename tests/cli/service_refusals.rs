@@ -110,7 +110,7 @@ on_both_databases! {
         desk.service.goes(Course::Fails("[403] the site blocks us".to_owned()));
         let failed = desk.run_to(1, "01-16 00:20:00", &[]);
         for id in ["us_house", "us_senate"] {
-            let line = format!("{id} 2026-01-15T18:00:00Z/2026-01-16T00:00:00Z: Max retries exceeded - [403] the site blocks us");
+            let line = format!("{id} 2026-01-15 18:00–24:00Z: Max retries exceeded - [403] the site blocks us");
             assert!(failed.stdout.contains(&line), "{}", failed.stdout);
         }
         assert_eq!(desk.service.triggers(), 6);

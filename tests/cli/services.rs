@@ -34,7 +34,7 @@ on_both_databases! {
             ]
         );
         for (id, records) in [("us_house", 17), ("us_senate", 44), ("uk_parliament", 12), ("eu_parliament", 12), ("california", 12)] {
-            let line = format!("{id} 2026-01-15T18:00:00Z/2026-01-16T00:00:00Z: {records} records, reported (not verified): Completed");
+            let line = format!("{id} 2026-01-15 18:00–24:00Z: {records} records, reported (not verified): Completed");
             assert!(done.stdout.contains(&line), "{line}: {}", done.stdout);
             assert_eq!(desk.frontier(id), "2026-01-16T00:00");
         }

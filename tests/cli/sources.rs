@@ -48,7 +48,7 @@ on_both_databases! {
         assert_eq!(collected[27], "us_house 01-22T18:00 01-23T00:00");
         assert!(collected.is_sorted(), "{collected:?}");
         assert!(first.stdout.contains("8 left for later runs"), "{}", first.stdout);
-        assert!(first.stdout.contains("overdue: collected until 2026-01-16T00:00:00Z before this run"), "{}", first.stdout);
+        assert!(first.stdout.contains("overdue: collected until 2026-01-16 00:00:00Z before this run"), "{}", first.stdout);
         assert_eq!(desk.frontier("us_house"), "2026-01-23T00:00");
         desk.run_to(0, "01-25 00:35:00", &[]);
         assert_eq!(desk.collected().len(), 8);

@@ -6,6 +6,7 @@ use crate::plan::decide::backfill::due_by;
 use crate::plan::model::source::Source;
 use crate::plan::model::window::{Cadence, Window};
 use crate::plan::text::placeholder::Placeholder;
+use crate::plan::text::span;
 
 /// Most windows in one order.
 const MOST: usize = 1000;
@@ -29,8 +30,11 @@ pub(in crate::cli) enum Point {
     Instant(DateTime<Utc>),
 }
 
-/// Reads `START/END`, a day or a time.
+/// Reads `START/END`, a day, a time, or a window as it is shown.
 pub(super) fn parse(text: &str) -> Result<WindowChoice, String> {
+    if let Ok(Window { start, end }) = text.parse() {
+        return Ok(WindowChoice::Span(Point::Instant(start), Point::Instant(end)));
+    }
     if let Some((start, end)) = text.split_once('/') {
         return Ok(WindowChoice::Span(point(start)?, point(end)?));
     }
@@ -74,7 +78,7 @@ impl WindowChoice {
             None => Err("it contains no window".to_owned()),
             Some(last) if last.end > now => Err(format!("its window {last} has not ended yet; it is collected once it has")),
             Some(last) if last.end > due_by(source, now) => {
-                let lag = humantime::format_duration(source.lag);
+                let lag = span::exact(source.lag);
                 Err(format!("its window {last} is not due yet; it is collected {lag} after its end"))
             }
             Some(_) => Ok(windows),
@@ -114,22 +118,23 @@ mod tests {
 
     #[test]
     fn windows_may_be_named_in_several_ways() {
-        let (a, b) = ("2026-01-16T00:00:00Z/2026-01-16T06:00:00Z", "2026-01-16T06:00:00Z/2026-01-16T12:00:00Z");
+        let (a, b) = ("2026-01-16 00:00–06:00Z", "2026-01-16 06:00–12:00Z");
         assert_eq!(of(Some(a), 6, None).unwrap(), [a]);
         assert_eq!(of(Some("2026-01-16T05:59:59Z"), 6, None).unwrap(), [a]);
         assert_eq!(of(Some("2026-01-16T06:00:00Z"), 6, None).unwrap(), [b]);
         assert_eq!(of(Some("2026-01-16T05:00:00Z/2026-01-16T07:00:00Z"), 6, None).unwrap(), [a, b], "rounded out to whole windows");
         assert_eq!(of(Some("2026-01-16"), 6, None).unwrap().len(), 4);
         assert_eq!(of(Some("2026-01-14/2026-01-16"), 24, None).unwrap().len(), 2, "END itself is not in it");
-        assert_eq!(of(None, 6, None).unwrap(), ["2026-01-17T00:00:00Z/2026-01-17T06:00:00Z"]);
+        assert_eq!(of(Some(a), 6, None).unwrap(), [a], "as it is shown");
+        assert_eq!(of(None, 6, None).unwrap(), ["2026-01-17 00:00–06:00Z"]);
     }
 
     #[test]
     fn a_day_is_one_of_the_sources_zone() {
-        let day = ["2026-01-15T05:00:00Z/2026-01-16T05:00:00Z"];
+        let day = ["2026-01-15 05:00–2026-01-16 05:00Z"];
         assert_eq!(of(Some("2026-01-15"), 24, Some("America/New_York")).unwrap(), day);
         let long = of(Some("2025-11-02"), 24, Some("America/New_York")).unwrap();
-        assert_eq!(long, ["2025-11-02T04:00:00Z/2025-11-03T05:00:00Z"], "the clocks go back");
+        assert_eq!(long, ["2025-11-02 04:00–2025-11-03 05:00Z"], "the clocks go back");
     }
 
     #[test]
@@ -151,8 +156,8 @@ mod tests {
         write START/END, a day such as 2026-01-16, or a time such as 2026-01-16T09:00:00Z; START and END are days or times
         write START/END, a day such as 2026-01-16, or a time such as 2026-01-16T09:00:00Z; START and END are days or times
         START is not before END, or lies outside the calendar
-        its window 2026-01-17T06:00:00Z/2026-01-17T12:00:00Z has not ended yet; it is collected once it has
-        its window 2026-01-17T18:00:00Z/2026-01-18T00:00:00Z has not ended yet; it is collected once it has
+        its window 2026-01-17 06:00–12:00Z has not ended yet; it is collected once it has
+        its window 2026-01-17 18:00–24:00Z has not ended yet; it is collected once it has
         it is more than 1000 windows; ask for fewer at a time
         it is more than 1000 windows; ask for fewer at a time
         write START/END, a day such as 2026-01-16, or a time such as 2026-01-16T09:00:00Z; START and END are days or times

@@ -25,6 +25,7 @@ use super::triggering::{self, Refusal};
 use crate::plan::model::outcome::Fault;
 use crate::plan::run::ended::{End, Ended};
 use crate::plan::text::secrets::Secrets;
+use crate::plan::text::span;
 
 /// After this many status requests in a row without a usable answer the attempt ends.
 const MOST_FAILURES: u32 = 5;
@@ -239,7 +240,7 @@ impl Conversation<'_> {
     fn without_answers(&mut self, job: &str, last: &str, is_reached: bool) -> CallEnd {
         let why = format!("{last}; {MOST_FAILURES} times in a row");
         if is_reached && self.is_overdue(job) {
-            let timeout = humantime::format_duration(self.call.spec.timeout);
+            let timeout = span::exact(self.call.spec.timeout);
             let why = format!(
                 "{why}, and the job {job} was triggered more than {timeout} ago: it is given up, though the service may still be working on it"
             );

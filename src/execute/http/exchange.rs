@@ -13,6 +13,7 @@ use super::request::{Request, without_secrets};
 use super::unanswered::{Unanswered, innermost};
 use crate::plan::text::nul::without_nul;
 use crate::plan::text::secrets::Secrets;
+use crate::plan::text::span;
 
 /// Of an answer with a longer body only so much is read.
 pub(super) const MAX_BODY: usize = 1024 * 1024;
@@ -99,7 +100,7 @@ async fn read(mut response: Response, limit: Duration) -> Result<Body, String> {
                 }
             }
             Err(error) if error.is_timeout() => {
-                return Err(format!("its answer did not come to an end within {}", humantime::format_duration(limit)));
+                return Err(format!("its answer did not come to an end within {}", span::exact(limit)));
             }
             Err(error) => return Err(format!("its answer broke off: {}", innermost(&error))),
         }

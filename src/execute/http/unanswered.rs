@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use rustls::CertificateError;
 
 use super::request::Request;
+use crate::plan::text::span;
 
 /// Why a request has no answer. The words name no more than method, host and path.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Unanswered {
             return Self::NotSent(format!("{} cannot be sent: {}", request.shown(), innermost(error)));
         }
         if error.is_timeout() {
-            return Self::Sent(format!("{} has no answer within {}", request.shown(), humantime::format_duration(limit)));
+            return Self::Sent(format!("{} has no answer within {}", request.shown(), span::exact(limit)));
         }
         Self::Sent(format!("{} has no answer: {}", request.shown(), innermost(error)))
     }

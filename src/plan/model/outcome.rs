@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::text::span;
+
 /// The end of one try of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
@@ -109,7 +111,7 @@ impl fmt::Display for Outcome {
             Self::Succeeded => write!(f, "succeeded"),
             Self::ExitCode(code) => write!(f, "exit code {code}"),
             Self::Signal(signal) => write!(f, "ended by signal {signal}"),
-            Self::TimedOut(limit) => write!(f, "timed out after {}", humantime::format_duration(*limit)),
+            Self::TimedOut(limit) => write!(f, "timed out after {}", span::exact(*limit)),
             Self::SpawnFailed { why, .. } => write!(f, "could not be started: {why}"),
             Self::NoOutput(why) | Self::Misspelled(why) => write!(f, "no output: {why}"),
             Self::ReportedError { why, .. } | Self::HostUnfit(why) => f.write_str(why),

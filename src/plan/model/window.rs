@@ -4,9 +4,10 @@
 //! for windows of whole days in a time zone, to the midnights of that zone, counted by calendar date.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -33,12 +34,43 @@ impl Window {
     }
 }
 
-/// `2026-01-16T00:00:00Z/2026-01-16T06:00:00Z`, an interval as ISO 8601 writes it.
+/// `2026-01-16 00:00–06:00Z`, `2026-01-16 18:00–24:00Z`, `2026-01-16 05:00–2026-01-17 05:00Z`.
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
-        write!(f, "{}/{}", time(self.start), time(self.end))
+        let clock = |at: DateTime<Utc>| at.format(if at.second() == 0 { "%H:%M" } else { "%H:%M:%S" });
+        let (start, end) = (self.start, self.end);
+        write!(f, "{} {}–", start.date_naive(), clock(start))?;
+        if end.date_naive() == start.date_naive() {
+            write!(f, "{}Z", clock(end))
+        } else if end.time() == NaiveTime::MIN && start.date_naive().succ_opt() == Some(end.date_naive()) {
+            write!(f, "24:00Z")
+        } else {
+            write!(f, "{} {}Z", end.date_naive(), clock(end))
+        }
     }
+}
+
+/// A text is not written like a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoWindow;
+
+/// Reads what [`fmt::Display`] writes, with a hyphen too.
+impl FromStr for Window {
+    type Err = NoWindow;
+
+    fn from_str(text: &str) -> Result<Self, NoWindow> {
+        let (day, times) = text.strip_suffix('Z').and_then(|text| text.split_once(' ')).ok_or(NoWindow)?;
+        let (start, end) = times.split_once(['–', '-']).ok_or(NoWindow)?;
+        let (end_day, end) = end.split_once(' ').unwrap_or((day, end));
+        Self::new(instant(day, start)?, instant(end_day, end)?).ok_or(NoWindow)
+    }
+}
+
+fn instant(day: &str, clock: &str) -> Result<DateTime<Utc>, NoWindow> {
+    let day: NaiveDate = day.parse().map_err(|_| NoWindow)?;
+    let (day, clock) = if clock == "24:00" { (day.succ_opt().ok_or(NoWindow)?, "00:00") } else { (day, clock) };
+    let clock = NaiveTime::parse_from_str(clock, "%H:%M").or_else(|_| NaiveTime::parse_from_str(clock, "%H:%M:%S"));
+    Ok(day.and_time(clock.map_err(|_| NoWindow)?).and_utc())
 }
 
 /// How long windows are, and where they begin.
@@ -162,7 +194,7 @@ impl Cadence {
 /// the first instant after it. A date at the ends of time is moved to where local times can still be computed.
 #[must_use]
 pub fn midnight(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
-    let midnight = date.and_time(chrono::NaiveTime::MIN);
+    let midnight = date.and_time(NaiveTime::MIN);
     let as_utc = midnight.and_utc().clamp(first(), last());
     if as_utc == first() || as_utc == last() {
         return as_utc;

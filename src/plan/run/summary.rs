@@ -12,6 +12,7 @@ use crate::plan::model::collection::Collected;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunCounts};
+use crate::plan::text::span;
 
 /// Everything that a summary shows, as text or JSON.
 #[derive(Debug, Clone)]
@@ -152,8 +153,8 @@ pub fn slow_jobs(plan: &Plan, results: &Results, catalogue: &Catalogue) -> Vec<S
     let jobs = plan.jobs.iter().zip(&results.jobs);
     jobs.filter_map(|(job, result)| {
         let limit = catalogue.etls[job.report()?.etl].warn_after.filter(|limit| result.duration > *limit)?;
-        let took = humantime::format_duration(Duration::from_secs(result.duration.as_secs()));
-        Some(format!("{} took {took}, longer than warn_after {}", catalogue.label(job), humantime::format_duration(limit)))
+        let took = span::brief(result.duration);
+        Some(format!("{} took {took}, longer than warn_after {}", catalogue.label(job), span::exact(limit)))
     })
     .collect()
 }

@@ -7,12 +7,14 @@ use serde::Serialize;
 
 use super::super::View;
 use super::super::names::by_name;
+use super::super::terminal::stdout_width;
 use super::super::words::{Time, Untrusted, brief, count, seconds};
-use super::table::{Row, Table, terminal_width};
+use super::table::{Row, Table};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::institution::stem;
 use crate::plan::model::job::JobState;
+use crate::plan::model::window::Window;
 use crate::plan::remember::past::{PastAttempt, PastJob};
 
 /// Jobs on record, newest first.
@@ -35,6 +37,8 @@ pub(super) struct JobEntry<'a> {
     source: Option<&'a str>,
     window_start: Option<Time>,
     window_end: Option<Time>,
+    #[serde(skip)]
+    window: Option<Window>,
     #[serde(serialize_with = "by_name")]
     state: JobState,
     forced: bool,
@@ -86,6 +90,7 @@ impl<'a> JobEntry<'a> {
             fiscal_year: report.map(|(_, period, _)| period.year()),
             quarter: report.map(|(_, period, _)| period.quarter().as_str()),
             source,
+            window: job.window,
             window_start: job.window.map(|window| Time(window.start)),
             window_end: job.window.map(|window| Time(window.end)),
             state: job.state,
@@ -103,9 +108,7 @@ impl<'a> JobEntry<'a> {
     /// A row of the table, and why the job did not succeed, with the log that says more.
     fn row(&self) -> Row {
         let mut below = Vec::new();
-        if let (Some(start), Some(end)) = (self.window_start, self.window_end) {
-            below.push(format!("window {start} to {end}"));
-        }
+        below.extend(self.window.map(|window| format!("window {window}")));
         let last = self.attempts.last();
         if self.state != JobState::Succeeded {
             let error = self.error.as_ref().or(last.and_then(|attempt| attempt.error.as_ref()));
@@ -151,6 +154,6 @@ impl View for JobsView<'_> {
             return "no such job is on record\n".to_owned();
         }
         let table = Table { head: vec!["JOB", "STATE", "STARTED", "TOOK", "GAP"], rows: self.jobs.iter().map(JobEntry::row).collect() };
-        table.text(terminal_width())
+        table.text(stdout_width())
     }
 }

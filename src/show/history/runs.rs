@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use super::super::View;
 use super::super::names::by_name;
+use super::super::terminal::stdout_width;
 use super::super::words::{Time, Untrusted, brief, seconds};
-use super::table::{Row, Table, terminal_width};
+use super::table::{Row, Table};
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::{RunCounts, RunState};
 use crate::plan::remember::past::PastRun;
@@ -133,7 +134,7 @@ impl View for RunsView<'_> {
             return "no such run is on record\n".to_owned();
         }
         let table = Table { head: vec!["RUN", "STATE", "STARTED", "TOOK", "CAME TO"], rows: self.runs.iter().map(RunEntry::row).collect() };
-        table.text(terminal_width())
+        table.text(stdout_width())
     }
 }
 

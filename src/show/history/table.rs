@@ -1,7 +1,6 @@
 //! Tables that fit the terminal.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 
 /// A table whose first column names the rows.
 #[derive(Debug)]
@@ -74,13 +73,6 @@ impl Table {
         }
         text
     }
-}
-
-/// The number of characters in a line of the terminal that stdout is; `None` where it is none.
-pub(super) fn terminal_width() -> Option<usize> {
-    let stdout = std::io::stdout();
-    let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(stdout).ok()).flatten()?;
-    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::super::View;
 use super::super::escape::{escaped, excerpt};
 use super::super::sources::Span;
-use super::super::words::Time;
+use super::super::words::{Time, count};
 use crate::plan::decide::source_plan::{SourcePlan, SourceStatus};
 use crate::plan::model::orders::SourceOrder;
 use crate::plan::model::window::Window;
@@ -38,8 +38,11 @@ impl<'a> EnqueueView<'a> {
     pub fn sentence(&self) -> String {
         let windows = match self.windows.as_slice() {
             [] => "no window".to_owned(),
-            [window] => format!("1 window, {}/{}", window.start, window.end),
-            [first, .., last] => format!("{} windows, {}/{}", self.windows.len(), first.start, last.end),
+            [window] => format!("1 window, {window}"),
+            [first, .., last] => {
+                let all = Span { start: first.start, end: last.end };
+                format!("{}, {all}", count(self.windows.len() as u64, "window"))
+            }
         };
         format!("{}: {windows}; {}", self.source, self.when)
     }
@@ -162,7 +165,7 @@ mod tests {
         1 of them collected by the next run, the others later
         collected by a later run, as others come first
         collected by the next run after process 7 on h\u{1b}, which is collecting us_house now
-        not collected before 2026-01-16T02:00:00Z, as it failed; `etl-orch retry us_house --reason TEXT` lets it be tried
+        not collected before 2026-01-16 02:00:00Z, as it failed; `etl-orch retry us_house --reason TEXT` lets it be tried
         not collected while us_house is quarantined; `etl-orch retry us_house --reason TEXT` releases it
         not collected while us_house is skipped; `etl-orch unskip us_house --reason TEXT` ends that
         not collected while us_house is paused; `etl-orch sources resume us_house --reason TEXT` ends that
@@ -173,11 +176,8 @@ mod tests {
     #[test]
     fn windows_are_named_from_the_first_to_the_last() {
         let text = |windows: &[Window]| EnqueueView::new(&order(), windows, None, false).text();
-        assert_eq!(
-            text(&[window(0)]),
-            "enqueue: us_house: 1 window, 2026-01-16T00:00:00Z/2026-01-16T06:00:00Z; collected by the next run\n"
-        );
-        let three = "enqueue: us_house: 3 windows, 2026-01-16T00:00:00Z/2026-01-16T18:00:00Z; collected by the next run\n";
+        assert_eq!(text(&[window(0)]), "enqueue: us_house: 1 window, 2026-01-16 00:00–06:00Z; collected by the next run\n");
+        let three = "enqueue: us_house: 3 windows, 2026-01-16 00:00–18:00Z; collected by the next run\n";
         assert_eq!(text(&[window(0), window(6), window(12)]), three);
     }
 

@@ -280,8 +280,8 @@ mod tests {
             |(kind, gaps, changed): &(GapOrderKind, Vec<_>, u64)| GapOrderView::new(&order(*kind), "RY-CA", gaps, *changed, &[]).text();
         let texts: Vec<String> = pages.iter().map(text).collect();
         insta::assert_snapshot!(texts.join("\n"), @r#"
-        skip: RY-CA/2025Q2/a until 2026-12-01T00:00:00Z
-        skip: RY-CA/2025Q2/b until 2026-12-01T00:00:00Z (its job 1a2b3c4d is running and goes on; `etl-orch cancel 1a2b3c4d` stops it)
+        skip: RY-CA/2025Q2/a until 2026-12-01 00:00:00Z
+        skip: RY-CA/2025Q2/b until 2026-12-01 00:00:00Z (its job 1a2b3c4d is running and goes on; `etl-orch cancel 1a2b3c4d` stops it)
         2 gaps skipped
 
         retry: RY-CA/2025Q2/a: is running now (process 7 on h); nothing was changed
@@ -330,9 +330,9 @@ mod tests {
         let (retry, gaps) = (order(GapOrderKind::Retry), gaps(&[("RY-CA/2025Q2/a", OrderEffect::Ordered)]));
         let view = GapOrderView::new(&retry, "RY-CA", &gaps, 1, &states).dry(true);
         insta::assert_snapshot!(view.text(), @r"
-        would retry: RY-CA/2025Q2/a: 2 runs failed; quarantined since 2026-11-01T10:00:00Z, another attempt cannot help; skipped by bob since 2026-11-01T10:00:00Z: restated; the last error: exit code 65
+        would retry: RY-CA/2025Q2/a: 2 runs failed; quarantined since 2026-11-01 10:00:00Z, another attempt cannot help; skipped by bob since 2026-11-01 10:00:00Z: restated; the last error: exit code 65
         1 gap would be free to be tried again; nothing was changed
-        every report of a, also of later data stays skipped by bob since 2026-11-01T10:00:00Z: restated; `etl-orch unskip --etl-type a --reason TEXT` ends that
+        every report of a, also of later data stays skipped by bob since 2026-11-01 10:00:00Z: restated; `etl-orch unskip --etl-type a --reason TEXT` ends that
         ");
         let json: serde_json::Value = serde_json::from_str(&view.json().unwrap()).unwrap();
         assert_eq!((&json["dry_run"], &json["gaps"][0]["remembered"]["failed_runs"]), (&true.into(), &2.into()));

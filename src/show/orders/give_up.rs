@@ -58,7 +58,7 @@ impl View for GiveUpView<'_> {
 
     fn text(&self) -> String {
         let id = self.source;
-        let mut lines: Vec<String> = self.windows.iter().map(|window| format!("give-up: {id}: {}/{}", window.start, window.end)).collect();
+        let mut lines: Vec<String> = self.windows.iter().map(|window| format!("give-up: {id}: {window}")).collect();
         let given_up = count(self.windows.len() as u64, "window");
         lines.push(format!("{given_up} given up; `etl-orch sources enqueue {id} --window WINDOW` takes that back"));
         if let Some(job) = self.running.map(|job| job.short()) {
@@ -88,8 +88,8 @@ mod tests {
         let order = SourceOrder { source, kind: SourceOrderKind::GiveUp { windows, begin: None }, by, reason, at: at(13) };
         let view = GiveUpView::new(&order, None, Some(JobId::parse("1a2b3c4d-0000-4000-8000-000000000000").unwrap()));
         insta::assert_snapshot!(view.text(), @r"
-        give-up: us_house: 2026-01-16T00:00:00Z/2026-01-16T06:00:00Z
-        give-up: us_house: 2026-01-16T06:00:00Z/2026-01-16T12:00:00Z
+        give-up: us_house: 2026-01-16 00:00–06:00Z
+        give-up: us_house: 2026-01-16 06:00–12:00Z
         2 windows given up; `etl-orch sources enqueue us_house --window WINDOW` takes that back
         its job 1a2b3c4d is running and goes on; `etl-orch cancel 1a2b3c4d` stops it
         us_house is up to date

@@ -90,7 +90,7 @@ mod tests {
         insta::assert_snapshot!(pages.iter().map(View::text).collect::<String>(), @r"
         pause: us_house is left alone until `etl-orch sources resume us_house`
         pause: us_house is left alone until `etl-orch sources resume us_house` (its job 1a2b3c4d is running and goes on; `etl-orch cancel 1a2b3c4d` stops it)
-        pause: us_house is paused already, by bob since 2026-01-16T10:00:00Z: moved \u{1b}[2Jhouse
+        pause: us_house is paused already, by bob since 2026-01-16 10:00:00Z: moved \u{1b}[2Jhouse
         resume: us_house is no longer paused; the next run collects what it missed
         resume: us_house is not paused; there was nothing to change
         ");

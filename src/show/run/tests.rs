@@ -145,18 +145,18 @@ fn each_gap_that_is_not_planned_is_named_with_its_reason() {
       • 2025 Q2: key_themes (waits for the probe)
 
     Deferred: 2 until an ETL that fails for everyone works again
-      • key_themes has failed for one bank after another since 2026-11-03T09:00:00Z; 1 probe, 2 wait for it
+      • key_themes has failed for one bank after another since 2026-11-03 09:00:00Z; 1 probe, 2 wait for it
     Skipped: 2
-      • RY-CA/2025Q1/call_summary: by ann since 2026-11-01T08:00:00Z until 2026-12-01T00:00:00Z: restated in \u{1b}[31mDecember
-      • RY-CA/2024Q4/call_summary: by uid 1000 since 2026-11-01T08:00:00Z: nobody wants it
+      • RY-CA/2025Q1/call_summary: by ann since 2026-11-01 08:00:00Z until 2026-12-01 00:00:00Z: restated in \u{1b}[31mDecember
+      • RY-CA/2024Q4/call_summary: by uid 1000 since 2026-11-01 08:00:00Z: nobody wants it
     Quarantined: 3
-      • BMO-CA/2025Q1/call_summary: since 2026-11-02T10:15:00Z, too many failed runs in a row: exit code 1 - Connection timeout
-      • BMO-CA/2024Q4/call_summary: since 2026-11-02T10:15:00Z, another attempt cannot help: exit code 65 - xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
-      • BMO-CA/2024Q3/call_summary: since 2026-11-02T10:15:00Z, three runs in a row died over it
+      • BMO-CA/2025Q1/call_summary: since 2026-11-02 10:15:00Z, too many failed runs in a row: exit code 1 - Connection timeout
+      • BMO-CA/2024Q4/call_summary: since 2026-11-02 10:15:00Z, another attempt cannot help: exit code 65 - xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+      • BMO-CA/2024Q3/call_summary: since 2026-11-02 10:15:00Z, three runs in a row died over it
       Release with: etl-orch retry BANK YEAR QUARTER ETL --reason TEXT
     Cooling down: 2
-      • TD-CA/2025Q1/call_summary: until 2026-11-03T10:40:00Z: no output\nat all
-      • TD-CA/2024Q4/call_summary: not ready, until 2026-11-03T10:40:00Z: transcript is a draft
+      • TD-CA/2025Q1/call_summary: until 2026-11-03 10:40:00Z: no output\nat all
+      • TD-CA/2024Q4/call_summary: not ready, until 2026-11-03 10:40:00Z: transcript is a draft
     ================================================================================
     "#);
 }
@@ -285,12 +285,12 @@ fn an_etl_that_fails_for_everyone_may_have_no_probe() {
     assert!(text.contains("Deferred: 1 until an ETL that fails for everyone works again\n"), "{text}");
     assert!(
         text.contains(
-            "  • call_summary has failed for one bank after another since 2026-11-03T09:00:00Z; no probe is possible now, 1 waits for it\n"
+            "  • call_summary has failed for one bank after another since 2026-11-03 09:00:00Z; no probe is possible now, 1 waits for it\n"
         ),
         "{text}"
     );
     assert!(
-        text.contains("  • key_themes has failed for one bank after another since 2026-11-03T09:00:00Z; 1 probe, 0 wait for it\n"),
+        text.contains("  • key_themes has failed for one bank after another since 2026-11-03 09:00:00Z; 1 probe, 0 wait for it\n"),
         "{text}"
     );
 }

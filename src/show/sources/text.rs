@@ -125,7 +125,7 @@ impl HeldBackView<'_> {
             SourceStatus::Claimed(owner) => format!("running elsewhere, {}", escaped(&owner.to_string())),
             SourceStatus::Paused(_) | SourceStatus::UpToDate | SourceStatus::Due => "missing".to_owned(),
         };
-        format!("{}/{} {why}", self.window.start, self.window.end)
+        format!("{} {why}", self.window)
     }
 }
 
@@ -142,7 +142,7 @@ impl GivenUpView<'_> {
     fn text(&self) -> String {
         let again = if self.requested { " (requested again)" } else { "" };
         let Self { window, by, since, reason, .. } = self;
-        format!("{}/{} by {} since {since}: {}{again}", window.start, window.end, by.excerpt(), reason.excerpt())
+        format!("{window} by {} since {since}: {}{again}", by.excerpt(), reason.excerpt())
     }
 }
 
@@ -159,7 +159,7 @@ fn behind(source: &SourceView<'_>) -> String {
 }
 
 fn backlog(source: &SourceView<'_>) -> String {
-    let span = source.missing.as_ref().map(|missing| format!(", from {} to {}", missing.start, missing.end)).unwrap_or_default();
+    let span = source.missing.as_ref().map(|missing| format!(", {missing}")).unwrap_or_default();
     format!("{} behind{span}", count(source.behind, "window"))
 }
 
@@ -182,8 +182,7 @@ fn due(source: &SourceView<'_>) -> String {
 pub(in crate::show) fn collected(collected: &Collected) -> String {
     let records = match collected.records {
         None => "number of records unknown".to_owned(),
-        Some(1) => "1 record".to_owned(),
-        Some(records) => format!("{records} records"),
+        Some(records) => u64::try_from(records).map_or_else(|_| format!("{records} records"), |records| count(records, "record")),
     };
     let seen = match collected.seen {
         Seen::Reported => "reported (not verified)",

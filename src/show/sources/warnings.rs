@@ -7,6 +7,7 @@ use crate::plan::model::collection::Collection;
 use crate::plan::model::job::JobState;
 use crate::plan::model::source::Source;
 use crate::plan::run::summary::{JobResult, RunSummary};
+use crate::plan::text::span;
 
 /// Successes in a row without a record that are worth a warning.
 const EMPTY: u32 = 3;
@@ -45,8 +46,8 @@ fn lateness(plan: &SourcePlan, source: &Source, has_moved: bool) -> Option<Strin
     let collected = if has_moved { format!("{collected} before this run") } else { collected };
     match plan.lateness {
         Lateness::OnTime => None,
-        Lateness::Late => Some(format!("late: {collected}; warn_after is {}", humantime::format_duration(source.warn_after))),
-        Lateness::Overdue => Some(format!("overdue: {collected}; error_after is {}", humantime::format_duration(source.error_after))),
+        Lateness::Late => Some(format!("late: {collected}; warn_after is {}", span::exact(source.warn_after))),
+        Lateness::Overdue => Some(format!("overdue: {collected}; error_after is {}", span::exact(source.error_after))),
         Lateness::Ahead => Some(format!("{collected}, which is in the future: the clock of this host went back, or was ahead")),
     }
 }

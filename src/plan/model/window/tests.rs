@@ -23,7 +23,15 @@ fn days(days: u64, zone: Tz) -> Cadence {
 #[test]
 fn an_interval_has_a_length() {
     let (one, two) = (at("2026-01-16T00:00:00Z"), at("2026-01-16T06:00:00Z"));
-    assert_eq!(Window::new(one, two).unwrap().to_string(), "2026-01-16T00:00:00Z/2026-01-16T06:00:00Z");
+    assert_eq!(Window::new(one, two).unwrap().to_string(), "2026-01-16 00:00–06:00Z");
+    for text in ["2026-01-16 00:00–06:00Z", "2026-01-16 18:00–24:00Z", "2026-01-16 05:00–2026-01-17 05:00Z", "2026-01-16 00:00–00:00:01Z"]
+    {
+        assert_eq!(text.parse::<Window>().unwrap().to_string(), text);
+        assert_eq!(text.replace('–', "-").parse::<Window>().unwrap().to_string(), text);
+    }
+    for text in ["", "2026-01-16", "2026-01-16 06:00–00:00Z", "2026-01-16 06:00–06:00Z", "2026-01-16 00:00–06:00", "é–éZ"] {
+        assert!(text.parse::<Window>().is_err(), "{text}");
+    }
     assert_eq!((Window::new(one, one), Window::new(two, one)), (None, None));
 }
 
@@ -80,14 +88,7 @@ fn days_are_counted_by_date() {
     let cadence = days(7, chrono_tz::America::New_York);
     let span = window("2026-02-26T05:00:00Z/2026-03-19T04:00:00Z");
     let starts: Vec<String> = cadence.windows_between(span).map(|window| window.to_string()).collect();
-    assert_eq!(
-        starts,
-        [
-            "2026-02-26T05:00:00Z/2026-03-05T05:00:00Z",
-            "2026-03-05T05:00:00Z/2026-03-12T04:00:00Z",
-            "2026-03-12T04:00:00Z/2026-03-19T04:00:00Z",
-        ]
-    );
+    assert_eq!(starts, ["2026-02-26 05:00–2026-03-05 05:00Z", "2026-03-05 05:00–2026-03-12 04:00Z", "2026-03-12 04:00–2026-03-19 04:00Z",]);
 }
 
 #[test]

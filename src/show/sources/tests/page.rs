@@ -28,59 +28,59 @@ fn a_page_of_sources_has_a_block_for_each() {
     SOURCES: 9 sources, 2 due, 1 paused, 1 skipped, 1 running elsewhere, 1 quarantined, 1 cooling down, 5 late, 1 overdue, 1 ahead of the clock
 
     source_0 (An \u{1b}[1modd name)
-      state      up to date, collected until 2026-01-16T00:00:00Z; next due 2026-01-16T06:00:00Z
-      last       2026-01-16T01:00:00Z 17 records, reported (not verified): Completed: 17\u{1b}[0m
-      collected  until 2026-01-16T00:00:00Z
-      next due   2026-01-16T06:00:00Z
+      state      up to date, collected until 2026-01-16 00:00:00Z; next due 2026-01-16 06:00:00Z
+      last       2026-01-16 01:00:00Z 17 records, reported (not verified): Completed: 17\u{1b}[0m
+      collected  until 2026-01-16 00:00:00Z
+      next due   2026-01-16 06:00:00Z
       data       until 2026-01-07 (9 days old)
 
     source_1 (An \u{1b}[1modd name)
-      state      paused by ann\u{202e} since 2026-01-15T09:00:00Z: the site \u{1b}[31mmoved\nhouse; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
+      state      paused by ann\u{202e} since 2026-01-15 09:00:00Z: the site \u{1b}[31mmoved\nhouse; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
       last       never
-      collected  until 2026-01-16T00:00:00Z
-      next due   2026-01-17T00:00:00Z
+      collected  until 2026-01-16 00:00:00Z
+      next due   2026-01-17 00:00:00Z
       queue      3 windows
-      data       until 2026-01-16T17:00:00Z (1 hour old)
+      data       until 2026-01-16 17:00:00Z (1 hour old)
 
     source_2 (An \u{1b}[1modd name)
-      state      skipped by bob since 2026-01-15T09:00:00Z until 2026-01-20T00:00:00Z: no\u{7}; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
+      state      skipped by bob since 2026-01-15 09:00:00Z until 2026-01-20 00:00:00Z: no\u{7}; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
       last       never
-      collected  until 2026-01-16T00:00:00Z
-      next due   2026-01-17T00:00:00Z
+      collected  until 2026-01-16 00:00:00Z
+      next due   2026-01-17 00:00:00Z
       queue      3 windows
       data       none
 
     source_3 (An \u{1b}[1modd name)
-      state      running elsewhere, process 7 on h\u{1b}c; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
+      state      running elsewhere, process 7 on h\u{1b}c; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
       last       never
-      collected  until 2026-01-16T00:00:00Z
-      next due   2026-01-17T00:00:00Z
+      collected  until 2026-01-16 00:00:00Z
+      next due   2026-01-17 00:00:00Z
       queue      3 windows
       data       unknown: freshness answers "17\u{1b}", which is not a date or time
 
     source_4 (An \u{1b}[1modd name)
-      state      quarantined since 2026-01-14T00:00:00Z, too many failed runs in a row: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (OVERDUE)
+      state      quarantined since 2026-01-14 00:00:00Z, too many failed runs in a row: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, 2026-01-16 00:00–18:00Z (OVERDUE)
       last       never
-      collected  until 2026-01-16T00:00:00Z
-      next due   2026-01-17T00:00:00Z
+      collected  until 2026-01-16 00:00:00Z
+      next due   2026-01-17 00:00:00Z
       queue      3 windows
       failures   2 runs in a row; the last: HTTP 500\u{1b}[2J\r\nbad
       data       unknown: no such table\u{1b}[2J
 
     source_5 (An \u{1b}[1modd name)
-      state      cooling down, until 2026-01-16T19:00:00Z: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
+      state      cooling down, until 2026-01-16 19:00:00Z: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
       last       never
-      collected  until 2026-01-16T00:00:00Z
-      next due   2026-01-17T00:00:00Z
+      collected  until 2026-01-16 00:00:00Z
+      next due   2026-01-17 00:00:00Z
       queue      3 windows
       failures   2 runs in a row; the last: HTTP 500\u{1b}[2J\r\nbad
       data       until 2026-01-16 (today)
 
     source_6 (An \u{1b}[1modd name)
-      state      due, 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z, in 2 jobs, 1 of them already started at the service; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
+      state      due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 2 jobs, 1 of them already started at the service; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
       last       never
-      collected  until 2026-01-16T00:00:00Z
-      next due   2026-01-17T00:00:00Z
+      collected  until 2026-01-16 00:00:00Z
+      next due   2026-01-17 00:00:00Z
       queue      3 windows
       failures   2 runs in a row; the last: HTTP 500\u{1b}[2J\r\nbad
       data       until 2026-01-18 (in the future)
@@ -88,14 +88,14 @@ fn a_page_of_sources_has_a_block_for_each() {
     source_7 (An \u{1b}[1modd name)
       state      due, 4 windows requested, in 1 job
       last       never
-      collected  until 2026-01-16T00:00:00Z
-      next due   2026-01-17T00:00:00Z
+      collected  until 2026-01-16 00:00:00Z
+      next due   2026-01-17 00:00:00Z
 
     source_8 (An \u{1b}[1modd name)
-      state      up to date, collected until 2026-01-16T00:00:00Z; next due 2026-01-16T06:00:00Z (ahead of the clock)
+      state      up to date, collected until 2026-01-16 00:00:00Z; next due 2026-01-16 06:00:00Z (ahead of the clock)
       last       never
-      collected  until 2026-01-16T00:00:00Z
-      next due   2026-01-16T06:00:00Z
+      collected  until 2026-01-16 00:00:00Z
+      next due   2026-01-16 06:00:00Z
     "#);
     assert_eq!(SourcesView::new(&[], &catalogue(0), at("16T18")).text(), "no sources are configured\n");
 }

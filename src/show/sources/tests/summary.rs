@@ -10,28 +10,28 @@ fn each_source_is_named_with_what_is_done_about_it() {
     ================================================================================
     ETL ORCHESTRATOR EXECUTION SUMMARY
     ================================================================================
-    Timestamp: 2026-01-16T18:00:00Z
+    Timestamp: 2026-01-16 18:00:00Z
 
     SOURCES: 9 sources, 2 due, 1 paused, 1 skipped, 1 running elsewhere, 1 quarantined, 1 cooling down, 5 late, 1 overdue, 1 ahead of the clock
     --------------------------------------------------------------------------------
-      • source_0: up to date, collected until 2026-01-16T00:00:00Z; next due 2026-01-16T06:00:00Z
-      • source_1: paused by ann\u{202e} since 2026-01-15T09:00:00Z: the site \u{1b}[31mmoved\nhouse; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
-      • source_2: skipped by bob since 2026-01-15T09:00:00Z until 2026-01-20T00:00:00Z: no\u{7}; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
-      • source_3: running elsewhere, process 7 on h\u{1b}c; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
-      • source_4: quarantined since 2026-01-14T00:00:00Z, too many failed runs in a row: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (OVERDUE)
-      • source_5: cooling down, until 2026-01-16T19:00:00Z: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z (late)
-      • source_6: due, 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z, in 2 jobs, 1 of them already started at the service; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
+      • source_0: up to date, collected until 2026-01-16 00:00:00Z; next due 2026-01-16 06:00:00Z
+      • source_1: paused by ann\u{202e} since 2026-01-15 09:00:00Z: the site \u{1b}[31mmoved\nhouse; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
+      • source_2: skipped by bob since 2026-01-15 09:00:00Z until 2026-01-20 00:00:00Z: no\u{7}; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
+      • source_3: running elsewhere, process 7 on h\u{1b}c; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
+      • source_4: quarantined since 2026-01-14 00:00:00Z, too many failed runs in a row: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, 2026-01-16 00:00–18:00Z (OVERDUE)
+      • source_5: cooling down, until 2026-01-16 19:00:00Z: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
+      • source_6: due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 2 jobs, 1 of them already started at the service; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
       • source_7: due, 4 windows requested, in 1 job
-      • source_8: up to date, collected until 2026-01-16T00:00:00Z; next due 2026-01-16T06:00:00Z (ahead of the clock)
+      • source_8: up to date, collected until 2026-01-16 00:00:00Z; next due 2026-01-16 06:00:00Z (ahead of the clock)
 
     Warnings:
-      ⚠ source_1: late: collected until 2026-01-16T00:00:00Z; warn_after is 7h
-      ⚠ source_2: late: collected until 2026-01-16T00:00:00Z; warn_after is 7h
-      ⚠ source_3: late: collected until 2026-01-16T00:00:00Z; warn_after is 7h
-      ⚠ source_4: overdue: collected until 2026-01-16T00:00:00Z; error_after is 13h
-      ⚠ source_5: late: collected until 2026-01-16T00:00:00Z; warn_after is 7h
-      ⚠ source_6: late: collected until 2026-01-16T00:00:00Z; warn_after is 7h
-      ⚠ source_8: collected until 2026-01-16T00:00:00Z, which is in the future: the clock of this host went back, or was ahead
+      ⚠ source_1: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h
+      ⚠ source_2: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h
+      ⚠ source_3: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h
+      ⚠ source_4: overdue: collected until 2026-01-16 00:00:00Z; error_after is 13h
+      ⚠ source_5: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h
+      ⚠ source_6: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h
+      ⚠ source_8: collected until 2026-01-16 00:00:00Z, which is in the future: the clock of this host went back, or was ahead
     ================================================================================
     ");
 }
@@ -46,18 +46,18 @@ fn sources_that_are_up_to_date_share_a_line_when_they_are_many() {
     insta::assert_snapshot!(text(five.clone()), @"
     : 5 sources, all up to date
     --------------------------------------------------------------------------------
-      • source_0, source_1, source_2, source_3, source_4: up to date; next due 2026-01-16T06:00:00Z
+      • source_0, source_1, source_2, source_3, source_4: up to date; next due 2026-01-16 06:00:00Z
     ================================================================================
     ");
     five.push(due(5, vec![collection(5, window("16T00", "16T18"), 3)]));
     insta::assert_snapshot!(text(five), @"
     : 6 sources, 1 due, 1 late
     --------------------------------------------------------------------------------
-      • source_5: due, 3 windows behind, from 2026-01-16T00:00:00Z to 2026-01-16T18:00:00Z, in 1 job (late)
-      • source_0, source_1, source_2, source_3, source_4: up to date; next due 2026-01-16T06:00:00Z
+      • source_5: due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 1 job (late)
+      • source_0, source_1, source_2, source_3, source_4: up to date; next due 2026-01-16 06:00:00Z
 
     Warnings:
-      ⚠ source_5: late: collected until 2026-01-16T00:00:00Z; warn_after is 7h
+      ⚠ source_5: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h
     ================================================================================
     ");
     let never = SourcePlan { state: SourceState::default(), ..up_to_date(0) };
@@ -65,8 +65,8 @@ fn sources_that_are_up_to_date_share_a_line_when_they_are_many() {
     insta::assert_snapshot!(text(vec![never, paused]), @r"
     : 2 sources, 1 paused
     --------------------------------------------------------------------------------
-      • source_0: nothing was due yet; next due 2026-01-16T06:00:00Z
-      • source_1: up to date, collected until 2026-01-16T00:00:00Z; next due 2026-01-16T06:00:00Z; paused by ann\u{202e} since 2026-01-15T09:00:00Z: the site \u{1b}[31mmoved\nhouse
+      • source_0: nothing was due yet; next due 2026-01-16 06:00:00Z
+      • source_1: up to date, collected until 2026-01-16 00:00:00Z; next due 2026-01-16 06:00:00Z; paused by ann\u{202e} since 2026-01-15 09:00:00Z: the site \u{1b}[31mmoved\nhouse
     ================================================================================
     ");
 }
@@ -79,7 +79,7 @@ fn reports_come_before_sources_and_only_if_they_are_selected() {
     ================================================================================
     ETL ORCHESTRATOR EXECUTION SUMMARY
     ================================================================================
-    Timestamp: 2026-01-16T18:00:00Z
+    Timestamp: 2026-01-16 18:00:00Z
     Monitored Institutions: 0 banks
     Data Availability: 0 bank-period combinations with transcripts
     Existing Reports: 0 reports
@@ -88,7 +88,7 @@ fn reports_come_before_sources_and_only_if_they_are_selected() {
 
     SOURCES: 1 source, all up to date
     --------------------------------------------------------------------------------
-      • source_0: up to date, collected until 2026-01-16T00:00:00Z; next due 2026-01-16T06:00:00Z
+      • source_0: up to date, collected until 2026-01-16 00:00:00Z; next due 2026-01-16 06:00:00Z
     ================================================================================
     ");
     let json: serde_json::Value = serde_json::from_str(&run_as_json(&report(all()), &catalogue(9))).unwrap();
@@ -114,14 +114,14 @@ fn a_collection_is_reported_or_verified() {
     Duration: 2.0s
 
     Collected:
-      ✅ source_0 2026-01-16T00:00:00Z/2026-01-16T06:00:00Z: 17 records, reported (not verified): said\u{1b}
-      ✅ source_1 2026-01-16T00:00:00Z/2026-01-16T06:00:00Z: number of records unknown, verified: said\u{1b}
+      ✅ source_0 2026-01-16 00:00–06:00Z: 17 records, reported (not verified): said\u{1b}
+      ✅ source_1 2026-01-16 00:00–06:00Z: number of records unknown, verified: said\u{1b}
 
     Failed Jobs:
-      ❌ source_2 2026-01-16T00:00:00Z/2026-01-16T06:00:00Z: HTTP 500\u{1b}[2J\r\nbad
+      ❌ source_2 2026-01-16 00:00–06:00Z: HTTP 500\u{1b}[2J\r\nbad
 
     Warnings:
-      ⚠ source_2: late: collected until 2026-01-16T00:00:00Z; warn_after is 7h
+      ⚠ source_2: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h
     ================================================================================
     ");
 }
@@ -135,12 +135,12 @@ fn warnings(report: &RunSummary) -> Vec<String> {
 fn a_late_source_is_a_warning_until_it_is_collected() {
     let job = || vec![collection(0, window("16T00", "16T18"), 3)];
     let overdue = || SourcePlan { lateness: Lateness::Overdue, ..due(0, job()) };
-    let warned = ["source_0: overdue: collected until 2026-01-16T00:00:00Z; error_after is 13h"];
+    let warned = ["source_0: overdue: collected until 2026-01-16 00:00:00Z; error_after is 13h"];
     assert_eq!(warnings(&report(vec![overdue()])), warned);
     assert_eq!(warnings(&run(vec![overdue()], vec![ended(JobState::Failed, None, Seen::Reported)])), warned);
     assert_eq!(warnings(&run(vec![overdue()], vec![ended(JobState::Succeeded, Some(1), Seen::Reported)])), [""; 0]);
     let left = SourcePlan { left: 1, ..overdue() };
-    let moved = ["source_0: overdue: collected until 2026-01-16T00:00:00Z before this run; error_after is 13h"];
+    let moved = ["source_0: overdue: collected until 2026-01-16 00:00:00Z before this run; error_after is 13h"];
     assert_eq!(warnings(&run(vec![left], vec![ended(JobState::Succeeded, Some(1), Seen::Reported)])), moved, "not all was collected");
 }
 
@@ -152,7 +152,7 @@ fn a_frontier_in_the_future_and_an_empty_source_are_warnings() {
     assert_eq!(
         warnings(&report(vec![ahead, never, empty(2, 3), empty(3, 2)])),
         [
-            "source_0: collected until 2026-01-16T00:00:00Z, which is in the future: the clock of this host went back, or was ahead",
+            "source_0: collected until 2026-01-16 00:00:00Z, which is in the future: the clock of this host went back, or was ahead",
             "source_1: late: nothing was collected yet; warn_after is 7h",
             "source_2: 3 successes in a row with 0 records",
         ]
