@@ -18,6 +18,7 @@ pub mod run;
 mod run_log;
 mod screen;
 pub mod sources;
+mod stages;
 mod stream;
 mod terminal;
 mod words;

@@ -124,7 +124,7 @@ impl LiveDisplay {
                     bar.set_message(format!("{name} {text}"));
                 }
             }
-            JobEvent::LinesOmitted(_) | JobEvent::AttemptEnded { .. } => {}
+            JobEvent::LinesOmitted(_) | JobEvent::Stage(_) | JobEvent::AttemptEnded { .. } => {}
             JobEvent::Retrying { .. } => self.hide(job),
             JobEvent::Ended { state, .. } => {
                 self.hide(job);

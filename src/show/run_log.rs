@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use super::escape::escaped;
 use super::logs;
+use super::stages;
 use super::terminal::for_stderr;
 use super::words::{brief, count, grouped, seconds};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::JobState;
 use crate::plan::model::outcome::Outcome;
+use crate::plan::model::said::Stage;
 use crate::plan::run::ended::End;
 use crate::plan::run::event::{Event, EventKind, JobEvent, JobName, JobRef};
 use crate::plan::run::schedule::JobIndex;
@@ -128,7 +130,7 @@ impl RunLog {
                 return;
             }
             JobEvent::Retrying { .. } | JobEvent::Ended { .. } => self.ended.remove(&job.index).unwrap_or_default(),
-            JobEvent::AttemptStarted { .. } | JobEvent::Line(_) | JobEvent::LinesOmitted(_) => AttemptEnd::default(),
+            JobEvent::AttemptStarted { .. } | JobEvent::Line(_) | JobEvent::LinesOmitted(_) | JobEvent::Stage(_) => AttemptEnd::default(),
         };
         let name = self.jobs.get(job.index);
         let subject = &Subject { run, job, label: name.map_or("?", |name| &name.label), gap: name.map(|name| &name.gap) };
@@ -141,8 +143,26 @@ impl RunLog {
             JobEvent::Line(text) => self.line(subject, text),
             JobEvent::LinesOmitted(1) => self.line(subject, "… 1 line omitted"),
             JobEvent::LinesOmitted(lines) => self.line(subject, &format!("… {} lines omitted", grouped(*lines))),
+            JobEvent::Stage(stage) => self.stage(subject, stage),
             JobEvent::Retrying { attempt, of, error, delay } => retrying(subject, &ended, (*attempt, *of), error, *delay),
             JobEvent::Ended { state, duration, reason } => over(subject, &ended, *state, *duration, reason.as_deref()),
+        }
+    }
+
+    fn stage(&self, subject: &Subject<'_>, stage: &Stage) {
+        let (said, now) = (stages::in_words(stage), stage.state.name());
+        match self.child_output {
+            ChildOutput::Hidden => {}
+            ChildOutput::Lines => self.line(subject, &said),
+            ChildOutput::Diagnostics => job_line!(
+                info, "stage", subject,
+                {
+                    stage = &stage.name, stage_state = now, records_read = stage.records.read, records_written = stage.records.written,
+                    records_rejected = stage.records.rejected, records_estimate = stage.records.estimate,
+                    counts = (!stage.counts.is_empty()).then(|| stages::counts(stage)),
+                },
+                "{said}"
+            ),
         }
     }
 

@@ -46,11 +46,12 @@ macro_rules! implement_ports {
         use $crate::plan::model::job::{AttemptEnd, Claim, NewRun, ReportKey, RunCounts, RunState, RunningRun};
         use $crate::plan::model::orders::{CancelAnswer, Forced, FoundJob, GapOrder, PendingOrder, SourceOrder};
         use $crate::plan::model::period::Period;
+        use $crate::plan::model::said::Said;
         use $crate::plan::model::window::Window;
         use $crate::plan::remember::breaker::OpenBreaker;
         use $crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
         use $crate::plan::remember::failure_history::{FailureHistory, GapState};
-        use $crate::plan::remember::past::{JobQuery, PastJob, PastRun, RunQuery};
+        use $crate::plan::remember::past::{DayMetric, JobQuery, PastJob, PastLog, PastRun, PastStage, RunQuery, TimeSpan};
         use $crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
         use $crate::plan::remember::source_state::{QueuedWindow, SourceState};
         use $crate::plan::run::job_end::{Finished, JobEnd};
@@ -165,6 +166,10 @@ macro_rules! implement_ports {
                 operation!(self, "looking when a service's job was triggered", shared::attempts::triggered_at, claim, remote_id)
             }
 
+            async fn record_said(&self, claim: Claim, attempt: u32, said: &Said) -> Result<bool> {
+                operation!(self, "recording what an attempt says", shared::said::record, claim, attempt, said)
+            }
+
             async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool> {
                 operation!(self, "recording the end of an attempt", endings::end_attempt, claim, end)
             }
@@ -262,6 +267,18 @@ macro_rules! implement_ports {
 
             async fn runs(&self, query: &RunQuery) -> Result<Vec<PastRun>> {
                 listing!(self, "listing runs", shared::history::runs, query)
+            }
+
+            async fn stages(&self, jobs: &[JobId]) -> Result<Vec<PastStage>> {
+                listing!(self, "looking at stages", shared::said::stages, jobs)
+            }
+
+            async fn job_logs(&self, job: JobId) -> Result<Vec<PastLog>> {
+                listing!(self, "looking at what a job logged", shared::said::job_logs, job)
+            }
+
+            async fn metrics_per_day(&self, started: TimeSpan) -> Result<Vec<DayMetric>> {
+                listing!(self, "summing metrics", shared::said::metrics_per_day, started)
             }
 
             async fn tail(&self, job: JobId, attempt: u32) -> Result<Option<String>> {

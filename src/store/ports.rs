@@ -18,11 +18,12 @@ use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{AttemptEnd, Claim, NewRun, ReportKey, RunCounts, RunState, RunningRun};
 use crate::plan::model::orders::{CancelAnswer, Forced, FoundJob, GapOrder, PendingOrder, SourceOrder};
 use crate::plan::model::period::Period;
+use crate::plan::model::said::Said;
 use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
-use crate::plan::remember::past::{JobQuery, PastJob, PastRun, RunQuery};
+use crate::plan::remember::past::{DayMetric, JobQuery, PastJob, PastLog, PastRun, PastStage, RunQuery, TimeSpan};
 use crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
 use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 use crate::plan::run::job_end::{Finished, JobEnd};
@@ -138,6 +139,9 @@ pub trait Ledger: Debug + Send + Sync {
     /// known.
     async fn triggered_at(&self, claim: Claim, remote_id: &str) -> Result<Option<DateTime<Utc>>>;
 
+    /// Records what an attempt says while it is under way. Can be repeated: stages and metrics are replaced by what is known now.
+    async fn record_said(&self, claim: Claim, attempt: u32, said: &Said) -> Result<bool>;
+
     /// Records the end of an attempt; the job goes on running, for a retry.
     async fn end_attempt(&self, claim: Claim, end: &AttemptEnd) -> Result<bool>;
 
@@ -229,6 +233,15 @@ pub trait History: Debug + Send + Sync {
 
     /// The runs that a query asks for, newest first.
     async fn runs(&self, query: &RunQuery) -> Result<Vec<PastRun>>;
+
+    /// The stages of these jobs, also of those that run: by job, attempt, and their order.
+    async fn stages(&self, jobs: &[JobId]) -> Result<Vec<PastStage>>;
+
+    /// The log messages of a job, by attempt, in their order.
+    async fn job_logs(&self, job: JobId) -> Result<Vec<PastLog>>;
+
+    /// Metrics summed over the runs that started on each day of UTC, by day and name.
+    async fn metrics_per_day(&self, started: TimeSpan) -> Result<Vec<DayMetric>>;
 
     /// The last lines that an attempt printed; `None` until it has ended.
     async fn tail(&self, job: JobId, attempt: u32) -> Result<Option<String>>;

@@ -95,7 +95,11 @@ fn lines_in(event: &JobEvent) -> u64 {
     match event {
         JobEvent::Line(_) => 1,
         JobEvent::LinesOmitted(lines) => *lines,
-        JobEvent::AttemptStarted { .. } | JobEvent::AttemptEnded { .. } | JobEvent::Retrying { .. } | JobEvent::Ended { .. } => 0,
+        JobEvent::AttemptStarted { .. }
+        | JobEvent::Stage(_)
+        | JobEvent::AttemptEnded { .. }
+        | JobEvent::Retrying { .. }
+        | JobEvent::Ended { .. } => 0,
     }
 }
 

@@ -25,6 +25,7 @@ mod pools;
 mod postgres_server;
 mod repeat;
 mod reports;
+mod said;
 mod scan;
 mod schema;
 mod severed;

@@ -14,6 +14,7 @@ pub mod orders;
 pub mod outcome;
 pub mod period;
 pub mod retry;
+pub mod said;
 pub mod selection;
 pub mod settings;
 pub mod source;

@@ -1,11 +1,12 @@
 //! Runs and jobs as people look them up later.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunCounts, RunState};
+use crate::plan::model::said::{ChildLog, Metric, Stage};
 use crate::plan::model::window::Window;
 
 /// From when to when; open where it is `None`. The beginning belongs to it, the end does not.
@@ -36,7 +37,7 @@ pub struct JobQuery {
 }
 
 /// A job on record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PastJob {
     pub id: JobId,
     pub run: RunId,
@@ -54,6 +55,8 @@ pub struct PastJob {
     pub ended_at: Option<DateTime<Utc>>,
     /// In their order.
     pub attempts: Vec<PastAttempt>,
+    /// What its attempts said, summed, by name.
+    pub metrics: Vec<Metric>,
 }
 
 /// An attempt on record.
@@ -115,4 +118,30 @@ pub struct PastRun {
     pub ended_at: Option<DateTime<Utc>>,
     /// What its jobs came to; `None` until it has ended by itself.
     pub counts: Option<RunCounts>,
+    /// What its jobs said, summed, by name.
+    pub metrics: Vec<Metric>,
+}
+
+/// A stage of an attempt on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastStage {
+    pub job: JobId,
+    /// Number of the attempt, from 1.
+    pub attempt: u32,
+    pub stage: Stage,
+}
+
+/// A log message of an attempt on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastLog {
+    /// Number of the attempt, from 1.
+    pub attempt: u32,
+    pub log: ChildLog,
+}
+
+/// The sum of a metric over the runs that started on a day of UTC.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DayMetric {
+    pub day: NaiveDate,
+    pub metric: Metric,
 }

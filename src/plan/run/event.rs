@@ -8,6 +8,7 @@ use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::JobState;
 use crate::plan::model::outcome::Outcome;
+use crate::plan::model::said::Stage;
 use crate::plan::run::ended::End;
 use crate::plan::run::schedule::JobIndex;
 use crate::plan::run::stop::StopReason;
@@ -80,6 +81,9 @@ pub enum JobEvent {
     Line(String),
     /// Its child printed so many lines faster than they could be passed on. Its log has them.
     LinesOmitted(u64),
+    /// A stage of its attempt's work started, got on, or ended: the stage as it is now. That it got on is told now and then, its start
+    /// and its end always.
+    Stage(Stage),
     /// The work of an attempt is over. [`JobEvent::Retrying`] or [`JobEvent::Ended`] follows once that is recorded.
     AttemptEnded {
         attempt: u32,

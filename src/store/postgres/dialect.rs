@@ -32,6 +32,7 @@ impl SqlConnection for PgConnection {
         let kind = match value {
             Value::Text(_) => "text",
             Value::Number(_) => "bigint",
+            Value::Real(_) => "double precision",
             Value::Truth(_) => "boolean",
             Value::Time(_) => "timestamptz",
         };
@@ -71,6 +72,7 @@ fn cell(value: &PgValueRef<'_>) -> sqlx::Result<Cell> {
     let found = match (value.type_info().name(), bytes) {
         ("BOOL", [byte]) => Some(Cell::Truth(*byte != 0)),
         ("INT2" | "INT4" | "INT8", bytes) => integer(bytes).map(Cell::Number),
+        ("FLOAT8", bytes) => bytes.try_into().ok().map(f64::from_be_bytes).map(Cell::Real),
         ("TIMESTAMPTZ", bytes) => integer(bytes).map(|micros| match micros {
             // -infinity and infinity.
             i64::MIN | i64::MAX => Cell::Time(micros),

@@ -15,6 +15,7 @@ use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunState};
 use crate::plan::model::orders::PendingOrderKind;
+use crate::plan::model::said::{LogLevel, StageState};
 use crate::plan::remember::failure_history::{QuarantineReason, RestReason};
 
 /// A value of a column.
@@ -163,6 +164,11 @@ impl<T> Found<T> {
         Ok(found)
     }
 
+    /// Nothing.
+    pub(in crate::store) fn none() -> Self {
+        Self { rows: Vec::new(), malformed: Vec::new() }
+    }
+
     pub(in crate::store) fn map<U>(self, make: impl FnMut(T) -> U) -> Found<U> {
         Found { rows: self.rows.into_iter().map(make).collect(), malformed: self.malformed }
     }
@@ -223,6 +229,10 @@ pub(in crate::store) struct Texts(pub(in crate::store) Vec<String>);
 #[derive(Debug)]
 pub(in crate::store) struct Options(pub(in crate::store) serde_json::Value);
 
+/// Named counts, as a JSON list of pairs.
+#[derive(Debug)]
+pub(in crate::store) struct Counts(pub(in crate::store) Vec<(String, u64)>);
+
 /// A text, of whatever bytes.
 #[derive(Debug)]
 pub(in crate::store) struct AnyText(pub(in crate::store) String);
@@ -262,10 +272,26 @@ from_cell! {
     RunState, "the state of a run": Cell::Text(text) => Self::parse(text);
     RestReason, "the reason of a rest": Cell::Text(text) => Self::parse(text);
     QuarantineReason, "the reason of a quarantine": Cell::Text(text) => Self::parse(text);
+    StageState, "the state of a stage": Cell::Text(text) => Self::parse(text);
+    LogLevel, "the level of a message": Cell::Text(text) => Self::parse(text);
     PendingOrderKind, "the kind of an order": Cell::Text(text) => Self::parse(text);
     Seen, "how a collection was seen": Cell::Text(text) => Self::parse(text);
     Texts, "a JSON list of texts": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
+    Counts, "a JSON list of names with their counts": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
     Options, "JSON": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
+}
+
+impl FromCell for f64 {
+    const WANTED: &'static str = "a number";
+
+    fn from_cell(cell: &Cell) -> Option<Self> {
+        match cell {
+            Cell::Real(number) => Some(*number),
+            // A hand may have written it.
+            Cell::Number(number) => i32::try_from(*number).ok().map(Self::from),
+            Cell::Null | Cell::Truth(_) | Cell::Text(_) | Cell::Bytes(_) | Cell::Time(_) => None,
+        }
+    }
 }
 
 impl FromCell for bool {

@@ -106,6 +106,7 @@ macro_rules! carry_out_statements {
                 let added = match value {
                     Value::Text(text) => arguments.add(text),
                     Value::Number(number) => arguments.add(number),
+                    Value::Real(number) => arguments.add(number),
                     Value::Truth(truth) => arguments.add(truth),
                     Value::Time(at) => arguments.add(at.map($time)),
                 };

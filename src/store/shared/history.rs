@@ -1,12 +1,11 @@
 //! What people read about the past.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 
 use super::cell::{AnyText, Found, Options};
 use super::connection::SqlConnection;
 use super::row::{Selected, row};
+use super::said;
 use super::statement::{Columns, Parameters, Value};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
@@ -56,8 +55,8 @@ fn id_begins_with<C: SqlConnection>(parameters: &mut Parameters, column: &str, p
 
 /// Conditions that are all to hold.
 #[derive(Default)]
-struct Conditions {
-    parameters: Parameters,
+pub(super) struct Conditions {
+    pub(super) parameters: Parameters,
     all: Vec<String>,
 }
 
@@ -77,7 +76,7 @@ impl Conditions {
         }
     }
 
-    fn within(&mut self, column: &str, span: TimeSpan) {
+    pub(super) fn within(&mut self, column: &str, span: TimeSpan) {
         if let Some(since) = span.since {
             self.all.push(format!("{column} >= {}", self.parameters.add(since)));
         }
@@ -87,7 +86,7 @@ impl Conditions {
     }
 
     /// What stands after `WHERE`.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         if self.all.is_empty() { "TRUE".to_owned() } else { self.all.join(" AND ") }
     }
 }
@@ -122,6 +121,7 @@ impl PastJobRow {
             started_at: self.started_at,
             ended_at: self.ended_at,
             attempts: Vec::new(),
+            metrics: Vec::new(),
         }
     }
 }
@@ -146,12 +146,14 @@ pub(in crate::store) async fn jobs<C: SqlConnection>(connection: &mut C, query: 
     let mut jobs = jobs.map(PastJobRow::job);
     let Found { rows, malformed } = attempts(connection, &jobs.rows).await?;
     jobs.malformed.extend(malformed);
-    let mut by_job: HashMap<JobId, Vec<PastAttempt>> = HashMap::new();
-    for (job, attempt) in rows {
-        by_job.entry(job).or_default().push(attempt);
-    }
+    let mut by_job = said::grouped(rows);
+    let ids: Vec<JobId> = jobs.rows.iter().map(|job| job.id).collect();
+    let Found { rows, malformed } = said::metrics_of_jobs(connection, &ids).await?;
+    jobs.malformed.extend(malformed);
+    let mut metrics = said::grouped(rows);
     for job in &mut jobs.rows {
         job.attempts = by_job.remove(&job.id).unwrap_or_default();
+        job.metrics = metrics.remove(&job.id).unwrap_or_default();
     }
     Ok(jobs)
 }
@@ -192,7 +194,7 @@ impl PastAttemptRow {
 /// The attempts of these jobs, in their order.
 async fn attempts<C: SqlConnection>(connection: &mut C, jobs: &[PastJob]) -> sqlx::Result<Found<(JobId, PastAttempt)>> {
     if jobs.is_empty() {
-        return Ok(Found { rows: Vec::new(), malformed: Vec::new() });
+        return Ok(Found::none());
     }
     let ids: Vec<Columns> = jobs.iter().map(|job| vec![("id", job.id.into())]).collect();
     let mut parameters = Parameters::default();
@@ -261,6 +263,7 @@ impl PastRunRow {
             started_at: self.started_at,
             ended_at: self.ended_at,
             counts,
+            metrics: Vec::new(),
         }
     }
 }
@@ -278,5 +281,13 @@ pub(in crate::store) async fn runs<C: SqlConnection>(connection: &mut C, query: 
         condition = conditions.text(),
     );
     let runs: Found<PastRunRow> = connection.fetch_all(conditions.parameters.statement(text)).await?;
-    Ok(runs.map(PastRunRow::run))
+    let mut runs = runs.map(PastRunRow::run);
+    let ids: Vec<RunId> = runs.rows.iter().map(|run| run.id).collect();
+    let Found { rows, malformed } = said::metrics_of_runs(connection, &ids).await?;
+    runs.malformed.extend(malformed);
+    let mut metrics = said::grouped(rows);
+    for run in &mut runs.rows {
+        run.metrics = metrics.remove(&run.id).unwrap_or_default();
+    }
+    Ok(runs)
 }

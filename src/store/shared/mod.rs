@@ -23,6 +23,7 @@ pub(super) mod placing;
 pub(super) mod reports;
 pub(super) mod row;
 pub(super) mod runs;
+pub(super) mod said;
 pub(super) mod scanned;
 pub(super) mod source_orders;
 pub(super) mod sources;

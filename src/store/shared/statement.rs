@@ -13,11 +13,12 @@ use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 
 /// A value on its way into a column. Each adapter binds it as its database stores such values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::store) enum Value {
     /// Without NUL characters, which PostgreSQL cannot hold.
     Text(Option<String>),
     Number(Option<i64>),
+    Real(Option<f64>),
     Truth(bool),
     Time(Option<DateTime<Utc>>),
 }
@@ -50,6 +51,7 @@ value_from! {
     i64 => Number(number) number;
     u64 => Number(number) signed(number);
     usize => Number(number) signed(number);
+    f64 => Real(number) number;
     DateTime<Utc> => Time(at) at;
 }
 
@@ -65,6 +67,7 @@ impl Value {
         match self {
             Self::Text(text) => Json::from(text.clone()),
             Self::Number(number) => Json::from(*number),
+            Self::Real(number) => Json::from(*number),
             Self::Truth(truth) => Json::from(*truth),
             Self::Time(at) => Json::from(at.map(rfc3339)),
         }
