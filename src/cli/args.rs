@@ -24,6 +24,8 @@ use crate::plan::model::settings::Variables;
 use crate::show::logs::{self, LogFormat};
 use crate::show::{self, Zone};
 
+const GLOBAL_HEADING: &str = "Options of every command";
+
 /// Finds the reports that are missing, runs the ETLs that make them, and says what happened.
 ///
 /// Started by cron or a systemd timer every 15 minutes. Without a command it does one run.
@@ -34,27 +36,28 @@ pub(super) struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Option<Command>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of run")]
     run: RunArgs,
 }
 
-/// Options of every command.
+/// Options of every command, under a heading of their own, so that they do not stand between those of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = GLOBAL_HEADING)]
 pub(super) struct Global {
     /// Configuration file [default: $ETL_ORCH_CONFIG, ./etl-orch.yaml, ./config/etl-orch.yaml, the user's, the system's]
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Format of stdout
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    /// Format of stdout: text for people, json for programs
+    #[arg(long, global = true, value_name = "text|json", hide_possible_values = true, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
-    /// Format of the diagnostics on stderr
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    /// Format of the diagnostics on stderr, likewise
+    #[arg(long, global = true, value_name = "text|json", hide_possible_values = true, value_enum, default_value_t = Format::Text)]
     pub(super) log_format: Format,
     /// Lowest level of diagnostics that are written: off, error, warn, info, debug, trace [default: info; warn with -q]
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = log_level)]
     pub(super) log_level: Option<LevelFilter>,
     /// When to use colors; NO_COLOR is honored
-    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
     pub(super) color: ColorChoice,
     /// Show times in UTC, and read those without an offset as UTC [default: the local time zone; TZ is honored]
     #[arg(long, global = true)]
@@ -68,6 +71,10 @@ pub(super) enum Format {
     Text,
     /// For programs.
     Json,
+}
+
+fn log_level(text: &str) -> Result<LevelFilter, &'static str> {
+    text.parse().map_err(|_| "write off, error, warn, info, debug or trace")
 }
 
 /// What can be done.

@@ -9,6 +9,7 @@ mod history;
 mod init;
 mod moment;
 mod names;
+mod numbers;
 mod orders;
 mod output;
 mod pages;
@@ -34,7 +35,7 @@ pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let (global, command) = match Cli::read(args.clone()) {
         Ok(read) => read,
-        Err(error) => return ExitCode::from(refused::refuse(&error, &args).code()),
+        Err(error) => return ExitCode::from(refused::refuse(error, &args).code()),
     };
     let environment: Variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();

@@ -2,17 +2,20 @@
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::Args;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::Format;
 use super::exit::{Exit, Failure};
 use super::output;
+use super::run::args::RunArgs;
 use crate::show::logs::{self, LogFormat};
 use crate::show::outcome::PageView;
 
 /// Prints what `error` has to say, in the format that the arguments ask for.
-pub(super) fn refuse(error: &clap::Error, args: &[OsString]) -> Exit {
+pub(super) fn refuse(error: clap::Error, args: &[OsString]) -> Exit {
+    let error = &with_tips(error);
     let kind = match error.kind() {
         ErrorKind::DisplayHelp => Some("help"),
         ErrorKind::DisplayVersion => Some("version"),
@@ -37,6 +40,34 @@ pub(super) fn refuse(error: &clap::Error, args: &[OsString]) -> Exit {
             }
         },
     }
+}
+
+/// The error with what helps a reader who does not know the commands, and without what does not.
+fn with_tips(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
+        // No argument of ours begins with a hyphen.
+        let tips = tips.into_iter().filter(|tip| !tip.to_string().contains("as a value, use '-- ")).collect();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    }
+    if error.kind() == ErrorKind::InvalidSubcommand
+        && error.get(ContextKind::SuggestedSubcommand).is_none()
+        && let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && let Some(tip) = tip(word, error.get(ContextKind::Usage))
+    {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
+}
+
+/// What was likely meant by a word that is no command.
+fn tip(word: &str, usage: Option<&ContextValue>) -> Option<String> {
+    let is_of_main = usage.is_some_and(|usage| usage.to_string().contains("etl-orch [OPTIONS]"));
+    let option = word.to_lowercase().replace('_', "-");
+    let run = RunArgs::augment_args(clap::Command::new("run"));
+    if is_of_main && run.get_arguments().any(|arg| arg.get_long() == Some(&option)) {
+        return Some(format!("it is an option: '--{option}'"));
+    }
+    is_of_main.then(|| "a run selects by options: '--bank-symbol RY,TD', '--etl-type NAME', '--period 2025Q2', '--source ID'".to_owned())
 }
 
 fn usage_error(error: &clap::Error, args: &[OsString], format: Format) {

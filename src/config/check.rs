@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::document::Document;
 use super::error::Findings;
-use super::paths::{resolve, resolve_template};
+use super::paths::{meant_for_a_shell, resolve, resolve_template};
 use super::scalars::WrittenDuration;
 use crate::plan::model::settings::{ColumnName, TableName};
 use crate::plan::text::placeholder::{Placeholder, Scope};
@@ -102,12 +102,20 @@ impl Check<'_> {
     /// Checks a path and makes it absolute.
     pub(super) fn path(&mut self, path: &[&str], given: Option<String>) -> Option<PathBuf> {
         let given = given?;
-        self.text(path, &given);
+        self.path_text(path, &given);
         if let Some(placeholder) = Placeholder::ALL.iter().find(|placeholder| given.contains(&format!("{{{}}}", placeholder.name()))) {
             let name = self.document.named(path);
             self.wrong(path, format!("{name} is one path for all jobs; {{{}}} is not filled in here", placeholder.name()));
         }
-        Some(resolve(self.base, Path::new(&given)))
+        (!given.trim().is_empty()).then(|| resolve(self.base, Path::new(&given)))
+    }
+
+    /// Checks the text of a path.
+    fn path_text(&mut self, path: &[&str], text: &str) {
+        self.text(path, text);
+        if let Some(problem) = meant_for_a_shell(text) {
+            self.wrong(path, format!("{} {problem}", self.document.named(path)));
+        }
     }
 
     /// Checks the name of a table.
@@ -137,7 +145,7 @@ impl Check<'_> {
 
     /// Checks a template of a path and makes it absolute.
     pub(super) fn path_template(&mut self, path: &[&str], source: &str, allowed: &[Scope]) -> Option<Template> {
-        self.text(path, source);
+        self.path_text(path, source);
         self.template(path, source, allowed)?;
         let Some(absolute) = resolve_template(self.base, source) else {
             self.wrong(path, "the directory of this file has a name that is not UTF-8; move the file, or write an absolute path");

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::address::{self, encoded};
-use super::paths::resolve;
+use super::paths::{meant_for_a_shell, resolve};
 use crate::plan::model::settings::{DatabaseTarget, Variables};
 
 /// Reads a URL as written. Messages never hold the URL or parts of its values.
@@ -53,6 +53,9 @@ fn sqlite(path: &str, base: &Path) -> Result<DatabaseTarget, String> {
     }
     if path.contains('?') {
         return Err("database.url: a SQLite URL takes no parameters; write sqlite://PATH".to_owned());
+    }
+    if let Some(problem) = meant_for_a_shell(path) {
+        return Err(format!("database.url {problem}"));
     }
     Ok(DatabaseTarget::Sqlite(resolve(base, Path::new(path))))
 }

@@ -10,10 +10,11 @@ use super::error::{ConfigErrors, Findings};
 use super::etls::{self, Defaults, etls};
 use super::host::{Host, Look};
 use super::outputs::{PathTemplate, check_path_templates};
+use super::paths::{directory_of, meant_for_a_shell, resolve};
 use super::pools::pools;
 use super::sources::{self, sources};
 use super::written::{self, Written};
-use super::{database, decode, dotenv, expand, institutions, ownership, paths::directory_of, paths::resolve, run, secrets, tree};
+use super::{database, decode, dotenv, expand, institutions, ownership, run, secrets, tree};
 use crate::os::access::FileAccess;
 use crate::os::input::{self, InputError};
 use crate::plan::model::catalogue::Catalogue;
@@ -83,7 +84,12 @@ fn read_all(path: &Path, environment: &Variables, look: Option<&mut Look<'_>>) -
     } else {
         // Only ETLs need banks. With sources alone the file may be missing, unless the configuration names one.
         let may_lack = written.institutions.is_none() && document.keys(&["etls"]).is_empty() && !document.is_broken(&["etls"]);
+        let unusable = if written_path.trim().is_empty() { Some("is empty".to_owned()) } else { meant_for_a_shell(&written_path) };
         match input::read(&institutions_file) {
+            _ if let Some(problem) = unusable => {
+                of_config.add(document.position(&["institutions"]), format!("institutions {problem}"));
+                Institutions::default()
+            }
             Err(error) if may_lack && error.is_not_found() => Institutions::default(),
             Ok(file) => match of_institutions.utf8(file.bytes) {
                 Some(text) => institutions::read(&text, &mut of_institutions),

@@ -11,6 +11,18 @@ pub(super) fn directory_of(file: &Path) -> io::Result<PathBuf> {
     }
 }
 
+/// What only a shell would fill in: `~` at the beginning, or `$NAME` as the name of a directory. In words, with what to write instead.
+pub(super) fn meant_for_a_shell(path: &str) -> Option<String> {
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    if path == "~" || path.starts_with("~/") {
+        return Some("begins with ~, which only a shell fills in; write ${HOME}".to_owned());
+    }
+    let name = path.split('/').find_map(|part| part.strip_prefix('$').filter(|name| is_name(name)))?;
+    Some(format!("has ${name}, which only a shell fills in; write ${{{name}}}"))
+}
+
 /// `path` as seen from `base`. Leading `.` and `..` are taken away, others stay: they may lead through links.
 pub(super) fn resolve(base: &Path, path: &Path) -> PathBuf {
     let mut resolved = base.to_owned();
@@ -66,6 +78,16 @@ mod tests {
             (".", "/srv/config"),
         ] {
             assert_eq!(resolve(Path::new("/srv/config"), Path::new(path)), Path::new(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_only_a_shell_fills_in_is_noticed() {
+        let advice = |path: &str| meant_for_a_shell(path).unwrap_or_default();
+        assert_eq!(advice("~/var"), "begins with ~, which only a shell fills in; write ${HOME}");
+        assert_eq!(advice("../$TEAM/var"), "has $TEAM, which only a shell fills in; write ${TEAM}");
+        for path in ["var", "/srv/~/x", "~old/x", "a$b/c", "$RECYCLE.BIN", "$", "/srv/$1"] {
+            assert_eq!(advice(path), "", "{path}");
         }
     }
 

@@ -29,6 +29,8 @@ pub(crate) enum InputError {
     /// The directory above it.
     #[error("cannot be read: the directory {} may not be entered by the user who runs etl-orch (chmod a+x)", .0.display())]
     Barred(PathBuf),
+    #[error("is a directory; name a file")]
+    Directory,
     /// What it is.
     #[error("is {0}, and only a regular file is read here; name a file, or copy into one what comes from there")]
     NotAFile(&'static str),
@@ -87,11 +89,13 @@ pub(crate) fn look_at(path: &Path) -> Result<(), InputError> {
 
 fn check(metadata: &Metadata) -> Result<(), InputError> {
     let kind = metadata.file_type();
-    Err(InputError::NotAFile(if kind.is_file() {
+    if kind.is_file() {
         return Ok(());
-    } else if kind.is_dir() {
-        "a directory"
-    } else if kind.is_fifo() {
+    }
+    if kind.is_dir() {
+        return Err(InputError::Directory);
+    }
+    Err(InputError::NotAFile(if kind.is_fifo() {
         "a pipe"
     } else if kind.is_socket() {
         "a socket"
@@ -121,17 +125,14 @@ mod tests {
         assert_eq!(read(&at("file")).unwrap().bytes, b"text");
         assert_eq!(read(&at("to file")).unwrap().bytes, b"text");
         assert_eq!(read_head(&at("file"), 2).unwrap(), b"te");
-        for (path, what) in [
-            (at("fifo"), "a pipe"),
-            (at("to fifo"), "a pipe"),
-            (at("socket"), "a socket"),
-            (dir.path().to_owned(), "a directory"),
-            ("/dev/zero".into(), "a device"),
-        ] {
+        for (path, what) in
+            [(at("fifo"), "a pipe"), (at("to fifo"), "a pipe"), (at("socket"), "a socket"), ("/dev/zero".into(), "a device")]
+        {
             for error in [read(&path).unwrap_err(), read_head(&path, 1).unwrap_err()] {
                 assert!(error.to_string().starts_with(&format!("is {what}, and only a regular file is read here")), "{error}");
             }
         }
+        assert_eq!(read(dir.path()).unwrap_err().to_string(), "is a directory; name a file");
         assert!(read(&at("nothing")).unwrap_err().is_not_found());
         assert!(!read(&at("fifo")).unwrap_err().is_not_found());
     }

@@ -8,6 +8,7 @@ use super::plan_input::PlanInput;
 use super::recover::Recovery;
 use super::sources::{self, Sources};
 use super::sync::Stamps;
+use crate::plan::decide::mismatch::NameCount;
 use crate::plan::decide::plan::{Plan, PlannedJob};
 use crate::plan::decide::planner::Planner;
 use crate::plan::decide::source_plan::SourcePlan;
@@ -77,6 +78,7 @@ async fn plan_reports(
     if !input.has_reports() {
         return Ok(planner.finish());
     }
+    let learnt: BTreeSet<String> = also_available.iter().map(|one| one.tag.clone()).collect();
     let request = scan_request(input, also_available);
     store
         .scan(&request, &mut |scanned| match scanned {
@@ -85,7 +87,7 @@ async fn plan_reports(
             Scanned::NotAnArray { row, rows } => planner.not_an_array(&row, rows),
         })
         .await?;
-    match compare_names(store, input, &mut planner).await {
+    match compare_names(store, input, learnt, &mut planner).await {
         Err(error) if error.may_pass() => return Err(error),
         Err(error) => tracing::warn!("{error}; so it was not looked whether the data has the configuration's names under another spelling"),
         Ok(()) => {}
@@ -103,7 +105,8 @@ async fn plan_reports(
 }
 
 /// Looks whether the data spells otherwise what the configuration names, where all reports of an ETL are missing or nothing has its tags.
-async fn compare_names(store: &dyn Data, input: PlanInput<'_>, planner: &mut Planner<'_>) -> store::Result<()> {
+/// `learnt` are tags of data that is not in the database yet.
+async fn compare_names(store: &dyn Data, input: PlanInput<'_>, learnt: BTreeSet<String>, planner: &mut Planner<'_>) -> store::Result<()> {
     let without_reports = planner.without_reports();
     if !without_reports.is_empty() {
         let types: Vec<_> = without_reports.iter().map(|etl| input.catalogue.etl(*etl).report_types()).collect();
@@ -114,7 +117,10 @@ async fn compare_names(store: &dyn Data, input: PlanInput<'_>, planner: &mut Pla
     let in_question: BTreeSet<&String> = required.filter(|tag| !supplied.contains(&tag.as_str())).collect();
     if !in_question.is_empty() {
         let tags: Vec<String> = in_question.into_iter().cloned().collect();
-        planner.tags(store.availability_tags(&tags).await?, &supplied);
+        let mut found = store.availability_tags(&tags).await?;
+        let new: Vec<String> = learnt.into_iter().filter(|tag| found.iter().all(|one| one.name != *tag)).collect();
+        found.extend(new.into_iter().map(|name| NameCount { name, rows: 0 }));
+        planner.tags(found, &supplied);
     }
     Ok(())
 }

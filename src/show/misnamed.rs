@@ -71,7 +71,7 @@ fn unknown_tag(one: &UnknownTags, tag: &str, issues: &NameIssues, catalogue: &Ca
     names.truncate(NAMED);
     format!(
         "{}: {} requires {tag:?}, which no row of the availability table has and no file of availability.sync supplies, so it makes nothing \
-         (tags in the table: {}{more}){}",
+         (tags of the data: {}{more}){}",
         escaped(&etl.places.requires),
         etl.name,
         escaped(&names.join(", ")),

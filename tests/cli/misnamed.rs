@@ -76,7 +76,7 @@ on_both_databases! {
         let wrong = "requires: [transcirpts]";
         world.etls("echo report > \"$4\"\n", &[etl("call_summary", "Call Summary", &[wrong]), etl("key_themes", "Key Themes", &[])]);
         let error = "etl-orch.yaml:11:5: call_summary requires \"transcirpts\", which no row of the availability table has and no file of \
-                     availability.sync supplies, so it makes nothing (tags in the table: transcripts); did you mean transcripts?\n";
+                     availability.sync supplies, so it makes nothing (tags of the data: transcripts); did you mean transcripts?\n";
         for (code, args) in [(2, &["--dry-run"][..]), (1, &[]), (2, &["-q"]), (2, &["-q", "--etl-type", "call_summary"])] {
             let done = world.run_to(code, args);
             assert!(done.stdout.contains(&format!("  ⚠ {error}")), "{args:?}: {}", done.stdout);
@@ -91,6 +91,20 @@ on_both_databases! {
         let empty = world.run_to(0, &[]);
         assert!(empty.stdout.contains("NO DATA: no monitored bank has the required data\n"), "{}", empty.stdout);
         assert_eq!(world.run_to(0, &["-q"]).stdout, "");
+    }
+
+    fn a_dry_run_knows_the_tags_that_a_run_would_learn(world: &World) {
+        world.etls("echo report > \"$4\"\n", &[etl("call_summary", "Call Summary", &["requires: [transcirpts]"])]);
+        world.write("in/RY_2025Q2.txt", "text");
+        world.also("availability: {sync: [{tag: transcripts, files: \"in/{bank_symbol}_{period}.txt\"}]}");
+        let warnings = |args: &[&str]| {
+            let done = world.run_to(2, args);
+            let lines = done.stdout.lines().filter(|line| line.starts_with("  ⚠ etl-orch.yaml"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let planned = warnings(&["--dry-run"]);
+        assert!(planned[0].contains("requires \"transcirpts\""), "{planned:?}");
+        assert_eq!(planned, warnings(&[]));
     }
 
     fn a_tag_that_files_will_supply_is_no_error(world: &World) {

@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::super::exit::Failure;
 use super::super::moment::Moment;
+use super::super::numbers;
 use crate::plan::remember::past::TimeSpan;
 
 /// When, and how many.
@@ -17,7 +18,7 @@ pub(in crate::cli) struct ListArgs {
     #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
     until: Option<Moment>,
     /// At most so many, the newest first
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 20, allow_negative_numbers = true, value_parser = numbers::within(1..=100_000_u32))]
     pub(super) limit: u32,
 }
 

@@ -133,8 +133,12 @@ pub(in crate::cli) fn of_words(catalogue: &Catalogue, words: &[&str]) -> Result<
             }
             (Err(error @ SelectError::Ambiguous { .. }), _, _) => Err(usage(error)),
         },
+        [bank, etl] if names::etl(catalogue, etl).is_ok() => {
+            names::bank(catalogue, bank).map_err(usage)?;
+            Err(usage(format!("a period is missing; for all periods write {bank} --etl-type {etl}")))
+        }
         [bank, rest @ ..] => {
-            let (period, rest) = period(rest)?;
+            let (period, rest) = period(rest).map_err(|problem| with_bank(catalogue, bank, problem))?;
             match rest {
                 [] => gaps(catalogue, bank, period, None),
                 [etl] => gaps(catalogue, bank, period, Some(etl)),
@@ -172,10 +176,21 @@ fn period<'a, 'w>(words: &'a [&'w str]) -> Result<(Period, &'a [&'w str]), Failu
     }
 }
 
-/// `RY-CA/2025Q2/call_summary`.
+/// This problem, and before it that no bank has this name, if so.
+fn with_bank(catalogue: &Catalogue, bank: &str, problem: Failure) -> Failure {
+    match names::bank(catalogue, bank) {
+        Ok(_) => problem,
+        Err(unknown) => usage(format!("{unknown}\nerror: {}", problem.message())),
+    }
+}
+
+/// `RY-CA/2025Q2/call_summary`, or `RY-CA/2025Q2` for all ETLs.
 fn gap(catalogue: &Catalogue, key: &str) -> Result<OrderTarget, Failure> {
     match key.split('/').collect::<Vec<_>>().as_slice() {
-        [bank, period, etl] => gaps(catalogue, bank, period.parse().map_err(usage)?, Some(etl)),
+        [bank, period, etls @ ..] if etls.len() <= 1 => {
+            let period = period.parse().map_err(|problem| with_bank(catalogue, bank, usage(problem)))?;
+            gaps(catalogue, bank, period, etls.first().copied())
+        }
         _ => Err(usage(format!("{key:?} is not a gap; write it like RY-CA/2025Q2/call_summary"))),
     }
 }
@@ -228,6 +243,7 @@ mod tests {
         let both = Ok(keys(&["RY-CA/2025Q2/call_summary", "RY-CA/2025Q2/key_themes"]));
         assert_eq!(read(&["RY", "2025", "Q2"]), both);
         assert_eq!(read(&["RY", "2025Q2"]), both);
+        assert_eq!(read(&["RY-CA/2025Q2"]), both);
         assert_eq!(read(&["RY"]), Ok(sweep("RY-CA")));
     }
 
@@ -277,9 +293,11 @@ mod tests {
             &["RY", "2025Q2", "call_sumary"],
             &["BMQ", "2025Q2", "call_sumary"],
             &["RY", "2025Q2", "call_summary", "key_themes"],
-            &["RY/2025Q2"],
             &["RY/2025Q2/x/y"],
             &["RY/25/call_summary"],
+            &["/etc/passwd"],
+            &["Call", "Summary"],
+            &["RY", "call_summary"],
         ]
         .iter()
         .map(|words| read(words).unwrap_err())
@@ -299,9 +317,13 @@ mod tests {
         error: unknown bank "BMQ"; there are RY, C-CA, C-US, DEAD
         error: unknown ETL "call_sumary"; did you mean call_summary? There are call_summary, key_themes
         error: "key_themes" is unexpected; an order is on one bank and period
-        error: "RY/2025Q2" is not a gap; write it like RY-CA/2025Q2/call_summary
         error: "RY/2025Q2/x/y" is not a gap; write it like RY-CA/2025Q2/call_summary
         error: "25" is not a fiscal period; expected a period such as 2025Q2
+        error: unknown bank ""; there are RY, C-CA, C-US, DEAD
+        error: "etc" is not a fiscal period; expected a period such as 2025Q2
+        error: unknown bank "Call"; did you mean C? There are RY, C-CA, C-US, DEAD
+        error: "Summary" is not a fiscal period; expected a period such as 2025Q2
+        error: a period is missing; for all periods write RY --etl-type call_summary
         "#);
     }
 }

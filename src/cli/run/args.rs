@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::super::numbers;
 use crate::plan::model::period::Period;
 use crate::plan::text::span::{self, InvalidSpan};
 use crate::run::lock::LockWait;
@@ -30,19 +31,19 @@ pub(in crate::cli) struct RunArgs {
     #[arg(long, value_name = "PERIOD", value_delimiter = ',')]
     pub(in crate::cli) period: Vec<Period>,
     /// Only this fiscal year and later ones
-    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(1900..=2999))]
+    #[arg(long, value_name = "YEAR", allow_negative_numbers = true, value_parser = numbers::within(1900..=2999_u16))]
     pub(in crate::cli) from_year: Option<u16>,
     /// Only this fiscal year and earlier ones
-    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(1900..=2999))]
+    #[arg(long, value_name = "YEAR", allow_negative_numbers = true, value_parser = numbers::within(1900..=2999_u16))]
     pub(in crate::cli) until_year: Option<u16>,
     /// Make existing reports again; needs --bank-symbol, --etl-type, --period or --source
     #[arg(long)]
     pub(in crate::cli) force: bool,
     /// How many chains run at once: a number, or auto for min(cores, memory / 4 GiB)
-    #[arg(long, value_name = "N|auto")]
+    #[arg(long, value_name = "N|auto", allow_negative_numbers = true)]
     pub(in crate::cli) max_parallel: Option<MaxParallel>,
     /// Start at most this many jobs; the rest is left for the next run
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = numbers::within(1_u32..))]
     pub(in crate::cli) max_jobs: Option<u32>,
     /// Do not take the lock; several invocations may then run at once
     #[arg(long)]

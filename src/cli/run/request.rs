@@ -115,10 +115,11 @@ fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
     if problems.is_empty() && !selection.banks.is_empty() && selection.banks.is_subset(&selection.excluded_banks) {
         problems.push("--exclude-bank leaves out every bank of --bank-symbol; nothing would be looked at".to_owned());
     }
-    if let (Some(from), Some(until)) = (args.from_year, args.until_year)
+    if let (Some(from), Some(until)) = (selection.from_year, selection.until_year)
         && until < from
     {
-        problems.push(format!("--until-year {until} is before --from-year {from}; no year is left"));
+        let by = if args.from_year.is_some() { "--from-year" } else { "run.from_year" };
+        problems.push(format!("--until-year {until} is before {by} {from}; no year is left"));
     }
     if problems.is_empty() && args.force && !selection.is_narrowed() {
         problems.push("--force would make every report again; say which with --bank-symbol, --etl-type, --period or --source".to_owned());

@@ -37,7 +37,8 @@ pub fn suggestion<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) ->
     question + &all
 }
 
-/// All names where they are not many, as what follows a question of [`did_you_mean`], or none: ` There are a, b` or `; there are a, b`.
+/// All names where they are not many, as what follows a question of [`did_you_mean`], or none: ` There are a, b` or `; there are a, b`. Of
+/// many the first, where there is no question: something must show what names look like.
 #[must_use]
 pub fn all_of(names: &[&str], question: &str) -> String {
     let begin = if question.is_empty() { "; there" } else { " There" };
@@ -47,6 +48,7 @@ pub fn all_of(names: &[&str], question: &str) -> String {
         [_] if !question.is_empty() => String::new(),
         [only] => format!("{begin} is only {only}"),
         several if several.len() <= LISTED => format!("{begin} are {}", several.join(", ")),
+        many if question.is_empty() => format!("{begin} are {} and {} more", many[..LISTED].join(", "), many.len() - LISTED),
         _ => String::new(),
     }
 }
@@ -74,7 +76,7 @@ mod tests {
         assert_eq!(suggestion("zzz", []), "");
         let many: Vec<String> = (0..11).map(|n| format!("bank{n}")).collect();
         let many = || many.iter().map(String::as_str);
-        assert_eq!(suggestion("zzz", many()), "");
+        assert!(suggestion("zzz", many()).ends_with(", bank9 and 1 more"));
         assert!(suggestion("zzz", many().take(10)).ends_with(", bank9"));
         assert_eq!(suggestion("bank10", many()), "; did you mean bank10, bank0, bank1?");
     }

@@ -80,9 +80,7 @@ impl Sqlite {
 
     async fn connect_read_write(&mut self, path: &Path) -> Result<SqliteConnection> {
         make_file(path).map_err(|error| self.unreachable(error))?;
-        if !permits(path, Right::WRITE_OK) {
-            return Err(self.unreachable("the file is not writable"));
-        }
+        self.check_file(path, Right::WRITE_OK, "writable")?;
         self.file = Some(DatabaseFile::at(path).map_err(|error| self.unreachable(error))?);
         self.connect_again().await
     }
@@ -107,7 +105,11 @@ impl Sqlite {
     /// A connection that reads. It opens the file for writing where it may, since only such a connection takes its
     /// side files away when it closes; `query_only` keeps it from using that right.
     async fn connect_read_only(&self, path: &Path) -> Result<SqliteConnection> {
-        let options = if !self.holds_something(path)? {
+        let holds_something = self.holds_something(path)?;
+        if holds_something {
+            self.check_file(path, Right::READ_OK, "readable")?;
+        }
+        let options = if !holds_something {
             in_memory()
         } else if is_writable(path) {
             base().filename(path).pragma("query_only", "ON")
@@ -130,6 +132,17 @@ impl Sqlite {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(self.unreachable(error)),
         }
+    }
+
+    /// Names what is wrong with the file, where SQLite only says that it cannot open it.
+    fn check_file(&self, path: &Path, right: Right, adjective: &str) -> Result<()> {
+        if path.is_dir() {
+            return Err(self.unreachable("it is a directory; name a file in database.url"));
+        }
+        if !permits(path, right) {
+            return Err(self.unreachable(format!("the file is not {adjective} for this user")));
+        }
+        Ok(())
     }
 
     async fn connect(&self, options: &SqliteConnectOptions) -> Result<SqliteConnection> {
