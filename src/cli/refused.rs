@@ -46,8 +46,10 @@ pub(super) fn refuse(error: clap::Error, args: &[OsString]) -> Exit {
 fn with_tips(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
         // No argument of ours begins with a hyphen.
-        let tips = tips.into_iter().filter(|tip| !tip.to_string().contains("as a value, use '-- ")).collect();
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        let tips: Vec<_> = tips.into_iter().filter(|tip| !tip.to_string().contains("as a value, use '-- ")).collect();
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
     }
     if error.kind() == ErrorKind::InvalidSubcommand
         && error.get(ContextKind::SuggestedSubcommand).is_none()
@@ -90,5 +92,23 @@ fn sentence(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
     let words: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-    words.join(" ").trim_start_matches("error: ").to_owned()
+    words.join(" ").replace(" tip: ", "; ").trim_start_matches("error: ").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::Cli;
+    use super::*;
+
+    #[test]
+    fn a_wrong_word_is_answered_with_what_was_likely_meant() {
+        let says = |args: &str| sentence(&with_tips(Cli::read(args.split(' ').map(OsString::from)).unwrap_err()));
+        let by_option = "a run selects by options: '--bank-symbol RY,TD', '--etl-type NAME', '--period 2025Q2', '--source ID'";
+        assert_eq!(says("etl-orch RY"), format!("unrecognized subcommand 'RY'; {by_option}"));
+        assert_eq!(says("etl-orch --bank-symbol RY TD"), format!("unrecognized subcommand 'TD'; {by_option}"));
+        assert_eq!(says("etl-orch dry-run"), "unrecognized subcommand 'dry-run'; it is an option: '--dry-run'");
+        assert_eq!(says("etl-orch retyr"), "unrecognized subcommand 'retyr'; a similar subcommand exists: 'retry'");
+        assert_eq!(says("etl-orch sources show"), "unrecognized subcommand 'show'");
+        assert_eq!(says("etl-orch skip --all"), "unexpected argument '--all' found");
+    }
 }

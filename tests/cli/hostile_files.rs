@@ -36,18 +36,18 @@ fn what_is_no_regular_file_is_refused_and_not_read() {
         let world = world();
         let path = world.path(name);
         for (what, make) in [
-            ("a pipe", (|path| mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR).expect("a FIFO")) as fn(&Path)),
-            ("a device", |path| std::os::unix::fs::symlink("/dev/zero", path).expect("a link")),
-            ("a directory", |path| fs::create_dir(path).expect("a directory")),
+            (
+                "is a pipe, and only a regular file is read here",
+                (|path| mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR).expect("a FIFO")) as fn(&Path),
+            ),
+            ("is a device, and only a regular file is read here", |path| std::os::unix::fs::symlink("/dev/zero", path).expect("a link")),
+            ("is a directory; name a file", |path| fs::create_dir(path).expect("a directory")),
         ] {
             fs::remove_file(&path).expect("a file");
             make(&path);
             for args in COMMANDS {
                 let done = world.run_to(2, args);
-                assert!(
-                    done.stderr.contains(name) && done.stderr.contains(&format!("is {what}, and only a regular file is read here")),
-                    "{done:?}"
-                );
+                assert!(done.stderr.contains(name) && done.stderr.contains(what), "{done:?}");
             }
         }
     }

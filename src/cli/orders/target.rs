@@ -321,7 +321,7 @@ mod tests {
         error: "25" is not a fiscal period; expected a period such as 2025Q2
         error: unknown bank ""; there are RY, C-CA, C-US, DEAD
         error: "etc" is not a fiscal period; expected a period such as 2025Q2
-        error: unknown bank "Call"; did you mean C? There are RY, C-CA, C-US, DEAD
+        error: unknown bank "Call"; there are RY, C-CA, C-US, DEAD
         error: "Summary" is not a fiscal period; expected a period such as 2025Q2
         error: a period is missing; for all periods write RY --etl-type call_summary
         "#);

@@ -136,7 +136,7 @@ impl Institutions {
         match matching.as_slice() {
             [(index, _)] => Ok(*index),
             [] => {
-                let names = self.banks.iter().flat_map(|bank| [bank.key.as_str(), bank.symbol(), bank.name.as_str()]);
+                let names = self.banks.iter().flat_map(|bank| [bank.key.as_str(), self.data_symbol(bank), bank.name.as_str()]);
                 let question = did_you_mean(wanted, names);
                 let all: Vec<&str> = self.banks.iter().map(|bank| self.data_symbol(bank)).collect();
                 let hint = all_of(&all, &question);
