@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::plan::decide::census::{Census, DataIssues};
-use crate::plan::decide::plan::{ForcedPlan, Plan, PlannedJob};
+use crate::plan::decide::plan::{Plan, PlannedJob};
 use crate::plan::model::etl::{Etl, EtlIndex, Places, ReportsBy};
 use crate::plan::model::institution::Institution;
-use crate::plan::model::listed::Listed;
 use crate::plan::model::outcome::ExitCodes;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::settings::RunSettings;
@@ -88,25 +86,7 @@ pub(crate) fn settings(max_parallel: usize) -> RunSettings {
 
 /// A plan of these jobs and nothing else.
 pub(crate) fn plan_of(jobs: Vec<PlannedJob>, chains: Vec<Vec<usize>>) -> Plan {
-    Plan {
-        jobs,
-        chains,
-        etls: Vec::new(),
-        waiting: Listed::default(),
-        unrecorded: Listed::default(),
-        claimed: Listed::default(),
-        skipped: Listed::default(),
-        quarantined: Listed::default(),
-        cooling_down: Listed::default(),
-        breakers: Vec::new(),
-        sources: Vec::new(),
-        orders: Vec::new(),
-        capped: 0,
-        forced: ForcedPlan::default(),
-        existing: 0,
-        census: Census::default(),
-        data_issues: DataIssues::default(),
-    }
+    Plan { jobs, chains, ..Plan::default() }
 }
 
 /// The same under a name, with other limits.

@@ -12,6 +12,7 @@ mod invocation;
 mod ledger;
 pub mod lock;
 pub mod names;
+mod outlook;
 mod output;
 mod placing;
 mod plan_input;
@@ -50,8 +51,10 @@ use self::spool::Spool;
 use crate::execute::stop::StopSignal;
 use crate::os::descendants;
 use crate::os::directory::Directory;
+use crate::plan::decide::plan::Plan;
 use crate::plan::model::job::{RunCounts, RunState};
 use crate::plan::run::event::{EventKind, JobName};
+use crate::plan::run::outlook::Outlook;
 use crate::plan::run::schedule::Schedule;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::{self, Results, RunSummary};
@@ -60,11 +63,12 @@ use crate::plan::run::summary::{self, Results, RunSummary};
 const END_RUN_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Invocation {
-    /// Finds out what a run would do. Takes no lock and changes nothing: recovery and sync are done in memory.
+    /// Finds out what a run would do and, where that is asked for, when. Takes no lock and changes nothing: recovery and sync are done in
+    /// memory.
     ///
     /// # Errors
     /// When the database or a directory cannot be read.
-    pub async fn dry_run(&self) -> Result<RunSummary, RunError> {
+    pub async fn dry_run(&self, forecast: Forecasting) -> Result<RunSummary, RunError> {
         let started_at = Utc::now();
         let learnt = self.learn()?;
         let cannot_write = self.check_tables().await?;
@@ -72,12 +76,14 @@ impl Invocation {
         let news = self.store.not_yet_available(&learnt.available).await?;
         let synced = news.len() as u64;
         let Planned { plan, .. } = planning::plan(&*self.store, self.plan_input(&learnt.stamps), &recovery, news).await?;
+        let outlook = if forecast == Forecasting::None { None } else { Some(self.outlook(&plan, &recovery, started_at, forecast).await?) };
         let mut warnings = [learnt.warnings, recovery.warnings].concat();
         warnings.extend(cannot_write.map(|error| error.to_string()));
         Ok(RunSummary {
             run: None,
             started_at,
             plan,
+            outlook,
             results: None,
             synced,
             lost: recovery.lost,
@@ -85,6 +91,12 @@ impl Invocation {
             left: recovery.left,
             warnings,
         })
+    }
+
+    /// When the jobs of a plan are expected to have ended.
+    async fn outlook(&self, plan: &Plan, recovery: &Recovery, now: DateTime<Utc>, forecast: Forecasting) -> Result<Outlook, RunError> {
+        let facts = outlook::facts(&*self.store, &self.catalogue, &self.settings, &recovery.living, now).await?;
+        Ok(Outlook::of(plan, &facts, forecast == Forecasting::BehindTheLock))
     }
 
     /// Plans a run and executes it. `lock_taken_at` is when the lock was taken, or without a lock when the process started: the deadline
@@ -136,6 +148,7 @@ impl Invocation {
             run: Some(self.id),
             started_at,
             plan,
+            outlook: None,
             results: Some(results),
             synced,
             lost: recovery.lost,
@@ -215,6 +228,16 @@ impl Invocation {
         }
         Ok(results)
     }
+}
+
+/// Whether a dry run says when jobs are expected to have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forecasting {
+    None,
+    /// Of a run that waits for the lock.
+    BehindTheLock,
+    /// Of a run that takes none.
+    AtOnce,
 }
 
 /// Opens the directory of all workspaces.

@@ -29,6 +29,8 @@ use crate::store::{self, Ledger, Store};
 pub(super) struct Recovery {
     /// Gaps with a running job whose owner is alive, as far as can be known from this host.
     pub(super) running: HashMap<GapKey, Owner>,
+    /// In a dry run, the runs that are under way.
+    pub(super) living: BTreeSet<RunId>,
     /// Gaps whose running job has ended, which the database does not have on record.
     pub(super) unrecorded: HashMap<GapKey, UnrecordedEnd>,
     /// Gaps whose running job is lost: its owner is dead.
@@ -77,6 +79,7 @@ pub(super) async fn preview(store: &dyn Store, state_dir: &Path) -> Result<Recov
         recovery.histories.insert(gap.clone(), lost.history(now));
         recovery.lost.push(gap);
     }
+    recovery.living = runs.living;
     Ok(recovery)
 }
 

@@ -6,6 +6,7 @@
 mod blocked;
 pub mod config;
 pub mod escape;
+mod expected;
 pub mod history;
 mod listener;
 pub mod logs;

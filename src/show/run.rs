@@ -2,6 +2,8 @@
 
 mod availability;
 mod condensed;
+mod forecast;
+mod gaps;
 mod not_planned;
 #[cfg(test)]
 mod tests;
@@ -10,17 +12,19 @@ mod warnings;
 
 use serde::Serialize;
 
+use self::forecast::ForecastView;
+use self::gaps::Gaps;
 use super::View;
 use super::blocked::OrderView;
+use super::expected::{self, ExpectedView};
 use super::misnamed::MisnamedView;
 use super::names::by_name;
-use super::sources::{SourceView, result_of};
+use super::sources::SourceView;
 use super::words::{Time, Untrusted, seconds};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collected;
-use crate::plan::model::etl::Etl;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, Owner};
@@ -50,6 +54,8 @@ pub struct RunView<'a> {
     cooling_down: Vec<CoolingDown<'a>>,
     breakers: Vec<Breaker<'a>>,
     sources: Vec<SourceView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<ForecastView<'a>>,
     results: Option<ResultsView<'a>>,
     invalid_rows: u64,
     invalid: Vec<warnings::Invalid<'a>>,
@@ -65,26 +71,6 @@ pub struct RunView<'a> {
     /// Whether the text lists everything, however long that gets.
     #[serde(skip)]
     is_full: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Gaps {
-    total: u64,
-    planned: usize,
-    /// Those of the planned that need not wait for a probe.
-    startable: usize,
-    waiting: u64,
-    unrecorded: u64,
-    claimed: u64,
-    skipped: u64,
-    quarantined: u64,
-    cooling_down: u64,
-    behind_probe: u64,
-    deferred: u64,
-    /// Made since an earlier `--force` asked for them, so that this one does not.
-    made_again: u64,
-    #[serde(skip)]
-    forced_since: Option<Time>,
 }
 
 /// A planned report.
@@ -105,6 +91,11 @@ struct ReportJob<'a> {
     #[serde(serialize_with = "by_name")]
     gate: Gate,
     order: Option<OrderView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<ExpectedView>,
+    /// The same in words.
+    #[serde(skip)]
+    prospect: Option<String>,
     #[serde(flatten)]
     result: Option<JobOutcome<'a>>,
 }
@@ -144,6 +135,8 @@ struct Claimed<'a> {
     gap: &'a GapKey,
     host: Untrusted<'a>,
     pid: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<ExpectedView>,
     #[serde(skip)]
     owner: &'a Owner,
 }
@@ -231,7 +224,7 @@ impl<'a> RunView<'a> {
             jobs: report_jobs(summary, catalogue),
             waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap, needs: &catalogue.etl(*need).name }).collect(),
             unrecorded: plan.unrecorded.named.iter().map(|(gap, end)| Unrecorded::new(gap, end)).collect(),
-            claimed: plan.claimed.named.iter().map(|(gap, owner)| Claimed::new(gap, owner)).collect(),
+            claimed: plan.claimed.named.iter().map(|(gap, owner)| Claimed::new(gap, owner, summary)).collect(),
             skipped: plan.skipped.named.iter().map(|(gap, order)| Skipped::new(gap, order)).collect(),
             quarantined: (plan.quarantined.named.iter())
                 .map(|(gap, quarantine, error)| Quarantined::new(gap, *quarantine, error.as_deref()))
@@ -240,7 +233,8 @@ impl<'a> RunView<'a> {
                 .map(|(gap, rest, error)| CoolingDown::new(gap, *rest, error.as_deref()))
                 .collect(),
             breakers: plan.breakers.iter().map(|breaker| Breaker::new(breaker, plan, catalogue)).collect(),
-            sources: plan.sources.iter().map(|source| SourceView::new(source, catalogue, |job| result_of(summary, job))).collect(),
+            sources: plan.sources.iter().map(|source| SourceView::of_run(source, catalogue, summary)).collect(),
+            forecast: ForecastView::of(summary),
             results: summary.results.as_ref().map(|results| ResultsView::new(results, plan, catalogue)),
             invalid_rows: issues.invalid_rows,
             invalid: issues.invalid.named.iter().map(warnings::Invalid::new).collect(),
@@ -271,26 +265,6 @@ impl View for RunView<'_> {
     }
 }
 
-impl Gaps {
-    fn of(plan: &Plan, etls: &[Etl]) -> Self {
-        Self {
-            total: plan.gaps(),
-            planned: plan.reports(),
-            startable: plan.startable_reports(etls),
-            waiting: plan.waiting.total,
-            unrecorded: plan.unrecorded.total,
-            claimed: plan.claimed.total,
-            skipped: plan.skipped.total,
-            quarantined: plan.quarantined.total,
-            cooling_down: plan.cooling_down.total,
-            behind_probe: plan.breakers.iter().map(|breaker| breaker.behind).sum(),
-            deferred: plan.capped,
-            made_again: plan.forced.made,
-            forced_since: plan.forced.since.map(Time),
-        }
-    }
-}
-
 impl<'a> JobOutcome<'a> {
     pub(super) fn new(result: &'a JobResult) -> Self {
         Self {
@@ -311,8 +285,9 @@ impl<'a> Unrecorded<'a> {
 }
 
 impl<'a> Claimed<'a> {
-    fn new(gap: &'a GapKey, owner: &'a Owner) -> Self {
-        Self { gap, host: owner.host.as_str().into(), pid: owner.pid, owner }
+    fn new(gap: &'a GapKey, owner: &'a Owner, summary: &RunSummary) -> Self {
+        let expected = ExpectedView::of(summary.outlook.as_ref().and_then(|outlook| outlook.active.get(gap)));
+        Self { gap, host: owner.host.as_str().into(), pid: owner.pid, expected, owner }
     }
 }
 
@@ -376,6 +351,8 @@ fn report_jobs<'a>(summary: &'a RunSummary, catalogue: &'a Catalogue) -> Vec<Rep
         let gap = job.report()?;
         let (bank, etl) = (catalogue.institutions.get(gap.bank), catalogue.etl(gap.etl));
         let result = summary.results.as_ref().and_then(|results| results.jobs.get(position));
+        let outlook = summary.outlook.as_ref();
+        let prospect = outlook.and_then(|outlook| outlook.planned.of_job(position));
         Some(ReportJob {
             order: OrderView::of(&job.key, &summary.plan.orders),
             gap: &job.key,
@@ -388,6 +365,8 @@ fn report_jobs<'a>(summary: &'a RunSummary, catalogue: &'a Catalogue) -> Vec<Rep
             report_type: &etl.report_type,
             why: job.why,
             gate: job.gate,
+            expected: ExpectedView::of(prospect),
+            prospect: outlook.and_then(|outlook| expected::words(prospect, outlook.now)),
             result: result.map(JobOutcome::new),
         })
     };

@@ -9,13 +9,15 @@ mod warnings;
 pub use page::{ListedSource, SourcesView};
 
 pub(super) use text::{collected, heading, lines};
-pub(super) use warnings::{result_of, warnings};
+pub(super) use warnings::warnings;
+use warnings::{position_of, result_of};
 
 use std::fmt;
 
 use serde::Serialize;
 
 use super::blocked::OrderView;
+use super::expected::{self, ExpectedView};
 use super::names::by_name;
 use super::run::JobOutcome;
 use super::words::{Time, Untrusted};
@@ -26,7 +28,7 @@ use crate::plan::model::job::Owner;
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
 use crate::plan::remember::source_state::{GivenUp, Pause};
-use crate::plan::run::summary::JobResult;
+use crate::plan::run::summary::{JobResult, RunSummary};
 
 /// A source and what is done about it.
 #[derive(Debug, Serialize)]
@@ -55,6 +57,9 @@ pub(super) struct SourceView<'a> {
     failed_runs: u32,
     error: Option<Untrusted<'a>>,
     jobs: Vec<Job<'a>>,
+    /// When its last job is expected to have ended, in words.
+    #[serde(skip)]
+    prospect: Option<String>,
 }
 
 /// A time span of windows.
@@ -142,6 +147,8 @@ struct Job<'a> {
     window: Span,
     windows: u64,
     resumed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<ExpectedView>,
     result: Option<FinishedCollection<'a>>,
 }
 
@@ -161,6 +168,7 @@ impl<'a> SourceView<'a> {
             window: job.window.into(),
             windows: job.windows,
             resumed: job.remote_id.is_some(),
+            expected: None,
             result: result(job).map(|result| FinishedCollection {
                 outcome: JobOutcome::new(result),
                 collected: result.collected().map(CollectedView::from),
@@ -194,7 +202,21 @@ impl<'a> SourceView<'a> {
             failed_runs: plan.failed_runs,
             error: plan.error.as_deref().map(Untrusted::from),
             jobs: plan.jobs.iter().map(job).collect(),
+            prospect: None,
         }
+    }
+
+    /// The view of a source in a run, or in a dry run that may say what is expected.
+    pub(super) fn of_run(plan: &'a SourcePlan, catalogue: &'a Catalogue, summary: &'a RunSummary) -> Self {
+        let mut view = Self::new(plan, catalogue, |job| result_of(summary, job));
+        if let Some(outlook) = &summary.outlook {
+            let prospect = |job: &Collection| outlook.planned.of_job(position_of(summary, job)?);
+            for (view, job) in view.jobs.iter_mut().zip(&plan.jobs) {
+                view.expected = ExpectedView::of(prospect(job));
+            }
+            view.prospect = expected::words(plan.jobs.last().and_then(prospect), outlook.now);
+        }
+        view
     }
 
     /// Whether it is up to date and nothing else needs to be shown.

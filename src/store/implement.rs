@@ -50,6 +50,7 @@ macro_rules! implement_ports {
         use $crate::plan::model::window::Window;
         use $crate::plan::remember::breaker::OpenBreaker;
         use $crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
+        use $crate::plan::remember::durations::PastSuccess;
         use $crate::plan::remember::failure_history::{FailureHistory, GapState};
         use $crate::plan::remember::past::{DayMetric, JobQuery, PastJob, PastLog, PastRun, PastStage, RunQuery, TimeSpan};
         use $crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
@@ -279,6 +280,10 @@ macro_rules! implement_ports {
 
             async fn metrics_per_day(&self, started: TimeSpan) -> Result<Vec<DayMetric>> {
                 listing!(self, "summing metrics", shared::said::metrics_per_day, started)
+            }
+
+            async fn successes(&self, of: &[String]) -> Result<Vec<PastSuccess>> {
+                listing!(self, "looking how long jobs took", shared::successes::latest, of)
             }
 
             async fn tail(&self, job: JobId, attempt: u32) -> Result<Option<String>> {

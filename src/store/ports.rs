@@ -22,6 +22,7 @@ use crate::plan::model::said::Said;
 use crate::plan::model::window::Window;
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
+use crate::plan::remember::durations::PastSuccess;
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
 use crate::plan::remember::past::{DayMetric, JobQuery, PastJob, PastLog, PastRun, PastStage, RunQuery, TimeSpan};
 use crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
@@ -242,6 +243,9 @@ pub trait History: Debug + Send + Sync {
 
     /// Metrics summed over the runs that started on each day of UTC, by day and name.
     async fn metrics_per_day(&self, started: TimeSpan) -> Result<Vec<DayMetric>>;
+
+    /// The last successes of each of these ETLs and sources, the newest first: those whose whole duration is on record.
+    async fn successes(&self, of: &[String]) -> Result<Vec<PastSuccess>>;
 
     /// The last lines that an attempt printed; `None` until it has ended.
     async fn tail(&self, job: JobId, attempt: u32) -> Result<Option<String>>;

@@ -30,6 +30,7 @@ mod exits;
 mod fairness;
 mod files;
 mod force_pending;
+mod forecast;
 mod garbage;
 mod given_up;
 mod history;

@@ -31,6 +31,7 @@ mod schema;
 mod severed;
 mod sources;
 mod sqlite_files;
+mod successes;
 mod user_query;
 mod windows;
 

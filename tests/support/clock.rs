@@ -1,7 +1,7 @@
 //! A simulated clock, by libfaketime.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Variables that make a process see another time: `+3d` is an offset, `@2026-01-16 00:20:00` the time at its start.
 pub(crate) fn clock(time: &str) -> [(&'static str, String); 4] {
@@ -11,6 +11,18 @@ pub(crate) fn clock(time: &str) -> [(&'static str, String); 4] {
         // Durations stay real.
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
         // The time after `@` is UTC.
+        ("TZ", "UTC".to_owned()),
+    ]
+}
+
+/// Variables with which all processes see the time that stands in this file, such as `2026-01-16 00:20:00`: it stands still until a
+/// test, or a script, writes another there.
+pub(crate) fn clock_in(file: &Path) -> [(&'static str, String); 5] {
+    [
+        ("LD_PRELOAD", library().display().to_string()),
+        ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
+        ("FAKETIME_NO_CACHE", "1".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
         ("TZ", "UTC".to_owned()),
     ]
 }

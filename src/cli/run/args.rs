@@ -15,6 +15,9 @@ pub(in crate::cli) struct RunArgs {
     /// Show what a run would do; takes no lock and changes nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
+    /// With --dry-run: say when each job is expected to have ended, by the durations of the last successes
+    #[arg(long, requires = "dry_run")]
+    pub(in crate::cli) forecast: bool,
     /// Only this bank: RY or RY-CA, in any case (repeatable, or a list: RY,BMO)
     #[arg(long, value_name = "SYMBOL", value_delimiter = ',')]
     pub(in crate::cli) bank_symbol: Vec<String>,
@@ -79,6 +82,7 @@ impl RunArgs {
     pub(in crate::cli) fn of_source(id: &str) -> Self {
         Self {
             dry_run: false,
+            forecast: false,
             bank_symbol: Vec::new(),
             exclude_bank: Vec::new(),
             etl_type: Vec::new(),

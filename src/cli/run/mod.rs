@@ -26,7 +26,7 @@ use crate::run::guard::link::GuardLink;
 use crate::run::guard::{self, Guarded, OrchestratorEnd};
 use crate::run::lock::Lock;
 use crate::run::signals::Signals;
-use crate::run::{RunError, check_database_file, prepare_state_dir};
+use crate::run::{Forecasting, RunError, check_database_file, prepare_state_dir};
 use crate::show;
 use crate::show::ChildOutput;
 use crate::show::progress::{Detail, Displays};
@@ -105,7 +105,7 @@ async fn dry_run(request: &RunRequest<'_>) -> Result<Exit, Failure> {
     let id = RunId::new(Uuid::new_v4());
     let summary = request.context.with_store(Access::ReadOnly, async |store| {
         let invocation = request.invocation(store, id, Events::new(id));
-        Ok(invocation.dry_run().await?)
+        Ok(invocation.dry_run(forecasting(request.args)).await?)
     });
     let mut summary = summary.await?;
     summary.warnings.splice(0..0, request.warnings.clone());
@@ -118,6 +118,14 @@ async fn dry_run(request: &RunRequest<'_>) -> Result<Exit, Failure> {
     };
     print(request, &summary, exit)?;
     Ok(exit)
+}
+
+fn forecasting(args: &RunArgs) -> Forecasting {
+    match (args.forecast, args.no_lock) {
+        (false, _) => Forecasting::None,
+        (true, false) => Forecasting::BehindTheLock,
+        (true, true) => Forecasting::AtOnce,
+    }
 }
 
 async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -> Result<Exit, Failure> {

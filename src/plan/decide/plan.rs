@@ -19,7 +19,7 @@ use crate::plan::remember::fingerprint::Fingerprint;
 use crate::plan::remember::unfinished::UnrecordedEnd;
 
 /// What one run is to do, and what it found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The jobs in the order of their turns: of those that may start, the first one does.
     pub jobs: Vec<PlannedJob>,

@@ -2,11 +2,13 @@
 
 pub mod breaker;
 pub mod claim;
+pub mod durations;
 pub mod failure_history;
 pub mod fingerprint;
 pub mod liveness;
 pub mod past;
 pub mod recorded_job;
+pub mod rhythm;
 pub mod source_state;
 pub mod stored_state;
 pub mod unfinished;

@@ -145,3 +145,18 @@ pub struct DayMetric {
     pub day: NaiveDate,
     pub metric: Metric,
 }
+
+/// The options that select what a run works on.
+const SELECTING: [&str; 8] = ["bank_symbol", "exclude_bank", "etl_type", "source", "period", "from_year", "until_year", "force"];
+
+impl PastRun {
+    /// Whether it was to work on a part only, or to make something again.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        SELECTING.iter().any(|option| match self.options.get(option) {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::Array(values)) => !values.is_empty(),
+            Some(Value::Bool(true) | Value::Number(_) | Value::String(_) | Value::Object(_)) => true,
+        })
+    }
+}

@@ -162,6 +162,11 @@ impl Schedule {
         }
     }
 
+    /// A job is under way already, before the first [`step`](Self::step). Returns whether that can be: it must be the first of its chain.
+    pub fn resume(&mut self, job: JobIndex) -> bool {
+        self.chains.resume(job)
+    }
+
     /// Nothing more is started. The first reason stays.
     pub fn halt(&mut self, reason: NotStarted) {
         if self.halt.is_none() {

@@ -12,6 +12,7 @@ use crate::plan::model::collection::Collected;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunCounts};
+use crate::plan::run::outlook::Outlook;
 use crate::plan::text::span;
 
 /// Everything that a summary shows, as text or JSON.
@@ -23,6 +24,8 @@ pub struct RunSummary {
     pub started_at: DateTime<Utc>,
     /// What was found and planned.
     pub plan: Plan,
+    /// When the planned jobs are expected to have ended, where a dry run was asked for that.
+    pub outlook: Option<Outlook>,
     /// The jobs that were executed; `None` for a dry run.
     pub results: Option<Results>,
     /// How many (bank, period, tag) were learnt from files; in a dry run: would be.

@@ -24,7 +24,8 @@ pub(super) fn lines(run: &RunView<'_>) -> Vec<String> {
         format!("{}: {}", gap.gap, unrecorded(gap.end))
     }));
     lines.extend(list(run.is_full, "Running elsewhere", gaps.claimed, &run.claimed, |gap| {
-        format!("{}: {}", gap.gap, escaped(&gap.owner.to_string()))
+        let expected = run.forecast.as_ref().map(|forecast| forecast.elsewhere(gap.gap)).unwrap_or_default();
+        format!("{}: {}{expected}", gap.gap, escaped(&gap.owner.to_string()))
     }));
     lines.extend(list(run.is_full, "Skipped", gaps.skipped, &run.skipped, |gap| format!("{}: {}", gap.gap, skipped(gap.order))));
     lines.extend(list(run.is_full, "Quarantined", gaps.quarantined, &run.quarantined, |gap| {
@@ -34,7 +35,8 @@ pub(super) fn lines(run: &RunView<'_>) -> Vec<String> {
         lines.push("  Release with: etl-orch retry BANK YEAR QUARTER ETL --reason TEXT".to_owned());
     }
     lines.extend(list(run.is_full, "Cooling down", gaps.cooling_down, &run.cooling_down, |gap| {
-        format!("{}: {}", gap.gap, resting(gap.rest, gap.error.as_ref()))
+        let next = run.forecast.as_ref().map(|forecast| forecast.next_try(gap.rest)).unwrap_or_default();
+        format!("{}: {next}{}", gap.gap, resting(gap.rest, gap.error.as_ref()))
     }));
     lines
 }

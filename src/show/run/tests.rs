@@ -102,6 +102,7 @@ fn report(plan: Plan) -> RunSummary {
         run: None,
         started_at: at("03T10:15"),
         plan,
+        outlook: None,
         results: None,
         synced: 0,
         lost: Vec::new(),

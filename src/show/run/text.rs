@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::escape::escaped;
 use super::super::sources;
 use super::super::words::count;
+use super::forecast::ForecastView;
 use super::{FinishedJob, JobOutcome, ReportJob, ResultsView, RunView, condensed};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::Gate;
@@ -21,6 +22,7 @@ pub(super) fn page(run: &RunView<'_>) -> String {
         page.block(super::not_planned::lines(run));
     }
     disclosure_sources(run, &mut page);
+    page.block(run.forecast.as_ref().map(ForecastView::lines).unwrap_or_default());
     if let Some(results) = &run.results {
         execution(results, run.is_full, &mut page);
     }
@@ -149,7 +151,8 @@ fn gaps(run: &RunView<'_>, page: &mut Page) {
                 Gate::BehindProbe => " (waits for the probe)",
             };
             let order = job.order.as_ref().map(|order| format!(" ({})", order.text())).unwrap_or_default();
-            page.line(format!("  • {}: {}{again}{gate}{order}", job.period, job.etl));
+            let expected = job.prospect.as_ref().map(|words| format!(", {words}")).unwrap_or_default();
+            page.line(format!("  • {}: {}{again}{gate}{order}{expected}", job.period, job.etl));
         }
     }
     page.block(counted);

@@ -143,6 +143,7 @@ fn report(sources: Vec<SourcePlan>) -> RunSummary {
         run: None,
         started_at: at("16T18"),
         plan: Plan { sources, ..plan_of(jobs, Vec::new()) },
+        outlook: None,
         results: None,
         synced: 0,
         lost: Vec::new(),

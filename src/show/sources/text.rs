@@ -175,7 +175,8 @@ fn due(source: &SourceView<'_>) -> String {
     };
     let left = if source.left > 0 { format!("; {} left for later runs", source.left) } else { String::new() };
     let failed = source.error.as_ref().map(|error| format!("; failed before: {}", error.excerpt())).unwrap_or_default();
-    format!("due, {what}, {in_jobs}{resumed}{left}{failed}")
+    let expected = source.prospect.as_ref().map(|words| format!(", {words}")).unwrap_or_default();
+    format!("due, {what}, {in_jobs}{resumed}{expected}{left}{failed}")
 }
 
 /// `17 records, reported (not verified)`, with what the collector said.

@@ -57,8 +57,12 @@ fn is_success(result: &JobResult) -> bool {
 }
 
 /// How a source's job ended in this run, where it was run.
-pub(in crate::show) fn result_of<'a>(summary: &'a RunSummary, job: &Collection) -> Option<&'a JobResult> {
+pub(super) fn result_of<'a>(summary: &'a RunSummary, job: &Collection) -> Option<&'a JobResult> {
+    summary.results.as_ref()?.jobs.get(position_of(summary, job)?)
+}
+
+/// The position of a source's job in the plan.
+pub(super) fn position_of(summary: &RunSummary, job: &Collection) -> Option<usize> {
     let is_it = |other: &Collection| other.source == job.source && other.window == job.window;
-    let position = summary.plan.jobs.iter().position(|planned| planned.collection().is_some_and(is_it))?;
-    summary.results.as_ref()?.jobs.get(position)
+    summary.plan.jobs.iter().position(|planned| planned.collection().is_some_and(is_it))
 }

@@ -28,5 +28,6 @@ pub(super) mod scanned;
 pub(super) mod source_orders;
 pub(super) mod sources;
 pub(super) mod statement;
+pub(super) mod successes;
 pub(super) mod user_query;
 pub(super) mod values;

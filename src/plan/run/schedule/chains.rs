@@ -220,6 +220,16 @@ impl Chains {
         Some((job, attempt))
     }
 
+    /// A job that is under way already. Returns whether it is the head of a chain that is not running.
+    pub(super) fn resume(&mut self, job: JobIndex) -> bool {
+        let Some(chain) = self.waits(job) else { return false };
+        self.unplaced.remove(&chain);
+        self.pools[self.pool_of[job]].used += 1;
+        self.running += 1;
+        self.all[chain].state = State::Running { attempt: 1 };
+        true
+    }
+
     /// The attempt of a job is over. Returns its chain and the number of the attempt, if that job was running.
     pub(super) fn ended(&mut self, job: JobIndex) -> Option<(ChainIndex, u32)> {
         let index = *self.chain_of.get(job)?;
