@@ -25,9 +25,9 @@ pub struct PastSuccess {
 /// How long the last successes took, by ETL or source, and by bank.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Durations {
-    of_etls: HashMap<String, Lengths>,
-    of_banks: HashMap<(String, String), Lengths>,
-    of_sources: HashMap<String, Lengths>,
+    etls: HashMap<String, Lengths>,
+    banks: HashMap<(String, String), Lengths>,
+    sources: HashMap<String, Lengths>,
 }
 
 /// The durations of at most [`LAST`] successes, ascending; at least one.
@@ -51,14 +51,14 @@ impl Durations {
         let mut found = Self::default();
         for PastSuccess { filled_by, bank, took } in successes {
             if let Some(bank) = bank {
-                found.of_banks.entry((filled_by.clone(), bank)).or_default().add(took);
-                found.of_etls.entry(filled_by).or_default().add(took);
+                found.banks.entry((filled_by.clone(), bank)).or_default().add(took);
+                found.etls.entry(filled_by).or_default().add(took);
             } else {
-                found.of_sources.entry(filled_by).or_default().add(took);
+                found.sources.entry(filled_by).or_default().add(took);
             }
         }
-        found.of_banks.retain(|_, lengths| lengths.0.len() >= OF_ITS_OWN);
-        for lengths in found.of_etls.values_mut().chain(found.of_banks.values_mut()).chain(found.of_sources.values_mut()) {
+        found.banks.retain(|_, lengths| lengths.0.len() >= OF_ITS_OWN);
+        for lengths in found.etls.values_mut().chain(found.banks.values_mut()).chain(found.sources.values_mut()) {
             lengths.0.sort_unstable();
         }
         found
@@ -68,8 +68,8 @@ impl Durations {
     #[must_use]
     pub fn of_gap(&self, gap: &GapKey) -> Option<&Lengths> {
         match gap {
-            GapKey::Report { bank, etl, .. } => self.of_banks.get(&(etl.clone(), bank.clone())).or_else(|| self.of_etls.get(etl)),
-            GapKey::Source(source) | GapKey::Window { source, .. } => self.of_sources.get(source),
+            GapKey::Report { bank, etl, .. } => self.banks.get(&(etl.clone(), bank.clone())).or_else(|| self.etls.get(etl)),
+            GapKey::Source(source) | GapKey::Window { source, .. } => self.sources.get(source),
             GapKey::Group { .. } => None,
         }
     }

@@ -226,7 +226,7 @@ impl ExpectedRun<'_> {
                         ends.extend(end);
                         now = until;
                     }
-                    (Some(_), None) | (None, None) => return courses,
+                    (Some(_) | None, None) => return courses,
                 },
             }
         }
