@@ -11,7 +11,7 @@ pub enum RunError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The database user lacks rights. The statements grant them.
-    #[error("the database does not let its user do what a run must, so nothing was started; have a DBA run: {0}")]
+    #[error("the database does not let its user do what a run must, so nothing is started; have a DBA run: {0}")]
     Rights(String),
     /// It cannot be seen whether processes of a dead run go on, so that its gaps must not be started again.
     #[error("cannot look for processes that a dead run left: {0}")]

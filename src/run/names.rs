@@ -1,21 +1,26 @@
 //! Compares what the configuration names with what the data has, without a plan.
 
+use super::error::RunError;
+use super::prepare::check_tables;
 use crate::plan::decide::mismatch::NameIssues;
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::etl::{Etl, writes_reports};
+use crate::plan::model::etl::Etl;
 use crate::plan::model::settings::SyncRule;
-use crate::store::{self, Store};
+use crate::store::Store;
 
-/// Checks the data tables, and whether the data has the types of reports and the tags that ETLs name. Without ETLs there are none.
+/// Checks the data tables and the rights on them, and whether the data has the types of reports and the tags that ETLs name. Without ETLs
+/// there are none.
 ///
 /// # Errors
-/// When the database fails, or a table is not as it must be.
-pub async fn compare(store: &dyn Store, catalogue: &Catalogue, sync: &[SyncRule]) -> store::Result<NameIssues> {
+/// When the database fails, a table is not as it must be, or the database user lacks a right.
+pub async fn compare(store: &dyn Store, catalogue: &Catalogue, sync: &[SyncRule]) -> Result<NameIssues, RunError> {
     let etls = &catalogue.etls;
     if etls.is_empty() {
         return Ok(NameIssues::default());
     }
-    store.check_data_tables(writes_reports(etls), !sync.is_empty()).await?;
+    if let Some(cannot_write) = check_tables(store, etls, sync).await? {
+        return Err(cannot_write);
+    }
     let types: Vec<_> = etls.iter().map(Etl::report_types).collect();
     let supplied: Vec<&str> = sync.iter().map(|rule| rule.tag.as_str()).collect();
     let mut required: Vec<String> =

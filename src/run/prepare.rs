@@ -16,15 +16,15 @@ use super::{spool, sync};
 use crate::os::identity::this_process;
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::Plan;
-use crate::plan::model::etl::{looks_at_reports, writes_reports};
+use crate::plan::model::etl::{Etl, looks_at_reports, writes_reports};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::NewRun;
 use crate::plan::model::orders::{SourceOrder, SourceOrderKind};
-use crate::plan::model::settings::DatabaseTarget;
+use crate::plan::model::settings::{DatabaseTarget, SyncRule};
 use crate::plan::model::target::Target;
 use crate::plan::remember::recorded_job::{JobSubject, NewJob};
 use crate::plan::remember::stored_state::StoredState;
-use crate::store::{MissingRights, StoreError, TableUse};
+use crate::store::{MissingRights, Store, StoreError, TableUse};
 
 /// A plan that is on record, ready to be executed.
 pub(super) struct Prepared {
@@ -64,21 +64,7 @@ impl Invocation {
     /// # Errors
     /// When the database fails, or does not let the tables be read.
     pub(super) async fn check_tables(&self) -> Result<Option<RunError>, RunError> {
-        if !self.has_reports() {
-            return Ok(None);
-        }
-        let etls = &self.catalogue.etls;
-        let (writes_reports, writes_availability) = (writes_reports(etls), !self.sync.is_empty());
-        self.store.check_data_tables(writes_reports, writes_availability).await?;
-        let table_use = TableUse { writes_reports, looks_at_reports: looks_at_reports(etls), writes_availability };
-        let MissingRights { to_read, to_write } = self.store.missing_rights(table_use).await?;
-        let lacks_reading = !to_read.is_empty();
-        let missing = [to_read, to_write].concat();
-        if missing.is_empty() {
-            return Ok(None);
-        }
-        let error = RunError::Rights(missing.join("; "));
-        if lacks_reading { Err(error) } else { Ok(Some(error)) }
+        if self.has_reports() { check_tables(&*self.store, &self.catalogue.etls, &self.sync).await } else { Ok(None) }
     }
 
     pub(super) fn plan_input<'a>(&'a self, stamps: &'a sync::Stamps) -> PlanInput<'a> {
@@ -182,4 +168,22 @@ impl Invocation {
         }
         Ok(())
     }
+}
+
+/// Checks the data tables for these ETLs, and the rights of the database user. Returns those that it lacks to record what a run does.
+///
+/// # Errors
+/// When the database fails, a table is not as it must be, or the tables may not be read.
+pub(super) async fn check_tables(store: &dyn Store, etls: &[Etl], sync: &[SyncRule]) -> Result<Option<RunError>, RunError> {
+    let (writes_reports, writes_availability) = (writes_reports(etls), !sync.is_empty());
+    store.check_data_tables(writes_reports, writes_availability).await?;
+    let table_use = TableUse { writes_reports, looks_at_reports: looks_at_reports(etls), writes_availability };
+    let MissingRights { to_read, to_write } = store.missing_rights(table_use).await?;
+    let lacks_reading = !to_read.is_empty();
+    let missing = [to_read, to_write].concat();
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    let error = RunError::Rights(missing.join("; "));
+    if lacks_reading { Err(error) } else { Ok(Some(error)) }
 }

@@ -41,7 +41,9 @@ fn what_a_dba_applies_lets_a_user_with_no_other_right_run() {
     assert_eq!(world.reports(), ["RY 2025 Q2 Call Summary", "RY 2025 Q2 Key Themes"]);
 
     world.sql(&format!("REVOKE INSERT ON aegis_reports FROM \"{role}\""));
-    says(&world.run_to(1, &["init"]), &[&format!("GRANT INSERT ON aegis_reports TO \"{role}\"")]);
+    for args in [&["init"][..], &["config", "check", "--connect"]] {
+        says(&world.run_to(1, args), &[&format!("GRANT INSERT ON aegis_reports TO \"{role}\"")]);
+    }
     world.sql("DELETE FROM etl_orch._sqlx_migrations WHERE version > 1");
     says(&world.run_to(1, &["init"]), &["which have version 1", "another user owns them", &way_out]);
 }

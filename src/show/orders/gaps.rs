@@ -1,5 +1,6 @@
 //! What `etl-orch retry`, `skip` and `unskip` did.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::super::View;
@@ -48,6 +49,9 @@ struct Remembered<'a> {
     skipped: Option<SkipView<'a>>,
     #[serde(skip)]
     state: &'a GapState,
+    /// The time of the order.
+    #[serde(skip)]
+    now: DateTime<Utc>,
 }
 
 #[derive(Debug, Serialize)]
@@ -85,7 +89,7 @@ impl<'a> GapOrderView<'a> {
                 OrderEffect::GivenUp(_) => Some("end_given_up"),
                 OrderEffect::Nothing => Some("nothing_to_change"),
             },
-            remembered: states.iter().find(|state| state.key == *gap).map(Remembered::from),
+            remembered: states.iter().find(|state| state.key == *gap).map(|state| Remembered::at(state, order.at)),
             effect,
         };
         let group = |(group, order)| GroupSkip { group, skip: SkipView::from(order), order };
@@ -163,7 +167,7 @@ impl<'a> GapOrderView<'a> {
 
 /// A gap by its key, and a group in words.
 fn subject(gap: &GapKey) -> String {
-    let all = |of: String| format!("every report of {of}, also of later data");
+    let all = |of: String| format!("every present and later report of {of}");
     match gap {
         GapKey::Group { bank: Some(bank), etl: Some(etl) } => all(format!("{} and {}", escaped(bank), escaped(etl))),
         GapKey::Group { bank: Some(name), etl: None } | GapKey::Group { bank: None, etl: Some(name) } => all(escaped(name).into_owned()),
@@ -192,8 +196,9 @@ impl<'a> From<&'a SkipOrder> for SkipView<'a> {
     }
 }
 
-impl<'a> From<&'a GapState> for Remembered<'a> {
-    fn from(state: &'a GapState) -> Self {
+impl<'a> Remembered<'a> {
+    /// What is remembered of a gap when an order on it is given.
+    fn at(state: &'a GapState, now: DateTime<Utc>) -> Self {
         let history = &state.history;
         Self {
             failed_runs: history.failed_runs,
@@ -202,11 +207,10 @@ impl<'a> From<&'a GapState> for Remembered<'a> {
             error: history.error.as_deref().map(Untrusted::from),
             skipped: state.skip.as_ref().map(SkipView::from),
             state,
+            now,
         }
     }
-}
 
-impl Remembered<'_> {
     /// What the order forgets, as what follows the name of a gap.
     fn text(&self) -> String {
         let GapState { history, skip, .. } = self.state;
@@ -216,6 +220,7 @@ impl Remembered<'_> {
         }
         match (history.quarantine, history.rest) {
             (Some(quarantine), _) => parts.push(format!("quarantined {}", quarantined(quarantine))),
+            (None, Some(rest)) if rest.until <= self.now => parts.push(format!("cooled down until {}", Time(rest.until))),
             (None, Some(rest)) => parts.push(format!("cooling down, {}", resting(rest, None))),
             (None, None) => {}
         }
@@ -235,7 +240,7 @@ impl View for GapOrderView<'_> {
         if self.gaps.is_empty() {
             let nothing = match self.kind {
                 GapOrderKind::Unskip => "is skipped",
-                GapOrderKind::Retry | GapOrderKind::Skip { .. } => "failed, rests or is quarantined",
+                GapOrderKind::Retry | GapOrderKind::Skip { .. } => "rests or is quarantined",
             };
             return format!("nothing to {name}: no gap of {} {nothing}\n", self.subject);
         }
@@ -252,6 +257,7 @@ mod tests {
     use super::*;
     use crate::plan::model::ids::JobId;
     use crate::plan::model::job::Owner;
+    use crate::plan::remember::failure_history::{FailureHistory, Quarantine, QuarantineReason, Rest, RestReason};
 
     fn gaps(gaps: &[(&str, OrderEffect)]) -> Vec<(GapKey, OrderEffect)> {
         gaps.iter().map(|(gap, effect)| (gap.parse().unwrap(), effect.clone())).collect()
@@ -292,7 +298,7 @@ mod tests {
         retry: RY-CA/2025Q2/b
         0 gaps free to be tried again; 1 changed meanwhile and left as they were
 
-        nothing to retry: no gap of RY-CA failed, rests or is quarantined
+        nothing to retry: no gap of RY-CA rests or is quarantined
 
         unskip: RY-CA/2025Q2/a: there was nothing to change
         0 gaps no longer skipped
@@ -313,8 +319,6 @@ mod tests {
 
     #[test]
     fn a_dry_run_says_what_would_be_forgotten() {
-        use crate::plan::remember::failure_history::{FailureHistory, Quarantine, QuarantineReason};
-
         let at = "2026-11-01T10:00:00Z".parse().unwrap();
         let quarantine = Some(Quarantine { since: at, why: QuarantineReason::Permanent });
         let history = FailureHistory { failed_runs: 2, quarantine, error: Some("exit code 65".to_owned()), ..FailureHistory::default() };
@@ -332,7 +336,7 @@ mod tests {
         insta::assert_snapshot!(view.text(), @r"
         would retry: RY-CA/2025Q2/a: 2 runs failed; quarantined since 2026-11-01 10:00:00Z, another attempt cannot help; skipped by bob since 2026-11-01 10:00:00Z: restated; the last error: exit code 65
         1 gap would be free to be tried again; nothing was changed
-        every report of a, also of later data stays skipped by bob since 2026-11-01 10:00:00Z: restated; `etl-orch unskip --etl-type a --reason TEXT` ends that
+        every present and later report of a stays skipped by bob since 2026-11-01 10:00:00Z: restated; `etl-orch unskip --etl-type a --reason TEXT` ends that
         ");
         let json: serde_json::Value = serde_json::from_str(&view.json().unwrap()).unwrap();
         assert_eq!((&json["dry_run"], &json["gaps"][0]["remembered"]["failed_runs"]), (&true.into(), &2.into()));
@@ -340,12 +344,23 @@ mod tests {
     }
 
     #[test]
+    fn a_rest_that_is_over_is_told_as_past() {
+        let at = |time: &str| time.parse::<DateTime<Utc>>().unwrap();
+        let rest = Rest { since: at("2026-11-01T09:00:00Z"), until: at("2026-11-01T09:10:00Z"), why: RestReason::Failed };
+        let history = FailureHistory { failed_runs: 1, rest: Some(rest), ..FailureHistory::default() };
+        let state = GapState { key: "RY-CA/2025Q2/a".parse().unwrap(), fence: 1, history, skip: None, forced: None };
+        let told = |now: &str| Remembered::at(&state, at(now)).text();
+        assert_eq!(told("2026-11-01T09:10:00Z"), ": 1 run failed; cooled down until 2026-11-01 09:10:00Z");
+        assert!(told("2026-11-01T09:09:59Z").starts_with(": 1 run failed; cooling down, "));
+    }
+
+    #[test]
     fn a_bank_or_an_etl_is_named_in_words() {
         let skip = order(GapOrderKind::Skip { until: None });
         let effects = gaps(&[("RY-CA/*/*", OrderEffect::OrderedWhileSomeRun(2)), ("RY-CA/*/a", OrderEffect::Ordered)]);
         insta::assert_snapshot!(GapOrderView::new(&skip, "RY-CA", &effects, 2, &[]).text(), @r"
-        skip: every report of RY-CA, also of later data (2 jobs of it are running and go on)
-        skip: every report of RY-CA and a, also of later data
+        skip: every present and later report of RY-CA (2 jobs of it are running and go on)
+        skip: every present and later report of RY-CA and a
         2 orders given
         ");
     }
