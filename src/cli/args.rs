@@ -14,6 +14,7 @@ use super::exit::EXIT_CODES;
 use super::history::jobs::JobsArgs;
 use super::history::logs::LogsArgs;
 use super::history::runs::RunsArgs;
+use super::history::trace::TraceArgs;
 use super::init::InitArgs;
 use super::orders::args::SweepArgs;
 use super::orders::cancel::CancelArgs;
@@ -96,6 +97,8 @@ pub(super) enum Command {
     Runs(RunsArgs),
     /// Print what the attempts of a job printed: of the job with this id, or of the last one of a gap or a source
     Logs(LogsArgs),
+    /// Follow a job or a run from planning to output: its steps, where the time went, and what is wrong with it
+    Trace(TraceArgs),
     /// Show the disclosure sources: what was collected, what is due and what prevents it
     Sources {
         #[command(subcommand)]

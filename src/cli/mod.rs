@@ -59,6 +59,7 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Jobs(args) => in_runtime(history::jobs::command(&context()?, args)),
         Command::Runs(args) => in_runtime(history::runs::command(&context()?, args)),
         Command::Logs(args) => in_runtime(history::logs::command(&context()?, args)),
+        Command::Trace(args) => in_runtime(history::trace::command(&context()?, args)),
         Command::Sources { command } => in_runtime(sources::command(&context()?, command.as_ref())),
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
         Command::Config { command: ConfigCommand::Check(args) } => in_runtime(config::check(global, environment, *args)),

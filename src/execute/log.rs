@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,13 @@ struct Limits {
 }
 
 const LIMITS: Limits = Limits { head: MAX_LOG_BYTES - 1024 * 1024, end: 64 * 1024 };
+
+/// What the line in a log that is not whole begins with; the number of bytes follows.
+const NOTE: &str = "\n[etl-orch: ";
+const LEFT_OUT: &str = " bytes left out here, the log is limited]\n";
+
+/// What the note in the tail of a log that could not be written begins with.
+const NOT_WRITTEN: &str = "[etl-orch: the log ";
 
 #[derive(Debug)]
 enum Sink {
@@ -67,7 +74,7 @@ impl AttemptLog {
     /// Writes the end that was kept, and returns notes for the tail.
     pub(super) fn finish(mut self) -> Vec<String> {
         if self.left_out > 0 {
-            self.write(format!("\n[etl-orch: {} bytes left out here, the log is limited]\n", self.left_out).as_bytes());
+            self.write(format!("{NOTE}{}{LEFT_OUT}", self.left_out).as_bytes());
         }
         let end = std::mem::take(&mut self.end);
         let (first, second) = end.as_slices();
@@ -105,8 +112,30 @@ impl AttemptLog {
         self.sink = Sink::Broken;
         let path = self.path.display();
         tracing::warn!(%path, %error, "the log of an attempt cannot be written; the attempt goes on");
-        self.notes.push(format!("[etl-orch: the log {path} could not be written, output is missing there: {error}]"));
+        self.notes.push(format!("{NOT_WRITTEN}{path} could not be written, output is missing there: {error}]"));
     }
+}
+
+/// How many bytes are left out of a log that has ended; `None` where it is whole.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn left_out(log: &File) -> io::Result<Option<u64>> {
+    left_out_after(LIMITS.head, log)
+}
+
+fn left_out_after(head: u64, mut log: &File) -> io::Result<Option<u64>> {
+    let mut line = Vec::new();
+    log.seek(SeekFrom::Start(head))?;
+    log.take(100).read_to_end(&mut line)?;
+    let line = String::from_utf8_lossy(&line);
+    let number = line.strip_prefix(NOTE).and_then(|rest| rest.split_once(LEFT_OUT));
+    Ok(number.and_then(|(number, _)| number.parse().ok()))
+}
+
+/// Whether the last lines of an attempt say that its log could not be written.
+pub fn was_not_written(tail: &str) -> bool {
+    tail.lines().any(|line| line.starts_with(NOT_WRITTEN))
 }
 
 /// Creates the file and its directories. It must not exist: nothing is overwritten, and no symbolic link is followed.
@@ -155,7 +184,8 @@ mod tests {
         }
         assert!(log.finish().is_empty());
         let expected = "0123456789\n[etl-orch: 12 bytes left out here, the log is limited]\nmnop";
-        assert_eq!(std::fs::read_to_string(path).unwrap(), expected);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+        assert_eq!(left_out_after(10, &File::open(path).unwrap()).unwrap(), Some(12));
     }
 
     #[test]
@@ -165,7 +195,8 @@ mod tests {
         let mut log = limited(path.clone());
         log.append(b"0123456789abcd");
         assert!(log.finish().is_empty());
-        assert_eq!(std::fs::read_to_string(path).unwrap(), "0123456789abcd");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "0123456789abcd");
+        assert_eq!(left_out_after(10, &File::open(path).unwrap()).unwrap(), None);
     }
 
     #[test]
@@ -176,6 +207,7 @@ mod tests {
         log.append(b"y");
         let notes = log.finish();
         assert_eq!(notes.len(), 1);
+        assert!(was_not_written(&notes[0]));
         assert!(notes[0].contains("the.log") && notes[0].contains("No space left"), "{notes:?}");
     }
 }

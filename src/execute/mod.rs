@@ -14,5 +14,6 @@ mod tail;
 mod task;
 
 pub use self::executor::{Executor, Executors};
+pub use self::log::{left_out, was_not_written};
 pub use self::task::{AttemptEvent, Call, Program, Task};
 pub use crate::plan::run::ended::{End, Ended};

@@ -22,6 +22,7 @@ pub mod sources;
 mod stages;
 mod stream;
 mod terminal;
+pub mod trace;
 mod words;
 
 pub use escape::hide;

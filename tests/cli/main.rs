@@ -79,6 +79,7 @@ mod stop;
 mod taken;
 mod terminal;
 mod timers;
+mod trace;
 mod unmarked;
 mod unrecorded;
 mod variables;

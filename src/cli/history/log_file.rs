@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path};
 
+use crate::execute;
 use crate::os::input::{self, InputError};
 use crate::plan::remember::past::PastAttempt;
 
@@ -40,6 +41,11 @@ impl LogFile {
             Err(error) if error.is_not_found() => Err(NoLog::Missing),
             Err(error) => Err(NoLog::Unreadable(error)),
         }
+    }
+
+    /// How many bytes are left out of it; `None` where it is whole.
+    pub(super) fn left_out(&self) -> io::Result<Option<u64>> {
+        execute::left_out(&self.0)
     }
 
     /// Gives what was not read yet to `take`, in pieces, until that returns `false`. Returns whether it never did.

@@ -11,4 +11,5 @@ pub mod recorded_job;
 pub mod rhythm;
 pub mod source_state;
 pub mod stored_state;
+pub mod trace;
 pub mod unfinished;

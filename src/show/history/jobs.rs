@@ -25,7 +25,7 @@ pub struct JobsView<'a> {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct JobEntry<'a> {
+pub(in crate::show) struct JobEntry<'a> {
     id: JobId,
     run_id: RunId,
     gap: &'a GapKey,
@@ -73,7 +73,7 @@ impl<'a> JobsView<'a> {
 }
 
 impl<'a> JobEntry<'a> {
-    pub(super) fn new(job: &'a PastJob, now: DateTime<Utc>) -> Self {
+    pub(in crate::show) fn new(job: &'a PastJob, now: DateTime<Utc>) -> Self {
         let (report, source) = match &job.gap {
             GapKey::Report { bank, period, etl } => (Some((bank.as_str(), *period, etl.as_str())), None),
             GapKey::Source(source) | GapKey::Window { source, .. } => (None, Some(source.as_str())),

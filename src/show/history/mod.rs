@@ -5,6 +5,8 @@ mod logs;
 mod runs;
 mod table;
 
+pub(super) use jobs::JobEntry;
 pub use jobs::JobsView;
 pub use logs::{JobLogsView, LogPrinter, log_end, log_head, no_log};
 pub use runs::RunsView;
+pub(super) use runs::{RunEntry, came_to, options as run_options};

@@ -24,7 +24,7 @@ pub struct RunsView<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct RunEntry<'a> {
+pub(in crate::show) struct RunEntry<'a> {
     id: RunId,
     #[serde(serialize_with = "by_name")]
     state: RunState,
@@ -54,7 +54,7 @@ impl<'a> RunsView<'a> {
 }
 
 impl<'a> RunEntry<'a> {
-    fn new(run: &'a PastRun, now: DateTime<Utc>) -> Self {
+    pub(in crate::show) fn new(run: &'a PastRun, now: DateTime<Utc>) -> Self {
         let end = run.ended_at.or_else(|| (run.state == RunState::Running).then_some(now));
         let took = end.and_then(|end| (end - run.started_at).to_std().ok());
         Self {
@@ -92,7 +92,7 @@ impl<'a> RunEntry<'a> {
 }
 
 /// `3 of 5 made, 1 failed`.
-fn came_to(counts: RunCounts) -> String {
+pub(in crate::show) fn came_to(counts: RunCounts) -> String {
     let RunCounts { planned, succeeded, failed, skipped, cancelled } = counts;
     if planned == 0 {
         return "nothing to do".to_owned();
@@ -103,7 +103,7 @@ fn came_to(counts: RunCounts) -> String {
 }
 
 /// The options as they were written, but for those that say nothing: `--bank-symbol RY --force`.
-fn options(options: &Value) -> String {
+pub(in crate::show) fn options(options: &Value) -> String {
     let Some(fields) = options.as_object() else { return String::new() };
     let mut written = Vec::new();
     // PostgreSQL keeps them in an order of its own.
