@@ -137,7 +137,8 @@ impl Global {
     pub(super) fn set_up_texts(&self, environment: &Variables) {
         let read = if self.utc { Zone::Utc } else { Zone::Local };
         show::use_zones(if self.format == Format::Json { Zone::Utc } else { read }, read);
-        show::show_only_ascii(!has_unicode(environment));
+        let columns = environment.get("COLUMNS").and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+        show::set_known(show::Known { is_ascii: !has_unicode(environment), columns });
     }
 
     /// Starts logging as the options say.

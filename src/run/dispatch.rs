@@ -32,6 +32,7 @@ use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::JobState;
 use crate::plan::model::outcome::Class;
+use crate::plan::remember::failure_history::Eligibility;
 use crate::plan::remember::recorded_job::Watched;
 use crate::plan::remember::stored_state::StoredState;
 use crate::plan::run::breakers::{BreakerFacts, Breakers};
@@ -256,6 +257,7 @@ impl<'a> Dispatch<'a> {
             self.spooled.push(job);
         }
         if let Some((fence, history)) = history {
+            self.jobs[job].result.held = history.held();
             self.breakers.failed(job, fence, history);
         }
         self.finish(job, state, note.map(|note| note.to_string()));
@@ -287,6 +289,9 @@ impl<'a> Dispatch<'a> {
 
     /// Follows a notice of the schedule.
     fn note(&mut self, notice: &Notice) {
+        for job in notice.refunded() {
+            self.jobs[*job].result.held = Eligibility::Free;
+        }
         let name = &self.context.catalogue.etl(notice.etl()).name;
         match notice {
             Notice::Opened { banks, .. } => {

@@ -28,7 +28,7 @@ mod words;
 pub use escape::hide;
 pub use run_log::ChildOutput;
 pub use stream::{diagnose, note, out};
-pub use terminal::show_only_ascii;
+pub use terminal::{Known, set_known};
 pub use words::{Time, Zone, read_time, use_zones};
 
 use std::io;

@@ -5,10 +5,15 @@ mod condensed;
 mod forecast;
 mod gaps;
 mod not_planned;
+mod page;
+mod status;
 #[cfg(test)]
 mod tests;
 mod text;
 mod warnings;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -20,16 +25,19 @@ use super::expected::{self, ExpectedView};
 use super::misnamed::MisnamedView;
 use super::names::by_name;
 use super::sources::SourceView;
+use super::terminal;
 use super::words::{Time, Untrusted, seconds};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collected;
+use crate::plan::model::etl::{EtlIndex, ReportsBy};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, Owner};
 use crate::plan::model::period::Period;
-use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
+use crate::plan::model::settings::TableName;
+use crate::plan::remember::failure_history::{Eligibility, Quarantine, Rest, SkipOrder};
 use crate::plan::remember::unfinished::UnrecordedEnd;
 use crate::plan::run::summary::{JobResult, Results, RunSummary};
 
@@ -44,6 +52,8 @@ pub struct RunView<'a> {
     learnt_from_files: u64,
     respooled: u64,
     existing_reports: u64,
+    /// Where the reports of these ETLs are: the directories of their files, and the table of those that write a row themselves.
+    reports_in: Vec<String>,
     gaps: Gaps,
     jobs: Vec<ReportJob<'a>>,
     waiting: Vec<Waiting<'a>>,
@@ -109,6 +119,9 @@ pub(super) struct JobOutcome<'a> {
     attempts: u32,
     duration_seconds: f64,
     reason: Option<Untrusted<'a>>,
+    /// Whether its gap may be tried by the next run.
+    #[serde(skip)]
+    held: Eligibility,
     /// Whether it failed because no attempt was left.
     #[serde(skip)]
     exhausted: bool,
@@ -180,6 +193,7 @@ struct Breaker<'a> {
     since: Time,
     probe: Option<&'a GapKey>,
     waiting: u64,
+    error: Option<Untrusted<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -190,6 +204,8 @@ struct ResultsView<'a> {
     skipped: u64,
     not_run: u64,
     duration_seconds: f64,
+    #[serde(skip)]
+    duration: Duration,
     stopped: bool,
     error: Option<Untrusted<'a>>,
     /// Every job of the run, of reports and of sources.
@@ -209,7 +225,7 @@ struct FinishedJob<'a> {
 
 impl<'a> RunView<'a> {
     /// The view of a run that ends with this exit code.
-    pub fn new(summary: &'a RunSummary, catalogue: &'a Catalogue, exit_code: u8) -> Self {
+    pub fn new(summary: &'a RunSummary, catalogue: &'a Catalogue, reports_table: &TableName, exit_code: u8) -> Self {
         let (plan, issues) = (&summary.plan, &summary.plan.data_issues);
         Self {
             run_id: summary.run,
@@ -220,6 +236,7 @@ impl<'a> RunView<'a> {
             learnt_from_files: summary.synced,
             respooled: summary.respooled,
             existing_reports: plan.existing,
+            reports_in: reports_in(plan, catalogue, reports_table),
             gaps: Gaps::of(plan, &catalogue.etls),
             jobs: report_jobs(summary, catalogue),
             waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap, needs: &catalogue.etl(*need).name }).collect(),
@@ -261,7 +278,7 @@ impl View for RunView<'_> {
     }
 
     fn text(&self) -> String {
-        text::page(self)
+        text::page(self, terminal::page_width())
     }
 }
 
@@ -273,6 +290,7 @@ impl<'a> JobOutcome<'a> {
             attempts: result.attempts,
             duration_seconds: seconds(result.duration),
             reason: result.reason.as_deref().map(Untrusted::from),
+            held: result.held,
             exhausted: result.exhausted,
         }
     }
@@ -313,12 +331,13 @@ impl<'a> CoolingDown<'a> {
 }
 
 impl<'a> Breaker<'a> {
-    fn new(breaker: &BreakerPlan, plan: &'a Plan, catalogue: &'a Catalogue) -> Self {
+    fn new(breaker: &'a BreakerPlan, plan: &'a Plan, catalogue: &'a Catalogue) -> Self {
         Self {
             etl: &catalogue.etl(breaker.etl).name,
             since: Time(breaker.since),
             probe: breaker.probe.and_then(|job| plan.jobs.get(job)).map(|job| &job.key),
             waiting: breaker.behind,
+            error: breaker.error.as_deref().map(Untrusted::from),
         }
     }
 }
@@ -339,11 +358,20 @@ impl<'a> ResultsView<'a> {
             skipped: counts.skipped,
             not_run: counts.cancelled,
             duration_seconds: seconds(results.duration),
+            duration: results.duration,
             stopped: results.stopped,
             error: results.broken.as_deref().map(Untrusted::from),
             jobs: plan.jobs.iter().zip(&results.jobs).map(finished).collect(),
         }
     }
+}
+
+fn reports_in(plan: &Plan, catalogue: &Catalogue, table: &TableName) -> Vec<String> {
+    let place = |etl: &EtlIndex| match &catalogue.etl(*etl).reports {
+        ReportsBy::Etl => table.to_string(),
+        ReportsBy::Orchestrator { output } => output.directory(),
+    };
+    plan.etls.iter().map(place).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn report_jobs<'a>(summary: &'a RunSummary, catalogue: &'a Catalogue) -> Vec<ReportJob<'a>> {

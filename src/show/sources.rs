@@ -45,7 +45,7 @@ pub(super) struct SourceView<'a> {
     held_back: Vec<HeldBackView<'a>>,
     order: Option<OrderView<'a>>,
     #[serde(serialize_with = "by_name")]
-    lateness: Lateness,
+    pub(super) lateness: Lateness,
     frontier: Option<Time>,
     paused: Option<PauseView<'a>>,
     skipped: Option<Skipped<'a>>,

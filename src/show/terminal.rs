@@ -6,17 +6,29 @@ use std::sync::OnceLock;
 
 use rustix::fd::AsFd;
 
-/// Whether terminals show only ASCII; until it is set they show everything.
-static ASCII: OnceLock<bool> = OnceLock::new();
+/// What is known of it; until it is set, terminals show everything.
+static KNOWN: OnceLock<Known> = OnceLock::new();
+
+/// Columns of a page where there is no terminal that has another number.
+const USUAL_WIDTH: usize = 80;
+
+/// What the environment says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known {
+    /// Whether terminals show only ASCII.
+    pub is_ascii: bool,
+    /// `COLUMNS`: the width of pages that do not go to a terminal.
+    pub columns: Option<usize>,
+}
 
 /// The characters of our own that are not ASCII, and what stands for them.
 const STAND_INS: [(&str, &str); 9] =
     [("📋 ", ""), ("✅", "[OK]"), ("❌", "[FAIL]"), ("⚠", "!"), ("•", "*"), (" · ", ", "), ("–", "-"), ("…", "..."), ("×", "x")];
 
-/// From now on terminals get these characters. Called once.
-pub fn show_only_ascii(is_ascii: bool) {
+/// From now on this is known. Called once.
+pub fn set_known(known: Known) {
     // A second call is a bug of ours that must not take a run down: the first one stays.
-    let _ = ASCII.set(is_ascii);
+    let _ = KNOWN.set(known);
 }
 
 /// Whether the terminal that stderr is shows only ASCII.
@@ -35,7 +47,7 @@ pub(super) fn for_stderr(text: &str) -> Cow<'_, str> {
 }
 
 fn is_ascii() -> bool {
-    ASCII.get().copied().unwrap_or_default()
+    KNOWN.get().is_some_and(|known| known.is_ascii)
 }
 
 fn in_ascii(text: &str) -> Cow<'_, str> {
@@ -49,6 +61,11 @@ fn in_ascii(text: &str) -> Cow<'_, str> {
 pub(super) fn stdout_width() -> Option<usize> {
     let stdout = io::stdout();
     stdout.is_terminal().then(|| size(stdout)).flatten().map(|(columns, _)| columns)
+}
+
+/// The number of columns of a page on stdout.
+pub(super) fn page_width() -> usize {
+    stdout_width().or(KNOWN.get().and_then(|known| known.columns)).unwrap_or(USUAL_WIDTH)
 }
 
 /// The columns and lines of a terminal that says them.

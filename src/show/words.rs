@@ -1,5 +1,6 @@
 //! What every view is written with: counts, durations, times, and text that comes from elsewhere. Everything of a kind is written alike.
 
+mod lines;
 mod times;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use serde::{Serialize, Serializer};
 use super::escape::{escaped, excerpt};
 pub(super) use crate::plan::text::size::grouped;
 pub(super) use crate::plan::text::span::brief;
+pub(super) use lines::wrapped;
 pub use times::{Time, Zone, read_time, use_zones};
 
 /// `1 bank`, `1,680 banks`.

@@ -63,7 +63,7 @@ on_both_databases! {
         let dry = world.run_to(0, &["--dry-run"]);
         assert!(dry.stdout.contains("Deferred: 5 until an ETL that fails for everyone works again\n"), "{}", dry.stdout);
         assert!(dry.stdout.contains("  • call_summary has failed for one bank after another since 20"), "{}", dry.stdout);
-        assert!(dry.stdout.contains("; 1 probe, 5 wait for it\n"), "{}", dry.stdout);
+        assert!(dry.stdout.contains("; 1 probe, 5 wait for it; its last error: exit code 1"), "{}", dry.stdout);
         let dry = world.run_to(0, &["--dry-run", "--format", "json"]).json();
         assert_eq!((&dry["breakers"][0]["waiting"], &dry["gaps"]["cooling_down"]), (&5.into(), &0.into()), "{dry}");
 

@@ -66,9 +66,9 @@ on_both_databases! {
         assert_eq!(content(world), "old");
 
         let dry = world.run_to(0, &["--dry-run"]);
-        assert!(dry.stdout.contains("  • 2025 Q2: call_summary (exists; forced) (forced by "), "{}", dry.stdout);
+        assert!(dry.stdout.contains("  • 2025 Q2: call_summary (exists; forced by "), "{}", dry.stdout);
         let next = world.run_to(0, &[]);
-        assert!(next.stdout.contains("(exists; forced) (forced by "), "{}", next.stdout);
+        assert!(next.stdout.contains("(exists; forced by "), "{}", next.stdout);
         assert_eq!(told(world), ["RY 1", "TD plain", "RY 1"]);
         assert_eq!((content(world), pending(world)), ("report".to_owned(), "0".to_owned()));
 
@@ -109,7 +109,7 @@ on_both_databases! {
         assert!(first.stdout.contains("Deferred: 2 left for the next run by max_jobs\n"), "{}", first.stdout);
         assert_eq!(pending(world), "2");
         let dry = world.run_to(0, &["--dry-run", "--force", "--bank-symbol", "RY", "--max-jobs", "1"]);
-        assert!(dry.stdout.contains("  • 2025 Q1: call_summary (exists; forced) (forced by "), "{}", dry.stdout);
+        assert!(dry.stdout.contains("  • 2025 Q1: call_summary (exists; forced by "), "{}", dry.stdout);
         let second = world.run_to(0, &force);
         for text in ["GAPS IDENTIFIED: 2 reports to be made\n", "Deferred: 1 left for the next run by max_jobs\n", "Made again already: 1, since --force asked at "] {
             assert!(second.stdout.contains(text), "{text}: {}", second.stdout);

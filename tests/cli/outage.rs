@@ -70,7 +70,7 @@ on_both_databases! {
         let failed = "Failed Jobs:\n  ❌ 14 jobs of call_summary: exit code 65 - Error: no such model (B1 2025 Q4, B2 2025 Q4, B3 2025 Q4 and 11 more)\n";
         assert!(done.stdout.contains(failed), "{}", done.stdout);
         let next = world.run_to(0, &["--period", "2025Q4"]);
-        assert!(next.stdout.contains("Quarantined: 14\n") && next.stdout.contains("\n  and 4 more\n"), "{}", next.stdout);
+        assert!(next.stdout.contains("Quarantined: 14\n  • B1-US/2025Q4/call_summary and 13 more, of 14 banks in all: exit code 65 - "), "{}", next.stdout);
     }
 }
 

@@ -16,6 +16,7 @@ macro_rules! assert_printed {
             (r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "[ID]"),
             (r"Run: [0-9a-f]{8}", "Run: [ID]"),
             (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "[TIME]"),
+            (r"next try [-0-9 ]*\d\d:\d\d", "next try [CLOCK]"),
             (r"(in|after|Duration:) (\d+(\.\d)?s|\d+ms)\b", "$1 [SECONDS]"),
             (r#""duration_seconds": [0-9.e-]+"#, r#""duration_seconds": "[SECONDS]""#),
         ]}, { insta::allow_duplicates! { insta::assert_snapshot!($text, @$expected) } });
@@ -42,10 +43,13 @@ on_both_databases! {
         ================================================================================
         ETL ORCHESTRATOR EXECUTION SUMMARY
         ================================================================================
+        3 banks · 1 of 6 reports · 5 to be made
+
         Timestamp: [TIME]
         Monitored Institutions: 3 banks
         Data Availability: 3 bank-period combinations with transcripts
         Existing Reports: 1 report
+        Reports In: [ROOT]/reports
 
         📋 GAPS IDENTIFIED: 5 missing reports
         --------------------------------------------------------------------------------
@@ -71,11 +75,25 @@ on_both_databases! {
         ================================================================================
         ETL ORCHESTRATOR EXECUTION SUMMARY
         ================================================================================
+        3 banks · 5 of 6 reports · 1 failed · 1 cooling down · next try [CLOCK]
+
         Timestamp: [TIME]
         Run: [ID]
         Monitored Institutions: 3 banks
         Data Availability: 3 bank-period combinations with transcripts
         Existing Reports: 1 report
+        Reports In: [ROOT]/reports
+
+        --------------------------------------------------------------------------------
+        EXECUTION RESULTS
+        --------------------------------------------------------------------------------
+        Total Jobs: 5
+        Successful: 4 ✅
+        Failed: 1 ❌
+        Duration: [SECONDS]
+
+        Failed Jobs:
+          ❌ BMO 2025 Q2 [key_themes]: Max retries exceeded - exit code 1 - Connection timeout
 
         📋 GAPS IDENTIFIED: 5 missing reports
         --------------------------------------------------------------------------------
@@ -88,17 +106,6 @@ on_both_databases! {
         Bank of Montreal (BMO):
           • 2025 Q2: call_summary
           • 2025 Q2: key_themes
-
-        --------------------------------------------------------------------------------
-        EXECUTION RESULTS
-        --------------------------------------------------------------------------------
-        Total Jobs: 5
-        Successful: 4 ✅
-        Failed: 1 ❌
-        Duration: [SECONDS]
-
-        Failed Jobs:
-          ❌ BMO 2025 Q2 [key_themes]: Max retries exceeded - exit code 1 - Connection timeout
 
         Warnings:
           ⚠ 1 monitored bank without any data: TD-CA
@@ -127,6 +134,9 @@ on_both_databases! {
           "learnt_from_files": 0,
           "respooled": 0,
           "existing_reports": 0,
+          "reports_in": [
+            "[ROOT]/reports"
+          ],
           "gaps": {
             "total": 2,
             "planned": 2,
@@ -226,6 +236,26 @@ on_both_databases! {
 }
 
 #[test]
+fn nothing_is_wider_than_what_it_is_printed_on() {
+    let world = World::new(Kind::Sqlite);
+    one_fails(&world);
+    for (columns, most) in [(Some("40"), 40), (None, 80)] {
+        let mut command = world.command(&["--bank-symbol", "BMO", "--force"]);
+        match columns {
+            Some(columns) => command.env("COLUMNS", columns),
+            None => command.env_remove("COLUMNS"),
+        };
+        let output = command.output().expect("the binary starts");
+        let page = String::from_utf8(output.stdout).expect("UTF-8");
+        let is_too_wide = |line: &&str| line.chars().count() > most && line.trim().contains(' ');
+        assert_eq!(page.lines().find(is_too_wide), None, "{page}");
+        assert!(page.contains("Failed Jobs:\n  ❌ BMO 2025 Q2 [key_themes]:"), "{page}");
+        let status = page.split_once("\n\n").map(|(head, _)| head.replace("\n  ", " ")).unwrap_or_default();
+        assert!(status.contains("3 banks · 1 of 2 reports · 1 failed · 1 cooling down · next try "), "{page}");
+    }
+}
+
+#[test]
 fn what_happens_is_told_on_stderr() {
     let world = World::new(Kind::Sqlite);
     world.available("BMO", 2, 2025, "Q2");
@@ -237,10 +267,10 @@ fn what_happens_is_told_on_stderr() {
     [TIME] [INFO] ✅ Success BMO 2025 Q2 [call_summary] in [SECONDS]
     [TIME] [INFO] Executing BMO 2025 Q2 [key_themes] (attempt 1/3)
     [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] (attempt 1/3): exit code 1 - Connection timeout
-    [TIME] [INFO] Retrying BMO 2025 Q2 [key_themes] in 1ms (attempt 2/3)
+    [TIME] [INFO] Retrying BMO 2025 Q2 [key_themes] in [SECONDS] (attempt 2/3)
     [TIME] [INFO] Executing BMO 2025 Q2 [key_themes] (attempt 2/3)
     [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] (attempt 2/3): exit code 1 - Connection timeout
-    [TIME] [INFO] Retrying BMO 2025 Q2 [key_themes] in 1ms (attempt 3/3)
+    [TIME] [INFO] Retrying BMO 2025 Q2 [key_themes] in [SECONDS] (attempt 3/3)
     [TIME] [INFO] Executing BMO 2025 Q2 [key_themes] (attempt 3/3)
     [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] after [SECONDS]: exit code 1 - Connection timeout
     "###);

@@ -232,7 +232,7 @@ on_both_databases! {
         let desk = Desk::with(world, &[("us_house", &["freshness: {sql: \"select '2026-01-14'\"}"]), ("quiver", &[])]);
         desk.run_to(0, "01-16 00:20:00", &["--source", "us_house"]);
         let listed = desk.run_to(0, "01-16 00:25:00", &["sources"]);
-        for part in ["us_house", "quiver", "reported", "2026-01-16T06:00:00Z", "2026-01-14", "2 days"] {
+        for part in ["us_house", "quiver", "reported", "2026-01-16 06:00:00Z", "2026-01-14", "2 days"] {
             assert!(listed.stdout.contains(part), "{part}: {}", listed.stdout);
         }
         let json = desk.run_to(0, "01-16 00:25:00", &["sources", "--format", "json"]).json();

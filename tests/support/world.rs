@@ -142,7 +142,7 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_etl-orch"));
         command.args(args).args(["--config", "etl-orch.yaml"]).current_dir(self.root.path()).stdin(Stdio::null());
         command.env_remove("ETL_ORCH_CONFIG").env_remove("NO_COLOR").env("RUST_BACKTRACE", "1");
-        command.env("TZ", "UTC");
+        command.env("TZ", "UTC").env("COLUMNS", "1000");
         command
     }
 

@@ -233,5 +233,6 @@ fn detail(context: &Context<'_>, args: &RunArgs) -> Detail {
 }
 
 fn print(request: &RunRequest<'_>, summary: &RunSummary, exit: Exit) -> Result<(), Failure> {
-    request.context.print(&RunView::new(summary, &request.context.config.catalogue, exit.code()).in_full(request.args.verbose))
+    let config = &request.context.config;
+    request.context.print(&RunView::new(summary, &config.catalogue, &config.database.reports, exit.code()).in_full(request.args.verbose))
 }

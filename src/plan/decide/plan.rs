@@ -146,6 +146,8 @@ pub struct BreakerPlan {
     pub probe: Option<usize>,
     /// How many jobs wait for the probe.
     pub behind: u64,
+    /// Why it failed last, as far as that is remembered.
+    pub error: Option<String>,
 }
 
 /// Whether a job may start by itself.

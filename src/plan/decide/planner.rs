@@ -1,5 +1,6 @@
 //! From facts to a plan: folds what a scan streams into the jobs of one run, holding at most `max_jobs` of them.
 
+mod broken;
 mod by_key;
 mod force;
 mod probe;
@@ -16,7 +17,7 @@ use crate::plan::decide::census::{Census, DataIssues};
 use crate::plan::decide::data_row;
 use crate::plan::decide::decision::{Decision, Facts, decide};
 use crate::plan::decide::mismatch::{NameCount, similar_types, unknown_tags};
-use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
+use crate::plan::decide::plan::{Gate, Plan, PlannedJob};
 use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
 use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::gap::{Gap, GapKey};
@@ -262,7 +263,7 @@ impl<'a> Planner<'a> {
         let jobs: Vec<PlannedJob> = kept.into_iter().map(planned).collect();
         Plan {
             etls: self.selected().collect(),
-            breakers: breakers(stored, &self.concerned, &jobs),
+            breakers: broken::breakers(stored, &self.concerned, &jobs),
             sources: Vec::new(),
             orders: Vec::new(),
             capped: self.runnable.saturating_sub(jobs.len() as u64),
@@ -369,21 +370,6 @@ impl<'a> Planner<'a> {
 fn with_error<T>(key: GapKey, what: T, error: impl Fn(&GapKey) -> Option<String>) -> (GapKey, T, Option<String>) {
     let error = error(&key);
     (key, what, error)
-}
-
-/// The broken ETLs that have candidates, each with its probe and the jobs behind it.
-fn breakers(stored: &StoredState, concerned: &BTreeSet<EtlIndex>, jobs: &[PlannedJob]) -> Vec<BreakerPlan> {
-    let of = |etl: EtlIndex, gate: Gate| {
-        jobs.iter().enumerate().filter(move |(_, job)| job.report().is_some_and(|gap| gap.etl == etl) && job.gate == gate)
-    };
-    let open = concerned.iter().filter_map(|etl| stored.breakers.get(etl).map(|breaker| (*etl, breaker)));
-    open.map(|(etl, breaker)| BreakerPlan {
-        etl,
-        since: breaker.since,
-        probe: of(etl, Gate::Probe).next().map(|(job, _)| job),
-        behind: of(etl, Gate::BehindProbe).count() as u64,
-    })
-    .collect()
 }
 
 #[cfg(test)]

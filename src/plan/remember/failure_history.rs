@@ -232,6 +232,16 @@ impl FailureHistory {
         }
     }
 
+    /// What it means for the next run, unless sources or ETL change.
+    #[must_use]
+    pub fn held(&self) -> Eligibility {
+        match (self.quarantine, self.rest) {
+            (Some(quarantine), _) => Eligibility::Quarantined(quarantine),
+            (None, Some(rest)) => Eligibility::Resting(rest),
+            (None, None) => Eligibility::Free,
+        }
+    }
+
     /// Whether sources or ETL are known to differ from those it last failed with.
     #[must_use]
     pub fn has_changed(&self, current: Option<&Fingerprint>) -> bool {

@@ -104,6 +104,16 @@ pub enum Notice {
 }
 
 impl Notice {
+    /// The jobs of this run whose failures are not charged.
+    #[must_use]
+    pub fn refunded(&self) -> &[JobIndex] {
+        match self {
+            Self::Opened { refund, .. } => refund,
+            Self::Refund { job, .. } => std::slice::from_ref(job),
+            Self::Closed(_) => &[],
+        }
+    }
+
     /// The ETL whose breaker it is about.
     #[must_use]
     pub fn etl(&self) -> EtlIndex {

@@ -12,6 +12,7 @@ use crate::plan::model::collection::Collected;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunCounts};
+use crate::plan::remember::failure_history::Eligibility;
 use crate::plan::run::outlook::Outlook;
 use crate::plan::text::span;
 
@@ -111,6 +112,8 @@ pub struct JobResult {
     pub duration: Duration,
     /// Why it did not succeed; of a success, what a person should know.
     pub reason: Option<String>,
+    /// What is remembered of its gap now: whether the next run may try it.
+    pub held: Eligibility,
     /// What was collected, also where that is not on record.
     pub collected: Option<Collected>,
     /// Whether it was not done, or not tried again, because something could not be recorded, or not be looked at, in time.
@@ -200,6 +203,7 @@ mod tests {
             exhausted: false,
             duration: Duration::from_secs(seconds),
             reason: None,
+            held: Eligibility::Free,
             collected: None,
             for_want_of_record: false,
         };

@@ -105,6 +105,17 @@ impl Template {
         })
     }
 
+    /// Of a path: its last directory before the first placeholder.
+    pub fn directory(&self) -> String {
+        let before = self.pieces().map_while(|piece| match piece {
+            Piece::Text(text) => Some(text),
+            Piece::Value(_) => None,
+        });
+        let before: String = before.collect();
+        let directory = before.rsplit_once('/').map_or(before.as_str(), |(directory, _)| directory);
+        if directory.is_empty() { "/".to_owned() } else { directory.to_owned() }
+    }
+
     /// Fills in every placeholder from `values`. One without a value becomes empty; the configuration refuses such templates.
     #[must_use]
     pub fn fill(&self, values: &Values) -> String {

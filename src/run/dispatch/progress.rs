@@ -14,6 +14,7 @@ use crate::execute::stop::StopSender;
 use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::JobState;
+use crate::plan::remember::failure_history::Eligibility;
 use crate::plan::run::event::JobEvent;
 use crate::plan::run::schedule::JobIndex;
 use crate::plan::run::stop::{StopLevel, StopReason};
@@ -45,6 +46,7 @@ impl JobProgress {
             exhausted: false,
             duration: Duration::ZERO,
             reason: None,
+            held: Eligibility::Free,
             collected: None,
             for_want_of_record: false,
         };

@@ -1,16 +1,24 @@
 //! Long lists in a few lines: what is alike is counted, so that the summary of a run in which everything fails fits on a screen.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 
-use super::super::words::count;
+use super::super::words::{count, grouped};
 use super::{FinishedJob, ReportJob, RunView};
 use crate::plan::decide::plan::Gate;
+use crate::plan::model::gap::GapKey;
 
 /// Reports that are listed one by one.
 const MOST_REPORTS: usize = 40;
 
+/// Banks that have a line each.
+const MOST_BANKS: usize = 20;
+
 /// Lines of any other list.
 pub(super) const MOST_LINES: usize = 10;
+
+/// Failed jobs that are listed one by one.
+const MOST_SINGLE: usize = 5;
 
 /// Jobs that are named where alike ones are counted.
 const MOST_NAMES: usize = 3;
@@ -18,19 +26,56 @@ const MOST_NAMES: usize = 3;
 /// Where the rest is.
 pub(super) const ALL_OF_THEM: &str = "all of them: -v or --format json";
 
-/// The planned reports that are listed one by one, and lines about those that are only counted. A dry run lists all that may start.
+/// The planned reports that are listed one by one, and lines about those that are only counted. A dry run
+/// counts them by bank, a run by ETL.
 pub(super) fn reports<'a>(run: &'a RunView<'_>) -> (Vec<&'a ReportJob<'a>>, Vec<String>) {
     let all = || run.jobs.iter();
     if run.is_full || run.jobs.len() <= MOST_REPORTS {
         return (all().collect(), Vec::new());
     }
-    let waits = |job: &&ReportJob<'_>| job.gate == Gate::BehindProbe;
-    let listed: Vec<&ReportJob<'_>> = all().filter(|job| !waits(job)).collect();
-    if listed.len() <= MOST_REPORTS || run.results.is_none() {
-        let counted = all().filter(waits).collect::<Vec<_>>();
-        return (listed, by_etl(&counted));
+    let (waiting, startable): (Vec<_>, Vec<_>) = all().partition(|job| job.gate == Gate::BehindProbe);
+    let (listed, mut counted) = if startable.len() <= MOST_REPORTS {
+        (startable, by_etl(&waiting))
+    } else if run.results.is_some() {
+        (Vec::new(), by_etl(&all().collect::<Vec<_>>()))
+    } else {
+        (Vec::new(), [by_bank(&startable), by_etl(&waiting)].concat())
+    };
+    if !counted.is_empty() {
+        counted.push(format!("  ({ALL_OF_THEM})"));
     }
-    (Vec::new(), by_etl(&all().collect::<Vec<_>>()))
+    (listed, counted)
+}
+
+/// A line for each bank: how many reports of it, of which ETLs, and from which period to which; where banks are many, for each ETL.
+fn by_bank(jobs: &[&ReportJob<'_>]) -> Vec<String> {
+    let mut banks: Vec<(&str, Vec<&ReportJob<'_>>)> = Vec::new();
+    for job in jobs {
+        match banks.iter_mut().find(|(bank, _)| *bank == job.bank) {
+            Some((_, of_bank)) => of_bank.push(job),
+            None => banks.push((job.bank, vec![job])),
+        }
+    }
+    if banks.len() > MOST_BANKS {
+        return by_etl(jobs);
+    }
+    let line = |(_, of_bank): &(&str, Vec<&ReportJob<'_>>)| {
+        let mut etls: Vec<&str> = of_bank.iter().map(|job| job.etl).collect();
+        etls.sort_unstable();
+        etls.dedup();
+        let (symbol, reports) = (of_bank.first().map_or("", |job| job.symbol), count(of_bank.len() as u64, "report"));
+        format!("  • {symbol}: {reports}, {}: {}", periods(of_bank), etls.join(", "))
+    };
+    banks.iter().map(line).collect()
+}
+
+/// `2025 Q1 to 2025 Q4`.
+fn periods(jobs: &[&ReportJob<'_>]) -> String {
+    let periods = || jobs.iter().map(|job| job.period);
+    match (periods().min(), periods().max()) {
+        (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
+        (first, _) => first.map(|first| first.to_string()).unwrap_or_default(),
+    }
 }
 
 /// A line for each ETL: how many of its reports, of how many banks, and from which period to which.
@@ -42,28 +87,22 @@ fn by_etl(jobs: &[&ReportJob<'_>]) -> Vec<String> {
         }
     }
     let line = |etl: &&str| {
-        let of_etl: Vec<_> = jobs.iter().filter(|job| job.etl == *etl).collect();
+        let of_etl: Vec<_> = jobs.iter().copied().filter(|job| job.etl == *etl).collect();
         let banks: BTreeSet<&str> = of_etl.iter().map(|job| job.bank).collect();
-        let periods = || of_etl.iter().map(|job| job.period);
-        let (Some(first), Some(last)) = (periods().min(), periods().max()) else { return String::new() };
-        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        let span = periods(&of_etl);
         let waiting = match of_etl.iter().filter(|job| job.gate == Gate::BehindProbe).count() {
             0 => String::new(),
             1 => "; 1 waits for the probe".to_owned(),
-            waiting => format!("; {waiting} wait for the probe"),
+            waiting => format!("; {} wait for the probe", grouped(waiting as u64)),
         };
         format!("  • {etl}: {} of {}, {span}{waiting}", count(of_etl.len() as u64, "report"), count(banks.len() as u64, "bank"))
     };
-    let mut lines: Vec<String> = etls.iter().map(line).collect();
-    if !lines.is_empty() {
-        lines.push(format!("  ({ALL_OF_THEM})"));
-    }
-    lines
+    etls.iter().map(line).collect()
 }
 
 /// A line for each job and its reason or, of many, a line for those of one ETL or source with the same reason.
 pub(super) fn with_reasons(jobs: &[(&FinishedJob<'_>, String)], is_full: bool) -> Vec<String> {
-    if is_full || jobs.len() <= MOST_LINES {
+    if is_full || jobs.len() <= MOST_SINGLE {
         return jobs.iter().map(|(job, reason)| format!("{}: {reason}", job.label)).collect();
     }
     let mut alike: Vec<(&str, &str, Vec<&str>)> = Vec::new();
@@ -90,4 +129,51 @@ pub(super) fn with_reasons(jobs: &[(&FinishedJob<'_>, String)], is_full: bool) -
         lines.push(format!("and {} more ({ALL_OF_THEM})", count(left as u64, "job")));
     }
     lines
+}
+
+/// A gap that is not among the jobs of this run.
+pub(super) trait HeldUp {
+    fn gap(&self) -> &GapKey;
+
+    /// Why, without times: what those that are alike have in common.
+    fn why(&self) -> String;
+}
+
+/// A line for those of a bank with the same reason or, where these are many, of all banks; and how many gaps all lines stand for.
+pub(super) fn held_up<T: HeldUp>(named: &[T], line: impl Fn(&T) -> String) -> (Vec<String>, usize) {
+    let of_banks = alike(named, |gap| (bank(gap.gap()), gap.why()));
+    let groups = if of_banks.len() <= MOST_LINES { of_banks } else { alike(named, |gap| ("", gap.why())) };
+    let shown = groups.get(..MOST_LINES).unwrap_or(&groups);
+    let text = |gaps: &Vec<&T>| match gaps.as_slice() {
+        [] => String::new(),
+        [gap] => line(gap),
+        [first, others @ ..] => {
+            let of_banks = match gaps.iter().map(|gap| bank(gap.gap())).collect::<BTreeSet<_>>().len() {
+                1 => String::new(),
+                banks => format!(", of {} in all", count(banks as u64, "bank")),
+            };
+            format!("{} and {} more{of_banks}: {}", first.gap(), others.len(), first.why())
+        }
+    };
+    (shown.iter().map(text).collect(), shown.iter().map(Vec::len).sum())
+}
+
+fn alike<'a, T, K: Eq + Hash>(all: &'a [T], key: impl Fn(&'a T) -> K) -> Vec<Vec<&'a T>> {
+    let mut groups: Vec<Vec<&T>> = Vec::new();
+    let mut known: HashMap<K, usize> = HashMap::new();
+    for one in all {
+        let index = *known.entry(key(one)).or_insert(groups.len());
+        match groups.get_mut(index) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
+fn bank(gap: &GapKey) -> &str {
+    match gap {
+        GapKey::Report { bank, .. } => bank,
+        GapKey::Source(_) | GapKey::Window { .. } | GapKey::Group { .. } => "",
+    }
 }

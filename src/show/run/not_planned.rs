@@ -2,15 +2,17 @@
 
 use super::super::blocked::{last_error, quarantined, resting, skipped, unrecorded};
 use super::super::escape::escaped;
-use super::condensed::MOST_LINES;
-use super::{Breaker, RunView};
+use super::super::words::grouped;
+use super::condensed::{self, HeldUp, MOST_LINES};
+use super::{Breaker, Claimed, CoolingDown, Quarantined, RunView, Skipped, Unrecorded, Waiting};
+use crate::plan::model::gap::GapKey;
 
 /// All of them, by reason.
 pub(super) fn lines(run: &RunView<'_>) -> Vec<String> {
     let gaps = &run.gaps;
     let mut lines = Vec::new();
     if gaps.deferred > 0 {
-        lines.push(format!("Deferred: {} left for the next run by max_jobs", gaps.deferred));
+        lines.push(format!("Deferred: {} left for the next run by max_jobs", grouped(gaps.deferred)));
     }
     if let Some(since) = gaps.forced_since.filter(|_| gaps.made_again > 0) {
         lines.push(format!(
@@ -44,26 +46,92 @@ pub(super) fn lines(run: &RunView<'_>) -> Vec<String> {
 /// ETLs that are taken for broken, and what waits for them.
 fn breakers(run: &RunView<'_>) -> Vec<String> {
     let waiting = run.gaps.behind_probe;
-    let head = (!run.breakers.is_empty()).then(|| format!("Deferred: {waiting} until an ETL that fails for everyone works again"));
+    let head =
+        (!run.breakers.is_empty()).then(|| format!("Deferred: {} until an ETL that fails for everyone works again", grouped(waiting)));
     let line = |breaker: &Breaker<'_>| {
         let probe = if breaker.probe.is_some() { "1 probe" } else { "no probe is possible now" };
-        let waiting = if breaker.waiting == 1 { "1 waits".to_owned() } else { format!("{} wait", breaker.waiting) };
-        format!("  • {} has failed for one bank after another since {}; {probe}, {waiting} for it", breaker.etl, breaker.since)
+        let waiting = if breaker.waiting == 1 { "1 waits".to_owned() } else { format!("{} wait", grouped(breaker.waiting)) };
+        let error = breaker.error.as_ref().map(|error| format!("; its last error: {}", error.excerpt())).unwrap_or_default();
+        format!("  • {} has failed for one bank after another since {}; {probe}, {waiting} for it{error}", breaker.etl, breaker.since)
     };
     head.into_iter().chain(run.breakers.iter().map(line)).collect()
 }
 
-/// `Title: n`, and a line for each that is named, or for some of them; nothing where there are none.
-fn list<T>(is_full: bool, title: &str, total: u64, named: &[T], line: impl Fn(&T) -> String) -> Vec<String> {
+/// `Title: n`, and a line for each that is named or, where they are many, for those that are alike; nothing where there are none.
+fn list<T: HeldUp>(is_full: bool, title: &str, total: u64, named: &[T], line: impl Fn(&T) -> String) -> Vec<String> {
     if total == 0 {
         return Vec::new();
     }
-    let mut lines = vec![format!("{title}: {total}")];
-    let named = if is_full { named } else { named.get(..MOST_LINES).unwrap_or(named) };
-    lines.extend(named.iter().map(|gap| format!("  • {}", line(gap))));
-    let unnamed = total - named.len() as u64;
+    let mut lines = vec![format!("{title}: {}", grouped(total))];
+    let (entries, shown) = if is_full || named.len() <= MOST_LINES {
+        (named.iter().map(line).collect(), named.len())
+    } else {
+        condensed::held_up(named, line)
+    };
+    lines.extend(entries.into_iter().map(|entry| format!("  • {entry}")));
+    let unnamed = total - shown as u64;
     if unnamed > 0 {
-        lines.push(format!("  and {unnamed} more"));
+        lines.push(format!("  and {} more", grouped(unnamed)));
     }
     lines
+}
+
+impl HeldUp for Waiting<'_> {
+    fn gap(&self) -> &GapKey {
+        self.gap
+    }
+
+    fn why(&self) -> String {
+        format!("needs {}", self.needs)
+    }
+}
+
+impl HeldUp for Unrecorded<'_> {
+    fn gap(&self) -> &GapKey {
+        self.gap
+    }
+
+    fn why(&self) -> String {
+        self.why.excerpt().into_owned()
+    }
+}
+
+impl HeldUp for Claimed<'_> {
+    fn gap(&self) -> &GapKey {
+        self.gap
+    }
+
+    fn why(&self) -> String {
+        self.owner.to_string()
+    }
+}
+
+impl HeldUp for Skipped<'_> {
+    fn gap(&self) -> &GapKey {
+        self.gap
+    }
+
+    fn why(&self) -> String {
+        format!("by {}: {}", self.by.excerpt(), self.reason.excerpt())
+    }
+}
+
+impl HeldUp for Quarantined<'_> {
+    fn gap(&self) -> &GapKey {
+        self.gap
+    }
+
+    fn why(&self) -> String {
+        self.error.as_ref().map_or("no error is on record".to_owned(), |error| error.excerpt().into_owned())
+    }
+}
+
+impl HeldUp for CoolingDown<'_> {
+    fn gap(&self) -> &GapKey {
+        self.gap
+    }
+
+    fn why(&self) -> String {
+        self.error.as_ref().map_or("no error is on record".to_owned(), |error| error.excerpt().into_owned())
+    }
 }

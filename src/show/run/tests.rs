@@ -1,5 +1,7 @@
 //! Gaps in the summary of a run, as text and as JSON.
 
+mod many;
+
 use chrono::{DateTime, Utc};
 
 use super::RunView;
@@ -11,6 +13,7 @@ use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::listed::Listed;
+use crate::plan::model::settings::TableName;
 use crate::plan::model::target::Target;
 use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 use crate::plan::remember::unfinished::UnrecordedEnd;
@@ -19,11 +22,11 @@ use crate::plan::test_support::{bank, etl, plan_of};
 use crate::show::View;
 
 fn run_as_text(summary: &RunSummary, catalogue: &Catalogue) -> String {
-    RunView::new(summary, catalogue, 0).text()
+    RunView::new(summary, catalogue, &TableName::parse("aegis_reports").unwrap(), 0).text()
 }
 
 fn run_as_json(summary: &RunSummary, catalogue: &Catalogue) -> String {
-    RunView::new(summary, catalogue, 0).json().unwrap()
+    RunView::new(summary, catalogue, &TableName::parse("aegis_reports").unwrap(), 0).json().unwrap()
 }
 
 fn at(time: &str) -> DateTime<Utc> {
@@ -92,7 +95,13 @@ fn plan() -> Plan {
             (key("TD-CA/2025Q1/call_summary"), rest(RestReason::Failed), Some("no output\nat all".to_owned())),
             (key("TD-CA/2024Q4/call_summary"), rest(RestReason::NotReady), Some("not ready - transcript is a draft".to_owned())),
         ]),
-        breakers: vec![BreakerPlan { etl: 1, since: at("03T09:00"), probe: Some(0), behind: 2 }],
+        breakers: vec![BreakerPlan {
+            etl: 1,
+            since: at("03T09:00"),
+            probe: Some(0),
+            behind: 2,
+            error: Some("exit code 1 - no\nmodel".to_owned()),
+        }],
         ..plan_of(vec![job(0, Gate::Probe), job(1, Gate::BehindProbe), job(2, Gate::BehindProbe)], Vec::new())
     }
 }
@@ -146,18 +155,26 @@ fn each_gap_that_is_not_planned_is_named_with_its_reason() {
       • 2025 Q2: key_themes (waits for the probe)
 
     Deferred: 2 until an ETL that fails for everyone works again
-      • key_themes has failed for one bank after another since 2026-11-03 09:00:00Z; 1 probe, 2 wait for it
+      • key_themes has failed for one bank after another since 2026-11-03 09:00:00Z;
+        1 probe, 2 wait for it; its last error: exit code 1 - no\nmodel
     Skipped: 2
-      • RY-CA/2025Q1/call_summary: by ann since 2026-11-01 08:00:00Z until 2026-12-01 00:00:00Z: restated in \u{1b}[31mDecember
-      • RY-CA/2024Q4/call_summary: by uid 1000 since 2026-11-01 08:00:00Z: nobody wants it
+      • RY-CA/2025Q1/call_summary: by ann since 2026-11-01 08:00:00Z until
+        2026-12-01 00:00:00Z: restated in \u{1b}[31mDecember
+      • RY-CA/2024Q4/call_summary: by uid 1000 since 2026-11-01 08:00:00Z: nobody
+        wants it
     Quarantined: 3
-      • BMO-CA/2025Q1/call_summary: since 2026-11-02 10:15:00Z, too many failed runs in a row: exit code 1 - Connection timeout
-      • BMO-CA/2024Q4/call_summary: since 2026-11-02 10:15:00Z, another attempt cannot help: exit code 65 - xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
-      • BMO-CA/2024Q3/call_summary: since 2026-11-02 10:15:00Z, three runs in a row died over it
+      • BMO-CA/2025Q1/call_summary: since 2026-11-02 10:15:00Z, too many failed runs
+        in a row: exit code 1 - Connection timeout
+      • BMO-CA/2024Q4/call_summary: since 2026-11-02 10:15:00Z, another attempt
+        cannot help: exit code 65 -
+        xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+      • BMO-CA/2024Q3/call_summary: since 2026-11-02 10:15:00Z, three runs in a row
+        died over it
       Release with: etl-orch retry BANK YEAR QUARTER ETL --reason TEXT
     Cooling down: 2
       • TD-CA/2025Q1/call_summary: until 2026-11-03 10:40:00Z: no output\nat all
-      • TD-CA/2024Q4/call_summary: not ready, until 2026-11-03 10:40:00Z: transcript is a draft
+      • TD-CA/2024Q4/call_summary: not ready, until 2026-11-03 10:40:00Z: transcript
+        is a draft
     ================================================================================
     "#);
 }
@@ -244,7 +261,8 @@ fn json_has_the_same_facts() {
         "etl": "key_themes",
         "since": "2026-11-03T09:00:00Z",
         "probe": "RY-CA/2025Q2/key_themes",
-        "waiting": 2
+        "waiting": 2,
+        "error": "exit code 1 - no\\nmodel"
       }
     ]
     "#);
@@ -271,27 +289,27 @@ fn a_skipped_gap_counts_neither_as_missing_nor_as_existing() {
     assert_eq!(only(3, 0, 0), "✅ NO GAPS: all 3 reports that the data allows for exist");
     assert_eq!(only(3, 1, 0), "NO GAPS: 3 reports exist, 1 is skipped");
     assert_eq!(only(0, 2, 0), "NO GAPS: 0 reports exist, 2 are skipped");
-    assert_eq!(only(1, 2, 3), "NO GAPS in the rows that could be read: 1 report exists, 2 are skipped; 3 rows could not be read");
+    assert_eq!(only(1, 2, 3), "NO GAPS in the rows that could be read: 1 report exists, 2 are skipped; 3 rows");
     assert_eq!(only(0, 0, 0), "NO DATA: no monitored bank has the required data");
 }
 
 #[test]
 fn an_etl_that_fails_for_everyone_may_have_no_probe() {
     let breakers = vec![
-        BreakerPlan { etl: 0, since: at("03T09:00"), probe: None, behind: 1 },
-        BreakerPlan { etl: 1, since: at("03T09:00"), probe: Some(0), behind: 0 },
+        BreakerPlan { etl: 0, since: at("03T09:00"), probe: None, behind: 1, error: None },
+        BreakerPlan { etl: 1, since: at("03T09:00"), probe: Some(0), behind: 0, error: None },
     ];
     let plan = Plan { breakers, ..plan_of(vec![job(0, Gate::Probe)], Vec::new()) };
     let text = text(&report(plan));
     assert!(text.contains("Deferred: 1 until an ETL that fails for everyone works again\n"), "{text}");
     assert!(
         text.contains(
-            "  • call_summary has failed for one bank after another since 2026-11-03 09:00:00Z; no probe is possible now, 1 waits for it\n"
+            "  • call_summary has failed for one bank after another since 2026-11-03\n    09:00:00Z; no probe is possible now, 1 waits for it\n"
         ),
         "{text}"
     );
     assert!(
-        text.contains("  • key_themes has failed for one bank after another since 2026-11-03 09:00:00Z; 1 probe, 0 wait for it\n"),
+        text.contains("  • key_themes has failed for one bank after another since 2026-11-03 09:00:00Z;\n    1 probe, 0 wait for it\n"),
         "{text}"
     );
 }
@@ -319,10 +337,14 @@ fn an_end_that_waits_in_the_spool_is_named_with_its_reason_and_the_way_out() {
     --------------------------------------------------------------------------------
 
     Ended, but not on record: 1
-      • RY-CA/2025Q1/call_summary: its end waits in the spool (job 00000000): recording the end of a job: not this one\n
+      • RY-CA/2025Q1/call_summary: its end waits in the spool (job 00000000):
+        recording the end of a job: not this one\n
 
     Warnings:
-      ⚠ the end of 1 job waits in /srv/var/spool until the database takes it: RY-CA/2025Q1/call_summary: recording the end of a job: not this one\n; to give one up, `etl-orch retry GAP --reason TEXT` has the work done again, and `etl-orch cancel JOB --reason TEXT` leaves the gap alone
+      ⚠ the end of 1 job waits in /srv/var/spool until the database takes it:
+        RY-CA/2025Q1/call_summary: recording the end of a job: not this one\n; to
+        give one up, `etl-orch retry GAP --reason TEXT` has the work done again, and
+        `etl-orch cancel JOB --reason TEXT` leaves the gap alone
     ================================================================================
     "#);
 }

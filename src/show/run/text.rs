@@ -4,88 +4,39 @@ use std::collections::BTreeMap;
 
 use super::super::escape::escaped;
 use super::super::sources;
-use super::super::words::count;
+use super::super::words::{brief, count, grouped};
 use super::forecast::ForecastView;
+use super::page::Page;
 use super::{FinishedJob, JobOutcome, ReportJob, ResultsView, RunView, condensed};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::Gate;
 use crate::plan::model::job::JobState;
 
-const WIDTH: usize = 80;
-
-/// The whole summary, ending in a newline.
-pub(super) fn page(run: &RunView<'_>) -> String {
-    let mut page = Page::default();
+/// The whole summary in so many columns, ending in a newline: how things stand, what the run came to, what it found.
+pub(super) fn page(run: &RunView<'_>, width: usize) -> String {
+    let mut page = Page::new(width);
     head(run, &mut page);
+    if let Some(results) = &run.results {
+        execution(results, run.is_full, &mut page);
+    }
     if run.has_reports {
+        page.gap();
         gaps(run, &mut page);
         page.block(super::not_planned::lines(run));
     }
     disclosure_sources(run, &mut page);
     page.block(run.forecast.as_ref().map(ForecastView::lines).unwrap_or_default());
-    if let Some(results) = &run.results {
-        execution(results, run.is_full, &mut page);
-    }
-    if !run.warnings.is_empty() {
-        page.gap();
-        page.line("Warnings:");
-        page.list("⚠", &run.warnings);
-    }
+    page.section("Warnings:", "⚠", &run.warnings);
     page.rule('=');
-    page.0
-}
-
-#[derive(Default)]
-struct Page(String);
-
-impl Page {
-    fn line(&mut self, text: impl AsRef<str>) {
-        self.0.push_str(text.as_ref());
-        self.0.push('\n');
-    }
-
-    fn rule(&mut self, character: char) {
-        let rule: String = std::iter::repeat_n(character, WIDTH).collect();
-        self.line(rule);
-    }
-
-    /// An empty line, unless there is one already.
-    fn gap(&mut self) {
-        if !self.0.ends_with("\n\n") {
-            self.line("");
-        }
-    }
-
-    fn list(&mut self, mark: &str, lines: &[String]) {
-        for line in lines {
-            self.line(format!("  {mark} {line}"));
-        }
-    }
-
-    /// An empty line and these, if there are any.
-    fn block(&mut self, lines: Vec<String>) {
-        if !lines.is_empty() {
-            self.line("");
-            for line in lines {
-                self.line(line);
-            }
-        }
-    }
-
-    /// The same, as a list under a title.
-    fn section(&mut self, title: &str, mark: &str, lines: &[String]) {
-        if !lines.is_empty() {
-            self.line("");
-            self.line(title);
-            self.list(mark, lines);
-        }
-    }
+    page.into_text()
 }
 
 fn head(run: &RunView<'_>, page: &mut Page) {
     page.rule('=');
     page.line("ETL ORCHESTRATOR EXECUTION SUMMARY");
     page.rule('=');
+    page.line(super::status::line(run));
+    page.line("");
     page.line(format!("Timestamp: {}", run.timestamp));
     if let Some(id) = run.run_id {
         page.line(format!("Run: {}", id.short()));
@@ -109,8 +60,11 @@ fn head(run: &RunView<'_>, page: &mut Page) {
     }
     if run.has_reports {
         page.line(format!("Existing Reports: {}", count(run.existing_reports, "report")));
+        let places: Vec<_> = run.reports_in.iter().map(|place| escaped(place)).collect();
+        if !places.is_empty() {
+            page.line(format!("Reports In: {}", places.join(", ")));
+        }
     }
-    page.line("");
 }
 
 fn gaps(run: &RunView<'_>, page: &mut Page) {
@@ -123,8 +77,8 @@ fn gaps(run: &RunView<'_>, page: &mut Page) {
     let what = match (gaps.total, is_forced) {
         (1, true) => "1 report to be made".to_owned(),
         (1, false) => "1 missing report".to_owned(),
-        (total, true) => format!("{total} reports to be made"),
-        (total, false) => format!("{total} missing reports"),
+        (total, true) => format!("{} reports to be made", grouped(total)),
+        (total, false) => format!("{} missing reports", grouped(total)),
     };
     let is_resting = gaps.quarantined + gaps.cooling_down > 0 && gaps.claimed + gaps.unrecorded == 0;
     let none = if gaps.planned == 0 && is_resting { ", none to be made now" } else { "" };
@@ -144,18 +98,27 @@ fn gaps(run: &RunView<'_>, page: &mut Page) {
             page.line(format!("{} ({}):", escaped(first.bank_name), first.symbol));
         }
         for job in jobs {
-            let again = if job.why == Why::Forced { " (exists; forced)" } else { "" };
-            let gate = match job.gate {
-                Gate::Open => "",
-                Gate::Probe => " (the probe)",
-                Gate::BehindProbe => " (waits for the probe)",
-            };
-            let order = job.order.as_ref().map(|order| format!(" ({})", order.text())).unwrap_or_default();
             let expected = job.prospect.as_ref().map(|words| format!(", {words}")).unwrap_or_default();
-            page.line(format!("  • {}: {}{again}{gate}{order}{expected}", job.period, job.etl));
+            page.line(format!("  • {}: {}{}{expected}", job.period, job.etl, notes(job)));
         }
     }
     page.block(counted);
+}
+
+/// What is special about a planned report: ` (exists; forced by ann since 2026-…: why) (the probe)`.
+fn notes(job: &ReportJob<'_>) -> String {
+    let why = match (job.why, &job.order) {
+        (Why::Missing, None) => String::new(),
+        (Why::Missing, Some(order)) => format!(" ({})", order.text()),
+        (Why::Forced, None) => " (exists; forced)".to_owned(),
+        (Why::Forced, Some(order)) => format!(" (exists; {})", order.text()),
+    };
+    let gate = match job.gate {
+        Gate::Open => "",
+        Gate::Probe => " (the probe)",
+        Gate::BehindProbe => " (waits for the probe)",
+    };
+    why + gate
 }
 
 /// What it means that there are no gaps. Nothing is called fine that could not be read.
@@ -196,20 +159,20 @@ fn execution(results: &ResultsView<'_>, is_full: bool, page: &mut Page) {
     if results.jobs.is_empty() && results.error.is_none() {
         return;
     }
-    page.line("");
+    page.gap();
     page.rule('-');
     page.line("EXECUTION RESULTS");
     page.rule('-');
-    page.line(format!("Total Jobs: {}", results.total));
-    page.line(format!("Successful: {} ✅", results.succeeded));
-    page.line(format!("Failed: {} ❌", results.failed));
+    page.line(format!("Total Jobs: {}", grouped(results.total)));
+    page.line(format!("Successful: {} ✅", grouped(results.succeeded)));
+    page.line(format!("Failed: {} ❌", grouped(results.failed)));
     if results.skipped > 0 {
-        page.line(format!("Skipped: {}", results.skipped));
+        page.line(format!("Skipped: {}", grouped(results.skipped)));
     }
     if results.not_run > 0 {
-        page.line(format!("Not run: {}", results.not_run));
+        page.line(format!("Not run: {}", grouped(results.not_run)));
     }
-    page.line(format!("Duration: {:.1}s", results.duration_seconds));
+    page.line(format!("Duration: {}", brief(results.duration)));
     if results.stopped {
         page.line("Stopped by a signal; the next run goes on with what was not done");
     }

@@ -17,10 +17,11 @@ use crate::plan::model::collection::{Collected, Collection, Seen};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, Owner};
+use crate::plan::model::settings::TableName;
 use crate::plan::model::source::Source;
 use crate::plan::model::target::Target;
 use crate::plan::model::window::Window;
-use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
+use crate::plan::remember::failure_history::{Eligibility, Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
 use crate::plan::remember::source_state::{LastSuccess, Pause, SourceState};
 use crate::plan::run::summary::{JobResult, Results, RunSummary};
 use crate::plan::test_support::{etl, plan_of, source_called};
@@ -28,11 +29,11 @@ use crate::show::View;
 use crate::show::run::RunView;
 
 fn run_as_text(summary: &RunSummary, catalogue: &Catalogue) -> String {
-    RunView::new(summary, catalogue, 0).text()
+    RunView::new(summary, catalogue, &TableName::parse("aegis_reports").unwrap(), 0).text()
 }
 
 fn run_as_json(summary: &RunSummary, catalogue: &Catalogue) -> String {
-    RunView::new(summary, catalogue, 0).json().unwrap()
+    RunView::new(summary, catalogue, &TableName::parse("aegis_reports").unwrap(), 0).json().unwrap()
 }
 
 fn at(time: &str) -> DateTime<Utc> {
@@ -163,6 +164,7 @@ fn ended(state: JobState, records: Option<i64>, seen: Seen) -> JobResult {
         exhausted: false,
         duration: Duration::from_secs(2),
         reason: (state == JobState::Failed).then(|| HOSTILE.to_owned()),
+        held: Eligibility::Free,
         collected: (state == JobState::Succeeded).then_some(collected),
         for_want_of_record: false,
     }

@@ -376,7 +376,7 @@ fn jobs_of_sources_and_of_reports_take_turns() {
         fingerprint: None,
     };
     let mut all = plan_of((0..4).map(report).collect(), vec![vec![0, 2], vec![1], vec![3]]);
-    let breaker = BreakerPlan { etl: 0, since: facts.now, probe: Some(2), behind: 0 };
+    let breaker = BreakerPlan { etl: 0, since: facts.now, probe: Some(2), behind: 0, error: None };
     all.breakers.push(breaker);
     let digests = ["ab".to_owned(), "cd".to_owned()];
     let found = plan(&sources, &Selection::default(), &digests, facts.facts(), 500);

@@ -10,19 +10,32 @@ fn each_source_is_named_with_what_is_done_about_it() {
     ================================================================================
     ETL ORCHESTRATOR EXECUTION SUMMARY
     ================================================================================
+    9 sources · 5 late · 1 overdue
+
     Timestamp: 2026-01-16 18:00:00Z
 
-    SOURCES: 9 sources, 2 due, 1 paused, 1 skipped, 1 running elsewhere, 1 quarantined, 1 cooling down, 5 late, 1 overdue, 1 ahead of the clock
+    SOURCES: 9 sources, 2 due, 1 paused, 1 skipped, 1 running elsewhere, 1
+      quarantined, 1 cooling down, 5 late, 1 overdue, 1 ahead of the clock
     --------------------------------------------------------------------------------
-      • source_0: up to date, collected until 2026-01-16 00:00:00Z; next due 2026-01-16 06:00:00Z
-      • source_1: paused by ann\u{202e} since 2026-01-15 09:00:00Z: the site \u{1b}[31mmoved\nhouse; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
-      • source_2: skipped by bob since 2026-01-15 09:00:00Z until 2026-01-20 00:00:00Z: no\u{7}; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
-      • source_3: running elsewhere, process 7 on h\u{1b}c; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
-      • source_4: quarantined since 2026-01-14 00:00:00Z, too many failed runs in a row: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, 2026-01-16 00:00–18:00Z (OVERDUE)
-      • source_5: cooling down, until 2026-01-16 19:00:00Z: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
-      • source_6: due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 2 jobs, 1 of them already started at the service; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
+      • source_0: up to date, collected until 2026-01-16 00:00:00Z; next due
+        2026-01-16 06:00:00Z
+      • source_1: paused by ann\u{202e} since 2026-01-15 09:00:00Z: the site
+        \u{1b}[31mmoved\nhouse; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
+      • source_2: skipped by bob since 2026-01-15 09:00:00Z until 2026-01-20
+        00:00:00Z: no\u{7}; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
+      • source_3: running elsewhere, process 7 on h\u{1b}c; 3 windows behind,
+        2026-01-16 00:00–18:00Z (late)
+      • source_4: quarantined since 2026-01-14 00:00:00Z, too many failed runs in a
+        row: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, 2026-01-16 00:00–18:00Z
+        (OVERDUE)
+      • source_5: cooling down, until 2026-01-16 19:00:00Z: HTTP
+        500\u{1b}[2J\r\nbad; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
+      • source_6: due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 2 jobs, 1 of
+        them already started at the service; 1 left for later runs; failed before:
+        HTTP 500\u{1b}[2J\r\nbad (late)
       • source_7: due, 4 windows requested, in 1 job
-      • source_8: up to date, collected until 2026-01-16 00:00:00Z; next due 2026-01-16 06:00:00Z (ahead of the clock)
+      • source_8: up to date, collected until 2026-01-16 00:00:00Z; next due
+        2026-01-16 06:00:00Z (ahead of the clock)
 
     Warnings:
       ⚠ source_1: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h
@@ -31,7 +44,8 @@ fn each_source_is_named_with_what_is_done_about_it() {
       ⚠ source_4: overdue: collected until 2026-01-16 00:00:00Z; error_after is 13h
       ⚠ source_5: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h
       ⚠ source_6: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h
-      ⚠ source_8: collected until 2026-01-16 00:00:00Z, which is in the future: the clock of this host went back, or was ahead
+      ⚠ source_8: collected until 2026-01-16 00:00:00Z, which is in the future: the
+        clock of this host went back, or was ahead
     ================================================================================
     ");
 }
@@ -43,18 +57,20 @@ fn sources_that_are_up_to_date_share_a_line_when_they_are_many() {
         text.split_once("SOURCES").unwrap().1.to_owned()
     };
     let mut five: Vec<SourcePlan> = (0..5).map(up_to_date).collect();
-    insta::assert_snapshot!(text(five.clone()), @"
+    insta::assert_snapshot!(text(five.clone()), @r"
     : 5 sources, all up to date
     --------------------------------------------------------------------------------
-      • source_0, source_1, source_2, source_3, source_4: up to date; next due 2026-01-16 06:00:00Z
+      • source_0, source_1, source_2, source_3, source_4: up to date; next due
+        2026-01-16 06:00:00Z
     ================================================================================
     ");
     five.push(due(5, vec![collection(5, window("16T00", "16T18"), 3)]));
-    insta::assert_snapshot!(text(five), @"
+    insta::assert_snapshot!(text(five), @r"
     : 6 sources, 1 due, 1 late
     --------------------------------------------------------------------------------
       • source_5: due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 1 job (late)
-      • source_0, source_1, source_2, source_3, source_4: up to date; next due 2026-01-16 06:00:00Z
+      • source_0, source_1, source_2, source_3, source_4: up to date; next due
+        2026-01-16 06:00:00Z
 
     Warnings:
       ⚠ source_5: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h
@@ -66,7 +82,9 @@ fn sources_that_are_up_to_date_share_a_line_when_they_are_many() {
     : 2 sources, 1 paused
     --------------------------------------------------------------------------------
       • source_0: nothing was due yet; next due 2026-01-16 06:00:00Z
-      • source_1: up to date, collected until 2026-01-16 00:00:00Z; next due 2026-01-16 06:00:00Z; paused by ann\u{202e} since 2026-01-15 09:00:00Z: the site \u{1b}[31mmoved\nhouse
+      • source_1: up to date, collected until 2026-01-16 00:00:00Z; next due
+        2026-01-16 06:00:00Z; paused by ann\u{202e} since 2026-01-15 09:00:00Z: the
+        site \u{1b}[31mmoved\nhouse
     ================================================================================
     ");
 }
@@ -75,20 +93,24 @@ fn sources_that_are_up_to_date_share_a_line_when_they_are_many() {
 fn reports_come_before_sources_and_only_if_they_are_selected() {
     let both = RunSummary { plan: Plan { etls: vec![0], ..report(vec![up_to_date(0)]).plan }, ..report(Vec::new()) };
     let text = run_as_text(&both, &catalogue(1));
-    insta::assert_snapshot!(text, @"
+    insta::assert_snapshot!(text, @r"
     ================================================================================
     ETL ORCHESTRATOR EXECUTION SUMMARY
     ================================================================================
+    0 banks · 0 of 0 reports · 1 source
+
     Timestamp: 2026-01-16 18:00:00Z
     Monitored Institutions: 0 banks
     Data Availability: 0 bank-period combinations with transcripts
     Existing Reports: 0 reports
+    Reports In: aegis_reports
 
     NO DATA: no monitored bank has the required data
 
     SOURCES: 1 source, all up to date
     --------------------------------------------------------------------------------
-      • source_0: up to date, collected until 2026-01-16 00:00:00Z; next due 2026-01-16 06:00:00Z
+      • source_0: up to date, collected until 2026-01-16 00:00:00Z; next due
+        2026-01-16 06:00:00Z
     ================================================================================
     ");
     let json: serde_json::Value = serde_json::from_str(&run_as_json(&report(all()), &catalogue(9))).unwrap();
@@ -111,14 +133,22 @@ fn a_collection_is_reported_or_verified() {
     Total Jobs: 3
     Successful: 2 ✅
     Failed: 1 ❌
-    Duration: 2.0s
+    Duration: 2s
 
     Collected:
-      ✅ source_0 2026-01-16 00:00–06:00Z: 17 records, reported (not verified): said\u{1b}
-      ✅ source_1 2026-01-16 00:00–06:00Z: number of records unknown, verified: said\u{1b}
+      ✅ source_0 2026-01-16 00:00–06:00Z: 17 records, reported (not verified):
+         said\u{1b}
+      ✅ source_1 2026-01-16 00:00–06:00Z: number of records unknown, verified:
+         said\u{1b}
 
     Failed Jobs:
       ❌ source_2 2026-01-16 00:00–06:00Z: HTTP 500\u{1b}[2J\r\nbad
+
+    SOURCES: 3 sources, 3 due, 3 late
+    --------------------------------------------------------------------------------
+      • source_0: due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 1 job (late)
+      • source_1: due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 1 job (late)
+      • source_2: due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 1 job (late)
 
     Warnings:
       ⚠ source_2: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h

@@ -10,7 +10,7 @@ fn broken_plan(chains: &[&[EtlIndex]]) -> Plan {
         job.gate = Gate::BehindProbe;
     }
     plan.jobs[0].gate = Gate::Probe;
-    plan.breakers = vec![BreakerPlan { etl: 0, since: chrono::DateTime::<chrono::Utc>::MIN_UTC, probe: Some(0), behind: 0 }];
+    plan.breakers = vec![BreakerPlan { etl: 0, since: chrono::DateTime::<chrono::Utc>::MIN_UTC, probe: Some(0), behind: 0, error: None }];
     plan
 }
 
@@ -74,8 +74,9 @@ fn what_is_behind_a_probe_that_was_dropped_is_dropped() {
 #[test]
 fn two_probes_that_wait_for_each_other_are_not_waited_for() {
     let mut plan = plan(&[&[0, 1], &[1, 0]]);
-    plan.breakers =
-        (0..2).map(|etl| BreakerPlan { etl, since: chrono::DateTime::<chrono::Utc>::MIN_UTC, probe: Some(3), behind: 1 }).collect();
+    plan.breakers = (0..2)
+        .map(|etl| BreakerPlan { etl, since: chrono::DateTime::<chrono::Utc>::MIN_UTC, probe: Some(3), behind: 1, error: None })
+        .collect();
     plan.jobs[0].gate = Gate::BehindProbe; // ETL 0, before the probe of 1
     plan.jobs[1].gate = Gate::Probe;
     plan.jobs[2].gate = Gate::BehindProbe; // ETL 1, before the probe of 0

@@ -38,7 +38,7 @@ fn a_need_that_was_surely_not_made_is_the_reason_before_one_that_is_not_on_recor
 fn what_is_behind_a_probe_whose_end_is_not_on_record_is_not_called_broken() {
     let mut plan = plan(&[&[0], &[0]]);
     (plan.jobs[0].gate, plan.jobs[1].gate) = (Gate::Probe, Gate::BehindProbe);
-    plan.breakers = vec![BreakerPlan { etl: 0, since: chrono::DateTime::<chrono::Utc>::MIN_UTC, probe: Some(0), behind: 1 }];
+    plan.breakers = vec![BreakerPlan { etl: 0, since: chrono::DateTime::<chrono::Utc>::MIN_UTC, probe: Some(0), behind: 1, error: None }];
     let mut driver = Driver::new(&plan, &etls(), 1);
     driver.step();
     assert_eq!(driver.end(0, Class::Success, NextStep::Unrecorded), [], "the breaker stays open");
