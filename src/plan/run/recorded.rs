@@ -62,7 +62,7 @@ impl RecordedRun {
         }
         let broken = breakers.iter().filter_map(|breaker| {
             let etl = catalogue.etls.iter().position(|etl| etl.name == breaker.etl)?;
-            Some(BreakerPlan { etl, since: breaker.since, probe: None, behind: 0 })
+            Some(BreakerPlan { etl, since: breaker.since, probe: None, behind: 0, error: None })
         });
         let is_whole = planned.len() == jobs.len();
         let breakers = broken.collect();

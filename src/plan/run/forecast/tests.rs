@@ -145,7 +145,7 @@ fn of_a_broken_etl_nothing_is_expected() {
     let mut given = Given::new(&[vec![0], vec![0, 2], vec![1]], 1, exact(&[("a", 10), ("b", 20), ("c", 5)]));
     given.plan.jobs[0].gate = Gate::Probe;
     given.plan.jobs[1].gate = Gate::BehindProbe;
-    given.plan.breakers = vec![crate::plan::decide::plan::BreakerPlan { etl: 0, since: at(0), probe: Some(0), behind: 1 }];
+    given.plan.breakers = vec![crate::plan::decide::plan::BreakerPlan { etl: 0, since: at(0), probe: Some(0), behind: 1, error: None }];
     assert_eq!(given.ends(), ["Broken", "Broken", "30-40 2", "Broken"]);
 }
 
