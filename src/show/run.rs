@@ -12,7 +12,6 @@ mod tests;
 mod text;
 mod warnings;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -31,7 +30,6 @@ use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collected;
-use crate::plan::model::etl::{EtlIndex, ReportsBy};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, Owner};
@@ -236,7 +234,7 @@ impl<'a> RunView<'a> {
             learnt_from_files: summary.synced,
             respooled: summary.respooled,
             existing_reports: plan.existing,
-            reports_in: reports_in(plan, catalogue, reports_table),
+            reports_in: availability::reports_in(plan, catalogue, reports_table),
             gaps: Gaps::of(plan, &catalogue.etls),
             jobs: report_jobs(summary, catalogue),
             waiting: plan.waiting.named.iter().map(|(gap, need)| Waiting { gap, needs: &catalogue.etl(*need).name }).collect(),
@@ -364,14 +362,6 @@ impl<'a> ResultsView<'a> {
             jobs: plan.jobs.iter().zip(&results.jobs).map(finished).collect(),
         }
     }
-}
-
-fn reports_in(plan: &Plan, catalogue: &Catalogue, table: &TableName) -> Vec<String> {
-    let place = |etl: &EtlIndex| match &catalogue.etl(*etl).reports {
-        ReportsBy::Etl => table.to_string(),
-        ReportsBy::Orchestrator { output } => output.directory(),
-    };
-    plan.etls.iter().map(place).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn report_jobs<'a>(summary: &'a RunSummary, catalogue: &'a Catalogue) -> Vec<ReportJob<'a>> {

@@ -236,26 +236,6 @@ on_both_databases! {
 }
 
 #[test]
-fn nothing_is_wider_than_what_it_is_printed_on() {
-    let world = World::new(Kind::Sqlite);
-    one_fails(&world);
-    for (columns, most) in [(Some("40"), 40), (None, 80)] {
-        let mut command = world.command(&["--bank-symbol", "BMO", "--force"]);
-        match columns {
-            Some(columns) => command.env("COLUMNS", columns),
-            None => command.env_remove("COLUMNS"),
-        };
-        let output = command.output().expect("the binary starts");
-        let page = String::from_utf8(output.stdout).expect("UTF-8");
-        let is_too_wide = |line: &&str| line.chars().count() > most && line.trim().contains(' ');
-        assert_eq!(page.lines().find(is_too_wide), None, "{page}");
-        assert!(page.contains("Failed Jobs:\n  ❌ BMO 2025 Q2 [key_themes]:"), "{page}");
-        let status = page.split_once("\n\n").map(|(head, _)| head.replace("\n  ", " ")).unwrap_or_default();
-        assert!(status.contains("3 banks · 1 of 2 reports · 1 failed · 1 cooling down · next try "), "{page}");
-    }
-}
-
-#[test]
 fn what_happens_is_told_on_stderr() {
     let world = World::new(Kind::Sqlite);
     world.available("BMO", 2, 2025, "Q2");

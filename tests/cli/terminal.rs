@@ -1,4 +1,4 @@
-//! What is shown on a terminal, and what `-v` shows of children there and elsewhere.
+//! What is shown on a terminal, how wide a page is, and what `-v` shows of children there and elsewhere.
 
 use std::process::{Command, Stdio};
 
@@ -70,6 +70,27 @@ fn no_line_of_the_display_is_wider_than_the_terminal() {
     assert!(display.contains(" 1/1 jobs, 00:00:0"), "{display:?}");
     let last_drawn = display.split(" 1/1 jobs, 00:00:0").nth(1).unwrap_or_default();
     assert_eq!(last_drawn.chars().nth(1), Some('\r'), "what the terminal echoes (^C) begins no line of its own: {display:?}");
+}
+
+#[test]
+fn nothing_is_wider_than_what_it_is_printed_on() {
+    let world = World::new(Kind::Sqlite);
+    world.available("BMO", 2, 2025, "Q2");
+    world.write("etl.sh", "[ \"$1\" != key_themes ] || { echo 'Connection timeout' >&2; exit 1; }\necho report > \"$4\"\n");
+    for (columns, most) in [(Some("40"), 40), (None, 80)] {
+        let mut command = world.command(&["--bank-symbol", "BMO", "--force"]);
+        match columns {
+            Some(columns) => command.env("COLUMNS", columns),
+            None => command.env_remove("COLUMNS"),
+        };
+        let output = command.output().expect("the binary starts");
+        let page = String::from_utf8(output.stdout).expect("UTF-8");
+        let is_too_wide = |line: &&str| line.chars().count() > most && line.trim().contains(' ');
+        assert_eq!(page.lines().find(is_too_wide), None, "{page}");
+        assert!(page.contains("Failed Jobs:\n  ❌ BMO 2025 Q2 [key_themes]:"), "{page}");
+        let status = page.split_once("\n\n").map(|(head, _)| head.replace("\n  ", " ")).unwrap_or_default();
+        assert!(status.contains("3 banks · 1 of 2 reports · 1 failed · 1 cooling down · next try "), "{page}");
+    }
 }
 
 #[test]

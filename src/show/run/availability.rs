@@ -1,9 +1,13 @@
-//! How much data there is to make reports from.
+//! How much data there is to make reports from, and where these are.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use crate::plan::decide::plan::Plan;
 use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::etl::{EtlIndex, ReportsBy};
+use crate::plan::model::settings::TableName;
 
 /// How many combinations of bank and period have data with these tags.
 #[derive(Debug, Serialize)]
@@ -23,4 +27,13 @@ pub(super) fn of(plan: &Plan, catalogue: &Catalogue) -> Vec<Availability> {
         }
     }
     seen
+}
+
+/// Where the reports of the selected ETLs are.
+pub(super) fn reports_in(plan: &Plan, catalogue: &Catalogue, table: &TableName) -> Vec<String> {
+    let place = |etl: &EtlIndex| match &catalogue.etl(*etl).reports {
+        ReportsBy::Etl => table.to_string(),
+        ReportsBy::Orchestrator { output } => output.directory(),
+    };
+    plan.etls.iter().map(place).collect::<BTreeSet<_>>().into_iter().collect()
 }
