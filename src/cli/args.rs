@@ -89,7 +89,7 @@ pub(super) enum Command {
     Skip(SkipArgs),
     /// Take `skip` back
     Unskip(SweepArgs),
-    /// Stop a running job, and leave its gap alone until `retry`
+    /// Stop a running job, and leave its gap alone until `retry` or `unskip`
     Cancel(CancelArgs),
     /// List the jobs on record, newest first, with their attempts
     Jobs(JobsArgs),

@@ -216,8 +216,9 @@ impl<'a> Dispatch<'a> {
                 progress.held = Some(active);
                 progress.result.attempts = attempt;
                 let error = note.map(|note| note.to_string()).unwrap_or_default();
+                let log = progress.log(self.context);
                 let of = self.context.catalogue.retry(self.plan.job(job)).max_attempts;
-                self.emit(job, JobEvent::Retrying { attempt, of, error, delay: wait });
+                self.emit(job, JobEvent::Retrying { attempt, of, error, log, delay: wait });
                 (Some(class), NextStep::Retry(wait))
             }
             AttemptResult::Over(over) => {
@@ -380,7 +381,7 @@ impl<'a> Dispatch<'a> {
     }
 
     fn finish(&mut self, job: JobIndex, state: JobState, reason: Option<String>) {
-        let ended = self.jobs[job].finish(state, reason);
+        let ended = self.jobs[job].finish(self.context, state, reason);
         self.emit(job, ended);
     }
 

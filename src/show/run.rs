@@ -120,6 +120,8 @@ pub(super) struct JobOutcome<'a> {
     /// Whether its gap may be tried by the next run.
     #[serde(skip)]
     held: Eligibility,
+    /// What its last attempt printed.
+    log: Option<Untrusted<'a>>,
     /// Whether it failed because no attempt was left.
     #[serde(skip)]
     exhausted: bool,
@@ -289,6 +291,7 @@ impl<'a> JobOutcome<'a> {
             duration_seconds: seconds(result.duration),
             reason: result.reason.as_deref().map(Untrusted::from),
             held: result.held,
+            log: result.log.as_ref().map(|log| log.to_string_lossy().into()),
             exhausted: result.exhausted,
         }
     }

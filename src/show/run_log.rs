@@ -4,15 +4,16 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use super::escape::escaped;
 use super::logs;
 use super::stages;
 use super::terminal::for_stderr;
-use super::words::{brief, count, grouped, seconds};
+use super::words::{brief, count, grouped, seconds, where_to_look};
 use crate::plan::model::gap::GapKey;
-use crate::plan::model::ids::RunId;
+use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::JobState;
 use crate::plan::model::outcome::Outcome;
 use crate::plan::model::said::Stage;
@@ -48,6 +49,13 @@ struct AttemptEnd {
     exit_code: Option<i32>,
     signal: Option<i32>,
     seconds: Option<f64>,
+}
+
+/// Why a job or an attempt did not succeed, and what it printed.
+#[derive(Clone, Copy)]
+struct Failure<'a> {
+    reason: Option<&'a str>,
+    log: Option<&'a Path>,
 }
 
 /// The job of a line, as fields.
@@ -144,8 +152,13 @@ impl RunLog {
             JobEvent::LinesOmitted(1) => self.line(subject, "… 1 line omitted"),
             JobEvent::LinesOmitted(lines) => self.line(subject, &format!("… {} lines omitted", grouped(*lines))),
             JobEvent::Stage(stage) => self.stage(subject, stage),
-            JobEvent::Retrying { attempt, of, error, delay } => retrying(subject, &ended, (*attempt, *of), error, *delay),
-            JobEvent::Ended { state, duration, reason } => over(subject, &ended, *state, *duration, reason.as_deref()),
+            JobEvent::Retrying { attempt, of, error, log, delay } => {
+                let failure = Failure { reason: Some(error), log: log.as_deref() };
+                retrying(subject, &ended, (*attempt, *of), failure, *delay);
+            }
+            JobEvent::Ended { state, duration, reason, log } => {
+                over(subject, &ended, *state, *duration, Failure { reason: reason.as_deref(), log: log.as_deref() });
+            }
         }
     }
 
@@ -177,15 +190,16 @@ impl RunLog {
 }
 
 /// An attempt failed, and another follows.
-fn retrying(subject: &Subject<'_>, ended: &AttemptEnd, (attempt, of): (u32, u32), error: &str, delay: Duration) {
+fn retrying(subject: &Subject<'_>, ended: &AttemptEnd, (attempt, of): (u32, u32), failure: Failure<'_>, delay: Duration) {
     let (label, next, wait) = (subject.label, attempt.saturating_add(1), brief(delay));
+    let why = failure.text(subject.job.id);
     job_line!(
         error, "attempt_failed", subject,
         {
             attempt, attempts = of, outcome = ended.outcome, exit_code = ended.exit_code, signal = ended.signal,
-            duration_seconds = ended.seconds, reason = error,
+            duration_seconds = ended.seconds, reason = failure.reason, log = failure.path(),
         },
-        "❌ Failed {label} (attempt {attempt}/{of}): {error}"
+        "❌ Failed {label} (attempt {attempt}/{of}): {why}"
     );
     job_line!(
         info, "retry_scheduled", subject,
@@ -195,15 +209,15 @@ fn retrying(subject: &Subject<'_>, ended: &AttemptEnd, (attempt, of): (u32, u32)
 }
 
 /// A job is over.
-fn over(subject: &Subject<'_>, ended: &AttemptEnd, state: JobState, duration: Duration, reason: Option<&str>) {
-    let (label, took, why) = (subject.label, brief(duration), reason.unwrap_or_default());
+fn over(subject: &Subject<'_>, ended: &AttemptEnd, state: JobState, duration: Duration, failure: Failure<'_>) {
+    let (label, took, why) = (subject.label, brief(duration), failure.reason.unwrap_or_default());
     macro_rules! line {
         ($level:ident, $($message:tt)+) => {
             job_line!(
                 $level, "job_ended", subject,
                 {
                     state = state.name(), attempt = ended.attempt, outcome = ended.outcome, exit_code = ended.exit_code,
-                    signal = ended.signal, duration_seconds = seconds(duration), reason,
+                    signal = ended.signal, duration_seconds = seconds(duration), reason = failure.reason, log = failure.path(),
                 },
                 $($message)+
             )
@@ -211,7 +225,7 @@ fn over(subject: &Subject<'_>, ended: &AttemptEnd, state: JobState, duration: Du
     }
     match state {
         JobState::Succeeded => line!(info, "✅ Success {label} in {took}"),
-        JobState::Failed | JobState::Lost => line!(error, "❌ Failed {label} after {took}: {why}"),
+        JobState::Failed | JobState::Lost => line!(error, "❌ Failed {label} after {took}: {}", failure.text(subject.job.id)),
         JobState::Skipped => line!(info, "Skipped {label}: {why}"),
         JobState::Cancelled | JobState::Queued | JobState::Running => line!(debug, "Not run {label}: {why}"),
     }
@@ -272,6 +286,16 @@ impl AttemptEnd {
             | End::Unseen(_) => (None, None),
         };
         Self { attempt: Some(attempt), outcome: outcome.map(Outcome::name), exit_code, signal, seconds: Some(seconds(duration)) }
+    }
+}
+
+impl Failure<'_> {
+    fn text(self, job: JobId) -> String {
+        format!("{} ({})", self.reason.unwrap_or_default(), where_to_look(job, self.path().as_deref()))
+    }
+
+    fn path(self) -> Option<String> {
+        self.log.map(|log| log.display().to_string())
     }
 }
 

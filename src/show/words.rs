@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::escape::{escaped, excerpt};
+use crate::plan::model::ids::JobId;
 pub(super) use crate::plan::text::size::grouped;
 pub(super) use crate::plan::text::span::brief;
 pub(super) use lines::wrapped;
@@ -23,6 +24,12 @@ pub(super) fn count(number: u64, noun: &str) -> String {
 /// A span of time as programs read it, in all that ends in `_seconds`: to the millisecond.
 pub(super) fn seconds(span: Duration) -> f64 {
     (span.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// Where there is more about a job that failed: `job 1a2b3c4d, log /var/lib/…/1.log`.
+pub(super) fn where_to_look(job: JobId, log: Option<&str>) -> String {
+    let log = log.map_or_else(String::new, |log| format!(", log {}", escaped(log)));
+    format!("job {}{log}", job.short())
 }
 
 /// Text of an operator, a child, a service or the database. It is printed so that it cannot control a terminal, in text and in JSON.

@@ -172,7 +172,7 @@ on_both_databases! {
         let running = world.spawn(&[]);
         pid_in(&world.path("pid"));
         let id = job_id(world);
-        let done = ann(world, 0, &["cancel", &id[..8], "--reason", "wrong model"]);
+        let done = ann(world, 0, &["cancel", "RY", "2025", "Q2", "call_summary", "--reason", "wrong model"]);
         assert!(done.stdout.starts_with(&format!("cancel: {GAP}: job {} is cancelled; ", &id[..8])), "{}", done.stdout);
         assert!(world.path("tidied").exists(), "it was asked with SIGTERM and had time");
         let ended = running.wait();
@@ -189,7 +189,9 @@ on_both_databases! {
         world.run_to(0, &[]);
         assert_eq!(world.reports().len(), 1);
 
-        let ended = ann(world, 1, &["cancel", &id, "--reason", "x"]);
+        let none = ann(world, 1, &["cancel", "RY", "--reason", "x"]);
+        assert!(none.stderr.contains("no job of RY-CA is running or queued; there was nothing to cancel"), "{}", none.stderr);
+        let ended = ann(world, 1, &["cancel", &id[..8], "--reason", "x"]);
         assert!(ended.stderr.contains("has ended: cancelled; there was nothing to cancel"), "{}", ended.stderr);
         assert_eq!(ended.stdout, "");
     }
@@ -201,8 +203,7 @@ on_both_databases! {
         world.available("TD", 6, 2025, "Q2");
         let running = world.spawn(&[]);
         until("RY's ETL runs", || world.path("waiting").exists());
-        let queued = world.value("SELECT id FROM etl_jobs WHERE state = 'queued'");
-        let done = ann(world, 0, &["cancel", &queued, "--reason", "not today"]);
+        let done = ann(world, 0, &["cancel", "TD", "--reason", "not today"]);
         assert!(done.stdout.starts_with("cancel: TD-CA/2025Q2/call_summary"), "{}", done.stdout);
         world.write("go", "");
         let ended = running.wait();
@@ -253,7 +254,7 @@ fn orders_that_make_no_sense_are_usage_errors_and_change_nothing() {
         (&["skip", "--etl-type", "zzz", "--reason", "x"], "unknown ETL \"zzz\"; there is only call_summary"),
         (&["skip", "RY", "2025Q2", "--until", "soon", "--reason", "x"], "a duration such as 3d"),
         (&["skip", "RY", "2025Q2", "--until", "0s", "--reason", "x"], "write a time in the future"),
-        (&["cancel", "xyz", "--reason", "x"], "is not the id of a job"),
+        (&["cancel", "xyz", "--reason", "x"], "unknown bank \"xyz\""),
     ] {
         let done = ann(&world, 2, args);
         assert!(done.stderr.contains(told), "{args:?}: {}", done.stderr);

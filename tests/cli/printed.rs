@@ -14,7 +14,8 @@ macro_rules! assert_printed {
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "[TIME]"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[TIME]"),
             (r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "[ID]"),
-            (r"Run: [0-9a-f]{8}", "Run: [ID]"),
+            (r"(Run:|job) [0-9a-f]{8}", "$1 [ID]"),
+            (r"logs/\d{4}-\d\d-\d\d/", "logs/[DAY]/"),
             (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "[TIME]"),
             (r"next try [-0-9 ]*\d\d:\d\d", "next try [CLOCK]"),
             (r"(in|after|Duration:) (\d+(\.\d)?s|\d+ms)\b", "$1 [SECONDS]"),
@@ -167,7 +168,8 @@ on_both_databases! {
               "state": "succeeded",
               "attempts": 1,
               "duration_seconds": "[SECONDS]",
-              "reason": null
+              "reason": null,
+              "log": null
             },
             {
               "gap": "BMO-CA/2025Q2/key_themes",
@@ -184,7 +186,8 @@ on_both_databases! {
               "state": "failed",
               "attempts": 3,
               "duration_seconds": "[SECONDS]",
-              "reason": "exit code 1 - Connection timeout"
+              "reason": "exit code 1 - Connection timeout",
+              "log": "[ROOT]/var/logs/[DAY]/[ID]/3.log"
             }
           ],
           "waiting": [],
@@ -246,13 +249,13 @@ fn what_happens_is_told_on_stderr() {
     [TIME] [INFO] Executing BMO 2025 Q2 [call_summary] (attempt 1/3)
     [TIME] [INFO] ✅ Success BMO 2025 Q2 [call_summary] in [SECONDS]
     [TIME] [INFO] Executing BMO 2025 Q2 [key_themes] (attempt 1/3)
-    [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] (attempt 1/3): exit code 1 - Connection timeout
+    [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] (attempt 1/3): exit code 1 - Connection timeout (job [ID], log [ROOT]/var/logs/[DAY]/[ID]/1.log)
     [TIME] [INFO] Retrying BMO 2025 Q2 [key_themes] in [SECONDS] (attempt 2/3)
     [TIME] [INFO] Executing BMO 2025 Q2 [key_themes] (attempt 2/3)
-    [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] (attempt 2/3): exit code 1 - Connection timeout
+    [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] (attempt 2/3): exit code 1 - Connection timeout (job [ID], log [ROOT]/var/logs/[DAY]/[ID]/2.log)
     [TIME] [INFO] Retrying BMO 2025 Q2 [key_themes] in [SECONDS] (attempt 3/3)
     [TIME] [INFO] Executing BMO 2025 Q2 [key_themes] (attempt 3/3)
-    [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] after [SECONDS]: exit code 1 - Connection timeout
+    [TIME] [ERROR] ❌ Failed BMO 2025 Q2 [key_themes] after [SECONDS]: exit code 1 - Connection timeout (job [ID], log [ROOT]/var/logs/[DAY]/[ID]/3.log)
     "###);
 }
 

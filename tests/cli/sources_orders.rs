@@ -22,7 +22,7 @@ fn sources_that_nobody_knows_are_usage_errors_and_change_nothing() {
         (&["retry", "source:us_house", "--reason", "x"], unknown),
         (&["skip", "source:us_house", "--reason", "x"], unknown),
         (&["cancel", "source:us_house", "--reason", "x"], unknown),
-        (&["cancel", "us_house", "--reason", "x"], "is not the id of a job"),
+        (&["cancel", "us_house", "--reason", "x"], "unknown bank \"us_house\""),
     ] {
         let done = world.run_to(2, args);
         assert!(done.stderr.contains(told), "{args:?}: {}", done.stderr);

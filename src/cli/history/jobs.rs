@@ -8,10 +8,9 @@ use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
 use super::super::names;
 use super::super::orders::args::GapWords;
-use super::super::orders::target::{OrderTarget, of_gaps};
+use super::super::orders::target::of_gaps;
 use super::args::{ListArgs, run_prefix};
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::JobState;
 use crate::plan::remember::past::JobQuery;
 use crate::show::history::JobsView;
@@ -49,7 +48,7 @@ fn states() -> impl TypedValueParser<Value = JobState> {
 impl JobsArgs {
     fn query(&self, catalogue: &Catalogue, now: DateTime<Utc>) -> Result<JobQuery, Failure> {
         let names_gaps = !self.gaps.list().is_empty() || !self.gaps.etl_type.is_empty();
-        let mut query = if names_gaps { query_of(of_gaps(catalogue, &self.gaps)?) } else { JobQuery::default() };
+        let mut query = if names_gaps { of_gaps(catalogue, &self.gaps)?.job_query() } else { JobQuery::default() };
         for id in &self.source {
             names::source(catalogue, id).map_err(|problem| Failure::Usage(format!("--source: {problem}")))?;
         }
@@ -60,19 +59,6 @@ impl JobsArgs {
             (false, false) => self.state.clone(),
         };
         Ok(JobQuery { run: self.run.clone(), planned: self.list.span(now)?, limit: self.list.limit, ..query })
-    }
-}
-
-/// The jobs of what words name.
-pub(super) fn query_of(target: OrderTarget) -> JobQuery {
-    match target {
-        // Those of its single windows too.
-        OrderTarget::Gaps(gaps) if matches!(gaps.as_slice(), [GapKey::Source(_)]) => {
-            JobQuery { filled_by: gaps.iter().map(|gap| gap.filled_by().to_owned()).collect(), ..JobQuery::default() }
-        }
-        OrderTarget::Gaps(gaps) => JobQuery { gaps, ..JobQuery::default() },
-        OrderTarget::Job(prefix) => JobQuery { id: Some(prefix.text), ..JobQuery::default() },
-        OrderTarget::Sweep(sweep) => JobQuery { banks: sweep.bank.into_iter().collect(), filled_by: sweep.etls, ..JobQuery::default() },
     }
 }
 

@@ -14,7 +14,6 @@ use super::super::numbers;
 use super::super::orders::args::GapWords;
 use super::super::orders::one_job;
 use super::super::orders::target::{OrderTarget, of_gaps};
-use super::jobs::query_of;
 use super::log_file::{LogFile, NoLog};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::JobState;
@@ -69,7 +68,7 @@ async fn find(store: &dyn Store, target: OrderTarget) -> Result<PastJob, Failure
         return reload(store, one_job(store, prefix).await?.id).await;
     }
     let words = target.to_string();
-    let jobs = store.jobs(&JobQuery { limit: LOOKED_AT, ..query_of(target) }).await?;
+    let jobs = store.jobs(&JobQuery { limit: LOOKED_AT, ..target.job_query() }).await?;
     let started = jobs.into_iter().find(|job| !job.attempts.is_empty());
     started.ok_or_else(|| Failure::Orchestrator(format!("no job of {words} has been started yet")))
 }

@@ -9,16 +9,15 @@ use tokio::time::{Instant, sleep};
 
 use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
-use super::args::OrderArgs;
-use super::one_job;
-use super::target::{self, JobPrefix};
-use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::gap::GapKey;
+use super::args::{GapWords, OrderArgs};
+use super::target::{OrderTarget, of_gaps};
+use super::{LISTED, one_job};
 use crate::plan::model::job::{JobState, Owner};
 use crate::plan::model::orders::{CancelAnswer, FoundJob};
+use crate::plan::remember::past::{JobQuery, PastJob};
 use crate::plan::remember::recorded_job::RunningJob;
 use crate::run::{GiveUp, give_up};
-use crate::show::orders::CancelView;
+use crate::show::orders::{CancelView, job_list};
 use crate::store::{Access, History, Store};
 
 /// How long the owner may take to stop the job.
@@ -28,56 +27,50 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 /// Options of `cancel`.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct CancelArgs {
-    /// The id of a job, or its beginning (at least 4 characters); or a source that is being collected
-    #[arg(value_name = "ID")]
-    id: String,
+    #[command(flatten)]
+    gaps: GapWords,
     #[command(flatten)]
     order: OrderArgs,
 }
 
 pub(in crate::cli) async fn command(context: &Context<'_>, args: &CancelArgs) -> Result<Exit, Failure> {
-    let target = CancelTarget::parse(&context.config.catalogue, &args.id)?;
+    let target = of_gaps(&context.config.catalogue, &args.gaps)?;
     let (by, reason) = (&context.user, &args.order.reason);
-    let ended = context.with_store(Access::ReadWrite, async |store| cancel(&*store, &context.config.state_dir, &target, by, reason).await);
+    let ended = context.with_store(Access::ReadWrite, async |store| cancel(&*store, &context.config.state_dir, target, by, reason).await);
     let (job, state) = ended.await?;
     context.print(&CancelView::new(by, reason, &job, state))?;
     Ok(Exit::Success)
 }
 
-/// What is to be cancelled.
-enum CancelTarget {
-    /// The job whose id has this prefix.
-    Job(JobPrefix),
-    /// The running job of a source.
-    Source(GapKey),
-}
-
-impl CancelTarget {
-    fn parse(catalogue: &Catalogue, word: &str) -> Result<Self, Failure> {
-        if let Some(source) = target::source(catalogue, word)? {
-            return Ok(Self::Source(source));
-        }
-        JobPrefix::parse(word).map(Self::Job).ok_or_else(|| {
-            Failure::Usage(format!("{word:?} is not the id of a job; write at least its first 4 characters, 0 to 9 and a to f"))
-        })
+/// The job with this id; or the only job of what is named that runs or, where none does, that is queued.
+async fn find(store: &dyn Store, target: OrderTarget) -> Result<FoundJob, Failure> {
+    if let OrderTarget::Job(prefix) = &target {
+        return one_job(store, prefix).await;
     }
-}
-
-async fn find(store: &dyn Store, target: &CancelTarget) -> Result<FoundJob, Failure> {
-    let source = match target {
-        CancelTarget::Job(prefix) => return one_job(store, prefix).await,
-        CancelTarget::Source(source) => source,
-    };
-    let running = store.running_jobs().await?.into_iter().find(|job| job.gap == *source || source.covers(&job.gap));
-    let job = running.map(|job| FoundJob { id: job.claim.job, run: job.run, gap: job.gap, state: JobState::Running });
-    job.ok_or_else(|| Failure::Orchestrator(format!("{source} is not being collected; there was nothing to cancel")))
+    let what = target.to_string();
+    let query = JobQuery { limit: LISTED, ..target.job_query() };
+    for state in [JobState::Running, JobState::Queued] {
+        let jobs = store.jobs(&JobQuery { states: vec![state], ..query.clone() }).await?;
+        let found = |job: PastJob| FoundJob { id: job.id, run: job.run, gap: job.gap, state: job.state };
+        let mut found: Vec<FoundJob> = jobs.into_iter().map(found).collect();
+        match (found.pop(), found.as_slice()) {
+            (None, _) => {}
+            (Some(job), []) => return Ok(job),
+            (Some(job), _) => {
+                found.push(job);
+                let text = format!("several jobs of {what} are {}; name one of them{}", state.name(), job_list(&found));
+                return Err(Failure::Usage(text));
+            }
+        }
+    }
+    Err(Failure::Orchestrator(format!("no job of {what} is running or queued; there was nothing to cancel")))
 }
 
 /// The job, and how it ended.
 async fn cancel(
     store: &dyn Store,
     state_dir: &Path,
-    target: &CancelTarget,
+    target: OrderTarget,
     by: &str,
     reason: &str,
 ) -> Result<(FoundJob, JobState), Failure> {
@@ -110,7 +103,7 @@ async fn ended(store: &dyn History, job: &FoundJob, owner: &Owner) -> Result<Job
             Some(JobState::Running) if since.elapsed() < PATIENCE => sleep(BETWEEN_LOOKS).await,
             Some(JobState::Running) => {
                 let text = format!(
-                    "job {} ({}) is still running: its owner ({owner}) was asked to stop it and has not answered yet; its gap is skipped until retry",
+                    "job {} ({}) is still running: its owner ({owner}) was asked to stop it and has not answered yet; its gap is skipped until `etl-orch retry` or `unskip`",
                     job.id.short(),
                     job.gap
                 );

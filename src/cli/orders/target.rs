@@ -10,6 +10,8 @@ use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::institution::SelectError;
 use crate::plan::model::period::Period;
+use crate::plan::model::source::CatchUp;
+use crate::plan::remember::past::JobQuery;
 use crate::plan::text::nearest::nearest;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +68,21 @@ impl fmt::Display for OrderTarget {
             Self::Sweep(Sweep { bank: Some(bank), etls }) => write!(f, "{bank} and {}", etls.join(", ")),
             Self::Sweep(Sweep { bank: None, etls }) if etls.is_empty() => f.write_str("any bank"),
             Self::Sweep(Sweep { bank: None, etls }) => f.write_str(&etls.join(", ")),
+        }
+    }
+}
+
+impl OrderTarget {
+    /// The jobs of it.
+    pub(in crate::cli) fn job_query(self) -> JobQuery {
+        match self {
+            // Those of its single windows too.
+            Self::Gaps(gaps) if matches!(gaps.as_slice(), [GapKey::Source(_)]) => {
+                JobQuery { filled_by: gaps.iter().map(|gap| gap.filled_by().to_owned()).collect(), ..JobQuery::default() }
+            }
+            Self::Gaps(gaps) => JobQuery { gaps, ..JobQuery::default() },
+            Self::Job(prefix) => JobQuery { id: Some(prefix.text), ..JobQuery::default() },
+            Self::Sweep(sweep) => JobQuery { banks: sweep.bank.into_iter().collect(), filled_by: sweep.etls, ..JobQuery::default() },
         }
     }
 }
@@ -151,12 +168,18 @@ pub(in crate::cli) fn of_words(catalogue: &Catalogue, words: &[&str]) -> Result<
 /// What the key of a source begins with.
 const SOURCE: &str = "source:";
 
-/// The source of this name: `source:us_house`, or its id alone. `None` where the word names something else.
-pub(super) fn source(catalogue: &Catalogue, word: &str) -> Result<Option<GapKey>, Failure> {
-    if let Some(id) = word.strip_prefix(SOURCE) {
-        return names::source(catalogue, id).map(|_| Some(GapKey::source(id))).map_err(usage);
+/// The source of this name: `source:us_house`, or its id alone; or one of its windows, where they are independent:
+/// `source:us_house@2026-01-16T00:00:00Z`. `None` where the word names something else.
+fn source(catalogue: &Catalogue, word: &str) -> Result<Option<GapKey>, Failure> {
+    if !word.starts_with(SOURCE) {
+        return Ok(names::source(catalogue, word).is_ok().then(|| GapKey::source(word)));
     }
-    Ok(names::source(catalogue, word).is_ok().then(|| GapKey::source(word)))
+    let key: GapKey = word.parse().map_err(usage)?;
+    let source = catalogue.source(names::source(catalogue, key.filled_by()).map_err(usage)?);
+    if matches!(key, GapKey::Window { .. }) && source.catch_up != CatchUp::Independent {
+        return Err(usage(format!("the windows of {} are not independent; name the source", source.id)));
+    }
+    Ok(Some(key))
 }
 
 fn usage(problem: impl fmt::Display) -> Failure {
@@ -216,7 +239,8 @@ mod tests {
     fn read(words: &[&str]) -> Result<OrderTarget, String> {
         let institutions = Institutions::new(vec![bank("RY-CA", 1), bank("C-CA", 2), bank("C-US", 3), bank("DEAD-US", 4)]);
         let etls = vec![etl("call_summary", "A"), etl("key_themes", "B")];
-        let sources = ["us_house", "dead", "beef"].map(source_called).to_vec();
+        let mut sources = ["us_house", "dead", "beef"].map(source_called).to_vec();
+        sources[2].catch_up = CatchUp::Independent;
         of_words(&Catalogue { institutions, etls, sources }, words).map_err(|failure| failure.to_string())
     }
 
@@ -251,6 +275,7 @@ mod tests {
     fn a_source_is_named_by_its_key_or_by_its_id_unless_a_bank_has_that_name() {
         assert_eq!(read(&["us_house"]), Ok(keys(&["source:us_house"])));
         assert_eq!(read(&["source:us_house"]), Ok(keys(&["source:us_house"])));
+        assert_eq!(read(&["source:beef@2026-01-16T00:00:00Z"]), Ok(keys(&["source:beef@2026-01-16T00:00:00Z"])), "its windows are independent");
         assert_eq!(read(&["source:dead"]), Ok(keys(&["source:dead"])));
         assert_eq!(read(&["dead"]), Ok(sweep("DEAD-US")));
         assert_eq!(read(&["beef"]), Ok(keys(&["source:beef"])), "a source goes before a job");
@@ -282,6 +307,7 @@ mod tests {
         let errors: Vec<String> = [
             &[][..],
             &["source:us_hous"],
+            &["source:us_house@2026-01-16T00:00:00Z"],
             &["source:us_house", "2025Q2"],
             &["us_hous"],
             &["RX"],
@@ -305,6 +331,7 @@ mod tests {
         insta::assert_snapshot!(errors.join("\n"), @r#"
         error: nothing is named; write BANK [YEAR QUARTER [ETL]], an ETL, a gap such as RY-CA/2025Q2/call_summary, a source, or the id of a job
         error: unknown source "us_hous"; did you mean us_house? There are us_house, dead, beef
+        error: the windows of us_house are not independent; name the source
         error: "2025Q2" is unexpected; a source has neither period nor ETL
         error: unknown bank "us_hous"; there are RY, C-CA, C-US, DEAD; did you mean the source us_house?
         error: unknown bank "RX"; did you mean RY? There are RY, C-CA, C-US, DEAD

@@ -1,5 +1,6 @@
 //! What happens in a run, as it happens: the one vocabulary that displays, logs and whatever else listens consume.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -99,6 +100,8 @@ pub enum JobEvent {
         /// How many there may be.
         of: u32,
         error: String,
+        /// What it printed; `None` where there is nothing.
+        log: Option<PathBuf>,
         /// The next one starts after this wait.
         delay: Duration,
     },
@@ -109,5 +112,7 @@ pub enum JobEvent {
         duration: Duration,
         /// Why, unless it succeeded.
         reason: Option<String>,
+        /// What its last attempt printed; `None` where there is nothing.
+        log: Option<PathBuf>,
     },
 }

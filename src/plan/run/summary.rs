@@ -114,6 +114,8 @@ pub struct JobResult {
     pub reason: Option<String>,
     /// What is remembered of its gap now: whether the next run may try it.
     pub held: Eligibility,
+    /// What its last attempt printed; `None` where there is nothing.
+    pub log: Option<PathBuf>,
     /// What was collected, also where that is not on record.
     pub collected: Option<Collected>,
     /// Whether it was not done, or not tried again, because something could not be recorded, or not be looked at, in time.
@@ -204,6 +206,7 @@ mod tests {
             duration: Duration::from_secs(seconds),
             reason: None,
             held: Eligibility::Free,
+            log: None,
             collected: None,
             for_want_of_record: false,
         };

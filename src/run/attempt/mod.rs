@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 use futures::FutureExt;
 
 pub(super) use self::result::{AttemptResult, JobOver};
-pub(super) use self::workspace::remove_workspaces;
+pub(super) use self::workspace::{log_path, remove_workspaces};
 
 use self::claim::Taken;
 use self::place::host_outcome;

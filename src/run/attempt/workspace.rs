@@ -26,8 +26,7 @@ pub(super) struct Paths {
 impl Paths {
     /// The paths of an attempt.
     pub(super) fn of(context: &RunContext, job: &PlannedJob, id: JobId, number: u32) -> Self {
-        let day = context.started_at.format("%Y-%m-%d").to_string();
-        let log = context.state_dir.join("logs").join(day).join(id.to_string()).join(format!("{number}.log"));
+        let log = log_path(context, id, number);
         let work_dir = work_dir(context, job);
         let output = job.report().and_then(|gap| context.destination(gap)).map(|destination| {
             let extension = destination.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
@@ -67,6 +66,12 @@ impl Paths {
     fn name(&self) -> &OsStr {
         self.work_dir.file_name().unwrap_or_default()
     }
+}
+
+/// The file of everything that an attempt prints.
+pub(in crate::run) fn log_path(context: &RunContext, id: JobId, number: u32) -> PathBuf {
+    let day = context.started_at.format("%Y-%m-%d").to_string();
+    context.state_dir.join("logs").join(day).join(id.to_string()).join(format!("{number}.log"))
 }
 
 /// The workspace of a gap. One level of names without dots, as making a directory is the most expensive part of a small job.

@@ -1,5 +1,6 @@
 //! The live state of one job.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::super::attempt::{ActiveJob, Assignment};
+use super::super::attempt::{ActiveJob, Assignment, log_path};
 use super::super::context::RunContext;
 use crate::execute::stop::StopSender;
 use crate::plan::decide::plan::PlannedJob;
@@ -47,6 +48,7 @@ impl JobProgress {
             duration: Duration::ZERO,
             reason: None,
             held: Eligibility::Free,
+            log: None,
             collected: None,
             for_want_of_record: false,
         };
@@ -112,12 +114,19 @@ impl JobProgress {
         self.since = None;
     }
 
+    /// The log of its last attempt, if that printed anything.
+    pub(super) fn log(&self, context: &RunContext) -> Option<PathBuf> {
+        let log = log_path(context, self.result.id, self.result.attempts);
+        (self.result.attempts > 0 && log.exists()).then_some(log)
+    }
+
     /// The job is over.
-    pub(super) fn finish(&mut self, state: JobState, reason: Option<String>) -> JobEvent {
+    pub(super) fn finish(&mut self, context: &RunContext, state: JobState, reason: Option<String>) -> JobEvent {
         self.result.state = state;
         self.result.duration = self.since.map(|since| since.elapsed()).unwrap_or_default();
         self.result.reason.clone_from(&reason);
-        JobEvent::Ended { state, duration: self.result.duration, reason }
+        self.result.log = self.log(context);
+        JobEvent::Ended { state, duration: self.result.duration, reason, log: self.result.log.clone() }
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
-use super::super::words::{count, grouped};
-use super::{FinishedJob, ReportJob, RunView};
+use super::super::words::{count, grouped, where_to_look};
+use super::{FinishedJob, JobOutcome, ReportJob, RunView};
 use crate::plan::decide::plan::Gate;
 use crate::plan::model::gap::GapKey;
+use crate::plan::model::job::JobState;
 
 /// Reports that are listed one by one.
 const MOST_REPORTS: usize = 40;
@@ -100,31 +101,26 @@ fn by_etl(jobs: &[&ReportJob<'_>]) -> Vec<String> {
     etls.iter().map(line).collect()
 }
 
-/// A line for each job and its reason or, of many, a line for those of one ETL or source with the same reason.
+/// An entry for each job, its reason and where there is more about it or, of many, one for those of one ETL or source with the same reason.
 pub(super) fn with_reasons(jobs: &[(&FinishedJob<'_>, String)], is_full: bool) -> Vec<String> {
     if is_full || jobs.len() <= MOST_SINGLE {
-        return jobs.iter().map(|(job, reason)| format!("{}: {reason}", job.label)).collect();
+        return jobs.iter().map(|(job, reason)| of_one(job, reason)).collect();
     }
-    let mut alike: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    let mut alike: Vec<(&str, Vec<&FinishedJob<'_>>)> = Vec::new();
     let mut known: HashMap<(&str, &str), usize> = HashMap::new();
     for (job, reason) in jobs {
         let index = *known.entry((job.of, reason)).or_insert(alike.len());
         match alike.get_mut(index) {
-            Some((.., labels)) => labels.push(&job.label),
-            None => alike.push((job.of, reason, vec![&job.label])),
+            Some((_, jobs)) => jobs.push(job),
+            None => alike.push((reason, vec![job])),
         }
     }
-    let line = |(of, reason, labels): &(&str, &str, Vec<&str>)| {
-        if let [label] = labels.as_slice() {
-            return format!("{label}: {reason}");
-        }
-        let suffix = format!(" [{of}]");
-        let names: Vec<&str> = labels.iter().take(MOST_NAMES).map(|label| label.strip_suffix(suffix.as_str()).unwrap_or(label)).collect();
-        let more = if labels.len() > MOST_NAMES { format!(" and {} more", labels.len() - MOST_NAMES) } else { String::new() };
-        format!("{} of {of}: {reason} ({}{more})", count(labels.len() as u64, "job"), names.join(", "))
+    let entry = |(reason, jobs): &(&str, Vec<&FinishedJob<'_>>)| match jobs.as_slice() {
+        [job] => of_one(job, reason),
+        jobs => of_several(jobs, reason),
     };
-    let mut lines: Vec<String> = alike.iter().take(MOST_LINES).map(line).collect();
-    let left: usize = alike.iter().skip(MOST_LINES).map(|(.., labels)| labels.len()).sum();
+    let mut lines: Vec<String> = alike.iter().take(MOST_LINES).map(entry).collect();
+    let left: usize = alike.iter().skip(MOST_LINES).map(|(_, jobs)| jobs.len()).sum();
     if left > 0 {
         lines.push(format!("and {} more ({ALL_OF_THEM})", count(left as u64, "job")));
     }
@@ -176,4 +172,28 @@ fn bank(gap: &GapKey) -> &str {
         GapKey::Report { bank, .. } => bank,
         GapKey::Source(_) | GapKey::Window { .. } | GapKey::Group { .. } => "",
     }
+}
+
+impl FinishedJob<'_> {
+    /// Where there is more about a job that failed.
+    fn where_to_look(&self) -> Option<String> {
+        let JobOutcome { id, log, .. } = &self.outcome;
+        (self.outcome.state == JobState::Failed).then(|| where_to_look(*id, log.as_ref().map(ToString::to_string).as_deref()))
+    }
+}
+
+fn of_one(job: &FinishedJob<'_>, reason: &str) -> String {
+    let below = job.where_to_look().map(|place| format!("\n{place}")).unwrap_or_default();
+    format!("{}: {reason}{below}", job.label)
+}
+
+/// Jobs of the same ETL or source.
+fn of_several(jobs: &[&FinishedJob<'_>], reason: &str) -> String {
+    let Some(of) = jobs.last().map(|job| job.of) else { return String::new() };
+    let suffix = format!(" [{of}]");
+    let name = |job: &&FinishedJob<'_>| job.label.strip_suffix(suffix.as_str()).unwrap_or(&job.label).to_owned();
+    let names: Vec<String> = jobs.iter().take(MOST_NAMES).map(name).collect();
+    let more = if jobs.len() > MOST_NAMES { format!(" and {} more", jobs.len() - MOST_NAMES) } else { String::new() };
+    let below = jobs.first().and_then(|job| job.where_to_look()).map(|place| format!("\nthe first: {place}")).unwrap_or_default();
+    format!("{} of {of}: {reason} ({}{more}){below}", count(jobs.len() as u64, "job"), names.join(", "))
 }

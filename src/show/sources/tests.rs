@@ -165,6 +165,7 @@ fn ended(state: JobState, records: Option<i64>, seen: Seen) -> JobResult {
         duration: Duration::from_secs(2),
         reason: (state == JobState::Failed).then(|| HOSTILE.to_owned()),
         held: Eligibility::Free,
+        log: None,
         collected: (state == JobState::Succeeded).then_some(collected),
         for_want_of_record: false,
     }

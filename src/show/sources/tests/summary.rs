@@ -143,6 +143,7 @@ fn a_collection_is_reported_or_verified() {
 
     Failed Jobs:
       ❌ source_2 2026-01-16 00:00–06:00Z: HTTP 500\u{1b}[2J\r\nbad
+         job 00000000
 
     SOURCES: 3 sources, 3 due, 3 late
     --------------------------------------------------------------------------------
