@@ -20,6 +20,7 @@ use super::orders::args::SweepArgs;
 use super::orders::cancel::CancelArgs;
 use super::orders::skip::SkipArgs;
 use super::run::args::RunArgs;
+use super::run::one::RunOneArgs;
 use super::sources::SourcesCommand;
 use crate::plan::model::settings::Variables;
 use crate::show::logs::{self, LogFormat};
@@ -83,6 +84,8 @@ fn log_level(text: &str) -> Result<LevelFilter, &'static str> {
 pub(super) enum Command {
     /// Find what is missing and make it (the default)
     Run(RunArgs),
+    /// Start one ETL by hand, as a run would, with its output on the terminal. It needs no lock: its gap is claimed as in any run
+    RunOne(RunOneArgs),
     /// Forget failures, so that the next run tries again; also ends `skip`
     Retry(SweepArgs),
     /// Leave gaps alone, until `unskip`, `retry` or a time

@@ -52,6 +52,7 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
     let context = || Context::load(global, environment);
     match command {
         Command::Run(args) => in_runtime(run::command(&context()?, args)),
+        Command::RunOne(args) => in_runtime(run::one::command(&context()?, args)),
         Command::Retry(args) => in_runtime(orders::retry::command(&context()?, args)),
         Command::Skip(args) => in_runtime(orders::skip::command(&context()?, args)),
         Command::Unskip(args) => in_runtime(orders::unskip::command(&context()?, args)),

@@ -52,4 +52,5 @@ pub use find::{Found, find};
 pub use host::Host;
 pub use load::{check, load};
 pub use parallel::automatic_parallelism;
+pub use secrets::looks_secret;
 pub use written::schema;

@@ -82,7 +82,8 @@ fn of_database(target: &DatabaseTarget) -> Vec<String> {
 
 /// Whether a name is that of a secret: `API_KEY`, `x-api-key`, `dbPassword`. A `key` alone may be anything, and
 /// `PWD` is a directory.
-fn looks_secret(name: &str) -> bool {
+#[must_use]
+pub fn looks_secret(name: &str) -> bool {
     let words = words(name);
     let is_about = words.last().is_some_and(|last| is_one_of(ABOUT_SECRETS, last));
     !is_about && (words.iter().any(|word| is_one_of(SECRET, word)) || words.iter().skip(1).any(|word| is_one_of("key pwd", word)))

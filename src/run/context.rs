@@ -16,15 +16,25 @@ use crate::os::directory::Directory;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collection;
 use crate::plan::model::cooldown::Cooldown;
-use crate::plan::model::etl::{Etl, EtlIndex, ReportsBy};
-use crate::plan::model::gap::{Gap, report_values};
+use crate::plan::model::etl::{Etl, EtlIndex};
+use crate::plan::model::gap::Gap;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::ReportKey;
 use crate::plan::model::settings::EnvFiles;
 use crate::plan::model::source::Source;
-use crate::plan::text::placeholder::Values;
 use crate::store::Store;
 use crate::tell::events::Events;
+
+/// Where the files of attempts are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout<'a> {
+    /// Directory for logs and workspaces.
+    pub(super) state_dir: &'a Path,
+    /// The banks, ETLs and sources.
+    pub(super) catalogue: &'a Catalogue,
+    /// When the run began; names the day's log directory.
+    pub(super) started_at: DateTime<Utc>,
+}
 
 /// What every attempt of a run needs.
 pub(super) struct RunContext {
@@ -63,18 +73,6 @@ pub(super) struct RunContext {
     pub(super) started_at: DateTime<Utc>,
 }
 
-/// The path at which etl-orch publishes the report of a gap; `None` where the ETL writes the report itself.
-pub(super) fn destination(catalogue: &Catalogue, gap: Gap) -> Option<PathBuf> {
-    let etl = catalogue.etl(gap.etl);
-    match &etl.reports {
-        ReportsBy::Etl => None,
-        ReportsBy::Orchestrator { output } => {
-            let values = report_values(catalogue.institutions.get(gap.bank), gap.period, &etl.name, &etl.report_type);
-            Some(PathBuf::from(output.fill(&values)))
-        }
-    }
-}
-
 impl RunContext {
     pub(super) fn etl(&self, gap: Gap) -> &Etl {
         self.catalogue.etl(gap.etl)
@@ -96,13 +94,12 @@ impl RunContext {
 
     /// The final path of the report, where etl-orch moves it there; `None` where the ETL writes the report itself.
     pub(super) fn destination(&self, gap: Gap) -> Option<PathBuf> {
-        destination(&self.catalogue, gap)
+        self.catalogue.destination(gap)
     }
 
-    /// The values of the placeholders that are the same for every attempt of a gap.
-    pub(super) fn report_values(&self, gap: Gap) -> Values {
-        let etl = self.etl(gap);
-        report_values(self.catalogue.institutions.get(gap.bank), gap.period, &etl.name, &etl.report_type)
+    /// Where the files of its attempts are.
+    pub(super) fn layout(&self) -> Layout<'_> {
+        Layout { state_dir: &self.state_dir, catalogue: &self.catalogue, started_at: self.started_at }
     }
 }
 

@@ -18,6 +18,7 @@ mod placing;
 mod plan_input;
 mod planning;
 mod prepare;
+mod preview;
 mod recover;
 mod replay;
 pub mod signals;
@@ -38,6 +39,7 @@ pub use self::error::RunError;
 pub use self::give_up::{GiveUp, ends_to_give_up, give_up};
 pub use self::invocation::Invocation;
 pub use self::prepare::check_database_file;
+pub use self::preview::Preview;
 pub use self::state_dir::{check_state_dir, prepare_state_dir};
 
 use self::context::RunContext;

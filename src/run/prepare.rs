@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::context;
 use super::error::RunError;
 use super::invocation::Invocation;
 use super::plan_input::PlanInput;
@@ -144,7 +143,7 @@ impl Invocation {
                 position,
                 forced: job.why == Why::Forced,
                 fingerprint: job.fingerprint.clone(),
-                destination: job.report().and_then(|gap| context::destination(&self.catalogue, gap)),
+                destination: job.report().and_then(|gap| self.catalogue.destination(gap)),
             }
         })
         .collect()

@@ -81,7 +81,7 @@ pub(super) fn escaped_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-fn is_harmful(character: char) -> bool {
+pub(super) fn is_harmful(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

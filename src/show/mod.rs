@@ -18,6 +18,7 @@ pub mod progress;
 pub mod run;
 mod run_log;
 mod screen;
+pub mod shell_env;
 pub mod sources;
 mod stages;
 mod stream;

@@ -5,6 +5,7 @@ mod condensed;
 mod forecast;
 mod gaps;
 mod not_planned;
+pub mod one;
 mod page;
 mod status;
 #[cfg(test)]

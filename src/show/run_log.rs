@@ -29,6 +29,8 @@ pub enum ChildOutput {
     Hidden,
     /// Each line, with its job's label before it.
     Lines,
+    /// Each line as it is, where a run has only one job.
+    Plain,
     /// Each line as a diagnostic of its own, where diagnostics are for programs.
     Diagnostics,
 }
@@ -166,7 +168,7 @@ impl RunLog {
         let (said, now) = (stages::in_words(stage), stage.state.name());
         match self.child_output {
             ChildOutput::Hidden => {}
-            ChildOutput::Lines => self.line(subject, &said),
+            ChildOutput::Lines | ChildOutput::Plain => self.line(subject, &said),
             ChildOutput::Diagnostics => job_line!(
                 info, "stage", subject,
                 {
@@ -184,6 +186,7 @@ impl RunLog {
             ChildOutput::Hidden => {}
             // In one piece, as each write takes a live display off the screen. A terminal that went away is no error.
             ChildOutput::Lines => drop(logs::Stderr.write_all(format!("{} | {}\n", subject.label, for_stderr(&escaped(text))).as_bytes())),
+            ChildOutput::Plain => drop(logs::Stderr.write_all(format!("{}\n", for_stderr(&escaped(text))).as_bytes())),
             ChildOutput::Diagnostics => job_line!(info, "output", subject, {}, "{text}"),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::super::numbers;
+use crate::plan::model::gap::GapKey;
 use crate::plan::model::period::Period;
 use crate::plan::text::span::{self, InvalidSpan};
 use crate::run::lock::LockWait;
@@ -66,6 +67,20 @@ pub(in crate::cli) struct RunArgs {
     /// Print only when something was done, failed, changed, or could not be read; with --format json the object is printed in any case
     #[arg(short, long, conflicts_with = "verbose")]
     pub(in crate::cli) quiet: bool,
+    /// That it is `run-one`.
+    #[arg(skip)]
+    pub(in crate::cli) by_hand: Option<ByHand>,
+}
+
+/// A run of one job by hand.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct ByHand {
+    /// What is to be made or collected.
+    pub(in crate::cli) gap: GapKey,
+    /// Also while a run would not start it.
+    pub(in crate::cli) anyway: bool,
+    /// Who asks for it.
+    pub(in crate::cli) user: String,
 }
 
 /// A number of chains, or what the machine can bear.
@@ -78,15 +93,20 @@ pub(in crate::cli) enum MaxParallel {
 }
 
 impl RunArgs {
-    /// A run of one source, with every other option as it is by default.
+    /// A run of one source.
     pub(in crate::cli) fn of_source(id: &str) -> Self {
+        Self { source: vec![id.to_owned()], ..Self::plain() }
+    }
+
+    /// A run with every option as it is by default.
+    pub(super) fn plain() -> Self {
         Self {
             dry_run: false,
             forecast: false,
             bank_symbol: Vec::new(),
             exclude_bank: Vec::new(),
             etl_type: Vec::new(),
-            source: vec![id.to_owned()],
+            source: Vec::new(),
             period: Vec::new(),
             from_year: None,
             until_year: None,
@@ -99,11 +119,15 @@ impl RunArgs {
             detailed_exit_code: false,
             verbose: false,
             quiet: false,
+            by_hand: None,
         }
     }
 
     /// The options that change what a run does, for its record.
     pub(super) fn record(&self) -> serde_json::Value {
+        if let Some(ByHand { gap, anyway, user }) = &self.by_hand {
+            return serde_json::json!({"run_one": gap, "force": self.force, "anyway": anyway, "by": user});
+        }
         serde_json::json!({
             "bank_symbol": self.bank_symbol,
             "exclude_bank": self.exclude_bank,

@@ -2,6 +2,7 @@
 
 pub(super) mod args;
 mod lock;
+pub(super) mod one;
 mod request;
 
 use std::ops::ControlFlow;
@@ -20,17 +21,19 @@ use super::output;
 use crate::execute::stop::StopSignal;
 use crate::os::{children, descendants, threads};
 use crate::plan::model::ids::RunId;
+use crate::plan::model::job::JobState;
 use crate::plan::run::stop::StopLevel;
-use crate::plan::run::summary::RunSummary;
+use crate::plan::run::summary::{JobResult, Results, RunSummary};
 use crate::run::guard::link::GuardLink;
 use crate::run::guard::{self, Guarded, OrchestratorEnd};
 use crate::run::lock::Lock;
 use crate::run::signals::Signals;
-use crate::run::{Forecasting, RunError, check_database_file, prepare_state_dir};
+use crate::run::{Forecasting, Invocation, RunError, check_database_file, prepare_state_dir};
 use crate::show;
 use crate::show::ChildOutput;
 use crate::show::progress::{Detail, Displays};
 use crate::show::run::RunView;
+use crate::show::run::one::RunOneView;
 use crate::store::{self, Access, Store};
 use crate::tell::events::Events;
 use args::RunArgs;
@@ -99,15 +102,21 @@ fn cannot(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
     move |error| Failure::Orchestrator(format!("cannot {what}: {error}"))
 }
 
-async fn dry_run(request: &RunRequest<'_>) -> Result<Exit, Failure> {
+/// What a run would do, and what `then` makes of it.
+async fn planned<T>(request: &RunRequest<'_>, then: impl FnOnce(&Invocation, RunSummary) -> T) -> Result<T, Failure> {
     let config = &request.context.config;
     check_database_file(&config.database.target, &config.state_dir)?;
     let id = RunId::new(Uuid::new_v4());
-    let summary = request.context.with_store(Access::ReadOnly, async |store| {
+    let planned = request.context.with_store(Access::ReadOnly, async |store| {
         let invocation = request.invocation(store, id, Events::new(id));
-        Ok(invocation.dry_run(forecasting(request.args)).await?)
+        let summary = invocation.dry_run(forecasting(request.args)).await?;
+        Ok(then(&invocation, summary))
     });
-    let mut summary = summary.await?;
+    planned.await
+}
+
+async fn dry_run(request: &RunRequest<'_>) -> Result<Exit, Failure> {
+    let mut summary = planned(request, |_, summary| summary).await?;
     summary.warnings.splice(0..0, request.warnings.clone());
     let exit = if summary.has_unknown_tags() {
         Exit::Usage
@@ -213,7 +222,7 @@ fn exit_of(summary: &RunSummary, args: &RunArgs, signals: &Signals) -> Exit {
         Exit::Orchestrator
     } else if summary.has_unknown_tags() && summary.plan.jobs.is_empty() {
         Exit::Usage
-    } else if results.is_some_and(|results| results.counts().failed > 0) {
+    } else if results.is_some_and(|results| has_failed(results, args)) {
         Exit::JobsFailed { detailed: args.detailed_exit_code }
     } else if summary.has_unknown_tags() {
         Exit::Orchestrator
@@ -222,10 +231,17 @@ fn exit_of(summary: &RunSummary, args: &RunArgs, signals: &Signals) -> Exit {
     }
 }
 
+/// A job that was asked for by name has failed also where it was left out.
+fn has_failed(results: &Results, args: &RunArgs) -> bool {
+    let is_made = |job: &JobResult| job.state == JobState::Succeeded;
+    results.counts().failed > 0 || args.by_hand.is_some() && !results.jobs.iter().all(is_made)
+}
+
 fn detail(context: &Context<'_>, args: &RunArgs) -> Detail {
-    let is_live = context.global.log_format == Format::Text && !args.quiet && has_live_terminal(context.environment);
+    let is_live = args.by_hand.is_none() && context.global.log_format == Format::Text && !args.quiet && has_live_terminal(context.environment);
     let child_output = match context.global.log_format {
         _ if !args.verbose => ChildOutput::Hidden,
+        Format::Text if args.by_hand.is_some() => ChildOutput::Plain,
         Format::Text => ChildOutput::Lines,
         Format::Json => ChildOutput::Diagnostics,
     };
@@ -233,6 +249,14 @@ fn detail(context: &Context<'_>, args: &RunArgs) -> Detail {
 }
 
 fn print(request: &RunRequest<'_>, summary: &RunSummary, exit: Exit) -> Result<(), Failure> {
-    let config = &request.context.config;
-    request.context.print(&RunView::new(summary, &config.catalogue, &config.database.reports, exit.code()).in_full(request.args.verbose))
+    let (context, config) = (&request.context, &request.context.config);
+    let Some(by_hand) = &request.args.by_hand else {
+        let view = RunView::new(summary, &config.catalogue, &config.database.reports, exit.code());
+        return context.print(&view.in_full(request.args.verbose));
+    };
+    match RunOneView::new(summary, &config.catalogue, exit.code()) {
+        Some(view) => context.print(&view),
+        // Something has changed since it was looked whether there is anything to start.
+        None => Err(one::refusal(&by_hand.gap, &summary.plan, config)),
+    }
 }

@@ -26,7 +26,7 @@ pub(super) struct RunRequest<'a> {
     pub(super) selection: Selection,
     env_files: EnvFiles,
     /// What must not be logged, stored or shown.
-    secrets: Secrets,
+    pub(super) secrets: Secrets,
     /// What other users may do with files that decide what runs.
     pub(super) warnings: Vec<String>,
 }
@@ -101,6 +101,7 @@ fn all<P: Display>(option: &str, words: &[String], find: impl Fn(&str) -> Result
 
 fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
     let catalogue = &config.catalogue;
+    let anyway = args.by_hand.as_ref().is_some_and(|by_hand| by_hand.anyway);
     let mut problems = Vec::new();
     let selection = Selection {
         banks: all("--bank-symbol", &args.bank_symbol, |symbol| names::bank(catalogue, symbol), &mut problems),
@@ -108,9 +109,10 @@ fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
         etls: all("--etl-type", &args.etl_type, |name| names::etl(catalogue, name), &mut problems),
         sources: all("--source", &args.source, |id| names::source(catalogue, id), &mut problems),
         periods: args.period.iter().copied().collect(),
-        from_year: args.from_year.or(config.run.from_year),
+        from_year: args.from_year.or(config.run.from_year.filter(|_| !anyway)),
         until_year: args.until_year,
         force: args.force,
+        anyway,
     };
     if problems.is_empty() && !selection.banks.is_empty() && selection.banks.is_subset(&selection.excluded_banks) {
         problems.push("--exclude-bank leaves out every bank of --bank-symbol; nothing would be looked at".to_owned());

@@ -62,7 +62,7 @@ pub fn plan(sources: &[Source], selection: &Selection, digests: &[String], facts
     for (index, source) in sources.iter().enumerate().filter(|(index, _)| selection.has_source(*index)) {
         let digest = digests.get(index).map_or("", String::as_str);
         let again = asks_again && selection.sources.contains(&index);
-        assessed.push(assess((index, source), selection.force, again, &fingerprint(source, digest, facts.now), facts));
+        assessed.push(assess((index, source), selection.overrides_failures(), again, &fingerprint(source, digest, facts.now), facts));
     }
     let turns = deal(&assessed.iter().map(|source| source.jobs.len()).collect::<Vec<_>>(), most);
     assessed.into_iter().zip(turns).map(|(source, jobs)| source.finish(jobs)).collect()

@@ -80,7 +80,7 @@ pub enum Why {
     Forced,
 }
 
-/// Decides on one candidate. `--force` overrides rest, quarantine and breaker; one that is still pending from an earlier run overrides
+/// Decides on one candidate. `--force` and `--anyway` override rest, quarantine and breaker; a `--force` that is still pending from an earlier run overrides
 /// only the rest or the quarantine that it was given in.
 pub fn decide(facts: Facts<'_>, selection: &Selection) -> Decision {
     if let Some(filter) = selection.excludes(facts.gap) {
@@ -99,10 +99,10 @@ pub fn decide(facts: Facts<'_>, selection: &Selection) -> Decision {
     if let Some(owner) = facts.claimed_by {
         return Decision::Claimed(owner.clone());
     }
-    if let Some(need) = facts.unmet_need {
+    if let Some(need) = facts.unmet_need.filter(|_| !selection.anyway) {
         return Decision::Waiting(need);
     }
-    if selection.force {
+    if selection.overrides_failures() {
         return Decision::Run(facts.why());
     }
     // What was forced is tried once, whatever it came to before.
@@ -214,6 +214,19 @@ mod tests {
         let skip = SkipOrder { since: noon(), until: None, by: "me".to_owned(), reason: "r".to_owned() };
         let state = GapState { skip: Some(skip.clone()), ..state() };
         assert_eq!(decide(Facts { state: Some(&state), ..facts() }, &force()), Decision::Skipped(skip));
+    }
+
+    #[test]
+    fn anyway_overrides_what_force_does_and_a_missing_need_but_makes_nothing_again() {
+        let anyway = Selection { anyway: true, ..Selection::default() };
+        let quarantine = Quarantine { since: noon(), why: QuarantineReason::Failures };
+        let failed = GapState { history: FailureHistory { quarantine: Some(quarantine), ..FailureHistory::default() }, ..state() };
+        let held_back = Facts { state: Some(&failed), breaker_open: true, unmet_need: Some(0), ..facts() };
+        assert_eq!(decide(held_back, &anyway), Decision::Run(Why::Missing));
+        assert_eq!(decide(Facts { exists: true, ..held_back }, &anyway), Decision::Done);
+        assert_eq!(decide(Facts { exists: true, ..held_back }, &force()), Decision::Waiting(0));
+        let owner = owner();
+        assert_eq!(decide(Facts { claimed_by: Some(&owner), ..held_back }, &anyway), Decision::Claimed(owner.clone()));
     }
 
     #[test]

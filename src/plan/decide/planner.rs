@@ -350,7 +350,7 @@ impl<'a> Planner<'a> {
     }
 
     fn place_of(&self, gap: Gap, key: &GapKey) -> (Place, bool) {
-        let deferred = !self.selection.force && self.stored.breakers.contains_key(&gap.etl);
+        let deferred = !self.selection.overrides_failures() && self.stored.breakers.contains_key(&gap.etl);
         let tried = self.stored.gaps.get(key).is_some_and(|state| state.history.is_tried());
         (if deferred { Place::Deferred } else { Place::Free }, tried)
     }

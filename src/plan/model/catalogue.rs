@@ -1,11 +1,15 @@
 //! What is configured: banks, ETLs and sources, which everything else names by position.
 
-use crate::plan::model::etl::{Etl, EtlIndex, Pool};
+use std::path::PathBuf;
+
+use crate::plan::model::etl::{Etl, EtlIndex, Pool, ReportsBy};
+use crate::plan::model::gap::{Gap, report_values};
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::source::{Source, SourceIndex};
 use crate::plan::model::target::Target;
 use crate::plan::model::work::Work;
+use crate::plan::text::placeholder::Values;
 
 /// The banks, ETLs and sources of a configuration.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +54,20 @@ impl Catalogue {
         match job.as_ref() {
             Target::Report { gap, .. } => &self.etl(gap.etl).work,
             Target::Collection(collection) => &self.source(collection.source).work,
+        }
+    }
+
+    /// The values of the placeholders that are the same for every attempt of a gap.
+    pub fn report_values(&self, gap: Gap) -> Values {
+        let etl = self.etl(gap.etl);
+        report_values(self.institutions.get(gap.bank), gap.period, &etl.name, &etl.report_type)
+    }
+
+    /// The path at which etl-orch publishes the report of a gap; `None` where the ETL writes the report itself.
+    pub fn destination(&self, gap: Gap) -> Option<PathBuf> {
+        match &self.etl(gap.etl).reports {
+            ReportsBy::Etl => None,
+            ReportsBy::Orchestrator { output } => Some(PathBuf::from(output.fill(&self.report_values(gap)))),
         }
     }
 

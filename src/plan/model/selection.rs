@@ -27,6 +27,8 @@ pub struct Selection {
     pub until_year: Option<u16>,
     /// `--force`: what exists is made again.
     pub force: bool,
+    /// `--anyway`: a report is made also while one that it needs is missing.
+    pub anyway: bool,
 }
 
 impl Selection {
@@ -34,6 +36,12 @@ impl Selection {
     /// does not.
     pub fn is_narrowed(&self) -> bool {
         self.names_reports() || !self.sources.is_empty()
+    }
+
+    /// Whether a rest, a quarantine and an open breaker hold nothing back.
+    #[must_use]
+    pub fn overrides_failures(&self) -> bool {
+        self.force || self.anyway
     }
 
     fn names_reports(&self) -> bool {

@@ -21,11 +21,11 @@ use chrono::{DateTime, Utc};
 use futures::FutureExt;
 
 pub(super) use self::result::{AttemptResult, JobOver};
-pub(super) use self::workspace::{log_path, remove_workspaces};
+pub(super) use self::task::Setting;
+pub(super) use self::workspace::{Paths, log_path, remove_workspaces};
 
 use self::claim::Taken;
 use self::place::host_outcome;
-use self::workspace::Paths;
 use super::context::RunContext;
 use super::ledger::Recorded;
 use super::spool::Record;
@@ -103,7 +103,7 @@ impl Assignment<'_> {
     }
 
     async fn claim_and_carry_out(self) -> Result<AttemptResult, StoreError> {
-        let paths = Paths::of(self.context, self.job, self.id, self.number);
+        let paths = Paths::of(self.context.layout(), self.job, self.id, self.number);
         if let Some(note) = self.no_place().await {
             return self.not_begun(note).await;
         }

@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use chrono::Utc;
 
-use super::Attempt;
+use super::workspace::Paths;
+use super::{Assignment, Attempt};
 use crate::execute::{Call, Program, Task};
 use crate::plan::decide::decision::Why;
+use crate::plan::decide::plan::PlannedJob;
+use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::ids::{JobId, RunId};
+use crate::plan::model::settings::EnvFiles;
 use crate::plan::model::target::Target;
 use crate::plan::model::work::{CommandSpec, Work, is_of_attempt};
 use crate::plan::text::placeholder::{Placeholder, Values};
@@ -30,10 +34,49 @@ impl Attempt<'_> {
         }
     }
 
-    /// A program of the attempt. Of a variable that is set several times the last counts: ours, the `env_file`'s, then `env:`.
+    /// A program of the attempt.
     pub(super) fn program(&self, command: &CommandSpec, log: PathBuf, values: &Values) -> Program {
+        self.setting().program(command, log, values)
+    }
+
+    /// What placeholders stand for.
+    pub(super) fn values(&self) -> Values {
+        self.setting().values()
+    }
+
+    fn setting(&self) -> Setting<'_> {
+        let Assignment { context, job, id, number, .. } = &self.order;
+        Setting {
+            catalogue: &context.catalogue,
+            env_files: &context.env_files,
+            run: context.run,
+            job,
+            id: *id,
+            number: *number,
+            fence: self.active.claim.fence,
+            paths: &self.paths,
+        }
+    }
+}
+
+/// What the arguments and the environment of a program are made from.
+pub(in crate::run) struct Setting<'a> {
+    pub(in crate::run) catalogue: &'a Catalogue,
+    pub(in crate::run) env_files: &'a EnvFiles,
+    pub(in crate::run) run: RunId,
+    pub(in crate::run) job: &'a PlannedJob,
+    pub(in crate::run) id: JobId,
+    /// Number of the attempt, from 1.
+    pub(in crate::run) number: u32,
+    pub(in crate::run) fence: i64,
+    pub(in crate::run) paths: &'a Paths,
+}
+
+impl Setting<'_> {
+    /// A program of the attempt. Of a variable that is set several times the last counts: ours, the `env_file`'s, then `env:`.
+    pub(in crate::run) fn program(&self, command: &CommandSpec, log: PathBuf, values: &Values) -> Program {
         let mut env = self.own_variables(values);
-        let of_file = command.variables(&self.order.context.env_files).into_iter().flatten();
+        let of_file = command.variables(self.env_files).into_iter().flatten();
         env.extend(of_file.filter(|(name, _)| !is_of_attempt(name)).map(|(name, value)| (name.clone(), value.clone())));
         env.extend(command.env.iter().map(|(name, template)| (name.clone(), template.fill(values))));
         Program {
@@ -47,16 +90,15 @@ impl Attempt<'_> {
     }
 
     /// What placeholders stand for.
-    pub(super) fn values(&self) -> Values {
-        let context = self.order.context;
-        let mut values = match &self.order.job.target {
-            Target::Report { gap, .. } => context.report_values(*gap),
-            Target::Collection(collection) => context.source(collection).window_values(collection.window, Utc::now()),
+    pub(in crate::run) fn values(&self) -> Values {
+        let mut values = match &self.job.target {
+            Target::Report { gap, .. } => self.catalogue.report_values(*gap),
+            Target::Collection(collection) => self.catalogue.source(collection.source).window_values(collection.window, Utc::now()),
         };
         values.extend([
-            (Placeholder::JobId, self.order.id.to_string()),
-            (Placeholder::RunId, context.run.to_string()),
-            (Placeholder::Attempt, self.order.number.to_string()),
+            (Placeholder::JobId, self.id.to_string()),
+            (Placeholder::RunId, self.run.to_string()),
+            (Placeholder::Attempt, self.number.to_string()),
             (Placeholder::WorkDir, shown(&self.paths.work_dir)),
         ]);
         values.extend(self.paths.output.as_deref().map(|output| (Placeholder::Output, shown(output))));
@@ -67,10 +109,10 @@ impl Attempt<'_> {
     fn own_variables(&self, values: &Values) -> BTreeMap<String, String> {
         let named = values.iter().map(|(placeholder, value)| (format!("ETL_ORCH_{}", placeholder.name().to_uppercase()), value.clone()));
         let mut own: BTreeMap<String, String> = named.collect();
-        own.insert("ETL_ORCH_FENCE".to_owned(), self.active.claim.fence.to_string());
+        own.insert("ETL_ORCH_FENCE".to_owned(), self.fence.to_string());
         own.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
-        own.insert("TRACEPARENT".to_owned(), trace_parent(self.order.context.run, self.order.id));
-        if self.order.job.report().is_some() && self.order.job.why == Why::Forced {
+        own.insert("TRACEPARENT".to_owned(), trace_parent(self.run, self.id));
+        if self.job.report().is_some() && self.job.why == Why::Forced {
             own.insert("ETL_ORCH_FORCE".to_owned(), "1".to_owned());
         }
         own

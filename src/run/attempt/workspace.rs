@@ -10,25 +10,25 @@ use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::source::CatchUp;
 use crate::plan::model::target::Target;
-use crate::run::context::RunContext;
+use crate::run::context::{Layout, RunContext};
 
 /// The files of one attempt. Names come from the configuration, which checked them, and from ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Paths {
+pub(in crate::run) struct Paths {
     /// Everything that it prints.
-    pub(super) log: PathBuf,
+    pub(in crate::run) log: PathBuf,
     /// The gap's workspace: the same for every attempt, in every run.
-    pub(super) work_dir: PathBuf,
+    pub(in crate::run) work_dir: PathBuf,
     /// The fresh path where the ETL is to write its report, where etl-orch publishes it from there.
     pub(super) output: Option<PathBuf>,
 }
 
 impl Paths {
     /// The paths of an attempt.
-    pub(super) fn of(context: &RunContext, job: &PlannedJob, id: JobId, number: u32) -> Self {
-        let log = log_path(context, id, number);
-        let work_dir = work_dir(context, job);
-        let output = job.report().and_then(|gap| context.destination(gap)).map(|destination| {
+    pub(in crate::run) fn of(layout: Layout<'_>, job: &PlannedJob, id: JobId, number: u32) -> Self {
+        let log = log_path(layout, id, number);
+        let work_dir = work_dir(layout, job);
+        let output = job.report().and_then(|gap| layout.catalogue.destination(gap)).map(|destination| {
             let extension = destination.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
             work_dir.join(format!("output-{}-{number}{extension}", id.short()))
         });
@@ -69,33 +69,34 @@ impl Paths {
 }
 
 /// The file of everything that an attempt prints.
-pub(in crate::run) fn log_path(context: &RunContext, id: JobId, number: u32) -> PathBuf {
-    let day = context.started_at.format("%Y-%m-%d").to_string();
-    context.state_dir.join("logs").join(day).join(id.to_string()).join(format!("{number}.log"))
+pub(in crate::run) fn log_path(layout: Layout<'_>, id: JobId, number: u32) -> PathBuf {
+    let day = layout.started_at.format("%Y-%m-%d").to_string();
+    layout.state_dir.join("logs").join(day).join(id.to_string()).join(format!("{number}.log"))
 }
 
 /// The workspace of a gap. One level of names without dots, as making a directory is the most expensive part of a small job.
-fn work_dir(context: &RunContext, job: &PlannedJob) -> PathBuf {
+fn work_dir(layout: Layout<'_>, job: &PlannedJob) -> PathBuf {
+    let catalogue = layout.catalogue;
     let name = match &job.target {
         Target::Report { gap, .. } => {
-            let bank = context.catalogue.institutions.get(gap.bank);
-            format!("{}.{}.{}", bank.key, gap.period.compact(), context.etl(*gap).name)
+            let bank = catalogue.institutions.get(gap.bank);
+            format!("{}.{}.{}", bank.key, gap.period.compact(), catalogue.etl(gap.etl).name)
         }
         Target::Collection(collection) => {
-            let source = context.source(collection);
+            let source = catalogue.source(collection.source);
             match source.catch_up {
                 CatchUp::Coalesce | CatchUp::Each => format!("source.{}", source.id),
                 CatchUp::Independent => format!("source.{}.{}", source.id, collection.window.start.timestamp()),
             }
         }
     };
-    context.state_dir.join("work").join(name)
+    layout.state_dir.join("work").join(name)
 }
 
 /// Removes the workspaces of filled gaps.
 pub(in crate::run) fn remove_workspaces<'a>(context: &RunContext, filled: impl Iterator<Item = &'a PlannedJob>) {
     for job in filled {
         // Gone already, or not empty: then its removal has failed before, and was reported.
-        let _ = work_dir(context, job).file_name().map(|name| context.workspaces.remove_empty(name));
+        let _ = work_dir(context.layout(), job).file_name().map(|name| context.workspaces.remove_empty(name));
     }
 }

@@ -116,7 +116,7 @@ impl JobProgress {
 
     /// The log of its last attempt, if that printed anything.
     pub(super) fn log(&self, context: &RunContext) -> Option<PathBuf> {
-        let log = log_path(context, self.result.id, self.result.attempts);
+        let log = log_path(context.layout(), self.result.id, self.result.attempts);
         (self.result.attempts > 0 && log.exists()).then_some(log)
     }
 

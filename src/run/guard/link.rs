@@ -69,7 +69,7 @@ impl GuardLink {
 }
 
 /// Whether a guard has started this process.
-fn has_guard() -> bool {
+pub fn has_guard() -> bool {
     std::env::args_os().next().is_some_and(|name| name == ORCHESTRATOR)
 }
 

@@ -79,7 +79,7 @@ impl<'a> RunEntry<'a> {
 
     fn row(&self) -> Row {
         let options = options(self.options);
-        let below = if options.is_empty() { Vec::new() } else { vec![format!("run {options}")] };
+        let below = if options.is_empty() { Vec::new() } else { vec![options] };
         let cells = vec![
             self.id.short(),
             self.state.name().to_owned(),
@@ -102,9 +102,13 @@ pub(in crate::show) fn came_to(counts: RunCounts) -> String {
     format!("{succeeded} of {planned} made{}", others.collect::<String>())
 }
 
-/// The options as they were written, but for those that say nothing: `--bank-symbol RY --force`.
+/// How it was started, but for options that say nothing: `run --bank-symbol RY --force`, `run-one RY-CA/2025Q2/a, by ann`. Empty for a plain
+/// run.
 pub(in crate::show) fn options(options: &Value) -> String {
     let Some(fields) = options.as_object() else { return String::new() };
+    let mut fields = fields.clone();
+    let gap = fields.remove("run_one").map(|gap| format!("run-one {}", word(&gap)));
+    let by = fields.remove("by").map(|by| format!(", by {}", word(&by))).unwrap_or_default();
     let mut written = Vec::new();
     // PostgreSQL keeps them in an order of its own.
     let sorted: BTreeMap<_, _> = fields.iter().collect();
@@ -117,7 +121,9 @@ pub(in crate::show) fn options(options: &Value) -> String {
             Value::Number(_) | Value::String(_) | Value::Object(_) => written.push(format!("{option} {}", word(value))),
         }
     }
-    Untrusted::from(written.join(" ")).to_string()
+    let is_plain = gap.is_none() && written.is_empty();
+    written.insert(0, gap.unwrap_or_else(|| "run".to_owned()));
+    if is_plain { String::new() } else { Untrusted::from(written.join(" ") + &by).to_string() }
 }
 
 fn word(value: &Value) -> String {
@@ -145,7 +151,10 @@ mod tests {
     #[test]
     fn options_that_say_nothing_are_left_out() {
         let given = serde_json::json!({"bank_symbol": ["RY", "BMO"], "etl_type": [], "from_year": null, "force": true, "max_jobs": 3, "no_lock": false});
-        assert_eq!(options(&given), "--bank-symbol RY --bank-symbol BMO --force --max-jobs 3");
+        assert_eq!(options(&given), "run --bank-symbol RY --bank-symbol BMO --force --max-jobs 3");
+        assert_eq!(options(&serde_json::json!({"force": false, "max_jobs": null})), "");
+        let by_hand = serde_json::json!({"run_one": "RY-CA/2025Q2/a", "anyway": true, "force": false, "by": "ann"});
+        assert_eq!(options(&by_hand), "run-one RY-CA/2025Q2/a --anyway, by ann");
         assert_eq!(options(&Value::Null), "");
     }
 

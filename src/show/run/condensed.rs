@@ -174,16 +174,14 @@ fn bank(gap: &GapKey) -> &str {
     }
 }
 
-impl FinishedJob<'_> {
-    /// Where there is more about a job that failed.
-    fn where_to_look(&self) -> Option<String> {
-        let JobOutcome { id, log, .. } = &self.outcome;
-        (self.outcome.state == JobState::Failed).then(|| where_to_look(*id, log.as_ref().map(ToString::to_string).as_deref()))
-    }
+/// Where there is more about a job that failed.
+pub(super) fn where_it_failed(outcome: &JobOutcome<'_>) -> Option<String> {
+    let log = outcome.log.as_ref().map(ToString::to_string);
+    (outcome.state == JobState::Failed).then(|| where_to_look(outcome.id, log.as_deref()))
 }
 
 fn of_one(job: &FinishedJob<'_>, reason: &str) -> String {
-    let below = job.where_to_look().map(|place| format!("\n{place}")).unwrap_or_default();
+    let below = where_it_failed(&job.outcome).map(|place| format!("\n{place}")).unwrap_or_default();
     format!("{}: {reason}{below}", job.label)
 }
 
@@ -194,6 +192,6 @@ fn of_several(jobs: &[&FinishedJob<'_>], reason: &str) -> String {
     let name = |job: &&FinishedJob<'_>| job.label.strip_suffix(suffix.as_str()).unwrap_or(&job.label).to_owned();
     let names: Vec<String> = jobs.iter().take(MOST_NAMES).map(name).collect();
     let more = if jobs.len() > MOST_NAMES { format!(" and {} more", jobs.len() - MOST_NAMES) } else { String::new() };
-    let below = jobs.first().and_then(|job| job.where_to_look()).map(|place| format!("\nthe first: {place}")).unwrap_or_default();
+    let below = jobs.first().and_then(|job| where_it_failed(&job.outcome)).map(|place| format!("\nthe first: {place}")).unwrap_or_default();
     format!("{} of {of}: {reason} ({}{more}){below}", count(jobs.len() as u64, "job"), names.join(", "))
 }

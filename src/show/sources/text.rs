@@ -55,7 +55,7 @@ fn line(source: &SourceView<'_>) -> String {
 }
 
 /// What is done about a source and why.
-pub(super) fn state(source: &SourceView<'_>) -> String {
+pub(in crate::show) fn state(source: &SourceView<'_>) -> String {
     let error = source.error.as_ref();
     let text = match source.standing {
         SourceStatus::UpToDate => {

@@ -85,7 +85,7 @@ impl<'a> RunTraceView<'a> {
         lines.push(format!("Host: {}, process {}", Untrusted::from(run.host.as_str()).excerpt(), run.pid));
         lines.push(format!("Version: {}", Untrusted::from(run.version.as_str()).excerpt()));
         let options = run_options(&run.options);
-        lines.push(format!("Options: {}", if options.is_empty() { "none" } else { &options }));
+        lines.push(format!("Command: {}", if options.is_empty() { "run" } else { &options }));
         lines.push(format!("Jobs: {}", came_to(run.counts.unwrap_or_else(|| self.so_far()))));
         lines
     }

@@ -326,7 +326,7 @@ fn a_run_has_its_chains_and_the_issues_of_its_jobs() {
       Duration: 50.5s
       Host: etl-1, process 4242
       Version: 1.2.3
-      Options: --bank-symbol RY --force
+      Command: run --bank-symbol RY --force
       Jobs: 1 of 2 made, 1 failed
 
     Pipeline Trace:
