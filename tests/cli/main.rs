@@ -60,6 +60,7 @@ mod recovery;
 mod retries;
 mod rights;
 mod room;
+mod run_one;
 mod secrets;
 mod selection;
 mod service_desk;

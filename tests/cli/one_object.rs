@@ -39,6 +39,15 @@ const CALLS: &[(&str, &[Case])] = &[
         ],
     ),
     ("run", &[("--no-lock --period 2025Q2", 0, "run"), ("-q -v", 2, "error"), ("--source nope", 2, "error")]),
+    (
+        "run-one",
+        &[
+            ("TD 2025 Q2 call_summary --anyway", 1, "run_one"),
+            ("RY 2025 Q2 call_summary", 2, "error"),
+            ("TD 2025 Q2 call_summary --shell-env", 0, "shell_env"),
+            ("TD", 2, "error"),
+        ],
+    ),
     ("jobs", &[("", 0, "jobs"), ("--failed TD", 0, "jobs"), ("NONE", 2, "error"), ("--since soon", 2, "error")]),
     ("runs", &[("", 0, "runs"), ("--failed", 0, "runs"), ("0000 --limit 1", 0, "runs"), ("x", 2, "error")]),
     ("logs", &[("TD", 0, "logs"), ("BMO", 1, "error"), ("TD --attempt 9", 2, "error"), ("TD -f", 2, "error"), ("", 2, "error")]),

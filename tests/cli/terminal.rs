@@ -10,7 +10,7 @@ fn on_a_terminal(world: &World, term: &str, args: &str) -> Done {
     let inner = world.command(&[]);
     let binary = inner.get_program().to_str().expect("a path in UTF-8");
     let mut script = Command::new("script");
-    let command = format!("stty rows 24 cols 40; {binary} run {args} --config etl-orch.yaml");
+    let command = format!("stty rows 24 cols 40; {binary} {args} --config etl-orch.yaml");
     script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
     script.current_dir(world.path("")).env("TERM", term).env_remove("NO_COLOR").stdin(Stdio::null());
     Done::of(&script.output().expect("script is installed (bsdutils)"))
@@ -22,7 +22,7 @@ fn on_a_terminal_every_line_of_a_child_is_written_in_one_piece() {
     world.available("RY", 1, 2025, "Q2");
     world.single_etl("for n in 1 2 3 4 5; do echo \"line $n\"; done\necho report > \"$4\"\n", &[]);
 
-    let done = on_a_terminal(&world, "xterm", "-v");
+    let done = on_a_terminal(&world, "xterm", "run -v");
 
     assert_eq!(done.code, 0, "{}", done.stdout);
     assert!(done.stdout.contains("/1 jobs"), "there is a live display: {:?}", done.stdout);
@@ -56,7 +56,7 @@ fn no_line_of_the_display_is_wider_than_the_terminal() {
         &[],
     );
 
-    let done = on_a_terminal(&world, "xterm", "--log-level off");
+    let done = on_a_terminal(&world, "xterm", "run --log-level off");
 
     assert!(done.stdout.contains("RY 2025 Q2 [call_summary] (atte"), "{:?}", done.stdout);
     let display = done.stdout.split("====").next().unwrap_or_default();
@@ -98,7 +98,7 @@ fn a_terminal_without_escape_sequences_gets_none() {
     let world = World::new(Kind::Sqlite);
     world.available("RY", 1, 2025, "Q2");
     for term in ["dumb", ""] {
-        let done = on_a_terminal(&world, term, "-v --force --bank-symbol RY");
+        let done = on_a_terminal(&world, term, "run -v --force --bank-symbol RY");
         assert_eq!(done.code, 0, "{}", done.stdout);
         assert!(done.stdout.contains("[INFO] Executing RY") && !done.stdout.contains("/1 jobs"), "{:?}", done.stdout);
         assert!(done.stdout.chars().all(|c| !c.is_control() || "\r\n".contains(c)), "{:?}", done.stdout);
@@ -119,4 +119,17 @@ fn of_a_progress_bar_the_last_state_is_shown_and_kept() {
     assert!(done.stdout.contains("exit code 65 - 7/9 pages\n"), "{}", done.stdout);
     assert_eq!(world.sql("SELECT tail FROM etl_attempts").join("\n"), "reading 99%\n 7/9 pages");
     assert_eq!(world.read(&world.value("SELECT log FROM etl_attempts")), printed, "the program's own log has every byte");
+}
+
+#[test]
+fn what_is_run_by_hand_prints_on_the_terminal_as_it_is() {
+    let world = World::new(Kind::Sqlite);
+    world.available("RY", 1, 2025, "Q2");
+    world.single_etl("echo 'line one'; printf 'red \\033[31m\\n'\necho report > \"$4\"\n", &[]);
+
+    let done = on_a_terminal(&world, "xterm", "run-one RY 2025 Q2 call_summary --color never");
+
+    assert_eq!(done.code, 0, "{}", done.stdout);
+    assert!(done.stdout.contains("\nline one\r\nred \\u{1b}[31m\r\n"), "{:?}", done.stdout);
+    assert!(!done.stdout.contains('\u{1b}'), "no display is drawn: {:?}", done.stdout);
 }

@@ -67,13 +67,7 @@ async fn find(store: &dyn Store, target: OrderTarget) -> Result<FoundJob, Failur
 }
 
 /// The job, and how it ended.
-async fn cancel(
-    store: &dyn Store,
-    state_dir: &Path,
-    target: OrderTarget,
-    by: &str,
-    reason: &str,
-) -> Result<(FoundJob, JobState), Failure> {
+async fn cancel(store: &dyn Store, state_dir: &Path, target: OrderTarget, by: &str, reason: &str) -> Result<(FoundJob, JobState), Failure> {
     let job = find(store, target).await?;
     let at = Utc::now();
     match store.order_cancel(job.id, by, reason, at).await? {

@@ -275,7 +275,11 @@ mod tests {
     fn a_source_is_named_by_its_key_or_by_its_id_unless_a_bank_has_that_name() {
         assert_eq!(read(&["us_house"]), Ok(keys(&["source:us_house"])));
         assert_eq!(read(&["source:us_house"]), Ok(keys(&["source:us_house"])));
-        assert_eq!(read(&["source:beef@2026-01-16T00:00:00Z"]), Ok(keys(&["source:beef@2026-01-16T00:00:00Z"])), "its windows are independent");
+        assert_eq!(
+            read(&["source:beef@2026-01-16T00:00:00Z"]),
+            Ok(keys(&["source:beef@2026-01-16T00:00:00Z"])),
+            "its windows are independent"
+        );
         assert_eq!(read(&["source:dead"]), Ok(keys(&["source:dead"])));
         assert_eq!(read(&["dead"]), Ok(sweep("DEAD-US")));
         assert_eq!(read(&["beef"]), Ok(keys(&["source:beef"])), "a source goes before a job");

@@ -238,7 +238,8 @@ fn has_failed(results: &Results, args: &RunArgs) -> bool {
 }
 
 fn detail(context: &Context<'_>, args: &RunArgs) -> Detail {
-    let is_live = args.by_hand.is_none() && context.global.log_format == Format::Text && !args.quiet && has_live_terminal(context.environment);
+    let is_live =
+        args.by_hand.is_none() && context.global.log_format == Format::Text && !args.quiet && has_live_terminal(context.environment);
     let child_output = match context.global.log_format {
         _ if !args.verbose => ChildOutput::Hidden,
         Format::Text if args.by_hand.is_some() => ChildOutput::Plain,

@@ -6,9 +6,8 @@ use clap::Args;
 
 use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
-use super::super::orders::args::GapWords;
 use super::super::orders::one_job;
-use super::super::orders::target::{OrderTarget, of_gaps};
+use super::super::orders::target::{OrderTarget, of_words};
 use super::args::{ByHand, MaxParallel, RunArgs};
 use super::request::RunRequest;
 use super::{after, planned, run_guard};
@@ -25,8 +24,10 @@ use crate::store::Access;
 /// Options of `run-one`.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct RunOneArgs {
-    #[command(flatten)]
-    gaps: GapWords,
+    /// BANK YEAR QUARTER ETL, such as RY 2025 Q2 call_summary; or a whole gap (RY-CA/2025Q2/call_summary), a source (us_house), of which the
+    /// next job is started, or the beginning of a job's id
+    #[arg(value_name = "GAP", required = true, num_args = 1..=4)]
+    words: Vec<String>,
     /// Make the report again although it exists; of a source, collect its last window again
     #[arg(long)]
     force: bool,
@@ -39,7 +40,8 @@ pub(in crate::cli) struct RunOneArgs {
 }
 
 pub(in crate::cli) async fn command(context: &Context<'_>, args: &RunOneArgs) -> Result<Exit, Failure> {
-    let target = of_gaps(&context.config.catalogue, &args.gaps)?;
+    let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
+    let target = of_words(&context.config.catalogue, &words)?;
     if matches!(target, OrderTarget::Job(_)) && !args.shell_env && !has_guard() {
         // The guard opens no database.
         return run_guard().await;
@@ -106,7 +108,8 @@ async fn shell_env(request: &RunRequest<'_>, gap: &GapKey) -> Result<Exit, Failu
     .await?;
     let config = &request.context.config;
     let preview = preview.ok_or_else(|| refusal(gap, &plan, config))?;
-    let preview = preview.ok_or_else(|| Failure::Usage(format!("{} is done by a service; there is no program to start", gap.filled_by())))?;
+    let preview =
+        preview.ok_or_else(|| Failure::Usage(format!("{} is done by a service; there is no program to start", gap.filled_by())))?;
     let program = preview.program;
     let hidden = |value: String| (!holds_secret(&request.secrets, &value)).then_some(value);
     let of_env = |(name, value): (String, String)| {

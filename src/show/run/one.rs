@@ -116,7 +116,8 @@ fn without_data(gap: &GapKey, plan: &Plan, catalogue: &Catalogue, from_year: Opt
     }
     let tags = plan.etls.first().map(|etl| catalogue.etl(*etl).requires.join(", ")).unwrap_or_default();
     let bad = plan.data_issues.invalid_rows;
-    let unread = if bad > 0 { format!("; {} of its bank could not be read, see `etl-orch --dry-run`", count(bad, "row")) } else { String::new() };
+    let unread =
+        if bad > 0 { format!("; {} of its bank could not be read, see `etl-orch --dry-run`", count(bad, "row")) } else { String::new() };
     format!("there is no data for it; it requires {tags}{unread}")
 }
 
