@@ -55,6 +55,7 @@ fn json_has_the_same_facts() {
             "attempts": 1,
             "duration_seconds": 2.0,
             "reason": null,
+            "log": null,
             "collected": {
               "window": {
                 "start": "2026-01-16T00:00:00Z",
@@ -80,6 +81,7 @@ fn json_has_the_same_facts() {
             "attempts": 1,
             "duration_seconds": 2.0,
             "reason": "HTTP 500\\u{1b}[2J\\r\\nbad",
+            "log": null,
             "collected": null
           }
         }
