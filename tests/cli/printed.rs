@@ -95,6 +95,7 @@ on_both_databases! {
 
         Failed Jobs:
           ❌ BMO 2025 Q2 [key_themes]: Max retries exceeded - exit code 1 - Connection timeout
+             job [ID], log [ROOT]/var/logs/[DAY]/[ID]/3.log
 
         📋 GAPS IDENTIFIED: 5 missing reports
         --------------------------------------------------------------------------------
