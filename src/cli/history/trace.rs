@@ -9,7 +9,6 @@ use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
 use super::super::orders::args::GapWords;
 use super::super::orders::target::{JobPrefix, OrderTarget, of_gaps};
-use super::jobs::query_of;
 use crate::plan::remember::past::{JobQuery, PastJob, PastRun, RunQuery};
 use crate::show::trace::{JobTraceView, RunTraceView, job_list, run_list};
 use crate::store::{Access, Store};
@@ -70,7 +69,7 @@ async fn find(store: &dyn Store, target: OrderTarget) -> Result<Subject, Failure
         return by_id(store, &prefix).await;
     }
     let words = target.to_string();
-    let last = store.jobs(&JobQuery { limit: 1, ..query_of(target) }).await?.pop();
+    let last = store.jobs(&JobQuery { limit: 1, ..target.job_query() }).await?.pop();
     last.map(Subject::Job).ok_or_else(|| Failure::Orchestrator(format!("no job of {words} is on record")))
 }
 
