@@ -22,6 +22,7 @@ use super::orders::skip::SkipArgs;
 use super::run::args::RunArgs;
 use super::run::one::RunOneArgs;
 use super::sources::SourcesCommand;
+use super::why::WhyArgs;
 use crate::plan::model::settings::Variables;
 use crate::show::logs::{self, LogFormat};
 use crate::show::{self, Zone};
@@ -86,6 +87,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Start one ETL by hand, as a run would, with its output on the terminal. It needs no lock: its gap is claimed as in any run
     RunOne(RunOneArgs),
+    /// Say why a report is made or is not, or a source is collected or is not, and what would change that
+    Why(WhyArgs),
     /// Forget failures, so that the next run tries again; also ends `skip`
     Retry(SweepArgs),
     /// Leave gaps alone, until `unskip`, `retry` or a time

@@ -17,6 +17,7 @@ mod refused;
 mod run;
 mod sources;
 mod user;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Runs(args) => in_runtime(history::runs::command(&context()?, args)),
         Command::Logs(args) => in_runtime(history::logs::command(&context()?, args)),
         Command::Trace(args) => in_runtime(history::trace::command(&context()?, args)),
+        Command::Why(args) => in_runtime(why::command(&context()?, args)),
         Command::Sources { command } => in_runtime(sources::command(&context()?, command.as_ref())),
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
         Command::Config { command: ConfigCommand::Check(args) } => in_runtime(config::check(global, environment, *args)),

@@ -86,7 +86,8 @@ fn institution(entry: &Entry, findings: &mut Findings) -> Option<Institution> {
         Some(node) => whole(node, key, "priority", findings),
         None => Some(0),
     };
-    Some(Institution { key: key.clone(), id: id?, name: name?, kind: kind.flatten(), priority: priority? })
+    let place = format!("{}:{}", findings.file().display(), entry.key_at);
+    Some(Institution { key: key.clone(), id: id?, name: name?, kind: kind.flatten(), priority: priority?, place })
 }
 
 fn id(node: &Node, key: &str, findings: &mut Findings) -> Option<i64> {

@@ -104,5 +104,5 @@ fn normal(path: &str) -> String {
 
 /// A bank to try templates with where the file has none.
 fn stand_in(key: &str, id: i64) -> Institution {
-    Institution { key: key.to_owned(), id, name: format!("Bank {id}"), kind: None, priority: 0 }
+    Institution { key: key.to_owned(), id, name: format!("Bank {id}"), kind: None, priority: 0, place: String::new() }
 }

@@ -14,7 +14,7 @@ use crate::plan::model::window::Cadence;
 use crate::plan::model::work::{CommandSpec, Work};
 
 pub(crate) fn bank(key: &str, id: i64) -> Institution {
-    Institution { key: key.to_owned(), id, name: format!("Bank {key}"), kind: None, priority: 0 }
+    Institution { key: key.to_owned(), id, name: format!("Bank {key}"), kind: None, priority: 0, place: String::new() }
 }
 
 /// A program without arguments.

@@ -27,6 +27,8 @@ mod spool;
 mod state_dir;
 mod sync;
 mod termination_signals;
+pub mod why;
+mod why_then;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +43,7 @@ pub use self::invocation::Invocation;
 pub use self::prepare::check_database_file;
 pub use self::preview::Preview;
 pub use self::state_dir::{check_state_dir, prepare_state_dir};
+pub use self::why_then::why_then;
 
 use self::context::RunContext;
 use self::dispatch::Dispatch;

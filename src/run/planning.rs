@@ -1,6 +1,6 @@
 //! Reads the facts for a plan from the database, and has the planner decide.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -8,6 +8,7 @@ use super::plan_input::PlanInput;
 use super::recover::Recovery;
 use super::sources::{self, Sources};
 use super::sync::Stamps;
+use crate::plan::decide::decision::Decided;
 use crate::plan::decide::mismatch::NameCount;
 use crate::plan::decide::plan::{Plan, PlannedJob};
 use crate::plan::decide::planner::Planner;
@@ -58,6 +59,34 @@ pub(super) async fn plan(
     plan.orders = store.pending_orders(&gaps).await?;
     sources::look_up_orders(store, &mut plan.sources, input.catalogue).await?;
     Ok(Planned { plan, stored, stale_breakers })
+}
+
+/// The decision on every gap of these periods (all where there are none), done and filtered ones too. `input.selection` has the banks.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn decide_all(
+    store: &dyn Store,
+    input: PlanInput<'_>,
+    recovery: &Recovery,
+    also_available: Vec<Available>,
+) -> store::Result<(BTreeMap<GapKey, Decided>, StoredState)> {
+    let digests = EtlDigests::of(input);
+    let (stored, _) = stored_state(store, input, &digests, recovery).await?;
+    let mut planner = Planner::new(&input.catalogue.institutions, &input.catalogue.etls, input.settings, input.selection, &stored);
+    planner.note_all();
+    let request = scan_request(input, also_available);
+    let request = ScanRequest { from_year: None, include_existing: true, candidates_only: true, ..request };
+    store
+        .scan(&request, &mut |scanned| {
+            // Nothing else is scanned.
+            if let Scanned::Candidate(candidate) = scanned {
+                planner.candidate(candidate);
+            }
+        })
+        .await?;
+    let decided = planner.finish().decided;
+    Ok((decided, stored))
 }
 
 /// The settings for the plan of reports: `max_jobs` is what these collections leave of it.
@@ -243,6 +272,7 @@ fn scan_request(input: PlanInput<'_>, also_available: Vec<Available>) -> ScanReq
         until_year: selection.until_year,
         periods: selection.periods.iter().copied().collect(),
         include_existing: selection.force,
+        candidates_only: false,
         also_available,
     }
 }

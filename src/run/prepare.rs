@@ -14,6 +14,7 @@ use super::recover::{self, Recovery};
 use super::{spool, sync};
 use crate::os::identity::this_process;
 use crate::plan::decide::decision::Why;
+use crate::plan::decide::decision_changes::changes;
 use crate::plan::decide::plan::Plan;
 use crate::plan::model::etl::{Etl, looks_at_reports, writes_reports};
 use crate::plan::model::ids::JobId;
@@ -103,6 +104,9 @@ impl Invocation {
         for etl in stale_breakers {
             self.store.set_breaker(&etl, None, &[]).await?;
         }
+        let in_force = self.store.decisions().await?.into_iter().collect();
+        let changes = changes(&plan, &stored, &self.catalogue, &self.selection, &in_force);
+        self.store.record_decisions(self.id, &changes, stored.now).await?;
         self.queue_windows(&plan, started_at).await?;
         self.store.order_force(&plan.forced.order, &self.user, started_at).await?;
         let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();

@@ -154,7 +154,8 @@ mod tests {
     use crate::plan::text::template::Template;
 
     fn learn_from(files: &str) -> io::Result<Learnt> {
-        let bank = Institution { key: "RY-CA".to_owned(), id: 1, name: "Royal Bank".to_owned(), kind: None, priority: 0 };
+        let bank =
+            Institution { key: "RY-CA".to_owned(), id: 1, name: "Royal Bank".to_owned(), kind: None, priority: 0, place: String::new() };
         let files = Template::parse(files, Scope::ALL).unwrap();
         learn(&[SyncRule { tag: "transcripts".to_owned(), files }], &Institutions::new(vec![bank]), &Selection::default())
     }

@@ -24,6 +24,7 @@ mod stages;
 mod stream;
 mod terminal;
 pub mod trace;
+pub mod why;
 mod words;
 
 pub use escape::hide;

@@ -40,6 +40,7 @@ macro_rules! implement_ports {
         use chrono::{DateTime, Utc};
 
         use $crate::plan::decide::mismatch::{NameCount, ReportSpelling};
+        use $crate::plan::model::candidate::AvailabilityRow;
         use $crate::plan::model::etl::Pool;
         use $crate::plan::model::gap::GapKey;
         use $crate::plan::model::ids::{JobId, RunId};
@@ -52,9 +53,12 @@ macro_rules! implement_ports {
         use $crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
         use $crate::plan::remember::durations::PastSuccess;
         use $crate::plan::remember::failure_history::{FailureHistory, GapState};
-        use $crate::plan::remember::past::{DayMetric, JobQuery, PastJob, PastLog, PastRun, PastStage, RunQuery, TimeSpan};
+        use $crate::plan::remember::past::{
+            DayMetric, JobQuery, PastDecision, PastJob, PastLog, PastOrder, PastRun, PastStage, RunQuery, TimeSpan,
+        };
         use $crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
         use $crate::plan::remember::source_state::{QueuedWindow, SourceState};
+        use $crate::plan::remember::stored_decision::{DecisionChanges, StoredDecision};
         use $crate::plan::run::job_end::{Finished, JobEnd};
         use $crate::store::implement::{listing, operation};
         use $crate::store::{Available, MissingRights, ScanRequest, Scanned, TableUse, shared};
@@ -98,6 +102,15 @@ macro_rules! implement_ports {
 
             async fn reports_beside(&self, report: &ReportKey) -> Result<Vec<ReportSpelling>> {
                 operation!(self, "looking at the reports of a bank and a year", shared::reports::beside, &self.reports, report)
+            }
+
+            async fn availability_rows(&self, symbols: &[&str], bank_id: i64) -> Result<Vec<AvailabilityRow>> {
+                let (table, version) = (&self.availability, self.version_column.as_ref());
+                operation!(self, "looking at the data of a bank", shared::availability::rows, table, version, symbols, bank_id)
+            }
+
+            async fn availability_symbols(&self) -> Result<Vec<NameCount>> {
+                operation!(self, "looking at the symbols in the data", shared::availability::symbols, &self.availability)
             }
 
             async fn availability_tags(&self, unless: &[String]) -> Result<Vec<NameCount>> {
@@ -197,6 +210,14 @@ macro_rules! implement_ports {
                 listing!(self, "looking at the past of gaps", shared::gaps::states)
             }
 
+            async fn decisions(&self) -> Result<Vec<(GapKey, StoredDecision)>> {
+                listing!(self, "looking at decisions on gaps", shared::decisions::in_force)
+            }
+
+            async fn record_decisions(&self, run: RunId, changes: &DecisionChanges, at: DateTime<Utc>) -> Result<()> {
+                operation!(self, "recording decisions on gaps", shared::decisions::record, run, changes, at)
+            }
+
             async fn open_breakers(&self) -> Result<Vec<OpenBreaker>> {
                 listing!(self, "looking at the open breakers", shared::breakers::open)
             }
@@ -284,6 +305,14 @@ macro_rules! implement_ports {
 
             async fn successes(&self, of: &[String]) -> Result<Vec<PastSuccess>> {
                 listing!(self, "looking how long jobs took", shared::successes::latest, of)
+            }
+
+            async fn decisions_at(&self, gaps: &[GapKey], at: DateTime<Utc>) -> Result<Vec<PastDecision>> {
+                listing!(self, "looking at earlier decisions", shared::decisions::at, gaps, at)
+            }
+
+            async fn orders_on(&self, gaps: &[GapKey], until: DateTime<Utc>) -> Result<Vec<PastOrder>> {
+                listing!(self, "looking at earlier orders", shared::pending_orders::given, gaps, until)
             }
 
             async fn tail(&self, job: JobId, attempt: u32) -> Result<Option<String>> {

@@ -17,7 +17,7 @@ mod sqlite;
 use std::sync::Arc;
 
 pub use error::{FailureKind, NotKept, StoreError};
-pub use ports::{Data, History, Ledger, MOST_NAMES, Orders, Sources};
+pub use ports::{Data, History, Ledger, MOST_NAMES, MOST_ROWS, Orders, Sources};
 
 use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
 use crate::plan::model::etl::EtlIndex;
@@ -108,6 +108,8 @@ pub struct ScanRequest {
     pub periods: Vec<Period>,
     /// Whether rows whose report exists are candidates too (`--force`).
     pub include_existing: bool,
+    /// Whether rows are not counted: only candidates are wanted.
+    pub candidates_only: bool,
     /// Data that is available though the table does not say so yet: what a dry run learnt from files.
     pub also_available: Vec<Available>,
 }

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Available, MissingRights, Result, ScanRequest, Scanned, TableUse};
 use crate::plan::decide::mismatch::{NameCount, ReportSpelling};
+use crate::plan::model::candidate::AvailabilityRow;
 use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
@@ -24,13 +25,17 @@ use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::plan::remember::durations::PastSuccess;
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
-use crate::plan::remember::past::{DayMetric, JobQuery, PastJob, PastLog, PastRun, PastStage, RunQuery, TimeSpan};
+use crate::plan::remember::past::{DayMetric, JobQuery, PastDecision, PastJob, PastLog, PastOrder, PastRun, PastStage, RunQuery, TimeSpan};
 use crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
 use crate::plan::remember::source_state::{QueuedWindow, SourceState};
+use crate::plan::remember::stored_decision::{DecisionChanges, StoredDecision};
 use crate::plan::run::job_end::{Finished, JobEnd};
 
 /// Most names that are listed of a table that may hold anything.
 pub const MOST_NAMES: usize = 1000;
+
+/// Most rows that are listed of one bank.
+pub const MOST_ROWS: usize = 1000;
 
 /// The users' tables: what is available, and the reports.
 #[async_trait]
@@ -70,6 +75,13 @@ pub trait Data: Debug + Send + Sync {
     /// The tags in the availability table, each with the number of its rows: the most frequent first, at most [`MOST_NAMES`]. Empty where
     /// each of these tags has a row; only otherwise are all rows looked at.
     async fn availability_tags(&self, unless: &[String]) -> Result<Vec<NameCount>>;
+
+    /// The rows of the availability table with one of these symbols, or of this bank's number; the latest periods first, at most
+    /// [`MOST_ROWS`].
+    async fn availability_rows(&self, symbols: &[&str], bank_id: i64) -> Result<Vec<AvailabilityRow>>;
+
+    /// The symbols in the availability table, each with the number of its rows: the most frequent first, at most [`MOST_NAMES`].
+    async fn availability_symbols(&self) -> Result<Vec<NameCount>>;
 
     /// Asks a user's query, which may change nothing: the first value of its first row as text; `None` where there is no row, or the
     /// value is NULL. One statement, which may take 30 s; it holds up no other operation for longer.
@@ -167,6 +179,13 @@ pub trait Ledger: Debug + Send + Sync {
     /// What is remembered of gaps, where that is anything: failures, rest, quarantine, losses, an order, a pending `--force`.
     async fn gap_states(&self) -> Result<Vec<GapState>>;
 
+    /// The decisions not to make gaps that are in force.
+    async fn decisions(&self) -> Result<Vec<(GapKey, StoredDecision)>>;
+
+    /// Puts on record what a run decided at this time, where that differs from what is in force. All or, on an error, nothing; nothing is
+    /// written where nothing changes.
+    async fn record_decisions(&self, run: RunId, changes: &DecisionChanges, at: DateTime<Utc>) -> Result<()>;
+
     async fn open_breakers(&self) -> Result<Vec<OpenBreaker>>;
 
     /// Opens or changes the breaker of an ETL (`Some`), or closes it (`None`), and writes the failure histories that follow from it,
@@ -246,6 +265,12 @@ pub trait History: Debug + Send + Sync {
 
     /// The last successes of each of these ETLs and sources, the newest first: those whose whole duration is on record.
     async fn successes(&self, of: &[String]) -> Result<Vec<PastSuccess>>;
+
+    /// The decisions not to make these gaps (any gap, where none is named) that were in force at this time.
+    async fn decisions_at(&self, gaps: &[GapKey], at: DateTime<Utc>) -> Result<Vec<PastDecision>>;
+
+    /// The orders on these gaps that were given by this time, the latest first.
+    async fn orders_on(&self, gaps: &[GapKey], until: DateTime<Utc>) -> Result<Vec<PastOrder>>;
 
     /// The last lines that an attempt printed; `None` until it has ended.
     async fn tail(&self, job: JobId, attempt: u32) -> Result<Option<String>>;

@@ -85,3 +85,4 @@ mod unmarked;
 mod unrecorded;
 mod variables;
 mod verify;
+mod why;

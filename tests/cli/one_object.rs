@@ -52,6 +52,17 @@ const CALLS: &[(&str, &[Case])] = &[
     ("runs", &[("", 0, "runs"), ("--failed", 0, "runs"), ("0000 --limit 1", 0, "runs"), ("x", 2, "error")]),
     ("logs", &[("TD", 0, "logs"), ("BMO", 1, "error"), ("TD --attempt 9", 2, "error"), ("TD -f", 2, "error"), ("", 2, "error")]),
     ("trace", &[("TD", 0, "trace"), ("BMO", 1, "error"), ("00000000", 2, "error"), ("", 2, "error")]),
+    (
+        "why",
+        &[
+            ("", 0, "why"),
+            ("RY 2025 Q2 call_summary", 0, "why"),
+            ("TD", 0, "why"),
+            ("daily", 0, "why"),
+            ("TD --at 0s", 0, "why"),
+            ("NONE", 2, "error"),
+        ],
+    ),
     ("retry", &[("TD 2025 Q2 --reason x", 0, "retry"), ("NONE 2025 Q2 --reason x", 2, "error"), ("", 2, "error")]),
     ("skip", &[("TD 2025 Q2 --reason x", 0, "skip"), ("TD 2025 Q2", 2, "error"), ("TD 2025 Q2 --until 2020-01-01 --reason x", 2, "error")]),
     ("unskip", &[("--all --reason x", 0, "unskip"), ("deadbeef --reason x", 2, "error")]),

@@ -170,7 +170,7 @@ async fn a_job_is_triggered_once_and_followed_to_its_end() {
 #[tokio::test]
 async fn the_requests_for_a_report_name_its_bank_and_period() {
     let rig = Rig::new();
-    let bank = Institution { key: "RY-CA".to_owned(), id: 7, name: "Royal Bank".to_owned(), kind: None, priority: 0 };
+    let bank = Institution { key: "RY-CA".to_owned(), id: 7, name: "Royal Bank".to_owned(), kind: None, priority: 0, place: String::new() };
     let text = |text: &str| Body::Text(template(text));
     let body = Body::Object(vec![
         ("bank".to_owned(), text("{bank_name} ({bank_id})")),

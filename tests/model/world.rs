@@ -123,7 +123,14 @@ fn etl(name: &str, report_type: &str, needs: Vec<EtlIndex>) -> Etl {
 impl World {
     /// All banks have data for these periods, and nothing is made yet.
     pub(crate) fn new(periods: &[&str]) -> Self {
-        let bank = |id: i64| Institution { key: format!("B{id:02}"), id, name: format!("Bank {id}"), kind: None, priority: 0 };
+        let bank = |id: i64| Institution {
+            key: format!("B{id:02}"),
+            id,
+            name: format!("Bank {id}"),
+            kind: None,
+            priority: 0,
+            place: String::new(),
+        };
         let mut summary = etl("call_summary", "Call Summary", Vec::new());
         summary.pool = Some(Pool { name: "gpu".to_owned(), limit: 3 });
         let mut world = Self {

@@ -12,6 +12,7 @@ use etl_orch::plan::model::window::Window;
 use etl_orch::plan::remember::breaker::OpenBreaker;
 use etl_orch::plan::remember::claim::{ClaimRequest, ClaimTarget, Claimed};
 use etl_orch::plan::remember::recorded_job::{JobSubject, NewJob};
+use etl_orch::plan::remember::stored_decision::{DecisionChanges, StoredDecision};
 use etl_orch::store::Store;
 
 use crate::endings::Endings;
@@ -24,7 +25,7 @@ crate::on_both_databases![
     a_source_whose_record_cannot_be_read_is_not_collected,
 ];
 
-const TABLES: [&str; 7] = ["etl_runs", "etl_jobs", "etl_attempts", "gap_states", "breakers", "sources", "disclosure_queue"];
+const TABLES: [&str; 8] = ["etl_runs", "etl_jobs", "etl_attempts", "gap_states", "breakers", "sources", "disclosure_queue", "decisions"];
 
 const TIMES: [&str; 5] = ["'infinity'", "'-infinity'", "'0044-03-15 BC'", "'294276-12-31'", "NULL"];
 const NUMBERS: [&str; 5] = ["-5", "2147483647", "9223372036854775807", "-9223372036854775808", "NULL"];
@@ -144,6 +145,9 @@ async fn fill(fixture: &Fixture, store: &dyn Store) {
     store.enqueue_windows(SOURCE, &windows, at(1)).await.unwrap();
     let pause = SourceOrder { source: SOURCE.into(), kind: SourceOrderKind::Pause, by: "anna".into(), reason: "r".into(), at: at(2) };
     assert!(store.order_source(&pause).await.unwrap());
+    let decision = StoredDecision::Waiting { need: "call_summary".into() };
+    let changes = DecisionChanges { new: vec![(FAILED.parse().unwrap(), decision)], ..DecisionChanges::default() };
+    store.record_decisions(run, &changes, at(1)).await.unwrap();
     fixture.sql(&format!("UPDATE {} SET frontier = paused_at", fixture.own("sources"))).await;
 }
 
@@ -164,6 +168,8 @@ async fn everything_works(store: &dyn Store, case: &str) {
     works!(store.source_states());
     works!(store.queue());
     works!(store.find_jobs("", 10));
+    works!(store.decisions());
+    works!(store.decisions_at(&[], at(5)));
     let new = NewRun {
         id: RunId::new(uuid::Uuid::new_v4()),
         owner: owner(),
@@ -178,6 +184,7 @@ async fn everything_works(store: &dyn Store, case: &str) {
     let source = NewJob { gap: GapKey::source(SOURCE), subject: JobSubject::Windows(windows), ..new_job(2) };
     let jobs = [job_of(RUNNING, 1), NewJob { position: 1, ..job_of(FAILED, 2) }, source];
     works!(store.enqueue(new.id, &jobs, at(1)));
+    works!(store.record_decisions(new.id, &DecisionChanges { ended: vec![FAILED.parse().unwrap()], ..DecisionChanges::default() }, at(9)));
     for (job, report) in jobs.iter().zip([key(), other()]) {
         if let Claimed::Yes { claim, .. } = works!(store.claim(&ClaimRequest { planned_fence: 1, ..wish(job.id, &report) })) {
             works!(store.watch(new.id));

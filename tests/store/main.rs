@@ -6,6 +6,7 @@ mod availability_versions;
 mod claims;
 mod collected;
 mod containment;
+mod decisions;
 mod durability;
 mod encodings;
 mod endings;

@@ -43,7 +43,7 @@ pub(in crate::cli) async fn command(context: &Context<'_>, args: &RunsArgs) -> R
         (_, true) => vec![RunState::Running],
         (false, false) => args.state.clone(),
     };
-    let query = RunQuery { states, id: args.id.clone(), started: args.list.span(now)?, limit: args.list.limit };
+    let query = RunQuery { states, id: args.id.clone(), started: args.list.span(now)?, limit: args.list.limit, ..RunQuery::default() };
     let runs = context.with_store(Access::ReadOnly, async |store| Ok(store.runs(&query).await?)).await?;
     context.print(&RunsView::new(&runs, now))?;
     Ok(Exit::Success)

@@ -39,6 +39,12 @@ use crate::tell::events::Events;
 use args::RunArgs;
 use request::RunRequest;
 
+/// The invocation without any option, for who explains what it would do.
+pub(super) fn plain(context: &Context<'_>, store: Arc<dyn Store>) -> Result<Invocation, Failure> {
+    let id = RunId::new(Uuid::new_v4());
+    Ok(RunRequest::new(context.clone(), &RunArgs::plain())?.invocation(store, id, Events::new(id)))
+}
+
 pub(super) async fn command(context: &Context<'_>, args: &RunArgs) -> Result<Exit, Failure> {
     if args.dry_run {
         return dry_run(&RunRequest::new(context.clone(), args)?).await;

@@ -1,6 +1,7 @@
 //! Checks one availability row: no value that comes from a database is trusted.
 
-use crate::plan::model::candidate::{AvailabilityKey, Mistyped};
+use crate::plan::model::candidate::{AvailabilityKey, Candidate, Mistyped};
+use crate::plan::model::gap::Gap;
 use crate::plan::model::institution::{BankIndex, Institutions};
 use crate::plan::model::period::{InvalidPeriod, Period};
 use crate::plan::text::number;
@@ -70,6 +71,13 @@ pub(super) fn bank_of(row: &AvailabilityKey, institutions: &Institutions) -> Opt
     })
 }
 
+/// The gap that a wrong row is likely about, where it says so.
+pub(super) fn likely_gap(candidate: &Candidate, institutions: &Institutions) -> Option<Gap> {
+    let row = &candidate.key;
+    let period = Period::from_columns(row.fiscal_year.as_deref()?, row.quarter.as_deref()?).ok()?;
+    Some(Gap { bank: bank_of(row, institutions)?, period, etl: candidate.etl })
+}
+
 fn check_bank(row: &AvailabilityKey, institutions: &Institutions) -> Result<BankIndex, RowRejected> {
     let symbol = row.bank_symbol.as_deref().ok_or(RowRejected::Invalid(RowProblem::Null("bank_symbol")))?;
     if symbol.starts_with('-') || symbol.chars().any(char::is_control) {
@@ -95,7 +103,14 @@ mod tests {
     }
 
     fn verdict(id: &str, symbol: &str, year: &str, quarter: &str) -> String {
-        let ry = Institution { key: "RY-CA".to_owned(), id: 1, name: "Royal Bank of Canada".to_owned(), kind: None, priority: 0 };
+        let ry = Institution {
+            key: "RY-CA".to_owned(),
+            id: 1,
+            name: "Royal Bank of Canada".to_owned(),
+            kind: None,
+            priority: 0,
+            place: String::new(),
+        };
         match check(&row(id, symbol, year, quarter), &Institutions::new(vec![ry])) {
             Ok((bank, period)) => format!("{bank} {period}"),
             Err(RowRejected::Unmonitored(symbol)) => format!("unmonitored {symbol}"),

@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::plan::decide::data_row::RowProblem;
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::Gap;
 use crate::plan::model::job::Owner;
@@ -50,6 +51,8 @@ impl Facts<'_> {
 /// The verdict. The first that applies, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
+    /// Its row of data is wrong. Found where the row is read, before anything else is asked.
+    Invalid(RowProblem),
     /// An option keeps it out of this invocation.
     Filtered(Filter),
     /// The report exists.
@@ -70,6 +73,16 @@ pub enum Decision {
     Deferred,
     /// It is to be made.
     Run(Why),
+}
+
+/// A decision on one gap, with what else the scan said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    pub decision: Decision,
+    /// Whether the report exists.
+    pub exists: bool,
+    /// The ETLs whose reports it needs and that do not exist.
+    pub unmet: Vec<EtlIndex>,
 }
 
 /// Why a report is to be made.

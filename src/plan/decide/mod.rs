@@ -4,6 +4,8 @@ pub mod backfill;
 pub mod census;
 pub mod data_row;
 pub mod decision;
+pub mod decision_changes;
+pub mod explain;
 pub mod freshness;
 pub mod mismatch;
 pub mod order_effects;

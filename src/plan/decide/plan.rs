@@ -1,11 +1,11 @@
 //! The plan of one run: its jobs, their chains, and what is not made and why.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
 use crate::plan::decide::census::{Census, DataIssues};
-use crate::plan::decide::decision::Why;
+use crate::plan::decide::decision::{Decided, Why};
 use crate::plan::decide::source_plan::{SourcePlan, SourceStatus};
 use crate::plan::model::collection::Collection;
 use crate::plan::model::etl::{Etl, EtlIndex};
@@ -43,6 +43,9 @@ pub struct Plan {
     pub breakers: Vec<BreakerPlan>,
     /// The sources in the selection, in order of declaration.
     pub sources: Vec<SourcePlan>,
+    /// The decisions on gaps that are not made; with [`Planner::note_all`](super::planner::Planner::note_all) those on all gaps. At most
+    /// [`MOST_NOTED`](super::planner::MOST_NOTED), the first by key.
+    pub decided: BTreeMap<GapKey, Decided>,
     /// Orders that the jobs answer, at most one on each gap.
     pub orders: Vec<PendingOrder>,
     /// Gaps left for the next run by `max_jobs`.

@@ -3,6 +3,7 @@
 mod broken;
 mod by_key;
 mod force;
+mod noted;
 mod probe;
 mod rank;
 
@@ -11,11 +12,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use self::by_key::ByKey;
 use self::force::{Forcing, SetAside};
+pub use self::noted::MOST_NOTED;
+use self::noted::Noted;
 use self::probe::{Prober, Probers, Turn};
 use self::rank::{Kept, PeriodRank, Place, Rank};
 use crate::plan::decide::census::{Census, DataIssues};
-use crate::plan::decide::data_row;
-use crate::plan::decide::decision::{Decision, Facts, decide};
+use crate::plan::decide::data_row::{self, RowRejected};
+use crate::plan::decide::decision::{Decided, Decision, Facts, decide};
 use crate::plan::decide::mismatch::{NameCount, similar_types, unknown_tags};
 use crate::plan::decide::plan::{Gate, Plan, PlannedJob};
 use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
@@ -52,6 +55,7 @@ pub struct Planner<'a> {
     skipped: ByKey<SkipOrder>,
     quarantined: ByKey<Quarantine>,
     cooling_down: ByKey<Rest>,
+    noted: Noted,
     /// Gaps that would be filled if there were no `max_jobs`.
     runnable: u64,
     missing: BTreeMap<EtlIndex, u64>,
@@ -86,12 +90,18 @@ impl<'a> Planner<'a> {
             skipped: ByKey::default(),
             quarantined: ByKey::default(),
             cooling_down: ByKey::default(),
+            noted: Noted::default(),
             runnable: 0,
             missing: BTreeMap::new(),
             forcing: Forcing::default(),
             census: Census::default(),
             data_issues: DataIssues::default(),
         }
+    }
+
+    /// From now on notes the decision on every gap, also on those that exist, are filtered, or are to be made.
+    pub fn note_all(&mut self) {
+        self.noted = Noted::of_all();
     }
 
     /// Counts a group of available rows.
@@ -138,7 +148,16 @@ impl<'a> Planner<'a> {
     /// Decides on a row whose report may have to be made. Bad rows are passed over, as the census has named them. Rows come by ETL,
     /// in order of declaration.
     pub fn candidate(&mut self, candidate: Candidate) {
-        let Some((gap, key)) = self.read(&candidate) else { return };
+        let (gap, key) = match self.read(&candidate) {
+            Ok(read) => read,
+            Err(RowRejected::Unmonitored(_)) => return,
+            Err(RowRejected::Invalid(problem)) => {
+                if let Some(gap) = data_row::likely_gap(&candidate, self.institutions) {
+                    self.noted.invalid(self.key(gap), problem, candidate.exists);
+                }
+                return;
+            }
+        };
         let force = self.selection.force && self.selection.excludes(gap).is_none();
         let candidate = if force { self.forcing.set_aside(gap, key, candidate, self.stored) } else { Some((key, candidate)) };
         if let Some((key, candidate)) = candidate {
@@ -152,17 +171,17 @@ impl<'a> Planner<'a> {
         if !candidate.exists {
             return;
         }
-        if let Some((gap, key)) = self.read(&candidate)
+        if let Ok((gap, key)) = self.read(&candidate)
             && self.stored.gaps.get(&key).is_some_and(|state| state.forced_at(true).is_some())
         {
             self.consider(gap, key, candidate);
         }
     }
 
-    fn read(&self, candidate: &Candidate) -> Option<(Gap, GapKey)> {
-        let (bank, period) = data_row::check(&candidate.key, self.institutions).ok()?;
+    fn read(&self, candidate: &Candidate) -> Result<(Gap, GapKey), RowRejected> {
+        let (bank, period) = data_row::check(&candidate.key, self.institutions)?;
         let gap = Gap { bank, period, etl: candidate.etl };
-        Some((gap, self.key(gap)))
+        Ok((gap, self.key(gap)))
     }
 
     fn key(&self, gap: Gap) -> GapKey {
@@ -191,6 +210,7 @@ impl<'a> Planner<'a> {
         };
         let why = facts.why();
         let decision = decide(facts, self.selection);
+        self.noted.note(&key, Decided { decision: decision.clone(), exists, unmet: unmet.clone() });
         if !exists && !matches!(decision, Decision::Filtered(_)) {
             *self.missing.entry(gap.etl).or_default() += 1;
         }
@@ -203,7 +223,7 @@ impl<'a> Planner<'a> {
         let data_symbol = candidate.key.bank_symbol.unwrap_or_default();
         let keep = |gate| Kept { gap, key: key.clone(), data_symbol: data_symbol.clone(), why, gate, first: false };
         match decision {
-            Decision::Filtered(_) | Decision::Done => {}
+            Decision::Invalid(_) | Decision::Filtered(_) | Decision::Done => {}
             Decision::Skipped(order) => self.skipped.push(key, order),
             Decision::Unrecorded(end) => self.unrecorded.push(key, end),
             Decision::Claimed(owner) => self.claimed.push(key, owner),
@@ -276,6 +296,7 @@ impl<'a> Planner<'a> {
             skipped: self.skipped.listed(|key, order| (key, order)),
             quarantined: self.quarantined.listed(|key, quarantine| with_error(key, quarantine, error)),
             cooling_down: self.cooling_down.listed(|key, rest| with_error(key, rest, error)),
+            decided: self.noted.finish(),
             existing: self.census.reports_possible(self.etls, self.selection).saturating_sub(self.missing.values().sum()),
             census: self.census,
             data_issues: self.data_issues,

@@ -18,6 +18,16 @@ pub struct AvailabilityKey {
     pub mistyped: Option<Mistyped>,
 }
 
+/// One row of the availability table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AvailabilityRow {
+    pub key: AvailabilityKey,
+    /// Its `database_names`; `None` where that is no array of texts.
+    pub tags: Option<Vec<String>>,
+    /// Its value of the `version_column`, where one is configured.
+    pub version: Option<String>,
+}
+
 /// A value of a type that it must not have: bytes, or a number where a text belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistyped {

@@ -17,6 +17,8 @@ pub struct Institution {
     pub kind: Option<String>,
     /// Chains of a higher priority start first. 0 unless given.
     pub priority: i64,
+    /// Where it is written, as `FILE:LINE:COLUMN`.
+    pub place: String,
 }
 
 impl Institution {
@@ -166,7 +168,14 @@ mod tests {
         Institutions::new(
             keys.iter()
                 .zip(1..)
-                .map(|(key, id)| Institution { key: (*key).to_owned(), id, name: format!("Bank {key}"), kind: None, priority: 0 })
+                .map(|(key, id)| Institution {
+                    key: (*key).to_owned(),
+                    id,
+                    name: format!("Bank {key}"),
+                    kind: None,
+                    priority: 0,
+                    place: String::new(),
+                })
                 .collect(),
         )
     }

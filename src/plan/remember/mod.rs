@@ -10,6 +10,7 @@ pub mod past;
 pub mod recorded_job;
 pub mod rhythm;
 pub mod source_state;
+pub mod stored_decision;
 pub mod stored_state;
 pub mod trace;
 pub mod unfinished;

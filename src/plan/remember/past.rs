@@ -8,6 +8,7 @@ use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunCounts, RunState};
 use crate::plan::model::said::{ChildLog, Metric, Stage};
 use crate::plan::model::window::Window;
+use crate::plan::remember::stored_decision::StoredDecision;
 
 /// From when to when; open where it is `None`. The beginning belongs to it, the end does not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -91,6 +92,31 @@ impl PastAttempt {
     }
 }
 
+/// A decision not to make a gap, on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastDecision {
+    pub gap: GapKey,
+    /// When a run decided so.
+    pub since: DateTime<Utc>,
+    /// When a later run decided otherwise.
+    pub until: Option<DateTime<Utc>>,
+    pub run: RunId,
+    pub decision: StoredDecision,
+}
+
+/// An operator's order, on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastOrder {
+    pub gap: GapKey,
+    /// As it is stored: `skip`, `unskip`, `retry`, `cancel`, `force`, `pause`, `resume`, `collect` or `give_up`.
+    pub kind: String,
+    pub by: String,
+    pub reason: String,
+    pub at: DateTime<Utc>,
+    /// When it ends by itself.
+    pub until: Option<DateTime<Utc>>,
+}
+
 /// Which runs are looked for. What is empty does not narrow it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunQuery {
@@ -101,6 +127,8 @@ pub struct RunQuery {
     pub started: TimeSpan,
     /// At most so many, the newest first.
     pub limit: u32,
+    /// The oldest first instead.
+    pub oldest_first: bool,
 }
 
 /// A run on record.
@@ -120,6 +148,8 @@ pub struct PastRun {
     pub counts: Option<RunCounts>,
     /// What its jobs said, summed, by name.
     pub metrics: Vec<Metric>,
+    /// How many gaps it left for later runs by `max_jobs`.
+    pub capped: u64,
 }
 
 /// A stage of an attempt on record.

@@ -2,8 +2,8 @@
 
 mod jobs;
 mod logs;
-mod runs;
-mod table;
+pub(super) mod runs;
+pub(super) mod table;
 
 pub(super) use jobs::JobEntry;
 pub use jobs::JobsView;

@@ -4,17 +4,17 @@ use std::fmt::Write;
 
 /// A table whose first column names the rows.
 #[derive(Debug)]
-pub(super) struct Table {
-    pub(super) head: Vec<&'static str>,
-    pub(super) rows: Vec<Row>,
+pub(in crate::show) struct Table {
+    pub(in crate::show) head: Vec<&'static str>,
+    pub(in crate::show) rows: Vec<Row>,
 }
 
 #[derive(Debug)]
-pub(super) struct Row {
+pub(in crate::show) struct Row {
     /// As many as the head has.
-    pub(super) cells: Vec<String>,
+    pub(in crate::show) cells: Vec<String>,
     /// Lines below it, which are not cut.
-    pub(super) below: Vec<String>,
+    pub(in crate::show) below: Vec<String>,
 }
 
 /// Between two columns.
@@ -22,7 +22,7 @@ const GAP: usize = 2;
 
 impl Table {
     /// The table, ending in a newline. Where it is wider than `width` each row becomes a block of lines.
-    pub(super) fn text(&self, width: Option<usize>) -> String {
+    pub(in crate::show) fn text(&self, width: Option<usize>) -> String {
         let widths = self.widths();
         let whole = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
         if width.is_some_and(|width| whole > width) { self.blocks() } else { self.lines(&widths) }

@@ -21,6 +21,7 @@ fn run(state: RunState) -> PastRun {
         ended_at: (state != RunState::Running).then(|| at(50_000)),
         counts: (state != RunState::Running).then(|| RunCounts { planned: 2, succeeded: 1, failed: 1, ..RunCounts::default() }),
         metrics: Vec::new(),
+        capped: 0,
     }
 }
 

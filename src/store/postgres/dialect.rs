@@ -47,6 +47,10 @@ impl SqlConnection for PgConnection {
         "LATERAL unnest(a.database_names) AS t (value)".to_owned()
     }
 
+    fn tags_as_json() -> String {
+        "array_to_json(ARRAY(SELECT t FROM unnest(a.database_names) AS t WHERE t IS NOT NULL)::text[])::text".to_owned()
+    }
+
     carry_out_statements!(PgArguments, std::convert::identity);
 }
 

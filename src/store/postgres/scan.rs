@@ -96,7 +96,7 @@ impl Postgres {
         if takes_any_bytes {
             sqlx::query("SET LOCAL client_encoding = 'SQL_ASCII'").execute(&mut *snapshot).await?;
         }
-        for set in tag_sets(request) {
+        for set in if request.candidates_only { Vec::new() } else { tag_sets(request) } {
             self.census(&mut snapshot, request, &set, integer_years, sink).await?;
         }
         if !request.symbols.is_empty() {

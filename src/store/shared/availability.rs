@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cell::{AnyText, Found};
 use super::connection::SqlConnection;
 use super::reports::counted;
+use super::row::row;
 use super::statement::{Parameters, Statement};
 use crate::plan::decide::mismatch::NameCount;
+use crate::plan::model::candidate::{AvailabilityKey, AvailabilityRow};
 use crate::plan::model::period::Period;
-use crate::plan::model::settings::TableName;
-use crate::store::MOST_NAMES;
+use crate::plan::model::settings::{ColumnName, TableName};
+use crate::store::{MOST_NAMES, MOST_ROWS};
 
 /// One availability row: the place of its bank and period among those asked for, its tags, its value of the `version_column`.
 pub(in crate::store) type VersionRow = (i64, Vec<String>, Option<String>);
@@ -46,4 +49,65 @@ pub(in crate::store) async fn tags<C: SqlConnection>(
     let text =
         format!("SELECT CAST(t.value AS text) AS name, count(*) AS how_many FROM {each} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_NAMES}");
     counted(connection, Statement::plain(text)).await
+}
+
+/// The symbols in the table with the number of their rows.
+pub(in crate::store) async fn symbols<C: SqlConnection>(connection: &mut C, table: &TableName) -> sqlx::Result<Vec<NameCount>> {
+    let text = format!(
+        "SELECT CAST(a.bank_symbol AS text) AS name, count(*) AS how_many FROM {} a GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_NAMES}",
+        table.quoted()
+    );
+    counted(connection, Statement::plain(text)).await
+}
+
+/// The rows with one of these symbols, or of this number.
+pub(in crate::store) async fn rows<C: SqlConnection>(
+    connection: &mut C,
+    table: &TableName,
+    version: Option<&ColumnName>,
+    symbols: &[&str],
+    bank_id: i64,
+) -> sqlx::Result<Vec<AvailabilityRow>> {
+    let mut parameters = Parameters::default();
+    let version = version.map_or_else(|| "NULL".to_owned(), |column| format!("a.\"{}\"", column.as_str()));
+    let listed = symbols.iter().map(|symbol| parameters.add(*symbol)).collect::<Vec<_>>().join(", ");
+    let text = format!(
+        "SELECT CAST(a.bank_id AS text) AS bank_id, CAST(a.bank_symbol AS text) AS bank_symbol, CAST(a.fiscal_year AS text) AS fiscal_year, \
+         CAST(a.quarter AS text) AS quarter, {tags} AS tags, CAST({version} AS text) AS version FROM {table} a \
+         WHERE CAST(a.bank_symbol AS text) IN ({listed}) OR a.bank_id = CAST({bank_id} AS bigint) \
+         ORDER BY a.fiscal_year DESC, a.quarter DESC LIMIT {MOST_ROWS}",
+        tags = C::tags_as_json(),
+        table = table.quoted(),
+        bank_id = parameters.add(bank_id),
+    );
+    let found: Found<DataRow> = connection.fetch_all(parameters.statement(text)).await?;
+    Ok(found.rows.into_iter().map(DataRow::row).collect())
+}
+
+row! {
+    struct DataRow of "the data" {
+        bank_id: Option<AnyText>,
+        bank_symbol: Option<AnyText>,
+        fiscal_year: Option<AnyText>,
+        quarter: Option<AnyText>,
+        tags: Option<AnyText>,
+        version: Option<AnyText>,
+    }
+}
+
+impl DataRow {
+    fn row(self) -> AvailabilityRow {
+        let text = |text: Option<AnyText>| text.map(|AnyText(text)| text);
+        AvailabilityRow {
+            key: AvailabilityKey {
+                bank_id: text(self.bank_id),
+                bank_symbol: text(self.bank_symbol),
+                fiscal_year: text(self.fiscal_year),
+                quarter: text(self.quarter),
+                mistyped: None,
+            },
+            tags: text(self.tags).and_then(|tags| serde_json::from_str(&tags).ok()),
+            version: text(self.version),
+        }
+    }
 }

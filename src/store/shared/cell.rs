@@ -17,6 +17,7 @@ use crate::plan::model::job::{JobState, RunState};
 use crate::plan::model::orders::PendingOrderKind;
 use crate::plan::model::said::{LogLevel, StageState};
 use crate::plan::remember::failure_history::{QuarantineReason, RestReason};
+use crate::plan::remember::stored_decision::StoredDecision;
 
 /// A value of a column.
 #[derive(Debug, Clone, PartialEq)]
@@ -278,6 +279,7 @@ from_cell! {
     Seen, "how a collection was seen": Cell::Text(text) => Self::parse(text);
     Texts, "a JSON list of texts": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
     Counts, "a JSON list of names with their counts": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
+    StoredDecision, "a decision": Cell::Text(text) => serde_json::from_str(text).ok();
     Options, "JSON": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
 }
 

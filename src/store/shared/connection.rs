@@ -36,6 +36,9 @@ pub(in crate::store) trait SqlConnection: Sized + sqlx::Connection<Database: sql
     /// The tags of availability row `a` as a table `t` to join it with: one row for each, as `value`.
     fn tags_of_a() -> String;
 
+    /// The tags of availability row `a` as the text of a JSON array; NULL where they are no array of texts.
+    fn tags_as_json() -> String;
+
     /// A parameter that holds a text, as a value of a column of this type.
     fn from_text(parameter: &str, kind: &str) -> String;
 

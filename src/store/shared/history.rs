@@ -241,6 +241,7 @@ row! {
         failed: Option<u64>,
         skipped: Option<u64>,
         cancelled: Option<u64>,
+        capped: Option<u64>,
     }
 }
 
@@ -264,6 +265,7 @@ impl PastRunRow {
             ended_at: self.ended_at,
             counts,
             metrics: Vec::new(),
+            capped: self.capped.unwrap_or_default(),
         }
     }
 }
@@ -275,7 +277,8 @@ pub(in crate::store) async fn runs<C: SqlConnection>(connection: &mut C, query: 
     conditions.within("started_at", query.started);
     let limit = conditions.parameters.add(query.limit);
     let text = format!(
-        "SELECT {run} FROM {own}etl_runs r WHERE {condition} ORDER BY started_at DESC, id LIMIT {limit}",
+        "SELECT {run} FROM {own}etl_runs r WHERE {condition} ORDER BY started_at {order}, id LIMIT {limit}",
+        order = if query.oldest_first { "ASC" } else { "DESC" },
         run = PastRunRow::select("r"),
         own = C::OWN,
         condition = conditions.text(),

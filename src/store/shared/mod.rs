@@ -9,6 +9,7 @@ pub(super) mod claims;
 pub(super) mod collected;
 pub(super) mod connection;
 pub(super) mod data_columns;
+pub(super) mod decisions;
 pub(super) mod encoding;
 pub(super) mod endings;
 pub(super) mod gaps;

@@ -45,6 +45,10 @@ impl SqlConnection for SqliteConnection {
         format!("json_each({TAGS}) t")
     }
 
+    fn tags_as_json() -> String {
+        TAGS.to_owned()
+    }
+
     carry_out_statements!(SqliteArguments, rfc3339);
 }
 

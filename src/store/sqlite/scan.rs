@@ -82,8 +82,10 @@ impl Sqlite {
         sink: &mut Sink<'_>,
     ) -> sqlx::Result<()> {
         let mut snapshot = connection.begin().await?;
-        self.scan_malformed(&mut snapshot, request, sink).await?;
-        for set in tag_sets(request) {
+        if !request.candidates_only {
+            self.scan_malformed(&mut snapshot, request, sink).await?;
+        }
+        for set in if request.candidates_only { Vec::new() } else { tag_sets(request) } {
             self.census(&mut snapshot, request, &set, sink).await?;
         }
         if !request.symbols.is_empty() {

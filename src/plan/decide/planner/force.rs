@@ -47,7 +47,8 @@ impl Forcing {
         let is_made = match decision {
             Decision::Run(_) | Decision::Claimed(_) => true,
             Decision::Waiting(_) => false,
-            Decision::Filtered(_)
+            Decision::Invalid(_)
+            | Decision::Filtered(_)
             | Decision::Done
             | Decision::Skipped(_)
             | Decision::Unrecorded(_)

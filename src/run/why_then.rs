@@ -1,0 +1,84 @@
+//! Gathers what is on record of gaps at some time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::plan::decide::explain::{PastFacts, RunsThen, Then, then};
+use crate::plan::model::gap::GapKey;
+use crate::plan::model::ids::RunId;
+use crate::plan::remember::past::{JobQuery, PastDecision, PastRun, RunQuery, TimeSpan};
+use crate::store::{self, History};
+
+/// So many of the latest jobs of a gap are looked at.
+const LATEST_JOBS: u32 = 20;
+
+/// What was done about these gaps at this time. Where none is named, about all that a run had decided not to make.
+///
+/// # Errors
+/// When the database fails.
+pub async fn why_then(store: &dyn History, gaps: &[GapKey], at: DateTime<Utc>) -> store::Result<Vec<Then>> {
+    let decisions = store.decisions_at(gaps, at).await?;
+    let runs = runs_around(store, at).await?;
+    let deciding: BTreeSet<RunId> = decisions.iter().map(|decision| decision.run).collect();
+    let mut decided_by = BTreeMap::new();
+    for id in deciding {
+        decided_by.insert(id, run(store, id).await?);
+    }
+    let all: Vec<GapKey> = if gaps.is_empty() { decisions.iter().map(|decision| decision.gap.clone()).collect() } else { gaps.to_vec() };
+    let mut found = Vec::new();
+    for gap in all {
+        let decision = decisions.iter().rfind(|decision| decision.gap == gap);
+        let run = decision.and_then(|decision| decided_by.get(&decision.run)).and_then(Option::as_ref);
+        found.push(one(store, &gap, (decision, run), &runs, at).await?);
+    }
+    Ok(found)
+}
+
+async fn one(
+    store: &dyn History,
+    gap: &GapKey,
+    (decision, decided_by): (Option<&PastDecision>, Option<&PastRun>),
+    runs: &RunsThen,
+    at: DateTime<Utc>,
+) -> store::Result<Then> {
+    let planned = TimeSpan { since: None, until: Some(just_after(at)) };
+    let query = match gap {
+        GapKey::Source(source) => JobQuery { filled_by: vec![source.clone()], ..JobQuery::default() },
+        GapKey::Report { .. } | GapKey::Window { .. } | GapKey::Group { .. } => JobQuery { gaps: vec![gap.clone()], ..JobQuery::default() },
+    };
+    let jobs = store.jobs(&JobQuery { planned, limit: LATEST_JOBS, ..query }).await?;
+    let orders = store.orders_on(&with_groups(gap), at).await?;
+    Ok(then(gap, PastFacts { at, decision, decided_by, jobs: &jobs, orders: &orders, runs }))
+}
+
+/// The gap, and what an order on which is one on the gap too.
+fn with_groups(gap: &GapKey) -> Vec<GapKey> {
+    let mut all = vec![gap.clone()];
+    match gap {
+        GapKey::Report { bank, etl, .. } => {
+            let group = |bank: Option<&String>, etl: Option<&String>| GapKey::Group { bank: bank.cloned(), etl: etl.cloned() };
+            all.extend([group(Some(bank), None), group(None, Some(etl)), group(Some(bank), Some(etl))]);
+        }
+        GapKey::Window { source, .. } => all.push(GapKey::source(source)),
+        GapKey::Source(_) | GapKey::Group { .. } => {}
+    }
+    all
+}
+
+async fn runs_around(store: &dyn History, at: DateTime<Utc>) -> store::Result<RunsThen> {
+    let by_then = TimeSpan { since: None, until: Some(just_after(at)) };
+    let later = TimeSpan { since: Some(just_after(at)), until: None };
+    let last = store.runs(&RunQuery { started: by_then, limit: 1, ..RunQuery::default() }).await?.pop();
+    let next = store.runs(&RunQuery { started: later, limit: 1, oldest_first: true, ..RunQuery::default() }).await?.pop();
+    Ok(RunsThen { last, next })
+}
+
+async fn run(store: &dyn History, id: RunId) -> store::Result<Option<PastRun>> {
+    Ok(store.runs(&RunQuery { id: Some(id.to_string()), limit: 1, ..RunQuery::default() }).await?.pop())
+}
+
+/// The databases know microseconds.
+fn just_after(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.checked_add_signed(TimeDelta::microseconds(1)).unwrap_or(at)
+}
