@@ -59,7 +59,7 @@ use crate::os::directory::Directory;
 use crate::plan::decide::plan::Plan;
 use crate::plan::model::job::{RunCounts, RunState};
 use crate::plan::run::event::{EventKind, JobName};
-use crate::plan::run::outlook::Outlook;
+use crate::plan::run::outlook::{Outlook, Start};
 use crate::plan::run::schedule::Schedule;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::{self, Results, RunSummary};
@@ -73,7 +73,7 @@ impl Invocation {
     ///
     /// # Errors
     /// When the database or a directory cannot be read.
-    pub async fn dry_run(&self, forecast: Forecasting) -> Result<RunSummary, RunError> {
+    pub async fn dry_run(&self, forecast: Option<Start>) -> Result<RunSummary, RunError> {
         let started_at = Utc::now();
         let learnt = self.learn()?;
         let cannot_write = self.check_tables().await?;
@@ -81,7 +81,10 @@ impl Invocation {
         let news = self.store.not_yet_available(&learnt.available).await?;
         let synced = news.len() as u64;
         let Planned { plan, .. } = planning::plan(&*self.store, self.plan_input(&learnt.stamps), &recovery, news).await?;
-        let outlook = if forecast == Forecasting::None { None } else { Some(self.outlook(&plan, &recovery, started_at, forecast).await?) };
+        let outlook = match forecast {
+            Some(start) => Some(self.outlook(&plan, &recovery, started_at, start).await?),
+            None => None,
+        };
         let mut warnings = [learnt.warnings, recovery.warnings].concat();
         warnings.extend(cannot_write.map(|error| error.to_string()));
         Ok(RunSummary {
@@ -99,9 +102,9 @@ impl Invocation {
     }
 
     /// When the jobs of a plan are expected to have ended.
-    async fn outlook(&self, plan: &Plan, recovery: &Recovery, now: DateTime<Utc>, forecast: Forecasting) -> Result<Outlook, RunError> {
+    async fn outlook(&self, plan: &Plan, recovery: &Recovery, now: DateTime<Utc>, start: Start) -> Result<Outlook, RunError> {
         let facts = outlook::facts(&*self.store, &self.catalogue, &self.settings, &recovery.living, now).await?;
-        Ok(Outlook::of(plan, &facts, forecast == Forecasting::BehindTheLock))
+        Ok(Outlook::of(plan, &facts, start))
     }
 
     /// Plans a run and executes it. `lock_taken_at` is when the lock was taken, or without a lock when the process started: the deadline
@@ -233,16 +236,6 @@ impl Invocation {
         }
         Ok(results)
     }
-}
-
-/// Whether a dry run says when jobs are expected to have ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forecasting {
-    None,
-    /// Of a run that waits for the lock.
-    BehindTheLock,
-    /// Of a run that takes none.
-    AtOnce,
 }
 
 /// Opens the directory of all workspaces.

@@ -22,13 +22,14 @@ use crate::execute::stop::StopSignal;
 use crate::os::{children, descendants, threads};
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::JobState;
+use crate::plan::run::outlook::Start;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::{JobResult, Results, RunSummary};
 use crate::run::guard::link::GuardLink;
 use crate::run::guard::{self, Guarded, OrchestratorEnd};
 use crate::run::lock::Lock;
 use crate::run::signals::Signals;
-use crate::run::{Forecasting, Invocation, RunError, check_database_file, prepare_state_dir};
+use crate::run::{Invocation, RunError, check_database_file, prepare_state_dir};
 use crate::show;
 use crate::show::ChildOutput;
 use crate::show::progress::{Detail, Displays};
@@ -115,7 +116,7 @@ async fn planned<T>(request: &RunRequest<'_>, then: impl FnOnce(&Invocation, Run
     let id = RunId::new(Uuid::new_v4());
     let planned = request.context.with_store(Access::ReadOnly, async |store| {
         let invocation = request.invocation(store, id, Events::new(id));
-        let summary = invocation.dry_run(forecasting(request.args)).await?;
+        let summary = invocation.dry_run(forecast(request.args)).await?;
         Ok(then(&invocation, summary))
     });
     planned.await
@@ -135,12 +136,10 @@ async fn dry_run(request: &RunRequest<'_>) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn forecasting(args: &RunArgs) -> Forecasting {
-    match (args.forecast, args.no_lock) {
-        (false, _) => Forecasting::None,
-        (true, false) => Forecasting::BehindTheLock,
-        (true, true) => Forecasting::AtOnce,
-    }
+/// Of what run a dry run says when its jobs are expected to have ended.
+fn forecast(args: &RunArgs) -> Option<Start> {
+    let start = if args.no_lock { Start::AtOnce } else { Start::BehindTheLock };
+    args.forecast.then_some(start)
 }
 
 async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -> Result<Exit, Failure> {

@@ -26,6 +26,17 @@ pub struct OutlookFacts<'a> {
     pub now: DateTime<Utc>,
 }
 
+/// When a run begins of which something is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Now, beside those that are under way.
+    AtOnce,
+    /// Now, or once those that are under way have ended.
+    BehindTheLock,
+    /// The same at the next regular start, where runs start regularly.
+    Regular,
+}
+
 /// What is expected, unless something fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outlook {
@@ -40,10 +51,15 @@ pub struct Outlook {
 }
 
 impl Outlook {
-    /// What is expected of a run with this plan that is started now. `waits` for the runs that are under way.
-    pub fn of(plan: &Plan, facts: &OutlookFacts<'_>, waits: bool) -> Self {
+    /// What is expected of a run with this plan.
+    pub fn of(plan: &Plan, facts: &OutlookFacts<'_>, start: Start) -> Self {
         let OutlookFacts { catalogue, settings, durations, active, rhythm, now } = facts;
-        let (mut begin, mut of_active, none) = (Some(Interval::at(*now)), HashMap::new(), HashMap::new());
+        let regular = rhythm.as_ref().filter(|_| start == Start::Regular).and_then(|rhythm| rhythm.next(*now));
+        let (mut begin, mut of_active, none) = (Some(Interval::at(regular.unwrap_or(*now))), HashMap::new(), HashMap::new());
+        let waits = match start {
+            Start::AtOnce => false,
+            Start::BehindTheLock | Start::Regular => true,
+        };
         for run in active {
             let settings = RunSettings { max_parallel: settings.max_parallel.max(run.running.len()), ..(*settings).clone() };
             let forecast = Forecast::of(&ExpectedRun {
