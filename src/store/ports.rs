@@ -207,7 +207,7 @@ pub trait Orders: Debug + Send + Sync {
     /// The orders of `--force` of which something is pending: each of their gaps, with the time of the order.
     async fn force_orders(&self) -> Result<Vec<(GapKey, DateTime<Utc>)>>;
 
-    /// Those of these gaps that have a service's job which is to be followed.
+    /// Those of these gaps, and of the windows of these sources, that have a service's job which is to be followed.
     async fn followed(&self, gaps: &[GapKey]) -> Result<Vec<GapKey>>;
 
     /// Asks for a job to be stopped and has its gap skipped. Not recorded where there is nothing to stop.

@@ -14,6 +14,7 @@ mod fixture;
 mod garbage;
 mod given_up;
 mod history;
+mod independent;
 mod kept;
 mod migration;
 mod numbers;

@@ -23,9 +23,13 @@ struct Change {
     is_change: String,
 }
 
-/// Whether a service's job for windows of a source is to be followed, as a condition on the row of its gap.
-fn is_followed_source<C: SqlConnection>() -> String {
-    format!("gap_key IN (SELECT 'source:' || source FROM {}disclosure_queue WHERE state = 'queued' AND remote_id IS NOT NULL)", C::OWN)
+/// The gaps of windows for which a service's job is to be followed, as a query: each is the gap of the job that claimed them last.
+fn followed_windows<C: SqlConnection>() -> String {
+    let own = C::OWN;
+    format!(
+        "SELECT j.gap_key FROM {own}disclosure_queue q JOIN {own}etl_jobs j ON j.id = q.job_id
+         WHERE q.state = 'queued' AND q.remote_id IS NOT NULL"
+    )
 }
 
 fn change<C: SqlConnection>(parameters: &mut Parameters, order: &GapOrder) -> Change {
@@ -39,8 +43,8 @@ fn change<C: SqlConnection>(parameters: &mut Parameters, order: &GapOrder) -> Ch
                     "fence = CASE WHEN fence BETWEEN 0 AND {LARGEST_FENCE} THEN fence + 1 ELSE fence END, {forgotten}, {no_skip}, remote_id = NULL, noted = forced_at IS NOT NULL"
                 ),
                 is_change: format!(
-                    "(skipped_at IS NOT NULL OR remote_id IS NOT NULL OR {} OR {SAYS_SOMETHING})",
-                    is_followed_source::<C>()
+                    "(skipped_at IS NOT NULL OR remote_id IS NOT NULL OR gap_key IN ({}) OR {SAYS_SOMETHING})",
+                    followed_windows::<C>()
                 ),
             }
         }
@@ -137,7 +141,8 @@ async fn give_locked<C: SqlConnection>(connection: &mut C, order: &GapOrder, gap
         let mut parameters = Parameters::default();
         let text = format!(
             "UPDATE {own}disclosure_queue SET remote_id = NULL
-             WHERE state = 'queued' AND remote_id IS NOT NULL AND 'source:' || source IN ({keys})",
+             WHERE state = 'queued' AND remote_id IS NOT NULL
+             AND job_id IN (SELECT j.id FROM {own}etl_jobs j WHERE j.state <> 'running' AND j.gap_key IN ({keys}))",
             own = C::OWN,
             keys = parameters.gap_keys::<C>(gaps),
         );
@@ -152,13 +157,14 @@ pub(in crate::store) async fn followed<C: SqlConnection>(connection: &mut C, gap
     }
     let mut parameters = Parameters::default();
     let text = format!(
-        "SELECT g.gap_key FROM {own}gap_states g WHERE g.gap_key IN ({keys}) AND (g.remote_id IS NOT NULL OR {is_followed_source})",
+        "SELECT g.gap_key FROM {own}gap_states g WHERE g.remote_id IS NOT NULL AND g.gap_key IN ({keys}) UNION {followed_windows}",
         own = C::OWN,
         keys = parameters.gap_keys::<C>(gaps),
-        is_followed_source = is_followed_source::<C>(),
+        followed_windows = followed_windows::<C>(),
     );
     let found: Found<KeyRow> = connection.fetch_all(parameters.statement(text)).await?;
-    Ok(found.rows.into_iter().map(|row| row.gap_key).collect())
+    let is_named = |key: &GapKey| gaps.iter().any(|gap| gap == key || gap.covers(key));
+    Ok(found.rows.into_iter().map(|row| row.gap_key).filter(is_named).collect())
 }
 
 row! {
