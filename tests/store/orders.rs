@@ -27,6 +27,7 @@ crate::on_both_databases![
     a_claim_heeds_an_order_while_it_holds,
     force_is_pending_until_a_success,
     what_is_forced_is_known_while_some_of_it_is_pending,
+    an_order_to_leave_a_group_alone_withdraws_what_is_forced_in_it,
     a_running_job_is_asked_to_stop,
     a_queued_job_is_dropped_and_its_gap_skipped,
     an_ended_or_unknown_job_cannot_be_cancelled,
@@ -196,6 +197,22 @@ async fn what_is_forced_is_known_while_some_of_it_is_pending(fixture: Fixture) {
     let skip = order(SKIP, 20);
     store.order(&skip, std::slice::from_ref(&other)).await.unwrap();
     assert_eq!(store.force_orders().await.unwrap(), []);
+}
+
+async fn an_order_to_leave_a_group_alone_withdraws_what_is_forced_in_it(fixture: Fixture) {
+    let store = fixture.open().await;
+    let keys = ["RY-CA/2025Q2/a", "RY-CA/2024Q2/b", "TD-CA/2025Q2/a", "TD-CA/2025Q2/b"].map(|key| key.parse::<GapKey>().unwrap());
+    order_force(&*store, &keys.clone().map(|key| (key, ForcedWhat::Existing)), 1).await;
+    let pending = async || -> Vec<String> {
+        let states = store.gap_states().await.unwrap().into_iter();
+        states.filter(|state| state.forced.is_some()).map(|state| state.key.to_string()).collect()
+    };
+    store.order(&order(SKIP, 20), &["RY-CA/*/*".parse().unwrap()]).await.unwrap();
+    assert_eq!(pending().await, ["TD-CA/2025Q2/a", "TD-CA/2025Q2/b"]);
+    store.order(&order(SKIP, 21), &["*/*/b".parse().unwrap()]).await.unwrap();
+    assert_eq!(pending().await, ["TD-CA/2025Q2/a"]);
+    store.order(&order(GapOrderKind::Unskip, 22), &["RY-CA/*/*".parse().unwrap()]).await.unwrap();
+    assert_eq!(pending().await, ["TD-CA/2025Q2/a"], "what was withdrawn is not asked for again");
 }
 
 async fn a_running_job_is_asked_to_stop(fixture: Fixture) {

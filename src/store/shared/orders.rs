@@ -91,9 +91,34 @@ pub(in crate::store) async fn give<C: SqlConnection>(connection: &mut C, order: 
         GapOrderKind::Retry => not_running::<C>(&mut changes, gaps).await?,
         GapOrderKind::Skip { .. } | GapOrderKind::Unskip => gaps.to_vec(),
     };
+    if matches!(order.kind, GapOrderKind::Skip { .. }) {
+        withdraw_forces::<C>(&mut changes, &gaps).await?;
+    }
     let count = if gaps.is_empty() { 0 } else { give_locked::<C>(&mut changes, order, &gaps).await? };
     changes.commit().await?;
     Ok(count)
+}
+
+/// An order to leave a group alone withdraws what `--force` asks for in it, as one on a gap does.
+async fn withdraw_forces<C: SqlConnection>(connection: &mut C, of: &[GapKey]) -> sqlx::Result<()> {
+    if !of.iter().any(|gap| matches!(gap, GapKey::Group { .. })) {
+        return Ok(());
+    }
+    let own = C::OWN;
+    let query = format!("SELECT gap_key FROM {own}gap_states WHERE forced_at IS NOT NULL AND noted");
+    let pending: Found<KeyRow> = connection.fetch_all(Statement::plain(query)).await?;
+    let keys = pending.rows.into_iter().map(|row| row.gap_key);
+    let keys: Vec<GapKey> = keys.filter(|key| of.iter().any(|group| group.covers(key))).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    gaps::lock::<C>(connection, &keys).await?;
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "UPDATE {own}gap_states SET forced_at = NULL, noted = skipped_at IS NOT NULL OR {SAYS_SOMETHING} WHERE gap_key IN ({keys})",
+        keys = parameters.gap_keys::<C>(&keys),
+    );
+    connection.execute(parameters.statement(text)).await.map(drop)
 }
 
 /// Those of the locked gaps that have no running job. None begins while they are locked.
