@@ -112,6 +112,9 @@ absolute() {
     }')$'\n'
 }
 
+# A command that looks something up: what, microseconds.
+looked_up() { absolute "$1" "$(awk -v us="$2" 'BEGIN { print us / 1000 }')" ms 50; }
+
 # --- Worlds ---------------------------------------------------------------------------------------------------------
 
 # A directory with a configuration: name, database URL, number of banks, further keys; the ETLs come from stdin.
@@ -164,6 +167,37 @@ INSERT INTO aegis_reports (bank_id, fiscal_year, quarter, report_type, report_na
 SELECT bank_id, fiscal_year, quarter, '$type', '$type', '', bank_name, bank_symbol FROM aegis_data_availability;
 SQL
     done
+}
+
+# SQL of 500 runs of 60 jobs each, every ninth of which failed in two attempts. Each attempt has three stages, a metric and a message.
+past_runs() {
+    cat <<SQL
+CREATE TEMP TABLE past AS
+WITH RECURSIVE r(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM r WHERE n < 499),
+    k(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM k WHERE n < 59)
+SELECT r.n AS run, k.n AS position, (r.n * 60 + k.n) % 1120 AS gap, (r.n * 60 + k.n) % 9 = 0 AS failed,
+    printf('%08x-0000-4000-8000-%012x', (r.n + 1000000) * 2654435761 % 4294967296, r.n) AS run_id,
+    printf('%08x-0000-4000-9000-%012x', (r.n * 60 + k.n) * 2654435761 % 4294967296, r.n * 60 + k.n) AS id,
+    strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2024-12-01', (r.n * 15) || ' minutes') AS planned,
+    strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2024-12-01', (r.n * 15) || ' minutes', k.n || ' seconds') AS started,
+    strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2024-12-01', (r.n * 15) || ' minutes', (k.n + 9) || ' seconds') AS ended FROM r, k;
+INSERT INTO etl_runs (id, host, boot_id, pid, pid_started, version, options, state, started_at, ended_at, lease_until, planned, succeeded, failed, skipped, cancelled)
+SELECT run_id, 'bench', 'boot', 1, 1, '0.1.0', '{}', 'failed', planned, max(ended), max(ended), 60, 60 - sum(failed), sum(failed), 0, 0 FROM past GROUP BY run;
+INSERT INTO etl_jobs (id, run_id, gap_key, etl, bank_key, bank_id, fiscal_year, quarter, position, forced, state, fence, error, queued_at, started_at, ended_at)
+SELECT id, run_id, bank || '/' || year || quarter || '/' || etl, etl, bank, bank_id, year, quarter, position, 0,
+    iif(failed, 'failed', 'succeeded'), run, iif(failed, 'exit code 1 - Connection timeout', NULL), planned, started, ended
+FROM (SELECT *, gap % 14 + 1 AS bank_id, printf('B%04d-CA', gap % 14 + 1) AS bank, iif(gap < 560, 'summary', 'themes') AS etl,
+    2015 + gap / 14 % 40 / 4 AS year, 'Q' || (gap / 14 % 4 + 1) AS quarter FROM past);
+INSERT INTO etl_attempts (job_id, n, outcome, outcome_number, error, pid, log, tail, started_at, ended_at, duration_ms)
+SELECT id, t.n, iif(failed, 'exit_code', 'succeeded'), iif(failed, 1, NULL), iif(failed, 'exit code 1', NULL), 4711,
+    '$1/2024-12-01/' || id || '/' || t.n || '.log', 'reading' || char(10) || 'Connection timeout', started, ended, 9000
+FROM past, (SELECT 1 AS n UNION ALL SELECT 2) t WHERE t.n = 1 OR failed;
+INSERT INTO etl_stages (job_id, attempt, n, name, state, started_at, ended_at, records_read, records_written, counts)
+SELECT id, 1, s.n, s.name, 'complete', started, ended, 594, 582, '[["flagged", 12]]'
+FROM past, (SELECT 1 AS n, 'read' AS name UNION ALL SELECT 2, 'check' UNION ALL SELECT 3, 'write') s;
+INSERT INTO etl_metrics (job_id, attempt, name, value, run_id) SELECT id, 1, 'llm_cost_usd', 0.25, run_id FROM past;
+INSERT INTO job_logs (job_id, attempt, n, at, level, message) SELECT id, 1, 1, started, 'info', '594 phones checked' FROM past;
+SQL
 }
 
 sqlite_tags="'[\"transcripts\"]'"
@@ -303,6 +337,34 @@ in_turns 3 chains wide
 {
     row "56 jobs of 0.5 s in 14 chains, 8 at once" "$chains" "ideal" 4000000 1.05
     row "28 banks, one job of 0.5 s each, 8 at once" "$wide" "ideal" 2000000 1.05
+}
+
+say "a history of 500 runs of 60 jobs"
+world history sqlite://var/etl-orch.db 14 "reports: {by: orchestrator}" <"$dir/two.yaml"
+etl_orch history init >/dev/null
+{ availability 14 2015 2024 "$sqlite_tags"; past_runs "$dir/history/var/logs"; } | sqlite3 "$dir/history/var/etl-orch.db"
+[ "$(sqlite3 "$dir/history/var/etl-orch.db" "SELECT count(*) FROM etl_jobs")" = 30000 ] || { echo "there is no such history" >&2; exit 1; }
+failed=$(sqlite3 "$dir/history/var/etl-orch.db" "SELECT id FROM etl_jobs WHERE state = 'failed' ORDER BY queued_at DESC LIMIT 1")
+past_run=$(sqlite3 "$dir/history/var/etl-orch.db" "SELECT id FROM etl_runs ORDER BY started_at DESC LIMIT 1")
+jobs() { etl_orch history jobs; }
+failed_jobs() { etl_orch history jobs --failed; }
+jobs_of_gap() { etl_orch history jobs B0001 2015 Q1 summary; }
+jobs_of_run() { etl_orch history jobs --run "${past_run:0:8}" --limit 60; }
+runs() { etl_orch history runs; }
+logs() { etl_orch history logs B0001 2015 Q1 summary; }
+trace_job() { etl_orch history trace "${failed:0:8}"; }
+trace_run() { etl_orch history trace "${past_run:0:8}"; }
+in_turns 20 jobs failed_jobs jobs_of_gap jobs_of_run runs logs trace_job trace_run
+# shellcheck disable=SC2154
+{
+    looked_up "history of 500 runs × 60 jobs: \`jobs\`" "$jobs"
+    looked_up "… \`jobs --failed\`" "$failed_jobs"
+    looked_up "… \`jobs\` of a gap" "$jobs_of_gap"
+    looked_up "… \`jobs\` of a run" "$jobs_of_run"
+    looked_up "… \`runs\`" "$runs"
+    looked_up "… \`logs\` of a gap" "$logs"
+    looked_up "… \`trace\` of a job" "$trace_job"
+    looked_up "… \`trace\` of a run" "$trace_run"
 }
 
 strip -o "$dir/stripped" "$binary"

@@ -33,7 +33,7 @@ use exit::{Exit, Failure};
 pub fn main() -> ExitCode {
     signals::start_afresh();
     bug::report_panics();
-    let args: Vec<OsString> = std::env::args_os().collect();
+    let args = refused::asking_for_help(std::env::args_os().collect());
     let (global, command) = match Cli::read(args.clone()) {
         Ok(read) => read,
         Err(error) => return ExitCode::from(refused::refuse(error, &args).code()),

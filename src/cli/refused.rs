@@ -13,6 +13,15 @@ use super::run::args::RunArgs;
 use crate::show::logs::{self, LogFormat};
 use crate::show::outcome::PageView;
 
+/// `help COMMAND --format json` as `COMMAND --help --format json`: the command `help` of clap has no options.
+pub(super) fn asking_for_help(mut args: Vec<OsString>) -> Vec<OsString> {
+    if args.get(1).is_some_and(|first| first == "help") && output::asks_for_json(&args, "--format") {
+        args.remove(1);
+        args.push("--help".into());
+    }
+    args
+}
+
 /// Prints what `error` has to say, in the format that the arguments ask for.
 pub(super) fn refuse(error: clap::Error, args: &[OsString]) -> Exit {
     let error = &with_tips(error);

@@ -266,6 +266,10 @@ fn address_problem(template: &Template) -> Option<String> {
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
             Some("has a user or a password in it; put them into a header, headers: {Authorization: \"...\"}".to_owned())
         }
+        // It may be the rest of a password: in https://u:12/pw@h the host is u, and the port 12.
+        Ok(url) if url.path().contains('@') => Some(
+            "has an \"@\" behind its host; write it as %40 if it belongs there, and put a user and a password into a header".to_owned(),
+        ),
         Ok(url) if url.fragment().is_some() => Some("has a part after \"#\", which is never sent; remove it".to_owned()),
         Ok(_) => None,
     }

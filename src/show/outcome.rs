@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::View;
+use super::escape::escaped;
 use super::words::Untrusted;
 
 /// Why a command could not do its work.
@@ -15,7 +16,8 @@ pub struct ErrorView {
 #[derive(Debug, Serialize)]
 struct Error {
     class: &'static str,
-    message: Untrusted<'static>,
+    /// A line for each mistake.
+    message: String,
     causes: Vec<Cause>,
 }
 
@@ -32,7 +34,8 @@ impl ErrorView {
     /// The view of an error that ends the process with this code. `class` is its kind, for programs; `causes` are the single mistakes where
     /// there may be several.
     pub fn new(exit_code: u8, class: &'static str, message: String, causes: Vec<Cause>) -> Self {
-        Self { exit_code, error: Error { class, message: message.into(), causes } }
+        let message = message.lines().map(escaped).collect::<Vec<_>>().join("\n");
+        Self { exit_code, error: Error { class, message, causes } }
     }
 }
 

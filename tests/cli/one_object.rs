@@ -197,6 +197,9 @@ fn usage_errors_are_json_in_both_streams() {
     assert!(message.as_str().is_some_and(|text| text.contains("'--dry-rum'") && text.contains("'--dry-run'")), "{message}");
     let two = object(&call(&world, "", "--bank-symbol NONE --etl-type nope"), "two mistakes");
     assert_eq!(two["error"]["causes"].as_array().map(Vec::len), Some(2), "{two:?}");
+    assert_eq!(two["error"]["message"].as_str().map(|text| text.lines().count()), Some(2), "{two:?}");
+    let help = object(&call(&world, "help sources", ""), "help sources");
+    assert!(help["kind"] == "help" && help["text"].as_str().is_some_and(|text| text.contains("give-up")), "{help:?}");
 }
 
 #[test]

@@ -128,6 +128,7 @@ fn requests_are_such_as_can_be_made() {
         trigger("url: 'http:///etl/trigger'"),
         trigger("url: 'http://h:99999/'"),
         trigger("url: 'http://me:hunter2@h/t'"),
+        trigger("url: 'https://me:12/hunter@h/t'"),
         trigger("url: 'https://h.{source}/t'"),
         trigger("url: 'https://h:{window_year}'"),
         trigger("url: '{source}://h/'"),
@@ -150,6 +151,7 @@ fn requests_are_such_as_can_be_made() {
     3:40: sources.a.http.trigger.url must begin with http:// or https:// and a host
     3:40: sources.a.http.trigger.url is no address: invalid port number
     3:40: sources.a.http.trigger.url has a user or a password in it; put them into a header, headers: {Authorization: "..."}
+    3:40: sources.a.http.trigger.url has an "@" behind its host; write it as %40 if it belongs there, and put a user and a password into a header
     3:40: sources.a.http.trigger.url has a placeholder in its host or port, which must be known beforehand; put placeholders after them
     3:40: sources.a.http.trigger.url has a placeholder in its host or port, which must be known beforehand; put placeholders after them
     3:40: sources.a.http.trigger.url must begin with http:// or https:// and a host

@@ -66,7 +66,7 @@ fn a_job_has_the_layout_of_its_users() {
       Started: 1970-01-01 00:00:00Z
       Completed: 1970-01-01 00:00:51Z
       Duration: 51.2s
-      Run: 00000000, on etl-1 (--bank-symbol RY --force)
+      Run: 00000000, on etl-1 (run --bank-symbol RY --force)
       Forced: yes
       Metrics: llm_cost_usd 0.25
       Log: /logs/2.log
@@ -159,7 +159,7 @@ fn a_running_job_is_shown_so_far() {
       Started: 1970-01-01 00:00:01Z
       Completed: not yet
       Duration: 59s so far
-      Run: 00000000, on etl-1 (--bank-symbol RY --force)
+      Run: 00000000, on etl-1 (run --bank-symbol RY --force)
       Log: /logs/1.log
 
     Pipeline Trace:

@@ -134,7 +134,9 @@ pub(in crate::store) async fn jobs<C: SqlConnection>(connection: &mut C, query: 
     conditions.one_of("bank_key", query.banks.iter().map(String::as_str));
     conditions.one_of("etl", query.filled_by.iter().map(String::as_str));
     conditions.one_of("state", query.states.iter().map(|state| state.name()));
-    conditions.within("queued_at", query.planned);
+    // Without a condition on the column SQLite would sort the whole table, and not follow the column's index.
+    let since = query.planned.since.or(Some(DateTime::UNIX_EPOCH));
+    conditions.within("queued_at", TimeSpan { since, ..query.planned });
     let limit = conditions.parameters.add(query.limit);
     let text = format!(
         "SELECT {job} FROM {own}etl_jobs j WHERE {condition} {NEWEST_FIRST} LIMIT {limit}",
