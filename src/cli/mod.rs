@@ -19,7 +19,6 @@ mod sources;
 mod user;
 mod why;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::os::{signals, threads};

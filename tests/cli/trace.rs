@@ -55,7 +55,7 @@ on_both_databases! {
         assert!(page.starts_with(&format!("{0}\nETL JOB TRACE: {job}\n{0}\n\nJob Info:\n  Status: succeeded\n", "=".repeat(44))), "{page}");
         let info = section(&page, "Job Info");
         assert!(info.contains(&"Forced: yes") && info.contains(&&*format!("Gap: {GAP}")), "{page}");
-        assert!(info.iter().any(|line| line.starts_with("Run: ") && line.ends_with("(--bank-symbol RY --force)")), "{page}");
+        assert!(info.iter().any(|line| line.starts_with("Run: ") && line.ends_with("(run --bank-symbol RY --force)")), "{page}");
         assert!(section(&page, "Pipeline Trace").contains(&"[OK] Query - 4 read -> 3 written, 1 rejected (2s)"), "{page}");
         assert_eq!(section(&page, "Data Flow"), ["Query: 4 read -> 3 written, 1 rejected"]);
     }

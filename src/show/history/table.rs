@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::super::words::wrapped;
+
 /// A table whose first column names the rows.
 #[derive(Debug)]
 pub(in crate::show) struct Table {
@@ -13,7 +15,7 @@ pub(in crate::show) struct Table {
 pub(in crate::show) struct Row {
     /// As many as the head has.
     pub(in crate::show) cells: Vec<String>,
-    /// Lines below it, which are not cut.
+    /// Lines below it.
     pub(in crate::show) below: Vec<String>,
 }
 
@@ -21,11 +23,13 @@ pub(in crate::show) struct Row {
 const GAP: usize = 2;
 
 impl Table {
-    /// The table, ending in a newline. Where it is wider than `width` each row becomes a block of lines.
+    /// The table, ending in a newline. Where it is wider than `width` each row becomes a block of lines. Longer lines are broken between words.
     pub(in crate::show) fn text(&self, width: Option<usize>) -> String {
         let widths = self.widths();
         let whole = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-        if width.is_some_and(|width| whole > width) { self.blocks() } else { self.lines(&widths) }
+        let Some(width) = width else { return self.lines(&widths) };
+        let text = if whole > width { self.blocks() } else { self.lines(&widths) };
+        text.lines().map(|line| wrapped(line, width).into_owned() + "\n").collect()
     }
 
     /// Of each column, in characters.
@@ -86,7 +90,7 @@ mod tests {
         };
         Table {
             head: vec!["JOB", "STATE", "GAP"],
-            rows: vec![row(["1a2b", "failed", "é/2025Q2/x"], &["exit code 1"]), row(["2", "", "b"], &[])],
+            rows: vec![row(["1a2b", "failed", "é/2025Q2/x"], &["exit code 1 - no such model"]), row(["2", "", "b"], &[])],
         }
     }
 
@@ -95,7 +99,8 @@ mod tests {
         insta::assert_snapshot!(table().text(Some(24)), @r"
         JOB   STATE   GAP
         1a2b  failed  é/2025Q2/x
-              exit code 1
+              exit code 1 - no
+                such model
         2             b
         ");
     }
@@ -106,7 +111,8 @@ mod tests {
         1a2b
           state: failed
           gap: é/2025Q2/x
-          exit code 1
+          exit code 1 - no such
+            model
         2
           gap: b
         ");
