@@ -354,7 +354,9 @@ runs() { etl_orch history runs; }
 logs() { etl_orch history logs B0001 2015 Q1 summary; }
 trace_job() { etl_orch history trace "${failed:0:8}"; }
 trace_run() { etl_orch history trace "${past_run:0:8}"; }
-in_turns 20 jobs failed_jobs jobs_of_gap jobs_of_run runs logs trace_job trace_run
+why() { etl_orch history why B0001 2015 Q1 summary; }
+why_all() { etl_orch history why; }
+in_turns 20 jobs failed_jobs jobs_of_gap jobs_of_run runs logs trace_job trace_run why why_all
 # shellcheck disable=SC2154
 {
     looked_up "history of 500 runs × 60 jobs: \`jobs\`" "$jobs"
@@ -365,6 +367,8 @@ in_turns 20 jobs failed_jobs jobs_of_gap jobs_of_run runs logs trace_job trace_r
     looked_up "… \`logs\` of a gap" "$logs"
     looked_up "… \`trace\` of a job" "$trace_job"
     looked_up "… \`trace\` of a run" "$trace_run"
+    looked_up "… \`why\` of a gap" "$why"
+    looked_up "… \`why\` of all that is missing, 1,120 reports" "$why_all"
 }
 
 strip -o "$dir/stripped" "$binary"

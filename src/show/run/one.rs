@@ -118,7 +118,7 @@ fn without_data(gap: &GapKey, plan: &Plan, catalogue: &Catalogue, from_year: Opt
     let bad = plan.data_issues.invalid_rows;
     let unread =
         if bad > 0 { format!("; {} of its bank could not be read, see `etl-orch --dry-run`", count(bad, "row")) } else { String::new() };
-    format!("there is no data for it; it requires {tags}{unread}")
+    format!("there is no data for it; it requires {tags}{unread}; `etl-orch why` says what there is")
 }
 
 fn source_not_started(source: &SourcePlan, catalogue: &Catalogue) -> String {
