@@ -129,7 +129,17 @@ where
         } else {
             context.field_format().format_fields(Writer::new(&mut said), event)?;
         }
-        writeln!(writer, "{}", for_stderr(&escaped(&said)))
+        let speaker = speaker(event.metadata().target()).map(|speaker| format!("{speaker}: ")).unwrap_or_default();
+        writeln!(writer, "{speaker}{}", for_stderr(&escaped(&said)))
+    }
+}
+
+/// Who says it, where it is not etl-orch: the database, or a library by its name.
+fn speaker(target: &str) -> Option<&str> {
+    match target.split("::").next()? {
+        "etl_orch" => None,
+        "sqlx" => Some("the database"),
+        library => Some(library),
     }
 }
 
@@ -173,5 +183,16 @@ fn color_of(level: Level) -> u8 {
         Level::WARN => 33,
         Level::INFO => 32,
         Level::DEBUG | Level::TRACE => 34,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_say_begins_with_their_name() {
+        assert_eq!((speaker(WITH_FIELDS), speaker("etl_orch::run")), (None, None));
+        assert_eq!((speaker("sqlx::postgres::notice"), speaker("hyper::client")), (Some("the database"), Some("hyper")));
     }
 }
