@@ -57,7 +57,7 @@ use crate::execute::stop::StopSignal;
 use crate::os::descendants;
 use crate::os::directory::Directory;
 use crate::plan::decide::plan::Plan;
-use crate::plan::model::job::{RunCounts, RunState};
+use crate::plan::model::job::RunState;
 use crate::plan::run::event::{EventKind, JobName};
 use crate::plan::run::outlook::{Outlook, Start};
 use crate::plan::run::schedule::Schedule;
@@ -118,9 +118,9 @@ impl Invocation {
         let recovery = or_stopped(StopLevel::Graceful, stop, self.begin(started_at)).await?;
         let worked = self.work(&learnt, &recovery, stop, lock_taken_at, started_at).await;
         let (state, counts) = match &worked {
-            Ok((prepared, results)) if prepared.plan.data_issues.names.unknown_tags.is_empty() => (state(results), results.counts()),
-            Ok((_, results)) => (RunState::Failed, results.counts()),
-            Err(RunError::Stopped) => (RunState::Cancelled, RunCounts::default()),
+            Ok((prepared, results)) if prepared.plan.data_issues.names.unknown_tags.is_empty() => (state(results), Some(results.counts())),
+            Ok((_, results)) => (RunState::Failed, Some(results.counts())),
+            Err(RunError::Stopped) => (RunState::Cancelled, None),
             Err(
                 RunError::Store(_)
                 | RunError::Sync(_)
@@ -132,7 +132,7 @@ impl Invocation {
                 | RunError::DatabaseGone(..)
                 | RunError::NoAnswer
                 | RunError::LeaseLost,
-            ) => (RunState::Failed, RunCounts::default()),
+            ) => (RunState::Failed, None),
         };
         let left = if matches!(&worked, Ok((prepared, _)) if prepared.plan.jobs.is_empty()) { Ok(()) } else { end_daemons(stop).await };
         let end = async {

@@ -14,7 +14,7 @@ use crate::os::identity;
 use crate::os::survivors::{self, Survivors};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::RunId;
-use crate::plan::model::job::{Claim, JobState, Owner, RunCounts, RunState, RunningRun};
+use crate::plan::model::job::{Claim, JobState, Owner, RunState, RunningRun};
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
 use crate::plan::remember::liveness::Liveness;
 use crate::plan::remember::recorded_job::RunningJob;
@@ -125,7 +125,7 @@ pub(super) async fn recover(store: &dyn Store, state_dir: &Path) -> Result<Recov
         clear_workspaces(state_dir);
     }
     for run in runs.dead {
-        store.end_run(run, RunState::Lost, RunCounts::default(), now).await?;
+        store.end_run(run, RunState::Lost, None, now).await?;
     }
     Ok(recovery)
 }

@@ -128,7 +128,7 @@ macro_rules! implement_ports {
                 operation!(self, "recording the start of the run", shared::runs::begin, run)
             }
 
-            async fn end_run(&self, run: RunId, state: RunState, counts: RunCounts, at: DateTime<Utc>) -> Result<()> {
+            async fn end_run(&self, run: RunId, state: RunState, counts: Option<RunCounts>, at: DateTime<Utc>) -> Result<()> {
                 operation!(self, "recording the end of the run", shared::runs::end, run, state, counts, at)
             }
 

@@ -102,7 +102,7 @@ pub trait Ledger: Debug + Send + Sync {
     async fn begin_run(&self, run: &NewRun) -> Result<()>;
 
     /// Records that a run has ended; its jobs that are still queued become cancelled.
-    async fn end_run(&self, run: RunId, state: RunState, counts: RunCounts, at: DateTime<Utc>) -> Result<()>;
+    async fn end_run(&self, run: RunId, state: RunState, counts: Option<RunCounts>, at: DateTime<Utc>) -> Result<()>;
 
     /// Makes the run's lease last `span` from now on, by the database's clock. `false` when the run is not recorded as running any
     /// more: another host took it for dead, and its claims with it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use etl_orch::plan::model::gap::GapKey;
 use etl_orch::plan::model::ids::RunId;
-use etl_orch::plan::model::job::{NewRun, ReportKey, RunCounts, RunState};
+use etl_orch::plan::model::job::{NewRun, ReportKey, RunState};
 use etl_orch::plan::model::orders::{GapOrder, GapOrderKind, SourceOrder, SourceOrderKind};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::settings::Durability;
@@ -199,7 +199,7 @@ async fn everything_works(store: &dyn Store, case: &str) {
     for kind in [GapOrderKind::Retry, GapOrderKind::Skip { until: None }, GapOrderKind::Unskip] {
         works!(store.order(&GapOrder { kind, by: "anna".into(), reason: "r".into(), at: at(3) }, &gaps));
     }
-    works!(store.end_run(new.id, RunState::Failed, RunCounts::default(), at(9)));
+    works!(store.end_run(new.id, RunState::Failed, None, at(9)));
 }
 
 async fn no_value_of_any_column_stops_anything(mut fixture: Fixture) {

@@ -34,8 +34,8 @@ async fn a_run_is_recorded_from_beginning_to_end(fixture: Fixture) {
     let run = begin_run(&*store).await;
     assert_eq!(store.running_runs().await.unwrap(), [RunningRun { id: run, owner: owner(), expired: false }]);
     let counts = RunCounts { planned: 5, succeeded: 1, failed: 2, skipped: 1, cancelled: 1 };
-    store.end_run(run, RunState::Failed, counts, at(60)).await.unwrap();
-    store.end_run(run, RunState::Succeeded, RunCounts::default(), at(70)).await.unwrap();
+    store.end_run(run, RunState::Failed, Some(counts), at(60)).await.unwrap();
+    store.end_run(run, RunState::Succeeded, None, at(70)).await.unwrap();
     assert!(store.running_runs().await.unwrap().is_empty());
     let table = fixture.own("etl_runs");
     let row = format!("SELECT host, version, state, planned, succeeded, failed, skipped, cancelled FROM {table}");
@@ -53,7 +53,7 @@ async fn a_lease_ends_by_the_databases_clock_unless_it_is_renewed(fixture: Fixtu
     while !expired().await {} // the clock has only to move on
     assert!(store.renew(run, Duration::from_secs(600)).await.unwrap());
     assert!(!expired().await);
-    store.end_run(run, RunState::Lost, RunCounts::default(), at(60)).await.unwrap();
+    store.end_run(run, RunState::Lost, None, at(60)).await.unwrap();
     assert!(!store.renew(run, Duration::from_secs(600)).await.unwrap(), "a run that was taken for dead has no lease");
 }
 
@@ -64,8 +64,10 @@ async fn the_end_of_a_run_cancels_what_it_did_not_start(fixture: Fixture) {
     enqueue(&*store, run, &jobs).await;
     enqueue(&*store, other, &theirs).await;
     claim(&*store, jobs[0].id).await;
-    store.end_run(run, RunState::Cancelled, RunCounts::default(), at(9)).await.unwrap();
+    store.end_run(run, RunState::Cancelled, None, at(9)).await.unwrap();
     assert_eq!(fixture.jobs().await, ["running|", "cancelled|its run ended", "queued|"]);
+    let counted = format!("SELECT planned, succeeded, cancelled FROM {} WHERE state = 'cancelled'", fixture.own("etl_runs"));
+    assert_eq!(fixture.rows(&counted).await, ["2|0|1"], "of a run that cannot say what it came to the jobs are counted");
 }
 
 async fn jobs_are_recorded_all_or_none(fixture: Fixture) {

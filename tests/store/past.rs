@@ -94,7 +94,7 @@ async fn runs_are_listed_with_what_they_came_to(fixture: Fixture) {
     let store = fixture.open().await;
     let (first, second) = (begin_run(&*store).await, begin_run(&*store).await);
     let counts = RunCounts { planned: 3, succeeded: 1, failed: 1, skipped: 1, cancelled: 0 };
-    store.end_run(first, RunState::Failed, counts, at(60)).await.unwrap();
+    store.end_run(first, RunState::Failed, Some(counts), at(60)).await.unwrap();
     let query = |states: &[RunState], id: Option<String>| RunQuery { states: states.to_vec(), id, limit: 10, ..RunQuery::default() };
     assert_eq!(store.runs(&query(&[], None)).await.unwrap().len(), 2);
     let failed = store.runs(&query(&[RunState::Failed, RunState::Lost], None)).await.unwrap().pop().unwrap();

@@ -1,7 +1,7 @@
 //! A repeated call: what was carried out is not done again, and counts as done.
 
 use etl_orch::plan::model::ids::RunId;
-use etl_orch::plan::model::job::{Claim, NewRun, RunCounts, RunState};
+use etl_orch::plan::model::job::{Claim, NewRun, RunState};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use etl_orch::plan::remember::failure_history::FailureHistory;
@@ -39,8 +39,8 @@ async fn a_run_begins_and_ends_once(fixture: Fixture) {
     store.begin_run(&run).await.unwrap();
     store.begin_run(&run).await.unwrap();
     assert_eq!(store.running_runs().await.unwrap().len(), 1);
-    store.end_run(run.id, RunState::Succeeded, RunCounts::default(), at(9)).await.unwrap();
-    store.end_run(run.id, RunState::Succeeded, RunCounts::default(), at(9)).await.unwrap();
+    store.end_run(run.id, RunState::Succeeded, None, at(9)).await.unwrap();
+    store.end_run(run.id, RunState::Succeeded, None, at(9)).await.unwrap();
     store.begin_run(&run).await.unwrap();
     assert!(store.running_runs().await.unwrap().is_empty(), "what has ended does not begin again");
 }

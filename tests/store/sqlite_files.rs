@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use etl_orch::plan::model::job::{RunCounts, RunState};
+use etl_orch::plan::model::job::RunState;
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::settings::DatabaseTarget;
 use etl_orch::store::{Access, StoreError};
@@ -164,7 +164,7 @@ async fn an_operation_that_is_given_up_leaves_no_transaction_behind() {
             tokio::task::yield_now().await;
         }
     }
-    store.end_run(run, RunState::Failed, RunCounts::default(), at(9)).await.unwrap();
+    store.end_run(run, RunState::Failed, None, at(9)).await.unwrap();
     assert_eq!(fixture.rows("SELECT state FROM etl_runs ORDER BY state").await, ["failed", "running"]);
 }
 

@@ -85,17 +85,17 @@ impl<'a> RunEntry<'a> {
             self.state.name().to_owned(),
             self.started_at.to_string(),
             self.took.map(brief).unwrap_or_default(),
-            self.counts.map(came_to).unwrap_or_default(),
+            self.counts.map(|counts| came_to(self.state, counts)).unwrap_or_default(),
         ];
         Row { cells, below }
     }
 }
 
 /// `3 of 5 made, 1 failed`.
-pub(in crate::show) fn came_to(counts: RunCounts) -> String {
+pub(in crate::show) fn came_to(state: RunState, counts: RunCounts) -> String {
     let RunCounts { planned, succeeded, failed, skipped, cancelled } = counts;
     if planned == 0 {
-        return "nothing to do".to_owned();
+        return if state == RunState::Succeeded { "nothing to do" } else { "no job was planned" }.to_owned();
     }
     let others = [(failed, "failed"), (skipped, "skipped"), (cancelled, "cancelled")];
     let others = others.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!(", {number} {what}"));
@@ -161,7 +161,8 @@ mod tests {
     #[test]
     fn what_a_run_came_to_is_counted() {
         let counts = RunCounts { planned: 5, succeeded: 3, failed: 1, skipped: 0, cancelled: 1 };
-        assert_eq!(came_to(counts), "3 of 5 made, 1 failed, 1 cancelled");
-        assert_eq!(came_to(RunCounts::default()), "nothing to do");
+        assert_eq!(came_to(RunState::Failed, counts), "3 of 5 made, 1 failed, 1 cancelled");
+        assert_eq!(came_to(RunState::Succeeded, RunCounts::default()), "nothing to do");
+        assert_eq!(came_to(RunState::Failed, RunCounts::default()), "no job was planned");
     }
 }

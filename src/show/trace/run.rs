@@ -86,7 +86,7 @@ impl<'a> RunTraceView<'a> {
         lines.push(format!("Version: {}", Untrusted::from(run.version.as_str()).excerpt()));
         let options = run_options(&run.options);
         lines.push(format!("Command: {}", if options.is_empty() { "run" } else { &options }));
-        lines.push(format!("Jobs: {}", came_to(run.counts.unwrap_or_else(|| self.so_far()))));
+        lines.push(format!("Jobs: {}", came_to(run.state, run.counts.unwrap_or_else(|| self.so_far()))));
         lines
     }
 

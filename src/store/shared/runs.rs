@@ -10,7 +10,7 @@ use super::row::{Selected, row};
 use super::statement::{Columns, Parameters, Statement, names};
 use super::values::storable_json;
 use crate::plan::model::ids::RunId;
-use crate::plan::model::job::{NewRun, Owner, RunCounts, RunState, RunningRun};
+use crate::plan::model::job::{JobState, NewRun, Owner, RunCounts, RunState, RunningRun};
 
 row! {
     /// The process that works on a run.
@@ -34,6 +34,14 @@ row! {
         id: RunId,
         expired: bool;
         owner: OwnerRow,
+    }
+}
+
+row! {
+    /// How many jobs of a run are in a state.
+    struct JobsInStateRow of "etl_jobs" {
+        state: JobState,
+        jobs: u64 = "count({row}.id)",
     }
 }
 
@@ -96,12 +104,12 @@ pub(in crate::store) async fn running<C: SqlConnection>(connection: &mut C) -> s
 }
 
 /// Ends a run, and first its jobs that are still queued. Not in one transaction: where the second statement fails the run counts as
-/// running, and both are repeated, by this run or by the one that finds its lease ended.
+/// running, and both are repeated, by this run or by the one that finds its lease ended. Without `counts` its jobs are counted.
 pub(in crate::store) async fn end<C: SqlConnection>(
     connection: &mut C,
     run: RunId,
     state: RunState,
-    counts: RunCounts,
+    counts: Option<RunCounts>,
     at: DateTime<Utc>,
 ) -> sqlx::Result<()> {
     let own = C::OWN;
@@ -112,6 +120,10 @@ pub(in crate::store) async fn end<C: SqlConnection>(
         run = parameters.add(run),
     );
     connection.execute(parameters.statement(text)).await?;
+    let counts = match counts {
+        Some(counts) => counts,
+        None => count_jobs(connection, run).await?,
+    };
     let columns: Columns = vec![
         ("state", state.name().into()),
         ("ended_at", at.into()),
@@ -128,4 +140,28 @@ pub(in crate::store) async fn end<C: SqlConnection>(
         run = parameters.add(run),
     );
     connection.execute(parameters.statement(text)).await.map(drop)
+}
+
+/// Counts the jobs of a run by what is on record of them. One whose owner died counts as failed.
+async fn count_jobs<C: SqlConnection>(connection: &mut C, run: RunId) -> sqlx::Result<RunCounts> {
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "SELECT {columns} FROM {own}etl_jobs j WHERE run_id = {run} GROUP BY state",
+        columns = JobsInStateRow::select("j"),
+        own = C::OWN,
+        run = parameters.add(run),
+    );
+    let found: Found<JobsInStateRow> = connection.fetch_all(parameters.statement(text)).await?;
+    let mut counts = RunCounts::default();
+    for JobsInStateRow { state, jobs } in found.rows {
+        counts.planned += jobs;
+        match state {
+            JobState::Succeeded => counts.succeeded += jobs,
+            JobState::Failed | JobState::Lost => counts.failed += jobs,
+            JobState::Skipped => counts.skipped += jobs,
+            JobState::Cancelled => counts.cancelled += jobs,
+            JobState::Queued | JobState::Running => {}
+        }
+    }
+    Ok(counts)
 }
