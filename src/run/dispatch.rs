@@ -6,6 +6,7 @@ mod lease;
 mod progress;
 mod stopping;
 mod timer;
+mod waits;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -81,6 +82,7 @@ pub(super) struct Dispatch<'a> {
     operations: FuturesUnordered<Operation<'a>>,
     /// Jobs whose end is in the spool and not in the database.
     spooled: Vec<JobIndex>,
+    waiting_for_pools: BTreeSet<JobIndex>,
     /// Why the run could not do all its work.
     broken: Option<String>,
 }
@@ -108,6 +110,7 @@ impl<'a> Dispatch<'a> {
             jobs: Jobs::new(ids),
             operations: FuturesUnordered::new(),
             spooled: Vec::new(),
+            waiting_for_pools: BTreeSet::new(),
             broken: None,
         }
     }
@@ -140,7 +143,7 @@ impl<'a> Dispatch<'a> {
                 }
                 Step::Finished if self.operations.is_empty() => break,
                 Step::Finished => None,
-                Step::Wait { until } => until.map(|until| self.context.lock_taken_at + until),
+                Step::Wait { until } => self.told_waits(until),
             };
             tokio::select! {
                 Some(completed) = self.operations.next(), if !self.operations.is_empty() => self.all_completed(completed),

@@ -4,9 +4,8 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use indicatif::MultiProgress;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -18,6 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::escape::{disclosed, escaped, escaped_json};
+use super::screen::Screen;
 use super::terminal::for_stderr;
 use super::words::Time;
 
@@ -34,7 +34,7 @@ pub enum LogFormat {
 pub(super) const WITH_FIELDS: &str = "etl_orch::with_fields";
 
 /// The live display that log lines must not tear apart, while there is one.
-static LIVE: OnceLock<MultiProgress> = OnceLock::new();
+static LIVE: OnceLock<Arc<Screen>> = OnceLock::new();
 
 /// Whether log lines are JSON; then nothing else may stand between them.
 static JSON: OnceLock<bool> = OnceLock::new();
@@ -74,7 +74,7 @@ pub(super) fn line_end() -> &'static str {
 }
 
 /// From now on log lines are written above this display.
-pub(super) fn write_above(display: MultiProgress) {
+pub(super) fn write_above(display: Arc<Screen>) {
     // There is one display in a process.
     let _ = LIVE.set(display);
 }
@@ -86,7 +86,7 @@ impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let write = || io::stderr().lock().write_all(bytes).map(|()| bytes.len());
         match LIVE.get() {
-            Some(display) => display.suspend(write),
+            Some(display) => display.above(write),
             None => write(),
         }
     }

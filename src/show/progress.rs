@@ -1,26 +1,25 @@
-//! Shows a run as it happens: as log lines, and on a terminal by a live display with a line for each running chain and a bar for
-//! the whole.
+//! Shows a run as it happens: as log lines, and on a terminal by a live display with a line for each chain that is at work or waits, and a
+//! bar for the whole.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+mod board;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use chrono::Utc;
 
-use super::escape::escaped;
+use self::board::Board;
 use super::listener::Listener;
 use super::logs;
 use super::run_log::{ChildOutput, RunLog};
-use super::screen;
-use crate::plan::model::job::JobState;
-use crate::plan::run::event::{Event, EventKind, JobEvent, JobName};
-use crate::plan::run::schedule::JobIndex;
+use super::screen::{self, Screen};
+use super::terminal;
+use crate::plan::run::event::{Event, EventKind, JobEvent};
 
-/// The displays redraw themselves so often.
+/// The display is drawn again so often.
 const TICK: Duration = Duration::from_millis(250);
-
-/// Characters of a child's line that a live display shows.
-const SHOWN: usize = 200;
 
 /// What is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +39,7 @@ impl Displays {
     pub fn start<E: Iterator<Item = Arc<Event>> + Send + 'static>(detail: Detail, mut subscribe: impl FnMut() -> E) -> Self {
         let mut listeners = Vec::new();
         if detail.is_live {
-            let mut display = LiveDisplay::new();
+            let display = LiveDisplay::new();
             listeners.push(Listener::start(subscribe(), move |event| display.event(event)));
         }
         let mut log = RunLog::new(detail.child_output);
@@ -60,123 +59,50 @@ impl Displays {
 
 /// Off the screen when dropped.
 struct LiveDisplay {
-    screen: MultiProgress,
-    jobs: Vec<JobName>,
-    bars: Arc<Mutex<Bars>>,
-}
-
-/// What is on the screen.
-#[derive(Default)]
-struct Bars {
-    total: Option<ProgressBar>,
-    running: HashMap<JobIndex, RunningJob>,
-}
-
-/// A job that is being done, and its line.
-struct RunningJob {
-    name: String,
-    bar: ProgressBar,
-}
-
-impl Bars {
-    fn all(&self) -> impl Iterator<Item = &ProgressBar> {
-        self.running.values().map(|job| &job.bar).chain(&self.total)
-    }
+    board: Arc<Mutex<Board>>,
+    screen: Arc<Screen>,
 }
 
 impl LiveDisplay {
     /// A display on which nothing is seen yet. From now on log lines are written above it.
     fn new() -> Self {
-        let screen = MultiProgress::with_draw_target(screen::target());
+        let (board, screen) = (Arc::<Mutex<Board>>::default(), Arc::<Screen>::default());
         logs::write_above(screen.clone());
-        let bars = Arc::default();
-        tick(Arc::downgrade(&bars));
-        Self { screen, jobs: Vec::new(), bars }
+        tick(Arc::downgrade(&board), screen.clone());
+        Self { board, screen }
     }
 
-    fn bars(&self) -> MutexGuard<'_, Bars> {
-        self.bars.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn event(&mut self, event: &Event) {
-        match &event.kind {
-            EventKind::RunStarted { jobs, .. } => {
-                self.jobs.clone_from(jobs);
-                let total = self.screen.add(ProgressBar::new(jobs.len() as u64));
-                total.set_style(style("{wide_bar} {pos}/{len} jobs, {elapsed_precise}{msg}"));
-                self.bars().total = Some(total);
-            }
-            EventKind::RunStopping { .. } => {
-                if let Some(total) = &self.bars().total {
-                    total.set_message(", stopping");
-                }
-            }
-            EventKind::Job { job, event } => self.job(job.index, event),
-        }
-    }
-
-    fn job(&self, job: JobIndex, event: &JobEvent) {
-        match event {
-            JobEvent::AttemptStarted { attempt, .. } => self.show(job, *attempt),
-            JobEvent::Line(text) => {
-                if let Some(RunningJob { name, bar }) = self.bars().running.get(&job) {
-                    let text: String = escaped(text).chars().take(SHOWN).collect();
-                    bar.set_message(format!("{name} {text}"));
-                }
-            }
-            JobEvent::LinesOmitted(_) | JobEvent::Stage(_) | JobEvent::AttemptEnded { .. } => {}
-            JobEvent::Retrying { .. } => self.hide(job),
-            JobEvent::Ended { state, .. } => {
-                self.hide(job);
-                // What a stop or a breaker takes out of a run is not done: the bar stays where it is.
-                if !matches!(state, JobState::Cancelled | JobState::Queued)
-                    && let Some(total) = &self.bars().total
-                {
-                    total.inc(1);
-                }
-            }
-        }
-    }
-
-    fn show(&self, job: JobIndex, attempt: u32) {
-        let mut bars = self.bars();
-        let (Some(total), Some(JobName { label, .. })) = (&bars.total, self.jobs.get(job)) else { return };
-        let bar = self.screen.insert_before(total, ProgressBar::new_spinner());
-        // Whatever is too long for the terminal is cut off: a line that wraps would be drawn again and again.
-        bar.set_style(style("{spinner} {elapsed:>3} {wide_msg}"));
-        let name = if attempt > 1 { format!("{label} (attempt {attempt})") } else { label.clone() };
-        bar.set_message(name.clone());
-        bars.running.insert(job, RunningJob { name, bar });
-    }
-
-    fn hide(&self, job: JobIndex) {
-        if let Some(RunningJob { bar, .. }) = self.bars().running.remove(&job) {
-            bar.finish_and_clear();
+    fn event(&self, event: &Event) {
+        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        board.event(event);
+        // What a child says may be much; it is drawn now and then.
+        if !matches!(&event.kind, EventKind::Job { event: JobEvent::Line(_) | JobEvent::LinesOmitted(_) | JobEvent::Stage(_), .. }) {
+            draw(&board, &self.screen);
         }
     }
 }
 
 impl Drop for LiveDisplay {
     fn drop(&mut self) {
-        for bar in self.bars().all() {
-            bar.finish_and_clear();
-        }
+        // The thread that draws does so only while it holds the board.
+        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        *board = Board::default();
+        self.screen.draw(Vec::new());
     }
 }
 
-/// Redraws the bars now and then, in a thread that ends with the display. Where the host has no room for a thread, they are redrawn when
-/// something happens.
-fn tick(bars: Weak<Mutex<Bars>>) {
+fn draw(board: &Board, screen: &Screen) {
+    screen.draw(board.lines(Utc::now(), screen::size(), terminal::is_stderr_ascii()));
+}
+
+/// Draws the board now and then, in a thread that ends with the display. Where the host has no room for a thread, it is drawn when something
+/// happens.
+fn tick(board: Weak<Mutex<Board>>, screen: Arc<Screen>) {
     let _ = std::thread::Builder::new().spawn(move || {
-        while let Some(bars) = bars.upgrade() {
-            bars.lock().unwrap_or_else(PoisonError::into_inner).all().for_each(ProgressBar::tick);
-            drop(bars);
+        while let Some(board) = board.upgrade() {
+            draw(&board.lock().unwrap_or_else(PoisonError::into_inner), &screen);
+            drop(board);
             std::thread::sleep(TICK);
         }
     });
-}
-
-fn style(template: &str) -> ProgressStyle {
-    // The templates are ours; a wrong one falls back to the default rather than take a run down.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

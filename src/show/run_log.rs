@@ -140,7 +140,11 @@ impl RunLog {
                 return;
             }
             JobEvent::Retrying { .. } | JobEvent::Ended { .. } => self.ended.remove(&job.index).unwrap_or_default(),
-            JobEvent::AttemptStarted { .. } | JobEvent::Line(_) | JobEvent::LinesOmitted(_) | JobEvent::Stage(_) => AttemptEnd::default(),
+            JobEvent::WaitsForPool(_)
+            | JobEvent::AttemptStarted { .. }
+            | JobEvent::Line(_)
+            | JobEvent::LinesOmitted(_)
+            | JobEvent::Stage(_) => AttemptEnd::default(),
         };
         let name = self.jobs.get(job.index);
         let subject = &Subject { run, job, label: name.map_or("?", |name| &name.label), gap: name.map(|name| &name.gap) };
@@ -149,7 +153,7 @@ impl RunLog {
             JobEvent::AttemptStarted { attempt, of } => {
                 job_line!(info, "attempt_started", subject, { attempt, attempts = of, }, "Executing {label} (attempt {attempt}/{of})");
             }
-            JobEvent::AttemptEnded { .. } => {}
+            JobEvent::WaitsForPool(_) | JobEvent::AttemptEnded { .. } => {}
             JobEvent::Line(text) => self.line(subject, text),
             JobEvent::LinesOmitted(1) => self.line(subject, "… 1 line omitted"),
             JobEvent::LinesOmitted(lines) => self.line(subject, &format!("… {} lines omitted", grouped(*lines))),

@@ -1,116 +1,89 @@
-//! The terminal under the live display.
+//! The last lines of a terminal, which change in place while other lines are written above them.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use indicatif::{ProgressDrawTarget, TermLike};
+use unicode_width::UnicodeWidthStr;
 
 use super::terminal;
 
-/// Drawings in a second, at most.
-const DRAWINGS: u8 = 20;
-
 /// The size of a terminal that does not say it: columns and lines.
-const USUAL_SIZE: (u16, u16) = (80, 24);
+const USUAL_SIZE: (usize, usize) = (80, 24);
 
-/// stderr, as what a live display is drawn on.
-pub(super) fn target() -> ProgressDrawTarget {
-    ProgressDrawTarget::term_like_with_hz(Box::new(Screen::default()), DRAWINGS)
+/// The columns and lines of stderr.
+pub(super) fn size() -> (usize, usize) {
+    terminal::size(io::stderr()).unwrap_or(USUAL_SIZE)
 }
 
-/// After each drawing the cursor goes back to the begin of its line. A `^C` that the terminal echoes then stands on a line of the display,
-/// which is drawn over. At the end of the line it would begin a new one that the display does not know of, and leave a line behind.
+/// What stands there now. Between two changes the cursor is at the begin of the last line: a `^C` that the terminal echoes is then drawn
+/// over. At the end of the line it would begin a new one that nobody takes away.
 #[derive(Debug, Default)]
-struct Screen(Mutex<String>);
+pub(super) struct Screen(Mutex<Vec<String>>);
 
 impl Screen {
-    fn drawing(&self) -> MutexGuard<'_, String> {
+    /// Draws these lines in the place of those before.
+    pub(super) fn draw(&self, lines: Vec<String>) {
+        let mut drawn = self.drawn();
+        if *drawn != lines {
+            write(&(top(&drawn, size().0) + &text(&lines)));
+            *drawn = lines;
+        }
+    }
+
+    /// Has something written above the lines.
+    pub(super) fn above<T>(&self, write_it: impl FnOnce() -> T) -> T {
+        let drawn = self.drawn();
+        if drawn.is_empty() {
+            return write_it();
+        }
+        write(&(top(&drawn, size().0) + "\x1b[J"));
+        let written = write_it();
+        write(&text(&drawn));
+        written
+    }
+
+    fn drawn(&self) -> MutexGuard<'_, Vec<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn add(&self, text: &str) {
-        self.drawing().push_str(text);
-    }
-
-    fn move_cursor(&self, by: usize, direction: char) {
-        if by > 0 {
-            self.add(&format!("\x1b[{by}{direction}"));
-        }
-    }
 }
 
-impl TermLike for Screen {
-    fn width(&self) -> u16 {
-        size().0
-    }
-
-    fn height(&self) -> u16 {
-        size().1
-    }
-
-    fn move_cursor_up(&self, by: usize) -> io::Result<()> {
-        self.move_cursor(by, 'A');
-        Ok(())
-    }
-
-    fn move_cursor_down(&self, by: usize) -> io::Result<()> {
-        self.move_cursor(by, 'B');
-        Ok(())
-    }
-
-    fn move_cursor_right(&self, by: usize) -> io::Result<()> {
-        self.move_cursor(by, 'C');
-        Ok(())
-    }
-
-    fn move_cursor_left(&self, by: usize) -> io::Result<()> {
-        self.move_cursor(by, 'D');
-        Ok(())
-    }
-
-    fn write_line(&self, text: &str) -> io::Result<()> {
-        self.add(text);
-        self.add("\n");
-        Ok(())
-    }
-
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        self.add(text);
-        Ok(())
-    }
-
-    fn clear_line(&self) -> io::Result<()> {
-        self.add("\r\x1b[2K");
-        Ok(())
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        let mut drawing = std::mem::take(&mut *self.drawing());
-        if drawing.is_empty() {
-            return Ok(());
-        }
-        drawing.push('\r');
-        io::stderr().lock().write_all(drawing.as_bytes())
-    }
+/// Takes the cursor to the begin of the first line, as a terminal of so many columns shows them: one that became narrower has broken some.
+fn top(drawn: &[String], columns: usize) -> String {
+    let above = drawn.len().saturating_sub(1);
+    let up: usize = drawn.iter().take(above).map(|line| line.width().div_ceil(columns.max(1)).max(1)).sum();
+    if up > 0 { format!("\x1b[{up}A\r") } else { "\r".to_owned() }
 }
 
-fn size() -> (u16, u16) {
-    let cells = |cells: usize| u16::try_from(cells).unwrap_or(u16::MAX);
-    terminal::size(io::stderr()).map_or(USUAL_SIZE, |(columns, lines)| (cells(columns), cells(lines)))
+fn text(lines: &[String]) -> String {
+    lines.join("\x1b[K\n") + "\x1b[J\r"
+}
+
+/// A terminal that is gone is no error.
+fn write(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn lines(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
     #[test]
-    fn what_is_drawn_is_written_in_one_piece() {
-        let screen = Screen::default();
-        screen.move_cursor_up(0).unwrap();
-        screen.move_cursor_up(2).unwrap();
-        screen.clear_line().unwrap();
-        screen.write_line("a").unwrap();
-        screen.write_str("b").unwrap();
-        assert_eq!(*screen.drawing(), "\x1b[2A\r\x1b[2Ka\nb");
+    fn lines_are_drawn_over_those_before() {
+        assert_eq!(top(&[], 80), "\r");
+        assert_eq!(top(&lines(&["one"]), 80), "\r");
+        assert_eq!(top(&lines(&["one", "two", "three"]), 80), "\x1b[2A\r");
+        assert_eq!(text(&lines(&["one", "two"])), "one\x1b[K\ntwo\x1b[J\r");
+        assert_eq!(text(&[]), "\x1b[J\r", "nothing is left");
+    }
+
+    #[test]
+    fn a_terminal_that_became_narrower_has_broken_lines() {
+        assert_eq!(top(&lines(&["12345678", "❌❌", "last"]), 3), "\x1b[5A\r");
+        assert_eq!(top(&lines(&["", "last"]), 3), "\x1b[1A\r");
     }
 }

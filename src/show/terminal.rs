@@ -50,7 +50,8 @@ fn is_ascii() -> bool {
     KNOWN.get().is_some_and(|known| known.is_ascii)
 }
 
-fn in_ascii(text: &str) -> Cow<'_, str> {
+/// A text of ours in ASCII. What others said stays.
+pub(super) fn in_ascii(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }

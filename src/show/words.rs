@@ -13,7 +13,7 @@ use super::escape::{escaped, excerpt};
 use crate::plan::model::ids::JobId;
 pub(super) use crate::plan::text::size::grouped;
 pub(super) use crate::plan::text::span::brief;
-pub(super) use lines::wrapped;
+pub(super) use lines::{fitted, wrapped};
 pub use times::{Time, Zone, read_time, use_zones};
 
 /// `1 bank`, `1,680 banks`.

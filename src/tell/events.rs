@@ -95,7 +95,8 @@ fn lines_in(event: &JobEvent) -> u64 {
     match event {
         JobEvent::Line(_) => 1,
         JobEvent::LinesOmitted(lines) => *lines,
-        JobEvent::AttemptStarted { .. }
+        JobEvent::WaitsForPool(_)
+        | JobEvent::AttemptStarted { .. }
         | JobEvent::Stage(_)
         | JobEvent::AttemptEnded { .. }
         | JobEvent::Retrying { .. }

@@ -7,12 +7,21 @@ use crate::support::{Kind, World};
 
 /// Runs the binary to its end on a terminal of this type, of 40 columns; everything that it writes there is in `stdout`.
 fn on_a_terminal(world: &World, term: &str, args: &str) -> Done {
+    run_there(world, term, "C.UTF-8", args)
+}
+
+/// The same on a common terminal in this locale.
+fn in_locale(world: &World, locale: &str, args: &str) -> Done {
+    run_there(world, "xterm", locale, args)
+}
+
+fn run_there(world: &World, term: &str, locale: &str, args: &str) -> Done {
     let inner = world.command(&[]);
     let binary = inner.get_program().to_str().expect("a path in UTF-8");
     let mut script = Command::new("script");
     let command = format!("stty rows 24 cols 40; {binary} {args} --config etl-orch.yaml");
     script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
-    script.current_dir(world.path("")).env("TERM", term).env_remove("NO_COLOR").stdin(Stdio::null());
+    script.current_dir(world.path("")).env("TERM", term).env("LC_ALL", locale).env_remove("NO_COLOR").stdin(Stdio::null());
     Done::of(&script.output().expect("script is installed (bsdutils)"))
 }
 
@@ -25,7 +34,7 @@ fn on_a_terminal_every_line_of_a_child_is_written_in_one_piece() {
     let done = on_a_terminal(&world, "xterm", "run -v");
 
     assert_eq!(done.code, 0, "{}", done.stdout);
-    assert!(done.stdout.contains("/1 jobs"), "there is a live display: {:?}", done.stdout);
+    assert!(done.stdout.contains("0 made, 1 left"), "there is a live display: {:?}", done.stdout);
     for n in 1..=5 {
         let line = format!("RY 2025 Q2 [call_summary] | line {n}\r\n");
         assert!(done.stdout.contains(&line), "{n}: {:?}", done.stdout);
@@ -58,18 +67,30 @@ fn no_line_of_the_display_is_wider_than_the_terminal() {
 
     let done = on_a_terminal(&world, "xterm", "run --log-level off");
 
-    assert!(done.stdout.contains("RY 2025 Q2 [call_summary] (atte"), "{:?}", done.stdout);
+    assert!(done.stdout.contains("[call_summary] w"), "it waits for another attempt: {:?}", done.stdout);
     let display = done.stdout.split("====").next().unwrap_or_default();
-    // `[2K` and the like are what is left of a sequence.
+    // `[2A` and the like are what is left of a sequence.
     let drawn = display.split(|c: char| c.is_control()).map(|text| match text.strip_prefix('[') {
         Some(rest) => rest.trim_start_matches(|c: char| c.is_ascii_digit()).chars().count().saturating_sub(1),
         None => text.chars().count(),
     });
     let widest = drawn.max().unwrap_or_default();
-    assert!((30..=40).contains(&widest), "{widest}: {display:?}");
-    assert!(display.contains(" 1/1 jobs, 00:00:0"), "{display:?}");
-    let last_drawn = display.split(" 1/1 jobs, 00:00:0").nth(1).unwrap_or_default();
-    assert_eq!(last_drawn.chars().nth(1), Some('\r'), "what the terminal echoes (^C) begins no line of its own: {display:?}");
+    assert!((30..40).contains(&widest), "{widest}: {display:?}");
+    let last_drawn = display.split("1 made, 0 left").nth(1).unwrap_or_default();
+    assert!(last_drawn.contains("s\x1b[J\r"), "what the terminal echoes (^C) begins no line of its own: {display:?}");
+    assert!(display.ends_with("\r\x1b[J\r"), "nothing of the display is left: {display:?}");
+}
+
+/// Without UTF-8 there is nothing but ASCII.
+#[test]
+fn a_terminal_that_shows_only_ascii_gets_nothing_else() {
+    let world = World::new(Kind::Sqlite);
+    world.available("RY", 1, 2025, "Q2");
+    world.available("BMO", 2, 2025, "Q2");
+    world.single_etl("[ \"$2\" = RY ] || exit 65\necho report > \"$4\"\n", &[]);
+    let done = in_locale(&world, "C", "-v");
+    assert!(done.stdout.is_ascii(), "{}", done.stdout);
+    assert!(done.stdout.contains("Successful: 1 [OK]") && done.stdout.contains("[FAIL] BMO 2025 Q2"), "{}", done.stdout);
 }
 
 #[test]
@@ -100,7 +121,7 @@ fn a_terminal_without_escape_sequences_gets_none() {
     for term in ["dumb", ""] {
         let done = on_a_terminal(&world, term, "run -v --force --bank-symbol RY");
         assert_eq!(done.code, 0, "{}", done.stdout);
-        assert!(done.stdout.contains("[INFO] Executing RY") && !done.stdout.contains("/1 jobs"), "{:?}", done.stdout);
+        assert!(done.stdout.contains("[INFO] Executing RY") && !done.stdout.contains("1 left"), "{:?}", done.stdout);
         assert!(done.stdout.chars().all(|c| !c.is_control() || "\r\n".contains(c)), "{:?}", done.stdout);
     }
 }

@@ -72,6 +72,8 @@ pub struct JobRef {
 /// What happened to a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobEvent {
+    /// It would start if this pool had room; `None` where it does not wait for one any more.
+    WaitsForPool(Option<String>),
     AttemptStarted {
         /// From 1.
         attempt: u32,

@@ -255,6 +255,11 @@ impl Schedule {
         notices
     }
 
+    /// The jobs that would start at `now` if their pools had room.
+    pub fn waiting_for_pools(&self, now: Duration) -> BTreeSet<JobIndex> {
+        if self.chains.running() < self.slots { self.chains.without_room(now).collect() } else { BTreeSet::new() }
+    }
+
     /// Takes out a job that is waited with, as somebody does not want it any more. Returns whether it was.
     pub fn give_up(&mut self, plan: &Plan, job: JobIndex) -> bool {
         let Some(chain) = self.chains.waits(job) else { return false };

@@ -36,6 +36,28 @@ fn indent(line: &str) -> usize {
     if is_mark { before + mark.width() + 1 } else { before + 2 }
 }
 
+/// The beginning of a line that is not wider than `width`, with an ellipsis where it is cut.
+pub(in crate::show) fn fitted<'a>(line: &'a str, width: usize, ellipsis: &str) -> Cow<'a, str> {
+    if line.width() <= width {
+        return Cow::Borrowed(line);
+    }
+    let room = width.saturating_sub(ellipsis.width());
+    let mut text = String::new();
+    let mut used = 0;
+    for character in line.chars() {
+        let wide = character.to_string().as_str().width();
+        if used + wide > room {
+            break;
+        }
+        text.push(character);
+        used += wide;
+    }
+    if ellipsis.width() <= width {
+        text.push_str(ellipsis);
+    }
+    Cow::Owned(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +83,14 @@ mod tests {
             and so on
         short
         ");
+    }
+
+    #[test]
+    fn a_line_may_be_cut_to_a_width() {
+        assert_eq!(fitted("12345", 5, "…"), "12345");
+        assert_eq!(fitted("123456", 5, "…"), "1234…");
+        assert_eq!(fitted("❌❌❌", 5, "…"), "❌❌…");
+        assert_eq!(fitted("123456", 5, "..."), "12...");
+        assert_eq!(fitted("123456", 0, "…"), "");
     }
 }

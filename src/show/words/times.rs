@@ -48,6 +48,11 @@ impl Time {
         }
     }
 
+    /// `14:03:22`.
+    pub fn clock(self) -> String {
+        self.local().format("%H:%M:%S").to_string()
+    }
+
     /// Beside the time `now`: `14:03` on the same day, and `2026-11-29 14:03` on another.
     pub fn beside(self, now: Self) -> String {
         beside(self.local(), now.local())

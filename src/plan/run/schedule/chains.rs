@@ -123,6 +123,11 @@ impl Chains {
         paused.filter(|until| *until > now).chain(waits).min()
     }
 
+    /// The heads of chains that are ready and whose pool has no room.
+    pub(super) fn without_room(&self, now: Duration) -> impl Iterator<Item = JobIndex> {
+        self.pools.iter().filter(move |pool| !pool.has_room(now)).flat_map(|pool| pool.ready.iter().copied())
+    }
+
     /// The gated chains' heads.
     pub(super) fn gated(&self) -> impl Iterator<Item = JobIndex> {
         self.gated.iter().filter_map(|chain| self.all[*chain].jobs.front().copied())
