@@ -23,7 +23,7 @@ use self::breaker_records::BreakerRecords;
 use self::jobs::Jobs;
 use self::lease::Lease;
 use self::progress::JobProgress;
-use self::timer::Timer;
+use self::timer::{Timer, sleep_until};
 use super::attempt::{AttemptResult, JobOver, remove_workspaces};
 use super::context::RunContext;
 use super::ledger::Recorded;
@@ -390,12 +390,5 @@ impl<'a> Dispatch<'a> {
 
     fn emit(&self, job: JobIndex, event: JobEvent) {
         self.context.events.of_job(job, self.jobs[job].result.id, event);
-    }
-}
-
-async fn sleep_until(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 /// When it is due next, and whether it is under way.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Timer {
         if self.is_under_way {
             std::future::pending::<()>().await;
         }
-        sleep_until(self.due_at).await;
+        tokio::time::sleep_until(self.due_at).await;
     }
 
     pub(super) fn begin(&mut self) {
@@ -32,5 +32,13 @@ impl Timer {
     pub(super) fn end(&mut self, pause: Duration) {
         self.is_under_way = false;
         self.due_at = Instant::now() + pause;
+    }
+}
+
+/// Waits until this time; for ever where there is none.
+pub(super) async fn sleep_until(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }

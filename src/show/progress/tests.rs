@@ -28,7 +28,7 @@ fn started(board: &mut Board, seconds: i64, job: usize, attempt: u32) {
 }
 
 fn ended(board: &mut Board, seconds: i64, job: usize, state: JobState) {
-    of_job(board, seconds, job, JobEvent::Ended { state, duration: Duration::from_secs(1), reason: None });
+    of_job(board, seconds, job, JobEvent::Ended { state, duration: Duration::from_secs(1), reason: None, log: None });
 }
 
 /// A run of so many jobs.
@@ -66,7 +66,7 @@ fn some_of_everything() -> Board {
     };
     of_job(&mut board, 60, 5, JobEvent::Stage(stage));
     let error = "exit code 1 - Connection timeout".to_owned();
-    of_job(&mut board, 62, 6, JobEvent::Retrying { attempt: 1, of: 3, error, delay: Duration::from_secs(20) });
+    of_job(&mut board, 62, 6, JobEvent::Retrying { attempt: 1, of: 3, error, log: None, delay: Duration::from_secs(20) });
     of_job(&mut board, 63, 7, JobEvent::WaitsForPool(Some("gpu".to_owned())));
     of_job(&mut board, 63, 8, JobEvent::WaitsForPool(Some("gpu".to_owned())));
     of_job(&mut board, 64, 8, JobEvent::WaitsForPool(None));
