@@ -48,7 +48,8 @@ pub(super) async fn command(context: &Context<'_>, args: &WhyArgs) -> Result<Exi
     };
     let (answer, about) = context.with_store(Access::ReadOnly, async |store| answer(context, store, target).await).await?;
     answer.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    context.print(&WhyView::new(&answer.explanations, answer.done, answer.filtered, &about, Utc::now()))?;
+    let view = WhyView::new(&answer.explanations, answer.done, answer.filtered, &about, Utc::now());
+    context.print(&view.expecting(answer.expectation.as_ref()))?;
     Ok(Exit::Success)
 }
 

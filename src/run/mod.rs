@@ -6,6 +6,7 @@ mod attempt;
 mod context;
 mod dispatch;
 mod error;
+mod expectation;
 mod give_up;
 pub mod guard;
 mod invocation;

@@ -16,6 +16,7 @@ use crate::plan::decide::plan::Plan;
 use crate::plan::model::candidate::AvailabilityRow;
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::{Gap, GapKey};
+use crate::plan::model::ids::RunId;
 use crate::plan::model::institution::BankIndex;
 use crate::plan::model::job::ReportKey;
 use crate::plan::model::period::Period;
@@ -24,6 +25,7 @@ use crate::plan::model::source::SourceIndex;
 use crate::plan::remember::past::{JobQuery, PastJob, PastRun, RunQuery};
 use crate::plan::remember::source_state::QueuedWindow;
 use crate::plan::remember::stored_state::StoredState;
+use crate::plan::run::outlook::Expectation;
 use crate::store::Available;
 
 /// So many of the latest jobs of a gap are looked at.
@@ -44,6 +46,8 @@ pub struct Asked {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Answer {
     pub explanations: Vec<Explanation>,
+    /// When it is expected to be filled, where a single gap was asked for.
+    pub expectation: Option<Expectation>,
     /// Reports that exist and are not among the explanations.
     pub done: u64,
     /// Reports that the configuration leaves out and that are not among them.
@@ -63,6 +67,8 @@ struct Found {
     plan: Option<Plan>,
     last_run: Option<PastRun>,
     news: Vec<Available>,
+    /// The runs that are under way.
+    living: BTreeSet<RunId>,
     warnings: Vec<String>,
 }
 
@@ -93,8 +99,15 @@ impl Invocation {
         };
         if let Some(gap) = single {
             let details = self.details(gap, &found).await?;
-            let explanations = vec![self.explain(gap, &found, &details, true).await?];
-            return Ok(Answer { explanations, last_run: found.last_run, warnings: found.warnings, ..Answer::default() });
+            let explanation = self.explain(gap, &found, &details, true).await?;
+            let expectation = self.expectation(&explanation, found.plan.as_ref(), &found.living).await?;
+            return Ok(Answer {
+                explanations: vec![explanation],
+                expectation,
+                last_run: found.last_run,
+                warnings: found.warnings,
+                ..Answer::default()
+            });
         }
         self.explain_all(asked, found).await
     }
@@ -115,8 +128,14 @@ impl Invocation {
             let (catalogue, settings) = (&*self.catalogue, &self.settings);
             explain::source(&SourceAsked { catalogue, settings, plan, queued, jobs: &jobs, last_run: last_run.as_ref() })
         };
-        let explanations = plans.iter().filter(|plan| plan.source == source).map(explanation).collect();
-        Ok(Answer { explanations, last_run, ..Answer::default() })
+        let explanations: Vec<Explanation> = plans.iter().filter(|plan| plan.source == source).map(explanation).collect();
+        let recovery = recover::preview(&*self.store, &self.state_dir).await?;
+        let plan = self.whole_plan(&self.learn()?, &recovery, Vec::new()).await?;
+        let expectation = match explanations.first() {
+            Some(explanation) => self.expectation(explanation, Some(&plan), &recovery.living).await?,
+            None => None,
+        };
+        Ok(Answer { explanations, expectation, last_run, ..Answer::default() })
     }
 
     /// Explains, in short, everything that is not made now: what is held back, what the next run makes, and sources.
@@ -156,7 +175,7 @@ impl Invocation {
             |(key, decided): (&GapKey, &Decided)| is_asked(key) && matches!(decided.decision, Decision::Run(_) | Decision::Deferred);
         let plan = if decided.iter().any(is_to_be_made) { Some(self.whole_plan(&learnt, &recovery, news.clone()).await?) } else { None };
         let warnings = [std::mem::take(&mut learnt.warnings), recovery.warnings].concat();
-        Ok(Found { decided, stored, plan, last_run: self.last_run().await?, news, warnings })
+        Ok(Found { decided, stored, plan, last_run: self.last_run().await?, news, living: recovery.living, warnings })
     }
 
     async fn whole_plan(&self, learnt: &Learnt, recovery: &Recovery, news: Vec<Available>) -> Result<Plan, RunError> {

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::words::Time;
 use crate::plan::run::forecast::{Expected, Interval, Prospect};
+use crate::plan::run::outlook::Expectation;
 
 /// When a job is expected to have ended, and how many start before it.
 #[derive(Debug, Serialize)]
@@ -49,6 +50,27 @@ pub(super) fn words(prospect: Option<&Prospect>, now: DateTime<Utc>) -> Option<S
     Some(text)
 }
 
+/// The same as a sentence, with the run that it is expected of.
+pub(super) fn sentence(expectation: &Expectation, now: DateTime<Utc>) -> Option<String> {
+    let (text, by) = match expectation {
+        Expectation::UnderWay(prospect) => (words(Some(prospect), now)?, "by the run that is under way".to_owned()),
+        Expectation::Planned { begin, is_regular, prospect } => {
+            let by = match (begin.from <= now, is_regular) {
+                (true, _) => "by a run that starts now".to_owned(),
+                (false, true) => format!("by the run that is expected to start {}", interval(*begin, now)),
+                (false, false) => format!("by a run that waits for the one under way until {}", interval(*begin, now)),
+            };
+            (words(Some(prospect), now)?, by)
+        }
+        Expectation::TriedAt(at) => {
+            ("next tried".to_owned(), format!("by the run that is expected to start {}", Time(*at).beside(Time(now))))
+        }
+    };
+    let mut letters = text.chars();
+    let first = letters.next()?.to_ascii_uppercase();
+    Some(format!("{first}{}, {by}.", letters.as_str()))
+}
+
 /// `14:10–14:25`, whole minutes that hold the interval.
 pub(super) fn interval(interval: Interval, now: DateTime<Utc>) -> String {
     let minute = TimeDelta::minutes(1);
@@ -83,5 +105,16 @@ mod tests {
             assert_eq!(words(Some(&prospect), now).as_deref(), text);
         }
         assert_eq!(words(None, now), None);
+        let prospect = expected("28T14:10:59", "28T14:24:01", 9);
+        let planned = |begin, is_regular| Expectation::Planned { begin: Interval::at(at(begin)), is_regular, prospect };
+        for (expectation, text) in [
+            (Expectation::UnderWay(prospect), "Expected 14:10–14:25 (9 before it), by the run that is under way."),
+            (planned("28T14:03:22", false), "Expected 14:10–14:25 (9 before it), by a run that starts now."),
+            (planned("28T14:05:00", true), "Expected 14:10–14:25 (9 before it), by the run that is expected to start 14:05."),
+            (planned("28T14:05:00", false), "Expected 14:10–14:25 (9 before it), by a run that waits for the one under way until 14:05."),
+            (Expectation::TriedAt(at("28T14:30:00")), "Next tried by the run that is expected to start 14:30."),
+        ] {
+            assert_eq!(sentence(&expectation, now).as_deref(), Some(text));
+        }
     }
 }

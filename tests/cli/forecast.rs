@@ -63,6 +63,8 @@ on_both_databases! {
             "  • 2025 Q1: call_summary, expected 02:20–03:00 (1 before it)",
             "FORECAST: a run that starts now is expected to end 02:30–03:30",
         ], "{}", done.stdout);
+        let why = run_to(world, 0, &["why", "TD", "2025Q2", "call_summary"]).stdout;
+        assert!(why.contains("\n\nExpected 02:10–02:30, by a run that starts now.\n"), "{why}");
         let json = run_to(world, 0, &[&dry_run[..], &["--format", "json"]].concat()).json();
         let times = |from: &str, to: &str| serde_json::json!({"from": format!("2026-01-16T{from}:00Z"), "to": format!("2026-01-16T{to}:00Z")});
         assert_eq!(json["jobs"][1]["expected"], serde_json::json!({"from": "2026-01-16T02:20:00Z", "to": "2026-01-16T03:00:00Z", "before": 1}));
@@ -102,6 +104,12 @@ on_both_databases! {
         assert!(lines[2].starts_with("  • RY-CA/2025Q1/call_summary: process ") && lines[2].ends_with(", expected 02:20–02:40"), "{lines:?}");
         let run_as_a_whole = "FORECAST: the next run, which waits for the one that is under way until 02:30–03:10, is expected to end 02:40–03:40";
         assert_eq!(lines[3], run_as_a_whole);
+        let why = ["why", "RY", "2025Q1", "call_summary"];
+        let page = run_to(world, 0, &why).stdout;
+        assert!(page.contains("\n\nExpected 02:20–02:40, by the run that is under way.\n"), "{page}");
+        let json = run_to(world, 0, &[&why[..], &["--format", "json"]].concat()).json();
+        let wanted = serde_json::json!({"from": "2026-01-16T02:20:00Z", "to": "2026-01-16T02:40:00Z", "before": 0});
+        assert_eq!(json["gaps"][0]["expected"], wanted);
         set_clock(world, 161);
         let done = run_to(world, 0, &["--dry-run", "--forecast"]);
         assert!(done.stdout.contains("FORECAST: none, as it cannot be reckoned when the run that is under way will have ended\n"), "{}", done.stdout);
@@ -123,6 +131,8 @@ on_both_databases! {
         set_clock(world, 46);
         let done = run_to(world, 0, &dry_run);
         assert!(done.stdout.contains("  • RY-CA/2025Q1/call_summary: next tried at 01:45, until 2026-01-16 01:35:00Z: exit code 1\n"), "{}", done.stdout);
+        let why = run_to(world, 0, &["why", "RY", "2025Q1", "call_summary"]).stdout;
+        assert!(why.contains("\n\nNext tried by the run that is expected to start 01:45.\n"), "{why}");
         set_clock(world, 80);
         assert_eq!(expected(&run_to(world, 0, &dry_run)), [""; 0], "the runs came to a stop");
     }

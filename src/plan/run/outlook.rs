@@ -50,6 +50,17 @@ pub struct Outlook {
     pub rhythm: Option<Rhythm>,
 }
 
+/// When a gap is expected to be filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expectation {
+    /// By a run that is under way.
+    UnderWay(Prospect),
+    /// By a run that begins then: where runs start regularly that is the next one, and otherwise one that would be started now.
+    Planned { begin: Interval, is_regular: bool, prospect: Prospect },
+    /// It rests, and the run that is expected to start then tries it.
+    TriedAt(DateTime<Utc>),
+}
+
 impl Outlook {
     /// What is expected of a run with this plan.
     pub fn of(plan: &Plan, facts: &OutlookFacts<'_>, start: Start) -> Self {
@@ -87,10 +98,15 @@ impl Outlook {
         Self { now: *now, begin, planned, active: of_active, rhythm: *rhythm }
     }
 
-    /// What is expected of a gap that this run plans, or another fills now.
+    /// What is expected of a gap, or of a source, that this run plans, or that another fills now.
     #[must_use]
-    pub fn of_gap(&self, plan: &Plan, gap: &GapKey) -> Option<&Prospect> {
-        self.active.get(gap).or_else(|| self.planned.of_job(plan.jobs.iter().position(|job| job.key == *gap)?))
+    pub fn of_gap(&self, plan: &Plan, gap: &GapKey) -> Option<Expectation> {
+        let is_it = |key: &GapKey| key == gap || gap.covers(key);
+        if let Some(key) = self.active.keys().filter(|key| is_it(key)).min() {
+            return self.active.get(key).copied().map(Expectation::UnderWay);
+        }
+        let prospect = *self.planned.of_job(plan.jobs.iter().rposition(|job| is_it(&job.key))?)?;
+        Some(Expectation::Planned { begin: self.begin?, is_regular: self.rhythm.is_some(), prospect })
     }
 
     /// When the first run is expected to start that is not before this time; `None` where runs do not start regularly.

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::View;
+use super::expected::{self, ExpectedView};
 use super::history::table::{Row, Table};
 use super::terminal::stdout_width;
 use super::words::{Time, Untrusted, count};
@@ -22,6 +23,7 @@ use crate::plan::decide::explain::{Explanation, Fact, Then, Weight};
 use crate::plan::decide::mismatch::NameCount;
 use crate::plan::model::gap::GapKey;
 use crate::plan::remember::past::PastRun;
+use crate::plan::run::outlook::Expectation;
 use layout::wrapped;
 
 /// Gaps with what is done about them, and why.
@@ -53,6 +55,13 @@ struct GapView {
     /// When it ends by itself.
     until: Option<Time>,
     facts: Vec<FactView>,
+    /// When it is expected to be there.
+    expected: Option<ExpectedView>,
+    /// When the run is expected to start that tries it next.
+    next_try: Option<Time>,
+    /// Either in words.
+    #[serde(skip)]
+    prospect: Option<String>,
     /// What would change it.
     commands: Vec<String>,
     #[serde(skip)]
@@ -77,6 +86,23 @@ struct FactView {
 }
 
 impl WhyView {
+    /// Says when the single gap is expected to be filled.
+    #[must_use]
+    pub fn expecting(mut self, expectation: Option<&Expectation>) -> Self {
+        if let (Some(expectation), [gap]) = (expectation, self.gaps.as_mut_slice()) {
+            let prospect = match expectation {
+                Expectation::UnderWay(prospect) | Expectation::Planned { prospect, .. } => Some(prospect),
+                Expectation::TriedAt(at) => {
+                    gap.next_try = Some(Time(*at));
+                    None
+                }
+            };
+            gap.expected = ExpectedView::of(prospect);
+            gap.prospect = expected::sentence(expectation, self.timestamp.0);
+        }
+        self
+    }
+
     /// The view at this time. `about` names what was asked for.
     pub fn new(explanations: &[Explanation], done: u64, filtered: u64, about: &str, now: DateTime<Utc>) -> Self {
         let gaps = explanations.iter().map(|one| GapView::new(one, now)).collect();
@@ -130,6 +156,9 @@ impl GapView {
             reason: verdict::reason(explanation, now),
             until: verdict::until(&explanation.verdict).map(Time),
             facts: explanation.facts.iter().map(|fact| FactView::new(fact, now)).collect(),
+            expected: None,
+            next_try: None,
+            prospect: None,
             commands: way_out.commands,
             way_out: way_out.text,
             title: words(&explanation.gap),
@@ -150,6 +179,9 @@ impl GapView {
             }
         }
         page.push('\n');
+        if let Some(prospect) = &self.prospect {
+            page.push_str(&wrapped("", prospect, 0));
+        }
         page.push_str(&wrapped("", &self.way_out, 0));
         for command in &self.commands {
             let _ = writeln!(page, "  {command}");

@@ -17,6 +17,9 @@ use crate::plan::remember::stored_decision::StoredDecision;
 /// The page of a gap.
 pub(super) fn view(then: &Then) -> GapView {
     GapView {
+        expected: None,
+        next_try: None,
+        prospect: None,
         gap: Untrusted::from(then.gap.to_string()).to_string(),
         decision: name(&then.state),
         reason: reason(&then.state),
