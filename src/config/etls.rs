@@ -97,7 +97,13 @@ fn check_etl(check: &mut Check, name: &str, mut written: written::Etl, defaults:
     {
         check.wrong_key(&["etls", name, "http", "records"], "records has an effect only for sources; remove it");
     }
-    let work = WorkKeys { program: written.take_program(), exit_codes: written.exit_codes.take(), http: written.http.take() };
+    let work = WorkKeys {
+        program: written.take_program(),
+        exit_codes: written.exit_codes.take(),
+        outcomes: written.outcomes.take(),
+        progress: written.progress.take(),
+        http: written.http.take(),
+    };
     let work = work.check(check, &["etls", name], name, "makes the report", allowed);
     let warn_after = check.not_zero(&at("warn_after"), written.warn_after);
     let retry = retry(check, &at("retry"), written.retry.take().unwrap_or_default(), &defaults.retry);

@@ -29,6 +29,7 @@ mod outputs;
 mod ownership;
 mod parallel;
 mod paths;
+mod patterns;
 mod pools;
 mod program;
 mod report_types;

@@ -25,7 +25,7 @@ pub(super) fn program(check: &mut Check, path: &[&str], keys: ProgramKeys, owner
     let env_file = check.path(&at("env_file"), keys.env_file);
     let timeout = check.not_zero(&at("timeout"), keys.timeout).unwrap_or(TIMEOUT);
     let grace = keys.grace.map_or(GRACE, |written| written.0);
-    Some(CommandSpec { argv: argv?, cwd, env: env?, env_file, timeout, grace })
+    Some(CommandSpec { argv: argv?, cwd, env: env?, env_file, timeout, grace, progress: Vec::new() })
 }
 
 /// A program is stopped when two thirds of the lease have passed without its being renewed; its grace must fit into the rest.

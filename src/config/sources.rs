@@ -72,7 +72,13 @@ fn check_source(check: &mut Check, id: &str, mut written: written::Source, defau
     let records = records_of(check, id, &mut written);
     let name = written.name.take().unwrap_or_else(|| id.to_owned());
     let keys = written.take_program();
-    let work = WorkKeys { program: keys, exit_codes: written.exit_codes.take(), http: written.http.take() };
+    let work = WorkKeys {
+        program: keys,
+        exit_codes: written.exit_codes.take(),
+        outcomes: written.outcomes.take(),
+        progress: written.progress.take(),
+        http: written.http.take(),
+    };
     let work = work.check(check, &["sources", id], id, "collects it", Scope::IN_COLLECTION_WORK);
     let (warn_after, error_after) = late?;
     Some(Source {

@@ -4,17 +4,20 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::check::Check;
 use super::http::http;
+use super::patterns;
 use super::program::program;
 use super::written_program::ProgramKeys;
 use super::written_work as written;
 use crate::plan::model::outcome::ExitCodes;
-use crate::plan::model::work::Work;
+use crate::plan::model::work::{CommandSpec, Work};
 use crate::plan::text::placeholder::Scope;
 
 /// The keys that say how the work is done, as the file has them.
 pub(super) struct WorkKeys {
     pub(super) program: ProgramKeys,
     pub(super) exit_codes: Option<written::ExitCodes>,
+    pub(super) outcomes: Option<Vec<written::EndPattern>>,
+    pub(super) progress: Option<Vec<written::StagePattern>>,
     pub(super) http: Option<written::Http>,
 }
 
@@ -26,7 +29,8 @@ impl WorkKeys {
             if self.program.command.is_some() {
                 check.wrong_key(&at("command"), format!("{name} has command and http; keep one of the two"));
             }
-            for key in self.program.beside_command().chain(self.exit_codes.map(|_| "exit_codes")) {
+            let more = [self.exit_codes.map(|_| "exit_codes"), self.outcomes.map(|_| "outcomes"), self.progress.map(|_| "progress")];
+            for key in self.program.beside_command().chain(more.into_iter().flatten()) {
                 let advice = if key == "timeout" { "write it in http" } else { "remove it" };
                 check.wrong_key(&at(key), format!("{key} has an effect only beside command; {advice}"));
             }
@@ -36,8 +40,10 @@ impl WorkKeys {
             check.wrong_key(path, format!("{name} has neither command nor http; write what {does}"));
         }
         let command = program(check, path, self.program, name, allowed);
-        let exit_codes = exit_codes(check, &at("exit_codes"), self.exit_codes.unwrap_or_default());
-        Some(Work::Command { command: command?, exit_codes })
+        let codes = exit_codes(check, &at("exit_codes"), self.exit_codes.unwrap_or_default());
+        let patterns = patterns::outcomes(check, &at("outcomes"), &self.outcomes.unwrap_or_default());
+        let progress = patterns::progress(check, &at("progress"), &self.progress.unwrap_or_default());
+        Some(Work::Command { command: CommandSpec { progress, ..command? }, exit_codes: ExitCodes { patterns, ..codes } })
     }
 }
 

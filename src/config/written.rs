@@ -11,7 +11,7 @@ use super::report_types::ReportTypes;
 use super::scalars::{MaxParallel, Version, WrittenDuration};
 use super::written_program::with_program_keys;
 use super::written_sources::Source;
-use super::written_work::{ExitCodes, Http, Retry};
+use super::written_work::{EndPattern, ExitCodes, Http, Retry, StagePattern};
 
 /// Configuration of etl-orch. `${NAME}` and `${NAME:-default}` expand from the environment and from a `.env` file
 /// beside this one; relative paths are relative to this file.
@@ -189,6 +189,10 @@ with_program_keys! {
         command: Option<Vec<String>>,
         /// What its exit codes mean; codes that are not listed are transient.
         exit_codes: Option<ExitCodes>,
+        /// What an exit other than 0 means by the last lines that were printed; the first entry that applies counts, before `exit_codes`.
+        outcomes: Option<Vec<EndPattern>>,
+        /// Which lines of the program begin a stage of its work, and end the one before.
+        progress: Option<Vec<StagePattern>>,
         /// The service that makes the report, and its row. This or `command` is required.
         http: Option<Http>,
         /// A job that runs longer is named in the warnings. Default: none.

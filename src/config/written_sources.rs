@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::scalars::{Version, WrittenDuration};
 use super::written_program::with_program_keys;
-use super::written_work::{ExitCodes, Http, Records, Retry};
+use super::written_work::{EndPattern, ExitCodes, Http, Records, Retry, StagePattern};
 
 with_program_keys! {
     /// Something that collects disclosures, window by window.
@@ -55,6 +55,10 @@ with_program_keys! {
         command: Option<Vec<String>>,
         /// What its exit codes mean; codes that are not listed are transient.
         exit_codes: Option<ExitCodes>,
+        /// What an exit other than 0 means by the last lines that were printed; the first entry that applies counts, before `exit_codes`.
+        outcomes: Option<Vec<EndPattern>>,
+        /// Which lines of the program begin a stage of its work, and end the one before.
+        progress: Option<Vec<StagePattern>>,
         /// The service that collects. This or `command` is required.
         http: Option<Http>,
     }

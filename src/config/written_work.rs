@@ -1,4 +1,4 @@
-//! The keys that ETLs and sources share, as the file has them: exit codes, `http:`, `records:` and `retry:`. Shapes and types only.
+//! The keys that ETLs and sources share, as the file has them: exit codes, `outcomes:`, `progress:`, `http:`, `records:` and `retry:`. Shapes and types only.
 //!
 //! The doc comments are the descriptions in the JSON Schema that `etl-orch config schema` prints.
 
@@ -21,6 +21,49 @@ pub(super) struct ExitCodes {
     pub(super) not_ready: Option<Vec<i64>>,
     /// Worth another attempt. Default: 69, 75, and every code that is in no class.
     pub(super) transient: Option<Vec<i64>>,
+}
+
+/// What an exit other than 0 means. One of `exit` and `match` at least.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Outcome")]
+pub(super) struct EndPattern {
+    /// Only for this exit code. Default: for every one but 0.
+    #[schemars(range(min = 1, max = 255))]
+    pub(super) exit: Option<i64>,
+    /// A regular expression that one of the last lines matches. Default: whatever they are.
+    pub(super) r#match: Option<String>,
+    /// What the exit means. Required.
+    pub(super) is: Option<EndClass>,
+}
+
+/// What an exit means: the classes of `exit_codes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Class")]
+pub(super) enum EndClass {
+    /// Trying again cannot help.
+    Permanent,
+    /// The ETL is set up wrongly: it stops for every bank in this run.
+    Config,
+    /// Its input is not there yet, which is no failure.
+    NotReady,
+    /// Worth another attempt.
+    Transient,
+}
+
+/// A line that begins a stage.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Stage")]
+pub(super) struct StagePattern {
+    /// A regular expression that the line matches. Required.
+    pub(super) r#match: Option<String>,
+    /// What the stage is called. Required.
+    pub(super) stage: Option<String>,
+    /// The number of the group that has the number of records. Default: they are not counted.
+    #[schemars(range(min = 1))]
+    pub(super) records: Option<i64>,
 }
 
 /// A service that works in the background: its trigger answers with the id of a job, whose state is then asked for.

@@ -17,6 +17,7 @@ use std::pin::pin;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use chrono::Utc;
 use rustix::process::Signal;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -24,9 +25,10 @@ use tokio::time::sleep;
 use self::capture::Capture;
 use self::group::{Leader, Leftovers};
 use self::termination::Termination;
-use super::record::Record;
+use super::record::{Record, Recorded};
 use super::stop::StopSignal;
 use super::task::{AttemptEvent, Program};
+use crate::plan::model::said::Said;
 use crate::plan::run::ended::{End, Ended};
 use crate::plan::text::secrets::Secrets;
 
@@ -55,7 +57,7 @@ impl CommandExecutor {
         if stop.is_raised() {
             return without_process(End::Stopped);
         }
-        let started = std::time::Instant::now();
+        let (started, began_at) = (std::time::Instant::now(), Utc::now());
         let spawned = match spawn::spawn(&task) {
             Ok(spawned) => spawned,
             Err(end) => return without_process(end),
@@ -63,17 +65,26 @@ impl CommandExecutor {
         let pid = spawned.leader.pid();
         // The attempt goes on when nobody takes the events.
         let _ = events.try_send(AttemptEvent::Spawned(pid));
-        let supervisor = Supervisor {
-            capture: Capture::new(spawned.out, spawned.err, Record::new(task.log, events, self.secrets.clone())),
-            termination: Termination::new(stop, task.grace),
-        };
-        let (end, tail) = supervisor.run(spawned.leader, task.timeout).await;
-        Ended { end, duration: started.elapsed(), tail, pid: Some(pid), answer: None, service_job: None, remote_id: None }
+        let record = Record::new(task.log, events, self.secrets.clone(), began_at).with_stages(task.progress);
+        let supervisor =
+            Supervisor { capture: Capture::new(spawned.out, spawned.err, record), termination: Termination::new(stop, task.grace) };
+        let (end, Recorded { tail, said, error }) = supervisor.run(spawned.leader, task.timeout).await;
+        Ended { duration: started.elapsed(), tail, pid: Some(pid), said, error, ..without_process(end) }
     }
 }
 
 fn without_process(end: End) -> Ended {
-    Ended { end, duration: Duration::ZERO, tail: String::new(), pid: None, answer: None, service_job: None, remote_id: None }
+    Ended {
+        end,
+        duration: Duration::ZERO,
+        tail: String::new(),
+        pid: None,
+        said: Said::default(),
+        error: None,
+        answer: None,
+        service_job: None,
+        remote_id: None,
+    }
 }
 
 /// Looks after a child that was started.
@@ -83,13 +94,15 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    /// Returns how the child ended, and the tail of its output.
-    async fn run(mut self, mut leader: Leader, timeout: Duration) -> (End, String) {
+    /// Returns how the child ended, and what is left of its output.
+    async fn run(mut self, mut leader: Leader, timeout: Duration) -> (End, Recorded) {
         let terminated = self.until_exit(&mut leader, timeout).await;
         self.linger(&leader).await;
         let (status, leftovers) = leader.reap();
         self.end_leftovers(leftovers).await;
-        (end_of(terminated, own_end(status)), self.capture.finish())
+        let end = end_of(terminated, own_end(status));
+        let is_good = end == End::Exited(0);
+        (end, self.capture.finish(is_good))
     }
 
     /// Waits until the child has ended; terminates it when time is up or a stop is asked for. Returns `None` when the child had ended

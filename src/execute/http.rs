@@ -24,6 +24,7 @@ use self::clients::Clients;
 use self::hosts::Hosts;
 use super::stop::StopSignal;
 use super::task::{AttemptEvent, Call};
+use crate::plan::model::said::Said;
 use crate::plan::run::ended::{End, Ended};
 use crate::plan::text::secrets::Secrets;
 
@@ -70,6 +71,8 @@ fn without_request(end: End, remote_id: Option<String>) -> Ended {
         duration: std::time::Duration::ZERO,
         tail: String::new(),
         pid: None,
+        said: Said::default(),
+        error: None,
         answer: None,
         service_job: remote_id.clone(),
         remote_id,

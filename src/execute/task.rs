@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::plan::model::patterns::StagePattern;
+use crate::plan::model::said::Said;
 use crate::plan::model::work::HttpSpec;
 use crate::plan::text::placeholder::Values;
 
@@ -30,6 +32,8 @@ pub struct Program {
     /// The file for everything that the child prints, up to `command::MAX_LOG_BYTES` (mode 0600, directories 0700). It must not exist; it
     /// is created with the first byte, so an attempt that prints nothing has none.
     pub log: PathBuf,
+    /// Which stages its lines name.
+    pub progress: Vec<StagePattern>,
 }
 
 /// A job of a service, ready to be triggered, or to be followed further.
@@ -48,13 +52,15 @@ pub struct Call {
 }
 
 /// An event of a running attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum AttemptEvent {
     /// The process was started; its pid.
     Spawned(u32),
     /// It printed a line. A line longer than `command::MAX_LINE` bytes comes in pieces. Invalid UTF-8 and NUL are replaced; other control
     /// characters are not.
     Line(String),
+    /// It said this of its work, since the last event of this kind. What the channel has no room for comes with a later one, or with the end.
+    Said(Said),
     /// So many lines are missing here, because the channel was full.
     LinesOmitted(u64),
     /// A service has begun a job; its id, by which it can be followed.

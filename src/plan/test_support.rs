@@ -25,6 +25,7 @@ pub(crate) fn command() -> CommandSpec {
         env: Vec::new(),
         env_file: None,
         timeout: Duration::from_secs(60),
+        progress: Vec::new(),
         grace: Duration::from_secs(10),
     }
 }

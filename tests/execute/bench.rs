@@ -38,6 +38,7 @@ impl Bench {
             env: Vec::new(),
             timeout: LONG,
             grace: LONG,
+            progress: Vec::new(),
             log: self.path("logs/2025-01-01/job/1.log"),
         }
     }
@@ -77,7 +78,7 @@ impl Running {
     pub(crate) async fn line(&mut self) -> String {
         loop {
             match within(self.events.recv()).await.expect("the child ended before it printed the line") {
-                AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) | AttemptEvent::LinesOmitted(_) => {}
+                AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) | AttemptEvent::Said(_) | AttemptEvent::LinesOmitted(_) => {}
                 AttemptEvent::Line(line) => return line,
             }
         }

@@ -137,7 +137,11 @@ impl Asked {
         loop {
             match within(self.said.recv()).await.expect("the call ended before it said what was awaited") {
                 AttemptEvent::Line(line) if line.contains(words) => return line,
-                AttemptEvent::Line(_) | AttemptEvent::LinesOmitted(_) | AttemptEvent::Triggered(_) | AttemptEvent::Spawned(_) => {}
+                AttemptEvent::Line(_)
+                | AttemptEvent::Said(_)
+                | AttemptEvent::LinesOmitted(_)
+                | AttemptEvent::Triggered(_)
+                | AttemptEvent::Spawned(_) => {}
             }
         }
     }

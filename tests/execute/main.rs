@@ -12,6 +12,7 @@ mod http_answers;
 mod http_interrupts;
 mod http_wire;
 mod output;
+mod saying;
 #[path = "../support/service.rs"]
 mod service;
 mod starting;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use etl_orch::execute::command::CommandExecutor;
 use etl_orch::execute::stop::StopSender;
 use etl_orch::execute::{End, Ended, Program};
+use etl_orch::plan::model::said::Said;
 use etl_orch::plan::run::stop::{StopLevel, StopReason};
 use rustix::process::Signal;
 use tokio::sync::mpsc;
@@ -105,6 +106,8 @@ async fn a_stop_before_the_start_starts_nothing() {
                 duration: Duration::ZERO,
                 tail: String::new(),
                 pid: None,
+                said: Said::default(),
+                error: None,
                 answer: None,
                 service_job: None,
                 remote_id: None

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use etl_orch::plan::model::outcome;
+use etl_orch::plan::model::said::Said;
 use etl_orch::plan::model::work::Work;
 use etl_orch::plan::run::aftermath::{Aftermath, Attempted, Finding, outcome};
 use etl_orch::plan::run::ended::{End, Ended};
@@ -59,15 +60,24 @@ pub(crate) fn any_fault() -> impl Strategy<Value = Fault> + Clone {
 /// What follows from an attempt with this fault. `artifact` is what it makes without one.
 pub(crate) fn aftermath(attempted: &Attempted<'_>, fault: Option<Fault>, artifact: Artifact) -> Aftermath {
     let end = end(fault);
-    let finding = found(&end, attempted.work, artifact);
-    let ended =
-        Ended { end, duration: Duration::from_secs(30), tail: String::new(), pid: None, answer: None, service_job: None, remote_id: None };
+    let ended = Ended {
+        end,
+        duration: Duration::from_secs(30),
+        tail: String::new(),
+        pid: None,
+        answer: None,
+        service_job: None,
+        remote_id: None,
+        said: Said::default(),
+        error: None,
+    };
+    let finding = found(&ended, attempted.work, artifact);
     attempted.aftermath(&ended, finding)
 }
 
 /// What is claimed to be there is there.
-fn found(end: &End, work: &Work, artifact: Artifact) -> Finding {
-    outcome(end, work).map_or(Finding::Succeeded(artifact), Finding::Failed)
+fn found(ended: &Ended, work: &Work, artifact: Artifact) -> Finding {
+    outcome(ended, work).map_or(Finding::Succeeded(artifact), Finding::Failed)
 }
 
 /// What the executor sees.

@@ -101,6 +101,7 @@ fn etl(name: &str, report_type: &str, needs: Vec<EtlIndex>) -> Etl {
         env: Vec::new(),
         env_file: None,
         timeout: Duration::from_secs(60),
+        progress: Vec::new(),
         grace: Duration::from_secs(10),
     };
     Etl {

@@ -1,6 +1,7 @@
 //! ETLs in whole files.
 
 use super::*;
+use crate::plan::model::patterns::{EndClass, stage_in};
 use crate::plan::model::work::Work;
 use crate::plan::text::placeholder::Placeholder;
 
@@ -87,6 +88,44 @@ fn no_value_leads_out_of_its_place() {
     assert_eq!(said("..", "x-{bank_name}"), Ok(()));
     insta::assert_snapshot!(said("..", "{bank_name}").unwrap_err(), @r#"etl-orch.yaml:8:13: a value of A-CA is "." or "..", which would lead out of this path; use {bank_key} or {etl}"#);
     insta::assert_snapshot!(said("A/S", "x-{bank_name}").unwrap_err(), @r#"etl-orch.yaml:8:13: {bank_name} of A-CA holds a "/", which would lead out of this path; use {bank_key} or {etl}"#);
+}
+
+#[test]
+fn patterns_say_what_exits_mean_and_which_stages_there_are() {
+    let keys = "    outcomes: [{match: '^⚠️', is: not_ready}, {exit: 3, is: config}]\n    \
+                progress: [{match: 'Filtered to (\\d+)', stage: Pre-filtering, records: 1}]\n";
+    let config = load_text(&etl_with(keys)).unwrap();
+    let work = &config.catalogue.etls[0].work;
+    let patterns = work.exit_codes().patterns;
+    assert_eq!((patterns[0].exit, patterns[0].is), (None, EndClass::NotReady));
+    assert_eq!((patterns[1].exit, patterns[1].is, patterns[1].pattern.is_none()), (Some(3), EndClass::Config, true));
+    assert_eq!(stage_in(&work.program().unwrap().progress, "Filtered to 20 rows"), Some(("Pre-filtering", Some(20))));
+    let said = |keys: &str| errors(&etl_with(keys)).replace("etl-orch.yaml:", "");
+    let mistakes = [
+        "    outcomes: [{match: 'a(', is: transient}, {is: config}, {match: x}, {exit: 0, is: permanent}, {exit: 1, is: busy}]\n",
+        "    outcomes: [{match: '(\\w{100}){100}', is: transient}]\n",
+        "    progress: [{match: 'Filtered (\\d+)', stage: x, records: 2}, {match: x}, {stage: ' ', match: '['}, {records: 1}]\n",
+        "    outcomes: [{regex: x}]\n",
+        "    progress: {match: x}\n",
+    ];
+    insta::assert_snapshot!(mistakes.map(said).join("\n"), @r#"
+    7:24: etls.a.outcomes.match is no regular expression: unclosed group
+    7:46: this has neither exit nor match; write one like {match: 'rate limit', is: transient}
+    7:60: this does not say what the exit means; add is: permanent, config, not_ready or transient
+    7:79: exit must be from 1 to 255; after 0 the report is looked for
+    7:112: etls.a.outcomes.is: must be one of permanent, config, not_ready, transient
+    7:24: etls.a.outcomes.match is no regular expression: Compiled regex exceeds size limit of 262144 bytes.
+    7:61: records is the number of a group of match, which has 1; put ( ) around the number there
+    7:65: this has no stage; write it like {match: 'Filtered to (\d+)', stage: Pre-filtering, records: 1}
+    7:85: etls.a.progress.stage is empty
+    7:97: etls.a.progress.match is no regular expression: unclosed character class
+    7:103: this has no match; write it like {match: 'Filtered to (\d+)', stage: Pre-filtering, records: 1}
+    7:103: this has no stage; write it like {match: 'Filtered to (\d+)', stage: Pre-filtering, records: 1}
+    7:16: this has neither exit nor match; write one like {match: 'rate limit', is: transient}
+    7:16: this does not say what the exit means; add is: permanent, config, not_ready or transient
+    7:17: unknown key "regex" in etls.a.outcomes; valid keys here are exit, match, is
+    7:5: etls.a.progress: expected a list, found a mapping
+    "#);
 }
 
 #[test]

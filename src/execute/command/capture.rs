@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use tokio::net::unix::pipe::Receiver;
 
 use super::super::lines::Lines;
-use super::super::record::Record;
+use super::super::record::{Record, Recorded};
 
 /// Bytes of the first read; most children print little.
 const FIRST_CHUNK: usize = 1024;
@@ -22,12 +22,15 @@ pub(super) struct Stream {
     /// `None` once the stream has ended.
     pipe: Option<Receiver>,
     lines: Lines,
+    /// Whether its lines may be messages for programs.
+    speaks: bool,
 }
 
 impl Stream {
-    pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
+    /// `speaks`: whether its lines may be messages for programs.
+    pub(super) fn new(pipe: OwnedFd, speaks: bool) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
-        Ok(Self { pipe: Some(Receiver::from_owned_fd_unchecked(pipe)?), lines: Lines::default() })
+        Ok(Self { pipe: Some(Receiver::from_owned_fd_unchecked(pipe)?), lines: Lines::default(), speaks })
     }
 
     async fn readable(&self) {
@@ -69,12 +72,14 @@ impl Stream {
 
     fn take(&mut self, bytes: &[u8], record: &mut Record) {
         record.append(bytes);
-        self.lines.push(bytes, |line| record.line(line));
+        let speaks = self.speaks;
+        self.lines.push(bytes, |line| if speaks { record.hear(line) } else { record.line(line) });
     }
 
     fn close(&mut self, record: &mut Record) {
         self.pipe = None;
-        self.lines.finish(|line| record.line(line));
+        let speaks = self.speaks;
+        self.lines.finish(|line| if speaks { record.hear(line) } else { record.line(line) });
     }
 }
 
@@ -113,10 +118,10 @@ impl Capture {
         tokio::task::consume_budget().await;
     }
 
-    /// Takes the rest of the output, and returns the tail.
-    pub(super) fn finish(mut self) -> String {
+    /// Takes the rest of the output of a child that ended well or not, and returns what is left of it all.
+    pub(super) fn finish(mut self, well: bool) -> Recorded {
         self.out.read_rest(&mut self.chunk, &mut self.record);
         self.err.read_rest(&mut self.chunk, &mut self.record);
-        self.record.finish()
+        self.record.finish(well)
     }
 }

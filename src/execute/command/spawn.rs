@@ -33,7 +33,7 @@ pub(super) fn spawn(task: &Program) -> Result<Spawned, End> {
     let cwd = std::path::absolute(&task.cwd).unwrap_or_else(|_| task.cwd.clone());
     let program =
         programs::find(name, child_path(task).as_deref(), &cwd).ok_or_else(|| End::SpawnFailed(spawn_error::not_found(name, &cwd)))?;
-    let pipes = || -> io::Result<_> { Ok((pipe()?, pipe()?)) };
+    let pipes = || -> io::Result<_> { Ok((pipe(true)?, pipe(false)?)) };
     let ((out, out_end), (err, err_end)) = pipes().map_err(|error| spawn_error::end(name, &program, &cwd, &error))?;
     let child = StartedChild::spawn(command(task, name, &program, cwd.clone()).stdout(out_end).stderr(err_end));
     let leader = child.and_then(Leader::new).map_err(|error| spawn_error::end(name, &program, &cwd, &error))?;
@@ -56,9 +56,10 @@ fn command(task: &Program, name: &str, program: &Path, cwd: PathBuf) -> Command 
     command
 }
 
-fn pipe() -> io::Result<(Stream, PipeWriter)> {
+/// `speaks`: whether messages for programs may come through it.
+fn pipe(speaks: bool) -> io::Result<(Stream, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
-    Ok((Stream::new(reader.into())?, writer))
+    Ok((Stream::new(reader.into(), speaks)?, writer))
 }
 
 /// The PATH that the child will have.

@@ -6,12 +6,13 @@ mod closing;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::super::record::Record;
+use super::super::record::{Record, Recorded};
 use super::super::stop::StopSignal;
 use super::super::task::{AttemptEvent, Call};
 use super::clients::Pair;
@@ -73,7 +74,7 @@ pub(super) async fn run(
         clients,
         hosts,
         neighbours,
-        journal: Journal::new(Record::new(call.log.clone(), said.clone(), Secrets::default()), secrets.clone()),
+        journal: Journal::new(Record::new(call.log.clone(), said.clone(), Secrets::default(), Utc::now()), secrets.clone()),
         secrets,
         said,
         watch: Watch::new(stop, call.spec.timeout),
@@ -88,7 +89,8 @@ pub(super) async fn run(
     let call_end = conversation.carry_out().await;
     let (end, remote_id) = conversation.close(call_end).await;
     let Conversation { journal, answer, secrets, remote_id: service_job, .. } = conversation;
-    Ended { end, duration: started.elapsed(), tail: journal.finish(), pid: None, answer, service_job, remote_id }.without(&secrets)
+    let Recorded { tail, said, error } = journal.finish(end == End::Completed);
+    Ended { end, duration: started.elapsed(), tail, pid: None, said, error, answer, service_job, remote_id }.without(&secrets)
 }
 
 /// A call under way.
@@ -256,6 +258,7 @@ impl Conversation<'_> {
     }
 
     fn note(&mut self, state: StateAnswer) {
+        self.journal.progress(state.done, state.of);
         self.answer = Some(state.answer);
         self.last_state = Some(state.name);
         if state.line != self.last_line {

@@ -39,6 +39,9 @@ pub(super) struct StateAnswer {
     pub(super) name: String,
     /// The line for the log: state, message, progress.
     pub(super) line: String,
+    /// How much is done, and of how much, where these are whole numbers.
+    pub(super) done: Option<u64>,
+    pub(super) of: Option<u64>,
     /// The whole answer.
     pub(super) answer: Value,
 }
@@ -100,7 +103,9 @@ fn state_in(answer: Value, spec: &HttpSpec) -> Option<JobStatus> {
     // Whoever reads these words makes no difference between capitals and small letters.
     let is_in = |states: &[String]| states.iter().any(|state| state.to_lowercase() == name.to_lowercase());
     let (has_succeeded, has_failed) = (is_in(&spec.succeeded), is_in(&spec.failed));
-    let state = StateAnswer { name, line, answer };
+    let number = |pointer: &Option<String>| at(pointer)?.parse().ok();
+    let (done, of) = (number(&spec.progress), number(&spec.total));
+    let state = StateAnswer { name, line, done, of, answer };
     Some(if has_succeeded {
         match spec.success_if.as_ref().and_then(|success| success.unmet(&state.answer)) {
             None => JobStatus::Succeeded(state),

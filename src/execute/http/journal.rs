@@ -2,7 +2,7 @@
 
 use chrono::{SecondsFormat, Utc};
 
-use super::super::record::Record;
+use super::super::record::{Record, Recorded};
 use crate::plan::text::secrets::Secrets;
 
 /// Most characters of a service's text in one line.
@@ -37,9 +37,14 @@ impl Journal {
         self.record.line(line.as_bytes());
     }
 
-    /// Completes the log, and returns the last lines.
-    pub(super) fn finish(self) -> String {
-        self.record.finish()
+    /// So much of the service's job is done.
+    pub(super) fn progress(&mut self, done: Option<u64>, of: Option<u64>) {
+        self.record.progress("service", done, of);
+    }
+
+    /// Completes the log of a call that ended well or not, and returns what else is left of it.
+    pub(super) fn finish(self, well: bool) -> Recorded {
+        self.record.finish(well)
     }
 }
 

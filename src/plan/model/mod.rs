@@ -12,6 +12,7 @@ pub mod job;
 pub mod listed;
 pub mod orders;
 pub mod outcome;
+pub mod patterns;
 pub mod period;
 pub mod retry;
 pub mod said;

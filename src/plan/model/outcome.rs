@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::model::patterns::EndPattern;
+
 use crate::plan::text::span;
 
 /// The end of one try of a job.
@@ -31,12 +33,15 @@ pub enum Outcome {
     /// The program or the service reported success, but its report's row is spelled otherwise than the configuration says, so that it is
     /// not found. The reason.
     Misspelled(String),
-    /// A service reported an error, or did not take a request.
+    /// A program or a service reported an error, or a service did not take a request.
     ReportedError {
         /// The reason.
         why: String,
         /// What can be done about it.
         fault: Fault,
+        /// The exit code of a program.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit: Option<i32>,
     },
     /// It was done, or could not be begun, as this host has no room or no rights for its files. The reason.
     HostUnfit(String),
@@ -48,7 +53,7 @@ pub enum Outcome {
     Lost,
 }
 
-/// What can be done about an error that a service reported.
+/// What can be done about an error that was reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
     /// Trying again may help.
@@ -86,17 +91,17 @@ impl Outcome {
         }
     }
 
-    /// The number that goes with `exit_code`, `signal` and `not_ready`.
+    /// The number that goes with `exit_code`, `signal`, `not_ready` and `reported_error`.
     #[must_use]
     pub fn number(&self) -> Option<i32> {
         match self {
             Self::ExitCode(number) | Self::Signal(number) | Self::NotReady(number) => Some(*number),
+            Self::ReportedError { exit, .. } => *exit,
             Self::Succeeded
             | Self::TimedOut(_)
             | Self::SpawnFailed { .. }
             | Self::NoOutput(_)
             | Self::Misspelled(_)
-            | Self::ReportedError { .. }
             | Self::HostUnfit(_)
             | Self::Interrupted
             | Self::Lost => None,
@@ -149,9 +154,11 @@ pub enum Class {
     Interrupted,
 }
 
-/// Which exit codes of an ETL mean what. Codes in no set are transient.
+/// Which exits of an ETL mean what. Codes in no set are transient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExitCodes {
+    /// What last lines mean, which goes before the codes. Default: nothing.
+    pub patterns: Vec<EndPattern>,
     /// Default 65 (`EX_DATAERR`).
     pub permanent: BTreeSet<i32>,
     /// Default 64, 77, 78 (`EX_USAGE`, `EX_NOPERM`, `EX_CONFIG`), 126 and 127 (the shell's "cannot run").
@@ -165,6 +172,7 @@ pub struct ExitCodes {
 impl Default for ExitCodes {
     fn default() -> Self {
         Self {
+            patterns: Vec::new(),
             permanent: BTreeSet::from([65]),
             config: BTreeSet::from([64, 77, 78, 126, 127]),
             not_ready: BTreeSet::from([66]),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::plan::model::outcome::ExitCodes;
+use crate::plan::model::patterns::StagePattern;
 use crate::plan::model::settings::{EnvFiles, Variables};
 use crate::plan::text::body::Body;
 use crate::plan::text::placeholder::Placeholder;
@@ -117,6 +118,8 @@ pub struct CommandSpec {
     pub timeout: Duration,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// Which stages its lines name.
+    pub progress: Vec<StagePattern>,
 }
 
 impl CommandSpec {
@@ -144,6 +147,7 @@ impl fmt::Debug for CommandSpec {
             .field("env_file", &self.env_file)
             .field("timeout", &self.timeout)
             .field("grace", &self.grace)
+            .field("progress", &self.progress)
             .finish()
     }
 }

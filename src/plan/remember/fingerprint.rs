@@ -135,6 +135,7 @@ mod tests {
 
     use super::*;
     use crate::plan::model::outcome::ExitCodes;
+    use crate::plan::model::patterns::{EndClass, EndPattern};
     use crate::plan::model::settings::Variables;
     use crate::plan::model::work::{CommandSpec, HttpMethod, HttpSpec, RequestSpec, SuccessIf};
     use crate::plan::test_support::{command, etl, program, source};
@@ -177,6 +178,9 @@ mod tests {
         changed[4].requires.push("aiera".to_owned());
         changed[5].requires = vec!["aiera".to_owned()];
         let mut digests: Vec<String> = changed.iter().map(|etl| of_etl(etl, &none)).collect();
+        let patterns = vec![EndPattern { exit: Some(1), pattern: None, is: EndClass::NotReady }];
+        let judged = Work::Command { command: command(), exit_codes: ExitCodes { patterns, ..ExitCodes::default() } };
+        digests.push(of_etl(&Etl { work: judged, ..plain.clone() }, &none));
         digests.push(of_etl(&plain, &none));
         let of_file = with(|command| command.env_file = Some(PathBuf::from("/a")));
         digests.push(of_etl(&of_file, &file("/a", "1")));

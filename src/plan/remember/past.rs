@@ -86,7 +86,7 @@ impl PastAttempt {
     pub fn exit_code(&self) -> Option<i32> {
         match self.outcome.as_deref() {
             Some("succeeded") => Some(0),
-            Some("exit_code" | "not_ready") => self.number,
+            Some("exit_code" | "not_ready" | "reported_error") => self.number,
             _ => None,
         }
     }

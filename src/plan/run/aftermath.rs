@@ -8,12 +8,14 @@ use chrono::{DateTime, Utc};
 use crate::plan::decide::plan::{Gate, PlannedJob};
 use crate::plan::model::cooldown::Cooldown;
 use crate::plan::model::job::{AttemptEnd, JobState, ReportKey};
-use crate::plan::model::outcome::{Class, Outcome};
+use crate::plan::model::outcome::{Class, Fault, Outcome};
+use crate::plan::model::patterns;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::work::Work;
 use crate::plan::remember::failure_history::{Failure, FailureHistory};
 use crate::plan::run::ended::{End, Ended};
 use crate::plan::run::job_end::{Artifact, JobEnd};
+use crate::plan::run::message::ChildError;
 use crate::plan::run::note::JobNote;
 use crate::plan::run::schedule::{NextStep, next_step};
 use crate::plan::run::stop::StopReason;
@@ -39,17 +41,36 @@ pub enum Finding {
 
 /// The outcome of an end that needs no further look; `None` where the work claims success, so that its result must be looked at.
 #[must_use]
-pub fn outcome(end: &End, work: &Work) -> Option<Outcome> {
-    Some(match end {
-        End::Exited(0) | End::Completed => return None,
-        End::Exited(code) => work.exit_codes().outcome(*code),
+pub fn outcome(ended: &Ended, work: &Work) -> Option<Outcome> {
+    Some(match &ended.end {
+        End::Completed => return None,
+        End::Exited(code) => return exit(*code, ended, work).map(|(outcome, _)| outcome),
         End::Signalled(signal) => Outcome::Signal(*signal),
-        End::Reported { why, fault } => Outcome::ReportedError { why: why.clone(), fault: *fault },
+        End::Reported { why, fault } => Outcome::ReportedError { why: why.clone(), fault: *fault, exit: None },
         End::TimedOut => Outcome::TimedOut(work.timeout()),
         End::Stopped => Outcome::Interrupted,
         End::SpawnFailed(why) => Outcome::SpawnFailed { why: why.clone(), may_pass: false },
         End::HostShort(why) => Outcome::SpawnFailed { why: why.clone(), may_pass: true },
         End::Vanished | End::Unseen(_) => Outcome::Lost,
+    })
+}
+
+/// The outcome of an exit, and the line that says most of it; `None` where the program claims success. What was configured of last lines goes
+/// before what the program itself reports, and that before its exit code.
+fn exit(code: i32, ended: &Ended, work: &Work) -> Option<(Outcome, Option<String>)> {
+    let reported = |ChildError { message, fault }: &ChildError, fallback: Option<Fault>| {
+        let fault = fault.or(fallback)?;
+        Some((Outcome::ReportedError { why: message.clone(), fault, exit: Some(code) }, None))
+    };
+    let error = ended.error.as_ref();
+    if code == 0 {
+        return reported(error?, Some(Fault::Transient));
+    }
+    let codes = work.exit_codes();
+    let by_pattern = patterns::judged(&codes.patterns, code, &ended.tail).map(|(outcome, line)| (outcome, line.map(str::to_owned)));
+    by_pattern.or_else(|| reported(error?, None)).or_else(|| {
+        let line = error.map(|error| error.message.clone()).or_else(|| last_line(&ended.tail));
+        Some((codes.outcome(code), line))
     })
 }
 
@@ -169,7 +190,7 @@ impl Attempted<'_> {
             Finding::CollectionUnverified => (Outcome::Lost, Some(JobNote::CollectionUnverified)),
         };
         let class = self.work.exit_codes().classify(&outcome);
-        let note = unverified.or_else(|| explain(&outcome, &ended.tail));
+        let note = unverified.or_else(|| explain(&outcome, ended, self.work));
         let attempt = AttemptEnd {
             attempt: self.number,
             outcome,
@@ -289,7 +310,7 @@ pub fn uses_up_attempts(class: Class) -> bool {
 }
 
 /// The outcome, with the last line that the process printed where that usually says what went wrong.
-fn explain(outcome: &Outcome, tail: &str) -> Option<JobNote> {
+fn explain(outcome: &Outcome, ended: &Ended, work: &Work) -> Option<JobNote> {
     let has_cause_in_tail = match outcome {
         Outcome::Succeeded => return None,
         Outcome::Lost | Outcome::ExitCode(_) | Outcome::Signal(_) | Outcome::NotReady(_) | Outcome::TimedOut(_) => true,
@@ -300,7 +321,11 @@ fn explain(outcome: &Outcome, tail: &str) -> Option<JobNote> {
         | Outcome::HostUnfit(_)
         | Outcome::Interrupted => false,
     };
-    Some(JobNote::Outcome { outcome: outcome.clone(), last_line: last_line(tail).filter(|_| has_cause_in_tail) })
+    let line = match (&ended.end, outcome) {
+        (End::Exited(code), Outcome::ExitCode(_) | Outcome::NotReady(_)) => exit(*code, ended, work).and_then(|(_, line)| line),
+        (_, _) => last_line(&ended.tail),
+    };
+    Some(JobNote::Outcome { outcome: outcome.clone(), last_line: line.filter(|_| has_cause_in_tail) })
 }
 
 fn last_line(tail: &str) -> Option<String> {

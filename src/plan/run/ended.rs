@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::plan::model::outcome::Fault;
+use crate::plan::model::said::Said;
+use crate::plan::run::message::ChildError;
 use crate::plan::text::secrets::Secrets;
 
 /// How an attempt ended, as far as the executor can tell.
@@ -36,7 +38,7 @@ pub enum End {
 }
 
 /// The end of an attempt's work, and what is known of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ended {
     pub end: End,
     /// Time from its start until no process of its group was left, by the monotonic clock.
@@ -46,6 +48,10 @@ pub struct Ended {
     pub tail: String,
     /// The pid, if there was a process.
     pub pid: Option<u32>,
+    /// What it said of its work that its events had no room for.
+    pub said: Said,
+    /// What went wrong, by what it said.
+    pub error: Option<ChildError>,
     /// The last answer of a service.
     pub answer: Option<serde_json::Value>,
     /// The id of the service's job, whether it has ended or not.

@@ -1,11 +1,13 @@
 //! What happens while jobs run: which one is next, and what an end leads to.
 
+pub mod account;
 pub mod aftermath;
 pub mod breakers;
 pub mod ended;
 pub mod event;
 pub mod forecast;
 pub mod job_end;
+pub mod message;
 pub mod not_started;
 pub mod note;
 pub mod outlook;

@@ -6,6 +6,7 @@ use chrono::Utc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Attempt;
+use super::said::Heard;
 use crate::execute::AttemptEvent;
 use crate::plan::run::ended::{End, Ended};
 use crate::plan::run::event::JobEvent;
@@ -21,12 +22,14 @@ impl Attempt<'_> {
     pub(super) async fn execute(&self) -> Ended {
         let (sender, mut receiver) = mpsc::channel(LINES_WAITING);
         let (spawned, has_spawned) = oneshot::channel();
+        let heard = Heard::default();
         let listen = async {
             let mut spawned = Some(spawned);
             while let Some(event) = receiver.recv().await {
                 match event {
                     AttemptEvent::Spawned(pid) => drop(spawned.take().map(|spawned| spawned.send(pid))),
                     AttemptEvent::Line(text) => self.tell(JobEvent::Line(text)),
+                    AttemptEvent::Said(said) => self.hear(&heard, said),
                     AttemptEvent::LinesOmitted(lines) => self.tell(JobEvent::LinesOmitted(lines)),
                     AttemptEvent::Triggered(remote_id) => self.follow(Some(&remote_id)).await,
                 }
@@ -35,8 +38,11 @@ impl Attempt<'_> {
         let triggered_before = self.take_up().await;
         let run = async {
             let work = self.order.context.executor.run(self.task(triggered_before), self.order.stop.clone(), sender);
-            tokio::join!(work, listen).0
+            let mut ended = tokio::join!(work, listen).0;
+            self.hear_last(&heard, std::mem::take(&mut ended.said));
+            ended
         };
+        let run = async { tokio::join!(run, self.record_said(&heard)).0 };
         let record_pid = self.record_pid(has_spawned);
         tokio::pin!(run, record_pid);
         let ended = tokio::select! {

@@ -6,6 +6,7 @@ mod misspelled;
 mod place;
 mod publish;
 mod result;
+mod said;
 mod task;
 mod verify;
 mod workspace;
@@ -35,6 +36,7 @@ use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{AttemptEnd, Claim, JobState};
 use crate::plan::model::outcome::Class;
+use crate::plan::model::said::Said;
 use crate::plan::model::work::Work;
 use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::recorded_job::Unplaced;
@@ -281,6 +283,8 @@ impl Attempt<'_> {
             duration: Duration::ZERO,
             tail: String::new(),
             pid: None,
+            said: Said::default(),
+            error: None,
             answer: None,
             service_job: self.active.remote_id.clone(),
             remote_id: self.active.remote_id.clone(),

@@ -86,6 +86,7 @@ impl Setting<'_> {
             timeout: command.timeout,
             grace: command.grace,
             log,
+            progress: command.progress.clone(),
         }
     }
 

@@ -40,7 +40,7 @@ fn unfit_for_query(query: &Template, values: &Values) -> Option<String> {
 impl Attempt<'_> {
     /// What the attempt came to.
     pub(super) async fn finding(&self, ended: &Ended) -> Finding {
-        if let Some(outcome) = aftermath::outcome(&ended.end, self.work()) {
+        if let Some(outcome) = aftermath::outcome(ended, self.work()) {
             return self.look_in_spite_of(outcome).await;
         }
         let finding = match &self.order.job.target {
@@ -105,7 +105,7 @@ impl Attempt<'_> {
         let seen = match &source.verify {
             None => Ok(Seen::Reported),
             Some(Verify::Sql(query)) => match unfit_for_query(query, &values) {
-                Some(why) => Err(Finding::Failed(Outcome::ReportedError { why, fault: Fault::Configuration })),
+                Some(why) => Err(Finding::Failed(Outcome::ReportedError { why, fault: Fault::Configuration, exit: None })),
                 None => self.verify_by_query(&query.fill(&values)).await,
             },
             Some(Verify::Command(command)) => self.verify_by_program(command, &values).await,
@@ -120,7 +120,7 @@ impl Attempt<'_> {
     }
 
     async fn verify_by_query(&self, query: &str) -> Result<Seen, Finding> {
-        let failed = |why: String, fault| Err(Finding::Failed(Outcome::ReportedError { why, fault }));
+        let failed = |why: String, fault| Err(Finding::Failed(Outcome::ReportedError { why, fault, exit: None }));
         match self.ask(query).await {
             Ok(found) if Verify::is_true(found.as_deref()) => Ok(Seen::Verified),
             Ok(found) => {

@@ -77,7 +77,7 @@ fn format_1() -> Vec<(&'static str, Record)> {
     let record = |number, gap, end| Record { claim: claim(number), gap, remote_id: None, staged: None, end };
     let succeeded = |artifact| JobEnd::Succeeded { attempt: attempt(Outcome::Succeeded), artifact };
     let cancelled = |attempt, reason: &str| JobEnd::Cancelled { attempt, reason: reason.into(), at: at() };
-    let uncertain = Outcome::ReportedError { why: "no answer".into(), fault: Fault::Uncertain };
+    let uncertain = Outcome::ReportedError { why: "no answer".into(), fault: Fault::Uncertain, exit: None };
     let no_room = Outcome::SpawnFailed { why: "no room".into(), may_pass: true };
     let failed = |outcome, error: &str, history| JobEnd::Failed { attempt: attempt(outcome), error: error.into(), history };
     vec![

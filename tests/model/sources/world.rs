@@ -42,6 +42,7 @@ fn source() -> Source {
         env: Vec::new(),
         env_file: None,
         timeout: Duration::from_secs(60),
+        progress: Vec::new(),
         grace: Duration::from_secs(10),
     };
     Source {

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::digest;
 use crate::plan::model::outcome::ExitCodes;
+use crate::plan::model::patterns::{EndClass, EndPattern};
 use crate::plan::model::settings::EnvFiles;
 use crate::plan::model::work::{CommandSpec, HttpMethod, HttpSpec, RequestSpec, SuccessIf, Work};
 use crate::plan::text::body::Body;
@@ -49,8 +50,8 @@ impl DigestText {
     }
 
     pub(super) fn command(&mut self, command: &CommandSpec, env_files: &EnvFiles) {
-        // The file itself is not what matters, but its variables.
-        let CommandSpec { argv, cwd, env, timeout, env_file: _, grace: _ } = command;
+        // The file itself is not what matters, but its variables. What its lines are called changes no report.
+        let CommandSpec { argv, cwd, env, timeout, env_file: _, grace: _, progress: _ } = command;
         self.push(cwd.to_string_lossy().into_owned());
         self.push(span(*timeout));
         self.list(argv.iter().map(ToString::to_string).collect());
@@ -59,7 +60,7 @@ impl DigestText {
     }
 
     fn exit_codes(&mut self, codes: &ExitCodes) {
-        let ExitCodes { permanent, config, not_ready, transient } = codes;
+        let ExitCodes { permanent, config, not_ready, transient, patterns } = codes;
         let set = |codes: &BTreeSet<i32>| joined(codes.iter().map(ToString::to_string));
         self.push(format!(
             "ExitCodes {{ permanent: {{{}}}, config: {{{}}}, not_ready: {{{}}}, transient: {{{}}} }}",
@@ -68,6 +69,10 @@ impl DigestText {
             set(not_ready),
             set(transient)
         ));
+        // Format 1 had no patterns: where there are none, there is nothing of them. With them a failure may mean something else.
+        if !patterns.is_empty() {
+            self.list(patterns.iter().map(|pattern| format!("outcomes {}", end_pattern(pattern))).collect());
+        }
     }
 
     fn http(&mut self, http: &HttpSpec) {
@@ -128,6 +133,17 @@ impl DigestText {
 
 fn joined(texts: impl Iterator<Item = String>) -> String {
     texts.collect::<Vec<_>>().join(", ")
+}
+
+fn end_pattern(EndPattern { exit, pattern, is }: &EndPattern) -> String {
+    let class = match is {
+        EndClass::Permanent => "permanent",
+        EndClass::Config => "config",
+        EndClass::NotReady => "not_ready",
+        EndClass::Transient => "transient",
+    };
+    let pattern = pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
+    format!("{class} {} {}", option(exit.map(|exit| exit.to_string())), option(pattern))
 }
 
 fn option(text: Option<String>) -> String {

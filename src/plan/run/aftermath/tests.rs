@@ -2,7 +2,9 @@ use super::*;
 use crate::plan::decide::decision::Why;
 use crate::plan::model::collection::Collection;
 use crate::plan::model::gap::{Gap, GapKey};
-use crate::plan::model::outcome::Fault;
+use crate::plan::model::outcome::{ExitCodes, Fault};
+use crate::plan::model::patterns::{EndClass, EndPattern};
+use crate::plan::model::said::Said;
 use crate::plan::model::target::Target;
 use crate::plan::model::window::Window;
 use crate::plan::remember::fingerprint::Fingerprint;
@@ -29,7 +31,17 @@ fn collection() -> PlannedJob {
 
 fn ended(tail: &str) -> Ended {
     let (end, duration) = (End::Exited(1), Duration::from_millis(1500));
-    Ended { end, duration, tail: tail.to_owned(), pid: Some(7), answer: None, service_job: None, remote_id: None }
+    Ended {
+        end,
+        duration,
+        tail: tail.to_owned(),
+        pid: Some(7),
+        answer: None,
+        service_job: None,
+        remote_id: None,
+        said: Said::default(),
+        error: None,
+    }
 }
 
 /// The gap failed twice before.
@@ -68,7 +80,7 @@ fn spawn_failed(may_pass: bool) -> Outcome {
 }
 
 fn reported(fault: Fault) -> Outcome {
-    Outcome::ReportedError { why: "the service says no".into(), fault }
+    Outcome::ReportedError { why: "the service says no".into(), fault, exit: None }
 }
 
 #[test]
@@ -87,7 +99,7 @@ fn every_end_but_a_claimed_success_has_its_outcome() {
         (End::Vanished, Some(Outcome::Lost)),
         (End::Unseen("?".into()), Some(Outcome::Lost)),
     ] {
-        assert_eq!(outcome(&end, &work), expected, "{end:?}");
+        assert_eq!(outcome(&Ended { end: end.clone(), ..ended("") }, &work), expected, "{end:?}");
     }
 }
 
@@ -231,4 +243,43 @@ fn what_failed_before_a_stop_is_charged_and_what_was_stopped_with_the_run_is_not
         assert_eq!(last(None).state(), JobState::Failed, "{outcome:?}");
     }
     assert_eq!(if_stopped(spawn_failed(true)).history().map(|history| history.failed_runs), Some(2), "nor what is not its fault");
+}
+
+#[test]
+fn what_a_program_says_of_its_end_counts() {
+    let pattern = |pattern: &str, is| EndPattern { exit: None, pattern: Some(regex::Regex::new(pattern).unwrap()), is };
+    let patterns = vec![pattern("^⚠️", EndClass::NotReady), pattern("rate limit", EndClass::Transient)];
+    let work = Work::Command { command: command(), exit_codes: ExitCodes { patterns, ..ExitCodes::default() } };
+    let said = |code, tail: &str, error: Option<(&str, Option<Fault>)>| {
+        let error = error.map(|(message, fault)| ChildError { message: message.to_owned(), fault });
+        let ended = Ended { end: End::Exited(code), error, ..ended(tail) };
+        let outcome = outcome(&ended, &work)?;
+        let note = explain(&outcome, &ended, &work).unwrap();
+        Some(format!("{} {:?} {:?}: {note}", outcome.name(), outcome.number(), work.exit_codes().classify(&outcome)))
+    };
+    let (config, transient) = (Some(("no key", Some(Fault::Configuration))), Some(("too many", Some(Fault::Transient))));
+    let lines = [
+        said(0, "⚠️ fine", None),
+        said(0, "bye", config),
+        said(0, "bye", Some(("stage a is incomplete", None))),
+        said(1, "bye", config),
+        said(1, "bye", transient),
+        said(66, "bye", transient),
+        said(65, "bye", Some(("it broke", None))),
+        said(1, "⚠️ no transcript\nbye", config),
+        said(1, "rate limit\nbye", None),
+        said(1, "bye", None),
+    ];
+    insta::assert_snapshot!(lines.map(|line| line.unwrap_or("none".to_owned())).join("\n"), @r#"
+    none
+    reported_error Some(0) Configuration: no key
+    reported_error Some(0) Transient: stage a is incomplete
+    reported_error Some(1) Configuration: no key
+    reported_error Some(1) Transient: too many
+    reported_error Some(66) Transient: too many
+    exit_code Some(65) Permanent: exit code 65 - it broke
+    not_ready Some(1) NotReady: not ready - ⚠️ no transcript
+    reported_error Some(1) Transient: exit code 1: rate limit
+    exit_code Some(1) Transient: exit code 1 - bye
+    "#);
 }

@@ -1,0 +1,133 @@
+//! Patterns for children that say nothing in a form for programs: what their last lines mean, and which stages their lines name.
+
+use regex::Regex;
+
+use crate::plan::model::outcome::{Fault, Outcome};
+
+/// Most bytes of a line that patterns look at, from its beginning. It bounds the time that a line costs.
+const MOST_BYTES: usize = 1024;
+
+/// What an exit means that a pattern matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndClass {
+    Permanent,
+    Config,
+    NotReady,
+    Transient,
+}
+
+/// An entry of `outcomes`: it gives an exit other than 0 its class.
+#[derive(Debug, Clone)]
+pub struct EndPattern {
+    /// Only for this exit code; `None`: for every one but 0.
+    pub exit: Option<i32>,
+    /// One of the last lines looks like this. `None`: whatever they are.
+    pub pattern: Option<Regex>,
+    pub is: EndClass,
+}
+
+impl EndPattern {
+    /// Whether it is for this end; the line that it matches.
+    fn applies<'a>(&self, code: i32, tail: &'a str) -> Option<Option<&'a str>> {
+        if self.exit.is_some_and(|exit| exit != code) {
+            return None;
+        }
+        let Some(pattern) = &self.pattern else { return Some(None) };
+        tail.lines().map(str::trim_end).rfind(|line| pattern.is_match(start(line))).map(Some)
+    }
+}
+
+/// The outcome by the first of these patterns that applies to an exit code other than 0, with the line that it matches.
+#[must_use]
+pub fn judged<'a>(patterns: &[EndPattern], code: i32, tail: &'a str) -> Option<(Outcome, Option<&'a str>)> {
+    let (pattern, line) = patterns.iter().find_map(|pattern| Some((pattern, pattern.applies(code, tail)?)))?;
+    let fault = match pattern.is {
+        EndClass::NotReady => return Some((Outcome::NotReady(code), line)),
+        EndClass::Permanent => Fault::Permanent,
+        EndClass::Config => Fault::Configuration,
+        EndClass::Transient => Fault::Transient,
+    };
+    let said = line.map(|line| format!(": {}", line.trim())).unwrap_or_default();
+    Some((Outcome::ReportedError { why: format!("exit code {code}{said}"), fault, exit: Some(code) }, line))
+}
+
+/// An entry of `progress`: a line like this begins a stage.
+#[derive(Debug, Clone)]
+pub struct StagePattern {
+    pub pattern: Regex,
+    /// What the stage is called.
+    pub stage: String,
+    /// The group of the pattern that has the number of records.
+    pub records: Option<usize>,
+}
+
+/// A stage that a line names, and its number of records.
+#[must_use]
+pub fn stage_in<'a>(patterns: &'a [StagePattern], line: &str) -> Option<(&'a str, Option<u64>)> {
+    let line = start(line);
+    let found = patterns.iter().find(|pattern| pattern.pattern.is_match(line))?;
+    let group = found.records.and_then(|group| found.pattern.captures(line)?.get(group));
+    // A whole number, with or without `,` or `_` between its thousands.
+    let records = group.and_then(|group| group.as_str().trim().replace([',', '_'], "").parse().ok());
+    Some((&found.stage, records))
+}
+
+fn start(line: &str) -> &str {
+    line.get(..line.floor_char_boundary(MOST_BYTES)).unwrap_or(line)
+}
+
+impl PartialEq for EndPattern {
+    fn eq(&self, other: &Self) -> bool {
+        let text = |one: &Self| one.pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
+        (self.exit, self.is, text(self)) == (other.exit, other.is, text(other))
+    }
+}
+
+impl Eq for EndPattern {}
+
+impl PartialEq for StagePattern {
+    fn eq(&self, other: &Self) -> bool {
+        (self.pattern.as_str(), &self.stage, self.records) == (other.pattern.as_str(), &other.stage, other.records)
+    }
+}
+
+impl Eq for StagePattern {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(exit: Option<i32>, pattern: Option<&str>, is: EndClass) -> EndPattern {
+        EndPattern { exit, pattern: pattern.map(|pattern| Regex::new(pattern).unwrap()), is }
+    }
+
+    #[test]
+    fn the_first_pattern_that_applies_says_what_an_exit_means() {
+        let patterns = [
+            end(None, Some("^⚠️"), EndClass::NotReady),
+            end(Some(1), Some("rate limit"), EndClass::Transient),
+            end(Some(3), None, EndClass::Config),
+            end(None, Some("^no such bank"), EndClass::Permanent),
+        ];
+        let said = |code, tail: &str| judged(&patterns, code, tail).map(|(outcome, _)| (outcome.to_string(), outcome.number()));
+        assert_eq!(judged(&patterns, 1, "a\n⚠️ No transcript \nbye"), Some((Outcome::NotReady(1), Some("⚠️ No transcript"))));
+        assert_eq!(said(1, "hit a rate limit\n⚠️ x"), Some(("not ready".to_owned(), Some(1))));
+        assert_eq!(said(1, " hit a rate limit\nbye"), Some(("exit code 1: hit a rate limit".to_owned(), Some(1))));
+        assert_eq!(said(2, "hit a rate limit"), None);
+        assert_eq!(said(3, ""), Some(("exit code 3".to_owned(), Some(3))));
+        assert_eq!(said(9, "x\nno such bank: ZZ"), Some(("exit code 9: no such bank: ZZ".to_owned(), Some(9))));
+        assert_eq!(said(1, &format!("{}rate limit", "é".repeat(2000))), None, "only the beginning of a line is looked at");
+    }
+
+    #[test]
+    fn a_line_names_a_stage_and_its_records() {
+        let pattern =
+            |pattern: &str, stage: &str, records| StagePattern { pattern: Regex::new(pattern).unwrap(), stage: stage.into(), records };
+        let patterns =
+            [pattern("Connected to Snowflake", "Snowflake Query", None), pattern(r"Filtered to (\S+)", "Pre-filtering", Some(1))];
+        assert_eq!(stage_in(&patterns, "INFO Connected to Snowflake"), Some(("Snowflake Query", None)));
+        assert_eq!(stage_in(&patterns, "Filtered to 1,198 new"), Some(("Pre-filtering", Some(1198))));
+        assert_eq!(stage_in(&patterns, "Filtered to many"), Some(("Pre-filtering", None)));
+        assert_eq!(stage_in(&patterns, "Filtered"), None);
+    }
+}
