@@ -25,6 +25,7 @@ needs systemd-analyze systemd
 needs script bsdutils
 needs sqlite3 sqlite3
 needs man man-db
+needs python3 python3
 needs bash bash
 needs dash dash
 needs mawk mawk

@@ -116,7 +116,7 @@ impl Record {
         if let (1.., Some(room)) = (self.omitted, self.reserved) {
             room.send(AttemptEvent::LinesOmitted(self.omitted));
         }
-        let error = self.account.error();
+        let error = self.account.error(well);
         self.account.end(well, Utc::now());
         Recorded { tail: self.tail.into_text(&self.log.finish()), said: self.account.news(), error }
     }

@@ -10,6 +10,7 @@ mod expected;
 pub mod history;
 mod listener;
 pub mod logs;
+mod metrics;
 mod misnamed;
 mod names;
 pub mod orders;

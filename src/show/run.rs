@@ -4,6 +4,7 @@ mod availability;
 mod condensed;
 mod forecast;
 mod gaps;
+mod job_outcome;
 mod not_planned;
 pub mod one;
 mod page;
@@ -19,9 +20,11 @@ use serde::Serialize;
 
 use self::forecast::ForecastView;
 use self::gaps::Gaps;
+pub(super) use self::job_outcome::JobOutcome;
 use super::View;
 use super::blocked::OrderView;
 use super::expected::{self, ExpectedView};
+use super::metrics::Metrics;
 use super::misnamed::MisnamedView;
 use super::names::by_name;
 use super::sources::SourceView;
@@ -35,6 +38,7 @@ use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, Owner};
 use crate::plan::model::period::Period;
+use crate::plan::model::said;
 use crate::plan::model::settings::TableName;
 use crate::plan::remember::failure_history::{Eligibility, Quarantine, Rest, SkipOrder};
 use crate::plan::remember::unfinished::UnrecordedEnd;
@@ -107,25 +111,6 @@ struct ReportJob<'a> {
     prospect: Option<String>,
     #[serde(flatten)]
     result: Option<JobOutcome<'a>>,
-}
-
-/// How a job ended.
-#[derive(Debug, Serialize)]
-pub(super) struct JobOutcome<'a> {
-    id: JobId,
-    #[serde(serialize_with = "by_name")]
-    pub(super) state: JobState,
-    attempts: u32,
-    duration_seconds: f64,
-    reason: Option<Untrusted<'a>>,
-    /// Whether its gap may be tried by the next run.
-    #[serde(skip)]
-    held: Eligibility,
-    /// What its last attempt printed.
-    log: Option<Untrusted<'a>>,
-    /// Whether it failed because no attempt was left.
-    #[serde(skip)]
-    exhausted: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -208,6 +193,7 @@ struct ResultsView<'a> {
     #[serde(skip)]
     duration: Duration,
     stopped: bool,
+    metrics: Metrics,
     error: Option<Untrusted<'a>>,
     /// Every job of the run, of reports and of sources.
     #[serde(skip)]
@@ -283,21 +269,6 @@ impl View for RunView<'_> {
     }
 }
 
-impl<'a> JobOutcome<'a> {
-    pub(super) fn new(result: &'a JobResult) -> Self {
-        Self {
-            id: result.id,
-            state: result.state,
-            attempts: result.attempts,
-            duration_seconds: seconds(result.duration),
-            reason: result.reason.as_deref().map(Untrusted::from),
-            held: result.held,
-            log: result.log.as_ref().map(|log| log.to_string_lossy().into()),
-            exhausted: result.exhausted,
-        }
-    }
-}
-
 impl<'a> Unrecorded<'a> {
     fn new(gap: &'a GapKey, end: &'a UnrecordedEnd) -> Self {
         Self { gap, job: end.job, why: end.why.as_str().into(), end }
@@ -362,6 +333,7 @@ impl<'a> ResultsView<'a> {
             duration_seconds: seconds(results.duration),
             duration: results.duration,
             stopped: results.stopped,
+            metrics: Metrics::new(&said::sum(results.jobs.iter().flat_map(|job| &job.metrics))),
             error: results.broken.as_deref().map(Untrusted::from),
             jobs: plan.jobs.iter().zip(&results.jobs).map(finished).collect(),
         }

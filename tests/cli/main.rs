@@ -61,6 +61,7 @@ mod retries;
 mod rights;
 mod room;
 mod run_one;
+mod said;
 mod secrets;
 mod selection;
 mod service_desk;

@@ -207,6 +207,7 @@ on_both_databases! {
             "not_run": 0,
             "duration_seconds": "[SECONDS]",
             "stopped": false,
+            "metrics": {},
             "error": null
           },
           "invalid_rows": 0,

@@ -136,12 +136,12 @@ impl Account {
         self.end_stage_of_lines(if well { StageState::Complete } else { StageState::Incomplete }, now);
     }
 
-    /// What went wrong by its own words: its first error, or a stage that it left incomplete and did not make up for. To be asked before
-    /// [`Self::end`].
+    /// What went wrong by its own words: its first error; or, where it ended well, a stage that it left incomplete and did not make up for.
+    /// To be asked before [`Self::end`].
     #[must_use]
-    pub fn error(&self) -> Option<ChildError> {
+    pub fn error(&self, ended_well: bool) -> Option<ChildError> {
         let is_last = |stage: &Stage| self.latest(&stage.name).and_then(|at| self.stages.get(at)).is_some_and(|last| last.n == stage.n);
-        let incomplete = || self.stages.iter().find(|stage| stage.state == StageState::Incomplete && is_last(stage));
+        let incomplete = || self.stages.iter().find(|stage| ended_well && stage.state == StageState::Incomplete && is_last(stage));
         let message = |stage: &Stage| format!("stage {} is incomplete", stage.name);
         self.error.clone().or_else(|| Some(ChildError { message: message(incomplete()?), fault: None }))
     }

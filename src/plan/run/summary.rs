@@ -12,6 +12,7 @@ use crate::plan::model::collection::Collected;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunCounts};
+use crate::plan::model::said::Metric;
 use crate::plan::remember::failure_history::Eligibility;
 use crate::plan::run::outlook::Outlook;
 use crate::plan::text::span;
@@ -118,6 +119,8 @@ pub struct JobResult {
     pub log: Option<PathBuf>,
     /// What was collected, also where that is not on record.
     pub collected: Option<Collected>,
+    /// What its attempts said, summed, by name.
+    pub metrics: Vec<Metric>,
     /// Whether it was not done, or not tried again, because something could not be recorded, or not be looked at, in time.
     pub for_want_of_record: bool,
 }
@@ -208,6 +211,7 @@ mod tests {
             held: Eligibility::Free,
             log: None,
             collected: None,
+            metrics: Vec::new(),
             for_want_of_record: false,
         };
         let plan = plan_of(vec![job(0), job(0), job(1)], Vec::new());

@@ -14,8 +14,8 @@ mod workspace;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -36,7 +36,7 @@ use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{AttemptEnd, Claim, JobState};
 use crate::plan::model::outcome::Class;
-use crate::plan::model::said::Said;
+use crate::plan::model::said::{Metric, Said};
 use crate::plan::model::work::Work;
 use crate::plan::remember::failure_history::FailureHistory;
 use crate::plan::remember::recorded_job::Unplaced;
@@ -84,6 +84,8 @@ pub(super) struct Assignment<'a> {
     pub(super) begins_at: DateTime<Utc>,
     /// Set once the attempt is on record as begun.
     pub(super) is_begun: Arc<AtomicBool>,
+    /// The attempt adds what it said at its end.
+    pub(super) metrics: Arc<Mutex<Vec<Metric>>>,
     pub(super) stop: StopSignal,
 }
 

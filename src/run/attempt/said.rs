@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Attempt;
-use crate::plan::model::said::{Said, Stage, StageState};
+use crate::plan::model::said::{Metric, Said, Stage, StageState};
 use crate::plan::run::event::JobEvent;
 
 /// At most one record of an attempt in this time, and one event of a stage that gets on.
@@ -31,6 +31,8 @@ pub(super) struct Heard {
 struct State {
     pending: Said,
     is_over: bool,
+    /// The sums of its metrics.
+    metrics: Vec<Metric>,
     /// How each stage was told last, and when.
     told: HashMap<u32, (StageState, Instant)>,
 }
@@ -91,6 +93,9 @@ impl Attempt<'_> {
                 self.tell(JobEvent::Stage(stage.clone()));
             }
         }
+        if !said.metrics.is_empty() {
+            state.metrics.clone_from(&said.metrics);
+        }
         state.pending.merge(said);
         heard.has_news.notify_one();
     }
@@ -98,7 +103,9 @@ impl Attempt<'_> {
     /// Takes the last news of the attempt: [`Self::record_said`] ends once they are on record, or cannot be.
     pub(super) fn hear_last(&self, heard: &Heard, said: Said) {
         self.hear(heard, said);
-        heard.state().is_over = true;
+        let mut state = heard.state();
+        state.is_over = true;
+        self.order.metrics.lock().unwrap_or_else(PoisonError::into_inner).append(&mut state.metrics);
         heard.has_news.notify_one();
     }
 

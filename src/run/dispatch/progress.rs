@@ -1,8 +1,8 @@
 //! The live state of one job.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -15,6 +15,7 @@ use crate::execute::stop::StopSender;
 use crate::plan::decide::plan::PlannedJob;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::JobState;
+use crate::plan::model::said::{self, Metric};
 use crate::plan::remember::failure_history::Eligibility;
 use crate::plan::run::event::JobEvent;
 use crate::plan::run::schedule::JobIndex;
@@ -31,6 +32,8 @@ pub(super) struct JobProgress {
     since: Option<Instant>,
     /// Seen by its attempts: raised for the whole run, or for this job alone.
     stop: StopSender,
+    /// What its attempts said, each added at its end.
+    metrics: Arc<Mutex<Vec<Metric>>>,
     /// Set by its attempt once that is on record.
     is_begun: Arc<AtomicBool>,
     has_attempt: bool,
@@ -50,9 +53,19 @@ impl JobProgress {
             held: Eligibility::Free,
             log: None,
             collected: None,
+            metrics: Vec::new(),
             for_want_of_record: false,
         };
-        Self { result, held: None, since: None, stop: StopSender::default(), is_begun: Arc::default(), has_attempt: false, begins_at: None }
+        Self {
+            result,
+            held: None,
+            since: None,
+            stop: StopSender::default(),
+            is_begun: Arc::default(),
+            metrics: Arc::default(),
+            has_attempt: false,
+            begins_at: None,
+        }
     }
 
     /// Whether an attempt of it is under way.
@@ -97,6 +110,7 @@ impl JobProgress {
             random: random(),
             begins_at: *self.begins_at.get_or_insert_with(Utc::now),
             is_begun: self.is_begun.clone(),
+            metrics: self.metrics.clone(),
             stop: self.stop.signal(),
         }
     }
@@ -125,6 +139,8 @@ impl JobProgress {
         self.result.state = state;
         self.result.duration = self.since.map(|since| since.elapsed()).unwrap_or_default();
         self.result.reason.clone_from(&reason);
+        // Nothing panics while it is held.
+        self.result.metrics = said::sum(self.metrics.lock().unwrap_or_else(PoisonError::into_inner).iter());
         self.result.log = self.log(context);
         JobEvent::Ended { state, duration: self.result.duration, reason, log: self.result.log.clone() }
     }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::super::View;
+use super::super::metrics::Metrics;
 use super::super::names::by_name;
 use super::super::terminal::stdout_width;
 use super::super::words::{Time, Untrusted, brief, count, seconds};
@@ -47,6 +48,7 @@ pub(in crate::show) struct JobEntry<'a> {
     started_at: Option<Time>,
     ended_at: Option<Time>,
     duration_seconds: Option<f64>,
+    metrics: Metrics,
     attempts: Vec<AttemptEntry<'a>>,
     #[serde(skip)]
     took: Option<Duration>,
@@ -100,6 +102,7 @@ impl<'a> JobEntry<'a> {
             started_at: job.started_at.map(Time),
             ended_at: job.ended_at.map(Time),
             duration_seconds: took.map(seconds),
+            metrics: Metrics::new(&job.metrics),
             attempts: job.attempts.iter().map(AttemptEntry::new).collect(),
             took,
         }

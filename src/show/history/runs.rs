@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::View;
+use super::super::metrics::Metrics;
 use super::super::names::by_name;
 use super::super::terminal::stdout_width;
 use super::super::words::{Time, Untrusted, brief, seconds};
@@ -40,6 +41,7 @@ pub(in crate::show) struct RunEntry<'a> {
     failed: Option<u64>,
     skipped: Option<u64>,
     cancelled: Option<u64>,
+    metrics: Metrics,
     #[serde(skip)]
     took: Option<Duration>,
     #[serde(skip)]
@@ -65,6 +67,7 @@ impl<'a> RunEntry<'a> {
             version: run.version.as_str().into(),
             options: &run.options,
             started_at: Time(run.started_at),
+            metrics: Metrics::new(&run.metrics),
             ended_at: run.ended_at.map(Time),
             duration_seconds: took.map(seconds),
             planned: run.counts.map(|counts| counts.planned),

@@ -173,6 +173,9 @@ fn execution(results: &ResultsView<'_>, is_full: bool, page: &mut Page) {
         page.line(format!("Not run: {}", grouped(results.not_run)));
     }
     page.line(format!("Duration: {}", brief(results.duration)));
+    if !results.metrics.is_empty() {
+        page.line(format!("Costs: {}", results.metrics.line()));
+    }
     if results.stopped {
         page.line("Stopped by a signal; the next run goes on with what was not done");
     }

@@ -167,6 +167,7 @@ fn ended(state: JobState, records: Option<i64>, seen: Seen) -> JobResult {
         held: Eligibility::Free,
         log: None,
         collected: (state == JobState::Succeeded).then_some(collected),
+        metrics: Vec::new(),
         for_want_of_record: false,
     }
 }

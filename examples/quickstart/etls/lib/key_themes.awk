@@ -35,6 +35,7 @@ BEGIN {
     theme("Payments and digital assets", \
         "stablecoin*:5|tokenized:5|payments:2|digital:2|crypto*:4")
     OTHER = theme("Other", "")
+    begin_stage("Read transcript")
     MIN = 3 # a theme that weighs less than this is a guess: the question goes to "Other"
 }
 
@@ -43,16 +44,23 @@ function theme(label, terms) { theme_name[++themes] = label; theme_terms[themes]
 END {
     if (failed) exit 65
     check_transcript()
+    end_stage(NR, "", "\"turns\":" turns ",\"speakers\":" people)
+    begin_stage("Collect questions")
     if (!questioners) malformed("no analyst under QUESTION AND ANSWER (expected lines such as \"John Roe, Analyst, Some Securities:\")")
     collect_questions()
     if (!questions) malformed("the analysts under QUESTION AND ANSWER ask nothing")
+    end_stage(turns, "", "\"questions\":" questions ",\"analysts\":" askers)
+    begin_stage("Rank themes")
     rank_themes()
+    end_stage(questions, "", "\"themes\":" ranked)
+    begin_stage("Write report")
     heading("key themes of the questions and answers")
     print_overview()
     print_ranking()
     print_themes()
     print_analysts()
     footer("key_themes")
+    end_stage("", ranked, "")
     tell("read " plural(total_words, "word", "words") " by " plural(people, "speaker", "speakers") "; wrote " \
         plural(ranked, "theme", "themes") " of " plural(questions, "question", "questions") " by " plural(askers, "analyst", "analysts"))
 }

@@ -206,9 +206,35 @@ function percent(a, b) { return b ? int(100 * a / b + 0.5) "%" : "0%" }
 
 function tell(text) { print text | "cat 1>&3" }
 
+# Stages of the work, for etl-orch: one message in the shape of the Airbyte protocol for each. Run by hand, nobody reads them.
+function begin_stage(name) { at_stage = name; say_stage("STARTED") }
+
+# A stage has done its work: so many records read and written ("" where that means nothing), or
+# further counts instead of those written: "\"analysts\":3".
+function end_stage(read, written, more,    stats) {
+    if (read != "") stats = ",\"sourceStats\":{\"recordCount\":" read "}"
+    if (written != "") stats = stats ",\"destinationStats\":{\"recordCount\":" written "}"
+    if (more != "") stats = stats ",\"destinationStats\":{\"additionalStats\":{" more "}}"
+    say("\"STATE\",\"state\":{\"type\":\"STREAM\",\"stream\":{\"stream_descriptor\":{\"name\":\"" at_stage "\"}}" stats "}")
+    say_stage("COMPLETE")
+    at_stage = ""
+}
+
+function say_stage(status) {
+    say("\"TRACE\",\"trace\":{\"type\":\"STREAM_STATUS\",\"stream_status\":{\"stream_descriptor\":{\"name\":\"" at_stage "\"},\"status\":\"" status "\"}}")
+}
+
+# Each message at once, so that its time is right.
+function say(message) {
+    if (ENVIRON["ETL_ORCH_JOB_ID"] == "") return
+    print "{\"type\":" message "}" | "cat 1>&3"
+    close("cat 1>&3")
+}
+
 function malformed(text) {
     print source ": " text | "cat 1>&2"
     close("cat 1>&2")
+    if (at_stage != "") say_stage("INCOMPLETE")
     failed = 1
     exit 65
 }

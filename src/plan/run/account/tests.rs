@@ -72,20 +72,21 @@ fn plain_lines_end_the_stage_before() {
     let stages = account.news().stages;
     let seen: Vec<_> = stages.iter().map(|stage| (stage.state, stage.ended_at, stage.records.read)).collect();
     assert_eq!(seen, [(StageState::Complete, Some(at(2)), None), (StageState::Incomplete, Some(at(4)), Some(150))]);
-    assert_eq!(account.error().map(|error| error.message), Some("stage Filter is incomplete".into()), "so it is asked before");
+    assert_eq!(account.error(true).map(|error| error.message), Some("stage Filter is incomplete".into()), "so it is asked before");
 }
 
 #[test]
 fn an_error_or_an_incomplete_stage_is_what_went_wrong() {
     let mut account = Account::new(at(0));
     hear(&mut account, 1, status("a", StageState::Incomplete, None));
-    assert_eq!(account.error().unwrap().message, "stage a is incomplete");
+    assert_eq!(account.error(true).unwrap().message, "stage a is incomplete");
+    assert_eq!(account.error(false), None, "a bad exit says more");
     hear(&mut account, 2, status("a", StageState::Started, None));
-    assert_eq!(account.error(), None, "it is done again");
+    assert_eq!(account.error(true), None, "it is done again");
     let error = |message: &str, fault| Message::Error(ChildError { message: message.to_owned(), fault });
     assert_eq!(hear(&mut account, 3, error("no\n key hunter2", Some(Fault::Configuration))).unwrap(), "ERROR: no key [redacted]");
     hear(&mut account, 4, error("later", None));
-    assert_eq!(account.error(), Some(ChildError { message: "no\n key [redacted]".to_owned(), fault: Some(Fault::Configuration) }));
+    assert_eq!(account.error(true), Some(ChildError { message: "no\n key [redacted]".to_owned(), fault: Some(Fault::Configuration) }));
 }
 
 #[test]
