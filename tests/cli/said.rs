@@ -43,8 +43,8 @@ on_both_databases! {
             let job = &world.run_to(0, &["jobs", "--limit", "1", "--format", "json"]).json()["jobs"][0];
             assert_eq!(job["metrics"], metrics);
             assert_eq!(world.run_to(0, &["runs", "--limit", "1", "--format", "json"]).json()["runs"][0]["metrics"], metrics);
-            let tail = world.value("SELECT tail FROM etl_attempts");
-            assert_eq!(tail, "WARN: 15 records are on the list\ndone", "messages are for programs");
+            let tail = world.sql("SELECT tail FROM etl_attempts");
+            assert_eq!(tail, ["WARN: 15 records are on the list", "done"], "messages are for programs");
             for table in ["etl_stages", "job_logs", "etl_metrics", "etl_attempts"] {
                 world.sql(&format!("DELETE FROM {table}"));
             }
@@ -55,6 +55,7 @@ on_both_databases! {
         world.available("RY", 1, 2025, "Q2");
         world.single_etl(&format!("{STAGE}stage Load STARTED\n{WAITS}stage Load COMPLETE\necho report > \"$4\"\n"), &[]);
         let running = world.spawn(&["run", "-v"]);
+        until("it waits", || world.path("waiting").exists());
         until("its stage is on record", || world.sql("SELECT name, state FROM etl_stages") == ["Load|started"]);
         world.write("go", "");
         let done = running.wait();
