@@ -36,11 +36,11 @@ use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collected;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
-use crate::plan::model::job::{JobState, Owner};
+use crate::plan::model::job::Owner;
 use crate::plan::model::period::Period;
 use crate::plan::model::said;
 use crate::plan::model::settings::TableName;
-use crate::plan::remember::failure_history::{Eligibility, Quarantine, Rest, SkipOrder};
+use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
 use crate::plan::remember::unfinished::UnrecordedEnd;
 use crate::plan::run::summary::{JobResult, Results, RunSummary};
 
