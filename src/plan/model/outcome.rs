@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::model::patterns::EndPattern;
+use crate::plan::model::patterns::{self, EndClass, EndPattern};
 
 use crate::plan::text::span;
 
@@ -186,6 +186,20 @@ impl ExitCodes {
     #[must_use]
     pub fn outcome(&self, code: i32) -> Outcome {
         if self.not_ready.contains(&code) { Outcome::NotReady(code) } else { Outcome::ExitCode(code) }
+    }
+
+    /// The outcome by the last lines of a program that exited with a code other than 0, and the line that says it.
+    #[must_use]
+    pub fn by_last_lines<'a>(&self, code: i32, tail: &'a str) -> Option<(Outcome, Option<&'a str>)> {
+        let (class, line) = patterns::class_of(&self.patterns, code, tail)?;
+        let fault = match class {
+            EndClass::NotReady => return Some((Outcome::NotReady(code), line)),
+            EndClass::Permanent => Fault::Permanent,
+            EndClass::Config => Fault::Configuration,
+            EndClass::Transient => Fault::Transient,
+        };
+        let said = line.map(|line| format!(": {}", line.trim())).unwrap_or_default();
+        Some((Outcome::ReportedError { why: format!("exit code {code}{said}"), fault, exit: Some(code) }, line))
     }
 
     /// What an outcome means under these codes.

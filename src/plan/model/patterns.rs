@@ -2,8 +2,6 @@
 
 use regex::Regex;
 
-use crate::plan::model::outcome::{Fault, Outcome};
-
 /// Most bytes of a line that patterns look at, from its beginning. It bounds the time that a line costs.
 const MOST_BYTES: usize = 1024;
 
@@ -37,18 +35,10 @@ impl EndPattern {
     }
 }
 
-/// The outcome by the first of these patterns that applies to an exit code other than 0, with the line that it matches.
+/// The first of these patterns that applies to an exit code other than 0: what the exit means, and the line that it matches.
 #[must_use]
-pub fn judged<'a>(patterns: &[EndPattern], code: i32, tail: &'a str) -> Option<(Outcome, Option<&'a str>)> {
-    let (pattern, line) = patterns.iter().find_map(|pattern| Some((pattern, pattern.applies(code, tail)?)))?;
-    let fault = match pattern.is {
-        EndClass::NotReady => return Some((Outcome::NotReady(code), line)),
-        EndClass::Permanent => Fault::Permanent,
-        EndClass::Config => Fault::Configuration,
-        EndClass::Transient => Fault::Transient,
-    };
-    let said = line.map(|line| format!(": {}", line.trim())).unwrap_or_default();
-    Some((Outcome::ReportedError { why: format!("exit code {code}{said}"), fault, exit: Some(code) }, line))
+pub fn class_of<'a>(patterns: &[EndPattern], code: i32, tail: &'a str) -> Option<(EndClass, Option<&'a str>)> {
+    patterns.iter().find_map(|pattern| Some((pattern.is, pattern.applies(code, tail)?)))
 }
 
 /// An entry of `progress`: a line like this begins a stage.
@@ -109,14 +99,18 @@ mod tests {
             end(Some(3), None, EndClass::Config),
             end(None, Some("^no such bank"), EndClass::Permanent),
         ];
-        let said = |code, tail: &str| judged(&patterns, code, tail).map(|(outcome, _)| (outcome.to_string(), outcome.number()));
-        assert_eq!(judged(&patterns, 1, "a\n⚠️ No transcript \nbye"), Some((Outcome::NotReady(1), Some("⚠️ No transcript"))));
-        assert_eq!(said(1, "hit a rate limit\n⚠️ x"), Some(("not ready".to_owned(), Some(1))));
-        assert_eq!(said(1, " hit a rate limit\nbye"), Some(("exit code 1: hit a rate limit".to_owned(), Some(1))));
-        assert_eq!(said(2, "hit a rate limit"), None);
-        assert_eq!(said(3, ""), Some(("exit code 3".to_owned(), Some(3))));
-        assert_eq!(said(9, "x\nno such bank: ZZ"), Some(("exit code 9: no such bank: ZZ".to_owned(), Some(9))));
-        assert_eq!(said(1, &format!("{}rate limit", "é".repeat(2000))), None, "only the beginning of a line is looked at");
+        for (code, tail, found) in [
+            (1, "a\n⚠️ No transcript \nbye", Some((EndClass::NotReady, Some("⚠️ No transcript")))),
+            (1, "hit a rate limit\n⚠️ x", Some((EndClass::NotReady, Some("⚠️ x")))),
+            (1, " hit a rate limit\nbye", Some((EndClass::Transient, Some(" hit a rate limit")))),
+            (2, "hit a rate limit", None),
+            (3, "", Some((EndClass::Config, None))),
+            (9, "x\nno such bank: ZZ", Some((EndClass::Permanent, Some("no such bank: ZZ")))),
+        ] {
+            assert_eq!(class_of(&patterns, code, tail), found, "{code} {tail}");
+        }
+        let long = format!("{}rate limit", "é".repeat(2000));
+        assert_eq!(class_of(&patterns, 1, &long), None, "only the beginning of a line is looked at");
     }
 
     #[test]

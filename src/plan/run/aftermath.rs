@@ -9,7 +9,6 @@ use crate::plan::decide::plan::{Gate, PlannedJob};
 use crate::plan::model::cooldown::Cooldown;
 use crate::plan::model::job::{AttemptEnd, JobState, ReportKey};
 use crate::plan::model::outcome::{Class, Fault, Outcome};
-use crate::plan::model::patterns;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::work::Work;
 use crate::plan::remember::failure_history::{Failure, FailureHistory};
@@ -67,7 +66,7 @@ fn exit(code: i32, ended: &Ended, work: &Work) -> Option<(Outcome, Option<String
         return reported(error?, Some(Fault::Transient));
     }
     let codes = work.exit_codes();
-    let by_pattern = patterns::judged(&codes.patterns, code, &ended.tail).map(|(outcome, line)| (outcome, line.map(str::to_owned)));
+    let by_pattern = codes.by_last_lines(code, &ended.tail).map(|(outcome, line)| (outcome, line.map(str::to_owned)));
     by_pattern.or_else(|| reported(error?, None)).or_else(|| {
         let line = error.map(|error| error.message.clone()).or_else(|| last_line(&ended.tail));
         Some((codes.outcome(code), line))
