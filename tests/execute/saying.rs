@@ -4,7 +4,7 @@ use etl_orch::execute::AttemptEvent;
 use etl_orch::execute::command::CommandExecutor;
 use etl_orch::execute::stop::StopSender;
 use etl_orch::plan::model::patterns::StagePattern;
-use etl_orch::plan::model::said::{Said, StageState};
+use etl_orch::plan::model::said::{Metric, Said, StageState};
 use etl_orch::plan::run::ended::{End, Ended};
 use etl_orch::plan::text::secrets::Secrets;
 use regex::Regex;
@@ -53,7 +53,7 @@ async fn messages_on_stdout_are_taken_and_everything_else_is_a_line() {
     let mut names: Vec<_> = said.stages.iter().map(|stage| (stage.name.as_str(), stage.state, stage.records.read)).collect();
     names.sort_by_key(|(name, ..)| *name);
     assert_eq!(names, [("Filter", StageState::Complete, Some(7)), ("Load", StageState::Complete, Some(42))]);
-    assert_eq!(said.metrics[0].value, 48.0);
+    assert_eq!(said.metrics, [Metric { name: "tokens".into(), value: 48.0 }]);
     assert_eq!(said.logs[0].message, "it uses [redacted]");
     for line in ["WARN: it uses [redacted]", "Filtered to 7 rows", r#"{"type":"LOG","log":{"level":"odd","message":"a line"}}"#] {
         assert!(lines.iter().any(|seen| seen == line), "{line} {lines:?}");

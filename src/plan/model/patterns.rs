@@ -24,21 +24,15 @@ pub struct EndPattern {
     pub is: EndClass,
 }
 
-impl EndPattern {
-    /// Whether it is for this end; the line that it matches.
-    fn applies<'a>(&self, code: i32, tail: &'a str) -> Option<Option<&'a str>> {
-        if self.exit.is_some_and(|exit| exit != code) {
-            return None;
-        }
-        let Some(pattern) = &self.pattern else { return Some(None) };
-        tail.lines().map(str::trim_end).rfind(|line| pattern.is_match(start(line))).map(Some)
-    }
-}
-
 /// The first of these patterns that applies to an exit code other than 0: what the exit means, and the line that it matches.
 #[must_use]
 pub fn class_of<'a>(patterns: &[EndPattern], code: i32, tail: &'a str) -> Option<(EndClass, Option<&'a str>)> {
-    patterns.iter().find_map(|pattern| Some((pattern.is, pattern.applies(code, tail)?)))
+    let mut of_code = patterns.iter().filter(|pattern| pattern.exit.is_none_or(|exit| exit == code));
+    of_code.find_map(|EndPattern { pattern, is, .. }| {
+        let Some(pattern) = pattern else { return Some((*is, None)) };
+        let line = tail.lines().map(str::trim_end).rfind(|line| pattern.is_match(start(line)))?;
+        Some((*is, Some(line)))
+    })
 }
 
 /// An entry of `progress`: a line like this begins a stage.
@@ -63,7 +57,8 @@ pub fn stage_in<'a>(patterns: &'a [StagePattern], line: &str) -> Option<(&'a str
 }
 
 fn start(line: &str) -> &str {
-    line.get(..line.floor_char_boundary(MOST_BYTES)).unwrap_or(line)
+    let end = (0..=MOST_BYTES.min(line.len())).rev().find(|at| line.is_char_boundary(*at));
+    end.and_then(|end| line.get(..end)).unwrap_or(line)
 }
 
 impl PartialEq for EndPattern {

@@ -152,8 +152,8 @@ impl Trace {
                 Message::Status { stage: stream_descriptor.stage(), state: status.state(), at }
             }
             TraceKind::Estimate => {
-                let Estimate { kind, name, namespace, row_estimate } = self.estimate?;
-                let rows = row_estimate.map(|Count(rows)| rows);
+                let Estimate { kind, name, namespace, rows } = self.estimate?;
+                let rows = rows.map(|Count(rows)| rows);
                 let stage = match kind {
                     EstimateKind::Stream => Some(Descriptor { name, namespace }.stage()).zip(rows),
                     EstimateKind::Sync => None,
@@ -220,7 +220,8 @@ struct Estimate {
     kind: EstimateKind,
     name: String,
     namespace: Option<String>,
-    row_estimate: Option<Count>,
+    #[serde(rename = "row_estimate")]
+    rows: Option<Count>,
 }
 
 #[derive(Deserialize)]
@@ -281,7 +282,8 @@ struct StateOfStream {
 struct Stats {
     record_count: Option<Count>,
     rejected_record_count: Option<Count>,
-    additional_stats: Option<NamedCounts>,
+    #[serde(rename = "additionalStats")]
+    named: Option<NamedCounts>,
 }
 
 impl State {
@@ -290,7 +292,7 @@ impl State {
         let (source, destination) = (self.source.unwrap_or_default(), self.destination.unwrap_or_default());
         let number = |count: Option<Count>| count.map(|Count(number)| number);
         let rejected = [source.rejected_record_count, destination.rejected_record_count];
-        let named = [source.additional_stats, destination.additional_stats];
+        let named = [source.named, destination.named];
         Message::Counts(Some(StageCounts {
             stage: stream_descriptor.stage(),
             read: number(source.record_count),

@@ -11,8 +11,8 @@ fn hear(account: &mut Account, now: i64, message: Message) -> Option<String> {
     account.take(message, &Secrets::new(["hunter2".to_owned()]), at(now))
 }
 
-fn status(stage: &str, state: StageState, at: Option<DateTime<Utc>>) -> Message {
-    Message::Status { stage: stage.to_owned(), state, at }
+fn status(name: &str, state: StageState, at: Option<DateTime<Utc>>) -> Message {
+    Message::Status { stage: name.to_owned(), state, at }
 }
 
 fn counts(stage: &str, read: u64, named: &[(&str, u64)]) -> Message {

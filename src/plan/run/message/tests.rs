@@ -3,8 +3,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn status(stage: &str, state: StageState, at: Option<DateTime<Utc>>) -> Message {
-    Message::Status { stage: stage.to_owned(), state, at }
+fn status(name: &str, state: StageState, at: Option<DateTime<Utc>>) -> Message {
+    Message::Status { stage: name.to_owned(), state, at }
 }
 
 #[test]
