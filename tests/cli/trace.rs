@@ -6,6 +6,8 @@ use crate::support::{Kind, World, until};
 
 const GAP: &str = "RY-CA/2025Q2/call_summary";
 
+const PUBLISHED: &str = "[OK] Publication - its row is written, its file in its place";
+
 /// The lines of a section.
 fn section<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
     let after = page.lines().skip_while(|line| *line != format!("{name}:")).skip(1);
@@ -58,6 +60,12 @@ on_both_databases! {
         assert!(info.iter().any(|line| line.starts_with("Run: ") && line.ends_with("(run --bank-symbol RY --force)")), "{page}");
         assert!(section(&page, "Pipeline Trace").contains(&"[OK] Query - 4 read -> 3 written, 1 rejected (2s)"), "{page}");
         assert_eq!(section(&page, "Data Flow"), ["Query: 4 read -> 3 written, 1 rejected"]);
+
+        let published = |page: &str| section(page, "Pipeline Trace").iter().filter(|line| line.contains("Publication")).map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        assert_eq!(published(&page), [PUBLISHED]);
+        world.sql("UPDATE etl_jobs SET destination = '/reports/x.md'");
+        assert_eq!(published(&trace(world, &["RY"])), ["[WARN] Publication - not known to be at /reports/x.md"]);
+        assert_eq!(issues(world, &["RY"]), ["its file may still lie beside its place, where the next run finds it: /reports/x.md"]);
     }
 
     fn what_is_wrong_with_stages_is_found(world: &World) {
@@ -77,7 +85,7 @@ on_both_databases! {
         ]);
         let page = trace(world, &["RY"]);
         let marks: Vec<&str> = section(&page, "Pipeline Trace").iter().filter_map(|line| line.split_whitespace().next()).collect();
-        assert_eq!(marks, ["[OK]", "[OK]", "[OK]", "[WARN]", "[WARN]", "[FAIL]", "[OK]", "[OK]"], "{page}");
+        assert_eq!(marks, ["[OK]", "[OK]", "[OK]", "[WARN]", "[WARN]", "[FAIL]", "[OK]", "[OK]", "[OK]"], "{page}");
         world.sql("DELETE FROM etl_stages WHERE name <> 'Query'");
         world.sql(&format!("UPDATE etl_stages SET records_read = 0, records_written = 0, ended_at = '2026-01-01T10:00:04.000000Z' WHERE job_id = '{job}'"));
         assert_eq!(issues(world, &["RY"]), [

@@ -10,6 +10,7 @@ pub mod steps;
 mod tests;
 pub mod usual;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -34,8 +35,21 @@ pub struct JobFacts {
     pub warn_after: Option<Duration>,
     /// What it collected, where that is on record.
     pub collected: Option<LastSuccess>,
+    /// How far its report is published, where etl-orch does that.
+    pub publication: Option<Publication>,
     /// When it is looked at.
     pub now: DateTime<Utc>,
+}
+
+/// How far the report of a job that succeeded is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Publication {
+    /// Its row is written, and nothing of it is left beside its place.
+    Done,
+    /// Its run goes on: whether its file is in its place is put on record at the end.
+    UnderWay(PathBuf),
+    /// Its run is over, and its file may still lie beside this place.
+    Left(PathBuf),
 }
 
 /// What is known of what an attempt printed.

@@ -58,6 +58,7 @@ impl Finding {
             Issue::OwnerLost => ("lost", None, None),
             Issue::Retried { .. } => ("retried", None, None),
             Issue::SucceededAllTheSame { attempt } => ("succeeded_all_the_same", Some(attempt.n), None),
+            Issue::NotPlaced { .. } => ("not_placed", None, None),
             Issue::ReportedError { attempt, .. } => ("reported_error", Some(*attempt), None),
             Issue::OverLimit { place, .. } => ("over_warn_after", Some(place.attempt), place.stage),
             Issue::Slow { place, .. } => ("slower_than_usual", Some(place.attempt), place.stage),
@@ -107,6 +108,10 @@ fn sentence(issue: &Issue<'_>) -> String {
         Issue::SucceededAllTheSame { attempt } => {
             let end = attempt.error.as_deref().or(attempt.outcome.as_deref());
             format!("the report is there, although attempt {} did not succeed{}", attempt.n, colon(end))
+        }
+        Issue::NotPlaced { destination } => {
+            let path = destination.to_string_lossy();
+            format!("its file may still lie beside its place, where the next run finds it: {}", Untrusted::from(path))
         }
         Issue::ReportedError { attempt, error } => format!("attempt {attempt} reported an error{}", colon(*error)),
         Issue::OverLimit { place, took, warn_after } => {

@@ -11,8 +11,8 @@ use super::data::flow;
 use super::layout::{offset, since, took};
 use crate::plan::model::job::JobState;
 use crate::plan::remember::past::{PastAttempt, PastRun};
-use crate::plan::remember::trace::JobFacts;
 use crate::plan::remember::trace::steps::{Mark, Step, StepKind, Verification};
+use crate::plan::remember::trace::{JobFacts, Publication};
 
 impl Named for Mark {
     fn name(&self) -> &'static str {
@@ -50,7 +50,12 @@ impl StepEntry {
         let (title, detail) = words(step, facts, run);
         let shown = match step.what {
             StepKind::Attempt(_) | StepKind::Stage(_) => step.took,
-            StepKind::Created | StepKind::Started | StepKind::Wait(_) | StepKind::Verification(_) | StepKind::End(_) => None,
+            StepKind::Created
+            | StepKind::Started
+            | StepKind::Wait(_)
+            | StepKind::Verification(_)
+            | StepKind::Publication(_)
+            | StepKind::End(_) => None,
         };
         Self {
             mark: step.mark,
@@ -99,6 +104,7 @@ fn words(step: &Step<'_>, facts: &JobFacts, run: Option<&PastRun>) -> (String, S
             ("Wait".to_owned(), format!("{}{so_far}, before attempt {attempt}", brief(step.took.unwrap_or_default())))
         }
         StepKind::Verification(seen) => ("Verification".to_owned(), verification(seen, of_several)),
+        StepKind::Publication(publication) => ("Publication".to_owned(), self::publication(publication)),
         StepKind::End(state) => (title_of_end(*state).to_owned(), end(*state, facts, step)),
     }
 }
@@ -127,6 +133,14 @@ fn verification(seen: &Verification<'_>, of_several: bool) -> String {
             let error = attempt.error.as_deref().unwrap_or("no output");
             format!("{after}{}", Untrusted::from(error).excerpt())
         }
+    }
+}
+
+fn publication(publication: &Publication) -> String {
+    match publication {
+        Publication::Done => "its row is written, its file in its place".to_owned(),
+        Publication::UnderWay(destination) => format!("to {}", Untrusted::from(destination.to_string_lossy())),
+        Publication::Left(destination) => format!("not known to be at {}", Untrusted::from(destination.to_string_lossy())),
     }
 }
 
@@ -191,7 +205,10 @@ pub(super) fn timeline(steps: &[Step<'_>], facts: &JobFacts) -> Vec<EventEntry> 
                 let told = if told.is_empty() { String::new() } else { format!(": {told}") };
                 events.extend(stage.ended_at.map(|end| (end, format!("{name} ended{told}"))));
             }
-            StepKind::Wait(_) | StepKind::Verification(_) | StepKind::End(JobState::Queued | JobState::Running) => {}
+            StepKind::Wait(_)
+            | StepKind::Verification(_)
+            | StepKind::Publication(_)
+            | StepKind::End(JobState::Queued | JobState::Running) => {}
             StepKind::End(state) => events.push((step.at, format!("Job {}", state.name()))),
         }
     }

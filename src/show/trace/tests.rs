@@ -5,7 +5,7 @@ use crate::plan::model::said::{Metric, Records, StageState};
 use crate::plan::remember::past::PastRun;
 use crate::plan::remember::trace::fixture::{at, attempt, facts, good, job, stage};
 use crate::plan::remember::trace::usual::Usual;
-use crate::plan::remember::trace::{JobFacts, Output};
+use crate::plan::remember::trace::{JobFacts, Output, Publication};
 use crate::show::View;
 use uuid::Uuid;
 
@@ -48,6 +48,7 @@ fn pipeline() -> JobFacts {
     }
     facts.job.metrics = vec![Metric { name: "llm_cost_usd".to_owned(), value: 0.25 }];
     facts.job.forced = true;
+    facts.publication = Some(Publication::Done);
     facts
 }
 
@@ -84,6 +85,7 @@ fn a_job_has_the_layout_of_its_users() {
       [OK] DNC Check - 594 phones checked, 45 in DNC (2.3s)
       [OK] Results Upload - 198 written (5.1s)
       [OK] Verification - its report was seen
+      [OK] Publication - its row is written, its file in its place
       [OK] Job Complete - Success
 
     Performance:

@@ -9,13 +9,15 @@ use super::super::log_file::{LogFile, NoLog};
 use crate::config::Config;
 use crate::execute::was_not_written;
 use crate::os::identity;
+use crate::plan::model::etl::ReportsBy;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;
-use crate::plan::model::job::JobState;
+use crate::plan::model::job::{JobState, RunState};
 use crate::plan::remember::past::{JobQuery, PastAttempt, PastJob, PastRun, PastStage, TimeSpan};
-use crate::plan::remember::source_state::SourceState;
+use crate::plan::remember::recorded_job::Unplaced;
+use crate::plan::remember::source_state::{LastSuccess, SourceState};
 use crate::plan::remember::trace::usual::{Usual, earlier};
-use crate::plan::remember::trace::{JobFacts, Output, is_open};
+use crate::plan::remember::trace::{JobFacts, Output, Publication, is_open};
 use crate::store::Store;
 
 /// Jobs that are looked at for the last successes before a job: others of its run were planned with it.
@@ -45,6 +47,7 @@ impl Gathering<'_> {
         let successes = self.successes(&jobs).await?;
         let collects = jobs.iter().any(|job| !matches!(job.gap, GapKey::Report { .. }));
         let sources = if collects { self.store.source_states().await? } else { Vec::new() };
+        let unplaced = self.store.unplaced(None).await?;
         let mut facts = Vec::with_capacity(jobs.len());
         for job in jobs {
             let mut outputs = Vec::new();
@@ -59,6 +62,7 @@ impl Gathering<'_> {
                 outputs,
                 usual: usual.unwrap_or_default(),
                 warn_after: etl.filter(|_| is_report).and_then(|etl| etl.warn_after),
+                publication: self.publication(&job, run, &unplaced),
                 collected: last_of(&sources, &job),
                 now: self.now,
                 job,
@@ -93,6 +97,21 @@ impl Gathering<'_> {
         Ok(found)
     }
 
+    /// What became of the report of a job that succeeded, where etl-orch publishes it.
+    fn publication(&self, job: &PastJob, run: Option<&PastRun>, unplaced: &[Unplaced]) -> Option<Publication> {
+        if job.state != JobState::Succeeded {
+            return None;
+        }
+        if let Some(Unplaced { destination, .. }) = unplaced.iter().find(|unplaced| unplaced.job == job.id) {
+            let is_under_way = run.is_some_and(|run| run.state == RunState::Running);
+            let state = if is_under_way { Publication::UnderWay } else { Publication::Left };
+            return Some(state(destination.clone()));
+        }
+        let etl = self.config.catalogue.etls.iter().find(|etl| etl.name == job.gap.filled_by())?;
+        let is_report = matches!(job.gap, GapKey::Report { .. });
+        (is_report && matches!(etl.reports, ReportsBy::Orchestrator { .. })).then_some(Publication::Done)
+    }
+
     /// What an attempt printed, by its log and by its last lines on record.
     async fn output(&self, job: &PastJob, attempt: &PastAttempt, run: Option<&PastRun>) -> Result<Output, Failure> {
         if attempt.outcome.is_none() && is_open(job.state) {
@@ -121,7 +140,7 @@ impl Gathering<'_> {
 }
 
 /// What a job of a source collected: only the last success of a source is on record.
-fn last_of(sources: &[SourceState], job: &PastJob) -> Option<crate::plan::remember::source_state::LastSuccess> {
+fn last_of(sources: &[SourceState], job: &PastJob) -> Option<LastSuccess> {
     let source = sources.iter().find(|source| source.source == job.gap.filled_by() && !matches!(job.gap, GapKey::Report { .. }))?;
     source.last.clone().filter(|last| Some(last.at) == job.ended_at)
 }

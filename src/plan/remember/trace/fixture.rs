@@ -56,7 +56,16 @@ pub(crate) fn good() -> JobFacts {
 
 pub(crate) fn facts(job: PastJob) -> JobFacts {
     let outputs = job.attempts.iter().map(|_| Output::Whole).collect();
-    JobFacts { job, stages: Vec::new(), outputs, usual: Usual::default(), warn_after: None, collected: None, now: at(60_000) }
+    JobFacts {
+        job,
+        stages: Vec::new(),
+        outputs,
+        usual: Usual::default(),
+        warn_after: None,
+        collected: None,
+        publication: None,
+        now: at(60_000),
+    }
 }
 
 pub(crate) fn stage(attempt: u32, name: &str, state: StageState, start: i64, end: Option<i64>) -> PastStage {

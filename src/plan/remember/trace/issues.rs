@@ -1,9 +1,10 @@
 //! What a person should look at in a job, and what could not be checked.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::usual::Median;
-use super::{JobFacts, Output, records};
+use super::{JobFacts, Output, Publication, records};
 use crate::plan::model::job::JobState;
 use crate::plan::model::said::{Stage, StageState};
 use crate::plan::remember::past::PastAttempt;
@@ -38,6 +39,8 @@ pub enum Issue<'a> {
     Retried { attempts: usize },
     /// The report was there, although its last attempt ended otherwise.
     SucceededAllTheSame { attempt: &'a PastAttempt },
+    /// Its file may still lie beside this place.
+    NotPlaced { destination: &'a Path },
     /// The program or the service reported success, and an error.
     ReportedError { attempt: u32, error: Option<&'a str> },
     /// It took longer than its ETL's `warn_after`.
@@ -101,6 +104,9 @@ fn of_end(facts: &JobFacts) -> Vec<Issue<'_>> {
     let last = job.attempts.last().filter(|attempt| attempt.outcome.as_deref() != Some("succeeded"));
     if let (JobState::Succeeded, Some(attempt)) = (job.state, last) {
         issues.push(Issue::SucceededAllTheSame { attempt });
+    }
+    if let Some(Publication::Left(destination)) = &facts.publication {
+        issues.push(Issue::NotPlaced { destination });
     }
     issues
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::issues::{Findings, Issue};
-use super::{JobFacts, between};
+use super::{JobFacts, Publication, between};
 use crate::plan::model::collection::Seen;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::JobState;
@@ -49,6 +49,8 @@ pub enum StepKind<'a> {
     Wait(u32),
     /// The report was looked for.
     Verification(Verification<'a>),
+    /// Its report was published.
+    Publication(&'a Publication),
     /// Ended in this state, or is in it.
     End(JobState),
 }
@@ -81,6 +83,14 @@ pub fn steps<'a>(facts: &'a JobFacts, findings: &Findings<'_>) -> Vec<Step<'a>> 
         steps.push(wait(next, Mark::Run, end, facts.now));
     }
     steps.extend(verification(facts));
+    steps.extend(facts.publication.as_ref().map(|publication| {
+        let mark = match publication {
+            Publication::Done => Mark::Ok,
+            Publication::UnderWay(_) => Mark::Run,
+            Publication::Left(_) => Mark::Warn,
+        };
+        Step { mark, what: StepKind::Publication(publication), at: facts.until(), took: None }
+    }));
     steps.push(end(facts));
     steps
 }
@@ -159,7 +169,9 @@ impl Issue<'_> {
             | Self::Incomplete { place } => place.attempt == attempt && place.stage == stage,
             Self::ReportedError { attempt: of, .. } => stage.is_none() && *of == attempt,
             Self::Truncated { attempt: of, .. } | Self::NoLog { attempt: of } => stage.is_none() && of.n == attempt,
-            Self::Ended { .. } | Self::OwnerLost | Self::Retried { .. } | Self::SucceededAllTheSame { .. } => false,
+            Self::Ended { .. } | Self::OwnerLost | Self::Retried { .. } | Self::SucceededAllTheSame { .. } | Self::NotPlaced { .. } => {
+                false
+            }
         }
     }
 }
