@@ -46,7 +46,7 @@ impl QuickStart {
     }
 
     /// Runs the binary with an environment as poor as cron's.
-    fn run(&self, args: &[&str]) -> Done {
+    pub(crate) fn run(&self, args: &[&str]) -> Done {
         let mut command = Command::new(env!("CARGO_BIN_EXE_etl-orch"));
         command.args(args).current_dir(self.root.path()).stdin(Stdio::null()).env_clear();
         command.env("PATH", &self.path).env("HOME", self.root.path());

@@ -1,6 +1,7 @@
 //! A job or a run from planning to output: `trace`.
 
 use crate::on_both_databases;
+use crate::quickstart::QuickStart;
 use crate::support::world::{WAITS, kill};
 use crate::support::{Kind, World, until};
 
@@ -178,6 +179,93 @@ on_both_databases! {
         assert_eq!(section(&page, "Issues Found")[0], "lost: its run died before it ended", "{page}");
         assert!(section(&page, "Pipeline Trace").contains(&"[FAIL] Job Lost - its owner died"), "{page}");
     }
+}
+
+/// A page without what differs from run to run.
+macro_rules! assert_page {
+    ($page:expr, $root:expr, @$expected:literal) => {
+        insta::with_settings!({filters => vec![
+            ($root, "[ROOT]"),
+            (r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "[ID]"),
+            (r"(run|Run:) [0-9a-f]{8}", "$1 [ID]"),
+            (r"logs/\d{4}-\d\d-\d\d/", "logs/[DAY]/"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "[TIME]"),
+            (r", on \S+", ", on [HOST]"),
+            (r"T\+\d+\.\ds +", "T+[OFFSET] "),
+            // The parts that are shown only where they took long.
+            (r"(?m)^  (Outside of stages|Verification and publication): .*\n", ""),
+            (r"(\d+(\.\d)?s|\d+ms)\b( \(bottleneck\) \d+%)?", "[TOOK]"),
+        ]}, { insta::assert_snapshot!($page, @$expected) });
+    };
+}
+
+#[test]
+fn the_quick_start_is_traced_by_its_stages() {
+    let start = QuickStart::new();
+    assert_eq!(start.run(&["--bank-symbol", "RY", "--period", "2025Q2"]).code, 0);
+    let trace = start.run(&["trace", "RY", "2025", "Q2", "key_themes"]);
+    let root = start.at("").display().to_string();
+    assert_page!(trace.stdout, root.trim_end_matches('/'), @r"
+    ============================================
+    ETL JOB TRACE: [ID]
+    ============================================
+
+    Job Info:
+      Status: succeeded
+      Gap: RY-CA/2025Q2/key_themes
+      Created: [TIME]
+      Started: [TIME]
+      Completed: [TIME]
+      Duration: [TOOK]
+      Run: [ID], on [HOST] (run --bank-symbol RY --period 2025Q2)
+      Log: [ROOT]/var/logs/[DAY]/[ID]/1.log
+
+    Pipeline Trace:
+      [OK] Job Created - planned by run [ID]
+      [OK] Job Started - after [TOOK] in the queue, on [HOST]
+      [OK] Attempt 1 - reported success ([TOOK])
+      [OK] Read transcript - 188 read, 29 turns, 11 speakers ([TOOK])
+      [OK] Collect questions - 29 read, 8 questions, 6 analysts ([TOOK])
+      [OK] Rank themes - 8 read, 7 themes ([TOOK])
+      [OK] Write report - 7 written ([TOOK])
+      [OK] Verification - its report was seen
+      [OK] Publication - its row is written, its file in its place
+      [OK] Job Complete - Success
+
+    Performance:
+      Total Duration: [TOOK]
+      Read transcript: [TOOK]
+      Collect questions: [TOOK]
+      Rank themes: [TOOK]
+      Write report: [TOOK]
+
+    Data Flow:
+      Read transcript: 188 read, 29 turns, 11 speakers
+      Collect questions: 29 read, 8 questions, 6 analysts
+      Rank themes: 8 read, 7 themes
+      Write report: 7 written
+
+    Timeline:
+      T+[OFFSET] Job created
+      T+[OFFSET] Job started
+      T+[OFFSET] Attempt 1 began
+      T+[OFFSET] Read transcript began
+      T+[OFFSET] Read transcript ended: 188 read, 29 turns, 11 speakers
+      T+[OFFSET] Collect questions began
+      T+[OFFSET] Collect questions ended: 29 read, 8 questions, 6 analysts
+      T+[OFFSET] Rank themes began
+      T+[OFFSET] Rank themes ended: 8 read, 7 themes
+      T+[OFFSET] Write report began
+      T+[OFFSET] Write report ended: 7 written
+      T+[OFFSET] Attempt 1: reported success
+      T+[OFFSET] Job succeeded
+
+    Issues Found:
+      none in what was checked
+      not checked: durations and records against earlier successes: none is on record
+
+    ============================================
+    ");
 }
 
 #[test]

@@ -38,16 +38,14 @@ pub struct JobTraceView<'a> {
     run: Option<&'a PastRun>,
 }
 
-/// A stretch of time that is worth a line of its own.
-const WORTH_A_LINE: Duration = Duration::from_millis(100);
-
 impl<'a> JobTraceView<'a> {
     /// The view of a job, and of the run that it belongs to where that is on record.
     pub fn new(facts: &'a JobFacts, run: Option<&'a PastRun>) -> Self {
         let found = findings(facts);
         let steps = steps(facts, &found);
         let of_several = facts.job.attempts.len() > 1;
-        let parts = parts(facts).into_iter().filter(|part| is_worth_a_line(part));
+        let total = facts.took();
+        let parts = parts(facts).into_iter().filter(|part| is_worth_a_line(part, total.unwrap_or_default()));
         let stages = facts.job.attempts.iter().flat_map(|attempt| {
             facts.stages_of(attempt.n).map(move |stage| StageEntry::new(attempt.n, stage, facts.stage_took(attempt, stage)))
         });
@@ -57,7 +55,7 @@ impl<'a> JobTraceView<'a> {
             job: JobEntry::new(&facts.job, facts.now),
             host: run.map(|run| run.host.as_str().into()),
             pipeline: steps.iter().map(|step| StepEntry::new(step, facts, run)).collect(),
-            performance: Performance::new(facts.took(), parts.map(|part| (name(&part, of_several), part.took)).collect()),
+            performance: Performance::new(total, parts.map(|part| (name(&part, of_several), part.took)).collect()),
             stages: stages.collect(),
             timeline: timeline(&steps, facts),
             findings: FindingsEntry::new(&found),
@@ -109,11 +107,11 @@ impl<'a> JobTraceView<'a> {
     }
 }
 
-/// Whether people are to read of it: what is beside stages and attempts matters only where it took long.
-fn is_worth_a_line(part: &Part<'_>) -> bool {
+/// Whether people are to read of it: what is beside stages and attempts matters only where it is a hundredth of all.
+fn is_worth_a_line(part: &Part<'_>, total: Duration) -> bool {
     match part.what {
         Timed::Stage(..) | Timed::Attempt(_) | Timed::WaitBefore(_) => true,
-        Timed::Unstaged(_) | Timed::Verification => part.took >= WORTH_A_LINE,
+        Timed::Unstaged(_) | Timed::Verification => !part.took.is_zero() && part.took * 100 >= total,
     }
 }
 

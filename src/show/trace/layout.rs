@@ -15,7 +15,7 @@ const WIDTH: usize = 44;
 /// The page with this title.
 pub(super) fn page(title: &str, sections: &[(&str, Vec<String>)]) -> String {
     let width = stdout_width().unwrap_or(usize::MAX);
-    let rule = "=".repeat(WIDTH);
+    let rule = "=".repeat(WIDTH.min(width));
     let mut page = format!("{rule}\n{title}\n{rule}\n\n");
     for (name, lines) in sections {
         // Writing to a String cannot fail.

@@ -254,6 +254,7 @@ fn every_kind_of_trouble_has_its_mark_and_its_sentence() {
       Total Duration: 5s
       Slow (attempt 1): 900ms
       Open (attempt 1): 50ms
+      Outside of stages (attempt 1): 50ms
       Wait before attempt 2: 1s (bottleneck) 20%
       Half (attempt 2): 100ms
       Empty (attempt 2): 100ms
