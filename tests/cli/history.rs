@@ -42,7 +42,7 @@ on_both_databases! {
         assert!(all.contains(&format!("{}  succeeded  20", &made[..8])), "{all}");
         assert!(all.contains(&format!("{}  failed     20", &failed[..8])), "{all}");
         let log = world.value(&format!("SELECT log FROM etl_attempts WHERE job_id = '{failed}' AND n = 2"));
-        assert!(all.contains(&format!("\n          after 2 attempts: exit code 3 - no such model\n          log {log}\n")), "{all}");
+        assert!(all.contains(&format!("\n          after 2 attempts: exit code 3 - no such model\n          {log}\n")), "{all}");
         assert!(std::path::Path::new(&log).exists());
 
         assert_eq!(gaps_of(&world.run_to(0, &["jobs", "--failed"])), ["TD-CA/2025Q2/call_summary"]);

@@ -118,7 +118,7 @@ impl<'a> JobEntry<'a> {
             let tries =
                 if self.attempts.len() > 1 { format!("after {}: ", count(self.attempts.len() as u64, "attempt")) } else { String::new() };
             below.extend(error.map(|error| format!("{tries}{}", error.excerpt())));
-            below.extend(last.map(|attempt| format!("log {}", attempt.log)));
+            below.extend(last.map(|attempt| attempt.log.to_string()));
         }
         let cells = vec![
             self.id.short(),

@@ -8,7 +8,8 @@ use super::super::View;
 use super::super::blocked::{last_error, quarantined, resting, skipped, unrecorded};
 use super::super::escape::escaped;
 use super::super::sources::{self, SourceView};
-use super::super::words::{Untrusted, count};
+use super::super::terminal::stdout_width;
+use super::super::words::{Untrusted, count, wrapped};
 use super::{JobOutcome, condensed};
 use crate::plan::decide::plan::{Plan, PlannedJob};
 use crate::plan::decide::source_plan::{SourcePlan, SourceStatus};
@@ -72,7 +73,8 @@ impl View for RunOneView<'_> {
         let mut text = format!("run-one: {}: {}{tries}{result}{place}\n", escaped(&self.gap.to_string()), state.name());
         text.extend(self.error.iter().map(|error| format!("Not complete: {error}\n")));
         text.extend(self.warnings.iter().map(|warning| format!("⚠ {warning}\n")));
-        text
+        let Some(width) = stdout_width() else { return text };
+        text.lines().map(|line| wrapped(line, width).into_owned() + "\n").collect()
     }
 }
 
