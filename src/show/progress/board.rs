@@ -126,7 +126,7 @@ impl Board {
             Doing::Working { since, stage, line } => {
                 let again = if *attempt > 1 { format!(" (attempt {attempt}/{of})") } else { String::new() };
                 let said = stage.as_ref().map_or_else(|| line.clone(), |stage| at_stage(stage, now));
-                format!("{:>8} {}{again} {}", brief(elapsed(*since, now)), escaped(label), escaped(&said))
+                format!("{:>8} {}{again} {}", in_seconds(elapsed(*since, now)), escaped(label), escaped(&said))
             }
             Doing::Retrying { at, error } => {
                 format!("{} {} waits for attempt {attempt}/{of}: {}", Time(*at).clock(), escaped(label), escaped(error))
@@ -144,7 +144,7 @@ impl Board {
         let counts = counts.into_iter().chain(more).filter(|(_, number, always)| *always || *number > 0);
         let counts: Vec<String> = counts.map(|(name, number, _)| format!("{} {name}", grouped(number as u64))).collect();
         let stopping = if self.is_stopping { ", stopping" } else { "" };
-        let text = format!("{}, {}{stopping}", counts.join(", "), brief(elapsed));
+        let text = format!("{}, {}{stopping}", counts.join(", "), in_seconds(elapsed));
         let columns = width.saturating_sub(text.chars().count() + 1).min(WIDEST_BAR);
         if columns < NARROWEST_BAR {
             return text;
@@ -171,12 +171,17 @@ fn elapsed(since: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
     Duration::from_secs((now - since).num_seconds().try_into().unwrap_or_default())
 }
 
+/// Whole seconds in words.
+fn in_seconds(span: Duration) -> String {
+    if span.is_zero() { "0s".to_owned() } else { brief(span) }
+}
+
 /// `Embedding 7%, about 3m left: 45 of 594 read`.
 fn at_stage(stage: &Stage, now: DateTime<Utc>) -> String {
     let Some(share) = share(stage).filter(|_| !stage.state.has_ended()) else { return stages::in_words(stage) };
     let took = elapsed(stage.started_at, now).as_secs_f64();
     let left = (share >= LEAST_SHARE).then(|| Duration::try_from_secs_f64((took * (1.0 - share) / share).round()).ok()).flatten();
-    let left = left.map(|left| format!(", about {} left", if left.is_zero() { "0s".to_owned() } else { brief(left) })).unwrap_or_default();
+    let left = left.map(|left| format!(", about {} left", in_seconds(left))).unwrap_or_default();
     format!("{} {:.0}%{left}: {}", stage.name, (share * 100.0).floor(), stages::records(&stage.records))
 }
 
