@@ -116,9 +116,9 @@ fn what_does_not_fit_is_counted() {
         },
     );
     insta::assert_snapshot!(board.lines(at(3), (80, 6), false).join("\n"), @r"
-         2s B0 2025 Q2 [call_summary] 
-         2s B1 2025 Q2 [call_summary] 
-         2s B2 2025 Q2 [call_summary] 
+          2s B0 2025 Q2 [call_summary] 
+          2s B1 2025 Q2 [call_summary] 
+          2s B2 2025 Q2 [call_summary] 
             and 27 more
     ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 0 made, 30 left, 3s, stopping
     ");
