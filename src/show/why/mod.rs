@@ -5,6 +5,8 @@ mod layout;
 mod list;
 mod past;
 mod sentences;
+#[cfg(test)]
+mod tests;
 mod values;
 mod verdict;
 

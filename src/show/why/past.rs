@@ -59,6 +59,7 @@ fn reason(state: &StateThen) -> String {
         StateThen::Running(job) => format!("it was being made by job {}", job.id.short()),
         StateThen::Queued(job) => format!("job {} was to make it, and had not begun", job.id.short()),
         StateThen::NotMade(decided) => held_back(&decided.decision),
+        StateThen::Made(job) if job.window.is_some() => "its last job had succeeded".to_owned(),
         StateThen::Made(_) => "it was made already".to_owned(),
         StateThen::Ended(job) => format!("its last job had ended as {}", job.state.name()),
         StateThen::MaybeCapped(capped) => {
