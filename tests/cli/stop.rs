@@ -263,3 +263,22 @@ fn nobody_is_said_to_have_asked_when_the_guard_was_killed() {
     assert!(!done.stderr.contains("Received") && !done.stderr.contains("again"), "{done:?}");
     until("its ETLs were ended", || !children.iter().any(|pid| is_alive(*pid)));
 }
+
+#[test]
+fn a_terminal_that_goes_away_stops_the_run_and_its_end_is_recorded() {
+    let world = World::new(Kind::Sqlite);
+    three_gaps(&world, TIDY, &[]);
+    let inner = world.command(&[]);
+    let command = format!("exec {} --config etl-orch.yaml", inner.get_program().to_str().expect("a path in UTF-8"));
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--command", &command, "/dev/null"]).current_dir(world.path("")).env("TERM", "xterm");
+    let mut terminal = script.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("script is installed (bsdutils)");
+    world.pids("pid.", 3);
+
+    terminal.kill().expect("it runs");
+    terminal.wait().expect("a child");
+
+    until("the end of the run is recorded", || world.value("SELECT state FROM etl_runs") == "cancelled");
+    assert_eq!(world.notes("tidied.").len(), 3);
+    the_next_run_fills(&world, 3);
+}
