@@ -33,6 +33,8 @@ needs busybox busybox
 needs faketime faketime
 needs openssl openssl
 needs strace strace
+needs chromium chromium
+needs chromedriver chromium-driver
 needs unshare util-linux
 [ "$(id -u)" = 0 ] || needs newuidmap uidmap
 if [ -n "$missing" ]; then

@@ -10,6 +10,7 @@ use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand
 use tracing_subscriber::filter::LevelFilter;
 
 use super::config::ConfigCommand;
+use super::coverage::CoverageArgs;
 use super::exit::EXIT_CODES;
 use super::history::jobs::JobsArgs;
 use super::history::logs::LogsArgs;
@@ -19,11 +20,13 @@ use super::init::InitArgs;
 use super::orders::args::SweepArgs;
 use super::orders::cancel::CancelArgs;
 use super::orders::skip::SkipArgs;
+use super::report::ReportArgs;
 use super::run::args::RunArgs;
 use super::run::one::RunOneArgs;
 use super::sources::SourcesCommand;
 use super::why::WhyArgs;
 use crate::plan::model::settings::Variables;
+use crate::show::coverage::Paper;
 use crate::show::logs::{self, LogFormat};
 use crate::show::{self, Zone};
 
@@ -105,6 +108,10 @@ pub(super) enum Command {
     Logs(LogsArgs),
     /// Follow a job or a run from planning to output: its steps, where the time went, and what is wrong with it
     Trace(TraceArgs),
+    /// Show which reports there are and which are missing, as a matrix of banks and periods
+    Coverage(CoverageArgs),
+    /// Write a page of HTML: coverage, sources, the last run, failures, durations and costs
+    Report(ReportArgs),
     /// Show the disclosure sources: what was collected, what is due and what prevents it
     Sources {
         #[command(subcommand)]
@@ -145,6 +152,16 @@ impl Global {
         show::use_zones(if self.format == Format::Json { Zone::Utc } else { read }, read);
         let columns = environment.get("COLUMNS").and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
         show::set_known(show::Known { is_ascii: !has_unicode(environment), columns });
+    }
+
+    /// What a matrix is written on.
+    pub(super) fn paper(&self, environment: &Variables) -> Paper {
+        let is_terminal = std::io::stdout().is_terminal() && environment.get("TERM").is_some_and(|term| term != "dumb");
+        Paper::stdout(match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => is_terminal && environment.get("NO_COLOR").is_none_or(String::is_empty),
+        })
     }
 
     /// Starts logging as the options say.

@@ -4,6 +4,7 @@ mod args;
 mod bug;
 mod config;
 mod context;
+mod coverage;
 mod exit;
 mod history;
 mod init;
@@ -14,6 +15,7 @@ mod orders;
 mod output;
 mod pages;
 mod refused;
+mod report;
 mod run;
 mod sources;
 mod user;
@@ -62,6 +64,8 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Logs(args) => in_runtime(history::logs::command(&context()?, args)),
         Command::Trace(args) => in_runtime(history::trace::command(&context()?, args)),
         Command::Why(args) => in_runtime(why::command(&context()?, args)),
+        Command::Coverage(args) => in_runtime(coverage::command(&context()?, args)),
+        Command::Report(args) => in_runtime(report::command(&context()?, args)),
         Command::Sources { command } => in_runtime(sources::command(&context()?, command.as_ref())),
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
         Command::Config { command: ConfigCommand::Check(args) } => in_runtime(config::check(global, environment, *args)),

@@ -22,6 +22,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Absolute.
     pub lock_file: PathBuf,
+    /// Where runs write the page of the report; absolute.
+    pub html_file: Option<PathBuf>,
     /// The monitored banks, the ETLs and the disclosure sources. There is at least one ETL or source.
     pub catalogue: Arc<Catalogue>,
     /// How a run goes about its work.

@@ -211,6 +211,7 @@ fn checked(
         },
         state_dir,
         lock_file,
+        html_file: check.path(&["report", "html_file"], written.report.and_then(|report| report.html_file)),
         catalogue: Arc::new(Catalogue { institutions, etls, sources }),
         run,
         sync,

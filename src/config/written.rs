@@ -49,6 +49,8 @@ pub(super) struct Written {
     pub(super) availability: Option<Availability>,
     /// Where reports are recorded.
     pub(super) reports: Option<Reports>,
+    /// The page that `etl-orch report` makes.
+    pub(super) report: Option<Report>,
     /// The ETLs by name; the order of declaration is the order in which they run for a bank.
     #[schemars(extend("propertyNames" = {"pattern": "^[a-z0-9][a-z0-9_-]*$"}))]
     pub(super) etls: Option<BTreeMap<String, Etl>>,
@@ -153,6 +155,14 @@ pub(super) struct Reports {
     pub(super) table: Option<String>,
     /// Who writes a report's row. Default: `etl`.
     pub(super) by: Option<By>,
+}
+
+/// The page that `etl-orch report` makes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Report {
+    /// A file in which every run that did something writes the page, other runs once an hour. Default: none.
+    pub(super) html_file: Option<String>,
 }
 
 /// Who writes a report's row.
@@ -262,6 +272,7 @@ mod tests {
                 "lease",
                 "availability",
                 "reports",
+                "report",
                 "etls",
                 "sources"
             ]

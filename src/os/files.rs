@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::blocking::GiveUp;
@@ -49,6 +49,35 @@ pub(crate) fn rename_durably(file: &File, from: &Path, to: &Path) -> io::Result<
     file.sync_all()?;
     fs::rename(from, to)?;
     sync_directory_of(to)
+}
+
+/// Writes a file of text for others to read, in one step: whoever opens `path` finds the old text or the whole new one. A file that is
+/// there keeps its mode; a new one is for its user and its group. A symbolic link is followed.
+///
+/// # Errors
+/// When it cannot be written, or when `path` is no file. What was there stays then.
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let (path, mode) = match fs::metadata(path) {
+        Ok(found) if found.is_file() => (fs::canonicalize(path)?, Some(found.permissions())),
+        Ok(_) => return Err(io::Error::other("it is not a file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (std::path::absolute(path)?, None),
+        Err(error) => return Err(error),
+    };
+    // Of living processes only this one has the name.
+    let staged = staged_path(&path, &std::process::id());
+    let flags = (rustix::fs::OFlags::NOFOLLOW.bits()).cast_signed();
+    let write = || {
+        let mut file = File::options().write(true).create(true).truncate(true).mode(0o640).custom_flags(flags).open(&staged)?;
+        io::Write::write_all(&mut file, text.as_bytes())?;
+        if let Some(mode) = mode {
+            file.set_permissions(mode)?;
+        }
+        rename_durably(&file, &staged, &path)
+    };
+    write().inspect_err(|_| {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&staged);
+    })
 }
 
 /// A new name is on disk once its directory is.
@@ -108,6 +137,25 @@ mod tests {
         assert_eq!(fs::read_to_string(&to).unwrap(), "new");
         assert_eq!(to.metadata().unwrap().permissions().mode() & 0o777, 0o640);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_replaced_in_one_step_and_keeps_its_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("page.html"), dir.path().join("link.html"));
+        let mode = || file.metadata().unwrap().permissions().mode() & 0o777;
+        replace(&file, "one").unwrap();
+        assert_eq!(mode() & 0o137, 0, "neither others nor the group may write, nor others read");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let before = File::open(&file).unwrap();
+        replace(&link, "two").unwrap();
+        assert_eq!((fs::read_to_string(&file).unwrap().as_str(), mode()), ("two", 0o644));
+        assert_eq!(io::read_to_string(before).unwrap(), "one");
+        assert!(link.is_symlink());
+        assert_eq!(replace(dir.path(), "three").unwrap_err().to_string(), "it is not a file");
+        assert!(replace(&dir.path().join("none/page.html"), "three").is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[test]

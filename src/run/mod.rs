@@ -57,6 +57,7 @@ use self::spool::Spool;
 use crate::execute::stop::StopSignal;
 use crate::os::descendants;
 use crate::os::directory::Directory;
+use crate::plan::decide::coverage::Coverage;
 use crate::plan::decide::plan::Plan;
 use crate::plan::model::job::RunState;
 use crate::plan::run::event::{EventKind, JobName};
@@ -75,13 +76,29 @@ impl Invocation {
     /// # Errors
     /// When the database or a directory cannot be read.
     pub async fn dry_run(&self, forecast: Option<Start>) -> Result<RunSummary, RunError> {
+        self.look(forecast, None).await
+    }
+
+    /// The same, with the state of every report that is selected, those that exist included.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn survey(&self) -> Result<(RunSummary, Coverage), RunError> {
+        let banks = self.catalogue.institutions.iter().map(|(bank, _)| bank).filter(|bank| self.selection.has_bank(*bank));
+        let etls = (0..self.catalogue.etls.len()).filter(|etl| self.selection.etls.is_empty() || self.selection.etls.contains(etl));
+        let mut coverage = Coverage::new(banks, etls.collect());
+        let summary = self.look(None, Some(&mut coverage)).await?;
+        Ok((summary, coverage))
+    }
+
+    async fn look(&self, forecast: Option<Start>, coverage: Option<&mut Coverage>) -> Result<RunSummary, RunError> {
         let started_at = Utc::now();
         let learnt = self.learn()?;
         let cannot_write = self.check_tables().await?;
         let recovery = recover::preview(&*self.store, &self.state_dir).await?;
         let news = self.store.not_yet_available(&learnt.available).await?;
         let synced = news.len() as u64;
-        let Planned { plan, .. } = planning::plan(&*self.store, self.plan_input(&learnt.stamps), &recovery, news).await?;
+        let Planned { plan, .. } = planning::plan(&*self.store, self.plan_input(&learnt.stamps), &recovery, news, coverage).await?;
         let outlook = match forecast {
             Some(start) => Some(self.outlook(&plan, &recovery, started_at, start).await?),
             None => None,

@@ -8,6 +8,8 @@ use super::plan_input::PlanInput;
 use super::recover::Recovery;
 use super::sources::{self, Sources};
 use super::sync::Stamps;
+use crate::plan::decide::coverage::Coverage;
+use crate::plan::decide::data_row;
 use crate::plan::decide::decision::Decided;
 use crate::plan::decide::mismatch::NameCount;
 use crate::plan::decide::plan::{Plan, PlannedJob};
@@ -33,7 +35,8 @@ pub(super) struct Planned {
     pub(super) stale_breakers: Vec<String>,
 }
 
-/// Makes the plan. `also_available` is data to be planned for as if it were in the database.
+/// Makes the plan. `also_available` is data to be planned for as if it were in the database. `coverage` is told of every report, those
+/// that exist included.
 ///
 /// # Errors
 /// When the database fails.
@@ -42,12 +45,14 @@ pub(super) async fn plan(
     input: PlanInput<'_>,
     recovery: &Recovery,
     also_available: Vec<Available>,
+    coverage: Option<&mut Coverage>,
 ) -> store::Result<Planned> {
     let digests = EtlDigests::of(input);
     let (stored, stale_breakers) = stored_state(store, input, &digests, recovery).await?;
     let of_sources = Sources::gather(store, input, recovery).await?;
     let collections = of_sources.plan(input, &stored, input.most_collections());
-    let mut plan = plan_reports(store, input, &stored, settings_beside(&collections, input.settings), also_available).await?;
+    let request = ScanRequest { include_existing: input.selection.force || coverage.is_some(), ..scan_request(input, also_available) };
+    let mut plan = plan_reports(store, input, &stored, settings_beside(&collections, input.settings), (request, coverage)).await?;
     let availability_key = |gap: Gap| (input.catalogue.institutions.get(gap.bank).id, gap.period);
     let versions =
         DataVersions::look_up(store, input, plan.jobs.iter().filter_map(PlannedJob::report).map(availability_key).collect()).await?;
@@ -101,17 +106,20 @@ async fn plan_reports(
     input: PlanInput<'_>,
     stored: &StoredState,
     settings: RunSettings,
-    also_available: Vec<Available>,
+    (request, mut coverage): (ScanRequest, Option<&mut Coverage>),
 ) -> store::Result<Plan> {
     let mut planner = Planner::new(&input.catalogue.institutions, &input.catalogue.etls, &settings, input.selection, stored);
     if !input.has_reports() {
         return Ok(planner.finish());
     }
-    let learnt: BTreeSet<String> = also_available.iter().map(|one| one.tag.clone()).collect();
-    let request = scan_request(input, also_available);
+    let learnt: BTreeSet<String> = request.also_available.iter().map(|one| one.tag.clone()).collect();
     store
         .scan(&request, &mut |scanned| match scanned {
-            Scanned::Candidate(candidate) => planner.candidate(candidate),
+            Scanned::Candidate(candidate) => {
+                if let (Some((gap, state)), Some(coverage)) = (planner.candidate(candidate), &mut coverage) {
+                    coverage.note(gap, state);
+                }
+            }
             Scanned::Group(group) => planner.group(&group),
             Scanned::NotAnArray { row, rows } => planner.not_an_array(&row, rows),
         })
@@ -120,6 +128,9 @@ async fn plan_reports(
         Err(error) if error.may_pass() => return Err(error),
         Err(error) => tracing::warn!("{error}; so it was not looked whether the data has the configuration's names under another spelling"),
         Ok(()) => {}
+    }
+    if let Some(coverage) = coverage {
+        note_data(store, input, &request, coverage).await?;
     }
     if let Some(request) = forced_scan_request(input, stored, request) {
         store
@@ -131,6 +142,25 @@ async fn plan_reports(
             .await?;
     }
     Ok(planner.finish())
+}
+
+/// Notes for which periods banks have data at all.
+async fn note_data(store: &dyn Data, input: PlanInput<'_>, request: &ScanRequest, coverage: &mut Coverage) -> store::Result<()> {
+    let Some(any) = request.etls.first() else { return Ok(()) };
+    let request = ScanRequest {
+        etls: vec![EtlScan { requires: Vec::new(), needs: Vec::new(), ..any.clone() }],
+        candidates_only: true,
+        ..request.clone()
+    };
+    store
+        .scan(&request, &mut |scanned| {
+            if let Scanned::Candidate(row) = scanned
+                && let Ok((bank, period)) = data_row::check(&row.key, &input.catalogue.institutions)
+            {
+                coverage.has_data(bank, period);
+            }
+        })
+        .await
 }
 
 /// Looks whether the data spells otherwise what the configuration names, where all reports of an ETL are missing or nothing has its tags.

@@ -99,7 +99,7 @@ impl Invocation {
         if !news.is_empty() {
             self.store.add_availability(&news).await?;
         }
-        let planned = planning::plan(&*self.store, self.plan_input(&learnt.stamps), recovery, Vec::new()).await?;
+        let planned = planning::plan(&*self.store, self.plan_input(&learnt.stamps), recovery, Vec::new(), None).await?;
         let Planned { plan, stored, stale_breakers } = planned;
         for etl in stale_breakers {
             self.store.set_breaker(&etl, None, &[]).await?;

@@ -179,7 +179,7 @@ impl Invocation {
     }
 
     async fn whole_plan(&self, learnt: &Learnt, recovery: &Recovery, news: Vec<Available>) -> Result<Plan, RunError> {
-        let Planned { plan, .. } = planning::plan(&*self.store, self.plan_input(&learnt.stamps), recovery, news).await?;
+        let Planned { plan, .. } = planning::plan(&*self.store, self.plan_input(&learnt.stamps), recovery, news, None).await?;
         Ok(plan)
     }
 

@@ -5,6 +5,7 @@
 
 mod blocked;
 pub mod config;
+pub mod coverage;
 pub mod escape;
 mod expected;
 pub mod history;
@@ -16,6 +17,7 @@ mod names;
 pub mod orders;
 pub mod outcome;
 pub mod progress;
+pub mod report;
 pub mod run;
 mod run_log;
 mod screen;

@@ -8,6 +8,7 @@ mod warnings;
 
 pub use page::{ListedSource, SourcesView};
 
+pub(super) use page::SourceEntry;
 pub(super) use text::{collected, heading, lines, state};
 pub(super) use warnings::warnings;
 use warnings::{position_of, result_of};

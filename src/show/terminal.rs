@@ -22,8 +22,20 @@ pub struct Known {
 }
 
 /// The characters of our own that are not ASCII, and what stands for them.
-const STAND_INS: [(&str, &str); 9] =
-    [("📋 ", ""), ("✅", "[OK]"), ("❌", "[FAIL]"), ("⚠", "!"), ("•", "*"), (" · ", ", "), ("–", "-"), ("…", "..."), ("×", "x")];
+const STAND_INS: [(&str, &str); 12] = [
+    ("📋 ", ""),
+    ("✅", "[OK]"),
+    ("❌", "[FAIL]"),
+    ("⚠", "!"),
+    ("•", "*"),
+    (" · ", ", "),
+    ("–", "-"),
+    ("…", "..."),
+    ("×", "x"),
+    ("■", "#"),
+    ("□", "o"),
+    ("▶", ">"),
+];
 
 /// From now on this is known. Called once.
 pub fn set_known(known: Known) {

@@ -47,6 +47,11 @@ impl Untrusted<'_> {
         trim(&self.0).into()
     }
 
+    /// Each of its lines.
+    pub(super) fn lines(&self) -> impl Iterator<Item = Untrusted<'_>> {
+        self.0.lines().map(Untrusted::from)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -54,7 +54,7 @@ macro_rules! implement_ports {
         use $crate::plan::remember::durations::PastSuccess;
         use $crate::plan::remember::failure_history::{FailureHistory, GapState};
         use $crate::plan::remember::past::{
-            DayMetric, JobQuery, PastDecision, PastJob, PastLog, PastOrder, PastRun, PastStage, RunQuery, TimeSpan,
+            DayMetric, DayOfWork, JobQuery, PastDecision, PastJob, PastLog, PastOrder, PastRun, PastStage, RunQuery, TimeSpan,
         };
         use $crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
         use $crate::plan::remember::source_state::{QueuedWindow, SourceState};
@@ -313,6 +313,10 @@ macro_rules! implement_ports {
 
             async fn orders_on(&self, gaps: &[GapKey], until: DateTime<Utc>) -> Result<Vec<PastOrder>> {
                 listing!(self, "looking at earlier orders", shared::pending_orders::given, gaps, until)
+            }
+
+            async fn work_per_day(&self, since: DateTime<Utc>) -> Result<Vec<DayOfWork>> {
+                listing!(self, "listing what was made", shared::work::per_day, since)
             }
 
             async fn tail(&self, job: JobId, attempt: u32) -> Result<Option<String>> {

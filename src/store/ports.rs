@@ -25,7 +25,9 @@ use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::plan::remember::durations::PastSuccess;
 use crate::plan::remember::failure_history::{FailureHistory, GapState};
-use crate::plan::remember::past::{DayMetric, JobQuery, PastDecision, PastJob, PastLog, PastOrder, PastRun, PastStage, RunQuery, TimeSpan};
+use crate::plan::remember::past::{
+    DayMetric, DayOfWork, JobQuery, PastDecision, PastJob, PastLog, PastOrder, PastRun, PastStage, RunQuery, TimeSpan,
+};
 use crate::plan::remember::recorded_job::{NewJob, RunningJob, Unplaced, Watched};
 use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 use crate::plan::remember::stored_decision::{DecisionChanges, StoredDecision};
@@ -271,6 +273,9 @@ pub trait History: Debug + Send + Sync {
 
     /// The orders on these gaps that were given by this time, the latest first.
     async fn orders_on(&self, gaps: &[GapKey], until: DateTime<Utc>) -> Result<Vec<PastOrder>>;
+
+    /// What the runs since then succeeded at on each day, by day, and then by ETL or source.
+    async fn work_per_day(&self, since: DateTime<Utc>) -> Result<Vec<DayOfWork>>;
 
     /// The last lines that an attempt printed; `None` until it has ended.
     async fn tail(&self, job: JobId, attempt: u32) -> Result<Option<String>>;

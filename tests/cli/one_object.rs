@@ -63,6 +63,17 @@ const CALLS: &[(&str, &[Case])] = &[
             ("NONE", 2, "error"),
         ],
     ),
+    ("coverage", &[("", 0, "coverage"), ("RY --period 2025Q2", 0, "coverage"), ("NONE", 2, "error"), ("--period 2025", 2, "error")]),
+    (
+        "report",
+        &[
+            ("", 0, "report"),
+            ("--html page.html", 0, "report"),
+            ("--html -", 2, "error"),
+            ("--html none/page.html", 1, "error"),
+            ("--html", 2, "error"),
+        ],
+    ),
     ("retry", &[("TD 2025 Q2 --reason x", 0, "retry"), ("NONE 2025 Q2 --reason x", 2, "error"), ("", 2, "error")]),
     ("skip", &[("TD 2025 Q2 --reason x", 0, "skip"), ("TD 2025 Q2", 2, "error"), ("TD 2025 Q2 --until 2020-01-01 --reason x", 2, "error")]),
     ("unskip", &[("--all --reason x", 0, "unskip"), ("deadbeef --reason x", 2, "error")]),

@@ -1,5 +1,6 @@
 //! Shared by the tests of the real binary: a world of its own for each test, on either database.
 
+pub(crate) mod browser;
 pub(crate) mod clock;
 pub(crate) mod postgres;
 pub(crate) mod running;

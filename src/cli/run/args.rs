@@ -99,7 +99,7 @@ impl RunArgs {
     }
 
     /// A run with every option as it is by default.
-    pub(super) fn plain() -> Self {
+    pub(in crate::cli) fn plain() -> Self {
         Self {
             dry_run: false,
             forecast: false,

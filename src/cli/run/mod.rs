@@ -3,7 +3,7 @@
 pub(super) mod args;
 mod lock;
 pub(super) mod one;
-mod request;
+pub(super) mod request;
 
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
@@ -18,8 +18,10 @@ use super::args::{Format, has_live_terminal};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output;
+use super::report;
 use crate::execute::stop::StopSignal;
 use crate::os::{children, descendants, threads};
+use crate::plan::decide::coverage::Coverage;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::JobState;
 use crate::plan::run::outlook::Start;
@@ -142,6 +144,14 @@ fn forecast(args: &RunArgs) -> Option<Start> {
     args.forecast.then_some(start)
 }
 
+/// What a run of this request would find, with the state of every report. Changes nothing.
+pub(super) async fn survey(store: Arc<dyn Store>, request: &RunRequest<'_>) -> Result<(RunSummary, Coverage), Failure> {
+    let id = RunId::new(Uuid::new_v4());
+    let (mut summary, coverage) = request.invocation(store, id, Events::new(id)).survey().await?;
+    summary.warnings.splice(0..0, request.warnings.clone());
+    Ok((summary, coverage))
+}
+
 async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -> Result<Exit, Failure> {
     let since = Instant::now();
     let id = RunId::new(Uuid::new_v4());
@@ -173,6 +183,12 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
     if let Err(RunError::Stopped) = summary {
         // The database may be what does not answer, so its connections are not closed in order.
         return Err(stopped(signals));
+    }
+    let mut summary = summary;
+    if let Ok(summary) = &mut summary
+        && signals.number().is_none()
+    {
+        summary.warnings.extend(report::after_run(&request.context, store.clone(), summary.is_noteworthy()).await);
     }
     store.close().await;
     let mut summary = summary?;

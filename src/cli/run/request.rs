@@ -19,7 +19,7 @@ use crate::show;
 use crate::store::Store;
 use crate::tell::events::Events;
 
-pub(super) struct RunRequest<'a> {
+pub(in crate::cli) struct RunRequest<'a> {
     /// Its configuration has the values of the options that override one.
     pub(super) context: Context<'a>,
     pub(super) args: &'a RunArgs,
@@ -32,7 +32,7 @@ pub(super) struct RunRequest<'a> {
 }
 
 impl<'a> RunRequest<'a> {
-    pub(super) fn new(mut context: Context<'a>, args: &'a RunArgs) -> Result<Self, Failure> {
+    pub(in crate::cli) fn new(mut context: Context<'a>, args: &'a RunArgs) -> Result<Self, Failure> {
         let ReadEnvFiles { files: env_files, warnings: of_env_files, secrets } = context.config.env_files(context.environment)?;
         let secrets = context.config.secrets.and(&secrets);
         show::hide(secrets.clone());

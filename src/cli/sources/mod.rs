@@ -56,7 +56,7 @@ async fn list(context: &Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-async fn listed(store: &dyn Store, context: &Context<'_>) -> Result<Vec<ListedSource>, Failure> {
+pub(super) async fn listed(store: &dyn Store, context: &Context<'_>) -> Result<Vec<ListedSource>, Failure> {
     let plans = plans(store, context).await?;
     let mut queued: HashMap<String, u64> = HashMap::new();
     for window in store.queue().await?.into_iter().filter(QueuedWindow::is_open) {

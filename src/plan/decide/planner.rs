@@ -17,6 +17,7 @@ use self::noted::Noted;
 use self::probe::{Prober, Probers, Turn};
 use self::rank::{Kept, PeriodRank, Place, Rank};
 use crate::plan::decide::census::{Census, DataIssues};
+use crate::plan::decide::coverage::ReportState;
 use crate::plan::decide::data_row::{self, RowRejected};
 use crate::plan::decide::decision::{Decided, Decision, Facts, decide};
 use crate::plan::decide::mismatch::{NameCount, similar_types, unknown_tags};
@@ -146,23 +147,22 @@ impl<'a> Planner<'a> {
     }
 
     /// Decides on a row whose report may have to be made. Bad rows are passed over, as the census has named them. Rows come by ETL,
-    /// in order of declaration.
-    pub fn candidate(&mut self, candidate: Candidate) {
+    /// in order of declaration. Returns the report and its state, where that is known at once.
+    pub fn candidate(&mut self, candidate: Candidate) -> Option<(Gap, ReportState)> {
         let (gap, key) = match self.read(&candidate) {
             Ok(read) => read,
-            Err(RowRejected::Unmonitored(_)) => return,
+            Err(RowRejected::Unmonitored(_)) => return None,
             Err(RowRejected::Invalid(problem)) => {
                 if let Some(gap) = data_row::likely_gap(&candidate, self.institutions) {
                     self.noted.invalid(self.key(gap), problem, candidate.exists);
                 }
-                return;
+                return None;
             }
         };
         let force = self.selection.force && self.selection.excludes(gap).is_none();
         let candidate = if force { self.forcing.set_aside(gap, key, candidate, self.stored) } else { Some((key, candidate)) };
-        if let Some((key, candidate)) = candidate {
-            self.consider(gap, key, candidate);
-        }
+        let (key, candidate) = candidate?;
+        Some((gap, self.consider(gap, key, candidate)?))
     }
 
     /// Decides on a row of a second scan, which includes existing reports. It considers only those that an earlier `--force` still
@@ -188,7 +188,7 @@ impl<'a> Planner<'a> {
         GapKey::report(self.institutions.get(gap.bank), gap.period, &self.etls[gap.etl])
     }
 
-    fn consider(&mut self, gap: Gap, key: GapKey, candidate: Candidate) {
+    fn consider(&mut self, gap: Gap, key: GapKey, candidate: Candidate) -> Option<ReportState> {
         let settled = self.stored.settled.contains(&key);
         let exists = candidate.exists || settled;
         let unmet = self.unmet(gap, &candidate.needs_met);
@@ -210,6 +210,7 @@ impl<'a> Planner<'a> {
         };
         let why = facts.why();
         let decision = decide(facts, self.selection);
+        let state = ReportState::of(&decision, exists);
         self.noted.note(&key, Decided { decision: decision.clone(), exists, unmet: unmet.clone() });
         if !exists && !matches!(decision, Decision::Filtered(_)) {
             *self.missing.entry(gap.etl).or_default() += 1;
@@ -241,6 +242,7 @@ impl<'a> Planner<'a> {
             }
             Decision::Run(_) => self.keep(rank, keep(Gate::Open)),
         }
+        state
     }
 
     fn keep(&mut self, rank: Rank, job: Kept) {

@@ -1,5 +1,7 @@
 //! Runs and jobs as people look them up later.
 
+use std::time::Duration;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
@@ -188,5 +190,34 @@ impl PastRun {
             Some(Value::Array(values)) => !values.is_empty(),
             Some(Value::Bool(true) | Value::Number(_) | Value::String(_) | Value::Object(_)) => true,
         })
+    }
+}
+
+/// A job on record that failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FailedJob {
+    pub job: PastJob,
+    /// The last lines that its last attempt printed; `None` where it printed none.
+    pub last_lines: Option<String>,
+}
+
+/// What an ETL or a source succeeded at in the runs that started on a day of UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayOfWork {
+    pub day: NaiveDate,
+    /// The name of the ETL, or the id of the source.
+    pub filled_by: String,
+    /// Attempts that succeeded.
+    pub succeeded: u64,
+    /// How long they took together.
+    pub total: Duration,
+    pub longest: Duration,
+}
+
+impl DayOfWork {
+    /// How long an attempt took.
+    #[must_use]
+    pub fn mean(&self) -> Duration {
+        self.total.checked_div(u32::try_from(self.succeeded).unwrap_or(u32::MAX)).unwrap_or_default()
     }
 }

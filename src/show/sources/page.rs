@@ -11,7 +11,7 @@ use super::super::words::{Time, Untrusted, count};
 use super::SourceView;
 use super::text::{collected, given_up, heading, held_back, state};
 use crate::plan::decide::freshness::{Freshness, Newest};
-use crate::plan::decide::source_plan::SourcePlan;
+use crate::plan::decide::source_plan::{Lateness, SourcePlan};
 use crate::plan::model::catalogue::Catalogue;
 
 /// What is known of a source.
@@ -29,11 +29,11 @@ pub struct ListedSource {
 #[derive(Debug, Serialize)]
 pub struct SourcesView<'a> {
     timestamp: Time,
-    sources: Vec<Entry<'a>>,
+    sources: Vec<SourceEntry<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct Entry<'a> {
+pub(in crate::show) struct SourceEntry<'a> {
     #[serde(flatten)]
     source: SourceView<'a>,
     queued: u64,
@@ -54,12 +54,48 @@ struct FreshnessView<'a> {
 impl<'a> SourcesView<'a> {
     /// The view at this time.
     pub fn new(sources: &'a [ListedSource], catalogue: &'a Catalogue, now: DateTime<Utc>) -> Self {
-        let entry = |listed: &'a ListedSource| Entry {
+        Self { timestamp: Time(now), sources: sources.iter().map(|listed| SourceEntry::new(listed, catalogue, now)).collect() }
+    }
+}
+
+impl<'a> SourceEntry<'a> {
+    pub(in crate::show) fn new(listed: &'a ListedSource, catalogue: &'a Catalogue, now: DateTime<Utc>) -> Self {
+        Self {
             source: SourceView::new(&listed.plan, catalogue, |_| None),
             queued: listed.queued,
             freshness: listed.freshness.as_ref().map(|freshness| FreshnessView::new(freshness, now)),
-        };
-        Self { timestamp: Time(now), sources: sources.iter().map(entry).collect() }
+        }
+    }
+
+    pub(in crate::show) fn id(&self) -> &str {
+        self.source.id
+    }
+
+    pub(in crate::show) fn name(&self) -> &str {
+        self.source.name
+    }
+
+    pub(in crate::show) fn lateness(&self) -> Lateness {
+        self.source.lateness
+    }
+
+    /// The end of what was collected.
+    pub(in crate::show) fn collected_until(&self) -> Option<Time> {
+        self.source.frontier
+    }
+
+    pub(in crate::show) fn next_due(&self) -> Time {
+        self.source.next_due
+    }
+
+    /// What is done about it and why.
+    pub(in crate::show) fn state(&self) -> String {
+        state(&self.source)
+    }
+
+    /// The time of its newest data, where the configuration has a query for it.
+    pub(in crate::show) fn newest_data(&self) -> Option<String> {
+        self.freshness.as_ref().map(FreshnessView::text)
     }
 }
 
@@ -73,11 +109,11 @@ impl View for SourcesView<'_> {
             return "no sources are configured\n".to_owned();
         }
         let heading = heading(self.sources.iter().map(|entry| &entry.source)) + "\n";
-        std::iter::once(heading).chain(self.sources.iter().map(Entry::text)).collect::<Vec<_>>().join("\n")
+        std::iter::once(heading).chain(self.sources.iter().map(SourceEntry::text)).collect::<Vec<_>>().join("\n")
     }
 }
 
-impl Entry<'_> {
+impl SourceEntry<'_> {
     /// A block of lines.
     fn text(&self) -> String {
         let source = &self.source;

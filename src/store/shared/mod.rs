@@ -32,3 +32,4 @@ pub(super) mod statement;
 pub(super) mod successes;
 pub(super) mod user_query;
 pub(super) mod values;
+pub(super) mod work;

@@ -33,7 +33,11 @@ impl Runs {
             planner.candidate(candidate);
         }
         for candidate in existing {
-            if force { planner.candidate(candidate) } else { planner.forced_candidate(candidate) }
+            if force {
+                planner.candidate(candidate);
+            } else {
+                planner.forced_candidate(candidate);
+            }
         }
         planner.finish()
     }
