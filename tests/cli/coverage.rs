@@ -30,8 +30,7 @@ on_both_databases! {
             BMO 0/0 d  .  .
             TD  0/1 Q  .  .
 
-            ■ 1 made   □ 1 missing, will be made   Q 1 quarantined
-            - 1 skipped by an operator   d 1 waits for data   . 4 no data
+            ■ 1 made   □ 1 missing, will be made   Q 1 quarantined   - 1 skipped by an operator   d 1 waits for data   . 4 no data
             Each sign is call_summary
             ");
             insta::assert_snapshot!(world.run_to(0, &["coverage", "ry", "--from-year", "2025"]).stdout, @r"

@@ -111,7 +111,7 @@ fn is_spoken(browser: &Browser) {
         (".heat tbody:nth-of-type(3) td a", "link", "B3 2026 Q4 call_summary: quarantined"),
         (".heat tbody:nth-of-type(1) td:nth-of-type(2)", "cell", "made"),
         (".gantt svg", "image", ""),
-        ("#failures pre", "region", "Last lines of B3-CA 2026 Q4 call_summary"),
+        ("#failures pre", "region", "Last lines of B3-CA 2026 Q4"),
     ] {
         let (is, spoken) = browser.role_and_name(selector);
         assert_eq!(is, role, "{selector}");

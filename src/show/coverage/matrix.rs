@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::super::terminal::stdout_width;
+use super::super::terminal::page_width;
 use super::super::words::{count, grouped};
 use super::state::{Tone, sign, worst};
 use super::{BankView, CoverageView};
@@ -17,13 +17,10 @@ pub struct Paper {
     pub has_color: bool,
 }
 
-/// Characters in a line of a stdout that is no terminal.
-const USUAL_WIDTH: usize = 80;
-
 impl Paper {
     /// What stdout is, with colors or without.
     pub fn stdout(has_color: bool) -> Self {
-        Self { width: stdout_width().unwrap_or(USUAL_WIDTH), has_color }
+        Self { width: page_width(), has_color }
     }
 }
 
@@ -119,7 +116,7 @@ impl<'v> Layout<'v> {
         let mut row = format!("{:name$} {:>counts$} ", shown_name(bank), made_of(bank), name = self.name, counts = self.counts);
         for period in self.periods {
             let states = self.states(bank, *period);
-            states.iter().for_each(|state| row.push_str(&self.sign(*state)));
+            row.extend(states.iter().map(|state| self.sign(*state)));
             row.push_str(&" ".repeat((self.cell + GAP).saturating_sub(states.len())));
         }
         row

@@ -121,11 +121,10 @@ fn rows(html: &mut Html, view: &ReportView<'_>, bank: &BankView<'_>, periods: &[
                 let key = GapKey::Report { bank: bank.bank_key.to_owned(), period: *period, etl: (*etl).to_owned() };
                 let (year, quarter) = (period.year(), period.quarter().as_str());
                 let what = (&symbol, " ", year, " ", (quarter, " ", &name), ": ", sign(state).words);
-                html.element("td", &[("class", &tone(state)), ("title", &what)], |html| match anchors.get(&key) {
-                    Some(anchor) => {
+                html.element("td", &[("class", &tone(state)), ("title", &what)], |html| {
+                    if let Some(anchor) = anchors.get(&key) {
                         html.text_in("a", &[("href", &("#", Safe::of(anchor))), ("aria-label", &what)], mark(state));
-                    }
-                    None => {
+                    } else {
                         html.text_in("span", &[("aria-hidden", &"true")], mark(state));
                         html.text_in("span", &[("class", &"hidden")], sign(state).words);
                     }

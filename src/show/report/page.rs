@@ -117,7 +117,7 @@ fn tiles(html: &mut Html, view: &ReportView<'_>) {
         });
         let missing = tally.expected().saturating_sub(tally.made() + failing);
         tile(html, "Other missing reports", &[], Safe::number(missing), |html| {
-            html.text((Safe::number(tally.of(ReportState::Running)), " of them running"))
+            html.text((Safe::number(tally.of(ReportState::Running)), " of them running"));
         });
         if !view.sources.is_empty() {
             let tone: Attributes<'_> = if late > 0 { &[("class", &"bad")] } else { &[] };
@@ -126,7 +126,7 @@ fn tiles(html: &mut Html, view: &ReportView<'_>) {
         if let Some(last) = &view.last_run {
             let counts = last.run.counts.unwrap_or_default();
             tile(html, "Last run with work", &[], (Safe::number(counts.succeeded), " of ", Safe::number(counts.planned)), |html| {
-                html.time(Time(last.run.started_at))
+                html.time(Time(last.run.started_at));
             });
         }
     });

@@ -28,7 +28,37 @@ fn periods(years: std::ops::Range<u16>) -> impl Iterator<Item = Period> {
     years.flat_map(|year| ["Q1", "Q2", "Q3", "Q4"].map(|quarter| format!("{year}{quarter}").parse().unwrap()))
 }
 
-/// A run of a job for each bank, of which every fourth fails once and every seventh for good.
+/// It failed once and, where its number is a multiple of seven, for good.
+fn job(n: usize, run: RunId, catalogue: &Catalogue) -> PastJob {
+    let (seconds, is_bad) = (i64::try_from(n).unwrap(), n.is_multiple_of(7));
+    let attempt = |n: u32, outcome: &str| PastAttempt {
+        n,
+        outcome: Some(outcome.to_owned()),
+        number: None,
+        error: Some(HOSTILE.to_owned()),
+        log: format!("/var/{HOSTILE}/{n}.log"),
+        remote_id: None,
+        started_at: at(seconds + i64::from(n) * 5),
+        ended_at: Some(at(seconds + i64::from(n) * 5 + 4)),
+        duration_ms: Some(4000),
+    };
+    PastJob {
+        id: JobId::new(Uuid::from_u128(n as u128)),
+        run,
+        gap: format!("{}/2026Q4/call_summary", catalogue.institutions.get(n).key).parse().unwrap(),
+        window: None,
+        state: if is_bad { JobState::Failed } else { JobState::Succeeded },
+        forced: false,
+        error: is_bad.then(|| HOSTILE.to_owned()),
+        queued_at: at(0),
+        started_at: Some(at(seconds)),
+        ended_at: Some(at(seconds + 10)),
+        metrics: Vec::new(),
+        attempts: vec![attempt(1, "exit_code"), attempt(2, if is_bad { "exit_code" } else { "succeeded" })],
+    }
+}
+
+/// A run of a job for each of the first banks.
 fn facts(catalogue: &Catalogue) -> ReportFacts {
     let banks = catalogue.institutions.len();
     let mut coverage = Coverage::new(0..banks, (0..catalogue.etls.len()).collect());
@@ -53,35 +83,7 @@ fn facts(catalogue: &Catalogue) -> ReportFacts {
         metrics: Vec::new(),
     };
     let runs: Vec<PastRun> = (0..500).map(run).collect();
-    let job = |n: usize| {
-        let (seconds, is_bad) = (i64::try_from(n).unwrap(), n.is_multiple_of(7));
-        let attempt = |n: u32, outcome: &str| PastAttempt {
-            n,
-            outcome: Some(outcome.to_owned()),
-            number: None,
-            error: Some(HOSTILE.to_owned()),
-            log: format!("/var/{HOSTILE}/{n}.log"),
-            remote_id: None,
-            started_at: at(seconds + i64::from(n) * 5),
-            ended_at: Some(at(seconds + i64::from(n) * 5 + 4)),
-            duration_ms: Some(4000),
-        };
-        PastJob {
-            id: JobId::new(Uuid::from_u128(n as u128)),
-            run: runs[0].id,
-            gap: format!("{}/2026Q4/call_summary", catalogue.institutions.get(n).key).parse().unwrap(),
-            window: None,
-            state: if is_bad { JobState::Failed } else { JobState::Succeeded },
-            forced: false,
-            error: is_bad.then(|| HOSTILE.to_owned()),
-            queued_at: at(0),
-            started_at: Some(at(seconds)),
-            ended_at: Some(at(seconds + 10)),
-            metrics: Vec::new(),
-            attempts: vec![attempt(1, "exit_code"), attempt(2, if is_bad { "exit_code" } else { "succeeded" })],
-        }
-    };
-    let last_jobs: Vec<PastJob> = (0..banks.min(14)).map(job).collect();
+    let last_jobs: Vec<PastJob> = (0..banks.min(14)).map(|n| job(n, runs[0].id, catalogue)).collect();
     let failures = last_jobs.iter().filter(|job| job.state == JobState::Failed).cloned();
     let failures = failures.map(|job| FailedJob { job, last_lines: Some(format!("one\n{HOSTILE}\nthree")) }).collect();
     let day = |n: i64, etl: &str| DayOfWork {
