@@ -59,11 +59,12 @@ pub(super) async fn command(context: &Context<'_>, args: &ReportArgs) -> Result<
 /// not be written, in a sentence: that is no failure of the run.
 pub(super) async fn after_run(context: &Context<'_>, store: Arc<dyn Store>, has_changes: bool) -> Option<String> {
     let file = context.config.html_file.as_ref().filter(|file| has_changes || is_old(file))?;
-    let written = async {
+    // It is rarely needed, and large.
+    let written = Box::pin(async {
         let facts = facts::gather(store, context).await?;
         let page = ReportView::new(&facts, &context.config.catalogue).html();
         replace(file, &page).map_err(|error| Failure::Orchestrator(error.to_string()))
-    };
+    });
     let why = match tokio::time::timeout(PATIENCE, written).await {
         Ok(written) => written.err()?.message(),
         Err(_) => format!("what it shows was not read within {}s", PATIENCE.as_secs()),

@@ -269,7 +269,7 @@ fn runs(html: &mut Html, view: &ReportView<'_>) {
                     html.element("td", &[], |html| html.time(Time(run.started_at)));
                     html.text_in("td", &[], Safe::of(span(run, view.facts.now).map_or_else(|| "unknown".to_owned(), brief)));
                     html.text_in("td", &[], run.state.name());
-                    html.text_in("td", &[], Safe::of(run.counts.map(run_came_to).unwrap_or_default()));
+                    html.text_in("td", &[], Safe::of(run.counts.map(|counts| run_came_to(run.state, counts)).unwrap_or_default()));
                 });
                 html.line_end();
             }

@@ -81,6 +81,7 @@ fn facts(catalogue: &Catalogue) -> ReportFacts {
         ended_at: Some(at(-900 * n + 60)),
         counts: Some(RunCounts { planned: if n == 0 { 14 } else { 0 }, succeeded: 12, failed: 2, ..RunCounts::default() }),
         metrics: Vec::new(),
+        capped: 0,
     };
     let runs: Vec<PastRun> = (0..500).map(run).collect();
     let last_jobs: Vec<PastJob> = (0..banks.min(14)).map(|n| job(n, runs[0].id, catalogue)).collect();
