@@ -14,7 +14,8 @@ const HOSTILE: &str = "<script>window.hacked=1</script>\"'&\u{202e}";
 /// run in which some failed, whose ETL prints what is hostile.
 fn large_world() -> World {
     let world = World::new(Kind::Sqlite);
-    let banks: String = (1..=14).map(|n| format!("B{n}-CA: {{id: {n}, name: \"Bank {n} <script>window.hacked=1</script>\"}}\n")).collect();
+    let bank = |n: u32| format!("B{n}-CA: {{id: {n}, name: \"Bank {n} <script>window.hacked=1</script>\"}}");
+    let banks = (1..=14).map(bank).collect::<Vec<_>>().join("\n");
     world.institutions(&banks);
     let script = format!("cat <<'EOF'\n{HOSTILE}\nEOF\n[ \"$2\" != B3 ] || exit 65\necho report > \"$4\"\n");
     let etls = ["call_summary", "key_themes", "cm_readthrough", "financial_ratios"];

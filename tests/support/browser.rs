@@ -21,7 +21,7 @@ pub(crate) struct Browser {
     driver: Child,
     port: u16,
     session: String,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Browser {
@@ -34,7 +34,7 @@ impl Browser {
         let lines = BufReader::new(driver.stdout.take().expect("piped")).lines();
         let port =
             lines.map_while(Result::ok).find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok());
-        let mut browser = Self { driver, port: port.expect("chromedriver says its port"), session: String::new(), _profile: profile };
+        let mut browser = Self { driver, port: port.expect("chromedriver says its port"), session: String::new(), profile };
         let mut args: Vec<String> = [
             "--headless=new",
             "--no-sandbox",
@@ -48,7 +48,7 @@ impl Browser {
         ]
         .map(str::to_owned)
         .to_vec();
-        args.push(format!("--user-data-dir={}", browser._profile.path().display()));
+        args.push(format!("--user-data-dir={}", browser.profile.path().display()));
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
             "goog:chromeOptions": {"args": args},

@@ -52,7 +52,7 @@ pub(super) async fn command(context: &Context<'_>, args: &RunArgs) -> Result<Exi
     if args.dry_run {
         return dry_run(&RunRequest::new(context.clone(), args)?).await;
     }
-    after(context, args, async { Ok(()) }).await
+    Box::pin(after(context, args, async { Ok(()) })).await
 }
 
 /// A run after something else, which is done once, by the orchestrator and before it waits for the lock.
