@@ -137,5 +137,6 @@ fn requests(browser: &Browser) -> Vec<String> {
         browser.log("performance").into_iter().filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
     let sent = messages.filter(|message| message["message"]["method"] == "Network.requestWillBeSent");
     let urls = sent.map(|message| message["message"]["params"]["request"]["url"].as_str().unwrap_or_default().to_owned());
-    urls.filter(|url| !url.starts_with("data:")).collect()
+    // The browser has pages of its own.
+    urls.filter(|url| !url.starts_with("data:") && !url.starts_with("chrome:")).collect()
 }

@@ -169,6 +169,7 @@ impl World {
         let unshare = |script: &str| {
             let (mut unshare, run) = (Command::new("unshare"), self.command(args));
             unshare.args(namespace).args(["sh", "-c", script, "sh"]).arg(run.get_program()).args(run.get_args());
+            unshare.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
             Done::of(&unshare.current_dir(self.root.path()).stdin(Stdio::null()).output().expect("unshare is installed"))
         };
         let permitted = unshare("mount -t tmpfs tmpfs .");
