@@ -63,7 +63,7 @@ pub(super) fn sentence(expectation: &Expectation, now: DateTime<Utc>) -> Option<
             (words(Some(prospect), now)?, by)
         }
         Expectation::TriedAt(at) => {
-            ("next tried".to_owned(), format!("by the run that is expected to start {}", Time(*at).beside(Time(now))))
+            return Some(format!("Next tried by the run that is expected to start {}.", Time(*at).beside(Time(now))));
         }
     };
     let mut letters = text.chars();
