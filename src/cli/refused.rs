@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(says("etl-orch RY"), format!("unrecognized subcommand 'RY'; {by_option}"));
         assert_eq!(says("etl-orch --bank-symbol RY TD"), format!("unrecognized subcommand 'TD'; {by_option}"));
         assert_eq!(says("etl-orch dry-run"), "unrecognized subcommand 'dry-run'; it is an option: '--dry-run'");
-        assert_eq!(says("etl-orch retyr"), "unrecognized subcommand 'retyr'; a similar subcommand exists: 'retry'");
+        assert_eq!(says("etl-orch cancl"), "unrecognized subcommand 'cancl'; a similar subcommand exists: 'cancel'");
         assert_eq!(says("etl-orch sources show"), "unrecognized subcommand 'show'");
         assert_eq!(says("etl-orch skip --all"), "unexpected argument '--all' found");
     }
