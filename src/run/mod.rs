@@ -59,7 +59,7 @@ use crate::os::descendants;
 use crate::os::directory::Directory;
 use crate::plan::decide::coverage::Coverage;
 use crate::plan::decide::plan::Plan;
-use crate::plan::model::job::RunState;
+use crate::plan::model::job::{RunCounts, RunState};
 use crate::plan::run::event::{EventKind, JobName};
 use crate::plan::run::outlook::{Outlook, Start};
 use crate::plan::run::schedule::Schedule;
@@ -153,10 +153,7 @@ impl Invocation {
             ) => (RunState::Failed, None),
         };
         let left = if matches!(&worked, Ok((prepared, _)) if prepared.plan.jobs.is_empty()) { Ok(()) } else { end_daemons(stop).await };
-        let end = async {
-            let end = self.store.end_run(self.id, state, counts, Utc::now());
-            Ok(tokio::time::timeout(END_RUN_TIMEOUT, end).await.map_err(|_| RunError::NoAnswer)??)
-        };
+        let end = self.end(worked.as_ref().ok().map(|(_, results)| results), state, counts);
         // A run that started nothing need not wait for a database that does not answer: the next run closes its record.
         let ended = if matches!(worked, Err(RunError::Stopped)) { or_stopped(StopLevel::Immediate, stop, end).await } else { end.await };
         let (Prepared { plan, synced, .. }, mut results) = worked?;
@@ -182,6 +179,21 @@ impl Invocation {
             left: recovery.left,
             warnings,
         })
+    }
+
+    /// Records the end of the run, and why jobs of it were not started.
+    async fn end(&self, results: Option<&Results>, state: RunState, counts: Option<RunCounts>) -> Result<(), RunError> {
+        let now = Utc::now();
+        let end = async {
+            for (reason, jobs) in results.map(Results::not_started).unwrap_or_default() {
+                if let Err(error) = self.store.drop_all(&jobs, reason, now).await {
+                    // The end of the run cancels them too, without that reason.
+                    tracing::debug!("{error}");
+                }
+            }
+            self.store.end_run(self.id, state, counts, now).await
+        };
+        Ok(tokio::time::timeout(END_RUN_TIMEOUT, end).await.map_err(|_| RunError::NoAnswer)??)
     }
 
     /// Prepares the run and runs its jobs.

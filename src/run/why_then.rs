@@ -48,8 +48,12 @@ async fn one(
         GapKey::Report { .. } | GapKey::Window { .. } | GapKey::Group { .. } => JobQuery { gaps: vec![gap.clone()], ..JobQuery::default() },
     };
     let jobs = store.jobs(&JobQuery { planned, limit: LATEST_JOBS, ..query }).await?;
+    let owner = match jobs.iter().find(|job| job.ended_at.is_none_or(|end| at < end)) {
+        Some(job) => run(store, job.run).await?,
+        None => None,
+    };
     let orders = store.orders_on(&with_groups(gap), at).await?;
-    Ok(then(gap, PastFacts { at, decision, decided_by, jobs: &jobs, orders: &orders, runs }))
+    Ok(then(gap, PastFacts { at, decision, decided_by, jobs: &jobs, owner: owner.as_ref(), orders: &orders, runs }))
 }
 
 /// The gap, and what an order on which is one on the gap too.

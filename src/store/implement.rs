@@ -160,6 +160,10 @@ macro_rules! implement_ports {
                 operation!(self, "recording that a job will not start", shared::jobs::drop_queued, job, reason, at)
             }
 
+            async fn drop_all(&self, jobs: &[JobId], reason: &str, at: DateTime<Utc>) -> Result<()> {
+                operation!(self, "recording that jobs will not start", shared::jobs::drop_all, jobs, reason, at)
+            }
+
             async fn begin_attempt(&self, claim: Claim, attempt: u32, pool: Option<&Pool>, log: &str, at: DateTime<Utc>) -> Result<Begun> {
                 operation!(self, "recording the start of an attempt", claims::begin_attempt, claim, attempt, pool, log, at)
             }

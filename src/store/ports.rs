@@ -134,6 +134,9 @@ pub trait Ledger: Debug + Send + Sync {
     /// queued -> cancelled, for a job that its run will not start.
     async fn drop_queued(&self, job: JobId, reason: &str, at: DateTime<Utc>) -> Result<bool>;
 
+    /// The same for many; those that are not queued any more stay as they are.
+    async fn drop_all(&self, jobs: &[JobId], reason: &str, at: DateTime<Utc>) -> Result<()>;
+
     /// Records an attempt after the first.
     async fn begin_attempt(&self, claim: Claim, attempt: u32, pool: Option<&Pool>, log: &str, at: DateTime<Utc>) -> Result<Begun>;
 

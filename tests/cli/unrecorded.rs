@@ -25,7 +25,7 @@ fn two_banks(world: &World, script: &str) {
 }
 
 /// Has the reports table refuse rows of RY.
-fn refuse_ry(world: &World) {
+pub(crate) fn refuse_ry(world: &World) {
     world.sql(match world.kind() {
         Kind::Sqlite => {
             "CREATE TRIGGER refuses BEFORE INSERT ON aegis_reports WHEN NEW.bank_symbol = 'RY'
@@ -39,7 +39,7 @@ fn refuse_ry(world: &World) {
     });
 }
 
-fn refuse_no_longer(world: &World) {
+pub(crate) fn refuse_no_longer(world: &World) {
     world.sql(match world.kind() {
         Kind::Sqlite => "DROP TRIGGER refuses",
         Kind::Postgres => "DROP TRIGGER refuses ON aegis_reports",

@@ -3,6 +3,7 @@
 use crate::on_both_databases;
 use crate::support::world::{WAITS, etl, until};
 use crate::support::{Kind, World};
+use crate::unrecorded::{refuse_no_longer, refuse_ry};
 
 /// The page of `why` with these words.
 fn why(world: &World, words: &str) -> String {
@@ -74,7 +75,7 @@ on_both_databases! {
         assert!(page.ends_with("\n  etl-orch retry TD-CA 2025 Q2 call_summary --reason \"...\"\n"), "{page}");
         assert!(page.lines().all(|line| line.chars().count() <= 80 || line.contains(&log)) && page.lines().count() <= 24, "{page}");
         let id = world.value("SELECT id FROM etl_jobs WHERE bank_key = 'TD-CA' AND etl = 'call_summary' ORDER BY queued_at DESC LIMIT 1");
-        assert_eq!(why(world, &id[..8]), page.as_str(), "by the id of its job");
+        assert_eq!(why(world, &id[..8]).lines().next(), page.lines().next(), "by the id of its job");
         let bank = why(world, "TD");
         assert!(bank.contains("TD-CA/2025Q2/key_themes") && bank.contains("it waits for call_summary"), "{bank}");
         let all = world.run_to(0, &["why"]).stdout;
@@ -92,7 +93,10 @@ on_both_databases! {
         let period = why(world, "RY 2025 Q3 call_summary");
         assert!(period.contains("> [no]  data: no row of this period; there is data of 2025 Q2\n"), "{period}");
         let bank = why(world, "NA 2025 Q2 call_summary");
-        assert!(bank.contains("in the data, and monitored by nobody: NAT (1 row)"), "{bank}");
+        assert!(bank.contains("in the data, and monitored by nobody: NAT (1 row)") && bank.contains("Once the names"), "{bank}");
+        world.institutions("RY-CA: {id: 1, name: R}\nZQ-CA: {id: 8, name: Z}\nNA-CA: {id: 7, name: N}\n");
+        let nothing = why(world, "ZQ 2025 Q2 call_summary");
+        assert!(nothing.contains("no row of this bank") && nothing.contains("Once there is data of it"), "{nothing}");
         let nobody = why(world, "XX 2025 Q2");
         assert!(nobody.starts_with("XX: nobody monitors it") && nobody.contains("data: XX (1 row)"), "{nobody}");
         let neither = world.run_to(2, &["why", "XY"]);
@@ -126,6 +130,69 @@ on_both_databases! {
         assert!(page.contains("breaker of its ETL: open since 20"), "{page}");
         let list = world.run_to(0, &["why"]).stdout;
         assert!(list.contains("call_summary: 2 banks, 2025 Q2"), "{list}");
+
+        let (decision, page) = then(world, "TD 2025 Q2 call_summary", "0s");
+        assert!(decision == "cancelled" && page.contains("started: call_summary has failed for one bank after"), "{page}");
+        world.run_to(1, &["run", "--max-parallel", "1"]);
+        let mut of_all = ["RY", "BMO", "TD"].map(|bank| then(world, &format!("{bank} 2025 Q2 call_summary"), "0s").0);
+        of_all.sort();
+        assert_eq!(of_all, ["deferred", "deferred", "failed"], "one was the probe");
+    }
+
+    fn what_no_run_came_to_says_why_it_was_not_started(world: &World) {
+        world.single_etl("exit 3\n", &["retry: {max_attempts: 1}"]);
+        world.also("run: {deadline: 1ms}");
+        world.available("RY", 1, 2025, "Q2");
+        world.run(&["run"]);
+        assert_eq!(decision(world, "RY 2025 Q2 call_summary"), is("run", "turn"));
+        let page = why(world, "RY 2025 Q2 call_summary");
+        assert!(page.contains("the run's deadline was past"), "{page}");
+        let (decision, page) = then(world, "RY 2025 Q2 call_summary", "0s");
+        assert!(decision == "cancelled" && page.contains("started: the run's deadline was past\n"), "{page}");
+        let jobs = world.run_to(0, &["jobs"]).stdout;
+        let row = jobs.lines().nth(1).expect("a job");
+        assert_eq!(row.split_whitespace().collect::<Vec<_>>()[1..], ["cancelled", "RY-CA/2025Q2/call_summary"], "no time: it never started");
+        assert!(jobs.contains("\n          the run's deadline was past\n"), "{jobs}");
+
+        world.write("etl-orch.yaml", &world.read("etl-orch.yaml").replace("deadline: 1ms", "max_parallel: 1"));
+        world.available("TD", 6, 2025, "Q2");
+        world.run_to(1, &["run", "--fail-fast"]);
+        assert_eq!(world.value("SELECT count(*) FROM etl_jobs WHERE error = 'another job failed, and --fail-fast was given'"), "1");
+    }
+
+    fn a_wrong_row_and_an_end_that_is_not_on_record_are_told_now_and_later(world: &World) {
+        world.single_etl("echo report > \"$4\"\n", &[]);
+        world.available("RY", 1, 2025, "Q2");
+        world.available("RY", 9, 2025, "Q1");
+        refuse_ry(world);
+        world.run_to(1, &["run"]);
+        assert_eq!(then(world, "RY 2025 Q1 call_summary", "0s").0, "invalid");
+        let (decided, page) = then(world, "RY 2025 Q2 call_summary", "0s");
+        assert!(decided == "unrecorded" && page.contains("how is not on record"), "{page}");
+        assert_eq!(decision(world, "RY 2025 Q2 call_summary"), is("unrecorded", "spool"));
+        world.run_to(1, &["run"]);
+        let (decided, page) = then(world, "RY 2025 Q2 call_summary", "0s");
+        assert!(decided == "unrecorded" && page.contains("was not in the database: ") && page.contains("not this one"), "{page}");
+        refuse_no_longer(world);
+        world.run(&["run"]);
+        assert_eq!(then(world, "RY 2025 Q2 call_summary", "0s").0, "done");
+    }
+
+    fn what_another_run_makes_is_told_of_the_time_in_which_it_did(world: &World) {
+        world.single_etl(&format!("{WAITS}exit 65\n"), &[]);
+        world.available("RY", 1, 2025, "Q2");
+        let one = world.spawn(&["run-one", "RY", "2025", "Q2", "call_summary"]);
+        until("the ETL runs", || world.path("waiting").exists());
+        world.run_to(0, &["run"]);
+        let claimed = "SELECT gap_key, decision, until IS NULL FROM decisions";
+        assert!(world.value(claimed).starts_with("RY-CA/2025Q2/call_summary|claimed|"));
+        let (decided, page) = then(world, "RY 2025 Q2 call_summary", "0s");
+        assert!(decided == "running" && page.contains("it was being made by job") && page.contains(" was under way, begun at"), "{page}");
+        world.write("go", "");
+        assert_eq!(one.wait().code, 1);
+        assert_eq!(then(world, "RY 2025 Q2 call_summary", "0s").0, "failed", "nobody is at it any more");
+        world.run_to(0, &["run"]);
+        assert_eq!(then(world, "RY 2025 Q2 call_summary", "0s").0, "quarantined");
     }
 
     fn what_max_jobs_cuts_off_is_said_to_wait_for_a_later_run(world: &World) {

@@ -60,14 +60,16 @@ async fn a_lease_ends_by_the_databases_clock_unless_it_is_renewed(fixture: Fixtu
 async fn the_end_of_a_run_cancels_what_it_did_not_start(fixture: Fixture) {
     let store = fixture.open().await;
     let (run, other) = (begin_run(&*store).await, begin_run(&*store).await);
-    let (jobs, theirs) = ([new_job(0), new_job(1)], [new_job(2)]);
+    let (jobs, theirs) = ([new_job(0), new_job(1), new_job(3)], [new_job(2)]);
     enqueue(&*store, run, &jobs).await;
     enqueue(&*store, other, &theirs).await;
     claim(&*store, jobs[0].id).await;
+    store.drop_all(&[jobs[0].id, jobs[1].id], "its ETL is broken", at(8)).await.unwrap();
+    store.drop_all(&[], "none", at(8)).await.unwrap();
     store.end_run(run, RunState::Cancelled, None, at(9)).await.unwrap();
-    assert_eq!(fixture.jobs().await, ["running|", "cancelled|its run ended", "queued|"]);
+    assert_eq!(fixture.jobs().await, ["running|", "cancelled|its ETL is broken", "queued|", "cancelled|its run ended"]);
     let counted = format!("SELECT planned, succeeded, cancelled FROM {} WHERE state = 'cancelled'", fixture.own("etl_runs"));
-    assert_eq!(fixture.rows(&counted).await, ["2|0|1"], "of a run that cannot say what it came to the jobs are counted");
+    assert_eq!(fixture.rows(&counted).await, ["3|0|2"], "of a run that cannot say what it came to the jobs are counted");
 }
 
 async fn jobs_are_recorded_all_or_none(fixture: Fixture) {

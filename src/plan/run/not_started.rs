@@ -69,6 +69,21 @@ impl NotStarted {
         }
     }
 
+    /// Whether it may keep all that is left of an ETL, or of the run, from being started.
+    #[must_use]
+    pub fn is_of_many(self) -> bool {
+        matches!(
+            self,
+            Self::Stopped
+                | Self::CannotRecord(_)
+                | Self::FailFast
+                | Self::Deadline
+                | Self::EtlStopped(_)
+                | Self::Breaker(_)
+                | Self::ProbeUnrecorded(_)
+        )
+    }
+
     /// The reason in a sentence.
     #[must_use]
     pub fn explain(self, catalogue: &Catalogue) -> String {

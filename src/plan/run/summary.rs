@@ -1,5 +1,6 @@
 //! What a run came to: the facts that its summary shows.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -144,6 +145,16 @@ impl Results {
             let jobs = if undone == 1 { "1 job was".to_owned() } else { format!("{undone} jobs were") };
             self.broken = Some(format!("{trouble}; {jobs} not done because of that"));
         }
+    }
+
+    /// The jobs that were cancelled before their first attempt, by the reason.
+    #[must_use]
+    pub fn not_started(&self) -> BTreeMap<&str, Vec<JobId>> {
+        let mut by_reason: BTreeMap<&str, Vec<JobId>> = BTreeMap::new();
+        for job in self.jobs.iter().filter(|job| job.state == JobState::Cancelled && job.attempts == 0) {
+            by_reason.entry(job.reason.as_deref().unwrap_or_default()).or_default().push(job.id);
+        }
+        by_reason
     }
 
     /// The counts by state.

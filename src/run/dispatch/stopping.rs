@@ -12,12 +12,11 @@ use crate::plan::run::schedule::JobIndex;
 use crate::plan::run::stop::{StopLevel, StopReason};
 
 impl Dispatch<'_> {
-    /// Ends a job that will not be started. After a stop or for a breaker there may be many of them: the end of the run then cancels all their
-    /// records at once.
+    /// Ends a job that will not be started. Where there may be many of them for one reason, the end of the run records all at once.
     pub(super) fn drop_queued(&mut self, job: JobIndex, reason: NotStarted) {
         let why = reason.explain(&self.context.catalogue);
         self.note_want_of_record(job, reason);
-        if !matches!(reason, NotStarted::Stopped | NotStarted::CannotRecord(_) | NotStarted::Breaker(_) | NotStarted::ProbeUnrecorded(_)) {
+        if !reason.is_of_many() {
             let (context, id, why, now) = (self.context, self.jobs[job].result.id, why.clone(), Utc::now());
             self.operations.push(Box::pin(async move {
                 let dropped = context.ledger.insist(|| context.store.drop_queued(id, &why, now)).await;

@@ -123,7 +123,7 @@ impl<'a> JobEntry<'a> {
         let cells = vec![
             self.id.short(),
             self.state.name().to_owned(),
-            self.started_at.unwrap_or(self.queued_at).to_string(),
+            self.started_at.map(|at| at.to_string()).unwrap_or_default(),
             self.took.map(brief).unwrap_or_default(),
             Untrusted::from(self.gap.to_string()).to_string(),
         ];

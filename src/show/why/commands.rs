@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::plan::decide::decision::Decision;
-use crate::plan::decide::explain::{Explanation, NeedState, Verdict, What};
+use crate::plan::decide::explain::{Explanation, MissingTag, NeedState, Verdict, What};
 use crate::plan::decide::source_plan::SourceStatus;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::selection::Filter;
@@ -42,12 +42,13 @@ fn run(gap: &GapKey, more: &str) -> String {
 
 fn no_data(explanation: &Explanation) -> Words {
     let is_misnamed = explanation.facts.iter().any(|fact| {
-        matches!(&fact.what, What::Data(data) if !data.similar.is_empty() || data.missing.iter().any(|one| !one.is_known || !one.similar.is_empty()))
+        let is_odd = |one: &MissingTag| !one.is_known || !one.similar.is_empty();
+        matches!(&fact.what, What::Data(data) if !data.similar.is_empty() || !data.rows.is_empty() && data.missing.iter().any(is_odd))
     });
     let text = if is_misnamed {
         "Once the names in the data and in the configuration agree, a run makes it:"
     } else {
-        "Once its data is in the availability table, a run makes it:"
+        "Once there is data of it in the availability table, a run makes it:"
     };
     (text, vec![run(&explanation.gap, "")])
 }

@@ -36,6 +36,7 @@ fn name(state: &StateThen) -> &'static str {
     match state {
         StateThen::Running(_) => "running",
         StateThen::Queued(_) => "queued",
+        StateThen::Unrecorded(_) => "unrecorded",
         StateThen::NotMade(decided) => decided.decision.name(),
         StateThen::Made(_) => "done",
         StateThen::Ended(job) => job.state.name(),
@@ -58,9 +59,14 @@ fn reason(state: &StateThen) -> String {
     match state {
         StateThen::Running(job) => format!("it was being made by job {}", job.id.short()),
         StateThen::Queued(job) => format!("job {} was to make it, and had not begun", job.id.short()),
+        StateThen::Unrecorded(job) => format!("its job {} had ended, and how is not on record", job.id.short()),
         StateThen::NotMade(decided) => held_back(&decided.decision),
         StateThen::Made(job) if job.window.is_some() => "its last job had succeeded".to_owned(),
         StateThen::Made(_) => "it was made already".to_owned(),
+        StateThen::Ended(job) if job.started_at.is_none() => {
+            let why = job.error.as_deref().map(|error| format!(": {}", excerpt(error))).unwrap_or_default();
+            format!("its last job was not started{why}")
+        }
         StateThen::Ended(job) => format!("its last job had ended as {}", job.state.name()),
         StateThen::MaybeCapped(capped) => {
             format!("unknown; the last run left {} for later ones by max_jobs, perhaps this one too", count(*capped, "gap"))
@@ -143,7 +149,7 @@ fn of_job(job: &PastJob, at: DateTime<Utc>) -> Vec<String> {
     if job.state == JobState::Lost {
         lines.push("its owner died; when is not known".to_owned());
     }
-    if job.state != JobState::Succeeded {
+    if job.state != JobState::Succeeded && job.started_at.is_some() {
         lines.extend(job.error.as_deref().map(|error| excerpt(error).into_owned()));
     }
     lines.extend(job.attempts.last().map(|attempt| format!("log: {}", Untrusted::from(attempt.log.as_str()))));

@@ -30,7 +30,7 @@ pub(super) fn lines(what: &What, now: DateTime<Utc>) -> Vec<String> {
         What::Selected { filter, from_year } => vec![selected(*filter, *from_year)],
         What::Data(data) => of_data(data),
         What::Report { exists, report_type, made_by, misspelled, order } => {
-            let mut lines = vec![format!("report ({}): {}", excerpt(report_type), report(*exists, made_by.as_ref()))];
+            let mut lines = vec![report(&excerpt(report_type), *exists, made_by.as_ref())];
             lines.extend(misspelled.as_deref().map(|text| excerpt(text).into_owned()));
             lines.extend(order.as_ref().map(|order| OrderView::from(order).text()));
             lines
@@ -113,13 +113,13 @@ fn tags_in(tags: &[String]) -> String {
     if tags.is_empty() { "no tags".to_owned() } else { names(tags) }
 }
 
-fn report(exists: bool, made_by: Option<&PastJob>) -> String {
+fn report(report_type: &str, exists: bool, made_by: Option<&PastJob>) -> String {
     match (exists, made_by) {
-        (false, _) => "missing".to_owned(),
-        (true, None) => "there; no job on record made it".to_owned(),
+        (false, _) => format!("not there yet: report {report_type}"),
+        (true, None) => format!("report ({report_type}): there; no job on record made it"),
         (true, Some(job)) => {
             let at = job.ended_at.map(|at| format!(" at {}", Time(at))).unwrap_or_default();
-            format!("there, made by job {} of run {}{at}", job.id.short(), job.run.short())
+            format!("report ({report_type}): there, made by job {} of run {}{at}", job.id.short(), job.run.short())
         }
     }
 }

@@ -31,12 +31,15 @@ fn the_fact_that_decides_is_marked_and_the_page_ends_with_what_to_type() {
         log: Some("/var/logs/1.log".to_owned()),
         ..Failures::default()
     };
-    let facts = vec![monitored(), fact(What::Failures(failures), Weight::Decides), fact(What::LastRun(None), Weight::Told)];
+    let (report_type, made_by, misspelled, order) = ("Call Summary".to_owned(), None, None, None);
+    let missing = fact(What::Report { exists: false, report_type, made_by, misspelled, order }, Weight::Passes);
+    let facts = vec![monitored(), missing, fact(What::Failures(failures), Weight::Decides), fact(What::LastRun(None), Weight::Told)];
     let view = WhyView::new(&[explanation(Decision::CoolingDown(rest), facts)], 0, 0, "", at("14:06"));
     insta::assert_snapshot!(view.text(), @r#"
     TD-CA 2025 Q2 call_summary: cooling down until 2026-11-28 14:20:00Z (in 14m)
 
       [yes] monitored: TD-CA (Toronto-Dominion), id 6, banks.yaml:3:1
+      [yes] not there yet: report Call Summary
     > [no]  failures: cooling down until 2026-11-28 14:20:00Z (in 14m), after 2
             failed runs in a row; quarantine after 8
             last error: exit code 3 - no such \u{1b}[31mmodel

@@ -238,6 +238,27 @@ pub(in crate::store) async fn drop_queued<C: SqlConnection>(
     connection.finds(parameters.statement(text)).await
 }
 
+/// queued -> cancelled, for jobs that their run will not start.
+pub(in crate::store) async fn drop_all<C: SqlConnection>(
+    connection: &mut C,
+    jobs: &[JobId],
+    reason: &str,
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Columns> = jobs.iter().map(|job| vec![("id", (*job).into())]).collect();
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "UPDATE {own}etl_jobs SET {end} WHERE state = 'queued' AND id IN (SELECT id FROM ({ids}) d)",
+        own = C::OWN,
+        end = parameters.assign(vec![("state", JobState::Cancelled.name().into()), ("error", reason.into()), ("ended_at", at.into())]),
+        ids = parameters.rows::<C>(&ids),
+    );
+    connection.execute(parameters.statement(text)).await.map(drop)
+}
+
 async fn leave_queue<C: SqlConnection>(
     connection: &mut C,
     job: JobId,

@@ -93,7 +93,8 @@ fn row_fact(row: &AvailabilityRow, facts: &ReportFacts<'_>) -> RowFact {
 }
 
 fn missing_tag(tag: &str, found: &BTreeSet<&str>, all: &[NameCount]) -> MissingTag {
-    let is_known = all.iter().any(|one| one.name == tag);
+    // They are looked at only where one of the required tags has no row.
+    let is_known = all.is_empty() || all.iter().any(|one| one.name == tag);
     let names: BTreeSet<&str> = found.iter().copied().chain(all.iter().map(|one| one.name.as_str())).filter(|name| *name != tag).collect();
     let similar = if is_known { nearest(tag, found.iter().copied()) } else { nearest(tag, names) };
     MissingTag { tag: tag.to_owned(), similar: similar.into_iter().map(str::to_owned).collect(), is_known }

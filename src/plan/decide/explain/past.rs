@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::JobState;
 use crate::plan::remember::past::{PastDecision, PastJob, PastOrder, PastRun};
+use crate::plan::remember::stored_decision::StoredDecision;
 
 /// A gap as it was at some time.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +46,8 @@ pub enum StateThen {
     Running(PastJob),
     /// A job of it was planned, and had not begun.
     Queued(PastJob),
+    /// The run of its job had ended, and how that job ended was not on record.
+    Unrecorded(PastJob),
     /// A run had decided not to make it, and no later one had decided otherwise.
     NotMade(PastDecision),
     /// A job had made it.
@@ -65,6 +68,8 @@ pub struct PastFacts<'a> {
     pub decided_by: Option<&'a PastRun>,
     /// Those that were planned by then, the newest first.
     pub jobs: &'a [PastJob],
+    /// The run of the job that had not ended.
+    pub owner: Option<&'a PastRun>,
     /// Those on the gap and its groups that were given by then, the latest first.
     pub orders: &'a [PastOrder],
     pub runs: &'a RunsThen,
@@ -80,8 +85,14 @@ pub fn then(gap: &GapKey, facts: PastFacts<'_>) -> Then {
         decided_by: facts.decided_by.cloned(),
         job: facts.jobs.first().cloned(),
         orders: in_force(facts.orders, facts.at),
-        runs: facts.runs.clone(),
+        runs: runs(facts),
     }
+}
+
+/// The run that was at the gap comes before one that began later and was at others.
+fn runs(facts: PastFacts<'_>) -> RunsThen {
+    let of_owner = RunsThen { last: facts.owner.cloned(), ..facts.runs.clone() };
+    if of_owner.during(facts.at).is_some() { of_owner } else { facts.runs.clone() }
 }
 
 fn state(facts: PastFacts<'_>) -> StateThen {
@@ -89,18 +100,24 @@ fn state(facts: PastFacts<'_>) -> StateThen {
     let had_ended = |job: &PastJob| job.ended_at.is_some_and(|end| end <= at);
     let had_started = |job: &PastJob| job.started_at.is_some_and(|start| start <= at);
     if let Some(job) = facts.jobs.iter().find(|job| had_started(job) && !had_ended(job)) {
-        return StateThen::Running(job.clone());
+        let has_owner = job.ended_at.is_some() || facts.owner.is_none_or(|run| run.ended_at.is_none_or(|end| at < end));
+        return match facts.decision {
+            _ if has_owner => StateThen::Running(job.clone()),
+            Some(decision) if matches!(decision.decision, StoredDecision::Unrecorded { .. }) => StateThen::NotMade(decision.clone()),
+            Some(_) | None => StateThen::Unrecorded(job.clone()),
+        };
     }
     if let Some(job) = facts.jobs.iter().find(|job| !had_ended(job)) {
         return StateThen::Queued(job.clone());
     }
-    match (facts.decision, facts.jobs.first()) {
-        (Some(decision), Some(job)) if job.state == JobState::Succeeded && job.ended_at.is_some_and(|end| decision.since < end) => {
-            StateThen::Made(job.clone())
-        }
-        (Some(decision), _) => StateThen::NotMade(decision.clone()),
-        (None, Some(job)) if job.state == JobState::Succeeded => StateThen::Made(job.clone()),
-        (None, Some(job)) => StateThen::Ended(job.clone()),
+    // A job that was at work after the decision says more: of somebody else, or as a broken ETL worked again.
+    let has_ended_since =
+        |decision: &PastDecision, job: &PastJob| job.started_at.is_some() && job.ended_at.is_some_and(|end| decision.since < end);
+    let job = facts.jobs.first().filter(|job| facts.decision.is_none_or(|decision| has_ended_since(decision, job)));
+    match (job, facts.decision) {
+        (Some(job), _) if job.state == JobState::Succeeded => StateThen::Made(job.clone()),
+        (Some(job), _) => StateThen::Ended(job.clone()),
+        (None, Some(decision)) => StateThen::NotMade(decision.clone()),
         (None, None) => match facts.runs.last.as_ref().map_or(0, |run| run.capped) {
             0 => StateThen::Unknown,
             capped => StateThen::MaybeCapped(capped),
@@ -135,7 +152,7 @@ fn in_force(orders: &[PastOrder], at: DateTime<Utc>) -> Vec<PastOrder> {
 mod tests {
     use super::*;
     use crate::plan::model::ids::{JobId, RunId};
-    use crate::plan::remember::stored_decision::StoredDecision;
+    use crate::plan::model::job::RunState;
 
     fn at(hour: u32) -> DateTime<Utc> {
         format!("2026-11-01T{hour:02}:00:00Z").parse().unwrap()
@@ -169,10 +186,11 @@ mod tests {
 
     fn name(hour: u32, decision: Option<&PastDecision>, jobs: &[PastJob]) -> &'static str {
         let runs = RunsThen::default();
-        let facts = PastFacts { at: at(hour), decision, decided_by: None, jobs, orders: &[], runs: &runs };
+        let facts = PastFacts { at: at(hour), decision, decided_by: None, jobs, owner: None, orders: &[], runs: &runs };
         match then(&gap(), facts).state {
             StateThen::Running(_) => "running",
             StateThen::Queued(_) => "queued",
+            StateThen::Unrecorded(_) => "unrecorded",
             StateThen::NotMade(_) => "not made",
             StateThen::Made(_) => "made",
             StateThen::Ended(_) => "ended",
@@ -189,7 +207,34 @@ mod tests {
         assert_eq!(name(9, Some(&decided(8)), &made), "not made");
         assert_eq!(name(9, None, &[job(JobState::Failed, 5, Some(7))]), "ended");
         assert_eq!(name(9, Some(&decided(8)), &[job(JobState::Failed, 5, Some(7))]), "not made");
+        assert_eq!(name(9, Some(&decided(6)), &[job(JobState::Failed, 5, Some(7))]), "ended", "somebody else's, which a run had seen");
+        let dropped = PastJob { started_at: None, ..job(JobState::Cancelled, 5, Some(7)) };
+        assert_eq!(name(9, Some(&decided(1)), std::slice::from_ref(&dropped)), "not made", "it waited for a probe");
+        assert_eq!(name(9, None, &[dropped]), "ended");
         assert_eq!(name(9, None, &[]), "unknown");
+    }
+
+    #[test]
+    fn a_job_is_at_work_no_longer_than_its_run() {
+        let (runs, jobs) = (RunsThen::default(), [job(JobState::Running, 5, None)]);
+        let run = PastRun {
+            id: RunId::new(uuid::Uuid::nil()),
+            state: RunState::Failed,
+            host: "h".to_owned(),
+            pid: 1,
+            version: String::new(),
+            options: serde_json::Value::Null,
+            started_at: at(4),
+            ended_at: Some(at(7)),
+            counts: None,
+            metrics: Vec::new(),
+            capped: 0,
+        };
+        let facts =
+            |hour| PastFacts { at: at(hour), decision: None, decided_by: None, jobs: &jobs, owner: Some(&run), orders: &[], runs: &runs };
+        let during = then(&gap(), facts(6));
+        assert!(matches!(during.state, StateThen::Running(_)) && during.runs.during(at(6)).is_some());
+        assert!(matches!(then(&gap(), facts(8)).state, StateThen::Unrecorded(_)));
     }
 
     #[test]
