@@ -17,6 +17,7 @@ mod rates;
 mod request;
 mod triggering;
 mod unanswered;
+mod waits;
 
 use tokio::sync::mpsc;
 

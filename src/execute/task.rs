@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::plan::model::patterns::StagePattern;
 use crate::plan::model::said::Said;
 use crate::plan::model::work::HttpSpec;
+use crate::plan::run::event::ServiceWait;
 use crate::plan::text::placeholder::Values;
 
 /// One attempt, ready to be started. It has no `Debug`, as it may contain secrets.
@@ -63,6 +64,8 @@ pub enum AttemptEvent {
     Said(Said),
     /// So many lines are missing here, because the channel was full.
     LinesOmitted(u64),
+    /// Its next request to a service waits for this; `None` where it waits no more.
+    Waits(Option<ServiceWait>),
     /// A service has begun a job; its id, by which it can be followed.
     Triggered(String),
 }

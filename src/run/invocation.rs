@@ -37,6 +37,8 @@ pub struct Invocation {
     pub store: Arc<dyn Store>,
     /// What starts the programs.
     pub executor: Arc<dyn Executor>,
+    /// Whether somebody watches the run, to be told what is expected of it.
+    pub is_watched: bool,
     /// Where the events of the run are sent.
     pub events: Arc<Events>,
 }

@@ -61,6 +61,7 @@ use crate::plan::decide::coverage::Coverage;
 use crate::plan::decide::plan::Plan;
 use crate::plan::model::job::{RunCounts, RunState};
 use crate::plan::run::event::{EventKind, JobName};
+use crate::plan::run::expectations::Expectations;
 use crate::plan::run::outlook::{Outlook, Start};
 use crate::plan::run::schedule::Schedule;
 use crate::plan::run::stop::StopLevel;
@@ -222,17 +223,10 @@ impl Invocation {
         if plan.jobs.is_empty() {
             return Ok(Results { stopped: stop.is_raised(), ..Results::default() });
         }
-        let waits = plan.waits_for_probe(&self.catalogue.etls);
-        let may_start = |chain: &&Vec<usize>| chain.iter().any(|job| waits.get(*job) == Some(&false));
         let at_once = self.settings.max_parallel.min(plan.chains.len());
         let spool = Spool::reserve(&self.state_dir, self.id, at_once)
             .map_err(|error| RunError::StateDir(spool::directory(&self.state_dir), error))?;
-        self.events.of_run(EventKind::RunStarted {
-            jobs: plan.jobs.iter().map(|job| JobName { label: self.catalogue.label(job), gap: job.key.clone() }).collect(),
-            waiting: waits.iter().filter(|waits| **waits).count(),
-            chains: plan.chains.iter().filter(may_start).count(),
-            max_parallel: self.settings.max_parallel,
-        });
+        self.tell_start(plan, self.expectations(plan, lock_taken_at).await);
         let (set_up_wrongly, wrong_etls) = tokio::sync::mpsc::unbounded_channel();
         let context = RunContext {
             run: self.id,
@@ -265,6 +259,18 @@ impl Invocation {
             results.broken.get_or_insert(trouble);
         }
         Ok(results)
+    }
+
+    fn tell_start(&self, plan: &Plan, expectations: Expectations) {
+        let waits = plan.waits_for_probe(&self.catalogue.etls);
+        let may_start = |chain: &&Vec<usize>| chain.iter().any(|job| waits.get(*job) == Some(&false));
+        self.events.of_run(EventKind::RunStarted {
+            jobs: plan.jobs.iter().map(|job| JobName { label: self.catalogue.label(job), gap: job.key.clone() }).collect(),
+            waiting: waits.iter().filter(|waits| **waits).count(),
+            chains: plan.chains.iter().filter(may_start).count(),
+            max_parallel: self.settings.max_parallel,
+            expectations,
+        });
     }
 }
 

@@ -66,9 +66,11 @@ mod tests {
     use super::*;
     use crate::plan::model::ids::RunId;
     use crate::plan::run::event::EventKind;
+    use crate::plan::run::expectations::Expectations;
 
     fn events(count: usize) -> impl Iterator<Item = Arc<Event>> + Send + 'static {
-        let kind = EventKind::RunStarted { jobs: Vec::new(), waiting: 0, chains: 0, max_parallel: 1 };
+        let kind =
+            EventKind::RunStarted { jobs: Vec::new(), waiting: 0, chains: 0, max_parallel: 1, expectations: Expectations::default() };
         std::iter::repeat_n(Arc::new(Event { at: Utc::now(), run: RunId::new(Uuid::nil()), kind }), count)
     }
 

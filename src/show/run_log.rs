@@ -7,10 +7,13 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
+
 use super::escape::escaped;
 use super::logs;
 use super::stages;
 use super::terminal::for_stderr;
+use super::waits;
 use super::words::{brief, count, grouped, seconds, where_to_look};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
@@ -18,7 +21,7 @@ use crate::plan::model::job::JobState;
 use crate::plan::model::outcome::Outcome;
 use crate::plan::model::said::Stage;
 use crate::plan::run::ended::End;
-use crate::plan::run::event::{Event, EventKind, JobEvent, JobName, JobRef};
+use crate::plan::run::event::{Event, EventKind, JobEvent, JobName, JobRef, ServiceWait, WaitReason};
 use crate::plan::run::schedule::JobIndex;
 use crate::plan::run::stop::StopReason;
 
@@ -41,6 +44,8 @@ pub(super) struct RunLog {
     jobs: Vec<JobName>,
     /// How the latest attempt of a job ended, until the line about it is written.
     ended: HashMap<JobIndex, AttemptEnd>,
+    /// For what a request of a job's attempt waited last, as that is told once.
+    waits: HashMap<JobIndex, &'static str>,
 }
 
 /// How an attempt ended, as fields.
@@ -91,12 +96,12 @@ macro_rules! job_line {
 
 impl RunLog {
     pub(super) fn new(child_output: ChildOutput) -> Self {
-        Self { child_output, jobs: Vec::new(), ended: HashMap::new() }
+        Self { child_output, jobs: Vec::new(), ended: HashMap::new(), waits: HashMap::new() }
     }
 
     pub(super) fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::RunStarted { jobs, waiting, chains, max_parallel } => {
+            EventKind::RunStarted { jobs, waiting, chains, max_parallel, expectations: _ } => {
                 let startable = jobs.len().saturating_sub(*waiting);
                 let (number, in_chains) = (count(startable as u64, "ETL job"), count(*chains as u64, "chain"));
                 let others = match waiting {
@@ -129,31 +134,41 @@ impl RunLog {
                     stopping(reason, *is_immediate, *running as u64, *grace)
                 );
             }
-            EventKind::Job { job, event: of_job } => self.job(event.run, *job, of_job),
+            EventKind::Job { job, event: of_job } => self.job(event, *job, of_job),
         }
     }
 
-    fn job(&mut self, run: RunId, job: JobRef, event: &JobEvent) {
+    fn job(&mut self, Event { run, at, .. }: &Event, job: JobRef, event: &JobEvent) {
         let ended = match event {
             JobEvent::AttemptEnded { attempt, end, outcome, duration } => {
                 self.ended.insert(job.index, AttemptEnd::new(*attempt, end, outcome.as_ref(), *duration));
                 return;
             }
-            JobEvent::Retrying { .. } | JobEvent::Ended { .. } => self.ended.remove(&job.index).unwrap_or_default(),
+            JobEvent::Retrying { .. } | JobEvent::Ended { .. } => {
+                self.waits.remove(&job.index);
+                self.ended.remove(&job.index).unwrap_or_default()
+            }
             JobEvent::WaitsForPool(_)
+            | JobEvent::WaitsForService(_)
             | JobEvent::AttemptStarted { .. }
             | JobEvent::Line(_)
             | JobEvent::LinesOmitted(_)
             | JobEvent::Stage(_) => AttemptEnd::default(),
         };
         let name = self.jobs.get(job.index);
-        let subject = &Subject { run, job, label: name.map_or("?", |name| &name.label), gap: name.map(|name| &name.gap) };
+        let subject = &Subject { run: *run, job, label: name.map_or("?", |name| &name.label), gap: name.map(|name| &name.gap) };
         let label = subject.label;
         match event {
             JobEvent::AttemptStarted { attempt, of } => {
                 job_line!(info, "attempt_started", subject, { attempt, attempts = of, }, "Executing {label} (attempt {attempt}/{of})");
             }
-            JobEvent::WaitsForPool(_) | JobEvent::AttemptEnded { .. } => {}
+            JobEvent::WaitsForService(Some(wait)) => {
+                let reason = waits::name(wait.reason);
+                if self.waits.insert(job.index, reason) != Some(reason) {
+                    waiting(subject, wait, *at);
+                }
+            }
+            JobEvent::WaitsForPool(_) | JobEvent::WaitsForService(None) | JobEvent::AttemptEnded { .. } => {}
             JobEvent::Line(text) => self.line(subject, text),
             JobEvent::LinesOmitted(1) => self.line(subject, "… 1 line omitted"),
             JobEvent::LinesOmitted(lines) => self.line(subject, &format!("… {} lines omitted", grouped(*lines))),
@@ -194,6 +209,16 @@ impl RunLog {
             ChildOutput::Diagnostics => job_line!(info, "output", subject, {}, "{text}"),
         }
     }
+}
+
+/// A request of an attempt waits.
+fn waiting(subject: &Subject<'_>, wait: &ServiceWait, at: DateTime<Utc>) {
+    let (label, until) = (subject.label, if let WaitReason::Pause(until) = wait.reason { Some(until) } else { None });
+    job_line!(
+        info, "waiting", subject,
+        { waits_for = waits::name(wait.reason), host = &wait.host, until = until.map(|until| until.to_rfc3339_opts(SecondsFormat::Secs, true)), },
+        "{label} {}", waits::in_words(wait, at)
+    );
 }
 
 /// An attempt failed, and another follows.

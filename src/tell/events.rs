@@ -96,6 +96,7 @@ fn lines_in(event: &JobEvent) -> u64 {
         JobEvent::Line(_) => 1,
         JobEvent::LinesOmitted(lines) => *lines,
         JobEvent::WaitsForPool(_)
+        | JobEvent::WaitsForService(_)
         | JobEvent::AttemptStarted { .. }
         | JobEvent::Stage(_)
         | JobEvent::AttemptEnded { .. }

@@ -70,6 +70,7 @@ async fn one_job_panics() {
         options: serde_json::json!({}),
         store: store.clone(),
         executor: Arc::new(Buggy::default()),
+        is_watched: false,
         events: Arc::new(Events::new(id)),
     };
     let stop = StopSender::default();

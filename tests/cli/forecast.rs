@@ -4,6 +4,7 @@ use crate::on_both_databases;
 use crate::support::clock::clock_in;
 use crate::support::world::{Done, Running, WAITS};
 use crate::support::{World, etl, until};
+use crate::terminal::on_a_wide_terminal;
 
 /// Sets the clock to so many minutes into 16 January 2026.
 const SET_CLOCK: &str = "set_clock() {\n\
@@ -115,6 +116,18 @@ on_both_databases! {
         assert!(done.stdout.contains("FORECAST: none, as it cannot be reckoned when the run that is under way will have ended\n"), "{}", done.stdout);
         world.write("go", "");
         assert_eq!(run.wait().code, 0);
+    }
+
+    fn a_live_display_says_when_the_run_ends_and_what_is_left_of_a_job(world: &World) {
+        four_made(world);
+        let is_seen = WAITS.replace("[ -e go ]", "grep -q 'TD 2025 Q1 .call_summary. about 20m left' screen");
+        world.write("etl.sh", &format!("{is_seen}echo report > \"$4\"\n"));
+        world.available("TD", 6, 2025, "Q1");
+        let mut command = world.command(&["--etl-type", "call_summary"]);
+        command.envs(clock_in(&world.path("clock")));
+        let done = on_a_wide_terminal(&command);
+        assert_eq!(done.code, 0, "{:?}", done.stdout);
+        assert!(done.stdout.contains(" 0 made, 1 left, 0s, expected 02:10–02:30"), "{:?}", done.stdout);
     }
 
     fn what_rests_is_tried_by_the_first_run_after_that(world: &World) {

@@ -126,6 +126,7 @@ on_both_databases! {
         desk.service.next([Answer::Busy(Some("3000".to_owned()))]);
         let running = desk.spawn("01-16 00:20:00", &["-v"]);
         running.until_it_says("429: waiting 3000 s as the service asks");
+        running.until_it_says(" waits until 01:");
         running.signal("TERM");
         assert_eq!(running.wait().code, 143);
         assert_eq!((desk.service.triggers(), desk.service.jobs().len()), (1, 0));

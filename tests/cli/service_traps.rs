@@ -6,6 +6,7 @@ use crate::on_both_databases;
 use crate::service_desk::ServiceDesk;
 use crate::support::service::{Answer, Course, count};
 use crate::support::{Kind, World, until};
+use crate::terminal::on_a_wide_terminal;
 
 /// Another source of the same service.
 const SENATE: &str = "http.trigger: {url: \"{url}/etl/trigger\", json: {source: senate}}";
@@ -78,11 +79,24 @@ on_both_databases! {
 
     fn a_wait_for_the_configured_rate_is_shown(world: &World) {
         let desk = ServiceDesk::new(world, &["http.rate: {requests: 1, per: 30m}"]);
-        let running = desk.spawn("01-16 00:20:00", &["-v"]);
+        let running = desk.spawn("01-16 00:20:00", &["-v", "--log-format", "json"]);
         running.until_it_says("s for the rate of 127.0.0.1:");
+        running.until_it_says("\"event\":\"waiting\"");
         running.signal("TERM");
-        assert_eq!(running.wait().code, 143);
+        let done = running.wait();
+        assert_eq!(done.code, 143);
+        let line = done.stderr.lines().find(|line| line.contains("\"waiting\"")).expect("it was seen");
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!((&line["waits_for"], &line["source"], line.get("until")), (&json!("rate"), &json!("us_house"), None), "{line}");
         assert_eq!(desk.service.requests().len(), 1);
+    }
+
+    fn a_live_display_says_what_a_request_waits_for(world: &World) {
+        let desk = ServiceDesk::new(world, &["http.rate: {requests: 1, per: 2s}"]);
+        desk.service.goes(Course::Completes { running: 0 });
+        let done = on_a_wide_terminal(&desk.command("01-16 00:20:00", &["--log-level", "off"]));
+        assert_eq!(done.code, 0, "{}", done.stdout);
+        assert!(done.stdout.contains(" waits for the rate of 127.0.0.1:"), "{:?}", done.stdout);
     }
 
     fn jobs_that_are_lost_together_are_tried_again_one_at_a_time(world: &World) {

@@ -25,6 +25,24 @@ fn run_there(world: &World, term: &str, locale: &str, args: &str) -> Done {
     Done::of(&script.output().expect("script is installed (bsdutils)"))
 }
 
+/// Runs this command to its end on a terminal of 120 columns; what it writes there is in `stdout`, and meanwhile in the file `screen` of its
+/// directory.
+pub(crate) fn on_a_wide_terminal(command: &Command) -> Done {
+    let words = std::iter::once(command.get_program()).chain(command.get_args()).map(|word| word.to_str().expect("UTF-8"));
+    let typed = format!("stty rows 24 cols 120; {}", words.collect::<Vec<_>>().join(" "));
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--flush", "--command", &typed, "screen"]).stdin(Stdio::null());
+    script.current_dir(command.get_current_dir().expect("the world's"));
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    script.env("TERM", "xterm").env("LC_ALL", "C.UTF-8").env_remove("NO_COLOR").env_remove("COLUMNS");
+    Done::of(&script.output().expect("script is installed (bsdutils)"))
+}
+
 #[test]
 fn on_a_terminal_every_line_of_a_child_is_written_in_one_piece() {
     let world = World::new(Kind::Sqlite);

@@ -78,7 +78,11 @@ impl Running {
     pub(crate) async fn line(&mut self) -> String {
         loop {
             match within(self.events.recv()).await.expect("the child ended before it printed the line") {
-                AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) | AttemptEvent::Said(_) | AttemptEvent::LinesOmitted(_) => {}
+                AttemptEvent::Spawned(_)
+                | AttemptEvent::Triggered(_)
+                | AttemptEvent::Waits(_)
+                | AttemptEvent::Said(_)
+                | AttemptEvent::LinesOmitted(_) => {}
                 AttemptEvent::Line(line) => return line,
             }
         }

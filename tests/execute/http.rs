@@ -139,6 +139,7 @@ impl Asked {
                 AttemptEvent::Line(line) if line.contains(words) => return line,
                 AttemptEvent::Line(_)
                 | AttemptEvent::Said(_)
+                | AttemptEvent::Waits(_)
                 | AttemptEvent::LinesOmitted(_)
                 | AttemptEvent::Triggered(_)
                 | AttemptEvent::Spawned(_) => {}

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use etl_orch::execute::{Call, End, Ended};
+use etl_orch::execute::{AttemptEvent, Call, End, Ended};
 use etl_orch::plan::model::outcome::Fault;
 use etl_orch::plan::model::work::{HttpSpec, Rate};
+use etl_orch::plan::run::event::{ServiceWait, WaitReason};
 use etl_orch::plan::run::stop::{StopLevel, StopReason};
 use etl_orch::plan::text::placeholder::Placeholder;
 
+use crate::bench::within;
 use crate::http::{Rig, spec, template};
 use crate::service::{Answer, Course, date};
 
@@ -171,7 +173,10 @@ async fn who_waits_for_the_rate_says_so() {
     let rig = Rig::new();
     let rate = Some(Rate { requests: 1, per: Duration::from_secs(1800) });
     let mut asked = rig.start(rig.call_of(HttpSpec { rate, ..spec(&rig.service.url()) }));
-    let line = asked.hear(&format!("s for the rate of {}", rig.service.url().replace("http://", ""))).await;
+    let host = rig.service.url().replace("http://", "");
+    let wait = ServiceWait { host: host.clone(), reason: WaitReason::Rate };
+    while within(asked.said.recv()).await.expect("the call waits") != AttemptEvent::Waits(Some(wait.clone())) {}
+    let line = asked.hear(&format!("s for the rate of {host}")).await;
     let wait: u64 = line.strip_prefix("waiting ").and_then(|rest| rest.split('s').next()?.parse().ok()).unwrap();
     assert!((1500..=1800).contains(&wait), "{line}");
     asked.stop.raise(StopLevel::Immediate, StopReason::Signal(15));

@@ -115,7 +115,7 @@ async fn lines_that_the_event_channel_cannot_take_are_counted() {
     let (mut lines, mut omitted) = (0, 0);
     while let Some(event) = events.recv().await {
         match event {
-            AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) | AttemptEvent::Said(_) => {}
+            AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) | AttemptEvent::Said(_) | AttemptEvent::Waits(_) => {}
             AttemptEvent::Line(line) => {
                 assert_eq!((line, omitted), (lines.to_string(), 0), "the count comes where lines are missing");
                 lines += 1;

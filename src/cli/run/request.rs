@@ -82,6 +82,7 @@ impl<'a> RunRequest<'a> {
             options: self.args.record(),
             store,
             executor: Arc::new(Executors::new(self.secrets.clone())),
+            is_watched: super::detail(&self.context, self.args).is_live,
             events: Arc::new(events),
         }
     }

@@ -10,7 +10,7 @@ use chrono::Utc;
 use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::super::record::{Record, Recorded};
 use super::super::stop::StopSignal;
@@ -23,8 +23,10 @@ use super::journal::Journal;
 use super::neighbours::{Neighbours, Place};
 use super::request::Requests;
 use super::triggering::{self, Refusal};
+use super::waits::{SHORTEST_TOLD, Waits};
 use crate::plan::model::outcome::Fault;
 use crate::plan::run::ended::{End, Ended};
+use crate::plan::run::event::{ServiceWait, WaitReason};
 use crate::plan::text::secrets::Secrets;
 use crate::plan::text::span;
 
@@ -76,6 +78,7 @@ pub(super) async fn run(
         neighbours,
         journal: Journal::new(Record::new(call.log.clone(), said.clone(), Secrets::default(), Utc::now()), secrets.clone()),
         secrets,
+        waits: Waits::new(said.clone()),
         said,
         watch: Watch::new(stop, call.spec.timeout),
         remote_id: call.remote_id.clone(),
@@ -103,6 +106,7 @@ struct Conversation<'a> {
     secrets: Secrets,
     journal: Journal,
     said: mpsc::Sender<AttemptEvent>,
+    waits: Waits,
     watch: Watch,
     /// The id of the job that is followed.
     remote_id: Option<String>,
@@ -147,12 +151,25 @@ impl Conversation<'_> {
         if neighbours.are_separate() {
             self.journal.write("the service lost several jobs at once, so they are begun one at a time; waiting for the others");
         }
-        let place = self.watch.during_without_deadline(neighbours.begin()).await?;
+        let place = self.wait_for_others(&neighbours).await?;
         if neighbours.are_separate() {
             self.watch.restart(self.call.spec.timeout);
         }
         let job = self.trigger().await?;
         self.follow(&job, false, place).await
+    }
+
+    /// Waits until the host may have another job.
+    async fn wait_for_others(&mut self, neighbours: &Arc<Neighbours>) -> Result<Place, Interrupt> {
+        let host = Requests(self.call).trigger().map(|trigger| trigger.host()).unwrap_or_default();
+        let mut begun = std::pin::pin!(self.watch.during_without_deadline(neighbours.begin()));
+        if let Ok(place) = timeout(SHORTEST_TOLD, begun.as_mut()).await {
+            return place;
+        }
+        self.waits.tell(Some(ServiceWait { host: self.secrets.clean(&host).into_owned(), reason: WaitReason::OtherJobs }));
+        let place = begun.await;
+        self.waits.tell(None);
+        place
     }
 
     /// Starts a job.

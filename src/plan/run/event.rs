@@ -11,6 +11,7 @@ use crate::plan::model::job::JobState;
 use crate::plan::model::outcome::Outcome;
 use crate::plan::model::said::Stage;
 use crate::plan::run::ended::End;
+use crate::plan::run::expectations::Expectations;
 use crate::plan::run::schedule::JobIndex;
 use crate::plan::run::stop::StopReason;
 
@@ -36,6 +37,8 @@ pub enum EventKind {
         chains: usize,
         /// How many chains run at once.
         max_parallel: usize,
+        /// What is expected of it; nothing where nobody watches it.
+        expectations: Expectations,
     },
     /// A signal arrived, or the guard is gone: nothing more starts, children are being stopped.
     RunStopping {
@@ -69,6 +72,25 @@ pub struct JobRef {
     pub id: JobId,
 }
 
+/// What a request to a service waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceWait {
+    /// `host:8000`.
+    pub host: String,
+    pub reason: WaitReason,
+}
+
+/// Why a request is not sent yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitReason {
+    /// `http.rate`.
+    Rate,
+    /// The host wants to be left alone until then.
+    Pause(DateTime<Utc>),
+    /// Jobs there go one at a time.
+    OtherJobs,
+}
+
 /// What happened to a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobEvent {
@@ -80,6 +102,8 @@ pub enum JobEvent {
         /// How many there may be.
         of: u32,
     },
+    /// A request of its attempt waits for so much before it is sent; `None` where none waits any more. Short waits are not told.
+    WaitsForService(Option<ServiceWait>),
     /// Its child printed this line. Untrusted: it may contain control characters.
     Line(String),
     /// Its child printed so many lines faster than they could be passed on. Its log has them.

@@ -131,6 +131,16 @@ impl Forecast {
         Self { end: ends.reduce(Interval::max), jobs }
     }
 
+    /// The end of the whole run; `None` where that of a job cannot be reckoned.
+    #[must_use]
+    pub fn end_of_all(&self) -> Option<Interval> {
+        let is_known = |job: &Prospect| match job {
+            Prospect::Expected(_) | Prospect::LeftByDeadline => true,
+            Prospect::MayMissDeadline | Prospect::Unknown(_) => false,
+        };
+        self.end.filter(|_| self.jobs.iter().all(is_known))
+    }
+
     /// What is expected of the job at a position.
     #[must_use]
     pub fn of_job(&self, job: JobIndex) -> Option<&Prospect> {

@@ -5,6 +5,7 @@ pub mod aftermath;
 pub mod breakers;
 pub mod ended;
 pub mod event;
+pub mod expectations;
 pub mod forecast;
 pub mod job_end;
 pub mod message;

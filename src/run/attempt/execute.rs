@@ -30,6 +30,7 @@ impl Attempt<'_> {
                     AttemptEvent::Spawned(pid) => drop(spawned.take().map(|spawned| spawned.send(pid))),
                     AttemptEvent::Line(text) => self.tell(JobEvent::Line(text)),
                     AttemptEvent::Said(said) => self.hear(&heard, said),
+                    AttemptEvent::Waits(wait) => self.tell(JobEvent::WaitsForService(wait)),
                     AttemptEvent::LinesOmitted(lines) => self.tell(JobEvent::LinesOmitted(lines)),
                     AttemptEvent::Triggered(remote_id) => self.follow(Some(&remote_id)).await,
                 }

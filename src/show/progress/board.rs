@@ -6,11 +6,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::super::escape::escaped;
+use super::super::expected;
 use super::super::stages;
+use super::super::waits;
 use super::super::words::{Time, brief, fitted, grouped};
 use crate::plan::model::job::JobState;
 use crate::plan::model::said::Stage;
-use crate::plan::run::event::{Event, EventKind, JobEvent, JobName};
+use crate::plan::run::event::{Event, EventKind, JobEvent, JobName, ServiceWait};
+use crate::plan::run::expectations::Expectations;
 use crate::plan::run::schedule::JobIndex;
 
 /// Columns of the bar, at most.
@@ -22,11 +25,15 @@ const NARROWEST_BAR: usize = 5;
 /// Of a stage that has got less far, nobody knows how long it will take.
 const LEAST_SHARE: f64 = 0.05;
 
+/// Less that is left is not told.
+const SHORTEST_LEFT: Duration = Duration::from_secs(1);
+
 /// The jobs of a run. Before it starts nothing is shown.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     names: Vec<JobName>,
     started_at: Option<DateTime<Utc>>,
+    expectations: Expectations,
     chains: BTreeMap<JobIndex, Chain>,
     made: usize,
     failed: usize,
@@ -45,7 +52,7 @@ struct Chain {
 
 #[derive(Debug)]
 enum Doing {
-    Working { since: DateTime<Utc>, stage: Option<Stage>, line: String },
+    Working { since: DateTime<Utc>, stage: Option<Stage>, line: String, wait: Option<ServiceWait> },
     Retrying { at: DateTime<Utc>, error: String },
     WaitingForPool(String),
 }
@@ -53,8 +60,9 @@ enum Doing {
 impl Board {
     pub(super) fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::RunStarted { jobs, .. } => {
+            EventKind::RunStarted { jobs, expectations, .. } => {
                 self.names.clone_from(jobs);
+                self.expectations.clone_from(expectations);
                 self.started_at = Some(event.at);
             }
             EventKind::RunStopping { .. } => self.is_stopping = true,
@@ -70,8 +78,13 @@ impl Board {
             }
             JobEvent::WaitsForPool(None) => drop(self.chains.remove(&job)),
             JobEvent::AttemptStarted { attempt, of } => {
-                let doing = Doing::Working { since: at, stage: None, line: String::new() };
+                let doing = Doing::Working { since: at, stage: None, line: String::new(), wait: None };
                 self.chains.insert(job, Chain { attempt: *attempt, of: *of, doing });
+            }
+            JobEvent::WaitsForService(waits) => {
+                if let Some(Chain { doing: Doing::Working { wait, .. }, .. }) = self.chains.get_mut(&job) {
+                    wait.clone_from(waits);
+                }
             }
             JobEvent::Line(text) => {
                 if let Some(Chain { doing: Doing::Working { line, .. }, .. }) = self.chains.get_mut(&job) {
@@ -115,7 +128,7 @@ impl Board {
             lines.truncate(shown);
             lines.push(format!("{:>8}and {more} more", ""));
         }
-        lines.push(self.whole(elapsed(started_at, now), width, is_ascii));
+        lines.push(self.whole(started_at, now, width, is_ascii));
         lines.iter().map(|line| fitted(&terminal_text(line, is_ascii), width, ellipsis).into_owned()).collect()
     }
 
@@ -123,9 +136,17 @@ impl Board {
         let label = self.names.get(job).map_or("?", |name| &name.label);
         let Chain { attempt, of, doing } = chain;
         match doing {
-            Doing::Working { since, stage, line } => {
+            Doing::Working { since, stage, line, wait } => {
                 let again = if *attempt > 1 { format!(" (attempt {attempt}/{of})") } else { String::new() };
-                let said = stage.as_ref().map_or_else(|| line.clone(), |stage| at_stage(stage, now));
+                let at_stage = stage.as_ref().map(|stage| at_stage(stage, now));
+                let said = match (wait, at_stage) {
+                    (Some(wait), at_stage) => joined([Some(waits::in_words(wait, now)), at_stage.map(|(said, _)| said)]),
+                    (None, Some((said, true))) => said,
+                    (None, at_stage) => {
+                        let said = at_stage.map_or_else(|| line.clone(), |(said, _)| said);
+                        joined([self.left_of(job, chain, elapsed(*since, now)), Some(said)])
+                    }
+                };
                 format!("{:>8} {}{again} {}", in_seconds(elapsed(*since, now)), escaped(label), escaped(&said))
             }
             Doing::Retrying { at, error } => {
@@ -135,16 +156,24 @@ impl Board {
         }
     }
 
-    /// `█████░░░░ 29 made, 2 failed, 25 left, 1m 20s`.
-    fn whole(&self, elapsed: Duration, width: usize, is_ascii: bool) -> String {
+    /// `about 3m left`, by the last successes, which are counted from a job's first attempt.
+    fn left_of(&self, job: JobIndex, chain: &Chain, elapsed: Duration) -> Option<String> {
+        let lengths = self.expectations.lengths.get(job)?.as_ref().filter(|_| chain.attempt == 1)?;
+        let left = lengths.left_after(elapsed)?.median;
+        (left >= SHORTEST_LEFT).then(|| format!("about {} left", brief(left)))
+    }
+
+    /// `█████░░░░ 29 made, 2 failed, 25 left, 1m 20s, expected 14:10–14:25`.
+    fn whole(&self, started_at: DateTime<Utc>, now: DateTime<Utc>, width: usize, is_ascii: bool) -> String {
         let over = self.made + self.failed + self.skipped + self.not_run;
         let left = self.names.len().saturating_sub(over);
         let counts = [("made", self.made, true), ("failed", self.failed, false), ("skipped", self.skipped, false)];
         let more = [("not run", self.not_run, false), ("left", left, true)];
         let counts = counts.into_iter().chain(more).filter(|(_, number, always)| *always || *number > 0);
         let counts: Vec<String> = counts.map(|(name, number, _)| format!("{} {name}", grouped(number as u64))).collect();
-        let stopping = if self.is_stopping { ", stopping" } else { "" };
-        let text = format!("{}, {}{stopping}", counts.join(", "), in_seconds(elapsed));
+        let end = self.expectations.end_after(now).map(|end| format!(", expected {}", expected::interval(end, now)));
+        let end = if self.is_stopping { ", stopping".to_owned() } else { end.unwrap_or_default() };
+        let text = format!("{}, {}{end}", counts.join(", "), in_seconds(elapsed(started_at, now)));
         let columns = width.saturating_sub(text.chars().count() + 1).min(WIDEST_BAR);
         if columns < NARROWEST_BAR {
             return text;
@@ -176,13 +205,19 @@ fn in_seconds(span: Duration) -> String {
     if span.is_zero() { "0s".to_owned() } else { brief(span) }
 }
 
-/// `Embedding 7%, about 3m left: 45 of 594 read`.
-fn at_stage(stage: &Stage, now: DateTime<Utc>) -> String {
-    let Some(share) = share(stage).filter(|_| !stage.state.has_ended()) else { return stages::in_words(stage) };
+fn joined<const N: usize>(parts: [Option<String>; N]) -> String {
+    let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    parts.join("; ")
+}
+
+/// `Embedding 7%, about 3m left: 45 of 594 read`, and whether it says what is left.
+fn at_stage(stage: &Stage, now: DateTime<Utc>) -> (String, bool) {
+    let Some(share) = share(stage).filter(|_| !stage.state.has_ended()) else { return (stages::in_words(stage), false) };
     let took = elapsed(stage.started_at, now).as_secs_f64();
     let left = (share >= LEAST_SHARE).then(|| Duration::try_from_secs_f64((took * (1.0 - share) / share).round()).ok()).flatten();
-    let left = left.map(|left| format!(", about {} left", in_seconds(left))).unwrap_or_default();
-    format!("{} {:.0}%{left}: {}", stage.name, (share * 100.0).floor(), stages::records(&stage.records))
+    let left = left.map(|left| format!(", about {} left", in_seconds(left)));
+    let (has_left, left) = (left.is_some(), left.unwrap_or_default());
+    (format!("{} {:.0}%{left}: {}", stage.name, (share * 100.0).floor(), stages::records(&stage.records)), has_left)
 }
 
 /// How far a stage has got, where its child says how much there is.

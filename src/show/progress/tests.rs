@@ -9,7 +9,10 @@ use super::board::Board;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::JobState;
 use crate::plan::model::said::{Records, Stage, StageState};
-use crate::plan::run::event::{Event, EventKind, JobEvent, JobName, JobRef};
+use crate::plan::remember::durations::{Durations, PastSuccess};
+use crate::plan::run::event::{Event, EventKind, JobEvent, JobName, JobRef, ServiceWait, WaitReason};
+use crate::plan::run::expectations::Expectations;
+use crate::plan::run::forecast::Interval;
 
 fn at(seconds: i64) -> DateTime<Utc> {
     "2026-11-28T14:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::seconds(seconds)
@@ -33,12 +36,30 @@ fn ended(board: &mut Board, seconds: i64, job: usize, state: JobState) {
 
 /// A run of so many jobs.
 fn run(jobs: usize) -> Board {
+    expected(jobs, Expectations::default())
+}
+
+/// A run of so many jobs of which this is expected.
+fn expected(jobs: usize, expectations: Expectations) -> Board {
     let mut board = Board::default();
     let name =
         |n: usize| JobName { label: format!("B{n} 2025 Q2 [call_summary]"), gap: format!("B{n}-CA/2025Q2/call_summary").parse().unwrap() };
-    let kind = EventKind::RunStarted { jobs: (0..jobs).map(name).collect(), waiting: 0, chains: jobs, max_parallel: 4 };
+    let kind = EventKind::RunStarted { jobs: (0..jobs).map(name).collect(), waiting: 0, chains: jobs, max_parallel: 4, expectations };
     tell(&mut board, 0, kind);
     board
+}
+
+fn embedding() -> Stage {
+    let records = Records { read: Some(1500), estimate: Some(3000), ..Records::default() };
+    Stage {
+        n: 1,
+        name: "Embedding".to_owned(),
+        state: StageState::Running,
+        started_at: at(30),
+        ended_at: None,
+        records,
+        counts: Vec::new(),
+    }
 }
 
 fn some_of_everything() -> Board {
@@ -54,17 +75,7 @@ fn some_of_everything() -> Board {
         JobEvent::Line("Connected to\u{1b}[31m Snowflake – reading the transcripts of the last eight quarters".to_owned()),
     );
     started(&mut board, 20, 5, 2);
-    let records = Records { read: Some(1500), estimate: Some(3000), ..Records::default() };
-    let stage = Stage {
-        n: 1,
-        name: "Embedding".to_owned(),
-        state: StageState::Running,
-        started_at: at(30),
-        ended_at: None,
-        records,
-        counts: Vec::new(),
-    };
-    of_job(&mut board, 60, 5, JobEvent::Stage(stage));
+    of_job(&mut board, 60, 5, JobEvent::Stage(embedding()));
     let error = "exit code 1 - Connection timeout".to_owned();
     of_job(&mut board, 62, 6, JobEvent::Retrying { attempt: 1, of: 3, error, log: None, delay: Duration::from_secs(20) });
     of_job(&mut board, 63, 7, JobEvent::WaitsForPool(Some("gpu".to_owned())));
@@ -121,5 +132,65 @@ fn what_does_not_fit_is_counted() {
           2s B2 2025 Q2 [call_summary] 
             and 27 more
     ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 0 made, 30 left, 3s, stopping
+    ");
+}
+
+#[test]
+fn a_line_says_what_a_request_to_a_service_waits_for() {
+    let mut board = run(4);
+    (0..4).for_each(|job| started(&mut board, 0, job, 1));
+    let reasons = [WaitReason::Rate, WaitReason::OtherJobs, WaitReason::Pause(at(70)), WaitReason::Rate];
+    for (job, reason) in reasons.into_iter().enumerate() {
+        of_job(&mut board, 1, job, JobEvent::WaitsForService(Some(ServiceWait { host: "etl:8000".to_owned(), reason })));
+    }
+    of_job(&mut board, 2, 0, JobEvent::Stage(embedding()));
+    of_job(&mut board, 3, 3, JobEvent::WaitsForService(None));
+    of_job(&mut board, 3, 3, JobEvent::Line("running".to_owned()));
+    let shown = [4, 70].map(|now| board.lines(at(now), (120, 24), false)[..4].join("\n"));
+    insta::assert_snapshot!(shown.join("\n----\n"), @r"
+          4s B0 2025 Q2 [call_summary] waits for the rate of etl:8000; Embedding 50%, about 0s left: 1,500 of 3,000 read
+          4s B1 2025 Q2 [call_summary] waits for other jobs at etl:8000
+          4s B2 2025 Q2 [call_summary] waits until 14:01:10, as etl:8000 asks
+          4s B3 2025 Q2 [call_summary] running
+    ----
+      1m 10s B0 2025 Q2 [call_summary] waits for the rate of etl:8000; Embedding 50%, about 40s left: 1,500 of 3,000 read
+      1m 10s B1 2025 Q2 [call_summary] waits for other jobs at etl:8000
+      1m 10s B2 2025 Q2 [call_summary] waits for its turn at etl:8000
+      1m 10s B3 2025 Q2 [call_summary] running
+    ");
+}
+
+#[test]
+fn what_the_last_successes_let_expect_is_said_and_nothing_else() {
+    let success =
+        |took| PastSuccess { filled_by: "call_summary".to_owned(), bank: Some("X-CA".to_owned()), took: Duration::from_secs(took) };
+    let durations = Durations::of([100, 200, 300].map(success));
+    let like = durations.of_gap(&"B0-CA/2025Q2/call_summary".parse().unwrap()).cloned();
+    let end = Interval { from: at(300), to: at(620) };
+    let mut board = expected(4, Expectations { end: Some(end), lengths: vec![like.clone(), like.clone(), like, None] });
+    for (job, attempt) in [(0, 1), (1, 1), (2, 2), (3, 1)] {
+        started(&mut board, 0, job, attempt);
+    }
+    of_job(&mut board, 0, 0, JobEvent::Line("reading".to_owned()));
+    of_job(&mut board, 50, 1, JobEvent::Stage(embedding()));
+    let shown = [60, 301, 620].map(|now| board.lines(at(now), (120, 24), false).join("\n"));
+    insta::assert_snapshot!(shown.join("\n----\n"), @r"
+          1m B0 2025 Q2 [call_summary] about 2m 20s left; reading
+          1m B1 2025 Q2 [call_summary] Embedding 50%, about 30s left: 1,500 of 3,000 read
+          1m B2 2025 Q2 [call_summary] (attempt 2/3) 
+          1m B3 2025 Q2 [call_summary] 
+    ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 0 made, 4 left, 1m, expected 14:05–14:11
+    ----
+       5m 1s B0 2025 Q2 [call_summary] reading
+       5m 1s B1 2025 Q2 [call_summary] Embedding 50%, about 4m 31s left: 1,500 of 3,000 read
+       5m 1s B2 2025 Q2 [call_summary] (attempt 2/3) 
+       5m 1s B3 2025 Q2 [call_summary] 
+    ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 0 made, 4 left, 5m 1s, expected 14:05–14:11
+    ----
+     10m 20s B0 2025 Q2 [call_summary] reading
+     10m 20s B1 2025 Q2 [call_summary] Embedding 50%, about 9m 50s left: 1,500 of 3,000 read
+     10m 20s B2 2025 Q2 [call_summary] (attempt 2/3) 
+     10m 20s B3 2025 Q2 [call_summary] 
+    ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 0 made, 4 left, 10m 20s
     ");
 }

@@ -11,16 +11,16 @@ use super::super::rates::Reason;
 use super::super::request::{Request, Requests};
 use super::super::triggering::{self, MAY_HAVE_STARTED};
 use super::super::unanswered::Unanswered;
+use super::super::waits::SHORTEST_TOLD;
 use super::{CallEnd, Conversation, RequestKind};
 use crate::plan::model::outcome::Fault;
+use crate::plan::run::event::{ServiceWait, WaitReason};
 
 /// After a 429 without `Retry-After` the wait begins with this, and doubles up to the next.
 const SHORTEST_GUESS: Duration = Duration::from_secs(1);
 const LONGEST_GUESS: Duration = Duration::from_secs(300);
 
-/// Shorter waits for a turn are not told.
-const SHORTEST_TOLD: Duration = Duration::from_secs(1);
-/// Where there is no other news, a wait is told again after this long.
+/// Where there is no other news, the log tells a wait again after this long.
 const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
 impl Conversation<'_> {
@@ -36,6 +36,7 @@ impl Conversation<'_> {
                 Ok(turn) => turn,
                 Err(until) => return Err(self.busy(until)),
             };
+            self.waits.tell(None);
             let client = match what {
                 RequestKind::Status => &self.clients.shared,
                 RequestKind::Trigger => &self.clients.fresh,
@@ -70,12 +71,21 @@ impl Conversation<'_> {
         }
     }
 
-    /// Tells how long a request waits for its turn; not again while there is no other news, or only after a while.
+    /// Tells how long a request waits for its turn; in the log not again while there is no other news, or only after a while.
     fn tell_wait(&mut self, request: &Request, (wait, reason): (Duration, Reason)) {
-        if wait < SHORTEST_TOLD || self.waiting_told.is_some_and(|at| at.elapsed() < TOLD_AGAIN) {
+        if wait < SHORTEST_TOLD {
             return;
         }
-        let (wait, host) = (seconds(wait), request.host());
+        let host = request.host();
+        let told = match reason {
+            Reason::Rate => WaitReason::Rate,
+            Reason::Asked => WaitReason::Pause(Utc::now() + TimeDelta::from_std(wait).unwrap_or_default()),
+        };
+        self.waits.tell(Some(ServiceWait { host: self.secrets.clean(&host).into_owned(), reason: told }));
+        if self.waiting_told.is_some_and(|at| at.elapsed() < TOLD_AGAIN) {
+            return;
+        }
+        let wait = seconds(wait);
         self.journal.write(&match reason {
             Reason::Rate => format!("waiting {wait}s for the rate of {host}"),
             Reason::Asked => format!("waiting {wait}s, as {host} has too much to do"),

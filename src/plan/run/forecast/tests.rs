@@ -105,7 +105,8 @@ fn jobs_end_in_the_order_of_the_schedule() {
     let durations = spread(&[("a", vec![10, 20]), ("b", vec![30, 40])]);
     let given = Given::new(&[vec![0, 1], vec![0, 1], vec![0]], 2, durations);
     assert_eq!(given.ends(), ["10-20 0", "10-20 0", "20-40 2", "40-60 2", "50-80 4"]);
-    assert_eq!(given.forecast().end, Some(Interval { from: at(50), to: at(80) }));
+    let end = Some(Interval { from: at(50), to: at(80) });
+    assert_eq!((given.forecast().end, given.forecast().end_of_all()), (end, end));
 }
 
 #[test]
@@ -113,6 +114,7 @@ fn what_never_succeeded_is_not_reckoned_nor_what_waits_for_it() {
     let durations = exact(&[("a", 10), ("b", 30)]);
     let given = Given::new(&[vec![3, 1], vec![0, 1]], 2, durations.clone());
     assert_eq!(given.ends(), ["NeverSucceeded", "10-10 0", "Behind", "40-40 2"]);
+    assert_eq!((given.forecast().end, given.forecast().end_of_all()), (Some(Interval::at(at(40))), None));
     let given = Given::new(&[vec![3, 1], vec![0, 1]], 1, durations);
     assert_eq!(given.ends(), ["NeverSucceeded", "Behind", "Behind", "Behind"], "it may keep the only slot for ever");
     assert_eq!((given.forecast().end, given.forecast().unknown()), (None, 4));
