@@ -104,3 +104,12 @@ fn what_is_left_of_a_job_whose_first_window_was_asked_for_comes_in_the_next_run(
     ];
     live(&events, None, CatchUp::Coalesce).unwrap();
 }
+
+/// A window in the middle of a service's job is given up: the job is followed once, for the windows on both sides.
+#[test]
+fn a_job_of_a_service_is_followed_once_around_a_window_that_was_given_up() {
+    let failing = Event::Fails(Fault::Fails);
+    let events =
+        [(19, failing), (3, Event::Works), (12, failing), (18, Event::Off(22)), (3, Event::Killed { begun: true }), (0, Event::GivesUp(6))];
+    live(&events, None, CatchUp::Coalesce).unwrap();
+}

@@ -45,8 +45,8 @@ pub(super) fn groups(source: &Source, rows: Vec<Row>) -> Vec<Group> {
     let year = |window: Window| source.cadence.year_of(window.start);
     let belongs = |group: &Group, row: &Row| match (&group.remote_id, &row.remote_id) {
         _ if group.is_again != row.is_again => false,
-        // One remote id is one job, also where an operator asked for overlapping windows of another length.
-        (Some(one), Some(other)) => one == other && row.window.start <= group.window.end,
+        // One remote id is one job, also where an operator asked for overlapping windows of another length, or gave some of its windows up.
+        (Some(one), Some(other)) => one == other,
         (None, None) => may_join && group.window.end == row.window.start && !(by_year && year(group.window) != year(row.window)),
         (Some(_), None) | (None, Some(_)) => false,
     };

@@ -181,3 +181,16 @@ fn what_is_missing_of_a_span_is_given_up_and_nothing_else() {
     assert_eq!(give_up(None, "2026-01-16", "2026-01-16T06:00").1, Some(at("2026-01-16")));
     assert_eq!(give_up(None, "2026-01-16T12:00", "2026-01-17").1, None, "what comes before is missing");
 }
+
+#[test]
+fn a_job_that_a_service_has_begun_is_followed_once_around_what_was_given_up() {
+    let begun = |start, end| QueuedWindow { remote_id: Some("r1".to_owned()), ..queued(start, end) };
+    let rows = [
+        begun("2026-01-16", "2026-01-16T06:00"),
+        given_up("2026-01-16T06:00", "2026-01-16T12:00"),
+        begun("2026-01-16T12:00", "2026-01-16T18:00"),
+    ];
+    let plan = Facts::new("2026-01-16T18:00", Some("2026-01-16")).with(rows).plan(&house());
+    let jobs: Vec<_> = plan.jobs.iter().map(|job| (job.window, job.windows, job.remote_id.as_deref())).collect();
+    assert_eq!(jobs, [(window("2026-01-16", "2026-01-16T18:00"), 2, Some("r1"))]);
+}
