@@ -36,18 +36,27 @@ pub(super) fn refuse(error: clap::Error, args: &[OsString]) -> Exit {
             usage_error(error, args, format);
             Exit::Usage
         }
-        (Some(_), Format::Text) => {
-            // A reader that went away is no error.
-            let _ = error.print();
-            Exit::Success
+        (Some(_), Format::Text) => ended(format, printed(error)),
+        (Some(kind), Format::Json) => ended(format, output::print(format, &PageView::new(kind, error.render().to_string()))),
+    }
+}
+
+/// Prints a page in the colors of clap.
+fn printed(page: &clap::Error) -> Result<(), Failure> {
+    match page.print() {
+        // A reader that went away is no error.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn ended(format: Format, printed: Result<(), Failure>) -> Exit {
+    match printed {
+        Ok(()) => Exit::Success,
+        Err(failure) => {
+            output::report(format, &failure);
+            failure.exit()
         }
-        (Some(kind), Format::Json) => match output::print(format, &PageView::new(kind, error.render().to_string())) {
-            Ok(()) => Exit::Success,
-            Err(failure) => {
-                output::report(format, &failure);
-                failure.exit()
-            }
-        },
     }
 }
 

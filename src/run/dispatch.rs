@@ -221,7 +221,8 @@ impl<'a> Dispatch<'a> {
                 let error = note.map(|note| note.to_string()).unwrap_or_default();
                 let log = progress.log(self.context);
                 let of = self.context.catalogue.retry(self.plan.job(job)).max_attempts;
-                self.emit(job, JobEvent::Retrying { attempt, of, error, log, delay: wait });
+                let delay = self.schedule.may_retry(self.plan, job).then_some(wait);
+                self.emit(job, JobEvent::Retrying { attempt, of, error, log, delay });
                 (Some(class), NextStep::Retry(wait))
             }
             AttemptResult::Over(over) => {

@@ -42,6 +42,7 @@ use crate::plan::model::said;
 use crate::plan::model::settings::TableName;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
 use crate::plan::remember::unfinished::UnrecordedEnd;
+use crate::plan::run::not_started::NotStarted;
 use crate::plan::run::summary::{JobResult, Results, RunSummary};
 
 /// What a run found, planned and did.
@@ -207,6 +208,8 @@ struct FinishedJob<'a> {
     /// Its ETL or source.
     of: &'a str,
     outcome: JobOutcome<'a>,
+    /// Whether it still waits for the probe of its ETL.
+    is_deferred: bool,
     collected: Option<&'a Collected>,
 }
 
@@ -322,6 +325,8 @@ impl<'a> ResultsView<'a> {
             label: catalogue.label(job),
             of: job.key.filled_by(),
             outcome: JobOutcome::new(result),
+            is_deferred: job.gate == Gate::BehindProbe
+                && job.report().is_some_and(|gap| result.reason == Some(NotStarted::Breaker(gap.etl).explain(catalogue))),
             collected: result.collected(),
         };
         Self {

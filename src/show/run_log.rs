@@ -221,9 +221,9 @@ fn waiting(subject: &Subject<'_>, wait: &ServiceWait, at: DateTime<Utc>) {
     );
 }
 
-/// An attempt failed, and another follows.
-fn retrying(subject: &Subject<'_>, ended: &AttemptEnd, (attempt, of): (u32, u32), failure: Failure<'_>, delay: Duration) {
-    let (label, next, wait) = (subject.label, attempt.saturating_add(1), brief(delay));
+/// An attempt failed, and another may follow.
+fn retrying(subject: &Subject<'_>, ended: &AttemptEnd, (attempt, of): (u32, u32), failure: Failure<'_>, delay: Option<Duration>) {
+    let (label, next) = (subject.label, attempt.saturating_add(1));
     let why = failure.text(subject.job.id);
     job_line!(
         error, "attempt_failed", subject,
@@ -233,6 +233,8 @@ fn retrying(subject: &Subject<'_>, ended: &AttemptEnd, (attempt, of): (u32, u32)
         },
         "❌ Failed {label} (attempt {attempt}/{of}): {why}"
     );
+    let Some(delay) = delay else { return };
+    let wait = brief(delay);
     job_line!(
         info, "retry_scheduled", subject,
         { attempt = next, attempts = of, delay_seconds = seconds(delay), },

@@ -74,7 +74,7 @@ on_both_databases! {
         world.available("YY", 98, 2025, "Q2");
         let done = world.run_to(0, &[]);
         assert!(done.stdout.contains("  ⚠ 2 symbols in the data that nobody monitors: XX, YY\n"), "{}", done.stdout);
-        assert!(done.stdout.contains("  ⚠ 3 monitored banks without any data: RY-CA, BMO-CA, TD-CA\n"), "{}", done.stdout);
+        assert!(done.stdout.contains("  ⚠ 3 monitored banks without data for any ETL: RY-CA, BMO-CA, TD-CA\n"), "{}", done.stdout);
         assert_eq!(world.run_to(0, &["--format", "json"]).json()["invalid_rows"], 0);
     }
 

@@ -162,6 +162,10 @@ on_both_databases! {
         let json = world.run_to(0, &["--dry-run", "--etl-type", "key_themes", "--format", "json"]).json();
         assert_eq!(json["institutions_without_data"], serde_json::json!(["TD-CA"]));
         assert_eq!(json["gaps"]["total"], 1);
+
+        world.etls("echo report > \"$4\"\n", &[etl("call_summary", "Call Summary", &[])]);
+        let text = world.run_to(0, &["--dry-run"]).stdout;
+        assert!(text.contains("⚠ 2 monitored banks without data for any ETL: BMO-CA, TD-CA\n"), "{text}");
     }
 }
 
@@ -177,5 +181,5 @@ fn a_blob_in_sqlite_is_a_bad_row() {
         "{}",
         done.stdout
     );
-    assert!(done.stdout.contains("without any data: RY-CA"), "{}", done.stdout);
+    assert!(done.stdout.contains("without data for any ETL: RY-CA"), "{}", done.stdout);
 }

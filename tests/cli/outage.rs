@@ -4,7 +4,8 @@ use std::io::Write;
 use std::process::Stdio;
 
 use crate::on_both_databases;
-use crate::support::{Kind, World, until};
+use crate::support::world::Done;
+use crate::support::{Kind, World, etl, until};
 
 const BANKS: i64 = 14;
 const QUARTERS: [&str; 4] = ["Q1", "Q2", "Q3", "Q4"];
@@ -40,7 +41,7 @@ on_both_databases! {
         assert!(done.stderr.contains("call_summary is set up wrongly: 52 other jobs of it will not be started in this run\n"), "{}", done.stderr);
         for text in [
             "GAPS IDENTIFIED: 56 missing reports\n",
-            "\n  • call_summary: 56 reports of 14 banks, 2025 Q1 to 2025 Q4\n  (all of them: -v or --format json)\n",
+            "\nIn this run: 56 (56 call_summary)\n",
             "Not Run:\n  • 52 jobs: call_summary is set up wrongly, as another job showed\n",
         ] {
             assert!(done.stdout.contains(text), "{text}: {}", done.stdout);
@@ -54,14 +55,24 @@ on_both_databases! {
         assert!(lines(&first.stdout) <= SCREEN, "{}", first.stdout);
         let second = world.run_to(1, &[]);
         assert!(second.stderr.contains(" of 1 ETL job in 1 chain (max 4 parallel); 55 more wait for a probe\n"), "{}", second.stderr);
-        for text in ["(the probe)\n", "\n  • call_summary: 55 reports of 14 banks, 2025 Q1 to 2025 Q4; 55 wait for the probe\n", "Total Jobs: 56\n"] {
+        for text in [
+            "Total Jobs: 56\n",
+            "\nFailed Jobs:\n  ❌ B",
+            "\nIn this run: 56 (56 call_summary)\nDeferred: 55 until an ETL that fails for everyone works again\n  • call_summary, since 20",
+            "; 1 probe, 55 wait for it\n",
+        ] {
             assert!(second.stdout.contains(text), "{text}: {}", second.stdout);
         }
+        assert!(!second.stdout.contains("Not Run:"), "it is told once: {}", second.stdout);
         assert!(lines(&second.stdout) <= SCREEN && lines(&second.stderr) <= SCREEN, "{}{}", second.stdout, second.stderr);
         let full = world.run_to(1, &["-v"]);
         assert_eq!(full.stdout.matches(": call_summary (waits for the probe)\n").count(), JOBS - 1, "{}", full.stdout);
         let dry = world.run_to(0, &["--dry-run", "--format", "json"]).json();
         assert_eq!(dry["jobs"].as_array().map(Vec::len), Some(JOBS));
+
+        world.write("etl.sh", "echo report > \"$4\"\n");
+        let mended = world.run_to(0, &[]);
+        assert!(mended.stdout.contains("Successful: 56 ✅\n") && !mended.stdout.contains("Deferred:"), "{}", mended.stdout);
     }
 
     fn many_failures_that_are_alike_are_counted(world: &World) {
@@ -71,6 +82,40 @@ on_both_databases! {
         assert!(done.stdout.contains(failed), "{}", done.stdout);
         let next = world.run_to(0, &["--period", "2025Q4"]);
         assert!(next.stdout.contains("Quarantined: 14\n  • B1-US/2025Q4/call_summary and 13 more, of 14 banks in all: exit code 65 - "), "{}", next.stdout);
+    }
+}
+
+/// 1,680 reports of three ETLs are missing; those ETLs that the file `broken` names fail.
+fn outage(broken: &str, settings: &str) -> World {
+    let world = World::new(Kind::Sqlite);
+    let banks: Vec<String> = (1..=BANKS).map(|id| format!("B{id}-US: {{id: {id}, name: Bank {id}}}\n")).collect();
+    world.institutions(&banks.concat());
+    let periods = || (2016..=2025).flat_map(|year| QUARTERS.map(|quarter| (year, quarter)));
+    let row = |id: i64, (year, quarter): (u16, &str)| format!("({id}, 'Bank', 'B{id}', {year}, '{quarter}', '[\"transcripts\"]')");
+    let rows: Vec<String> = (1..=BANKS).flat_map(|id| periods().map(move |period| row(id, period))).collect();
+    let columns = "bank_id, bank_name, bank_symbol, fiscal_year, quarter, database_names";
+    world.sql(&format!("INSERT INTO aegis_data_availability ({columns}) VALUES {}", rows.join(", ")));
+    let etls = [("call_summary", "Call Summary"), ("key_themes", "Key Themes"), ("cm_readthrough", "CM Readthrough")];
+    world.etls(
+        "grep -q \"$1\" broken || exec sh -c 'echo report > \"$0\"' \"$4\"\necho \"Error: no such model\" >&2\nexit 1\n",
+        &etls.map(|(name, report_type)| etl(name, report_type, &["retry: {max_attempts: 1}"])),
+    );
+    world.write("broken", broken);
+    world.also(settings);
+    world
+}
+
+#[test]
+fn the_summary_of_an_outage_has_less_than_forty_lines() {
+    for (broken, settings) in [("call_summary, key_themes, cm_readthrough", ""), ("key_themes", "run: {max_jobs: 60}")] {
+        let world = outage(broken, settings);
+        // In the first run the breakers open; in the second they are open.
+        for run in ["first", "second"] {
+            let done = Done::of(&world.command(&[]).env("COLUMNS", "80").output().expect("the binary starts"));
+            assert_eq!(done.code, 1, "{run}: {}{}", done.stdout, done.stderr);
+            assert!(done.stdout.contains("exit code 1 - Error: no such model"), "{run}: {}", done.stdout);
+            assert!(lines(&done.stdout) < 40, "{run}, {}: {}", lines(&done.stdout), done.stdout);
+        }
     }
 }
 

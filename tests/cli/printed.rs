@@ -65,7 +65,7 @@ on_both_databases! {
           • 2025 Q2: key_themes
 
         Warnings:
-          ⚠ 1 monitored bank without any data: TD-CA
+          ⚠ 1 monitored bank without data for any ETL: TD-CA
         ================================================================================
         "###);
     }
@@ -110,7 +110,7 @@ on_both_databases! {
           • 2025 Q2: key_themes
 
         Warnings:
-          ⚠ 1 monitored bank without any data: TD-CA
+          ⚠ 1 monitored bank without data for any ETL: TD-CA
         ================================================================================
         "###);
     }
@@ -384,6 +384,12 @@ fn a_disk_that_is_full_is_an_error() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("cannot write to stdout"), "{told}");
     assert_eq!(world.reports().len(), 2, "the work was done");
+    for page in ["--help", "--version", "man"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        let output = world.command(&[page]).stdout(full).output().expect("the binary starts");
+        assert_eq!(output.status.code(), Some(1), "{page}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write to stdout"), "{page}");
+    }
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub struct DataIssues {
     pub invalid_rows: u64,
     /// Symbols in the data that nobody monitors; at most [`MOST_UNMONITORED`] of them.
     pub unmonitored: BTreeSet<String>,
-    /// Monitored banks in the selection without any data, by key. Which data that is does not depend on the selection.
+    /// Monitored banks in the selection without data for any ETL, by key. Which data that is does not depend on the selection.
     pub without_data: Vec<String>,
     /// Monitored banks that the data spells in two ways, by key: where both have a period it is counted twice.
     pub spelled_twice: BTreeSet<String>,

@@ -119,7 +119,7 @@ pub enum JobEvent {
         outcome: Option<Outcome>,
         duration: Duration,
     },
-    /// An attempt failed, and another follows.
+    /// An attempt failed, and there may be another.
     Retrying {
         /// The attempt that failed, from 1.
         attempt: u32,
@@ -128,8 +128,8 @@ pub enum JobEvent {
         error: String,
         /// What it printed; `None` where there is nothing.
         log: Option<PathBuf>,
-        /// The next one starts after this wait.
-        delay: Duration,
+        /// The next one starts after this wait; `None` where there is none in this run, and [`JobEvent::Ended`] follows.
+        delay: Option<Duration>,
     },
     /// It is over.
     Ended {

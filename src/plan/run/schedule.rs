@@ -255,6 +255,11 @@ impl Schedule {
         notices
     }
 
+    /// Whether a job of which an attempt failed may be tried again, as far as that is known by now.
+    pub fn may_retry(&self, plan: &Plan, job: JobIndex) -> bool {
+        !matches!(self.admit(plan, job, true), Admission::Refused(_))
+    }
+
     /// The jobs that would start at `now` if their pools had room.
     pub fn waiting_for_pools(&self, now: Duration) -> BTreeSet<JobIndex> {
         if self.chains.running() < self.slots { self.chains.without_room(now).collect() } else { BTreeSet::new() }
@@ -273,7 +278,7 @@ impl Schedule {
     /// Finds the place of each chain that has none, until one of them has a job that must not be started (any more).
     fn place_chains(&mut self, plan: &Plan, now: Duration) -> Option<Step> {
         while let Some(head) = self.chains.unplaced() {
-            match self.admit(plan, head) {
+            match self.admit(plan, head.job, head.begun) {
                 Admission::Granted => self.chains.place(head, false, now),
                 Admission::Gated => self.chains.place(head, true, now),
                 Admission::Refused(reason) => return Some(self.refuse(plan, head, reason)),
@@ -282,15 +287,15 @@ impl Schedule {
         None
     }
 
-    fn admit(&self, plan: &Plan, head: Head) -> Admission {
+    fn admit(&self, plan: &Plan, job: JobIndex, begun: bool) -> Admission {
         if let Some(reason) = self.halt {
             return Admission::Refused(reason);
         }
-        if let Some(need) = self.unmet_need(plan, head.job) {
+        if let Some(need) = self.unmet_need(plan, job) {
             return Admission::Refused(need);
         }
-        match self.containment.admit(plan, head.job, head.begun) {
-            Admission::Granted | Admission::Gated if self.past_deadline && !head.begun => Admission::Refused(NotStarted::Deadline),
+        match self.containment.admit(plan, job, begun) {
+            Admission::Granted | Admission::Gated if self.past_deadline && !begun => Admission::Refused(NotStarted::Deadline),
             admission @ (Admission::Granted | Admission::Gated | Admission::Refused(_)) => admission,
         }
     }

@@ -96,8 +96,8 @@ impl Board {
                     *stage = Some(told.clone());
                 }
             }
-            JobEvent::LinesOmitted(_) | JobEvent::AttemptEnded { .. } => {}
-            JobEvent::Retrying { attempt, of, error, delay, .. } => {
+            JobEvent::LinesOmitted(_) | JobEvent::AttemptEnded { .. } | JobEvent::Retrying { delay: None, .. } => {}
+            JobEvent::Retrying { attempt, of, error, delay: Some(delay), .. } => {
                 let doing = Doing::Retrying { at: at + *delay, error: error.clone() };
                 self.chains.insert(job, Chain { attempt: attempt.saturating_add(1), of: *of, doing });
             }

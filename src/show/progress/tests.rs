@@ -77,7 +77,7 @@ fn some_of_everything() -> Board {
     started(&mut board, 20, 5, 2);
     of_job(&mut board, 60, 5, JobEvent::Stage(embedding()));
     let error = "exit code 1 - Connection timeout".to_owned();
-    of_job(&mut board, 62, 6, JobEvent::Retrying { attempt: 1, of: 3, error, log: None, delay: Duration::from_secs(20) });
+    of_job(&mut board, 62, 6, JobEvent::Retrying { attempt: 1, of: 3, error, log: None, delay: Some(Duration::from_secs(20)) });
     of_job(&mut board, 63, 7, JobEvent::WaitsForPool(Some("gpu".to_owned())));
     of_job(&mut board, 63, 8, JobEvent::WaitsForPool(Some("gpu".to_owned())));
     of_job(&mut board, 64, 8, JobEvent::WaitsForPool(None));

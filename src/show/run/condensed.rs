@@ -27,18 +27,35 @@ const MOST_NAMES: usize = 3;
 /// Where the rest is.
 pub(super) const ALL_OF_THEM: &str = "all of them: -v or --format json";
 
-/// The planned reports that are listed one by one, and lines about those that are only counted. A dry run
-/// counts them by bank, a run by ETL.
+/// How much the text says of one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Everything.
+    Full,
+    Usual,
+    /// As little as there can be, as there is so much of it.
+    Brief,
+}
+
+impl Extent {
+    pub(super) fn of(jobs: usize, is_full: bool) -> Self {
+        match (is_full, jobs > MOST_REPORTS) {
+            (true, _) => Self::Full,
+            (false, true) => Self::Brief,
+            (false, false) => Self::Usual,
+        }
+    }
+}
+
+/// The planned reports that are listed one by one, and lines about those that are only counted, by bank or by ETL.
 pub(super) fn reports<'a>(run: &'a RunView<'_>) -> (Vec<&'a ReportJob<'a>>, Vec<String>) {
     let all = || run.jobs.iter();
-    if run.is_full || run.jobs.len() <= MOST_REPORTS {
+    if Extent::of(run.jobs.len(), run.is_full) != Extent::Brief {
         return (all().collect(), Vec::new());
     }
     let (waiting, startable): (Vec<_>, Vec<_>) = all().partition(|job| job.gate == Gate::BehindProbe);
     let (listed, mut counted) = if startable.len() <= MOST_REPORTS {
         (startable, by_etl(&waiting))
-    } else if run.results.is_some() {
-        (Vec::new(), by_etl(&all().collect::<Vec<_>>()))
     } else {
         (Vec::new(), [by_bank(&startable), by_etl(&waiting)].concat())
     };
@@ -46,6 +63,17 @@ pub(super) fn reports<'a>(run: &'a RunView<'_>) -> (Vec<&'a ReportJob<'a>>, Vec<
         counted.push(format!("  ({ALL_OF_THEM})"));
     }
     (listed, counted)
+}
+
+/// `In this run: 500 (167 call_summary, 333 key_themes)`, where a run has too many to list them: what became of them is told already.
+pub(super) fn in_this_run(run: &RunView<'_>) -> Option<String> {
+    if run.results.is_none() || Extent::of(run.jobs.len(), run.is_full) != Extent::Brief {
+        return None;
+    }
+    let etls: Vec<_> = (alike(&run.jobs, |job| job.etl).iter())
+        .filter_map(|of_etl| Some(format!("{} {}", grouped(of_etl.len() as u64), of_etl.first()?.etl)))
+        .collect();
+    Some(format!("In this run: {} ({})", grouped(run.jobs.len() as u64), etls.join(", ")))
 }
 
 /// A line for each bank: how many reports of it, of which ETLs, and from which period to which; where banks are many, for each ETL.
@@ -102,9 +130,9 @@ fn by_etl(jobs: &[&ReportJob<'_>]) -> Vec<String> {
 }
 
 /// An entry for each job, its reason and where there is more about it or, of many, one for those of one ETL or source with the same reason.
-pub(super) fn with_reasons(jobs: &[(&FinishedJob<'_>, String)], is_full: bool) -> Vec<String> {
-    if is_full || jobs.len() <= MOST_SINGLE {
-        return jobs.iter().map(|(job, reason)| of_one(job, reason)).collect();
+pub(super) fn with_reasons(jobs: &[(&FinishedJob<'_>, String)], extent: Extent) -> Vec<String> {
+    if extent == Extent::Full || jobs.len() <= MOST_SINGLE {
+        return jobs.iter().map(|(job, reason)| of_one(job, reason, extent)).collect();
     }
     let mut alike: Vec<(&str, Vec<&FinishedJob<'_>>)> = Vec::new();
     let mut known: HashMap<(&str, &str), usize> = HashMap::new();
@@ -116,8 +144,8 @@ pub(super) fn with_reasons(jobs: &[(&FinishedJob<'_>, String)], is_full: bool) -
         }
     }
     let entry = |(reason, jobs): &(&str, Vec<&FinishedJob<'_>>)| match jobs.as_slice() {
-        [job] => of_one(job, reason),
-        jobs => of_several(jobs, reason),
+        [job] => of_one(job, reason, extent),
+        jobs => of_several(jobs, reason, extent),
     };
     let mut lines: Vec<String> = alike.iter().take(MOST_LINES).map(entry).collect();
     let left: usize = alike.iter().skip(MOST_LINES).map(|(_, jobs)| jobs.len()).sum();
@@ -180,18 +208,33 @@ pub(super) fn where_it_failed(outcome: &JobOutcome<'_>) -> Option<String> {
     (outcome.state == JobState::Failed).then(|| where_to_look(outcome.id, log.as_deref()))
 }
 
-fn of_one(job: &FinishedJob<'_>, reason: &str) -> String {
+/// The same in so few words that it needs no line of its own.
+fn command_for_log(outcome: &JobOutcome<'_>) -> Option<String> {
+    let command = if outcome.log.is_some() { "etl-orch logs" } else { "job" };
+    (outcome.state == JobState::Failed).then(|| format!("{command} {}", outcome.id.short()))
+}
+
+fn of_one(job: &FinishedJob<'_>, reason: &str, extent: Extent) -> String {
+    if extent == Extent::Brief {
+        let place = command_for_log(&job.outcome).map(|place| format!(" ({place})")).unwrap_or_default();
+        return format!("{}: {reason}{place}", job.label);
+    }
     let below = where_it_failed(&job.outcome).map(|place| format!("\n{place}")).unwrap_or_default();
     format!("{}: {reason}{below}", job.label)
 }
 
 /// Jobs of the same ETL or source.
-fn of_several(jobs: &[&FinishedJob<'_>], reason: &str) -> String {
-    let Some(of) = jobs.last().map(|job| job.of) else { return String::new() };
+fn of_several(jobs: &[&FinishedJob<'_>], reason: &str, extent: Extent) -> String {
+    let [first, ..] = jobs else { return String::new() };
+    let (of, many) = (first.of, count(jobs.len() as u64, "job"));
     let suffix = format!(" [{of}]");
     let name = |job: &&FinishedJob<'_>| job.label.strip_suffix(suffix.as_str()).unwrap_or(&job.label).to_owned();
+    if extent == Extent::Brief {
+        let place = command_for_log(&first.outcome).map(|place| format!("; {place}")).unwrap_or_default();
+        return format!("{many} of {of}: {reason} ({} and {} more{place})", name(first), jobs.len() - 1);
+    }
     let names: Vec<String> = jobs.iter().take(MOST_NAMES).map(name).collect();
     let more = if jobs.len() > MOST_NAMES { format!(" and {} more", jobs.len() - MOST_NAMES) } else { String::new() };
-    let below = jobs.first().and_then(|job| where_it_failed(&job.outcome)).map(|place| format!("\nthe first: {place}")).unwrap_or_default();
-    format!("{} of {of}: {reason} ({}{more}){below}", count(jobs.len() as u64, "job"), names.join(", "))
+    let below = where_it_failed(&first.outcome).map(|place| format!("\nthe first: {place}")).unwrap_or_default();
+    format!("{many} of {of}: {reason} ({}{more}){below}", names.join(", "))
 }

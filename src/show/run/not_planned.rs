@@ -2,10 +2,11 @@
 
 use super::super::blocked::{last_error, quarantined, resting, skipped, unrecorded};
 use super::super::escape::escaped;
-use super::super::words::grouped;
+use super::super::words::{Untrusted, grouped};
 use super::condensed::{self, HeldUp, MOST_LINES};
 use super::{Breaker, Claimed, CoolingDown, Quarantined, RunView, Skipped, Unrecorded, Waiting};
 use crate::plan::model::gap::GapKey;
+use crate::plan::model::job::JobState;
 
 /// All of them, by reason.
 pub(super) fn lines(run: &RunView<'_>) -> Vec<String> {
@@ -45,16 +46,42 @@ pub(super) fn lines(run: &RunView<'_>) -> Vec<String> {
 
 /// ETLs that are taken for broken, and what waits for them.
 fn breakers(run: &RunView<'_>) -> Vec<String> {
-    let waiting = run.gaps.behind_probe;
-    let head =
-        (!run.breakers.is_empty()).then(|| format!("Deferred: {} until an ETL that fails for everyone works again", grouped(waiting)));
-    let line = |breaker: &Breaker<'_>| {
-        let probe = if breaker.probe.is_some() { "1 probe" } else { "no probe is possible now" };
-        let waiting = if breaker.waiting == 1 { "1 waits".to_owned() } else { format!("{} wait", grouped(breaker.waiting)) };
-        let error = breaker.error.as_ref().map(|error| format!("; its last error: {}", error.excerpt())).unwrap_or_default();
-        format!("  • {} has failed for one bank after another since {}; {probe}, {waiting} for it{error}", breaker.etl, breaker.since)
+    let broken: Vec<(&Breaker<'_>, u64)> = run.breakers.iter().filter_map(|breaker| Some((breaker, waiting(run, breaker)?))).collect();
+    let head = match broken.iter().map(|(_, waiting)| waiting).sum() {
+        _ if broken.is_empty() => return Vec::new(),
+        0 => "Fails for everyone:".to_owned(),
+        waiting => format!("Deferred: {} until an ETL that fails for everyone works again", grouped(waiting)),
     };
-    head.into_iter().chain(run.breakers.iter().map(line)).collect()
+    let line = |(breaker, waiting): &(&Breaker<'_>, u64)| {
+        let probe = if breaker.probe.is_some() { "1 probe" } else { "no probe is possible now" };
+        let waiting = match waiting {
+            0 => String::new(),
+            1 => ", 1 waits for it".to_owned(),
+            waiting => format!(", {} wait for it", grouped(*waiting)),
+        };
+        let error = breaker.error.as_ref().filter(|error| !is_told(run, breaker, error));
+        let error = error.map(|error| format!("; its last error: {}", error.excerpt())).unwrap_or_default();
+        format!("  • {}, since {}; {probe}{waiting}{error}", breaker.etl, breaker.since)
+    };
+    [head].into_iter().chain(broken.iter().map(line)).collect()
+}
+
+/// How many jobs wait for the probe of an ETL, after the run if there was one; `None` where there is nothing to say of it any more.
+fn waiting(run: &RunView<'_>, breaker: &Breaker<'_>) -> Option<u64> {
+    let Some(results) = &run.results else {
+        return (breaker.waiting > 0 || breaker.probe.is_some()).then_some(breaker.waiting);
+    };
+    let jobs = || results.jobs.iter().filter(|job| job.of == breaker.etl);
+    let waiting = jobs().filter(|job| job.is_deferred).count() as u64;
+    let is_probed = breaker.probe.is_some() && jobs().all(|job| job.outcome.state != JobState::Succeeded);
+    (waiting > 0 || is_probed).then_some(waiting)
+}
+
+/// Whether the failed jobs of this run show the error.
+fn is_told(run: &RunView<'_>, breaker: &Breaker<'_>, error: &Untrusted<'_>) -> bool {
+    let error = Some(error.to_string());
+    let failed = run.results.iter().flat_map(|results| &results.jobs).filter(|job| job.outcome.state == JobState::Failed);
+    failed.filter(|job| job.of == breaker.etl).any(|job| job.outcome.reason.as_ref().map(ToString::to_string) == error)
 }
 
 /// `Title: n`, and a line for each that is named or, where they are many, for those that are alike; nothing where there are none.

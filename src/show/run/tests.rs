@@ -155,8 +155,8 @@ fn each_gap_that_is_not_planned_is_named_with_its_reason() {
       • 2025 Q2: key_themes (waits for the probe)
 
     Deferred: 2 until an ETL that fails for everyone works again
-      • key_themes has failed for one bank after another since 2026-11-03 09:00:00Z;
-        1 probe, 2 wait for it; its last error: exit code 1 - no\nmodel
+      • key_themes, since 2026-11-03 09:00:00Z; 1 probe, 2 wait for it; its last
+        error: exit code 1 - no\nmodel
     Skipped: 2
       • RY-CA/2025Q1/call_summary: by ann since 2026-11-01 08:00:00Z until
         2026-12-01 00:00:00Z: restated in \u{1b}[31mDecember
@@ -302,16 +302,8 @@ fn an_etl_that_fails_for_everyone_may_have_no_probe() {
     let plan = Plan { breakers, ..plan_of(vec![job(0, Gate::Probe)], Vec::new()) };
     let text = text(&report(plan));
     assert!(text.contains("Deferred: 1 until an ETL that fails for everyone works again\n"), "{text}");
-    assert!(
-        text.contains(
-            "  • call_summary has failed for one bank after another since 2026-11-03\n    09:00:00Z; no probe is possible now, 1 waits for it\n"
-        ),
-        "{text}"
-    );
-    assert!(
-        text.contains("  • key_themes has failed for one bank after another since 2026-11-03 09:00:00Z;\n    1 probe, 0 wait for it\n"),
-        "{text}"
-    );
+    assert!(text.contains("  • call_summary, since 2026-11-03 09:00:00Z; no probe is possible now, 1 waits\n    for it\n"), "{text}");
+    assert!(text.contains("  • key_themes, since 2026-11-03 09:00:00Z; 1 probe\n"), "{text}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::escape::escaped;
 use super::super::sources;
 use super::super::words::{brief, count, grouped};
+use super::condensed::Extent;
 use super::forecast::ForecastView;
 use super::page::Page;
 use super::{FinishedJob, JobOutcome, ReportJob, ResultsView, RunView, condensed};
@@ -22,7 +23,11 @@ pub(super) fn page(run: &RunView<'_>, width: usize) -> String {
     if run.has_reports {
         page.gap();
         gaps(run, &mut page);
-        page.block(super::not_planned::lines(run));
+        let others = super::not_planned::lines(run);
+        match condensed::in_this_run(run) {
+            Some(planned) => [vec![planned], others].concat().iter().for_each(|line| page.line(line)),
+            None => page.block(others),
+        }
     }
     disclosure_sources(run, &mut page);
     page.block(run.forecast.as_ref().map(ForecastView::lines).unwrap_or_default());
@@ -84,6 +89,13 @@ fn gaps(run: &RunView<'_>, page: &mut Page) {
     let none = if gaps.planned == 0 && is_resting { ", none to be made now" } else { "" };
     page.line(format!("📋 GAPS IDENTIFIED: {what}{none}"));
     page.rule('-');
+    if condensed::in_this_run(run).is_none() {
+        planned(run, page);
+    }
+}
+
+/// The planned reports, by bank.
+fn planned(run: &RunView<'_>, page: &mut Page) {
     let (listed, counted) = condensed::reports(run);
     let mut by_bank: Vec<Vec<&ReportJob<'_>>> = Vec::new();
     for job in listed {
@@ -183,8 +195,9 @@ fn execution(results: &ResultsView<'_>, is_full: bool, page: &mut Page) {
         page.line(format!("Not complete: {error}"));
     }
     page.section("Collected:", "✅", &collected(&results.jobs));
-    page.section("Failed Jobs:", "❌", &reasons(&results.jobs, JobState::Failed, is_full));
-    page.section("Skipped Jobs:", "•", &reasons(&results.jobs, JobState::Skipped, is_full));
+    let extent = Extent::of(results.jobs.len(), is_full);
+    page.section("Failed Jobs:", "❌", &reasons(&results.jobs, JobState::Failed, extent));
+    page.section("Skipped Jobs:", "•", &reasons(&results.jobs, JobState::Skipped, extent));
     page.section("Not Run:", "•", &not_run(&results.jobs));
 }
 
@@ -195,9 +208,9 @@ fn collected(jobs: &[FinishedJob<'_>]) -> Vec<String> {
 }
 
 /// The jobs that ended in this state, each with its reason.
-fn reasons(jobs: &[FinishedJob<'_>], state: JobState, is_full: bool) -> Vec<String> {
+fn reasons(jobs: &[FinishedJob<'_>], state: JobState, extent: Extent) -> Vec<String> {
     let jobs = jobs.iter().filter(|job| job.outcome.state == state);
-    condensed::with_reasons(&jobs.map(|job| (job, reason(&job.outcome))).collect::<Vec<_>>(), is_full)
+    condensed::with_reasons(&jobs.map(|job| (job, reason(&job.outcome))).collect::<Vec<_>>(), extent)
 }
 
 /// Why a job did not succeed; its users know these words where its retries were used up.
@@ -206,10 +219,12 @@ fn reason(outcome: &JobOutcome<'_>) -> String {
     if outcome.exhausted && outcome.attempts > 1 { format!("Max retries exceeded - {why}") } else { why }
 }
 
-/// Jobs that were cancelled or never started, counted by reason: after Ctrl-C there may be hundreds.
+/// Jobs that were cancelled or never started, counted by reason: after Ctrl-C there may be hundreds. Those that wait for a probe are
+/// told of with their broken ETL.
 fn not_run(jobs: &[FinishedJob<'_>]) -> Vec<String> {
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
-    for job in jobs.iter().filter(|job| matches!(job.outcome.state, JobState::Cancelled | JobState::Queued)) {
+    let others = jobs.iter().filter(|job| !job.is_deferred);
+    for job in others.filter(|job| matches!(job.outcome.state, JobState::Cancelled | JobState::Queued)) {
         let reason = job.outcome.reason.as_ref().map_or("the run ended".to_owned(), ToString::to_string);
         *reasons.entry(reason).or_default() += 1;
     }

@@ -48,7 +48,7 @@ pub(super) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> Vec<Strin
     lines.extend(named(at_least, "symbol", "in the data that nobody monitors", issues.unmonitored.iter()));
     let twice = "under two symbols in the data, so that a period may be counted twice";
     lines.extend(named("", "bank", twice, issues.spelled_twice.iter()));
-    lines.extend(named("", "monitored bank", "without any data", issues.without_data.iter()));
+    lines.extend(named("", "monitored bank", "without data for any ETL", issues.without_data.iter()));
     lines
 }
 
@@ -82,7 +82,7 @@ fn invalid_rows(issues: &DataIssues) -> Vec<String> {
     lines
 }
 
-/// `2 banks without any data: RY-CA, TD-CA`; nothing where there are none.
+/// `2 banks without data for any ETL: RY-CA, TD-CA`; nothing where there are none.
 fn named<'a>(at_least: &str, noun: &str, what: &str, all: impl ExactSizeIterator<Item = &'a String>) -> Option<String> {
     let total = all.len();
     let names: Vec<_> = all.take(NAMED).map(|name| escaped(name)).collect();

@@ -48,6 +48,18 @@ fn jobs_behind_a_probe_are_dropped_when_it_comes_to_nothing() {
 }
 
 #[test]
+fn no_retry_is_announced_once_the_etl_is_deferred() {
+    let plan = plan(&[&[0], &[0], &[0], &[0], &[0], &[0]]);
+    let mut driver = Driver::new(&plan, &etls(), 6);
+    driver.starts();
+    assert!(driver.schedule.may_retry(&plan, 5));
+    for job in 0..5 {
+        driver.end(job, Class::Transient, NextStep::Fail);
+    }
+    assert!(!driver.schedule.may_retry(&plan, 5), "five banks failed in a row");
+}
+
+#[test]
 fn a_probe_that_is_tried_again_is_waited_for() {
     let plan = broken_plan(&[&[0], &[0]]);
     let mut driver = Driver::new(&plan, &etls(), 1);
