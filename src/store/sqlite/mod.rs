@@ -60,6 +60,8 @@ enum Session {
     Idle(Box<SqliteConnection>, Option<FileId>),
     /// An operation has it, or its last one did not succeed: then it is gone, and the next operation makes another.
     Away,
+    /// Its file or its log was gone after the last operation. It is closed before another is made: that saves what is in the log.
+    Leaving(Box<SqliteConnection>),
     /// The store was closed.
     Closed,
 }
@@ -84,6 +86,11 @@ impl Sqlite {
                     return Ok(Lease { connection, log, session, home: self });
                 }
             }
+            Session::Leaving(connection) => {
+                if let Err(error) = connection.close().await {
+                    tracing::warn!(database = %self.target, %error, "a connection was not closed cleanly");
+                }
+            }
             Session::Away => {}
             Session::Closed => {
                 *session = Session::Closed;
@@ -103,7 +110,9 @@ impl Sqlite {
         let closed = async {
             let session = std::mem::replace(&mut *self.session.lock().await, Session::Closed);
             match session {
-                Session::Idle(connection, _) => connection.close().await.map_err(failed("closing the database")),
+                Session::Idle(connection, _) | Session::Leaving(connection) => {
+                    connection.close().await.map_err(failed("closing the database"))
+                }
                 Session::Away | Session::Closed => Ok(()),
             }
         };
@@ -128,8 +137,9 @@ impl Lease<'_> {
     fn settle<T>(self, doing: &'static str, result: sqlx::Result<T>) -> Result<T> {
         let Self { connection, mut log, mut session, home } = self;
         let value = result.map_err(failed(doing))?;
-        if let Some(file) = &home.file {
-            file.check(&home.target, &mut log)?;
+        if let Some(Err(error)) = home.file.as_ref().map(|file| file.check(&home.target, &mut log)) {
+            *session = Session::Leaving(connection);
+            return Err(error);
         }
         *session = Session::Idle(connection, log);
         Ok(value)
