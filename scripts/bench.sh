@@ -236,7 +236,7 @@ before_copies() {
 copies() { etl_orch jobs -q; }
 before_copies_pg() {
     rm -rf "$dir/jobs_pg/var" "$dir/jobs_pg/reports"
-    psql -d jobs -c 'TRUNCATE aegis_reports' -c 'TRUNCATE etl_orch.etl_runs, etl_orch.etl_jobs, etl_orch.etl_attempts, etl_orch.gap_states'
+    psql -d jobs -c 'TRUNCATE aegis_reports' -c 'TRUNCATE etl_orch.etl_runs, etl_orch.etl_jobs, etl_orch.etl_attempts, etl_orch.gap_states CASCADE'
 }
 copies_pg() { etl_orch jobs_pg -q; }
 seq 1000 | sed "s|.*|$dir/small $dir/copied/&|" >"$dir/copies"

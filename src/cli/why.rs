@@ -21,7 +21,7 @@ use crate::plan::text::nearest::nearest;
 use crate::run::why::{Answer, Asked};
 use crate::run::why_then;
 use crate::show::why::{UnmonitoredView, WhyView};
-use crate::store::{Access, Data, Store};
+use crate::store::{Access, Store};
 
 /// Options of `why`.
 #[derive(Debug, Clone, Args)]
@@ -66,14 +66,14 @@ async fn then(context: &Context<'_>, args: &WhyArgs, at: Moment) -> Result<Exit,
     let target = if everything { None } else { Some(of_gaps(&context.config.catalogue, &args.gaps)?) };
     let about = target.as_ref().map(ToString::to_string).unwrap_or_default();
     let found = context.with_store(Access::ReadOnly, async |store| {
-        let (gaps, sweep) = match target {
-            None => (Vec::new(), None),
-            Some(OrderTarget::Gaps(gaps)) => (gaps, None),
-            Some(OrderTarget::Job(prefix)) => (vec![one_job(&*store, &prefix).await?.gap], None),
-            Some(OrderTarget::Sweep(sweep)) => (Vec::new(), Some(GapKey::Group { bank: sweep.bank, etl: sweep.etls.into_iter().next() })),
+        let (gaps, groups) = match target {
+            None => (Vec::new(), Vec::new()),
+            Some(OrderTarget::Gaps(gaps)) => (gaps, Vec::new()),
+            Some(OrderTarget::Job(prefix)) => (vec![one_job(&*store, &prefix).await?.gap], Vec::new()),
+            Some(OrderTarget::Sweep(sweep)) => (Vec::new(), sweep.groups()),
         };
         let mut found = why_then(&*store, &gaps, at).await?;
-        found.retain(|then| sweep.as_ref().is_none_or(|group| group.covers(&then.gap)));
+        found.retain(|then| groups.is_empty() || groups.iter().any(|group| group.covers(&then.gap)));
         Ok(found)
     });
     context.print(&WhyView::then(&found.await?, &about, at, now))?;
@@ -94,7 +94,7 @@ async fn answer(context: &Context<'_>, store: Arc<dyn Store>, target: OrderTarge
     let gaps = match target {
         OrderTarget::Gaps(gaps) => gaps,
         OrderTarget::Job(prefix) => vec![one_job(&*store, &prefix).await?.gap],
-        OrderTarget::Sweep(sweep) => vec![GapKey::Group { bank: sweep.bank, etl: sweep.etls.into_iter().next() }],
+        OrderTarget::Sweep(sweep) => sweep.groups(),
     };
     let invocation = run::plain(context, store)?;
     let catalogue = &context.config.catalogue;
@@ -141,7 +141,14 @@ fn unknown_bank(catalogue: &Catalogue, words: &[&str]) -> Option<String> {
 
 /// What the data has of a bank that nobody monitors. Where it has nothing, that is a mistake on the command line.
 async fn unmonitored(context: &Context<'_>, symbol: &str, failure: Failure) -> Result<Exit, Failure> {
-    let symbols = context.with_store(Access::ReadOnly, async |store| Ok(symbols(&*store).await)).await.unwrap_or_default();
+    let symbols = context.with_store(Access::ReadOnly, async |store| Ok(store.availability_symbols().await?)).await;
+    let (symbols, failure) = match (symbols, failure) {
+        (Ok(symbols), failure) => (symbols, failure),
+        (Err(error), Failure::Usage(problem)) => {
+            (Vec::new(), Failure::Usage(format!("{problem}; the data could not be looked at: {}", error.message().replace('\n', " "))))
+        }
+        (Err(_), failure) => (Vec::new(), failure),
+    };
     let is_it = |one: &&NameCount| one.name.eq_ignore_ascii_case(symbol) || stem(&one.name).eq_ignore_ascii_case(symbol);
     let in_data: Vec<NameCount> = symbols.iter().filter(is_it).cloned().collect();
     if in_data.is_empty() {
@@ -159,9 +166,4 @@ async fn unmonitored(context: &Context<'_>, symbol: &str, failure: Failure) -> R
     let file = context.config.institutions_file.display().to_string();
     context.print(&UnmonitoredView::new(symbol, &in_data, &nearest(symbol, monitored), &file, Utc::now()))?;
     Ok(Exit::Success)
-}
-
-/// The symbols in the data; none where it cannot be read.
-async fn symbols(store: &dyn Data) -> Vec<NameCount> {
-    store.availability_symbols().await.unwrap_or_default()
 }

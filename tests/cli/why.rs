@@ -101,6 +101,21 @@ on_both_databases! {
         assert!(nobody.starts_with("XX: nobody monitors it") && nobody.contains("data: XX (1 row)"), "{nobody}");
         let neither = world.run_to(2, &["why", "XY"]);
         assert!(neither.stderr.contains("unknown bank \"XY\"") && neither.stderr.contains("the data has XX"), "{neither:?}");
+        world.sql("ALTER TABLE aegis_data_availability RENAME TO elsewhere");
+        let unseen = world.run_to(2, &["why", "XX"]);
+        assert!(unseen.stderr.contains("unknown bank \"XX\"") && unseen.stderr.contains("the data could not be looked at: "), "{unseen:?}");
+    }
+
+    fn several_etls_of_a_bank_are_all_explained(world: &World) {
+        world_with_needs(world);
+        let both = |words: &str| {
+            let page = why(world, words);
+            assert!(page.contains("call_summary") && page.contains("key_themes") && !page.contains("TD"), "{page}");
+        };
+        both("RY --etl-type call_summary,key_themes");
+        world.run_to(0, &["skip", "RY", "--reason", "later"]);
+        world.run_to(1, &[]);
+        both("RY --etl-type call_summary,key_themes --at 0s");
     }
 
     fn what_is_running_is_said_with_its_job_while_it_runs(world: &World) {

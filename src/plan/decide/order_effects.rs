@@ -45,7 +45,8 @@ pub struct Sweep {
 
 impl Sweep {
     /// The groups of gaps that it names.
-    fn groups(&self) -> Vec<GapKey> {
+    #[must_use]
+    pub fn groups(&self) -> Vec<GapKey> {
         let group = |etl: Option<&String>| GapKey::Group { bank: self.bank.clone(), etl: etl.cloned() };
         if self.etls.is_empty() { vec![group(None)] } else { self.etls.iter().map(|etl| group(Some(etl))).collect() }
     }

@@ -124,14 +124,16 @@ fn sentence(issue: &Issue<'_>) -> String {
             };
             format!("{} took {}, usually {} ({of})", name(*place), brief(*took), brief(usual.of))
         }
-        Issue::NoRecords { place, successes: some } => {
-            format!("{} had no records, while {} of the last successes had some", name(*place), some)
+        Issue::NoRecords { place, successes, is_told } => {
+            let what = if *is_told { "had no records" } else { "did not say how many records it had" };
+            format!("{} {what}, while {successes} of the last successes had some", name(*place))
         }
         Issue::Unbalanced { place, read, written, rejected } => {
-            let through = written.saturating_add(*rejected);
+            let through = written.saturating_add(rejected.unwrap_or_default());
+            let rejected = rejected.map_or("did not say how many it rejected".to_owned(), |rejected| format!("rejected {rejected}"));
             let difference =
                 if through < *read { format!("{} are missing", read - through) } else { format!("{} too many", through - read) };
-            format!("{} read {read}, wrote {written} and rejected {rejected}: {difference}", name(*place))
+            format!("{} read {read}, wrote {written} and {rejected}: {difference}", name(*place))
         }
         Issue::LeftOpen { place } => format!("{} began and did not end", name(*place)),
         Issue::Incomplete { place } => format!("{} ended incomplete", name(*place)),

@@ -292,8 +292,8 @@ fn every_kind_of_trouble_has_its_mark_and_its_sentence() {
       Open began and did not end
       the log of attempt 1 lacks 12,345 bytes, as logs are limited
       Half ended incomplete
-      Half read 5, wrote 3 and rejected 0: 2 are missing
-      Empty had no records, while 1 of the last successes had some
+      Half read 5, wrote 3 and did not say how many it rejected: 2 are missing
+      Empty did not say how many records it had, while 1 of the last successes had some
       the log of attempt 2 is not there: /logs/2.log
       attempt 3 took 1s, longer than warn_after (899ms)
       not checked: Open against earlier successes: none had this stage

@@ -48,9 +48,9 @@ pub enum Issue<'a> {
     /// It took much longer than usual.
     Slow { place: Place<'a>, took: Duration, usual: Median },
     /// It had no records, while so many earlier successes had some.
-    NoRecords { place: Place<'a>, successes: usize },
+    NoRecords { place: Place<'a>, successes: usize, is_told: bool },
     /// Read is not written and rejected.
-    Unbalanced { place: Place<'a>, read: u64, written: u64, rejected: u64 },
+    Unbalanced { place: Place<'a>, read: u64, written: u64, rejected: Option<u64> },
     /// The attempt ended before the stage did.
     LeftOpen { place: Place<'a> },
     /// The attempt said that the stage did not come to its end.
@@ -149,12 +149,13 @@ impl<'a> Findings<'a> {
             StageState::Complete => {}
         }
         let successes = facts.usual.with_records(&stage.name);
-        if records(stage).unwrap_or_default() == 0 && successes > 0 {
-            self.issues.push(Issue::NoRecords { place, successes });
+        let told = records(stage);
+        if told.is_none_or(|records| records == 0) && successes > 0 {
+            self.issues.push(Issue::NoRecords { place, successes, is_told: told.is_some() });
         }
         if let (Some(read), Some(written)) = (stage.records.read, stage.records.written) {
-            let rejected = stage.records.rejected.unwrap_or_default();
-            if read != written.saturating_add(rejected) {
+            let rejected = stage.records.rejected;
+            if read != written.saturating_add(rejected.unwrap_or_default()) {
                 self.issues.push(Issue::Unbalanced { place, read, written, rejected });
             }
         }
