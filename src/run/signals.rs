@@ -81,23 +81,30 @@ const SIGKILL: i32 = 9;
 /// forwards its own: that is one request.
 #[derive(Debug, Default)]
 struct Requests {
-    /// Signals that reached this process, those that the guard forwarded among them.
+    /// Signals other than SIGHUP that reached this process, those that the guard forwarded among them.
     delivered: u32,
-    /// Signals that the guard has forwarded.
+    /// Those of them that the guard has forwarded.
+    delivered_by_guard: u32,
+    /// Signals that the guard has forwarded, SIGHUP among them. It forwards only what asks for something new.
     forwarded: u32,
+    /// Whether SIGHUP reached this process. Nobody means by it that children are to be killed: before, with or after another signal it
+    /// asks for nothing more.
+    has_hangup: bool,
 }
 
 impl Requests {
     fn note(&mut self, delivered: Option<SignalKind>, forwarded: &[i32]) {
-        let is_first = self.delivered + self.forwarded == 0;
-        self.forwarded += u32::try_from(forwarded.len()).unwrap_or_default();
-        // Nobody means by a SIGHUP that comes later that children are to be killed.
-        self.delivered += u32::from(delivered.is_some_and(|kind| kind != SignalKind::hangup() || is_first));
+        let hangup = SignalKind::hangup();
+        let count = |signals: usize| u32::try_from(signals).unwrap_or(u32::MAX);
+        self.forwarded += count(forwarded.len());
+        self.delivered_by_guard += count(forwarded.iter().filter(|number| **number != hangup.as_raw_value()).count());
+        self.delivered += u32::from(delivered.is_some_and(|kind| kind != hangup));
+        self.has_hangup |= delivered == Some(hangup);
     }
 
     fn level(&self) -> StopLevel {
-        let own = self.delivered.saturating_sub(self.forwarded);
-        match own.max(self.forwarded) {
+        let own = self.delivered.saturating_sub(self.delivered_by_guard);
+        match own.max(self.forwarded).max(u32::from(self.has_hangup)) {
             0 => StopLevel::None,
             1 => StopLevel::Graceful,
             _ => StopLevel::Immediate,
@@ -117,7 +124,7 @@ mod tests {
         use StopLevel::{Graceful, Immediate};
 
         let (term, hup) = (Some(SignalKind::terminate()), Some(SignalKind::hangup()));
-        let cases: [(&[Step], StopLevel); 9] = [
+        let cases: [(&[Step], StopLevel); 13] = [
             (&[(term, &[15])], Graceful),
             (&[(None, &[15]), (term, &[])], Graceful),
             (&[(term, &[]), (term, &[15])], Graceful),
@@ -127,6 +134,10 @@ mod tests {
             (&[(term, &[15, 15])], Immediate),
             (&[(hup, &[1]), (hup, &[])], Graceful),
             (&[(term, &[15]), (hup, &[])], Graceful),
+            (&[(hup, &[])], Graceful),
+            (&[(hup, &[]), (term, &[])], Graceful),
+            (&[(hup, &[]), (term, &[15]), (term, &[])], Graceful),
+            (&[(hup, &[1]), (term, &[15])], Immediate),
         ];
         for (steps, level) in cases {
             let mut requests = Requests::default();

@@ -24,6 +24,8 @@ impl TerminationSignals {
         })
     }
 
+    /// The next signal. Of several that came together SIGHUP is the last: systemd (`SendSIGHUP=`) and others send it with the signal that
+    /// says what they mean, and it must not look like an earlier request of its own.
     pub(super) async fn recv(&mut self) -> SignalKind {
         let hangup = async {
             match &mut self.hangup {
@@ -32,6 +34,7 @@ impl TerminationSignals {
             }
         };
         tokio::select! {
+            biased;
             _ = self.terminate.recv() => SignalKind::terminate(),
             _ = self.interrupt.recv() => SignalKind::interrupt(),
             _ = hangup => SignalKind::hangup(),

@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep_until};
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The same signal within so short a time is one request that came twice: `timeout`, `sudo` and others pass on what the terminal or
-/// systemd sends to the whole group as well. Nobody presses Ctrl-C twice so fast.
+/// systemd sends to the whole group as well. Nobody presses Ctrl-C twice so fast. So is a signal that follows SIGHUP so soon: they were
+/// sent together.
 const SAME_REQUEST: Duration = Duration::from_millis(100);
 
 /// What the orchestrator was asked for.
@@ -33,7 +34,8 @@ impl StopRequests {
     /// Whether a signal asks for something that was not asked for yet. SIGHUP after another signal does not: it comes with the end of a
     /// session, once or more often, and nobody means by it that the children are to be killed.
     pub(super) fn is_new(&self, kind: SignalKind) -> bool {
-        self.latest.is_none_or(|(latest, at)| kind != SignalKind::hangup() && !(kind == latest && at.elapsed() < SAME_REQUEST))
+        let hangup = SignalKind::hangup();
+        self.latest.is_none_or(|(latest, at)| kind != hangup && !((kind == latest || latest == hangup) && at.elapsed() < SAME_REQUEST))
     }
 
     /// The number of the first signal.
@@ -93,6 +95,8 @@ mod tests {
         tokio::time::advance(SAME_REQUEST).await;
         assert!(requests.is_new(terminate) && !requests.is_new(hangup));
         requests.latest = Some((hangup, Instant::now()));
+        assert!(!requests.is_new(terminate) && !requests.is_new(hangup));
+        tokio::time::advance(SAME_REQUEST).await;
         assert!(requests.is_new(terminate) && !requests.is_new(hangup));
     }
 }
