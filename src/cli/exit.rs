@@ -16,7 +16,11 @@ Exit codes:
          (an option, an unknown name, the configuration, tables that do not fit)
   75     the lock is held and --lock-wait ran out
   128+n  ended by signal n after stopping its children
-With --detailed-exit-code: 3 some jobs failed, 4 a dry run found gaps";
+With --detailed-exit-code:
+  3      some jobs failed
+  4      a dry run found gaps, some of which may be made now
+  5      there are gaps, and none may be made now
+         (all are skipped, paused, quarantined, cooling down, waiting or running elsewhere)";
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub(super) enum Exit {
     Usage,
     /// `--detailed-exit-code`: a dry run found gaps.
     GapsFound,
+    /// `--detailed-exit-code`: something is missing, and none of it may be made now.
+    HeldBack,
     /// The lock is held and `--lock-wait` ran out.
     LockHeld,
     /// Ended by this signal, after stopping its children.
@@ -51,6 +57,7 @@ impl Exit {
             Self::Usage => 2,
             Self::JobsFailed { detailed: true } => 3,
             Self::GapsFound => 4,
+            Self::HeldBack => 5,
             Self::LockHeld => 75,
             Self::PassedOn(code) => code,
             Self::Signal(signal) => 128_u8.saturating_add(u8::try_from(signal).unwrap_or_default()),
@@ -213,6 +220,7 @@ mod tests {
             (Exit::Usage, 2),
             (Exit::JobsFailed { detailed: true }, 3),
             (Exit::GapsFound, 4),
+            (Exit::HeldBack, 5),
             (Exit::LockHeld, 75),
             (Exit::Signal(2), 130),
             (Exit::Signal(15), 143),

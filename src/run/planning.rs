@@ -181,6 +181,10 @@ async fn compare_names(store: &dyn Data, input: PlanInput<'_>, learnt: BTreeSet<
         found.extend(new.into_iter().map(|name| NameCount { name, rows: 0 }));
         planner.tags(found, &supplied);
     }
+    if planner.is_unmatched() {
+        let tags = store.availability_tags(&[]).await?;
+        planner.unmatched(tags, store.availability_symbols().await?);
+    }
     Ok(())
 }
 

@@ -27,6 +27,7 @@ mod stages;
 mod stream;
 mod terminal;
 pub mod trace;
+mod unmatched;
 mod waits;
 pub mod why;
 mod words;

@@ -5,6 +5,7 @@ use serde::Serializer;
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::Gate;
 use crate::plan::decide::source_plan::{Lateness, SourceStatus};
+use crate::plan::decide::unmatched::WhyUnmatched;
 use crate::plan::model::collection::Seen;
 use crate::plan::model::job::{JobState, RunState};
 use crate::plan::remember::failure_history::{QuarantineReason, RestReason};
@@ -51,6 +52,18 @@ impl Named for Lateness {
             Self::Late => "late",
             Self::Overdue => "overdue",
             Self::Ahead => "ahead",
+        }
+    }
+}
+
+impl Named for WhyUnmatched {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::NoRows => "no_rows",
+            Self::NoTags => "no_tags",
+            Self::InvalidRows => "invalid_rows",
+            Self::NoBank => "no_bank",
+            Self::NotSelected => "not_selected",
         }
     }
 }

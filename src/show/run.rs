@@ -29,6 +29,7 @@ use super::misnamed::MisnamedView;
 use super::names::by_name;
 use super::sources::SourceView;
 use super::terminal;
+use super::unmatched::UnmatchedView;
 use super::words::{Time, Untrusted, seconds};
 use crate::plan::decide::decision::Why;
 use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
@@ -77,6 +78,8 @@ pub struct RunView<'a> {
     institutions_without_data: &'a [String],
     #[serde(flatten)]
     misnamed: MisnamedView<'a>,
+    /// What the data has, where no row of it matches.
+    unmatched: Option<UnmatchedView<'a>>,
     lost: Vec<&'a GapKey>,
     warnings: Vec<String>,
     /// Whether reports were asked for, or sources alone.
@@ -248,6 +251,7 @@ impl<'a> RunView<'a> {
             unmonitored_symbols: issues.unmonitored.iter().map(|symbol| symbol.as_str().into()).collect(),
             institutions_without_data: &issues.without_data,
             misnamed: MisnamedView::new(&issues.names, catalogue),
+            unmatched: issues.unmatched.as_ref().map(UnmatchedView::new),
             lost: summary.lost.iter().collect(),
             warnings: warnings::warnings(summary, catalogue),
             has_reports: !plan.is_of_sources_alone(),

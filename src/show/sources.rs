@@ -11,7 +11,6 @@ pub use page::{ListedSource, SourcesView};
 pub(super) use page::SourceEntry;
 pub(super) use text::{collected, heading, lines, state};
 pub(super) use warnings::warnings;
-use warnings::{position_of, result_of};
 
 use std::fmt;
 
@@ -209,9 +208,9 @@ impl<'a> SourceView<'a> {
 
     /// The view of a source in a run, or in a dry run that may say what is expected.
     pub(super) fn of_run(plan: &'a SourcePlan, catalogue: &'a Catalogue, summary: &'a RunSummary) -> Self {
-        let mut view = Self::new(plan, catalogue, |job| result_of(summary, job));
+        let mut view = Self::new(plan, catalogue, |job| summary.result_of(job));
         if let Some(outlook) = &summary.outlook {
-            let prospect = |job: &Collection| outlook.planned.of_job(position_of(summary, job)?);
+            let prospect = |job: &Collection| outlook.planned.of_job(summary.position_of(job)?);
             for (view, job) in view.jobs.iter_mut().zip(&plan.jobs) {
                 view.expected = ExpectedView::of(prospect(job));
             }

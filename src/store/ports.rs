@@ -75,7 +75,7 @@ pub trait Data: Debug + Send + Sync {
     async fn reports_beside(&self, report: &ReportKey) -> Result<Vec<ReportSpelling>>;
 
     /// The tags in the availability table, each with the number of its rows: the most frequent first, at most [`MOST_NAMES`]. Empty where
-    /// each of these tags has a row; only otherwise are all rows looked at.
+    /// each of these tags, of which there is at least one, has a row; only otherwise are all rows looked at.
     async fn availability_tags(&self, unless: &[String]) -> Result<Vec<NameCount>>;
 
     /// The rows of the availability table with one of these symbols, or of this bank's number; the latest periods first, at most

@@ -31,6 +31,7 @@ fn nothing_is_tried(world: &World, words: &[&str]) {
     for word in words {
         assert!(done.stdout.contains(word), "{word:?}: {}", done.stdout);
     }
+    world.run_to(0, &["-q"]);
     assert_eq!(world.run_to(0, &["-q"]).stdout, "", "that nothing has changed is not told again");
 }
 

@@ -56,6 +56,7 @@ mod pools;
 mod printed;
 mod published;
 mod quickstart;
+mod quiet;
 mod records;
 mod recovery;
 mod report;

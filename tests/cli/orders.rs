@@ -44,6 +44,8 @@ on_both_databases! {
         assert!(run.stdout.contains("Skipped: 1\n  • RY-CA/2025Q2/call_summary: by ann since 20"), "{}", run.stdout);
         assert!(run.stdout.contains(": restated in December\n"), "{}", run.stdout);
         assert!(world.jobs().is_empty());
+        let quiet = world.run_to(0, &["-q"]).stdout;
+        assert!(quiet.contains("2 monitored banks without data for any ETL: BMO-CA, TD-CA\n"), "{quiet}");
         assert_eq!(world.run_to(0, &["-q"]).stdout, "");
 
         let unskip = ann(world, 0, &["unskip", "RY", "--reason", "it is out"]);

@@ -54,13 +54,15 @@ fn filter(program: &str, args: &[&str], text: &str) -> Output {
     output
 }
 
-const EXIT_CODES: [&str; 6] = [
+const EXIT_CODES: [&str; 8] = [
     "0      success, nothing to do, or a dry run; also: another run is active and one already waits",
     "1      some jobs failed after their retries, or etl-orch could not do its work",
     "2      usage or configuration error; nothing was started",
     "75     the lock is held and --lock-wait ran out",
     "128+n  ended by signal n after stopping its children",
-    "With --detailed-exit-code: 3 some jobs failed, 4 a dry run found gaps",
+    "3      some jobs failed",
+    "4      a dry run found gaps, some of which may be made now",
+    "5      there are gaps, and none may be made now",
 ];
 
 #[test]

@@ -216,6 +216,7 @@ on_both_databases! {
           "institutions_without_data": [],
           "unknown_tags": [],
           "similar_report_types": [],
+          "unmatched": null,
           "lost": [],
           "warnings": []
         }

@@ -56,6 +56,7 @@ async fn names_are_counted_only_where_one_is_not_in_use(fixture: Fixture) {
     assert_eq!(types(&[&["Key Themes"], &["call-summary", "x"]]).await, ["call_summary 2", "Call Summary 1", "Key Themes 1"]);
     let tags = async |of: &[&str]| shown(store.availability_tags(&lists(&[of])[0]).await.unwrap());
     assert_eq!(tags(&["rts", "transcripts"]).await, [""; 0]);
+    assert_eq!(tags(&[]).await, ["transcripts 2", "rts 1"]);
     assert_eq!(tags(&["rts", "transcirpts"]).await, ["transcripts 2", "rts 1"]);
     let beside = store.reports_beside(&key()).await.unwrap();
     let beside: Vec<String> = beside.into_iter().map(|row| format!("{} {}", row.report_type, row.quarter)).collect();

@@ -58,13 +58,14 @@ pub(in crate::cli) struct RunArgs {
     /// Start nothing more once a job has failed
     #[arg(long)]
     pub(in crate::cli) fail_fast: bool,
-    /// Exit with 3 when jobs failed, with 4 when a dry run found gaps
+    /// Exit with 3 when jobs failed, with 4 when a dry run found gaps, with 5 when there are gaps and none may be made now
     #[arg(long)]
     pub(in crate::cli) detailed_exit_code: bool,
     /// Show the output of the ETLs, line by line, and long lists in full
     #[arg(short, long)]
     pub(in crate::cli) verbose: bool,
-    /// Print only when something was done, failed, changed, or could not be read; with --format json the object is printed in any case
+    /// Print only when something was done, failed or changed, or when nothing at all matches; what lasts, such as a quarantine, is said
+    /// again once a day. With --format json the object is printed in any case
     #[arg(short, long, conflicts_with = "verbose")]
     pub(in crate::cli) quiet: bool,
     /// That it is `run-one`.

@@ -3,6 +3,7 @@
 pub(super) mod args;
 mod lock;
 pub(super) mod one;
+mod quiet;
 pub(super) mod request;
 
 use std::ops::ControlFlow;
@@ -129,6 +130,8 @@ async fn dry_run(request: &RunRequest<'_>) -> Result<Exit, Failure> {
     summary.warnings.splice(0..0, request.warnings.clone());
     let exit = if summary.has_unknown_tags() {
         Exit::Usage
+    } else if request.args.detailed_exit_code && summary.plan.is_held_back() {
+        Exit::HeldBack
     } else if request.args.detailed_exit_code && summary.plan.has_gaps() {
         Exit::GapsFound
     } else {
@@ -193,12 +196,10 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
     store.close().await;
     let mut summary = summary?;
     let exit = exit_of(&summary, request.args, signals);
+    summary.warnings.splice(0..0, request.warnings.clone());
+    let say = || print(request, &summary, exit);
     // Whoever asks for an object gets one.
-    if !request.args.quiet || request.context.global.format == Format::Json || summary.is_noteworthy() {
-        // Behind the question above: who may write to a file is nothing that this run did.
-        summary.warnings.splice(0..0, request.warnings.clone());
-        print(request, &summary, exit)?;
-    }
+    if request.args.quiet && request.context.global.format == Format::Text { quiet::print(request, &summary, say) } else { say() }?;
     Ok(exit)
 }
 
@@ -247,6 +248,8 @@ fn exit_of(summary: &RunSummary, args: &RunArgs, signals: &Signals) -> Exit {
         Exit::JobsFailed { detailed: args.detailed_exit_code }
     } else if summary.has_unknown_tags() {
         Exit::Orchestrator
+    } else if args.detailed_exit_code && summary.plan.is_held_back() {
+        Exit::HeldBack
     } else {
         Exit::Success
     }

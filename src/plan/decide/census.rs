@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::decide::data_row::{self, RowRejected};
 use crate::plan::decide::mismatch::NameIssues;
+use crate::plan::decide::unmatched::Unmatched;
 use crate::plan::model::candidate::{AvailabilityKey, CensusGroup};
 use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::institution::{BankIndex, Institutions};
@@ -33,6 +34,8 @@ pub struct Census {
     banks: BTreeSet<BankIndex>,
     /// ETLs in the selection for which any row has all tags, whatever else is selected.
     with_data: BTreeSet<EtlIndex>,
+    /// Whether any of these rows is of a monitored bank.
+    has_monitored: bool,
 }
 
 /// Rows and banks that a person should look at.
@@ -50,6 +53,8 @@ pub struct DataIssues {
     pub spelled_twice: BTreeSet<String>,
     /// Names in the configuration that do not fit the data, in the selection.
     pub names: NameIssues,
+    /// What the data has, where nothing of it matches.
+    pub unmatched: Option<Unmatched>,
 }
 
 /// Rows that are wrong in the same way.
@@ -89,13 +94,13 @@ impl Census {
         if group.rows == 0 {
             // Nothing of it is selected.
             if let Ok(bank) = data_row::check_without_year(&last, institutions) {
-                self.banks.insert(bank);
+                self.found(bank, group);
             }
             return;
         }
         match data_row::check(&last, institutions).and_then(|_| data_row::check(&first, institutions)) {
             Ok((bank, _)) => {
-                self.banks.insert(bank);
+                self.found(bank, group);
                 if selection.has_bank(bank) {
                     let symbol = group.bank_symbol.clone().unwrap_or_default();
                     if *self.symbols.entry(bank).or_insert_with(|| symbol.clone()) != symbol {
@@ -108,6 +113,16 @@ impl Census {
             }
             Err(rejected) => data_issues.rejected(&last, rejected, group.rows, institutions, selection),
         }
+    }
+
+    fn found(&mut self, bank: BankIndex, group: &CensusGroup) {
+        self.banks.insert(bank);
+        self.has_monitored |= !group.etls.is_empty();
+    }
+
+    /// Whether any row of a monitored bank has all tags that an ETL in the selection requires, whatever else is selected.
+    pub(super) fn has_monitored(&self) -> bool {
+        self.has_monitored
     }
 
     /// Whether any row has all tags that an ETL requires.

@@ -14,3 +14,4 @@ pub mod path_pattern;
 pub mod plan;
 pub mod planner;
 pub mod source_plan;
+pub mod unmatched;

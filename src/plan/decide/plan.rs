@@ -127,6 +127,12 @@ impl Plan {
     pub fn has_gaps(&self) -> bool {
         self.gaps() > 0 || self.windows_behind() > 0 || !self.jobs.is_empty()
     }
+
+    /// Whether reports or windows are missing, those included that an operator wants left alone, and none of them may be made now.
+    pub fn is_held_back(&self) -> bool {
+        let is_behind = self.sources.iter().any(|source| source.behind > 0);
+        self.jobs.is_empty() && (self.gaps() > 0 || self.skipped.total > 0 || is_behind)
+    }
 }
 
 /// What a run with `--force` does about its order, and about earlier ones. Of a run without it all is empty.

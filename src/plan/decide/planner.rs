@@ -3,6 +3,7 @@
 mod broken;
 mod by_key;
 mod force;
+mod names;
 mod noted;
 mod probe;
 mod rank;
@@ -20,7 +21,6 @@ use crate::plan::decide::census::{Census, DataIssues};
 use crate::plan::decide::coverage::ReportState;
 use crate::plan::decide::data_row::{self, RowRejected};
 use crate::plan::decide::decision::{Decided, Decision, Facts, decide};
-use crate::plan::decide::mismatch::{NameCount, similar_types, unknown_tags};
 use crate::plan::decide::plan::{Gate, Plan, PlannedJob};
 use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
 use crate::plan::model::etl::{Etl, EtlIndex};
@@ -113,30 +113,6 @@ impl<'a> Planner<'a> {
     /// Notes rows whose tags cannot be read.
     pub fn not_an_array(&mut self, row: &AvailabilityKey, rows: u64) {
         self.data_issues.not_an_array(row, rows, self.institutions, self.selection);
-    }
-
-    /// The ETLs of which every report is missing, once everything was streamed: their reports may be there under another name.
-    #[must_use]
-    pub fn without_reports(&self) -> Vec<EtlIndex> {
-        let all_missing = self.missing.iter().filter(|(etl, missing)| **missing >= self.census.available_for(**etl));
-        all_missing.map(|(etl, _)| *etl).collect()
-    }
-
-    /// Takes the types that the reports table has, to be compared with those of [`Self::without_reports`].
-    pub fn report_types(&mut self, found: &[NameCount]) {
-        self.data_issues.names.similar_types = similar_types(self.etls, &self.without_reports(), found);
-    }
-
-    /// The ETLs in the selection that no row has all tags for, once everything was streamed.
-    #[must_use]
-    pub fn without_data(&self) -> Vec<EtlIndex> {
-        self.selected().filter(|etl| !self.census.has_data_for(*etl)).collect()
-    }
-
-    /// Takes the tags that the data has, and those that files supply, to be compared with those of [`Self::without_data`].
-    pub fn tags(&mut self, found: Vec<NameCount>, supplied: &[&str]) {
-        self.data_issues.names.unknown_tags = unknown_tags(self.etls, &self.without_data(), &found, supplied);
-        self.data_issues.names.tags = found;
     }
 
     /// The ETLs in the selection.

@@ -19,6 +19,11 @@ impl<T> Default for Listed<T> {
 }
 
 impl<T> Listed<T> {
+    /// How many are only counted.
+    pub fn unnamed(&self) -> u64 {
+        self.total.saturating_sub(self.named.len() as u64)
+    }
+
     /// Counts an entry, and names it while there is room.
     pub fn push(&mut self, entry: T) {
         self.total += 1;

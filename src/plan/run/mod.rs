@@ -8,6 +8,7 @@ pub mod event;
 pub mod expectations;
 pub mod forecast;
 pub mod job_end;
+pub mod lasting;
 pub mod message;
 pub mod not_started;
 pub mod note;

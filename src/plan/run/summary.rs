@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::plan::decide::plan::Plan;
 use crate::plan::decide::source_plan::{Lateness, SourcePlan, SourceStatus};
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::collection::Collected;
+use crate::plan::model::collection::{Collected, Collection};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunCounts};
@@ -54,21 +54,34 @@ pub struct LeftEnd {
 }
 
 impl RunSummary {
-    /// Whether something was done, failed or changed, or could not be looked at. That a bank has no data, or a symbol nobody
-    /// who monitors it, is none of these; nor is that a gap still rests, or is quarantined or skipped, or
-    /// that a source is behind of which nothing was to be done.
+    /// Whether something was done, failed or changed, or nothing of the data matches. What [lasts](super::lasting) is none of these.
     pub fn is_noteworthy(&self) -> bool {
-        let results = self.results.as_ref();
-        let unseen = self.plan.data_issues.invalid_rows > 0 || self.plan.claimed.total > 0 || self.has_unknown_tags();
-        let is_ahead = self.plan.sources.iter().any(|source| source.lateness == Lateness::Ahead);
-        unseen
-            || is_ahead
-            || self.synced > 0
+        self.synced > 0
             || self.respooled > 0
             || self.has_unrecorded_ends()
             || !self.lost.is_empty()
-            || !self.warnings.is_empty()
-            || results.is_some_and(|results| !results.jobs.is_empty() || results.broken.is_some())
+            || self.plan.data_issues.unmatched.is_some()
+            || self.results.as_ref().is_some_and(|results| !results.jobs.is_empty() || results.broken.is_some())
+    }
+
+    /// How a source's job ended in this run, where it was run.
+    #[must_use]
+    pub fn result_of(&self, job: &Collection) -> Option<&JobResult> {
+        self.results.as_ref()?.jobs.get(self.position_of(job)?)
+    }
+
+    /// The position of a source's job in the plan.
+    #[must_use]
+    pub fn position_of(&self, job: &Collection) -> Option<usize> {
+        let is_it = |other: &Collection| other.source == job.source && other.window == job.window;
+        self.plan.jobs.iter().position(|planned| planned.collection().is_some_and(is_it))
+    }
+
+    /// Whether a source is on time after this run: it was, or the run has collected all that was missing.
+    #[must_use]
+    pub fn has_caught_up(&self, source: &SourcePlan) -> bool {
+        let is_collected = |job: &Collection| self.result_of(job).is_some_and(|result| result.state == JobState::Succeeded);
+        source.lateness == Lateness::OnTime || !source.jobs.is_empty() && source.left == 0 && source.jobs.iter().all(is_collected)
     }
 
     /// Whether an ETL requires what nobody supplies.

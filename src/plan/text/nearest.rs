@@ -1,5 +1,7 @@
 //! Suggestions for a mistyped name.
 
+use std::collections::BTreeSet;
+
 /// At most three of `names` that resemble `wanted`, the nearest first; empty when none does.
 #[must_use]
 pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
@@ -15,6 +17,17 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Ve
     scored.dedup_by(|a, b| a.1 == b.1);
     scored.truncate(3);
     scored.into_iter().map(|(_, name)| name).collect()
+}
+
+/// All names, those that resemble one of the wanted first; otherwise in the order in which they came.
+#[must_use]
+pub fn nearest_first<'a>(wanted: &[&str], names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut first: Vec<&str> = wanted.iter().flat_map(|wanted| nearest(wanted, names.iter().copied())).collect();
+    first.extend(names);
+    let mut seen = BTreeSet::new();
+    first.retain(|name| seen.insert(*name));
+    first
 }
 
 /// So many names, or fewer, are all listed where one of them is mistyped.
@@ -65,6 +78,7 @@ mod tests {
         assert_eq!(did_you_mean("Key_Theme", names), "; did you mean key_themes?");
         assert_eq!(did_you_mean("zzz", names), "");
         assert_eq!(nearest("RX", ["RY", "TD", "BMO"]), ["RY"]);
+        assert_eq!(nearest_first(&["us_hose", "key_theme"], names), ["us_house", "key_themes", "call_summary"]);
     }
 
     #[test]

@@ -5,8 +5,10 @@ use serde::Serialize;
 use super::super::escape::{escaped, excerpt};
 use super::super::misnamed;
 use super::super::sources;
+use super::super::unmatched;
 use super::super::words::{Untrusted, count};
 use crate::plan::decide::census::{DataIssues, InvalidRows, MOST_UNMONITORED};
+use crate::plan::decide::unmatched::WhyUnmatched;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collection;
 use crate::plan::run::summary::{LeftEnd, RunSummary};
@@ -33,6 +35,9 @@ pub(super) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> Vec<Strin
     let issues = &summary.plan.data_issues;
     let mut lines: Vec<String> = summary.warnings.iter().map(|warning| escaped(warning).into_owned()).collect();
     lines.extend(misnamed::lines(&issues.names, catalogue));
+    // That no row has the tags is said of each tag already, where nobody supplies it.
+    let unmatched = issues.unmatched.as_ref().filter(|one| one.why != WhyUnmatched::NoTags || issues.names.unknown_tags.is_empty());
+    lines.extend(unmatched.map(|unmatched| unmatched::line(unmatched, &summary.plan.etls, catalogue)));
     lines.extend(left_in_spool(&summary.left));
     lines.extend(summary.lost.iter().map(|gap| {
         let again = summary.plan.jobs.iter().find(|job| job.key == *gap).map_or("", |job| match job.collection() {

@@ -3,7 +3,6 @@
 use super::super::words::Time;
 use crate::plan::decide::source_plan::{Lateness, SourcePlan};
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::collection::Collection;
 use crate::plan::model::job::JobState;
 use crate::plan::model::source::Source;
 use crate::plan::run::summary::{JobResult, RunSummary};
@@ -17,10 +16,9 @@ pub(in crate::show) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> 
     let mut lines = Vec::new();
     for plan in &summary.plan.sources {
         let source = catalogue.source(plan.source);
-        let results: Vec<Option<&JobResult>> = plan.jobs.iter().map(|job| result_of(summary, job)).collect();
-        let is_caught_up = !results.is_empty() && plan.left == 0 && results.iter().all(|result| result.is_some_and(is_success));
-        let successes: Vec<&JobResult> = results.into_iter().flatten().filter(|result| is_success(result)).collect();
-        if !is_caught_up {
+        let results = plan.jobs.iter().filter_map(|job| summary.result_of(job));
+        let successes: Vec<&JobResult> = results.filter(|result| result.state == JobState::Succeeded).collect();
+        if !summary.has_caught_up(plan) {
             lines.extend(lateness(plan, source, !successes.is_empty()).map(|text| format!("{}: {text}", source.id)));
         }
         let empty = empty_in_a_row(plan.state.empty, &successes);
@@ -50,19 +48,4 @@ fn lateness(plan: &SourcePlan, source: &Source, has_moved: bool) -> Option<Strin
         Lateness::Overdue => Some(format!("overdue: {collected}; error_after is {}", span::exact(source.error_after))),
         Lateness::Ahead => Some(format!("{collected}, which is in the future: the clock of this host went back, or was ahead")),
     }
-}
-
-fn is_success(result: &JobResult) -> bool {
-    result.state == JobState::Succeeded
-}
-
-/// How a source's job ended in this run, where it was run.
-pub(super) fn result_of<'a>(summary: &'a RunSummary, job: &Collection) -> Option<&'a JobResult> {
-    summary.results.as_ref()?.jobs.get(position_of(summary, job)?)
-}
-
-/// The position of a source's job in the plan.
-pub(super) fn position_of(summary: &RunSummary, job: &Collection) -> Option<usize> {
-    let is_it = |other: &Collection| other.source == job.source && other.window == job.window;
-    summary.plan.jobs.iter().position(|planned| planned.collection().is_some_and(is_it))
 }

@@ -30,14 +30,14 @@ pub(in crate::store) fn versions_of(of: &[(i64, Period)], rows: impl IntoIterato
         .collect()
 }
 
-/// The tags in the table with the number of their rows; none where each of these tags has a row.
+/// The tags in the table with the number of their rows; none where these tags are some and each has a row.
 pub(in crate::store) async fn tags<C: SqlConnection>(
     connection: &mut C,
     table: &TableName,
     unless: &[String],
 ) -> sqlx::Result<Vec<NameCount>> {
     let each = format!("{} a, {}", table.quoted(), C::tags_of_a());
-    let mut all_have_rows = true;
+    let mut all_have_rows = !unless.is_empty();
     for tag in unless {
         let mut parameters = Parameters::default();
         let text = format!("SELECT 1 FROM {each} WHERE t.value = {} LIMIT 1", parameters.add(tag.as_str()));
