@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::settings::{Database, RunSettings, SyncRule};
+use crate::plan::model::tell::TellSettings;
 use crate::plan::text::secrets::Secrets;
 
 /// Everything that configuration says, checked.
@@ -32,6 +33,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// What other users may do with these files, and what in them is ignored, each in a sentence.
     pub warnings: Vec<String>,
+    /// Who is told of runs.
+    pub tell: TellSettings,
     /// Where availability is learnt from files.
     pub sync: Vec<SyncRule>,
 }

@@ -236,32 +236,44 @@ fn method(written: written::RequestMethod) -> HttpMethod {
 /// Checks an address. Its host and port must be without placeholders.
 fn url(check: &mut Check, path: &[&str], source: &str, allowed: &[Scope]) -> Option<Template> {
     let template = check.template(path, source, allowed)?;
-    if let Some(problem) = address_problem(&template) {
+    if let Some(problem) = template_problem(&template) {
         check.wrong(path, format!("{} {problem}", check.document.named(path)));
         return None;
     }
     Some(template)
 }
 
-/// What is wrong with an address. The sentence quotes no part of the address, which may hold secrets.
-fn address_problem(template: &Template) -> Option<String> {
+/// What is wrong with an address that has placeholders.
+fn template_problem(template: &Template) -> Option<String> {
     let mut pieces = template.pieces();
     let head = if let Some(Piece::Text(text)) = pieces.next() { text } else { "" };
     let is_all = pieces.next().is_none();
-    let after = |scheme: &str| head.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme)).map(|_| &head[scheme.len()..]);
-    let rest = after("https://").or_else(|| after("http://"));
-    // After "https:///host" a parser would still find a host.
-    let Some(rest) = rest.filter(|rest| !rest.starts_with(['/', '?', '#'])) else {
-        return Some("must begin with http:// or https:// and a host".to_owned());
-    };
-    if !is_all && !rest.contains(['/', '?', '#']) {
+    if !is_all && behind_scheme(head).is_some_and(|rest| !rest.contains(['/', '?', '#'])) {
         return Some("has a placeholder in its host or port, which must be known beforehand; put placeholders after them".to_owned());
     }
-    let rendered = template.render(|_| "x".to_owned());
-    if rendered.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
+    if behind_scheme(head).is_none() {
+        return address_problem(head);
+    }
+    address_problem(&template.render(|_| "x".to_owned()))
+}
+
+/// What follows `https://` or `http://`, if that is a host. After `https:///host` a parser would still find one.
+fn behind_scheme(address: &str) -> Option<&str> {
+    let after =
+        |scheme: &str| address.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme)).map(|_| &address[scheme.len()..]);
+    let rest = after("https://").or_else(|| after("http://"))?;
+    (!rest.starts_with(['/', '?', '#'])).then_some(rest)
+}
+
+/// What is wrong with an address. The sentence quotes no part of the address, which may hold secrets.
+pub(super) fn address_problem(address: &str) -> Option<String> {
+    if behind_scheme(address).is_none() {
+        return Some("must begin with http:// or https:// and a host".to_owned());
+    }
+    if address.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
         return Some("holds a space, a backslash or a control character; remove it".to_owned());
     }
-    match Url::parse(&rendered) {
+    match Url::parse(address) {
         Err(error) => Some(format!("is no address: {error}")),
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
             Some("has a user or a password in it; put them into a header, headers: {Authorization: \"...\"}".to_owned())

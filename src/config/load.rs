@@ -14,7 +14,7 @@ use super::paths::{directory_of, meant_for_a_shell, resolve};
 use super::pools::pools;
 use super::sources::{self, sources};
 use super::written::{self, Written};
-use super::{database, decode, dotenv, expand, institutions, ownership, run, secrets, tree};
+use super::{database, decode, dotenv, expand, institutions, ownership, run, secrets, tell, tree};
 use crate::os::access::FileAccess;
 use crate::os::input::{self, InputError};
 use crate::plan::model::catalogue::Catalogue;
@@ -214,6 +214,7 @@ fn checked(
         html_file: check.path(&["report", "html_file"], written.report.and_then(|report| report.html_file)),
         catalogue: Arc::new(Catalogue { institutions, etls, sources }),
         run,
+        tell: tell::tell(check, written.tell.unwrap_or_default()),
         sync,
     })
 }

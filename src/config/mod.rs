@@ -37,6 +37,7 @@ mod run;
 mod scalars;
 mod secrets;
 mod sources;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod tree;

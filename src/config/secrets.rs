@@ -2,7 +2,7 @@
 //! stored or shown.
 //!
 //! Secret are: the password of the database; the values of headers; variables whose name says so (`ETL_API_KEY`); values in `env:` and `json:`
-//! that have such a name; and texts in `json:` that come from a variable.
+//! that have such a name; texts in `json:` that come from a variable; and what lets one send to a receiver of `tell:`.
 
 use std::collections::HashSet;
 
@@ -24,6 +24,8 @@ const ABOUT_SECRETS: &str = "backend dir directory enabled file header host id l
 const NO_SECRETS: &str = "basic bearer default disabled enabled false none null true trust";
 /// Headers that say how to read a body, and hold no secret.
 const OPEN_HEADERS: [&str; 5] = ["accept", "accept-encoding", "accept-language", "content-type", "user-agent"];
+/// Shorter parts of a receiver's path are taken for words.
+const SHORTEST_KEY: usize = 16;
 /// Shorter values of variables in `json:` are taken for settings, unless their name says otherwise.
 const SHORTEST_UNNAMED: usize = 8;
 
@@ -64,6 +66,16 @@ fn password_in(address: &str) -> Option<String> {
         None => rest.rsplit_once('@')?.0.split_once(':')?.1,
     };
     Some(percent_decode_str(password).decode_utf8_lossy().into_owned())
+}
+
+/// The password of a receiver's address, what its query says, and the parts of its path that are long enough for a key: whoever knows these
+/// may send there.
+fn of_address(address: &str) -> Vec<String> {
+    let Ok(url) = Url::parse(address) else { return Vec::new() };
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let keys = url.path().split('/').filter(|part| part.len() >= SHORTEST_KEY).map(decoded);
+    let values = url.query_pairs().map(|(_, value)| value.into_owned()).filter(|value| may_be_secret(value));
+    keys.chain(values).chain(password_in(address)).collect()
 }
 
 fn user_of(target: &DatabaseTarget) -> Option<String> {
@@ -123,6 +135,7 @@ impl<'a> Walk<'a> {
                 let name = path.last().copied().unwrap_or_default();
                 match path.as_slice() {
                     [.., "headers", header] if !OPEN_HEADERS.contains(&header.to_ascii_lowercase().as_str()) => self.found.push(text()),
+                    ["tell", ..] if scalar.text.contains("://") => self.found.extend(of_address(&scalar.text)),
                     [.., "env", _] if looks_secret(name) => self.found.push(text()),
                     ["etls" | "sources", _, "http", "trigger" | "cancel", "json", ..] => {
                         let of_variable = scalar.from.as_ref().and_then(|name| self.variables.get(name));

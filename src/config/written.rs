@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::report_types::ReportTypes;
 use super::scalars::{MaxParallel, Version, WrittenDuration};
+use super::tell::Tell;
 use super::written_program::with_program_keys;
 use super::written_sources::Source;
 use super::written_work::{EndPattern, ExitCodes, Http, Retry, StagePattern};
@@ -51,6 +52,8 @@ pub(super) struct Written {
     pub(super) reports: Option<Reports>,
     /// The page that `etl-orch report` makes.
     pub(super) report: Option<Report>,
+    /// Who is told of runs. None of them can fail or delay one.
+    pub(super) tell: Option<Tell>,
     /// The ETLs by name; the order of declaration is the order in which they run for a bank.
     #[schemars(extend("propertyNames" = {"pattern": "^[a-z0-9][a-z0-9_-]*$"}))]
     pub(super) etls: Option<BTreeMap<String, Etl>>,
@@ -273,6 +276,7 @@ mod tests {
                 "availability",
                 "reports",
                 "report",
+                "tell",
                 "etls",
                 "sources"
             ]

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Utc;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::run::event::{Event, EventKind, JobEvent, JobRef};
@@ -29,10 +29,16 @@ impl Events {
         Self { run, subscribers: Vec::new() }
     }
 
+    /// The run that they are of.
+    #[must_use]
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
     /// Every event from now on. The subscription ends when `self` is dropped. A subscriber that is slow, or gone, holds up
     /// neither the run nor the others.
     pub fn subscribe(&mut self) -> Subscription {
-        let (sender, receiver) = channel();
+        let (sender, receiver) = unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         self.subscribers.push(Subscriber { sender, waiting: waiting.clone(), omitted: Mutex::default() });
         Subscription { receiver, waiting }
@@ -59,7 +65,7 @@ impl Events {
 /// The sending end of a subscription.
 #[derive(Debug)]
 struct Subscriber {
-    sender: Sender<Arc<Event>>,
+    sender: UnboundedSender<Arc<Event>>,
     waiting: Arc<AtomicUsize>,
     /// How many lines of each job were omitted since its last event.
     omitted: Mutex<BTreeMap<JobIndex, u64>>,
@@ -105,21 +111,32 @@ fn lines_in(event: &JobEvent) -> u64 {
     }
 }
 
-/// The receiving end: an iterator over the events, which waits for the next one and ends with the run. It blocks, so
-/// it needs a thread of its own.
+/// The receiving end. It is also an iterator over the events, which blocks until the next one, so that it needs a thread of its own.
 #[derive(Debug)]
 pub struct Subscription {
-    receiver: Receiver<Arc<Event>>,
+    receiver: UnboundedReceiver<Arc<Event>>,
     waiting: Arc<AtomicUsize>,
+}
+
+impl Subscription {
+    /// Waits for the next event; `None` once the events have ended.
+    pub async fn recv(&mut self) -> Option<Arc<Event>> {
+        let event = self.receiver.recv().await?;
+        Some(self.taken(event))
+    }
+
+    fn taken(&self, event: Arc<Event>) -> Arc<Event> {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        event
+    }
 }
 
 impl Iterator for Subscription {
     type Item = Arc<Event>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let event = self.receiver.recv().ok()?;
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        Some(event)
+        let event = self.receiver.blocking_recv()?;
+        Some(self.taken(event))
     }
 }
 

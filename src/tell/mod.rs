@@ -1,5 +1,32 @@
-//! The events of a run, as one stream that every subscriber receives.
+//! What machines are told of a run, while it goes on and after its end.
 //!
-//! It does not know what subscribers do with events, and never waits for one.
+//! There is one stream of events ([`events`]), and a [`channel`] for each receiver that the configuration names. [`telling`] runs the channels
+//! beside a run. None of them can fail a run, and after its end all together have a bounded time. The room does not know the database, and
+//! prints nothing.
+//!
+//! To add a channel: its settings in [`TellSettings`], their check in a file of `config::tell`, and here a file with its [`Channel`], and its
+//! line in [`channels`].
 
+pub mod channel;
 pub mod events;
+mod http;
+mod pings;
+pub mod telling;
+
+use std::sync::Arc;
+
+use self::channel::Channel;
+use self::http::Http;
+use self::pings::Pings;
+use crate::plan::model::tell::TellSettings;
+
+/// The channels that are configured, in the order of the documentation.
+#[must_use]
+pub fn channels(settings: &TellSettings) -> Vec<Arc<dyn Channel>> {
+    let http = Http::new(settings.timeout);
+    let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
+    if let Some(address) = &settings.pings {
+        channels.push(Arc::new(Pings::new(address.clone(), http.clone())));
+    }
+    channels
+}

@@ -5,6 +5,7 @@ mod lock;
 pub(super) mod one;
 mod quiet;
 pub(super) mod request;
+mod telling;
 
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
@@ -40,6 +41,7 @@ use crate::show::run::RunView;
 use crate::show::run::one::RunOneView;
 use crate::store::{self, Access, Store};
 use crate::tell::events::Events;
+use crate::tell::telling::Telling;
 use args::RunArgs;
 use request::RunRequest;
 
@@ -158,7 +160,50 @@ pub(super) async fn survey(store: Arc<dyn Store>, request: &RunRequest<'_>) -> R
 async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -> Result<Exit, Failure> {
     let since = Instant::now();
     let id = RunId::new(Uuid::new_v4());
-    let config = &request.context.config;
+    let mut events = Events::new(id);
+    let telling = telling::begin(request, id, &mut events);
+    let mut done = Box::pin(execute(request, lock, signals, since, events)).await;
+    let end = telling.is_some().then(|| telling::end(request, &done, signals));
+    let said = match &mut done {
+        Ok(Done { summary, exit, .. }) => {
+            summary.warnings.splice(0..0, request.warnings.clone());
+            summary.warnings.extend(telling.iter().flat_map(Telling::troubles));
+            say(request, summary, *exit)
+        }
+        Err(_) => Ok(()),
+    };
+    if let (Some(telling), Some(end)) = (telling, end) {
+        telling::finish(telling, end, signals).await;
+    }
+    let Done { exit, store, .. } = done?;
+    store.close().await;
+    said?;
+    Ok(exit)
+}
+
+/// Prints the summary, or with `-q` what there is to say.
+fn say(request: &RunRequest<'_>, summary: &RunSummary, exit: Exit) -> Result<(), Failure> {
+    let say = || print(request, summary, exit);
+    // Whoever asks for an object gets one.
+    if request.args.quiet && request.context.global.format == Format::Text { quiet::print(request, summary, say) } else { say() }
+}
+
+/// What a run came to.
+struct Done {
+    summary: RunSummary,
+    exit: Exit,
+    /// Open, until everybody is told.
+    store: Arc<dyn Store>,
+}
+
+async fn execute(
+    request: &RunRequest<'_>,
+    lock: Option<&Lock>,
+    signals: &Signals,
+    since: Instant,
+    mut events: Events,
+) -> Result<Done, Failure> {
+    let (id, config) = (events.run(), &request.context.config);
     if let Some(lock) = lock {
         lock.announce(id, Utc::now())
             .map_err(|error| Failure::Orchestrator(format!("cannot write {}: {error}", config.lock_file.display())))?;
@@ -171,7 +216,6 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
         () = signals.received() => return Err(stopped(signals)),
     };
     tokio::spawn(hurry_when_stopped(store.clone(), signals.stop().clone()));
-    let mut events = Events::new(id);
     let displays = Displays::start(detail(&request.context, request.args), || events.subscribe());
     let invocation = request.invocation(store.clone(), id, events);
     let summary = tokio::select! {
@@ -183,24 +227,20 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
     };
     drop(invocation);
     displays.finish();
-    if let Err(RunError::Stopped) = summary {
+    let mut summary = match summary {
+        Ok(summary) => summary,
         // The database may be what does not answer, so its connections are not closed in order.
-        return Err(stopped(signals));
-    }
-    let mut summary = summary;
-    if let Ok(summary) = &mut summary
-        && signals.number().is_none()
-    {
+        Err(RunError::Stopped) => return Err(stopped(signals)),
+        Err(error) => {
+            store.close().await;
+            return Err(error.into());
+        }
+    };
+    if signals.number().is_none() {
         summary.warnings.extend(report::after_run(&request.context, store.clone(), summary.is_noteworthy()).await);
     }
-    store.close().await;
-    let mut summary = summary?;
     let exit = exit_of(&summary, request.args, signals);
-    summary.warnings.splice(0..0, request.warnings.clone());
-    let say = || print(request, &summary, exit);
-    // Whoever asks for an object gets one.
-    if request.args.quiet && request.context.global.format == Format::Text { quiet::print(request, &summary, say) } else { say() }?;
-    Ok(exit)
+    Ok(Done { summary, exit, store })
 }
 
 /// Once the run is to stop, it waits for the database no longer than it must.
@@ -273,11 +313,16 @@ fn detail(context: &Context<'_>, args: &RunArgs) -> Detail {
     Detail { is_live, child_output }
 }
 
+/// What people and programs read of a run.
+fn view<'a>(request: &'a RunRequest<'_>, summary: &'a RunSummary, exit: Exit) -> RunView<'a> {
+    let config = &request.context.config;
+    RunView::new(summary, &config.catalogue, &config.database.reports, exit.code()).in_full(request.args.verbose)
+}
+
 fn print(request: &RunRequest<'_>, summary: &RunSummary, exit: Exit) -> Result<(), Failure> {
     let (context, config) = (&request.context, &request.context.config);
     let Some(by_hand) = &request.args.by_hand else {
-        let view = RunView::new(summary, &config.catalogue, &config.database.reports, exit.code());
-        return context.print(&view.in_full(request.args.verbose));
+        return context.print(&view(request, summary, exit));
     };
     match RunOneView::new(summary, &config.catalogue, exit.code()) {
         Some(view) => context.print(&view),

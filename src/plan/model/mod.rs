@@ -20,5 +20,6 @@ pub mod selection;
 pub mod settings;
 pub mod source;
 pub mod target;
+pub mod tell;
 pub mod window;
 pub mod work;

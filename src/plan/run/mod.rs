@@ -17,3 +17,4 @@ pub mod recorded;
 pub mod schedule;
 pub mod stop;
 pub mod summary;
+pub mod told;

@@ -1,0 +1,45 @@
+//! Who is told of a run: from its options and its result to what channels get.
+
+use chrono::Utc;
+
+use super::super::exit::{Exit, Failure};
+use super::request::RunRequest;
+use super::{Done, view};
+use crate::plan::model::ids::RunId;
+use crate::plan::run::told::{RunBegin, RunEnd};
+use crate::run::signals::Signals;
+use crate::show::View;
+use crate::tell;
+use crate::tell::events::Events;
+use crate::tell::telling::Telling;
+
+/// The run has begun; `None` where nobody is told.
+pub(super) fn begin(request: &RunRequest<'_>, id: RunId, events: &mut Events) -> Option<Telling> {
+    let config = &request.context.config;
+    let channels = tell::channels(&config.tell);
+    if channels.is_empty() {
+        return None;
+    }
+    let is_whole = !request.is_special() && request.args.by_hand.is_none();
+    let run = RunBegin { id, at: Utc::now(), is_whole, catalogue: config.catalogue.clone() };
+    Some(Telling::begin(channels, config.tell.timeout, run, events))
+}
+
+/// The run has ended.
+pub(super) fn end(request: &RunRequest<'_>, done: &Result<Done, Failure>, signals: &Signals) -> RunEnd {
+    let (exit, outcome, text) = match done {
+        Ok(Done { summary, exit, .. }) => (*exit, Ok(summary.clone()), view(request, summary, *exit).text()),
+        Err(failure) => (failure.exit(), Err(failure.message()), format!("{}\n", failure.lines().join("\n"))),
+    };
+    let stopped_by = if let Exit::Signal(signal) = exit { Some(signal) } else { signals.number() };
+    RunEnd { at: Utc::now(), exit_code: exit.code(), stopped_by, outcome, text }
+}
+
+/// Waits until everybody was told, but no longer than `tell.timeout`, or the next request to stop.
+pub(super) async fn finish(telling: Telling, end: RunEnd, signals: &Signals) {
+    let seen = signals.stop().level();
+    let hurry = async {
+        signals.stop().raised_above(seen).await;
+    };
+    telling.finish(end, hurry).await;
+}

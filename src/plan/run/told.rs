@@ -1,0 +1,36 @@
+//! What channels are told of a run beside its events: how it began, and how it ended.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::ids::RunId;
+use crate::plan::run::summary::RunSummary;
+
+/// A run that has begun: it has the lock, if it wants one. Nothing else was done yet.
+#[derive(Debug, Clone)]
+pub struct RunBegin {
+    pub id: RunId,
+    /// Wall clock.
+    pub at: DateTime<Utc>,
+    /// Whether it looks at everything. A run with a selection of its own says nothing of the rest.
+    pub is_whole: bool,
+    /// The banks, ETLs and sources.
+    pub catalogue: Arc<Catalogue>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct RunEnd {
+    /// Wall clock.
+    pub at: DateTime<Utc>,
+    /// The exit code of the process.
+    pub exit_code: u8,
+    /// The signal that stopped it, if one did.
+    pub stopped_by: Option<i32>,
+    /// What it came to; the error, in a sentence, where it could not do its work.
+    pub outcome: Result<RunSummary, String>,
+    /// The same as people read it, without secrets.
+    pub text: String,
+}

@@ -1,0 +1,86 @@
+//! The port of the channels, and what feeds them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use super::events::Subscription;
+use crate::plan::run::event::Event;
+use crate::plan::run::told::{RunBegin, RunEnd};
+
+/// A receiver that is told of runs.
+#[async_trait::async_trait]
+pub trait Channel: Send + Sync {
+    /// Its key below `tell:`.
+    fn name(&self) -> &'static str;
+
+    /// Tells of a run. It is called when the run begins, goes on beside it, and is dropped unfinished where it takes too long after the end.
+    /// It shares the thread of the run, so that it must not block.
+    ///
+    /// # Errors
+    /// When the receiver was not told everything.
+    async fn tell(&self, run: &RunBegin, feed: Feed) -> Result<(), Trouble>;
+
+    /// Sends something that the receiver can tell from what is told of a run. The answer says in a sentence what was sent and what came of
+    /// it.
+    ///
+    /// # Errors
+    /// When it was not received.
+    async fn test(&self) -> Result<String, Trouble>;
+}
+
+/// Why something could not be told: a sentence, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Trouble(pub String);
+
+/// What a channel learns of a run.
+#[derive(Debug)]
+pub struct Feed {
+    pub(super) channel: &'static str,
+    pub(super) events: Subscription,
+    pub(super) end: watch::Receiver<Option<Arc<RunEnd>>>,
+    pub(super) troubles: Troubles,
+}
+
+impl Feed {
+    /// The next event; `None` once the run has ended.
+    pub async fn event(&mut self) -> Option<Arc<Event>> {
+        self.events.recv().await
+    }
+
+    /// Waits for the end of the run, without its remaining events. `None` where the process ends without one.
+    pub async fn end(self) -> Option<Arc<RunEnd>> {
+        let Self { events, mut end, .. } = self;
+        drop(events);
+        let end = end.wait_for(Option::is_some).await.ok()?;
+        end.clone()
+    }
+
+    /// Something could not be told, but the channel goes on.
+    pub fn failed(&self, trouble: &Trouble) {
+        self.troubles.note(self.channel, trouble);
+    }
+}
+
+/// The first trouble of each channel. Further ones are not told: they have the same reason.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Troubles(Arc<Mutex<BTreeMap<&'static str, String>>>);
+
+impl Troubles {
+    pub(super) fn note(&self, channel: &'static str, trouble: &Trouble) {
+        // Nothing panics while it is held.
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        first.entry(channel).or_insert_with(|| {
+            let sentence = format!("tell.{channel}: {trouble}");
+            tracing::warn!("{sentence}");
+            sentence
+        });
+    }
+
+    /// The troubles so far, each in a sentence.
+    pub(super) fn so_far(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}

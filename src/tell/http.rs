@@ -1,0 +1,113 @@
+//! Requests to receivers: each has a bounded time, follows no redirect, and leaves no secret in an error.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, redirect, retry};
+use secrecy::ExposeSecret;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::channel::Trouble;
+use crate::os::blocking;
+use crate::plan::model::tell::{Address, Headers};
+use crate::plan::text::span;
+
+/// Sends requests. A copy shares connections.
+#[derive(Debug, Clone)]
+pub(super) struct Http {
+    client: Arc<OnceCell<Client>>,
+    timeout: Duration,
+}
+
+/// A request with a body.
+pub(super) struct Post<'a> {
+    /// Where it goes: an address of the configuration, or one that was made from it.
+    pub(super) url: Url,
+    /// What is shown of that.
+    pub(super) shown: &'a Address,
+    pub(super) headers: &'a Headers,
+    pub(super) content_type: &'static str,
+    pub(super) body: Vec<u8>,
+}
+
+impl Http {
+    /// A request may take this long.
+    pub(super) fn new(timeout: Duration) -> Self {
+        Self { client: Arc::default(), timeout }
+    }
+
+    /// Sends a request. Returns the status of the answer.
+    ///
+    /// # Errors
+    /// When there is no answer, or its status is not 2xx.
+    pub(super) async fn post(&self, post: Post<'_>) -> Result<u16, Trouble> {
+        let Post { url, shown, headers, content_type, body } = post;
+        let client = self.client.get_or_try_init(client).await?;
+        let request = client.post(url).timeout(self.timeout).headers(header_map(headers)?).header(CONTENT_TYPE, content_type).body(body);
+        let failed = |error: reqwest::Error| Trouble(self.why(&error, shown));
+        let status = request.send().await.map_err(failed)?.status();
+        if status.is_success() { Ok(status.as_u16()) } else { Err(Trouble(format!("{shown} answered {status}"))) }
+    }
+
+    fn why(&self, error: &reqwest::Error, shown: &Address) -> String {
+        if error.is_connect() {
+            let why = if error.is_timeout() { "no connection in time".to_owned() } else { innermost(error) };
+            return format!("cannot connect to {shown}: {why}");
+        }
+        if error.is_timeout() {
+            return format!("{shown} did not answer within {}", span::exact(self.timeout));
+        }
+        format!("{shown} did not answer: {}", innermost(error))
+    }
+}
+
+/// An address of the configuration.
+///
+/// # Errors
+/// Never in practice: it was checked.
+pub(super) fn url(address: &Address) -> Result<Url, Trouble> {
+    Url::parse(address.expose()).map_err(|error| Trouble(format!("{address} is no address: {error}")))
+}
+
+/// The client. The certificates of the system are read for it, which may take its time.
+async fn client() -> Result<Client, Trouble> {
+    let made = blocking::run(|| {
+        // Fails if a provider is installed already, which is the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = || {
+            Client::builder()
+                .user_agent(concat!("etl-orch/", env!("CARGO_PKG_VERSION")))
+                .redirect(redirect::Policy::none())
+                .retry(retry::never())
+                .referer(false)
+        };
+        // A system without certificates can still use plain HTTP. Every HTTPS connection fails then.
+        builder().build().or_else(|_| builder().tls_certs_only([]).build())
+    });
+    let made = made.await.map_err(|error| Trouble(format!("no request can be made: {error}")))?;
+    made.map_err(|error| Trouble(format!("no request can be made: {}", innermost(&error))))
+}
+
+fn header_map(headers: &Headers) -> Result<HeaderMap, Trouble> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let refused = || Trouble(format!("the header {name} cannot be sent"));
+        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?;
+        let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| refused())?;
+        value.set_sensitive(true);
+        map.append(key, value);
+    }
+    Ok(map)
+}
+
+/// What the error comes from. Only the outer errors name the address.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    if cause.is::<reqwest::Error>() { "the request could not be made".to_owned() } else { cause.to_string() }
+}

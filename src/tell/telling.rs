@@ -1,0 +1,95 @@
+//! Runs the channels beside a run, and gives them a bounded time after its end. A channel that fails or panics costs only itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use super::channel::{Channel, Feed, Trouble, Troubles};
+use super::events::Events;
+use crate::plan::run::told::{RunBegin, RunEnd};
+use crate::plan::text::span;
+
+/// The channels of a run that goes on. When it is dropped, they are told no more.
+#[derive(Debug)]
+pub struct Telling {
+    timeout: Duration,
+    end: watch::Sender<Option<Arc<RunEnd>>>,
+    tasks: Vec<Task>,
+    troubles: Troubles,
+}
+
+#[derive(Debug)]
+struct Task {
+    channel: &'static str,
+    handle: JoinHandle<Result<(), Trouble>>,
+}
+
+/// What became of a channel in a run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Its key below `tell:`.
+    pub channel: &'static str,
+    /// Why its receiver was not told everything.
+    pub result: Result<(), Trouble>,
+}
+
+impl Telling {
+    /// Starts to tell of a run that has just begun.
+    #[must_use]
+    pub fn begin(channels: Vec<Arc<dyn Channel>>, timeout: Duration, run: RunBegin, events: &mut Events) -> Self {
+        let (end, receiver) = watch::channel(None);
+        let troubles = Troubles::default();
+        let run = Arc::new(run);
+        let start = |channel: Arc<dyn Channel>| {
+            let name = channel.name();
+            let feed = Feed { channel: name, events: events.subscribe(), end: receiver.clone(), troubles: troubles.clone() };
+            let run = run.clone();
+            Task { channel: name, handle: tokio::spawn(async move { channel.tell(&run, feed).await }) }
+        };
+        let tasks = channels.into_iter().map(start).collect();
+        Self { timeout, end, tasks, troubles }
+    }
+
+    /// What could not be told so far, each in a sentence that is in the log already.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<String> {
+        self.troubles.so_far()
+    }
+
+    /// Tells how the run ended, and waits for all channels at the same time, until the time that they have is over or `hurry` resolves.
+    /// What is not told then is not told. The events of the run must have ended.
+    pub async fn finish(self, end: RunEnd, hurry: impl Future<Output = ()>) -> Vec<Told> {
+        let Self { timeout, end: sender, tasks, troubles } = self;
+        let deadline = Instant::now() + timeout;
+        // It fails when no channel is left to be told.
+        let _ = sender.send(Some(Arc::new(end)));
+        let hurry = futures::FutureExt::shared(hurry);
+        let wait = |Task { channel, mut handle }| {
+            let hurry = hurry.clone();
+            async move {
+                let late = format!("not everything was told within {}", span::exact(timeout));
+                let result = tokio::select! {
+                    biased;
+                    done = timeout_at(deadline, &mut handle) => match done {
+                        Ok(Ok(result)) => result,
+                        Ok(Err(_)) => Err(Trouble("it failed by a bug of etl-orch".to_owned())),
+                        Err(_) => Err(Trouble(late)),
+                    },
+                    () = hurry => Err(Trouble("not everything was told before the process was asked to end".to_owned())),
+                };
+                handle.abort();
+                Told { channel, result }
+            }
+        };
+        let told = futures::future::join_all(tasks.into_iter().map(wait)).await;
+        for Told { channel, result } in &told {
+            if let Err(trouble) = result {
+                troubles.note(channel, trouble);
+            }
+        }
+        told
+    }
+}
