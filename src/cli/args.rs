@@ -12,6 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::config::ConfigCommand;
 use super::coverage::CoverageArgs;
 use super::exit::EXIT_CODES;
+use super::health::HealthArgs;
 use super::history::jobs::JobsArgs;
 use super::history::logs::LogsArgs;
 use super::history::runs::RunsArgs;
@@ -117,6 +118,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: Option<SourcesCommand>,
     },
+    /// Say whether anything is behind, failing or stopped, and what mends it; exit code 0 healthy, 1 unhealthy, 3 unknown, 4 error
+    Health(HealthArgs),
     /// Create the state tables and, on SQLite, the data tables
     Init(InitArgs),
     /// Check the configuration, or print its schema

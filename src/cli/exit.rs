@@ -20,7 +20,8 @@ With --detailed-exit-code:
   3      some jobs failed
   4      a dry run found gaps, some of which may be made now
   5      there are gaps, and none may be made now
-         (all are skipped, paused, quarantined, cooling down, waiting or running elsewhere)";
+         (all are skipped, paused, quarantined, cooling down, waiting or running elsewhere)
+Of health: 0 healthy, 1 unhealthy, 3 unknown, 4 error (it could not be judged)";
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,12 @@ pub(super) enum Exit {
     GapsFound,
     /// `--detailed-exit-code`: something is missing, and none of it may be made now.
     HeldBack,
+    /// `health`: something does not work.
+    Unhealthy,
+    /// `health`: not everything is known.
+    HealthUnknown,
+    /// `health`: it could not be judged.
+    HealthError,
     /// The lock is held and `--lock-wait` ran out.
     LockHeld,
     /// Ended by this signal, after stopping its children.
@@ -53,10 +60,10 @@ impl Exit {
     pub(super) fn code(self) -> u8 {
         match self {
             Self::Success => 0,
-            Self::Orchestrator | Self::JobsFailed { detailed: false } => 1,
+            Self::Orchestrator | Self::JobsFailed { detailed: false } | Self::Unhealthy => 1,
             Self::Usage => 2,
-            Self::JobsFailed { detailed: true } => 3,
-            Self::GapsFound => 4,
+            Self::JobsFailed { detailed: true } | Self::HealthUnknown => 3,
+            Self::GapsFound | Self::HealthError => 4,
             Self::HeldBack => 5,
             Self::LockHeld => 75,
             Self::PassedOn(code) => code,
@@ -221,6 +228,9 @@ mod tests {
             (Exit::JobsFailed { detailed: true }, 3),
             (Exit::GapsFound, 4),
             (Exit::HeldBack, 5),
+            (Exit::Unhealthy, 1),
+            (Exit::HealthUnknown, 3),
+            (Exit::HealthError, 4),
             (Exit::LockHeld, 75),
             (Exit::Signal(2), 130),
             (Exit::Signal(15), 143),

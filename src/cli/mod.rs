@@ -6,6 +6,7 @@ mod config;
 mod context;
 mod coverage;
 mod exit;
+mod health;
 mod history;
 mod init;
 mod moment;
@@ -67,6 +68,7 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Coverage(args) => in_runtime(coverage::command(&context()?, args)),
         Command::Report(args) => in_runtime(report::command(&context()?, args)),
         Command::Sources { command } => in_runtime(sources::command(&context()?, command.as_ref())),
+        Command::Health(args) => in_runtime(health::command(global, environment, args)),
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
         Command::Config { command: ConfigCommand::Check(args) } => in_runtime(config::check(global, environment, *args)),
         Command::Config { command: ConfigCommand::Schema } => config::schema(global.format),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::health::HealthSettings;
 use crate::plan::model::settings::{Database, RunSettings, SyncRule};
 use crate::plan::model::tell::TellSettings;
 use crate::plan::text::secrets::Secrets;
@@ -27,6 +28,8 @@ pub struct Config {
     pub html_file: Option<PathBuf>,
     /// The monitored banks, the ETLs and the disclosure sources. There is at least one ETL or source.
     pub catalogue: Arc<Catalogue>,
+    /// What counts as healthy.
+    pub health: HealthSettings,
     /// How a run goes about its work.
     pub run: RunSettings,
     /// Texts that must not be logged, stored or shown.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::check::Check;
+use super::health::gaps;
 use super::needs::needs;
 use super::outputs::{PathTemplate, check_path_templates};
 use super::pools;
@@ -13,6 +14,7 @@ use super::run::retry;
 use super::work::WorkKeys;
 use super::written::{self, By};
 use crate::plan::model::etl::{Etl, Places, Pool, ReportsBy};
+use crate::plan::model::health::AgeLimits;
 use crate::plan::model::institution::Institutions;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::text::placeholder::Scope;
@@ -22,6 +24,7 @@ pub(super) struct Defaults {
     pub(super) retry: RetryPolicy,
     pub(super) by: By,
     pub(super) pools: Vec<Pool>,
+    pub(super) gap_age: AgeLimits,
 }
 
 /// Checks all ETLs. An ETL with a mistake may be missing in the result.
@@ -106,6 +109,7 @@ fn check_etl(check: &mut Check, name: &str, mut written: written::Etl, defaults:
     };
     let work = work.check(check, &["etls", name], name, "makes the report", allowed);
     let warn_after = check.not_zero(&at("warn_after"), written.warn_after);
+    let gap_age = gaps(check, &at("gaps"), written.gaps.take().unwrap_or_default(), defaults.gap_age);
     let retry = retry(check, &at("retry"), written.retry.take().unwrap_or_default(), &defaults.retry);
     let pool = written.pool.take().and_then(|pool| pools::named(check, &at("pool"), &pool, &defaults.pools));
     let version = written.version.take().and_then(|_| version(check, &at("version")));
@@ -120,6 +124,7 @@ fn check_etl(check: &mut Check, name: &str, mut written: written::Etl, defaults:
         reports: reports?,
         retry,
         warn_after,
+        gap_age,
         pool,
         version,
         places: Places { report_type: check.place(&at("report_type")), requires: check.place(&at("requires")) },

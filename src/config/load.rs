@@ -14,7 +14,7 @@ use super::paths::{directory_of, meant_for_a_shell, resolve};
 use super::pools::pools;
 use super::sources::{self, sources};
 use super::written::{self, Written};
-use super::{database, decode, dotenv, expand, institutions, ownership, run, secrets, tell, tree};
+use super::{database, decode, dotenv, expand, health, institutions, ownership, run, secrets, tell, tree};
 use crate::os::access::FileAccess;
 use crate::os::input::{self, InputError};
 use crate::plan::model::catalogue::Catalogue;
@@ -178,7 +178,8 @@ fn checked(
     let retry = run::retry(check, &["retry"], written.retry.unwrap_or_default(), &RetryPolicy::default());
     let sync = sync(check, availability.sync.unwrap_or_default(), &institutions);
     let pools = pools(check, written.pools.unwrap_or_default());
-    let defaults = Defaults { retry, by: reports.by.unwrap_or(written::By::Etl), pools };
+    let (health, gap_age) = health::health(check, written.health.unwrap_or_default());
+    let defaults = Defaults { retry, by: reports.by.unwrap_or(written::By::Etl), pools, gap_age };
     let etls = etls(check, written.etls.unwrap_or_default(), &defaults, &institutions);
     let sources = sources(check, written.sources.unwrap_or_default(), &defaults);
     let has_none = |key| check.document.keys(&[key]).is_empty() && !check.document.is_broken(&[key]);
@@ -201,10 +202,7 @@ fn checked(
         database: Database {
             target: target?,
             max_connections: u32::try_from(max_connections).ok()?,
-            durability: match connections.durability {
-                Some(written::Durability::Relaxed) => Durability::Relaxed,
-                Some(written::Durability::Full) | None => Durability::Full,
-            },
+            durability: durability(connections.durability),
             availability,
             version_column,
             reports,
@@ -213,10 +211,18 @@ fn checked(
         lock_file,
         html_file: check.path(&["report", "html_file"], written.report.and_then(|report| report.html_file)),
         catalogue: Arc::new(Catalogue { institutions, etls, sources }),
+        health,
         run,
         tell: tell::tell(check, written.tell.unwrap_or_default()),
         sync,
     })
+}
+
+fn durability(written: Option<written::Durability>) -> Durability {
+    match written {
+        Some(written::Durability::Relaxed) => Durability::Relaxed,
+        Some(written::Durability::Full) | None => Durability::Full,
+    }
 }
 
 fn target(check: &mut Check, url: Option<&str>, variables: &Variables) -> Option<DatabaseTarget> {

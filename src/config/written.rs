@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::report_types::ReportTypes;
 use super::scalars::{MaxParallel, Version, WrittenDuration};
 use super::tell::Tell;
+use super::written_health::{Gaps, Health};
 use super::written_program::with_program_keys;
 use super::written_sources::Source;
 use super::written_work::{EndPattern, ExitCodes, Http, Retry, StagePattern};
@@ -54,6 +55,8 @@ pub(super) struct Written {
     pub(super) report: Option<Report>,
     /// Who is told of runs. None of them can fail or delay one.
     pub(super) tell: Option<Tell>,
+    /// What `etl-orch health` counts as healthy.
+    pub(super) health: Option<Health>,
     /// The ETLs by name; the order of declaration is the order in which they run for a bank.
     #[schemars(extend("propertyNames" = {"pattern": "^[a-z0-9][a-z0-9_-]*$"}))]
     pub(super) etls: Option<BTreeMap<String, Etl>>,
@@ -210,6 +213,8 @@ with_program_keys! {
         http: Option<Http>,
         /// A job that runs longer is named in the warnings. Default: none.
         warn_after: Option<WrittenDuration>,
+        /// How long its reports may be missing; what differs from `health.gaps`.
+        gaps: Option<Gaps>,
         /// What differs from `retry` of the whole file.
         retry: Option<Retry>,
         /// The pool of `pools` that each of its attempts uses. Default: none.
@@ -277,6 +282,7 @@ mod tests {
                 "reports",
                 "report",
                 "tell",
+                "health",
                 "etls",
                 "sources"
             ]

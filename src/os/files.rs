@@ -57,6 +57,18 @@ pub(crate) fn rename_durably(file: &File, from: &Path, to: &Path) -> io::Result<
 /// # Errors
 /// When it cannot be written, or when `path` is no file. What was there stays then.
 pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    replace_by(path, text, rename_durably)
+}
+
+/// The same, but a power cut may take it back: for what is written again soon.
+///
+/// # Errors
+/// As there.
+pub(crate) fn replace_soon(path: &Path, text: &str) -> io::Result<()> {
+    replace_by(path, text, |_, from, to| fs::rename(from, to))
+}
+
+fn replace_by(path: &Path, text: &str, rename: impl Fn(&File, &Path, &Path) -> io::Result<()>) -> io::Result<()> {
     let (path, mode) = match fs::metadata(path) {
         Ok(found) if found.is_file() => (fs::canonicalize(path)?, Some(found.permissions())),
         Ok(_) => return Err(io::Error::other("it is not a file")),
@@ -72,7 +84,7 @@ pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
         if let Some(mode) = mode {
             file.set_permissions(mode)?;
         }
-        rename_durably(&file, &staged, &path)
+        rename(&file, &staged, &path)
     };
     write().inspect_err(|_| {
         // The first error is the one to tell.

@@ -3,6 +3,7 @@
 //! Pure: no tokio, sqlx, clap, tracing, file system, environment or clock. Time, randomness and facts are arguments.
 
 pub mod decide;
+pub mod health;
 pub mod model;
 pub mod remember;
 pub mod run;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::plan::decide::plan::{Plan, PlannedJob};
 use crate::plan::model::etl::{Etl, EtlIndex, Places, ReportsBy};
+use crate::plan::model::health::AgeLimits;
 use crate::plan::model::institution::Institution;
 use crate::plan::model::outcome::ExitCodes;
 use crate::plan::model::retry::RetryPolicy;
@@ -47,6 +48,7 @@ pub(crate) fn etl(name: &str, report_type: &str) -> Etl {
         reports: ReportsBy::Etl,
         retry: RetryPolicy::default(),
         warn_after: None,
+        gap_age: AgeLimits::default(),
         pool: None,
         version: None,
         places: Places::default(),

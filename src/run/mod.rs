@@ -9,6 +9,7 @@ mod error;
 mod expectation;
 mod give_up;
 pub mod guard;
+pub mod health;
 mod invocation;
 mod ledger;
 pub mod lock;

@@ -232,6 +232,19 @@ impl Recovery {
     }
 }
 
+/// The runs that are recorded as running: those that may be alive, and those that are seen to be dead.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn open_runs(store: &(impl Ledger + ?Sized)) -> store::Result<(Vec<RunningRun>, Vec<RunningRun>)> {
+    let may_be_alive = |run: &RunningRun| match identity::liveness_of(&run.owner) {
+        Liveness::Dead => false,
+        Liveness::Alive => true,
+        Liveness::Unknown => !run.expired,
+    };
+    Ok(store.running_runs().await?.into_iter().partition(may_be_alive))
+}
+
 /// The runs that are recorded as running. A running job of any other run was left by it: its run could not record the job's end before
 /// its own.
 struct Runs {
@@ -245,12 +258,7 @@ struct Runs {
 
 impl Runs {
     async fn of(store: &dyn Ledger, state_dir: &Path) -> store::Result<Self> {
-        let is_dead = |run: &RunningRun| match identity::liveness_of(&run.owner) {
-            Liveness::Dead => true,
-            Liveness::Alive => false,
-            Liveness::Unknown => run.expired,
-        };
-        let (dead, living): (Vec<_>, Vec<_>) = store.running_runs().await?.into_iter().partition(is_dead);
+        let (living, dead) = open_runs(store).await?;
         let ids = |runs: Vec<RunningRun>| runs.into_iter().map(|run| run.id).collect();
         Ok(Self { living: ids(living), dead: ids(dead), here: identity::this_process(), state_dir: spool::state_dir_on_record(state_dir) })
     }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod coverage;
 pub mod escape;
 mod expected;
+pub mod health;
 pub mod history;
 mod listener;
 pub mod logs;

@@ -13,8 +13,9 @@ pub struct ErrorView {
     error: Error,
 }
 
+/// What went wrong.
 #[derive(Debug, Serialize)]
-struct Error {
+pub(super) struct Error {
     class: &'static str,
     /// A line for each mistake.
     message: String,
@@ -34,8 +35,18 @@ impl ErrorView {
     /// The view of an error that ends the process with this code. `class` is its kind, for programs; `causes` are the single mistakes where
     /// there may be several.
     pub fn new(exit_code: u8, class: &'static str, message: String, causes: Vec<Cause>) -> Self {
-        let message = message.lines().map(escaped).collect::<Vec<_>>().join("\n");
-        Self { exit_code, error: Error { class, message, causes } }
+        Self { exit_code, error: Error::new(class, &message, causes) }
+    }
+}
+
+impl Error {
+    pub(super) fn new(class: &'static str, message: &str, causes: Vec<Cause>) -> Self {
+        Self { class, message: message.lines().map(escaped).collect::<Vec<_>>().join("\n"), causes }
+    }
+
+    /// In a line for each mistake.
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 }
 

@@ -311,6 +311,10 @@ macro_rules! implement_ports {
                 listing!(self, "looking how long jobs took", shared::successes::latest, of)
             }
 
+            async fn missing_since(&self, gaps: &[GapKey]) -> Result<Vec<(GapKey, DateTime<Utc>)>> {
+                listing!(self, "looking since when reports are missing", shared::missing::since, gaps)
+            }
+
             async fn decisions_at(&self, gaps: &[GapKey], at: DateTime<Utc>) -> Result<Vec<PastDecision>> {
                 listing!(self, "looking at earlier decisions", shared::decisions::at, gaps, at)
             }

@@ -271,6 +271,10 @@ pub trait History: Debug + Send + Sync {
     /// The last successes of each of these ETLs and sources, the newest first: those whose whole duration is on record.
     async fn successes(&self, of: &[String]) -> Result<Vec<PastSuccess>>;
 
+    /// Since when these gaps are seen to be missing: the first decision not to make one, or the first job for it, since its last success. A
+    /// time in which an operator wanted it left alone is none of its own. A gap without such a record is not listed.
+    async fn missing_since(&self, gaps: &[GapKey]) -> Result<Vec<(GapKey, DateTime<Utc>)>>;
+
     /// The decisions not to make these gaps (any gap, where none is named) that were in force at this time.
     async fn decisions_at(&self, gaps: &[GapKey], at: DateTime<Utc>) -> Result<Vec<PastDecision>>;
 

@@ -34,6 +34,7 @@ mod force_pending;
 mod forecast;
 mod garbage;
 mod given_up;
+mod health;
 mod history;
 mod hostile;
 mod hostile_files;

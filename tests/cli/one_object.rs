@@ -74,6 +74,17 @@ const CALLS: &[(&str, &[Case])] = &[
             ("--html", 2, "error"),
         ],
     ),
+    (
+        "health",
+        &[
+            ("", 1, "health"),
+            ("--max-age 1ms daily", 1, "health"),
+            ("--max-age 2d", 0, "health"),
+            ("--recover", 1, "health"),
+            ("--max-age 7h nope", 2, "error"),
+            ("daily", 2, "error"),
+        ],
+    ),
     ("retry", &[("TD 2025 Q2 --reason x", 0, "retry"), ("NONE 2025 Q2 --reason x", 2, "error"), ("", 2, "error")]),
     ("skip", &[("TD 2025 Q2 --reason x", 0, "skip"), ("TD 2025 Q2", 2, "error"), ("TD 2025 Q2 --until 2020-01-01 --reason x", 2, "error")]),
     ("unskip", &[("--all --reason x", 0, "unskip"), ("deadbeef --reason x", 2, "error")]),

@@ -10,6 +10,7 @@ use etl_orch::plan::decide::planner::Planner;
 use etl_orch::plan::model::candidate::{AvailabilityKey, Candidate};
 use etl_orch::plan::model::etl::{Etl, EtlIndex, Places, Pool, ReportsBy};
 use etl_orch::plan::model::gap::{Gap, GapKey};
+use etl_orch::plan::model::health::AgeLimits;
 use etl_orch::plan::model::institution::{BankIndex, Institution, Institutions};
 use etl_orch::plan::model::job::{JobState, Owner};
 use etl_orch::plan::model::outcome::ExitCodes;
@@ -115,6 +116,7 @@ fn etl(name: &str, report_type: &str, needs: Vec<EtlIndex>) -> Etl {
         reports: ReportsBy::Etl,
         retry: RetryPolicy::default(),
         warn_after: None,
+        gap_age: AgeLimits::default(),
         pool: None,
         version: None,
         places: Places::default(),

@@ -5,11 +5,16 @@ use etl_orch::plan::model::orders::{GapOrder, GapOrderKind};
 use etl_orch::plan::remember::past::RunQuery;
 use etl_orch::plan::remember::stored_decision::{DecisionChanges, StoredDecision};
 
-use crate::fixture::{Fixture, at, begin_run};
+use etl_orch::plan::model::ids::JobId;
+use etl_orch::plan::remember::recorded_job::NewJob;
+use uuid::Uuid;
+
+use crate::fixture::{Fixture, at, begin_run, new_job};
 
 crate::on_both_databases![
     a_decision_is_in_force_until_another_is_recorded,
     many_are_recorded_at_once,
+    a_gap_is_missing_since_it_was_first_seen_so_after_its_last_success,
     orders_are_found_by_the_time_they_were_given
 ];
 
@@ -57,6 +62,30 @@ async fn many_are_recorded_at_once(fixture: Fixture) {
     store.record_decisions(run, &DecisionChanges { new: new.clone(), ..DecisionChanges::default() }, at(1)).await.unwrap();
     assert_eq!(store.decisions().await.unwrap(), new);
     assert_eq!(new.len(), 1680);
+}
+
+async fn a_gap_is_missing_since_it_was_first_seen_so_after_its_last_success(fixture: Fixture) {
+    let store = fixture.open().await;
+    let run = begin_run(&*store).await;
+    let keys = ["RY-CA/2025Q1/a", "RY-CA/2025Q2/a", "RY-CA/2025Q3/a", "RY-CA/2025Q4/a"].map(key);
+    let job = |number: u128, gap: &GapKey| NewJob { id: JobId::new(Uuid::from_u128(number)), gap: gap.clone(), ..new_job(0) };
+    store.enqueue(run, &[job(1, &keys[0])], at(5)).await.unwrap();
+    store.enqueue(run, &[job(2, &keys[1])], at(6)).await.unwrap();
+    let ended = format!("UPDATE {} SET state = 'succeeded', ended_at = queued_at WHERE gap_key = '{}'", fixture.own("etl_jobs"), keys[1]);
+    fixture.sql(&ended).await;
+    store.enqueue(run, &[job(3, &keys[1])], at(9)).await.unwrap();
+    let decided = |of: &[(&GapKey, StoredDecision)]| DecisionChanges {
+        new: of.iter().map(|(key, decision)| ((*key).clone(), decision.clone())).collect(),
+        ..DecisionChanges::default()
+    };
+    let skipped = StoredDecision::Skipped { since: at(1), until: None, by: "ann".into(), reason: "r".into() };
+    store.record_decisions(run, &decided(&[(&keys[0], waiting("b")), (&keys[1], waiting("b"))]), at(4)).await.unwrap();
+    store.record_decisions(run, &decided(&[(&keys[2], skipped)]), at(4)).await.unwrap();
+    store.record_decisions(run, &decided(&[(&keys[2], waiting("b"))]), at(8)).await.unwrap();
+    let mut since = store.missing_since(&keys).await.unwrap();
+    since.sort();
+    assert_eq!(since, [(keys[0].clone(), at(4)), (keys[1].clone(), at(9)), (keys[2].clone(), at(8))]);
+    assert!(store.missing_since(&[]).await.unwrap().is_empty());
 }
 
 async fn orders_are_found_by_the_time_they_were_given(fixture: Fixture) {

@@ -71,6 +71,17 @@ pub(in crate::cli) struct RunArgs {
     /// That it is `run-one`.
     #[arg(skip)]
     pub(in crate::cli) by_hand: Option<ByHand>,
+    /// That it is the run of `health --recover`.
+    #[arg(skip)]
+    pub(in crate::cli) recovers: bool,
+}
+
+/// The name under which it is on record that a run was made by `health --recover`.
+const RECOVERS: &str = "recover";
+
+/// Whether a run with these options on record was made by `health --recover`.
+pub(in crate::cli) fn is_recovery(options: &serde_json::Value) -> bool {
+    options.get(RECOVERS).and_then(serde_json::Value::as_bool) == Some(true)
 }
 
 /// A run of one job by hand.
@@ -121,6 +132,7 @@ impl RunArgs {
             verbose: false,
             quiet: false,
             by_hand: None,
+            recovers: false,
         }
     }
 
@@ -128,6 +140,9 @@ impl RunArgs {
     pub(super) fn record(&self) -> serde_json::Value {
         if let Some(ByHand { gap, anyway, user }) = &self.by_hand {
             return serde_json::json!({"run_one": gap, "force": self.force, "anyway": anyway, "by": user});
+        }
+        if self.recovers {
+            return serde_json::json!({RECOVERS: true});
         }
         serde_json::json!({
             "bank_symbol": self.bank_symbol,

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::args::{Format, has_live_terminal};
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::health;
 use super::output;
 use super::report;
 use crate::execute::stop::StopSignal;
@@ -43,6 +44,7 @@ use crate::store::{self, Access, Store};
 use crate::tell::events::Events;
 use crate::tell::telling::Telling;
 use args::RunArgs;
+pub(super) use args::is_recovery;
 use request::RunRequest;
 
 /// The invocation without any option, for who explains what it would do.
@@ -89,7 +91,7 @@ pub(super) async fn after(
 }
 
 /// This process is the one that cron started: it starts the orchestrator and outlives everything below it.
-async fn run_guard() -> Result<Exit, Failure> {
+pub(super) async fn run_guard() -> Result<Exit, Failure> {
     let Guarded { end, has_printed } = guard::run().await.map_err(cannot("start the orchestrator"))?;
     if has_printed {
         output::note_begun();
@@ -163,6 +165,9 @@ async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -
     let mut events = Events::new(id);
     let telling = telling::begin(request, id, &mut events);
     let mut done = Box::pin(execute(request, lock, signals, since, events)).await;
+    if let Err(failure) = &done {
+        health::after_failure(&request.context.config.state_dir, failure);
+    }
     let end = telling.is_some().then(|| telling::end(request, &done, signals));
     let said = match &mut done {
         Ok(Done { summary, exit, .. }) => {
@@ -236,9 +241,11 @@ async fn execute(
             return Err(error.into());
         }
     };
-    if signals.number().is_none() {
+    let is_stopped = signals.number().is_some();
+    if !is_stopped {
         summary.warnings.extend(report::after_run(&request.context, store.clone(), summary.is_noteworthy()).await);
     }
+    summary.warnings.extend(health::after_run(request, store.clone(), &summary, is_stopped).await);
     let exit = exit_of(&summary, request.args, signals);
     Ok(Done { summary, exit, store })
 }
@@ -321,6 +328,10 @@ fn view<'a>(request: &'a RunRequest<'_>, summary: &'a RunSummary, exit: Exit) ->
 
 fn print(request: &RunRequest<'_>, summary: &RunSummary, exit: Exit) -> Result<(), Failure> {
     let (context, config) = (&request.context, &request.context.config);
+    if request.args.recovers {
+        // How things stand after it is printed instead.
+        return Ok(());
+    }
     let Some(by_hand) = &request.args.by_hand else {
         return context.print(&view(request, summary, exit));
     };

@@ -21,7 +21,7 @@ use crate::tell::events::Events;
 
 pub(in crate::cli) struct RunRequest<'a> {
     /// Its configuration has the values of the options that override one.
-    pub(super) context: Context<'a>,
+    pub(in crate::cli) context: Context<'a>,
     pub(super) args: &'a RunArgs,
     pub(super) selection: Selection,
     env_files: EnvFiles,
@@ -58,7 +58,7 @@ impl<'a> RunRequest<'a> {
     }
 
     /// Whether it is narrower than a plain run, or makes reports again.
-    pub(super) fn is_special(&self) -> bool {
+    pub(in crate::cli) fn is_special(&self) -> bool {
         let args = self.args;
         self.selection.is_narrowed()
             || args.force

@@ -57,6 +57,27 @@ fn a_report_type_may_be_a_list_of_which_no_other_etl_has_any() {
 }
 
 #[test]
+fn how_long_reports_may_be_missing_is_said_for_all_and_for_some() {
+    let config = |health: &str, gaps: &str| {
+        let text = format!("health: {health}\netls:\n  a: {{report_type: A, requires: [t], command: [x], gaps: {gaps}}}\n");
+        load_text(&with(&text))
+    };
+    let hours = |health: &str, gaps: &str| {
+        let age = config(health, gaps).unwrap().catalogue.etls[0].gap_age;
+        [age.warn_after, age.error_after].map(|limit| limit.as_secs() / 3600)
+    };
+    assert_eq!(hours("{}", "{}"), [6, 24]);
+    assert_eq!(hours("{gaps: {error_after: 2h}}", "{}"), [2, 2], "a default does not contradict what is written");
+    assert_eq!(hours("{gaps: {warn_after: 2d}}", "{}"), [48, 48]);
+    assert_eq!(hours("{gaps: {warn_after: 1h, error_after: 2h}}", "{error_after: 3h}"), [1, 3]);
+    assert_eq!(config("{tick: 5m}", "{}").unwrap().health.tick, std::time::Duration::from_secs(300));
+    insta::assert_snapshot!(config("{tick: 0s}", "{warn_after: 2h, error_after: 1h}").unwrap_err(), @r"
+    etl-orch.yaml:2:16: health.tick must be longer than 0s
+    etl-orch.yaml:4:73: warn_after, which is 2h, must not be longer than error_after, which is 1h
+    ");
+}
+
+#[test]
 fn two_gaps_never_share_an_output() {
     let output = |output: &str| load_text(&etl_with(&format!("    reports: {{by: orchestrator}}\n    output: \"{output}\"\n")));
     for good in ["{period}/{bank_symbol}", "{bank_id}-{fiscal_year}-{quarter}", "{bank_name}/{period}"] {

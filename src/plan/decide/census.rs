@@ -125,8 +125,15 @@ impl Census {
         self.has_monitored
     }
 
+    /// Notes that some row has all tags that an ETL requires.
+    #[cfg(test)]
+    pub(crate) fn note_data_for(&mut self, etl: EtlIndex) {
+        self.with_data.insert(etl);
+    }
+
     /// Whether any row has all tags that an ETL requires.
-    pub(super) fn has_data_for(&self, etl: EtlIndex) -> bool {
+    #[must_use]
+    pub fn has_data_for(&self, etl: EtlIndex) -> bool {
         self.with_data.contains(&etl)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::plan::model::health::AgeLimits;
 use crate::plan::model::retry::RetryPolicy;
 use crate::plan::model::work::Work;
 use crate::plan::text::template::Template;
@@ -32,6 +33,8 @@ pub struct Etl {
     pub retry: RetryPolicy,
     /// A job that runs longer is named in the warnings.
     pub warn_after: Option<Duration>,
+    /// When a report of it is missing for too long.
+    pub gap_age: AgeLimits,
     /// The external resource that each of its attempts uses.
     pub pool: Option<Pool>,
     /// A version in any form. A change of it ends the rest and the quarantine of its gaps.

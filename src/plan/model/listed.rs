@@ -32,3 +32,13 @@ impl<T> Listed<T> {
         }
     }
 }
+
+impl<T> FromIterator<T> for Listed<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(entries: I) -> Self {
+        let mut listed = Self::default();
+        for entry in entries {
+            listed.push(entry);
+        }
+        listed
+    }
+}

@@ -6,6 +6,7 @@ pub mod collection;
 pub mod cooldown;
 pub mod etl;
 pub mod gap;
+pub mod health;
 pub mod ids;
 pub mod institution;
 pub mod job;

@@ -74,6 +74,7 @@ pub fn of_etl(etl: &Etl, env_files: &EnvFiles) -> String {
         warn_after: _,
         pool: _,
         places: _,
+        gap_age: _,
     } = etl;
     let mut text = DigestText::default();
     text.push(version.clone().unwrap_or_default());

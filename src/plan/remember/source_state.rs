@@ -5,6 +5,9 @@ use chrono::{DateTime, Utc};
 use crate::plan::model::collection::Collected;
 use crate::plan::model::window::Window;
 
+/// Successes in a row without a record that are worth a warning.
+pub const EMPTY_SUCCESSES: u32 = 3;
+
 /// A source's record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceState {

@@ -112,6 +112,7 @@ pub(in crate::show) fn options(options: &Value) -> String {
     let mut fields = fields.clone();
     let gap = fields.remove("run_one").map(|gap| format!("run-one {}", word(&gap)));
     let by = fields.remove("by").map(|by| format!(", by {}", word(&by))).unwrap_or_default();
+    let recovers = fields.remove("recover").map(|_| "health --recover".to_owned());
     let mut written = Vec::new();
     // PostgreSQL keeps them in an order of its own.
     let sorted: BTreeMap<_, _> = fields.iter().collect();
@@ -124,8 +125,9 @@ pub(in crate::show) fn options(options: &Value) -> String {
             Value::Number(_) | Value::String(_) | Value::Object(_) => written.push(format!("{option} {}", word(value))),
         }
     }
-    let is_plain = gap.is_none() && written.is_empty();
-    written.insert(0, gap.unwrap_or_else(|| "run".to_owned()));
+    let command = gap.or(recovers);
+    let is_plain = command.is_none() && written.is_empty();
+    written.insert(0, command.unwrap_or_else(|| "run".to_owned()));
     if is_plain { String::new() } else { Untrusted::from(written.join(" ") + &by).to_string() }
 }
 
@@ -158,6 +160,7 @@ mod tests {
         assert_eq!(options(&serde_json::json!({"force": false, "max_jobs": null})), "");
         let by_hand = serde_json::json!({"run_one": "RY-CA/2025Q2/a", "anyway": true, "force": false, "by": "ann"});
         assert_eq!(options(&by_hand), "run-one RY-CA/2025Q2/a --anyway, by ann");
+        assert_eq!(options(&serde_json::json!({"recover": true})), "health --recover");
         assert_eq!(options(&Value::Null), "");
     }
 

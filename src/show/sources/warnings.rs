@@ -5,11 +5,9 @@ use crate::plan::decide::source_plan::{Lateness, SourcePlan};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::job::JobState;
 use crate::plan::model::source::Source;
+use crate::plan::remember::source_state::EMPTY_SUCCESSES;
 use crate::plan::run::summary::{JobResult, RunSummary};
 use crate::plan::text::span;
-
-/// Successes in a row without a record that are worth a warning.
-const EMPTY: u32 = 3;
 
 /// Each in a line that is safe to show. What this run has caught up on is not named.
 pub(in crate::show) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> Vec<String> {
@@ -22,7 +20,7 @@ pub(in crate::show) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> 
             lines.extend(lateness(plan, source, !successes.is_empty()).map(|text| format!("{}: {text}", source.id)));
         }
         let empty = empty_in_a_row(plan.state.empty, &successes);
-        if empty >= EMPTY {
+        if empty >= EMPTY_SUCCESSES {
             lines.push(format!("{}: {empty} successes in a row with 0 records", source.id));
         }
     }

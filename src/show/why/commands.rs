@@ -14,7 +14,7 @@ pub(super) struct WayOut {
 }
 
 /// What stands for a reason in a command.
-const REASON: &str = "--reason \"...\"";
+pub(in crate::show) const REASON: &str = "--reason \"...\"";
 
 pub(super) fn way_out(explanation: &Explanation) -> WayOut {
     let gap = words(&explanation.gap);

@@ -1,6 +1,6 @@
 //! Why a gap is made or is not: one page for each gap, or a line for each of several.
 
-mod commands;
+pub(super) mod commands;
 mod layout;
 mod list;
 mod past;
@@ -221,7 +221,7 @@ impl FactView {
 }
 
 /// A gap as it is written on the command line: `RY-CA 2025 Q2 key_themes`, `us_house`.
-fn words(gap: &GapKey) -> String {
+pub(super) fn words(gap: &GapKey) -> String {
     let words = match gap {
         GapKey::Report { bank, period, etl } => format!("{bank} {period} {etl}"),
         GapKey::Source(source) | GapKey::Window { source, .. } => source.clone(),

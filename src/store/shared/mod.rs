@@ -17,6 +17,7 @@ mod given_up;
 pub(super) mod history;
 pub(super) mod jobs;
 pub(super) mod migrations;
+pub(super) mod missing;
 pub(super) mod orders;
 pub(super) mod patience;
 pub(super) mod pending_orders;
