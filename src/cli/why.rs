@@ -72,11 +72,12 @@ async fn then(context: &Context<'_>, args: &WhyArgs, at: Moment) -> Result<Exit,
             Some(OrderTarget::Job(prefix)) => (vec![one_job(&*store, &prefix).await?.gap], Vec::new()),
             Some(OrderTarget::Sweep(sweep)) => (Vec::new(), sweep.groups()),
         };
-        let mut found = why_then(&*store, &gaps, at).await?;
+        let (mut found, runs) = why_then(&*store, &gaps, at).await?;
         found.retain(|then| groups.is_empty() || groups.iter().any(|group| group.covers(&then.gap)));
-        Ok(found)
+        Ok((found, runs))
     });
-    context.print(&WhyView::then(&found.await?, &about, at, now))?;
+    let (found, runs) = found.await?;
+    context.print(&WhyView::then(&found, &about, at, now).with_runs(&runs))?;
     Ok(Exit::Success)
 }
 

@@ -13,6 +13,8 @@ pub(super) struct Lines {
     held: Vec<u8>,
     /// Whether a carriage return stands after it.
     has_returned: bool,
+    /// What a carriage return ended last: the state of a progress bar.
+    state: Vec<u8>,
 }
 
 impl Lines {
@@ -29,10 +31,16 @@ impl Lines {
                     each(&self.held);
                     self.held.clear();
                     self.has_returned = false;
+                    self.state.clear();
                 }
                 None => self.hold(piece, &mut each),
             }
         }
+    }
+
+    /// The latest state of a progress bar, once. Only a whole one is told, as a part of it may be a part of a secret.
+    pub(super) fn new_state(&mut self) -> Option<Vec<u8>> {
+        Some(std::mem::take(&mut self.state)).filter(|state| !state.is_empty())
     }
 
     /// Takes the end of the stream: an unfinished line counts as one.
@@ -45,6 +53,7 @@ impl Lines {
 
     /// Keeps the last 1 to `MAX_LINE` bytes of an unfinished line; what is before them goes to `each` in pieces.
     fn hold(&mut self, bytes: &[u8], each: &mut impl FnMut(&[u8])) {
+        self.note_state(bytes);
         let shown = without_returns(bytes);
         let segment = last_segment(bytes);
         if !shown.is_empty() && (self.has_returned || segment.len() < shown.len()) {
@@ -61,6 +70,19 @@ impl Lines {
         }
         let left = rest.len();
         self.held.drain(..self.held.len().saturating_sub(left));
+    }
+}
+
+impl Lines {
+    /// Notes what the last carriage return ends, among these bytes of an unfinished line and what is held of it.
+    fn note_state(&mut self, bytes: &[u8]) {
+        let Some(before) = bytes.iter().rposition(|byte| *byte == b'\r').and_then(|end| bytes.get(..end)) else { return };
+        let is_begun_here = self.has_returned || without_returns(before).contains(&b'\r');
+        let mut state = if is_begun_here { Vec::new() } else { self.held.clone() };
+        state.extend_from_slice(last_segment(before));
+        if !state.is_empty() && state.len() <= MAX_LINE {
+            self.state = state;
+        }
     }
 }
 
@@ -113,6 +135,21 @@ mod tests {
         let mut lines = Lines::default();
         (0..100_000).for_each(|n| lines.push(format!("{n:6} of 100000\r").as_bytes(), |line| panic!("{line:?}")));
         assert!(lines.held.len() <= 20, "what is written over is not kept");
+    }
+
+    #[test]
+    fn the_state_of_a_progress_bar_is_told_when_it_is_whole() {
+        let states = |chunks: &[&str]| {
+            let mut lines = Lines::default();
+            let state = |chunk: &&str| {
+                lines.push(chunk.as_bytes(), |_| ());
+                lines.new_state().map(|state| String::from_utf8(state).unwrap()).unwrap_or_default()
+            };
+            chunks.iter().map(state).collect::<Vec<_>>()
+        };
+        assert_eq!(states(&["\r 1%", " of 9", "\r 2%", "\r 3%\r 4%", "\n", "plain\n"]), ["", "", " 1% of 9", " 3%", "", ""]);
+        assert_eq!(states(&["1/9\r", "2/9\r", "3/", "9\r", "\r"]), ["1/9", "2/9", "", "3/9", ""]);
+        assert_eq!(states(&["text\r\n", "a\rb\n"]), ["", ""]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where the output of an attempt goes: its log, its tail and its events.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
@@ -31,7 +32,12 @@ pub(super) struct Record {
     account: Account,
     /// Which stages plain lines name.
     stages: Vec<StagePattern>,
+    /// When the state of a progress bar was told last.
+    bar_told: Option<Instant>,
 }
+
+/// The state of a progress bar is not told more often.
+const BETWEEN_BARS: Duration = Duration::from_millis(500);
 
 /// What is left of the output of an attempt, besides its log.
 #[derive(Debug)]
@@ -49,7 +55,7 @@ impl Record {
     pub(super) fn new(log: PathBuf, events: mpsc::Sender<AttemptEvent>, secrets: Secrets, began_at: DateTime<Utc>) -> Self {
         let reserved = events.clone().try_reserve_owned().ok();
         let (log, account) = (AttemptLog::new(log), Account::new(began_at));
-        Self { log, tail: Tail::default(), events, secrets, omitted: 0, reserved, account, stages: Vec::new() }
+        Self { log, tail: Tail::default(), events, secrets, omitted: 0, reserved, account, stages: Vec::new(), bar_told: None }
     }
 
     /// Plain lines may name these stages.
@@ -81,6 +87,16 @@ impl Record {
         }
         let said = self.secrets.clean(&said).into_owned();
         self.pass_on(&said);
+    }
+
+    /// Tells the state of a progress bar, unless another was told a moment ago. It is no line yet.
+    pub(super) fn progress_bar(&mut self, state: &[u8]) {
+        if self.bar_told.is_none_or(|told| told.elapsed() >= BETWEEN_BARS)
+            && let Ok(room) = self.events.try_reserve()
+        {
+            room.send(AttemptEvent::Progress(self.secrets.clean(&text(state)).into_owned()));
+            self.bar_told = Some(Instant::now());
+        }
     }
 
     /// The work is one stage of this name, of which so much is done.

@@ -60,6 +60,8 @@ pub enum AttemptEvent {
     /// It printed a line. A line longer than `command::MAX_LINE` bytes comes in pieces. Invalid UTF-8 and NUL are replaced; other control
     /// characters are not.
     Line(String),
+    /// It wrote over a line that has not ended: a progress bar. Told now and then.
+    Progress(String),
     /// It said this of its work, since the last event of this kind. What the channel has no room for comes with a later one, or with the end.
     Said(Said),
     /// So many lines are missing here, because the channel was full.

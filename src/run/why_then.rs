@@ -13,11 +13,11 @@ use crate::store::{self, History};
 /// So many of the latest jobs of a gap are looked at.
 const LATEST_JOBS: u32 = 20;
 
-/// What was done about these gaps at this time. Where none is named, about all that a run had decided not to make.
+/// What was done about these gaps at this time, and the runs around it. Where none is named, about all that a run had decided not to make.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn why_then(store: &dyn History, gaps: &[GapKey], at: DateTime<Utc>) -> store::Result<Vec<Then>> {
+pub async fn why_then(store: &dyn History, gaps: &[GapKey], at: DateTime<Utc>) -> store::Result<(Vec<Then>, RunsThen)> {
     let decisions = store.decisions_at(gaps, at).await?;
     let runs = runs_around(store, at).await?;
     let deciding: BTreeSet<RunId> = decisions.iter().map(|decision| decision.run).collect();
@@ -32,7 +32,15 @@ pub async fn why_then(store: &dyn History, gaps: &[GapKey], at: DateTime<Utc>) -
         let run = decision.and_then(|decision| decided_by.get(&decision.run)).and_then(Option::as_ref);
         found.push(one(store, &gap, (decision, run), &runs, at).await?);
     }
-    Ok(found)
+    Ok((found, runs))
+}
+
+/// The decisions against windows of a source that was asked for by itself.
+async fn held_back(store: &dyn History, gap: &GapKey, at: DateTime<Utc>) -> store::Result<Vec<PastDecision>> {
+    let GapKey::Source(id) = gap else { return Ok(Vec::new()) };
+    let mut decisions = store.decisions_at(&[], at).await?;
+    decisions.retain(|decision| matches!(&decision.gap, GapKey::Window { source, .. } if source == id));
+    Ok(decisions)
 }
 
 async fn one(
@@ -53,7 +61,9 @@ async fn one(
         None => None,
     };
     let orders = store.orders_on(&with_groups(gap), at).await?;
-    Ok(then(gap, PastFacts { at, decision, decided_by, jobs: &jobs, owner: owner.as_ref(), orders: &orders, runs }))
+    let held_back = held_back(store, gap, at).await?;
+    let (owner, held_back) = (owner.as_ref(), held_back.as_slice());
+    Ok(then(gap, PastFacts { at, decision, decided_by, jobs: &jobs, owner, orders: &orders, held_back, runs }))
 }
 
 /// The gap, and what an order on which is one on the gap too.

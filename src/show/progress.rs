@@ -76,7 +76,10 @@ impl LiveDisplay {
         let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
         board.event(event);
         // What a child says may be much; it is drawn now and then.
-        if !matches!(&event.kind, EventKind::Job { event: JobEvent::Line(_) | JobEvent::LinesOmitted(_) | JobEvent::Stage(_), .. }) {
+        if !matches!(
+            &event.kind,
+            EventKind::Job { event: JobEvent::Line(_) | JobEvent::ProgressBar(_) | JobEvent::LinesOmitted(_) | JobEvent::Stage(_), .. }
+        ) {
             draw(&board, &self.screen);
         }
     }

@@ -152,6 +152,7 @@ impl RunLog {
             | JobEvent::WaitsForService(_)
             | JobEvent::AttemptStarted { .. }
             | JobEvent::Line(_)
+            | JobEvent::ProgressBar(_)
             | JobEvent::LinesOmitted(_)
             | JobEvent::Stage(_) => AttemptEnd::default(),
         };
@@ -168,7 +169,7 @@ impl RunLog {
                     waiting(subject, wait, *at);
                 }
             }
-            JobEvent::WaitsForPool(_) | JobEvent::WaitsForService(None) | JobEvent::AttemptEnded { .. } => {}
+            JobEvent::WaitsForPool(_) | JobEvent::WaitsForService(None) | JobEvent::ProgressBar(_) | JobEvent::AttemptEnded { .. } => {}
             JobEvent::Line(text) => self.line(subject, text),
             JobEvent::LinesOmitted(1) => self.line(subject, "… 1 line omitted"),
             JobEvent::LinesOmitted(lines) => self.line(subject, &format!("… {} lines omitted", grouped(*lines))),

@@ -24,7 +24,7 @@ use super::words::{Time, Untrusted};
 use crate::plan::decide::source_plan::{GivenUpSpan, HeldBack, Lateness, SourcePlan, SourceStatus};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::{Collected, Collection, Seen};
-use crate::plan::model::job::Owner;
+use crate::plan::model::job::{JobState, Owner};
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
 use crate::plan::remember::source_state::{GivenUp, Pause};
@@ -47,6 +47,9 @@ pub(super) struct SourceView<'a> {
     #[serde(serialize_with = "by_name")]
     pub(super) lateness: Lateness,
     frontier: Option<Time>,
+    /// The end of what was collected; the frontier also passes what was given up.
+    #[serde(skip)]
+    collected_until: Option<Time>,
     paused: Option<PauseView<'a>>,
     skipped: Option<Skipped<'a>>,
     unrecorded: Option<Untrusted<'a>>,
@@ -159,6 +162,15 @@ struct FinishedCollection<'a> {
     collected: Option<CollectedView<'a>>,
 }
 
+/// Windows that a run tried, or was to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct CameTo {
+    collected: u64,
+    failed: u64,
+    /// Skipped, cancelled or not begun.
+    others: u64,
+}
+
 impl<'a> SourceView<'a> {
     /// The view of a source; `result` finds how a job of it ended, where it was run.
     pub(super) fn new(plan: &'a SourcePlan, catalogue: &'a Catalogue, result: impl Fn(&Collection) -> Option<&'a JobResult>) -> Self {
@@ -188,6 +200,7 @@ impl<'a> SourceView<'a> {
             held_back: plan.held_back.iter().map(HeldBackView::from).collect(),
             lateness: plan.lateness,
             frontier: plan.state.frontier.map(Time),
+            collected_until: plan.collected_until().map(Time),
             paused: plan.state.paused.as_ref().map(PauseView::from),
             skipped: if let SourceStatus::Skipped(order) = status { Some(order.into()) } else { None },
             unrecorded: if let SourceStatus::Unrecorded(end) = status { Some(end.why.as_str().into()) } else { None },
@@ -217,6 +230,23 @@ impl<'a> SourceView<'a> {
             view.prospect = expected::words(plan.jobs.last().and_then(prospect), outlook.now);
         }
         view
+    }
+
+    /// What its jobs came to; `None` where none was run.
+    fn came_to(&self) -> Option<CameTo> {
+        let windows = |is: fn(&JobState) -> bool| {
+            let results = self.jobs.iter().filter(|job| job.result.as_ref().is_some_and(|result| is(&result.outcome.state)));
+            results.map(|job| job.windows).sum()
+        };
+        let all: u64 = self.jobs.iter().map(|job| job.windows).sum();
+        let (collected, failed) = (windows(|state| *state == JobState::Succeeded), windows(|state| *state == JobState::Failed));
+        let is_run = self.jobs.iter().any(|job| job.result.is_some());
+        is_run.then_some(CameTo { collected, failed, others: all.saturating_sub(collected + failed) })
+    }
+
+    /// Whether a run has caught up on it.
+    fn is_caught_up(&self) -> bool {
+        self.left == 0 && self.came_to().is_some_and(|came_to| came_to.failed + came_to.others == 0)
     }
 
     /// Whether it is up to date and nothing else needs to be shown.

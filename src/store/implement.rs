@@ -303,6 +303,10 @@ macro_rules! implement_ports {
                 listing!(self, "looking at what a job logged", shared::said::job_logs, job)
             }
 
+            async fn not_stored(&self, jobs: &[JobId]) -> Result<Vec<(JobId, PastLog)>> {
+                listing!(self, "looking at what is not stored", shared::said::not_stored, jobs)
+            }
+
             async fn metrics_per_day(&self, started: TimeSpan) -> Result<Vec<DayMetric>> {
                 listing!(self, "summing metrics", shared::said::metrics_per_day, started)
             }
@@ -323,8 +327,8 @@ macro_rules! implement_ports {
                 listing!(self, "looking at earlier orders", shared::pending_orders::given, gaps, until)
             }
 
-            async fn work_per_day(&self, since: DateTime<Utc>) -> Result<Vec<DayOfWork>> {
-                listing!(self, "listing what was made", shared::work::per_day, since)
+            async fn work_per_day(&self, started: TimeSpan) -> Result<Vec<DayOfWork>> {
+                listing!(self, "listing what was made", shared::work::per_day, started)
             }
 
             async fn tail(&self, job: JobId, attempt: u32) -> Result<Option<String>> {

@@ -265,6 +265,9 @@ pub trait History: Debug + Send + Sync {
     /// The log messages of a job, by attempt, in their order.
     async fn job_logs(&self, job: JobId) -> Result<Vec<PastLog>>;
 
+    /// What is not stored of the messages of these jobs, each with the job.
+    async fn not_stored(&self, jobs: &[JobId]) -> Result<Vec<(JobId, PastLog)>>;
+
     /// Metrics summed over the runs that started on each day of UTC, by day and name.
     async fn metrics_per_day(&self, started: TimeSpan) -> Result<Vec<DayMetric>>;
 
@@ -281,8 +284,8 @@ pub trait History: Debug + Send + Sync {
     /// The orders on these gaps that were given by this time, the latest first.
     async fn orders_on(&self, gaps: &[GapKey], until: DateTime<Utc>) -> Result<Vec<PastOrder>>;
 
-    /// What the runs since then succeeded at on each day, by day, and then by ETL or source.
-    async fn work_per_day(&self, since: DateTime<Utc>) -> Result<Vec<DayOfWork>>;
+    /// What the runs that started then succeeded at on each day of UTC, by day, and then by ETL or source.
+    async fn work_per_day(&self, started: TimeSpan) -> Result<Vec<DayOfWork>>;
 
     /// The last lines that an attempt printed; `None` until it has ended.
     async fn tail(&self, job: JobId, attempt: u32) -> Result<Option<String>>;

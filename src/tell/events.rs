@@ -103,6 +103,7 @@ fn lines_in(event: &JobEvent) -> u64 {
         JobEvent::LinesOmitted(lines) => *lines,
         JobEvent::WaitsForPool(_)
         | JobEvent::WaitsForService(_)
+        | JobEvent::ProgressBar(_)
         | JobEvent::AttemptStarted { .. }
         | JobEvent::Stage(_)
         | JobEvent::AttemptEnded { .. }

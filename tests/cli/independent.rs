@@ -38,6 +38,9 @@ on_both_databases! {
         let run = desk.run_to(0, "03-10 00:25:00", &[]);
         assert!(run.stdout.contains("; 1 window held back: 2026-03-07 00:00–24:00Z cooling down, until "), "{}", run.stdout);
         assert_eq!(desk.collected(), [""; 0], "it rests");
+        let then = desk.run_to(0, "03-10 00:26:00", &["why", "us_house", "--at", "0s"]).stdout;
+        let words = then.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(" held back: 1 window source:us_house@2026-03-07T00:00:00Z: cooling down until "), "{then}");
         let json = desk.run_to(0, "03-10 00:25:00", &["sources", "--format", "json"]).json();
         let held = &json["sources"][0]["held_back"][0];
         assert_eq!((&held["window"]["start"], &held["standing"]), (&"2026-03-07T00:00:00Z".into(), &"cooling_down".into()));
@@ -54,6 +57,17 @@ on_both_databases! {
         assert_eq!(desk.frontier("us_house"), "2026-03-11T00:00");
         let page = desk.run_to(0, "03-11 00:35:00", &["sources"]).stdout;
         assert!(page.contains("SOURCES: 1 source, all up to date\n"), "{page}");
+    }
+
+    fn a_source_of_which_nothing_was_collected_says_so(world: &World) {
+        let desk = independent(world);
+        desk.before("exit 1\n");
+        let run = desk.run_to(1, "03-07 00:20:00", &[]);
+        assert!(run.stdout.contains("  • us_house: 1 window was due, 2026-03-06 00:00–24:00Z: failed\n"), "{}", run.stdout);
+        let page = desk.run_to(0, "03-07 00:25:00", &["sources"]).stdout;
+        assert!(page.contains("  last       never\n") && !page.contains("collected"), "{page}");
+        let why = desk.run_to(0, "03-07 00:25:00", &["why", "us_house"]).stdout;
+        assert!(why.contains("nothing was collected yet"), "{why}");
     }
 
     fn a_bad_day_may_be_given_up(world: &World) {

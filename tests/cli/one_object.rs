@@ -49,7 +49,17 @@ const CALLS: &[(&str, &[Case])] = &[
         ],
     ),
     ("jobs", &[("", 0, "jobs"), ("--failed TD", 0, "jobs"), ("NONE", 2, "error"), ("--since soon", 2, "error")]),
-    ("runs", &[("", 0, "runs"), ("--failed", 0, "runs"), ("0000 --limit 1", 0, "runs"), ("x", 2, "error")]),
+    (
+        "runs",
+        &[
+            ("", 0, "runs"),
+            ("--failed", 0, "runs"),
+            ("0000 --limit 1", 0, "runs"),
+            ("--per-day --since 1d", 0, "runs_per_day"),
+            ("--per-day --failed", 2, "error"),
+            ("x", 2, "error"),
+        ],
+    ),
     ("logs", &[("TD", 0, "logs"), ("BMO", 1, "error"), ("TD --attempt 9", 2, "error"), ("TD -f", 2, "error"), ("", 2, "error")]),
     ("trace", &[("TD", 0, "trace"), ("BMO", 1, "error"), ("00000000", 2, "error"), ("", 2, "error")]),
     (

@@ -100,13 +100,13 @@ on_both_databases! {
         world.available("RY", 1, 2025, "Q2");
         world.available("TD", 6, 2025, "Q2");
         world.run_to(1, &["--max-parallel", "1"]);
-        let unchecked = ["not checked: durations and records against earlier successes: none is on record", "not checked: records: no stage counted any"];
+        let unchecked = ["not checked: durations and records against earlier successes: none is on record", "not checked: records: nothing was counted"];
         assert_eq!(issues(world, &["RY"]), [&["retried: 2 attempts were made"], &unchecked[..]].concat());
         let page = trace(world, &["TD"]);
         let steps = section(&page, "Pipeline Trace");
         assert!(steps[2].starts_with("[FAIL] Attempt 1 - exit code 3 (") && steps[3].starts_with("[OK] Wait - "), "{page}");
         assert_eq!(steps.last(), Some(&"[FAIL] Job Failed - exit code 3 - no such model"), "{page}");
-        let usual = "not checked: records: no stage counted any";
+        let usual = "not checked: records: nothing was counted";
         assert_eq!(issues(world, &["TD"]), ["failed: exit code 3 - no such model", "retried: 2 attempts were made", usual]);
 
         std::fs::remove_dir_all(world.path("var/logs")).expect("logs");

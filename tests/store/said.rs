@@ -1,9 +1,11 @@
 //! What children say is on record while they run, and only in the name of who holds the claim.
 
-use etl_orch::plan::model::job::Claim;
+use std::time::Duration;
+
+use etl_orch::plan::model::job::{AttemptEnd, Claim};
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::said::{ChildLog, LogLevel, Metric, Records, Said, Stage, StageState};
-use etl_orch::plan::remember::past::{DayMetric, JobQuery, PastLog, PastStage, RunQuery, TimeSpan};
+use etl_orch::plan::remember::past::{DayMetric, DayOfWork, JobQuery, PastLog, PastStage, RunQuery, TimeSpan};
 use etl_orch::store::Access;
 
 use crate::fixture::{Fixture, at, claimed, end, fail};
@@ -12,6 +14,7 @@ crate::on_both_databases![
     what_an_attempt_says_is_seen_while_it_runs,
     nobody_else_speaks_for_a_job,
     metrics_are_summed_over_jobs_runs_and_days,
+    what_succeeded_is_summed_over_days_and_etls,
     what_is_malformed_hides_nothing_else,
     without_our_tables_nothing_was_said,
 ];
@@ -56,6 +59,8 @@ async fn what_an_attempt_says_is_seen_while_it_runs(fixture: Fixture) {
     assert_eq!(store.stages(&[]).await.unwrap(), []);
     let logs = [log(1, LogLevel::Warn), log(2, LogLevel::Omitted)].map(|log| PastLog { attempt: 1, log });
     assert_eq!(store.job_logs(claim.job).await.unwrap(), logs);
+    assert_eq!(store.not_stored(&[claim.job]).await.unwrap(), [(claim.job, logs[1].clone())]);
+    assert_eq!(store.not_stored(&[]).await.unwrap(), []);
     let job = store.jobs(&JobQuery { limit: 1, ..JobQuery::default() }).await.unwrap().pop().unwrap();
     assert_eq!(job.metrics, [metric("tokens", 44.5)]);
 }
@@ -88,6 +93,26 @@ async fn metrics_are_summed_over_jobs_runs_and_days(fixture: Fixture) {
     assert!(store.metrics_per_day(TimeSpan { since: None, until: Some(at(0)) }).await.unwrap().is_empty());
 }
 
+async fn what_succeeded_is_summed_over_days_and_etls(fixture: Fixture) {
+    let store = fixture.open().await;
+    let claim = claimed(&*store).await;
+    store.end_attempt(claim, &end(1, Outcome::ExitCode(1))).await.unwrap();
+    assert_eq!(store.work_per_day(TimeSpan::default()).await.unwrap(), [], "a failure is no work");
+    fixture.sql(&format!("UPDATE {} SET outcome = 'succeeded'", fixture.own("etl_attempts"))).await;
+    store.begin_attempt(claim, 2, None, "log", at(20)).await.unwrap();
+    store.end_attempt(claim, &AttemptEnd { duration_ms: 500, ..end(2, Outcome::Succeeded) }).await.unwrap();
+    let work = DayOfWork {
+        day: at(0).date_naive(),
+        filled_by: "call_summary".to_owned(),
+        succeeded: 2,
+        total: Duration::from_millis(2000),
+        longest: Duration::from_millis(1500),
+    };
+    assert_eq!(work.mean(), Duration::from_secs(1));
+    assert_eq!(store.work_per_day(TimeSpan { since: Some(at(0)), until: None }).await.unwrap(), [work]);
+    assert_eq!(store.work_per_day(TimeSpan { since: None, until: Some(at(0)) }).await.unwrap(), []);
+}
+
 async fn what_is_malformed_hides_nothing_else(fixture: Fixture) {
     let store = fixture.open().await;
     let claim = claimed(&*store).await;
@@ -101,5 +126,6 @@ async fn without_our_tables_nothing_was_said(fixture: Fixture) {
     let store = fixture.open_for(Access::ReadOnly).await.unwrap();
     let job = crate::fixture::new_job(0).id;
     assert!(store.stages(&[job]).await.unwrap().is_empty() && store.job_logs(job).await.unwrap().is_empty());
+    assert!(store.not_stored(&[job]).await.unwrap().is_empty() && store.work_per_day(TimeSpan::default()).await.unwrap().is_empty());
     assert!(store.metrics_per_day(TimeSpan::default()).await.unwrap().is_empty());
 }

@@ -11,7 +11,7 @@ use crate::plan::remember::past::TimeSpan;
 /// When, and how many.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct ListArgs {
-    /// Only from this time on: a date (2026-12-01, UTC), a time (2026-12-01T09:00:00Z), or a span before now (3d)
+    /// Only from this time on: a date (2026-12-01), a time ("2026-12-01 09:00", 2026-12-01T09:00:00Z), or a span before now (3d)
     #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
     since: Option<Moment>,
     /// Only before this time, written as --since is

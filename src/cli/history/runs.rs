@@ -1,6 +1,6 @@
 //! `etl-orch runs`: the runs on record.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -9,7 +9,7 @@ use super::super::exit::{Exit, Failure};
 use super::args::{ListArgs, run_prefix};
 use crate::plan::model::job::RunState;
 use crate::plan::remember::past::RunQuery;
-use crate::show::history::RunsView;
+use crate::show::history::{DaysView, RunsView};
 use crate::store::Access;
 
 /// Options of `runs`.
@@ -27,6 +27,9 @@ pub(in crate::cli) struct RunsArgs {
     /// Only runs that are running: --state running
     #[arg(long, conflicts_with_all = ["state", "failed"])]
     running: bool,
+    /// What the runs of each day succeeded at, how long that took, and its metrics, such as costs; --limit counts days
+    #[arg(long, conflicts_with_all = ["id", "state", "failed", "running"])]
+    per_day: bool,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -38,6 +41,9 @@ fn states() -> impl TypedValueParser<Value = RunState> {
 
 pub(in crate::cli) async fn command(context: &Context<'_>, args: &RunsArgs) -> Result<Exit, Failure> {
     let now = Utc::now();
+    if args.per_day {
+        return per_day(context, &args.list, now).await;
+    }
     let states = match (args.failed, args.running) {
         (true, _) => vec![RunState::Failed, RunState::Lost],
         (_, true) => vec![RunState::Running],
@@ -46,5 +52,15 @@ pub(in crate::cli) async fn command(context: &Context<'_>, args: &RunsArgs) -> R
     let query = RunQuery { states, id: args.id.clone(), started: args.list.span(now)?, limit: args.list.limit, ..RunQuery::default() };
     let runs = context.with_store(Access::ReadOnly, async |store| Ok(store.runs(&query).await?)).await?;
     context.print(&RunsView::new(&runs, now))?;
+    Ok(Exit::Success)
+}
+
+/// What was done on each day.
+async fn per_day(context: &Context<'_>, list: &ListArgs, now: DateTime<Utc>) -> Result<Exit, Failure> {
+    let span = list.span(now)?;
+    let days =
+        context.with_store(Access::ReadOnly, async |store| Ok((store.work_per_day(span).await?, store.metrics_per_day(span).await?)));
+    let (work, metrics) = days.await?;
+    context.print(&DaysView::new(&work, &metrics, list.limit as usize, now))?;
     Ok(Exit::Success)
 }

@@ -25,9 +25,9 @@ pub(in crate::cli) struct TraceArgs {
 const HELP: &str = "\
 The words are the same as of `logs`; an id may also be that of a run. Of a gap or a source the last job is traced.
 
-Issues are found in what is on record: a part that took longer than its ETL's `warn_after`, or 3 times the median of its last ten
-successes (and at least 1 s) longer; no records where earlier successes had some; records that are read, but neither written nor
-rejected; a stage that did not end; retries; a success with an error; a log that is not whole, or gone; a run that died.
+Issues are found in what is on record: a part that took longer than its ETL's `warn_after`, or longer than 3 times the median of its last \
+ten successes (by 1 s at least); no records where earlier successes had some; records that are read, but neither written nor rejected; a \
+stage that did not end; retries; a success with an error; a log that is not whole, or gone; messages that are not stored; a run that died. \
 `None` stands there only if all of that was checked.";
 
 /// How many jobs or runs an error message lists.

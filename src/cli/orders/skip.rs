@@ -15,7 +15,7 @@ use crate::plan::model::orders::GapOrderKind;
 pub(in crate::cli) struct SkipArgs {
     #[command(flatten)]
     gaps: GapWords,
-    /// When it ends by itself: a date (2026-12-01, UTC), a time (2026-12-01T09:00:00Z), or a duration from now (3d)
+    /// When it ends by itself: a date (2026-12-01), a time ("2026-12-01 09:00", 2026-12-01T09:00:00Z), or a duration from now (3d)
     #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
     until: Option<Moment>,
     #[command(flatten)]

@@ -50,8 +50,8 @@ pub(super) async fn gather(store: Arc<dyn Store>, context: &Context<'_>) -> Resu
         }
     }
     let failures = failures(&*store, catalogue, &coverage, &sources).await?;
-    let work = store.work_per_day(now - DAYS).await?;
-    let metrics = store.metrics_per_day(TimeSpan { since: Some(now - DAYS), until: None }).await?;
+    let month = TimeSpan { since: Some(now - DAYS), until: None };
+    let (work, metrics) = (store.work_per_day(month).await?, store.metrics_per_day(month).await?);
     Ok(ReportFacts { now, host: this_process().host, coverage, sources, runs, last_jobs, failures, work, metrics })
 }
 

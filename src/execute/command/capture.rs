@@ -74,6 +74,9 @@ impl Stream {
         record.append(bytes);
         let speaks = self.speaks;
         self.lines.push(bytes, |line| if speaks { record.hear(line) } else { record.line(line) });
+        if let Some(state) = self.lines.new_state() {
+            record.progress_bar(&state);
+        }
     }
 
     fn close(&mut self, record: &mut Record) {

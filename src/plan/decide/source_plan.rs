@@ -53,10 +53,11 @@ pub struct SourcePlan {
 }
 
 impl SourcePlan {
-    /// The end of what was collected: the frontier, unless windows before it were given up.
+    /// The end of what was collected: the frontier, unless windows before it were given up, or nothing was ever collected.
     #[must_use]
     pub fn collected_until(&self) -> Option<DateTime<Utc>> {
-        self.state.frontier.map(|frontier| collected_until(frontier, &self.given_up))
+        let frontier = self.state.frontier.filter(|_| self.state.last.is_some());
+        frontier.map(|frontier| collected_until(frontier, &self.given_up))
     }
 }
 

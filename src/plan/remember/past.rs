@@ -82,7 +82,22 @@ pub struct PastAttempt {
     pub duration_ms: Option<u64>,
 }
 
+impl PastJob {
+    /// How long it took, so far; `None` before it started, and where its run died, as nobody saw its end.
+    #[must_use]
+    pub fn took(&self, now: DateTime<Utc>) -> Option<Duration> {
+        let start = self.started_at.filter(|_| self.state != JobState::Lost)?;
+        (self.ended_at.unwrap_or(now) - start).to_std().ok()
+    }
+}
+
 impl PastAttempt {
+    /// When it ended, where somebody saw that.
+    #[must_use]
+    pub fn seen_end(&self) -> Option<DateTime<Utc>> {
+        self.ended_at.filter(|_| self.outcome.as_deref() != Some("lost"))
+    }
+
     /// Its exit code, where it ended by itself.
     #[must_use]
     pub fn exit_code(&self) -> Option<i32> {
@@ -182,6 +197,17 @@ pub struct DayMetric {
 const SELECTING: [&str; 8] = ["bank_symbol", "exclude_bank", "etl_type", "source", "period", "from_year", "until_year", "force"];
 
 impl PastRun {
+    /// How long it took, so far; `None` where it died, as nobody saw its end.
+    #[must_use]
+    pub fn took(&self, now: DateTime<Utc>) -> Option<Duration> {
+        let end = match self.state {
+            RunState::Lost => None,
+            RunState::Running => Some(now),
+            RunState::Succeeded | RunState::Failed | RunState::Cancelled => self.ended_at,
+        };
+        (end? - self.started_at).to_std().ok()
+    }
+
     /// Whether it was to work on a part only, or to make something again.
     #[must_use]
     pub fn is_narrowed(&self) -> bool {

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 
 use crate::plan::model::job::JobState;
 use crate::plan::model::said::Stage;
-use crate::plan::remember::past::{PastAttempt, PastJob, PastStage};
+use crate::plan::remember::past::{PastAttempt, PastJob, PastLog, PastStage};
 use crate::plan::remember::source_state::LastSuccess;
 use usual::Usual;
 
@@ -29,6 +29,8 @@ pub struct JobFacts {
     pub stages: Vec<PastStage>,
     /// What each attempt printed, in the order of the attempts.
     pub outputs: Vec<Output>,
+    /// What of its messages is not on record, as they were too many.
+    pub not_stored: Vec<PastLog>,
     /// What earlier successes of the same ETL or source were like.
     pub usual: Usual,
     /// The `warn_after` of its ETL.
@@ -78,10 +80,18 @@ impl JobFacts {
         is_open(self.job.state)
     }
 
-    /// When it ended; until then, now.
+    /// When it ended; until then, now. Nobody saw the end of a job whose run died: that is when it gave its last sign of life.
     #[must_use]
     pub fn until(&self) -> DateTime<Utc> {
-        self.job.ended_at.unwrap_or(self.now)
+        if self.job.state == JobState::Lost { self.last_sign() } else { self.job.ended_at.unwrap_or(self.now) }
+    }
+
+    /// The last point in time at which something of it is on record.
+    fn last_sign(&self) -> DateTime<Utc> {
+        let attempts = self.job.attempts.iter().flat_map(|attempt| [Some(attempt.started_at), attempt.seen_end()]);
+        let stages = self.stages.iter().flat_map(|stage| [Some(stage.stage.started_at), stage.stage.ended_at]);
+        let signs = attempts.chain(stages).chain([self.job.started_at]);
+        signs.flatten().max().unwrap_or(self.job.queued_at)
     }
 
     /// From its start to its end, or to now.
@@ -99,13 +109,13 @@ impl JobFacts {
     #[must_use]
     pub fn attempt_took(&self, attempt: &PastAttempt) -> Duration {
         let measured = attempt.duration_ms.map(Duration::from_millis);
-        measured.unwrap_or_else(|| between(attempt.started_at, attempt.ended_at.unwrap_or_else(|| self.until())))
+        measured.unwrap_or_else(|| between(attempt.started_at, attempt.seen_end().unwrap_or_else(|| self.until())))
     }
 
     /// How long a stage took, so far.
     #[must_use]
     pub fn stage_took(&self, attempt: &PastAttempt, stage: &Stage) -> Duration {
-        between(stage.started_at, stage.ended_at.or(attempt.ended_at).unwrap_or_else(|| self.until()))
+        between(stage.started_at, stage.ended_at.or(attempt.seen_end()).unwrap_or_else(|| self.until()))
     }
 }
 
@@ -124,7 +134,8 @@ pub fn between(start: DateTime<Utc>, end: DateTime<Utc>) -> Duration {
     (end - start).to_std().unwrap_or_default()
 }
 
-/// How many records a stage dealt with, as far as it said: written, or else read.
+/// How many records a stage dealt with, as far as it said: written, or else read, or else what it counted by names of its own.
 fn records(stage: &Stage) -> Option<u64> {
-    stage.records.written.or(stage.records.read)
+    let named = stage.counts.iter().map(|(_, number)| *number).reduce(u64::saturating_add);
+    stage.records.written.or(stage.records.read).or(named)
 }

@@ -106,6 +106,8 @@ pub enum JobEvent {
     WaitsForService(Option<ServiceWait>),
     /// Its child printed this line. Untrusted: it may contain control characters.
     Line(String),
+    /// Its child wrote over a line that has not ended. Told now and then. Untrusted, as a line is.
+    ProgressBar(String),
     /// Its child printed so many lines faster than they could be passed on. Its log has them.
     LinesOmitted(u64),
     /// A stage of its attempt's work started, got on, or ended: the stage as it is now. That it got on is told now and then, its start

@@ -29,6 +29,7 @@ impl Attempt<'_> {
                 match event {
                     AttemptEvent::Spawned(pid) => drop(spawned.take().map(|spawned| spawned.send(pid))),
                     AttemptEvent::Line(text) => self.tell(JobEvent::Line(text)),
+                    AttemptEvent::Progress(state) => self.tell(JobEvent::ProgressBar(state)),
                     AttemptEvent::Said(said) => self.hear(&heard, said),
                     AttemptEvent::Waits(wait) => self.tell(JobEvent::WaitsForService(wait)),
                     AttemptEvent::LinesOmitted(lines) => self.tell(JobEvent::LinesOmitted(lines)),

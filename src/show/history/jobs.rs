@@ -10,7 +10,7 @@ use super::super::metrics::Metrics;
 use super::super::names::by_name;
 use super::super::terminal::stdout_width;
 use super::super::words::{Time, Untrusted, brief, count, seconds};
-use super::table::{Row, Table};
+use super::table::{Row, Table, UNKNOWN};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::institution::stem;
@@ -81,7 +81,7 @@ impl<'a> JobEntry<'a> {
             GapKey::Source(source) | GapKey::Window { source, .. } => (None, Some(source.as_str())),
             GapKey::Group { .. } => (None, None),
         };
-        let took = job.started_at.and_then(|start| (job.ended_at.unwrap_or(now) - start).to_std().ok());
+        let took = job.took(now);
         Self {
             id: job.id,
             run_id: job.run,
@@ -124,7 +124,7 @@ impl<'a> JobEntry<'a> {
             self.id.short(),
             self.state.name().to_owned(),
             self.started_at.map(|at| at.to_string()).unwrap_or_default(),
-            self.took.map(brief).unwrap_or_default(),
+            if self.state == JobState::Lost { UNKNOWN.to_owned() } else { self.took.map(brief).unwrap_or_default() },
             Untrusted::from(self.gap.to_string()).to_string(),
         ];
         Row { cells, below }

@@ -12,7 +12,7 @@ use super::super::metrics::Metrics;
 use super::super::names::by_name;
 use super::super::terminal::stdout_width;
 use super::super::words::{Time, Untrusted, brief, seconds};
-use super::table::{Row, Table};
+use super::table::{Row, Table, UNKNOWN};
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::{RunCounts, RunState};
 use crate::plan::remember::past::PastRun;
@@ -57,8 +57,7 @@ impl<'a> RunsView<'a> {
 
 impl<'a> RunEntry<'a> {
     pub(in crate::show) fn new(run: &'a PastRun, now: DateTime<Utc>) -> Self {
-        let end = run.ended_at.or_else(|| (run.state == RunState::Running).then_some(now));
-        let took = end.and_then(|end| (end - run.started_at).to_std().ok());
+        let took = run.took(now);
         Self {
             id: run.id,
             state: run.state,
@@ -87,7 +86,7 @@ impl<'a> RunEntry<'a> {
             self.id.short(),
             self.state.name().to_owned(),
             self.started_at.to_string(),
-            self.took.map(brief).unwrap_or_default(),
+            if self.state == RunState::Lost { UNKNOWN.to_owned() } else { self.took.map(brief).unwrap_or_default() },
             self.counts.map(|counts| came_to(self.state, counts)).unwrap_or_default(),
         ];
         Row { cells, below }

@@ -19,6 +19,9 @@ pub(in crate::show) struct Row {
     pub(in crate::show) below: Vec<String>,
 }
 
+/// In a column, where something is not known: how long took what nobody saw the end of.
+pub(super) const UNKNOWN: &str = "unknown";
+
 /// Between two columns.
 const GAP: usize = 2;
 

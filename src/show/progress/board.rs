@@ -25,6 +25,9 @@ const NARROWEST_BAR: usize = 5;
 /// Of a stage that has got less far, nobody knows how long it will take.
 const LEAST_SHARE: f64 = 0.05;
 
+/// A stage that did not get on for this long, and for much longer than ever before, may have stopped.
+const STALE: Duration = Duration::from_secs(10);
+
 /// Less that is left is not told.
 const SHORTEST_LEFT: Duration = Duration::from_secs(1);
 
@@ -52,9 +55,41 @@ struct Chain {
 
 #[derive(Debug)]
 enum Doing {
-    Working { since: DateTime<Utc>, stage: Option<Stage>, line: String, wait: Option<ServiceWait> },
+    Working { since: DateTime<Utc>, stage: Option<Headway>, line: String, wait: Option<ServiceWait> },
     Retrying { at: DateTime<Utc>, error: String },
     WaitingForPool(String),
+}
+
+/// A stage, and how it gets on.
+#[derive(Debug)]
+struct Headway {
+    stage: Stage,
+    /// When it got on last.
+    moved_at: DateTime<Utc>,
+    /// The longest time in which it did not get on.
+    longest: Duration,
+}
+
+impl Headway {
+    /// The stage as it is told now, after what was told before.
+    fn of(before: Option<Self>, stage: &Stage, at: DateTime<Utc>) -> Self {
+        let before = before.filter(|before| before.stage.n == stage.n);
+        let (moved_at, longest) = before.as_ref().map_or((stage.started_at, Duration::ZERO), |before| (before.moved_at, before.longest));
+        let has_moved = before.is_none_or(|before| before.stage.records != stage.records);
+        let (moved_at, longest) = if has_moved { (at, longest.max(elapsed(moved_at, at))) } else { (moved_at, longest) };
+        Self { stage: stage.clone(), moved_at, longest }
+    }
+
+    /// What is left of it, at the rate that it had when it got on last; `None` where that says nothing: when it just began, or has stopped.
+    fn left(&self, share: f64, now: DateTime<Utc>) -> Option<Duration> {
+        let silent = elapsed(self.moved_at, now);
+        if share < LEAST_SHARE || silent > STALE.max(self.longest * 3) {
+            return None;
+        }
+        let took = elapsed(self.stage.started_at, self.moved_at).as_secs_f64();
+        let left = Duration::try_from_secs_f64((took * (1.0 - share) / share).round()).ok()?;
+        Some(left.saturating_sub(silent)).filter(|left| *left >= SHORTEST_LEFT)
+    }
 }
 
 impl Board {
@@ -86,14 +121,14 @@ impl Board {
                     wait.clone_from(waits);
                 }
             }
-            JobEvent::Line(text) => {
+            JobEvent::Line(text) | JobEvent::ProgressBar(text) => {
                 if let Some(Chain { doing: Doing::Working { line, .. }, .. }) = self.chains.get_mut(&job) {
                     line.clone_from(text);
                 }
             }
             JobEvent::Stage(told) => {
                 if let Some(Chain { doing: Doing::Working { stage, .. }, .. }) = self.chains.get_mut(&job) {
-                    *stage = Some(told.clone());
+                    *stage = Some(Headway::of(stage.take(), told, at));
                 }
             }
             JobEvent::LinesOmitted(_) | JobEvent::AttemptEnded { .. } | JobEvent::Retrying { delay: None, .. } => {}
@@ -210,14 +245,13 @@ fn joined<const N: usize>(parts: [Option<String>; N]) -> String {
     parts.join("; ")
 }
 
-/// `Embedding 7%, about 3m left: 45 of 594 read`, and whether it says what is left.
-fn at_stage(stage: &Stage, now: DateTime<Utc>) -> (String, bool) {
+/// `7%, about 3m left: Embedding, 45 of 594 read`, and whether it says what is left. The numbers come first, as the end may be cut off.
+fn at_stage(headway: &Headway, now: DateTime<Utc>) -> (String, bool) {
+    let stage = &headway.stage;
     let Some(share) = share(stage).filter(|_| !stage.state.has_ended()) else { return (stages::in_words(stage), false) };
-    let took = elapsed(stage.started_at, now).as_secs_f64();
-    let left = (share >= LEAST_SHARE).then(|| Duration::try_from_secs_f64((took * (1.0 - share) / share).round()).ok()).flatten();
-    let left = left.map(|left| format!(", about {} left", in_seconds(left)));
+    let left = headway.left(share, now).map(|left| format!(", about {} left", brief(left)));
     let (has_left, left) = (left.is_some(), left.unwrap_or_default());
-    (format!("{} {:.0}%{left}: {}", stage.name, (share * 100.0).floor(), stages::records(&stage.records)), has_left)
+    (format!("{:.0}%{left}: {}, {}", (share * 100.0).floor(), stage.name, stages::records(&stage.records)), has_left)
 }
 
 /// How far a stage has got, where its child says how much there is.

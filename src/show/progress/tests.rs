@@ -90,7 +90,7 @@ fn a_line_says_what_a_chain_does_or_waits_for() {
     let shown = [(80, false), (40, true)].map(|(columns, is_ascii)| board.lines(at(90), (columns, 24), is_ascii).join("\n"));
     insta::assert_snapshot!(shown.join("\n----\n"), @r"
       1m 20s B4 2025 Q2 [call_summary] Connected to\u{1b}[31m Snowflake – reading …
-      1m 10s B5 2025 Q2 [call_summary] (attempt 2/3) Embedding 50%, about 1m left:…
+      1m 10s B5 2025 Q2 [call_summary] (attempt 2/3) 50%: Embedding, 1,500 of 3,00…
     14:01:22 B6 2025 Q2 [call_summary] waits for attempt 2/3: exit code 1 - Connec…
              B7 2025 Q2 [call_summary] waits for pool gpu
     █████████████░░░░░░░░░░░░░░░░░ 2 made, 1 failed, 1 skipped, 5 left, 1m 30s
@@ -148,16 +148,42 @@ fn a_line_says_what_a_request_to_a_service_waits_for() {
     of_job(&mut board, 3, 3, JobEvent::Line("running".to_owned()));
     let shown = [4, 70].map(|now| board.lines(at(now), (120, 24), false)[..4].join("\n"));
     insta::assert_snapshot!(shown.join("\n----\n"), @r"
-          4s B0 2025 Q2 [call_summary] waits for the rate of etl:8000; Embedding 50%, about 0s left: 1,500 of 3,000 read
+          4s B0 2025 Q2 [call_summary] waits for the rate of etl:8000; 50%: Embedding, 1,500 of 3,000 read
           4s B1 2025 Q2 [call_summary] waits for other jobs at etl:8000
           4s B2 2025 Q2 [call_summary] waits until 14:01:10, as etl:8000 asks
           4s B3 2025 Q2 [call_summary] running
     ----
-      1m 10s B0 2025 Q2 [call_summary] waits for the rate of etl:8000; Embedding 50%, about 40s left: 1,500 of 3,000 read
+      1m 10s B0 2025 Q2 [call_summary] waits for the rate of etl:8000; 50%: Embedding, 1,500 of 3,000 read
       1m 10s B1 2025 Q2 [call_summary] waits for other jobs at etl:8000
       1m 10s B2 2025 Q2 [call_summary] waits for its turn at etl:8000
       1m 10s B3 2025 Q2 [call_summary] running
     ");
+}
+
+#[test]
+fn of_a_stage_that_stopped_nobody_says_when_it_will_be_over() {
+    let got_to = |read| Stage { records: Records { read: Some(read), ..embedding().records }, ..embedding() };
+    let mut board = run(1);
+    started(&mut board, 30, 0, 1);
+    for (second, read) in [(32, 300), (36, 600), (40, 900), (44, 1200)] {
+        of_job(&mut board, second, 0, JobEvent::Stage(got_to(read)));
+    }
+    // The child says something else, but does not get on.
+    of_job(&mut board, 50, 0, JobEvent::Stage(got_to(1200)));
+    let shown = [45, 54, 57].map(|now| board.lines(at(now), (120, 24), false)[0].clone());
+    insta::assert_snapshot!(shown.join("\n"), @r"
+         15s B0 2025 Q2 [call_summary] 40%, about 20s left: Embedding, 1,200 of 3,000 read
+         24s B0 2025 Q2 [call_summary] 40%, about 11s left: Embedding, 1,200 of 3,000 read
+         27s B0 2025 Q2 [call_summary] 40%: Embedding, 1,200 of 3,000 read
+    ");
+}
+
+#[test]
+fn a_progress_bar_is_shown_as_its_child_draws_it() {
+    let mut board = run(1);
+    started(&mut board, 0, 0, 1);
+    of_job(&mut board, 1, 0, JobEvent::ProgressBar("Processing:  43%|████".to_owned()));
+    assert_eq!(board.lines(at(3), (80, 24), false)[0], "      3s B0 2025 Q2 [call_summary] Processing:  43%|████");
 }
 
 #[test]
@@ -176,19 +202,19 @@ fn what_the_last_successes_let_expect_is_said_and_nothing_else() {
     let shown = [60, 301, 620].map(|now| board.lines(at(now), (120, 24), false).join("\n"));
     insta::assert_snapshot!(shown.join("\n----\n"), @r"
           1m B0 2025 Q2 [call_summary] about 2m 20s left; reading
-          1m B1 2025 Q2 [call_summary] Embedding 50%, about 30s left: 1,500 of 3,000 read
+          1m B1 2025 Q2 [call_summary] 50%, about 10s left: Embedding, 1,500 of 3,000 read
           1m B2 2025 Q2 [call_summary] (attempt 2/3) 
           1m B3 2025 Q2 [call_summary] 
     ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 0 made, 4 left, 1m, expected 14:05–14:11
     ----
        5m 1s B0 2025 Q2 [call_summary] reading
-       5m 1s B1 2025 Q2 [call_summary] Embedding 50%, about 4m 31s left: 1,500 of 3,000 read
+       5m 1s B1 2025 Q2 [call_summary] 50%: Embedding, 1,500 of 3,000 read
        5m 1s B2 2025 Q2 [call_summary] (attempt 2/3) 
        5m 1s B3 2025 Q2 [call_summary] 
     ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 0 made, 4 left, 5m 1s, expected 14:05–14:11
     ----
      10m 20s B0 2025 Q2 [call_summary] reading
-     10m 20s B1 2025 Q2 [call_summary] Embedding 50%, about 9m 50s left: 1,500 of 3,000 read
+     10m 20s B1 2025 Q2 [call_summary] 50%: Embedding, 1,500 of 3,000 read
      10m 20s B2 2025 Q2 [call_summary] (attempt 2/3) 
      10m 20s B3 2025 Q2 [call_summary] 
     ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 0 made, 4 left, 10m 20s

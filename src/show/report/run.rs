@@ -51,13 +51,17 @@ pub(super) fn section(html: &mut Html, view: &ReportView<'_>) {
 
 fn last_run(html: &mut Html, view: &ReportView<'_>, last: &LastRun<'_>) {
     let jobs = &view.facts.last_jobs;
-    let (start, end) = (last.run.started_at, last.run.ended_at.unwrap_or(view.facts.now));
+    let (start, end) = (last.run.started_at, end_of(last.run, jobs, view.facts.now));
     let chains = chains(jobs, end);
     html.element("p", &[], |html| {
         html.text(("Run ", Safe::of(last.run.id.short()), " on ", Untrusted::from(last.run.host.as_str()), ", started "));
         html.time(Time(start));
-        let took = (end - start).to_std().map(brief).unwrap_or_default();
-        let state = if last.run.state == RunState::Running { ", running for " } else { ", took " };
+        let took = last.run.took(view.facts.now).map_or_else(|| "died, nobody knows when".to_owned(), brief);
+        let state = match last.run.state {
+            RunState::Running => ", running for ",
+            RunState::Lost => ", ",
+            RunState::Succeeded | RunState::Failed | RunState::Cancelled => ", took ",
+        };
         html.text((state, Safe::of(took), ": ", Safe::of(came_to(jobs.iter()))));
     });
     html.markup(KEY);
@@ -68,6 +72,15 @@ fn last_run(html: &mut Html, view: &ReportView<'_>, last: &LastRun<'_>) {
     });
     html.line_end();
     attempts(html, &chains);
+}
+
+/// When a run ended, or now. Of one that died, the last time at which something of it is on record.
+fn end_of(run: &PastRun, jobs: &[PastJob], now: DateTime<Utc>) -> DateTime<Utc> {
+    if run.state != RunState::Lost {
+        return run.ended_at.unwrap_or(now);
+    }
+    let attempts = jobs.iter().flat_map(|job| &job.attempts);
+    attempts.flat_map(|attempt| [Some(attempt.started_at), attempt.seen_end()]).flatten().max().unwrap_or(run.started_at)
 }
 
 /// What the shapes mean.
@@ -91,7 +104,7 @@ fn chains(jobs: &[PastJob], run_end: DateTime<Utc>) -> Vec<Chain<'_>> {
         });
         let Some((_, chain)) = chains.get_mut(place) else { continue };
         chain.jobs.push(job);
-        let bar = |attempt| Bar { job, attempt, end: attempt.ended_at.or(job.ended_at).unwrap_or(run_end) };
+        let bar = |attempt| Bar { job, attempt, end: attempt.seen_end().unwrap_or(run_end) };
         chain.bars.extend(job.attempts.iter().map(bar));
     }
     chains.into_iter().map(|(_, chain)| chain).collect()
@@ -239,12 +252,12 @@ fn runs(html: &mut Html, view: &ReportView<'_>) {
     let idle = runs.iter().filter(|run| is_idle(run)).count();
     html.text_in("h3", &[], ("The last ", Safe::of(count(runs.len() as u64, "run")), ", the newest on the right"));
     let label = (Safe::of(count(runs.len() as u64, "run")), ": ", failed, " that failed, ", idle, " that had nothing to do");
-    let longest = runs.iter().filter_map(|run| span(run, view.facts.now)).max().unwrap_or_default().as_secs_f64().max(0.001);
+    let longest = runs.iter().filter_map(|run| run.took(view.facts.now)).max().unwrap_or_default().as_secs_f64().max(0.001);
     let step = WIDTH / runs.len().max(1) as u64;
     chart(html, 48, label, |html| {
         for (n, run) in runs.iter().rev().enumerate() {
             // A root, so that short runs are seen beside long ones.
-            let part = (span(run, view.facts.now).unwrap_or_default().as_secs_f64() / longest).clamp(0.0, 1.0).sqrt();
+            let part = (run.took(view.facts.now).unwrap_or_default().as_secs_f64() / longest).clamp(0.0, 1.0).sqrt();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 44")]
             let height = if is_idle(run) { 3 } else { 4 + (part * 40.0) as u64 };
             let class = if is_bad(run) {
@@ -267,7 +280,7 @@ fn runs(html: &mut Html, view: &ReportView<'_>) {
                 html.element("tr", &[], |html| {
                     html.text_in("th", &[("scope", &"row")], Safe::of(run.id.short()));
                     html.element("td", &[], |html| html.time(Time(run.started_at)));
-                    html.text_in("td", &[], Safe::of(span(run, view.facts.now).map_or_else(|| "unknown".to_owned(), brief)));
+                    html.text_in("td", &[], Safe::of(run.took(view.facts.now).map_or_else(|| "unknown".to_owned(), brief)));
                     html.text_in("td", &[], run.state.name());
                     html.text_in("td", &[], Safe::of(run.counts.map(|counts| run_came_to(run.state, counts)).unwrap_or_default()));
                 });
@@ -275,11 +288,6 @@ fn runs(html: &mut Html, view: &ReportView<'_>) {
             }
         });
     });
-}
-
-fn span(run: &PastRun, now: DateTime<Utc>) -> Option<Duration> {
-    let end = run.ended_at.or_else(|| (run.state == RunState::Running).then_some(now))?;
-    (end - run.started_at).to_std().ok()
 }
 
 fn is_bad(run: &PastRun) -> bool {

@@ -47,6 +47,12 @@ impl Extent {
     }
 }
 
+/// Most lines of an entry, where there is so much that all of it is to fit on a screen.
+pub(super) fn most_lines(run: &RunView<'_>) -> Option<usize> {
+    let jobs = run.results.as_ref().map_or(run.jobs.len(), |results| results.jobs.len());
+    (Extent::of(jobs, run.is_full) == Extent::Brief).then_some(2)
+}
+
 /// The planned reports that are listed one by one, and lines about those that are only counted, by bank or by ETL.
 pub(super) fn reports<'a>(run: &'a RunView<'_>) -> (Vec<&'a ReportJob<'a>>, Vec<String>) {
     let all = || run.jobs.iter();
@@ -129,26 +135,22 @@ fn by_etl(jobs: &[&ReportJob<'_>]) -> Vec<String> {
     etls.iter().map(line).collect()
 }
 
-/// An entry for each job, its reason and where there is more about it or, of many, one for those of one ETL or source with the same reason.
+/// An entry for each job, its reason and where there is more about it or, of many, one for those of one ETL or source with the same reason;
+/// of very many with different reasons, one for each ETL or source.
 pub(super) fn with_reasons(jobs: &[(&FinishedJob<'_>, String)], extent: Extent) -> Vec<String> {
     if extent == Extent::Full || jobs.len() <= MOST_SINGLE {
         return jobs.iter().map(|(job, reason)| of_one(job, reason, extent)).collect();
     }
-    let mut alike: Vec<(&str, Vec<&FinishedJob<'_>>)> = Vec::new();
-    let mut known: HashMap<(&str, &str), usize> = HashMap::new();
-    for (job, reason) in jobs {
-        let index = *known.entry((job.of, reason)).or_insert(alike.len());
-        match alike.get_mut(index) {
-            Some((_, jobs)) => jobs.push(job),
-            None => alike.push((reason, vec![job])),
-        }
+    let mut groups = alike(jobs, |(job, reason)| (job.of, reason.as_str()));
+    if extent == Extent::Brief && groups.len() > MOST_SINGLE {
+        groups = alike(jobs, |(job, _)| (job.of, ""));
     }
-    let entry = |(reason, jobs): &(&str, Vec<&FinishedJob<'_>>)| match jobs.as_slice() {
-        [job] => of_one(job, reason, extent),
-        jobs => of_several(jobs, reason, extent),
+    let entry = |group: &Vec<&(&FinishedJob<'_>, String)>| match group.as_slice() {
+        [(job, reason)] => of_one(job, reason, extent),
+        jobs => of_several(jobs, extent),
     };
-    let mut lines: Vec<String> = alike.iter().take(MOST_LINES).map(entry).collect();
-    let left: usize = alike.iter().skip(MOST_LINES).map(|(_, jobs)| jobs.len()).sum();
+    let mut lines: Vec<String> = groups.iter().take(MOST_LINES).map(entry).collect();
+    let left: usize = groups.iter().skip(MOST_LINES).map(Vec::len).sum();
     if left > 0 {
         lines.push(format!("and {} more ({ALL_OF_THEM})", count(left as u64, "job")));
     }
@@ -217,21 +219,24 @@ fn command_for_log(outcome: &JobOutcome<'_>) -> Option<String> {
 fn of_one(job: &FinishedJob<'_>, reason: &str, extent: Extent) -> String {
     if extent == Extent::Brief {
         let place = command_for_log(&job.outcome).map(|place| format!(" ({place})")).unwrap_or_default();
-        return format!("{}: {reason}{place}", job.label);
+        return format!("{}{place}: {reason}", job.label);
     }
     let below = where_it_failed(&job.outcome).map(|place| format!("\n{place}")).unwrap_or_default();
     format!("{}: {reason}{below}", job.label)
 }
 
-/// Jobs of the same ETL or source.
-fn of_several(jobs: &[&FinishedJob<'_>], reason: &str, extent: Extent) -> String {
-    let [first, ..] = jobs else { return String::new() };
+/// Jobs of the same ETL or source, with the same reason or, briefly, with several.
+fn of_several(jobs: &[&(&FinishedJob<'_>, String)], extent: Extent) -> String {
+    let [(first, reason), ..] = jobs else { return String::new() };
+    let reasons = jobs.iter().map(|(_, reason)| reason).collect::<BTreeSet<_>>().len();
+    let jobs: Vec<&FinishedJob<'_>> = jobs.iter().map(|(job, _)| *job).collect();
     let (of, many) = (first.of, count(jobs.len() as u64, "job"));
     let suffix = format!(" [{of}]");
     let name = |job: &&FinishedJob<'_>| job.label.strip_suffix(suffix.as_str()).unwrap_or(&job.label).to_owned();
     if extent == Extent::Brief {
         let place = command_for_log(&first.outcome).map(|place| format!("; {place}")).unwrap_or_default();
-        return format!("{many} of {of}: {reason} ({} and {} more{place})", name(first), jobs.len() - 1);
+        let reason = if reasons > 1 { format!("{reasons} errors, the first: {reason}") } else { reason.clone() };
+        return format!("{many} of {of} ({} and {} more{place}): {reason}", name(first), jobs.len() - 1);
     }
     let names: Vec<String> = jobs.iter().take(MOST_NAMES).map(name).collect();
     let more = if jobs.len() > MOST_NAMES { format!(" and {} more", jobs.len() - MOST_NAMES) } else { String::new() };

@@ -2,7 +2,7 @@
 
 use super::super::blocked::{last_error, quarantined, resting, skipped, unrecorded};
 use super::super::escape::escaped;
-use super::super::words::{Untrusted, grouped};
+use super::super::words::grouped;
 use super::condensed::{self, HeldUp, MOST_LINES};
 use super::{Breaker, Claimed, CoolingDown, Quarantined, RunView, Skipped, Unrecorded, Waiting};
 use crate::plan::model::gap::GapKey;
@@ -59,7 +59,7 @@ fn breakers(run: &RunView<'_>) -> Vec<String> {
             1 => ", 1 waits for it".to_owned(),
             waiting => format!(", {} wait for it", grouped(*waiting)),
         };
-        let error = breaker.error.as_ref().filter(|error| !is_told(run, breaker, error));
+        let error = breaker.error.as_ref().filter(|_| !has_failed(run, breaker));
         let error = error.map(|error| format!("; its last error: {}", error.excerpt())).unwrap_or_default();
         format!("  • {}, since {}; {probe}{waiting}{error}", breaker.etl, breaker.since)
     };
@@ -77,11 +77,10 @@ fn waiting(run: &RunView<'_>, breaker: &Breaker<'_>) -> Option<u64> {
     (waiting > 0 || is_probed).then_some(waiting)
 }
 
-/// Whether the failed jobs of this run show the error.
-fn is_told(run: &RunView<'_>, breaker: &Breaker<'_>, error: &Untrusted<'_>) -> bool {
-    let error = Some(error.to_string());
-    let failed = run.results.iter().flat_map(|results| &results.jobs).filter(|job| job.outcome.state == JobState::Failed);
-    failed.filter(|job| job.of == breaker.etl).any(|job| job.outcome.reason.as_ref().map(ToString::to_string) == error)
+/// Whether it failed again in this run, which has told how.
+fn has_failed(run: &RunView<'_>, breaker: &Breaker<'_>) -> bool {
+    let jobs = run.results.iter().flat_map(|results| &results.jobs);
+    jobs.filter(|job| job.of == breaker.etl).any(|job| job.outcome.state == JobState::Failed)
 }
 
 /// `Title: n`, and a line for each that is named or, where they are many, for those that are alike; nothing where there are none.

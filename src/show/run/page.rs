@@ -1,5 +1,7 @@
 //! The page of a summary: lines, rules and lists, no wider than what they are printed on.
 
+use unicode_width::UnicodeWidthStr;
+
 use super::super::terminal;
 use super::super::words::wrapped;
 
@@ -10,12 +12,19 @@ const WIDTH: usize = 80;
 pub(super) struct Page {
     text: String,
     width: usize,
+    /// Most lines of an entry of a list; what is longer is cut.
+    most_lines: Option<usize>,
 }
 
 impl Page {
     /// An empty page of so many columns.
     pub(super) fn new(width: usize) -> Self {
-        Self { text: String::new(), width }
+        Self { text: String::new(), width, most_lines: None }
+    }
+
+    /// From now on an entry of a list has at most so many lines.
+    pub(super) fn limit_entries(&mut self, most_lines: Option<usize>) {
+        self.most_lines = most_lines;
     }
 
     pub(super) fn into_text(self) -> String {
@@ -23,7 +32,12 @@ impl Page {
     }
 
     pub(super) fn line(&mut self, text: impl AsRef<str>) {
-        self.text.push_str(&wrapped(&terminal::for_stdout(text.as_ref()), self.width));
+        let text = terminal::for_stdout(text.as_ref());
+        let lines = wrapped(&text, self.width);
+        match self.most_lines.filter(|most| text.starts_with("  ") && lines.lines().count() > *most) {
+            Some(most) => self.text.push_str(&first_lines(&lines, most, self.width)),
+            None => self.text.push_str(&lines),
+        }
         self.text.push('\n');
     }
 
@@ -68,5 +82,20 @@ impl Page {
             self.line(title);
             self.list(mark, entries);
         }
+    }
+}
+
+/// The first lines of a text, with an ellipsis in place of the others.
+fn first_lines(text: &str, most: usize, width: usize) -> String {
+    let ellipsis = terminal::for_stdout("…");
+    let kept: Vec<&str> = text.lines().take(most).collect();
+    match kept.split_last() {
+        Some((last, before)) => {
+            // Cut after a word, where one more column is too much.
+            let room = width.saturating_sub(ellipsis.width());
+            let last = if last.width() <= room { *last } else { last.rsplit_once(' ').map_or(*last, |(kept, _)| kept) };
+            before.iter().map(|line| format!("{line}\n")).collect::<String>() + last + &ellipsis
+        }
+        None => String::new(),
     }
 }

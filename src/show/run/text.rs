@@ -17,6 +17,7 @@ use crate::plan::model::job::JobState;
 pub(super) fn page(run: &RunView<'_>, width: usize) -> String {
     let mut page = Page::new(width);
     head(run, &mut page);
+    page.limit_entries(condensed::most_lines(run));
     if let Some(results) = &run.results {
         execution(results, run.is_full, &mut page);
     }
@@ -29,6 +30,7 @@ pub(super) fn page(run: &RunView<'_>, width: usize) -> String {
             None => page.block(others),
         }
     }
+    page.limit_entries(None);
     disclosure_sources(run, &mut page);
     page.block(run.forecast.as_ref().map(ForecastView::lines).unwrap_or_default());
     page.section("Warnings:", "⚠", &run.warnings);

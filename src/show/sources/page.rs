@@ -81,7 +81,7 @@ impl<'a> SourceEntry<'a> {
 
     /// The end of what was collected.
     pub(in crate::show) fn collected_until(&self) -> Option<Time> {
-        self.source.frontier
+        self.source.collected_until
     }
 
     pub(in crate::show) fn next_due(&self) -> Time {
@@ -125,7 +125,7 @@ impl SourceEntry<'_> {
         line("state", state(source));
         let last = source.last.as_ref();
         line("last", last.map_or("never".to_owned(), |last| format!("{} {}", last.at, collected(last.collected))));
-        if let Some(frontier) = source.frontier {
+        if let (Some(_), Some(frontier)) = (source.collected_until, source.frontier) {
             let but = if source.given_up.is_empty() { "" } else { ", but for what was given up" };
             line("collected", format!("until {frontier}{but}"));
         }

@@ -52,7 +52,7 @@ fn collection(source: usize, window: Window, windows: u64) -> Collection {
 fn up_to_date(source: usize) -> SourcePlan {
     SourcePlan {
         source,
-        state: SourceState { frontier: Some(at("16T00")), ..SourceState::default() },
+        state: SourceState { frontier: Some(at("16T00")), last: Some(last(Some(17))), ..SourceState::default() },
         standing: SourceStatus::UpToDate,
         begin: None,
         new: Vec::new(),
@@ -69,6 +69,12 @@ fn up_to_date(source: usize) -> SourcePlan {
         error: None,
         failed_runs: 0,
     }
+}
+
+fn last(records: Option<i64>) -> LastSuccess {
+    let message = Some("Completed: 17\u{1b}[0m".to_owned());
+    let collected = Collected { source: "source_0".to_owned(), window: window("15T18", "16T00"), seen: Seen::Reported, records, message };
+    LastSuccess { at: at("16T01"), collected }
 }
 
 /// Three windows behind.
@@ -100,19 +106,9 @@ fn all() -> Vec<SourcePlan> {
     let quarantine = Quarantine { since: at("14T00"), why: QuarantineReason::Failures };
     let rest = Rest { since: at("16T17"), until: at("16T19"), why: RestReason::Failed };
     let with_error = |plan: SourcePlan| SourcePlan { error: Some(HOSTILE.to_owned()), failed_runs: 2, ..plan };
-    let last = LastSuccess {
-        at: at("16T01"),
-        collected: Collected {
-            source: "source_0".to_owned(),
-            window: window("15T18", "16T00"),
-            seen: Seen::Reported,
-            records: Some(17),
-            message: Some("Completed: 17\u{1b}[0m".to_owned()),
-        },
-    };
     let resumed = Collection { remote_id: Some("r-1".to_owned()), ..collection(6, window("16T06", "16T12"), 1) };
     vec![
-        SourcePlan { state: SourceState { last: Some(last), ..up_to_date(0).state }, ..up_to_date(0) },
+        up_to_date(0),
         SourcePlan { state: SourceState { paused: Some(pause()), ..up_to_date(1).state }, ..behind(1, SourceStatus::Paused(pause())) },
         behind(2, SourceStatus::Skipped(skip)),
         behind(3, SourceStatus::Claimed(owner)),

@@ -2,10 +2,11 @@
 
 use super::super::blocked::{last_error, quarantined, resting, skipped, unrecorded};
 use super::super::escape::{escaped, excerpt};
-use super::super::words::{Time, count};
-use super::{GivenUpView, HeldBackView, PauseView, SourceView};
+use super::super::words::{Time, count, grouped};
+use super::{CameTo, GivenUpView, HeldBackView, PauseView, SourceView};
 use crate::plan::decide::source_plan::{Lateness, SourceStatus};
 use crate::plan::model::collection::{Collected, Seen};
+use crate::plan::model::window::Window;
 
 /// Sources that are up to date have a line each, unless they are more than this; then they share one.
 const LINES: usize = 3;
@@ -15,7 +16,9 @@ pub(in crate::show) fn heading<'a>(sources: impl Iterator<Item = &'a SourceView<
     let sources: Vec<&SourceView<'_>> = sources.collect();
     let of = |name: &'static str, is: fn(&SourceView<'_>) -> bool| (name, sources.iter().filter(|source| is(source)).count());
     let counts = [
-        of("due", |source| *source.standing == SourceStatus::Due),
+        of("collected", |source| source.is_caught_up()),
+        of("not all collected", |source| source.came_to().is_some() && !source.is_caught_up()),
+        of("due", |source| *source.standing == SourceStatus::Due && source.came_to().is_none()),
         of("paused", |source| source.paused.is_some()),
         of("skipped", |source| source.skipped.is_some()),
         of("not on record", |source| source.unrecorded.is_some()),
@@ -23,8 +26,8 @@ pub(in crate::show) fn heading<'a>(sources: impl Iterator<Item = &'a SourceView<
         of("quarantined", |source| source.quarantined.is_some()),
         of("cooling down", |source| source.cooling_down.is_some()),
         of("with windows given up", |source| !source.given_up.is_empty()),
-        of("late", |source| source.lateness == Lateness::Late),
-        of("overdue", |source| source.lateness == Lateness::Overdue),
+        of("late", |source| source.lateness == Lateness::Late && !source.is_caught_up()),
+        of("overdue", |source| source.lateness == Lateness::Overdue && !source.is_caught_up()),
         of("ahead of the clock", |source| source.lateness == Lateness::Ahead),
     ];
     let total = count(sources.len() as u64, "source");
@@ -50,7 +53,7 @@ pub(in crate::show) fn lines(sources: &[SourceView<'_>]) -> Vec<String> {
 
 /// What is done about a source, and what of it is missing.
 fn line(source: &SourceView<'_>) -> String {
-    let order = source.order.as_ref().map(|order| format!("; {}", order.text())).unwrap_or_default();
+    let order = source.order.as_ref().filter(|_| source.came_to().is_none()).map(|order| format!("; {}", order.text())).unwrap_or_default();
     format!("{}: {}{order}{}{}", source.id, state(source), held_back_of(source), without(source))
 }
 
@@ -59,8 +62,11 @@ pub(in crate::show) fn state(source: &SourceView<'_>) -> String {
     let error = source.error.as_ref();
     let text = match source.standing {
         SourceStatus::UpToDate => {
-            let until = source.frontier.map(|until| format!("up to date, collected until {until}"));
-            let until = until.unwrap_or_else(|| "nothing was due yet".to_owned());
+            let until = match (source.collected_until, source.frontier) {
+                (Some(until), _) => format!("up to date, collected until {until}"),
+                (None, Some(_)) => "up to date, nothing was collected yet".to_owned(),
+                (None, None) => "nothing was due yet".to_owned(),
+            };
             let paused = source.paused.as_ref().map(|pause| format!("; paused {}", pause.text())).unwrap_or_default();
             format!("{until}; next due {}{paused}", source.next_due)
         }
@@ -75,6 +81,7 @@ pub(in crate::show) fn state(source: &SourceView<'_>) -> String {
         SourceStatus::Due => due(source),
     };
     let mark = match source.lateness {
+        _ if source.is_caught_up() => "",
         Lateness::OnTime => "",
         Lateness::Late => " (late)",
         Lateness::Overdue => " (OVERDUE)",
@@ -166,6 +173,9 @@ fn backlog(source: &SourceView<'_>) -> String {
 fn due(source: &SourceView<'_>) -> String {
     let jobs = &source.jobs;
     let windows = jobs.iter().map(|job| job.windows).sum();
+    if let Some(came_to) = source.came_to() {
+        return after(source, came_to, windows);
+    }
     let what = if source.behind == 0 { format!("{} requested", count(windows, "window")) } else { backlog(source) };
     let in_jobs = if jobs.is_empty() { "none now".to_owned() } else { format!("in {}", count(jobs.len() as u64, "job")) };
     let resumed = match jobs.iter().filter(|job| job.resumed).count() {
@@ -177,6 +187,27 @@ fn due(source: &SourceView<'_>) -> String {
     let failed = source.error.as_ref().map(|error| format!("; failed before: {}", error.excerpt())).unwrap_or_default();
     let expected = source.prospect.as_ref().map(|words| format!(", {words}")).unwrap_or_default();
     format!("due, {what}, {in_jobs}{resumed}{expected}{left}{failed}")
+}
+
+/// `3 windows were due, 2026-…: 2 collected, 1 failed`, after a run.
+fn after(source: &SourceView<'_>, came_to: CameTo, windows: u64) -> String {
+    let CameTo { collected, failed, others } = came_to;
+    let what = if source.behind == 0 { "requested" } else { "due" };
+    let (windows, were) = (count(windows, "window"), if windows == 1 { "was" } else { "were" });
+    let first = source.jobs.iter().map(|job| job.window.start.0).min();
+    let span = first.zip(source.jobs.iter().map(|job| job.window.end.0).max());
+    let span = span.map(|(start, end)| format!(", {}", Window { start, end })).unwrap_or_default();
+    let outcome = match (collected, failed, others) {
+        (_, 0, 0) => "collected".to_owned(),
+        (0, _, 0) => "failed".to_owned(),
+        _ => {
+            let parts = [(collected, "collected"), (failed, "failed"), (others, "not done")];
+            let parts = parts.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", grouped(number)));
+            parts.collect::<Vec<_>>().join(", ")
+        }
+    };
+    let left = if source.left > 0 { format!("; {} left for later runs", grouped(source.left)) } else { String::new() };
+    format!("{windows} {were} {what}{span}: {outcome}{left}")
 }
 
 /// `17 records, reported (not verified)`, with what the collector said.

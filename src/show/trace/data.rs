@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::super::words::{Time, Untrusted, grouped, seconds};
+use super::super::words::{Time, Untrusted, count, grouped, seconds};
 use crate::plan::model::said::{Records, Stage};
 
 /// A stage.
@@ -47,6 +47,11 @@ impl<'a> StageEntry<'a> {
         let attempt = if of_several { format!(" (attempt {})", self.attempt) } else { String::new() };
         (!self.told.is_empty()).then(|| format!("{}{attempt}: {}", self.name.excerpt(), self.told))
     }
+}
+
+/// `17 records`.
+pub(super) fn records_of(records: i64) -> String {
+    u64::try_from(records).map_or_else(|_| format!("{records} records"), |records| count(records, "record"))
 }
 
 /// `245 read -> 198 written, 47 rejected, 12 flagged`; empty where nothing was counted.

@@ -68,6 +68,7 @@ impl Finding {
             Issue::Incomplete { place } => ("stage_incomplete", Some(place.attempt), place.stage),
             Issue::Truncated { attempt, .. } => ("log_truncated", Some(attempt.n), None),
             Issue::NoLog { attempt } => ("log_missing", Some(attempt.n), None),
+            Issue::NotStored { log } => ("not_stored", Some(log.attempt), None),
         };
         let stage = stage.map(|stage| Untrusted::from(stage.name.as_str()).to_string());
         Self { kind, attempt, stage, message: sentence(issue) }
@@ -80,7 +81,7 @@ impl Finding {
                 let message = format!("{} against earlier successes: none had this stage", name(*place));
                 ("usual", Some(place.attempt), place.stage, message)
             }
-            Unchecked::Records => ("records", None, None, "records: no stage counted any".to_owned()),
+            Unchecked::Records => ("records", None, None, "records: nothing was counted".to_owned()),
             Unchecked::Log { attempt, why } => {
                 ("log", Some(*attempt), None, format!("the log of attempt {attempt}: it {}", Untrusted::from(*why).excerpt()))
             }
@@ -145,6 +146,9 @@ fn sentence(issue: &Issue<'_>) -> String {
             format!("the log of attempt {} {lacks}", attempt.n)
         }
         Issue::NoLog { attempt } => format!("the log of attempt {} is not there: {}", attempt.n, Untrusted::from(attempt.log.as_str())),
+        Issue::NotStored { log } => {
+            format!("attempt {} said more than is on record: {}", log.attempt, Untrusted::from(log.log.message.as_str()).excerpt())
+        }
     }
 }
 

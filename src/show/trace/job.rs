@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::super::View;
 use super::super::history::{JobEntry, run_options};
+use super::super::metrics::Metrics;
 use super::super::words::{Time, Untrusted, brief};
-use super::data::StageEntry;
+use super::data::{StageEntry, records_of};
 use super::issues::FindingsEntry;
-use super::layout::page;
+use super::layout::{completed, page};
 use super::performance::Performance;
 use super::steps::{EventEntry, StepEntry, timeline};
 use crate::plan::model::job::JobState;
@@ -55,7 +56,10 @@ impl<'a> JobTraceView<'a> {
             job: JobEntry::new(&facts.job, facts.now),
             host: run.map(|run| run.host.as_str().into()),
             pipeline: steps.iter().map(|step| StepEntry::new(step, facts, run)).collect(),
-            performance: Performance::new(total, parts.map(|part| (name(&part, of_several), part.took)).collect()),
+            performance: Performance::new(
+                total.filter(|_| facts.job.state != JobState::Lost),
+                parts.map(|part| (name(&part, of_several), part.took)).collect(),
+            ),
             stages: stages.collect(),
             timeline: timeline(&steps, facts),
             findings: FindingsEntry::new(&found),
@@ -72,9 +76,15 @@ impl<'a> JobTraceView<'a> {
         lines.extend(job.window.map(|window| format!("Window: {window}")));
         lines.push(format!("Created: {}", Time(job.queued_at)));
         lines.push(format!("Started: {}", or(job.started_at.map(Time), if running { "not yet" } else { "never" })));
-        lines.push(format!("Completed: {}", or(job.ended_at.map(Time), if running { "not yet" } else { "not on record" })));
-        let so_far = if job.state == JobState::Running { " so far" } else { "" };
-        lines.extend(self.facts.took().map(|took| format!("Duration: {}{so_far}", brief(took))));
+        lines.push(format!("Completed: {}", completed(job.ended_at, running, job.state == JobState::Lost)));
+        let duration = |took| match job.state {
+            JobState::Running => format!("Duration: {} so far", brief(took)),
+            JobState::Lost => format!("Duration: at least {}, as far as it is on record", brief(took)),
+            JobState::Queued | JobState::Succeeded | JobState::Failed | JobState::Skipped | JobState::Cancelled => {
+                format!("Duration: {}", brief(took))
+            }
+        };
+        lines.extend(self.facts.took().map(duration));
         lines.push(match self.run {
             Some(run) => {
                 let options = run_options(&run.options);
@@ -86,9 +96,8 @@ impl<'a> JobTraceView<'a> {
         if job.forced {
             lines.push("Forced: yes".to_owned());
         }
-        let metric = |metric: &crate::plan::model::said::Metric| format!("{} {}", Untrusted::from(metric.name.as_str()), metric.value);
         if !job.metrics.is_empty() {
-            lines.push(format!("Metrics: {}", job.metrics.iter().map(metric).collect::<Vec<_>>().join(", ")));
+            lines.push(format!("Metrics: {}", Metrics::new(&job.metrics).line()));
         }
         lines.extend(job.attempts.last().map(|attempt| format!("Log: {}", Untrusted::from(attempt.log.as_str()))));
         lines
@@ -99,9 +108,8 @@ impl<'a> JobTraceView<'a> {
         let mut lines: Vec<String> = self.stages.iter().filter_map(|stage| stage.line(of_several)).collect();
         if lines.is_empty() {
             let records = self.facts.collected.as_ref().and_then(|last| last.collected.records);
-            lines.push(
-                records.map_or_else(|| "not told: no stage counted anything".to_owned(), |records| format!("{records} records collected")),
-            );
+            let collected = records.map(|records| format!("{} collected", records_of(records)));
+            lines.push(collected.unwrap_or_else(|| "not told: nothing was counted".to_owned()));
         }
         lines
     }
@@ -136,7 +144,7 @@ impl View for JobTraceView<'_> {
         let sections = [
             ("Job Info", self.info()),
             ("Pipeline Trace", self.pipeline.iter().map(StepEntry::line).collect()),
-            ("Performance", self.performance.lines(self.facts.is_open())),
+            ("Performance", self.performance.lines(self.facts.is_open(), self.facts.job.state == JobState::Lost)),
             ("Data Flow", self.data_flow()),
             ("Timeline", self.timeline.iter().map(EventEntry::line).collect()),
             ("Issues Found", self.findings.lines()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::super::terminal::stdout_width;
-use super::super::words::{brief, seconds, wrapped};
+use super::super::words::{Time, brief, seconds, wrapped};
 use crate::plan::remember::trace::between;
 
 /// As wide as the users' own traces are.
@@ -26,6 +26,16 @@ pub(super) fn page(title: &str, sections: &[(&str, Vec<String>)]) -> String {
         page.push('\n');
     }
     page + &rule + "\n"
+}
+
+/// When something was completed. Where its run died, nobody knows: the end on record is when that was noticed.
+pub(super) fn completed(ended_at: Option<DateTime<Utc>>, is_open: bool, is_lost: bool) -> String {
+    match ended_at {
+        Some(noticed) if is_lost => format!("unknown, as its run died; a later run noticed it at {}", Time(noticed)),
+        Some(at) => Time(at).to_string(),
+        None if is_open => "not yet".to_owned(),
+        None => "not on record".to_owned(),
+    }
 }
 
 /// `T+1.5s`: a point in time since the beginning of the trace.

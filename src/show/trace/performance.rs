@@ -31,7 +31,7 @@ struct PartEntry<'a> {
 impl<'a> Performance<'a> {
     pub(super) fn new(total: Option<Duration>, parts: Vec<(Untrusted<'a>, Duration)>) -> Self {
         let durations: Vec<Duration> = parts.iter().map(|(_, took)| *took).collect();
-        let slowest = bottleneck(&durations);
+        let slowest = total.and_then(|_| bottleneck(&durations));
         let entry = |(n, (name, took)): (usize, (Untrusted<'a>, Duration))| PartEntry {
             name,
             duration_seconds: seconds(took),
@@ -42,13 +42,16 @@ impl<'a> Performance<'a> {
         Self { total_seconds: total.map(seconds), parts: parts.into_iter().enumerate().map(entry).collect(), total }
     }
 
-    pub(super) fn lines(&self, so_far: bool) -> Vec<String> {
-        let Some(total) = self.total else { return vec!["not started".to_owned()] };
-        let so_far = if so_far { " so far" } else { "" };
+    pub(super) fn lines(&self, so_far: bool, is_lost: bool) -> Vec<String> {
+        let total = match self.total {
+            Some(total) => format!("{}{}", brief(total), if so_far { " so far" } else { "" }),
+            None if is_lost && !self.parts.is_empty() => "unknown, as the run died; its parts took at least".to_owned(),
+            None => return vec!["not started".to_owned()],
+        };
         let part = |part: &PartEntry<'_>| {
             let mark = if part.is_bottleneck { format!(" (bottleneck) {}%", part.percent) } else { String::new() };
             format!("{}: {}{mark}", part.name.excerpt(), brief(part.took))
         };
-        std::iter::once(format!("Total Duration: {}{so_far}", brief(total))).chain(self.parts.iter().map(part)).collect()
+        std::iter::once(format!("Total Duration: {total}")).chain(self.parts.iter().map(part)).collect()
     }
 }

@@ -10,15 +10,15 @@ use super::super::history::{JobEntry, RunEntry, came_to, run_options};
 use super::super::names::by_name;
 use super::super::words::{Time, Untrusted, brief, count, seconds};
 use super::issues::{FindingsEntry, lines};
-use super::layout::{offset, page, since, took};
+use super::layout::{completed, offset, page, since, took};
 use super::performance::Performance;
 use super::steps::bracketed;
 use crate::plan::model::job::{JobState, RunCounts, RunState};
 use crate::plan::remember::past::PastRun;
+use crate::plan::remember::trace::JobFacts;
 use crate::plan::remember::trace::chains::{Chain, chains};
 use crate::plan::remember::trace::issues::findings;
 use crate::plan::remember::trace::steps::{Mark, end};
-use crate::plan::remember::trace::{JobFacts, between};
 
 /// A run with its jobs.
 #[derive(Debug, Serialize)]
@@ -59,8 +59,7 @@ impl<'a> RunTraceView<'a> {
     /// The view of a run and its jobs.
     pub fn new(run: &'a PastRun, jobs: &'a [JobFacts], now: chrono::DateTime<chrono::Utc>) -> Self {
         let chains = chains(jobs);
-        let end = run.ended_at.or_else(|| (run.state == RunState::Running).then_some(now));
-        let took = end.map(|end| between(run.started_at, end));
+        let took = run.took(now);
         let parts = chains.iter().filter(|chain| chain.began().is_some()).map(|chain| (chain.name.into(), chain.took()));
         Self {
             timestamp: Time(now),
@@ -76,8 +75,7 @@ impl<'a> RunTraceView<'a> {
     fn info(&self) -> Vec<String> {
         let run = self.past;
         let running = run.state == RunState::Running;
-        let ended =
-            run.ended_at.map_or_else(|| if running { "not yet".to_owned() } else { "not on record".to_owned() }, |at| Time(at).to_string());
+        let ended = completed(run.ended_at, running, run.state == RunState::Lost);
         let mut lines =
             vec![format!("Status: {}", run.state.name()), format!("Started: {}", Time(run.started_at)), format!("Completed: {ended}")];
         let so_far = if running { " so far" } else { "" };
@@ -165,7 +163,7 @@ impl View for RunTraceView<'_> {
         let sections = [
             ("Run Info", self.info()),
             ("Pipeline Trace", self.pipeline()),
-            ("Performance", self.performance.lines(self.past.state == RunState::Running)),
+            ("Performance", self.performance.lines(self.past.state == RunState::Running, self.past.state == RunState::Lost)),
             ("Issues Found", self.issues()),
         ];
         page(&format!("ETL RUN TRACE: {}", self.past.id), &sections)

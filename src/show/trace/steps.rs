@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::super::names::{Named, by_name};
 use super::super::words::{Time, Untrusted, brief, seconds};
-use super::data::flow;
+use super::data::{flow, records_of};
 use super::layout::{offset, since, took};
 use crate::plan::model::job::JobState;
 use crate::plan::remember::past::{PastAttempt, PastRun};
@@ -49,6 +49,7 @@ impl StepEntry {
     pub(super) fn new(step: &Step<'_>, facts: &JobFacts, run: Option<&PastRun>) -> Self {
         let (title, detail) = words(step, facts, run);
         let shown = match step.what {
+            StepKind::Attempt(attempt) if facts.job.state == JobState::Lost && attempt.seen_end().is_none() => None,
             StepKind::Attempt(_) | StepKind::Stage(_) => step.took,
             StepKind::Created
             | StepKind::Started
@@ -124,7 +125,7 @@ fn verification(seen: &Verification<'_>, of_several: bool) -> String {
         Verification::ReportSeen => "its report was seen".to_owned(),
         Verification::Collection(None) => "whether the data was seen is not on record any more".to_owned(),
         Verification::Collection(Some(last)) => {
-            let records = last.collected.records.map(|records| format!(", {records} records")).unwrap_or_default();
+            let records = last.collected.records.map(|records| format!(", {}", records_of(records))).unwrap_or_default();
             let message = last.collected.message.as_ref().map(|message| format!(": {}", Untrusted::from(message.as_str()).excerpt()));
             format!("{}{records}{}", last.collected.seen.name(), message.unwrap_or_default())
         }
@@ -196,7 +197,7 @@ pub(super) fn timeline(steps: &[Step<'_>], facts: &JobFacts) -> Vec<EventEntry> 
             StepKind::Started => events.push((step.at, "Job started".to_owned())),
             StepKind::Attempt(attempt) => {
                 events.push((step.at, format!("Attempt {} began", attempt.n)));
-                end_of_attempt = attempt.ended_at.map(|end| (end, format!("Attempt {}: {}", attempt.n, outcome(attempt, step.mark))));
+                end_of_attempt = attempt.seen_end().map(|end| (end, format!("Attempt {}: {}", attempt.n, outcome(attempt, step.mark))));
             }
             StepKind::Stage(stage) => {
                 let name = Untrusted::from(stage.name.as_str()).excerpt().into_owned();
@@ -209,6 +210,7 @@ pub(super) fn timeline(steps: &[Step<'_>], facts: &JobFacts) -> Vec<EventEntry> 
             | StepKind::Verification(_)
             | StepKind::Publication(_)
             | StepKind::End(JobState::Queued | JobState::Running) => {}
+            StepKind::End(JobState::Lost) => events.push((step.at, "The last that is on record; its run died".to_owned())),
             StepKind::End(state) => events.push((step.at, format!("Job {}", state.name()))),
         }
     }

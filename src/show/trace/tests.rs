@@ -69,7 +69,7 @@ fn a_job_has_the_layout_of_its_users() {
       Duration: 51.2s
       Run: 00000000, on etl-1 (run --bank-symbol RY --force)
       Forced: yes
-      Metrics: llm_cost_usd 0.25
+      Metrics: llm_cost_usd 0.2500
       Log: /logs/2.log
 
     Pipeline Trace:
@@ -230,8 +230,8 @@ fn every_kind_of_trouble_has_its_mark_and_its_sentence() {
       Gap: RY-CA/2025Q2/key_themes
       Created: 1970-01-01 00:00:00Z
       Started: 1970-01-01 00:00:01Z
-      Completed: 1970-01-01 00:00:06Z
-      Duration: 5s
+      Completed: unknown, as its run died; a later run noticed it at 1970-01-01 00:00:06Z
+      Duration: at least 4s, as far as it is on record
       Run: 00000000, no longer on record
       Log: /logs/3.log
 
@@ -247,20 +247,19 @@ fn every_kind_of_trouble_has_its_mark_and_its_sentence() {
       [WARN] Empty (100ms)
       [FAIL] Verification - after attempt 2: error of no_output
       [OK] Wait - 1s, before attempt 3
-      [FAIL] Attempt 3 - error of lost (1s)
+      [FAIL] Attempt 3 - error of lost
       [FAIL] Job Lost
 
     Performance:
-      Total Duration: 5s
+      Total Duration: unknown, as the run died; its parts took at least
       Slow (attempt 1): 900ms
       Open (attempt 1): 50ms
       Outside of stages (attempt 1): 50ms
-      Wait before attempt 2: 1s (bottleneck) 20%
+      Wait before attempt 2: 1s
       Half (attempt 2): 100ms
       Empty (attempt 2): 100ms
       Outside of stages (attempt 2): 800ms
       Wait before attempt 3: 1s
-      Attempt 3: 1s
 
     Data Flow:
       Slow (attempt 1): 5 read -> 4 written, 1 rejected
@@ -282,7 +281,7 @@ fn every_kind_of_trouble_has_its_mark_and_its_sentence() {
       T+3.2s    Empty ended
       T+4.0s    Attempt 2: reported success
       T+5.0s    Attempt 3 began
-      T+6.0s    Job lost
+      T+5.0s    The last that is on record; its run died
 
     Issues Found:
       lost: its run died before it ended
@@ -295,7 +294,6 @@ fn every_kind_of_trouble_has_its_mark_and_its_sentence() {
       Half read 5, wrote 3 and did not say how many it rejected: 2 are missing
       Empty did not say how many records it had, while 1 of the last successes had some
       the log of attempt 2 is not there: /logs/2.log
-      attempt 3 took 1s, longer than warn_after (899ms)
       not checked: Open against earlier successes: none had this stage
       not checked: the log of attempt 3: it is on another host
 
@@ -349,7 +347,7 @@ fn a_run_has_its_chains_and_the_issues_of_its_jobs() {
       TD-CA/2025Q2/key_themes (00000002): failed: exit code 3
       TD-CA/2025Q1/key_themes (00000004): cancelled: the run was stopped
       not checked: durations and records against earlier successes: none is on record (1 job)
-      not checked: records: no stage counted any (1 job)
+      not checked: records: nothing was counted (1 job)
 
     ============================================
     ");

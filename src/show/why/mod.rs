@@ -21,7 +21,7 @@ use super::expected::{self, ExpectedView};
 use super::history::table::{Row, Table};
 use super::terminal::stdout_width;
 use super::words::{Time, Untrusted, count};
-use crate::plan::decide::explain::{Explanation, Fact, Then, Weight};
+use crate::plan::decide::explain::{Explanation, Fact, RunsThen, Then, Weight};
 use crate::plan::decide::mismatch::NameCount;
 use crate::plan::model::gap::GapKey;
 use crate::plan::remember::past::PastRun;
@@ -46,6 +46,9 @@ pub struct WhyView {
     /// The page, where everything was asked for.
     #[serde(skip)]
     list: Option<String>,
+    /// Whether a run was there at the time that was asked about; a list says it once.
+    #[serde(skip)]
+    runs: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -108,13 +111,29 @@ impl WhyView {
     /// The view at this time. `about` names what was asked for.
     pub fn new(explanations: &[Explanation], done: u64, filtered: u64, about: &str, now: DateTime<Utc>) -> Self {
         let gaps = explanations.iter().map(|one| GapView::new(one, now)).collect();
-        Self { timestamp: Time(now), at: None, gaps, done, filtered, capped: 0, about: Untrusted::from(about).to_string(), list: None }
+        Self {
+            timestamp: Time(now),
+            at: None,
+            gaps,
+            done,
+            filtered,
+            capped: 0,
+            about: Untrusted::from(about).to_string(),
+            list: None,
+            runs: None,
+        }
     }
 
     /// The view of what was done at that time.
     pub fn then(found: &[Then], about: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
         let gaps: Vec<GapView> = found.iter().map(past::view).collect();
         Self { at: Some(Time(at)), gaps, ..Self::new(&[], 0, 0, about, now) }
+    }
+
+    /// Says which runs were there then.
+    #[must_use]
+    pub fn with_runs(self, runs: &RunsThen) -> Self {
+        Self { runs: self.at.map(|at| past::runs_around(runs, at.0)), ..self }
     }
 
     /// The view of everything that is not made now.
@@ -144,6 +163,9 @@ impl WhyView {
         if let Some(gap) = self.gaps.first() {
             let at = self.at.map(|at| format!(" --at \"{at}\"")).unwrap_or_default();
             let _ = writeln!(page, "More: etl-orch why {}{at}", gap.title);
+        }
+        if let Some(runs) = &self.runs {
+            let _ = writeln!(page, "{runs}");
         }
         page
     }

@@ -7,11 +7,12 @@ use super::super::blocked::quarantined;
 use super::super::escape::excerpt;
 use super::super::history::runs::options;
 use super::super::words::{Time, Untrusted, count};
+use super::sentences::NAMED;
 use super::{FactView, GapView, values, words};
-use crate::plan::decide::explain::{StateThen, Then, Weight};
+use crate::plan::decide::explain::{RunsThen, StateThen, Then, Weight};
 use crate::plan::model::job::{JobState, RunState};
 use crate::plan::remember::failure_history::RestReason;
-use crate::plan::remember::past::{PastJob, PastOrder, PastRun};
+use crate::plan::remember::past::{PastDecision, PastJob, PastOrder, PastRun};
 use crate::plan::remember::stored_decision::StoredDecision;
 
 /// The page of a gap.
@@ -24,7 +25,7 @@ pub(super) fn view(then: &Then) -> GapView {
         decision: name(&then.state),
         reason: reason(&then.state),
         until: until(&then.state).map(Time),
-        facts: vec![decision(then), job(then), orders(then), runs(then), unknown(then)],
+        facts: vec![decision(then), windows(then), job(then), orders(then), runs(then), unknown(then)],
         commands: vec![format!("etl-orch why {}", words(&then.gap))],
         way_out: "How it is now:".to_owned(),
         title: words(&then.gap),
@@ -129,6 +130,23 @@ fn decision(then: &Then) -> FactView {
     fact("decision", value, Weight::Decides, lines)
 }
 
+/// The windows of a source that were held back, each for itself.
+fn windows(then: &Then) -> FactView {
+    let of = &then.held_back;
+    let gap = |decided: &PastDecision| Untrusted::from(decided.gap.to_string()).to_string();
+    let mut lines: Vec<String> = Vec::new();
+    if !of.is_empty() {
+        lines.push(format!("held back: {}", count(of.len() as u64, "window")));
+        lines.extend(of.iter().take(NAMED).map(|decided| format!("{}: {}", gap(decided), held_back(&decided.decision))));
+        lines.extend(of.len().checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!("and {more} more")));
+    }
+    let value = |decided: &PastDecision| {
+        let (name, reason) = (decided.decision.name(), held_back(&decided.decision));
+        json!({"gap": gap(decided), "decision": name, "reason": reason, "since": Time(decided.since), "run": decided.run})
+    };
+    fact("held_back", of.iter().map(value).collect(), Weight::Told, lines)
+}
+
 fn job(then: &Then) -> FactView {
     let Some(job) = &then.job else {
         return fact("last_job", serde_json::Value::Null, Weight::Told, vec!["last job: none was on record".to_owned()]);
@@ -171,21 +189,25 @@ fn orders(then: &Then) -> FactView {
     fact("orders", then.orders.iter().map(value).collect(), Weight::Told, lines)
 }
 
-fn runs(then: &Then) -> FactView {
-    let during = then.runs.during(then.at);
-    let next = then.runs.next.as_ref().map_or_else(
+/// Which runs were there at this time.
+pub(super) fn runs_around(runs: &RunsThen, at: DateTime<Utc>) -> String {
+    let next = runs.next.as_ref().map_or_else(
         || "none has begun since".to_owned(),
         |run| format!("the next, {}, began at {}", run.id.short(), Time(run.started_at)),
     );
-    let line = match (during, &then.runs.last) {
+    match (runs.during(at), &runs.last) {
         (Some(run), _) => format!("run {} was under way, begun at {}{}", run.id.short(), Time(run.started_at), with_options(run)),
         (None, Some(last)) => {
             let end = last.ended_at.map(|end| format!(" ended at {}", Time(end))).unwrap_or_default();
             format!("no run was there at that time: the last before it, {},{end}; {next}", last.id.short())
         }
         (None, None) => format!("no run had ever begun; {next}"),
-    };
-    let mut lines = vec![line];
+    }
+}
+
+fn runs(then: &Then) -> FactView {
+    let during = then.runs.during(then.at);
+    let mut lines = vec![runs_around(&then.runs, then.at)];
     if then.runs.last.as_ref().is_some_and(|run| run.state == RunState::Lost) {
         lines.push("that run died; its end is when a later one noticed".to_owned());
     }

@@ -21,7 +21,7 @@ use crate::plan::remember::past::{PastJob, PastRun};
 use crate::plan::remember::source_state::LastSuccess;
 
 /// Entries of a list that are named; the others are counted.
-const NAMED: usize = 5;
+pub(super) const NAMED: usize = 5;
 
 /// The sentences; none where there is nothing to tell.
 pub(super) fn lines(what: &What, now: DateTime<Utc>) -> Vec<String> {
@@ -178,7 +178,7 @@ fn of_failures(failures: &Failures, now: DateTime<Utc>) -> Vec<String> {
         (Some(quarantine), _) => format!("failures: quarantined {}; {counted}", quarantined(quarantine)),
         (None, Some(rest)) if now < rest.until => format!("failures: {}, {counted}", cools_down(rest, now)),
         (None, Some(rest)) => format!("failures: the cool-down ended at {}; {counted}", Time(rest.until)),
-        (None, None) if counted.is_empty() => return vec!["failures: none since its last success".to_owned()],
+        (None, None) if counted.is_empty() => return vec!["failures: none that count".to_owned()],
         (None, None) => format!("failures: {counted}"),
     };
     let mut lines = vec![first.trim_end_matches([',', ' ', ';']).to_owned()];
@@ -243,7 +243,7 @@ fn of_due(due: &Due, now: DateTime<Utc>) -> Vec<String> {
     match due.missing {
         Some(window) => {
             let jobs = if due.jobs > 0 { format!(", in {} of the next run", count(due.jobs as u64, "job")) } else { String::new() };
-            lines.push(format!("due: {}, from {} to {}{jobs}", count(due.behind, "window"), Time(window.start), Time(window.end)));
+            lines.push(format!("due: {}, {window}{jobs}", count(due.behind, "window")));
         }
         None => lines.push(format!("due: nothing before {}{}", Time(due.next), ahead(due.next, now))),
     }
@@ -291,18 +291,18 @@ fn held_back(windows: &[HeldBack], now: DateTime<Utc>) -> Vec<String> {
             SourceStatus::Paused(_) | SourceStatus::UpToDate | SourceStatus::Due => String::new(),
         };
         let error = one.error.as_ref().map(|error| format!(": {}", excerpt(error))).unwrap_or_default();
-        lines.push(format!("{}: {why}{error}", Time(one.window.start)));
+        lines.push(format!("{}: {why}{error}", one.window));
     }
+    lines.extend(windows.len().checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!("and {more} more")));
     lines
 }
 
 fn given_up(spans: &[GivenUpSpan]) -> Vec<String> {
     let one = |span: &GivenUpSpan| {
         format!(
-            "given up: {} from {} to {}, by {} at {}: {}",
+            "given up: {}, {}, by {} at {}: {}",
             count(span.windows, "window"),
-            Time(span.window.start),
-            Time(span.window.end),
+            span.window,
             excerpt(&span.order.by),
             Time(span.order.since),
             excerpt(&span.order.reason)

@@ -176,8 +176,38 @@ pub(in crate::store) async fn job_logs<C: SqlConnection>(connection: &mut C, job
         job = parameters.add(job),
     );
     let found: Found<LogRow> = connection.fetch_all(parameters.statement(text)).await?;
-    Ok(found
-        .map(|LogRow { attempt, n, at, level, message: AnyText(message) }| PastLog { attempt, log: ChildLog { n, at, level, message } }))
+    Ok(found.map(LogRow::log))
+}
+
+impl LogRow {
+    fn log(self) -> PastLog {
+        let Self { attempt, n, at, level, message: AnyText(message) } = self;
+        PastLog { attempt, log: ChildLog { n, at, level, message } }
+    }
+}
+
+row! {
+    struct NotStoredRow of "job_logs" {
+        job_id: JobId;
+        log: LogRow,
+    }
+}
+
+pub(in crate::store) async fn not_stored<C: SqlConnection>(connection: &mut C, jobs: &[JobId]) -> sqlx::Result<Found<(JobId, PastLog)>> {
+    if jobs.is_empty() {
+        return Ok(Found::none());
+    }
+    let mut parameters = Parameters::default();
+    let text = format!(
+        "SELECT {key}, {log} FROM {own}job_logs l WHERE level = {omitted} AND job_id IN ({jobs}) ORDER BY job_id, attempt, n",
+        key = NotStoredRow::select("l"),
+        log = LogRow::select("l"),
+        omitted = parameters.add(LogLevel::Omitted.name()),
+        own = C::OWN,
+        jobs = listed::<C, _>(&mut parameters, jobs),
+    );
+    let found: Found<NotStoredRow> = connection.fetch_all(parameters.statement(text)).await?;
+    Ok(found.map(|NotStoredRow { job_id, log }| (job_id, log.log())))
 }
 
 row! {

@@ -7,9 +7,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::cell::{AnyText, Found};
 use super::connection::SqlConnection;
+use super::history::Conditions;
 use super::row::{Selected, row};
-use super::statement::Parameters;
-use crate::plan::remember::past::DayOfWork;
+use crate::plan::remember::past::{DayOfWork, TimeSpan};
 
 row! {
     /// What an ETL or a source succeeded at in a run.
@@ -22,18 +22,19 @@ row! {
     }
 }
 
-pub(in crate::store) async fn per_day<C: SqlConnection>(connection: &mut C, since: DateTime<Utc>) -> sqlx::Result<Found<DayOfWork>> {
-    let mut parameters = Parameters::default();
+pub(in crate::store) async fn per_day<C: SqlConnection>(connection: &mut C, span: TimeSpan) -> sqlx::Result<Found<DayOfWork>> {
+    let mut conditions = Conditions::default();
+    conditions.within("r.started_at", span);
     let text = format!(
         "SELECT {of_run} FROM (SELECT r.started_at, j.etl, count(*) AS succeeded, \
          CAST(sum(a.duration_ms) AS bigint) AS total, max(a.duration_ms) AS longest \
          FROM {own}etl_runs r JOIN {own}etl_jobs j ON j.run_id = r.id JOIN {own}etl_attempts a ON a.job_id = j.id \
-         WHERE r.started_at >= {since} AND a.outcome = 'succeeded' AND a.duration_ms IS NOT NULL GROUP BY r.id, r.started_at, j.etl) w",
+         WHERE {span} AND a.outcome = 'succeeded' AND a.duration_ms IS NOT NULL GROUP BY r.id, r.started_at, j.etl) w",
         of_run = OfRunRow::select("w"),
         own = C::OWN,
-        since = parameters.add(since),
+        span = conditions.text(),
     );
-    let Found { rows, malformed } = connection.fetch_all::<OfRunRow>(parameters.statement(text)).await?;
+    let Found { rows, malformed } = connection.fetch_all::<OfRunRow>(conditions.parameters.statement(text)).await?;
     let mut days: BTreeMap<(NaiveDate, String), DayOfWork> = BTreeMap::new();
     for OfRunRow { started_at, etl: AnyText(etl), succeeded, total, longest } in rows {
         let key = (started_at.date_naive(), etl);

@@ -13,7 +13,7 @@ use crate::plan::model::etl::ReportsBy;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::{JobState, RunState};
-use crate::plan::remember::past::{JobQuery, PastAttempt, PastJob, PastRun, PastStage, TimeSpan};
+use crate::plan::remember::past::{JobQuery, PastAttempt, PastJob, PastLog, PastRun, PastStage, TimeSpan};
 use crate::plan::remember::recorded_job::Unplaced;
 use crate::plan::remember::source_state::{LastSuccess, SourceState};
 use crate::plan::remember::trace::usual::{Usual, earlier};
@@ -44,6 +44,10 @@ impl Gathering<'_> {
         for stage in self.store.stages(&ids).await? {
             stages.entry(stage.job).or_default().push(stage);
         }
+        let mut not_stored: BTreeMap<JobId, Vec<PastLog>> = BTreeMap::new();
+        for (job, log) in self.store.not_stored(&ids).await? {
+            not_stored.entry(job).or_default().push(log);
+        }
         let successes = self.successes(&jobs).await?;
         let collects = jobs.iter().any(|job| !matches!(job.gap, GapKey::Report { .. }));
         let sources = if collects { self.store.source_states().await? } else { Vec::new() };
@@ -60,6 +64,7 @@ impl Gathering<'_> {
             facts.push(JobFacts {
                 stages: stages.remove(&job.id).unwrap_or_default(),
                 outputs,
+                not_stored: not_stored.remove(&job.id).unwrap_or_default(),
                 usual: usual.unwrap_or_default(),
                 warn_after: etl.filter(|_| is_report).and_then(|etl| etl.warn_after),
                 publication: self.publication(&job, run, &unplaced),

@@ -19,6 +19,8 @@ pub struct Then {
     pub job: Option<PastJob>,
     /// Orders that were in force, the latest first.
     pub orders: Vec<PastOrder>,
+    /// Of a source with independent windows: those that a run had decided not to collect.
+    pub held_back: Vec<PastDecision>,
     pub runs: RunsThen,
 }
 
@@ -72,6 +74,8 @@ pub struct PastFacts<'a> {
     pub owner: Option<&'a PastRun>,
     /// Those on the gap and its groups that were given by then, the latest first.
     pub orders: &'a [PastOrder],
+    /// Those against windows of the source.
+    pub held_back: &'a [PastDecision],
     pub runs: &'a RunsThen,
 }
 
@@ -85,6 +89,7 @@ pub fn then(gap: &GapKey, facts: PastFacts<'_>) -> Then {
         decided_by: facts.decided_by.cloned(),
         job: facts.jobs.first().cloned(),
         orders: in_force(facts.orders, facts.at),
+        held_back: facts.held_back.to_vec(),
         runs: runs(facts),
     }
 }
@@ -186,7 +191,7 @@ mod tests {
 
     fn name(hour: u32, decision: Option<&PastDecision>, jobs: &[PastJob]) -> &'static str {
         let runs = RunsThen::default();
-        let facts = PastFacts { at: at(hour), decision, decided_by: None, jobs, owner: None, orders: &[], runs: &runs };
+        let facts = PastFacts { at: at(hour), decision, decided_by: None, jobs, owner: None, orders: &[], held_back: &[], runs: &runs };
         match then(&gap(), facts).state {
             StateThen::Running(_) => "running",
             StateThen::Queued(_) => "queued",
@@ -230,8 +235,16 @@ mod tests {
             metrics: Vec::new(),
             capped: 0,
         };
-        let facts =
-            |hour| PastFacts { at: at(hour), decision: None, decided_by: None, jobs: &jobs, owner: Some(&run), orders: &[], runs: &runs };
+        let facts = |hour| PastFacts {
+            at: at(hour),
+            decision: None,
+            decided_by: None,
+            jobs: &jobs,
+            owner: Some(&run),
+            orders: &[],
+            held_back: &[],
+            runs: &runs,
+        };
         let during = then(&gap(), facts(6));
         assert!(matches!(during.state, StateThen::Running(_)) && during.runs.during(at(6)).is_some());
         assert!(matches!(then(&gap(), facts(8)).state, StateThen::Unrecorded(_)));

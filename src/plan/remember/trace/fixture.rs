@@ -60,6 +60,7 @@ pub(crate) fn facts(job: PastJob) -> JobFacts {
         job,
         stages: Vec::new(),
         outputs,
+        not_stored: Vec::new(),
         usual: Usual::default(),
         warn_after: None,
         collected: None,

@@ -7,7 +7,7 @@ use super::usual::Median;
 use super::{JobFacts, Output, Publication, records};
 use crate::plan::model::job::JobState;
 use crate::plan::model::said::{Stage, StageState};
-use crate::plan::remember::past::PastAttempt;
+use crate::plan::remember::past::{PastAttempt, PastLog};
 
 /// So many times the usual duration is too long.
 const TIMES_USUAL: u32 = 3;
@@ -59,6 +59,8 @@ pub enum Issue<'a> {
     Truncated { attempt: &'a PastAttempt, output: &'a Output },
     /// Its log is gone.
     NoLog { attempt: &'a PastAttempt },
+    /// Not all that it said is on record.
+    NotStored { log: &'a PastLog },
 }
 
 /// A check that could not be made.
@@ -83,7 +85,10 @@ pub fn findings(facts: &JobFacts) -> Findings<'_> {
         found.of_attempt(facts, attempt);
         found.of_output(attempt, output);
     }
-    if !facts.job.attempts.is_empty() && !facts.is_open() && !facts.stages.iter().any(|stage| records(&stage.stage).is_some()) {
+    found.issues.extend(facts.not_stored.iter().map(|log| Issue::NotStored { log }));
+    let collected = facts.collected.as_ref().and_then(|last| last.collected.records).is_some_and(|records| records > 0);
+    let counted = collected || facts.stages.iter().any(|stage| records(&stage.stage).is_some());
+    if !facts.job.attempts.is_empty() && !facts.is_open() && !counted {
         found.unchecked.push(Unchecked::Records);
     }
     found

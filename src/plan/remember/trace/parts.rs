@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{JobFacts, between};
+use crate::plan::model::job::JobState;
 use crate::plan::model::said::Stage;
 use crate::plan::remember::past::PastAttempt;
 
@@ -37,7 +38,7 @@ pub fn parts(facts: &JobFacts) -> Vec<Part<'_>> {
     for attempt in &facts.job.attempts {
         parts.extend(ended.map(|end| Part { what: Timed::WaitBefore(attempt.n), took: between(end, attempt.started_at) }));
         parts.extend(of_attempt(facts, attempt));
-        ended = attempt.ended_at;
+        ended = attempt.seen_end();
     }
     parts.extend(facts.job.attempts.last().and_then(|last| verification(facts, last)));
     // The retry that is waited for.
@@ -54,6 +55,10 @@ fn of_attempt<'a>(facts: &'a JobFacts, attempt: &PastAttempt) -> Vec<Part<'a>> {
     let mut parts: Vec<Part<'_>> =
         stages.map(|stage| Part { what: Timed::Stage(attempt.n, stage), took: facts.stage_took(attempt, stage) }).collect();
     let took = facts.attempt_took(attempt);
+    if parts.is_empty() && facts.job.state == JobState::Lost && attempt.seen_end().is_none() {
+        // Nothing is on record of how far it got.
+        return parts;
+    }
     if parts.is_empty() {
         return vec![Part { what: Timed::Attempt(attempt.n), took }];
     }
@@ -63,7 +68,7 @@ fn of_attempt<'a>(facts: &'a JobFacts, attempt: &PastAttempt) -> Vec<Part<'a>> {
 
 /// An attempt is over, by its own clock, before its end is on record.
 fn verification<'a>(facts: &JobFacts, last: &PastAttempt) -> Option<Part<'a>> {
-    let span = between(last.started_at, last.ended_at?);
+    let span = between(last.started_at, last.seen_end()?);
     last.duration_ms.map(|_| Part { what: Timed::Verification, took: span.saturating_sub(facts.attempt_took(last)) })
 }
 

@@ -76,7 +76,7 @@ pub fn steps<'a>(facts: &'a JobFacts, findings: &Findings<'_>) -> Vec<Step<'a>> 
     for attempt in &job.attempts {
         steps.extend(ended.map(|end| wait(attempt.n, Mark::Ok, end, attempt.started_at)));
         steps.extend(of_attempt(facts, findings, attempt));
-        ended = attempt.ended_at;
+        ended = attempt.seen_end();
     }
     if let (JobState::Running, Some(end)) = (job.state, ended) {
         let next = job.attempts.last().map_or(1, |attempt| attempt.n + 1);
@@ -169,6 +169,7 @@ impl Issue<'_> {
             | Self::Incomplete { place } => place.attempt == attempt && place.stage == stage,
             Self::ReportedError { attempt: of, .. } => stage.is_none() && *of == attempt,
             Self::Truncated { attempt: of, .. } | Self::NoLog { attempt: of } => stage.is_none() && of.n == attempt,
+            Self::NotStored { log } => stage.is_none() && log.attempt == attempt,
             Self::Ended { .. } | Self::OwnerLost | Self::Retried { .. } | Self::SucceededAllTheSame { .. } | Self::NotPlaced { .. } => {
                 false
             }

@@ -7,7 +7,7 @@ use super::steps::{Mark, StepKind, steps};
 use super::usual::{Usual, earlier};
 use super::*;
 use crate::plan::model::ids::JobId;
-use crate::plan::model::said::{Records, StageState};
+use crate::plan::model::said::{ChildLog, LogLevel, Records, StageState};
 
 fn named(issue: &Issue<'_>) -> &'static str {
     match issue {
@@ -25,7 +25,18 @@ fn named(issue: &Issue<'_>) -> &'static str {
         Issue::Incomplete { .. } => "incomplete",
         Issue::Truncated { .. } => "truncated",
         Issue::NoLog { .. } => "no log",
+        Issue::NotStored { .. } => "not stored",
     }
+}
+
+fn left_out() -> PastLog {
+    let message = "at most 1000 messages of an attempt are stored; the log has the rest".to_owned();
+    PastLog { attempt: 1, log: ChildLog { n: 1001, at: at(1500), level: LogLevel::Omitted, message } }
+}
+
+/// A stage that counts by a name of its own alone.
+fn counts(number: u64) -> Vec<(String, u64)> {
+    vec![("themes".to_owned(), number)]
 }
 
 fn issues_of(facts: &JobFacts) -> Vec<&'static str> {
@@ -59,6 +70,13 @@ fn each_issue_is_found_and_only_that() {
         ("truncated", changed(|facts| facts.outputs[0] = Output::LeftOut(9))),
         ("truncated", changed(|facts| facts.outputs[0] = Output::NotWritten)),
         ("no log", changed(|facts| facts.outputs[0] = Output::Missing)),
+        ("not stored", changed(|facts| facts.not_stored.push(left_out()))),
+        (
+            "no records",
+            changed(|facts| {
+                facts.stages[0].stage = Stage { records: Records::default(), counts: counts(0), ..facts.stages[0].stage.clone() }
+            }),
+        ),
         ("not placed", changed(|facts| facts.publication = Some(Publication::Left("/reports/x.md".into())))),
         ("owner lost", changed(|facts| facts.job.state = JobState::Lost)),
         ("ended", changed(|facts| facts.job.state = JobState::Cancelled)),
@@ -106,6 +124,11 @@ fn what_could_not_be_checked_is_said() {
     assert!(matches!(findings(&other).unchecked.as_slice(), [Unchecked::UsualOf(place)] if place.attempt == 1));
     let silent = changed(|facts| facts.stages.clear());
     assert_eq!(findings(&silent).unchecked, [Unchecked::Records]);
+    let counted = changed(|facts| {
+        facts.stages[0].stage.records = Records::default();
+        facts.stages[0].stage.counts = counts(7);
+    });
+    assert_eq!(findings(&counted), issues::Findings::default(), "a named count is one too");
     let elsewhere = changed(|facts| facts.outputs[0] = Output::Unknown("is on another host".to_owned()));
     assert_eq!(findings(&elsewhere).unchecked, [Unchecked::Log { attempt: 1, why: "is on another host" }]);
 }
@@ -124,6 +147,16 @@ fn a_running_job_is_measured_so_far_and_its_open_stage_is_no_issue() {
         steps(&facts, &found).iter().map(|step| (step.mark, step.took.map(|took| took.as_millis()))).collect();
     assert_eq!(steps[2..5], [(Mark::Fail, Some(1000)), (Mark::Ok, Some(5000)), (Mark::Run, Some(53_000))]);
     assert_eq!(steps[5..], [(Mark::Run, Some(52_000)), (Mark::Run, Some(59_000))]);
+}
+
+#[test]
+fn a_job_that_was_lost_lasted_until_its_last_sign_of_life() {
+    let lost = PastAttempt { duration_ms: None, ..attempt(1, Some("lost"), 1000, Some(3_600_000)) };
+    let mut facts = facts(job(JobState::Lost, vec![lost]));
+    facts.stages = vec![stage(1, "Query", StageState::Complete, 1100, Some(1900)), stage(1, "Upload", StageState::Started, 2000, None)];
+    assert_eq!((facts.until(), facts.took()), (at(2000), Some(Duration::from_secs(1))), "not until a later run noticed");
+    assert_eq!(facts.job.took(facts.now), None);
+    assert_eq!(facts.attempt_took(&facts.job.attempts[0]), Duration::from_secs(1));
 }
 
 #[test]

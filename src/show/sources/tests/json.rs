@@ -37,7 +37,16 @@ fn json_has_the_same_facts() {
       "claimed": null,
       "quarantined": null,
       "cooling_down": null,
-      "last": null,
+      "last": {
+        "at": "2026-01-16T01:00:00Z",
+        "window": {
+          "start": "2026-01-15T18:00:00Z",
+          "end": "2026-01-16T00:00:00Z"
+        },
+        "seen": "reported",
+        "records": 17,
+        "message": "Completed: 17\\u{1b}[0m"
+      },
       "failed_runs": 2,
       "error": "HTTP 500\\u{1b}[2J\\r\\nbad",
       "jobs": [
@@ -104,16 +113,24 @@ fn json_says_what_is_done_about_a_source_and_why() {
       last: {"at":"2026-01-16T01:00:00Z","window":{"start":"2026-01-15T18:00:00Z","end":"2026-01-16T00:00:00Z"},"seen":"reported","records":17,"message":"Completed: 17\\u{1b}[0m"}
     "paused" "late"
       paused: {"by":"ann\\u{202e}","since":"2026-01-15T09:00:00Z","reason":"the site \\u{1b}[31mmoved\\nhouse"}
+      last: {"at":"2026-01-16T01:00:00Z","window":{"start":"2026-01-15T18:00:00Z","end":"2026-01-16T00:00:00Z"},"seen":"reported","records":17,"message":"Completed: 17\\u{1b}[0m"}
     "skipped" "late"
       skipped: {"by":"bob","since":"2026-01-15T09:00:00Z","until":"2026-01-20T00:00:00Z","reason":"no\\u{7}"}
+      last: {"at":"2026-01-16T01:00:00Z","window":{"start":"2026-01-15T18:00:00Z","end":"2026-01-16T00:00:00Z"},"seen":"reported","records":17,"message":"Completed: 17\\u{1b}[0m"}
     "claimed" "late"
       claimed: {"host":"h\\u{1b}c","pid":7}
+      last: {"at":"2026-01-16T01:00:00Z","window":{"start":"2026-01-15T18:00:00Z","end":"2026-01-16T00:00:00Z"},"seen":"reported","records":17,"message":"Completed: 17\\u{1b}[0m"}
     "quarantined" "overdue"
       quarantined: {"why":"failures","since":"2026-01-14T00:00:00Z","until":null}
+      last: {"at":"2026-01-16T01:00:00Z","window":{"start":"2026-01-15T18:00:00Z","end":"2026-01-16T00:00:00Z"},"seen":"reported","records":17,"message":"Completed: 17\\u{1b}[0m"}
     "cooling_down" "late"
       cooling_down: {"why":"failed","since":"2026-01-16T17:00:00Z","until":"2026-01-16T19:00:00Z"}
+      last: {"at":"2026-01-16T01:00:00Z","window":{"start":"2026-01-15T18:00:00Z","end":"2026-01-16T00:00:00Z"},"seen":"reported","records":17,"message":"Completed: 17\\u{1b}[0m"}
     "due" "late"
+      last: {"at":"2026-01-16T01:00:00Z","window":{"start":"2026-01-15T18:00:00Z","end":"2026-01-16T00:00:00Z"},"seen":"reported","records":17,"message":"Completed: 17\\u{1b}[0m"}
     "due" "on_time"
+      last: {"at":"2026-01-16T01:00:00Z","window":{"start":"2026-01-15T18:00:00Z","end":"2026-01-16T00:00:00Z"},"seen":"reported","records":17,"message":"Completed: 17\\u{1b}[0m"}
     "up_to_date" "ahead"
+      last: {"at":"2026-01-16T01:00:00Z","window":{"start":"2026-01-15T18:00:00Z","end":"2026-01-16T00:00:00Z"},"seen":"reported","records":17,"message":"Completed: 17\\u{1b}[0m"}
     "#);
 }

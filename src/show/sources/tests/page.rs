@@ -36,7 +36,7 @@ fn a_page_of_sources_has_a_block_for_each() {
 
     source_1 (An \u{1b}[1modd name)
       state      paused by ann\u{202e} since 2026-01-15 09:00:00Z: the site \u{1b}[31mmoved\nhouse; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
-      last       never
+      last       2026-01-16 01:00:00Z 17 records, reported (not verified): Completed: 17\u{1b}[0m
       collected  until 2026-01-16 00:00:00Z
       next due   2026-01-17 00:00:00Z
       queue      3 windows
@@ -44,7 +44,7 @@ fn a_page_of_sources_has_a_block_for_each() {
 
     source_2 (An \u{1b}[1modd name)
       state      skipped by bob since 2026-01-15 09:00:00Z until 2026-01-20 00:00:00Z: no\u{7}; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
-      last       never
+      last       2026-01-16 01:00:00Z 17 records, reported (not verified): Completed: 17\u{1b}[0m
       collected  until 2026-01-16 00:00:00Z
       next due   2026-01-17 00:00:00Z
       queue      3 windows
@@ -52,7 +52,7 @@ fn a_page_of_sources_has_a_block_for_each() {
 
     source_3 (An \u{1b}[1modd name)
       state      running elsewhere, process 7 on h\u{1b}c; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
-      last       never
+      last       2026-01-16 01:00:00Z 17 records, reported (not verified): Completed: 17\u{1b}[0m
       collected  until 2026-01-16 00:00:00Z
       next due   2026-01-17 00:00:00Z
       queue      3 windows
@@ -60,7 +60,7 @@ fn a_page_of_sources_has_a_block_for_each() {
 
     source_4 (An \u{1b}[1modd name)
       state      quarantined since 2026-01-14 00:00:00Z, too many failed runs in a row: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, 2026-01-16 00:00–18:00Z (OVERDUE)
-      last       never
+      last       2026-01-16 01:00:00Z 17 records, reported (not verified): Completed: 17\u{1b}[0m
       collected  until 2026-01-16 00:00:00Z
       next due   2026-01-17 00:00:00Z
       queue      3 windows
@@ -69,7 +69,7 @@ fn a_page_of_sources_has_a_block_for_each() {
 
     source_5 (An \u{1b}[1modd name)
       state      cooling down, until 2026-01-16 19:00:00Z: HTTP 500\u{1b}[2J\r\nbad; 3 windows behind, 2026-01-16 00:00–18:00Z (late)
-      last       never
+      last       2026-01-16 01:00:00Z 17 records, reported (not verified): Completed: 17\u{1b}[0m
       collected  until 2026-01-16 00:00:00Z
       next due   2026-01-17 00:00:00Z
       queue      3 windows
@@ -78,7 +78,7 @@ fn a_page_of_sources_has_a_block_for_each() {
 
     source_6 (An \u{1b}[1modd name)
       state      due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 2 jobs, 1 of them already started at the service; 1 left for later runs; failed before: HTTP 500\u{1b}[2J\r\nbad (late)
-      last       never
+      last       2026-01-16 01:00:00Z 17 records, reported (not verified): Completed: 17\u{1b}[0m
       collected  until 2026-01-16 00:00:00Z
       next due   2026-01-17 00:00:00Z
       queue      3 windows
@@ -87,13 +87,13 @@ fn a_page_of_sources_has_a_block_for_each() {
 
     source_7 (An \u{1b}[1modd name)
       state      due, 4 windows requested, in 1 job
-      last       never
+      last       2026-01-16 01:00:00Z 17 records, reported (not verified): Completed: 17\u{1b}[0m
       collected  until 2026-01-16 00:00:00Z
       next due   2026-01-17 00:00:00Z
 
     source_8 (An \u{1b}[1modd name)
       state      up to date, collected until 2026-01-16 00:00:00Z; next due 2026-01-16 06:00:00Z (ahead of the clock)
-      last       never
+      last       2026-01-16 01:00:00Z 17 records, reported (not verified): Completed: 17\u{1b}[0m
       collected  until 2026-01-16 00:00:00Z
       next due   2026-01-16 06:00:00Z
     "#);

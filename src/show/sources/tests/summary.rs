@@ -145,11 +145,11 @@ fn a_collection_is_reported_or_verified() {
       ❌ source_2 2026-01-16 00:00–06:00Z: HTTP 500\u{1b}[2J\r\nbad
          job 00000000
 
-    SOURCES: 3 sources, 3 due, 3 late
+    SOURCES: 3 sources, 2 collected, 1 not all collected, 1 late
     --------------------------------------------------------------------------------
-      • source_0: due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 1 job (late)
-      • source_1: due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 1 job (late)
-      • source_2: due, 3 windows behind, 2026-01-16 00:00–18:00Z, in 1 job (late)
+      • source_0: 1 window was due, 2026-01-16 00:00–06:00Z: collected
+      • source_1: 1 window was due, 2026-01-16 00:00–06:00Z: collected
+      • source_2: 1 window was due, 2026-01-16 00:00–06:00Z: failed (late)
 
     Warnings:
       ⚠ source_2: late: collected until 2026-01-16 00:00:00Z; warn_after is 7h
