@@ -244,11 +244,6 @@ impl<'a> SourceView<'a> {
         is_run.then_some(CameTo { collected, failed, others: all.saturating_sub(collected + failed) })
     }
 
-    /// Whether a run has caught up on it.
-    fn is_caught_up(&self) -> bool {
-        self.left == 0 && self.came_to().is_some_and(|came_to| came_to.failed + came_to.others == 0)
-    }
-
     /// Whether it is up to date and nothing else needs to be shown.
     fn is_fine(&self) -> bool {
         *self.standing == SourceStatus::UpToDate

@@ -63,7 +63,7 @@ enum Doing {
 /// A stage, and how it gets on.
 #[derive(Debug)]
 struct Headway {
-    stage: Stage,
+    stage: Box<Stage>,
     /// When it got on last.
     moved_at: DateTime<Utc>,
     /// The longest time in which it did not get on.
@@ -77,7 +77,7 @@ impl Headway {
         let (moved_at, longest) = before.as_ref().map_or((stage.started_at, Duration::ZERO), |before| (before.moved_at, before.longest));
         let has_moved = before.is_none_or(|before| before.stage.records != stage.records);
         let (moved_at, longest) = if has_moved { (at, longest.max(elapsed(moved_at, at))) } else { (moved_at, longest) };
-        Self { stage: stage.clone(), moved_at, longest }
+        Self { stage: Box::new(stage.clone()), moved_at, longest }
     }
 
     /// What is left of it, at the rate that it had when it got on last; `None` where that says nothing: when it just began, or has stopped.

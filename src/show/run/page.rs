@@ -94,7 +94,8 @@ fn first_lines(text: &str, most: usize, width: usize) -> String {
             // Cut after a word, where one more column is too much.
             let room = width.saturating_sub(ellipsis.width());
             let last = if last.width() <= room { *last } else { last.rsplit_once(' ').map_or(*last, |(kept, _)| kept) };
-            before.iter().map(|line| format!("{line}\n")).collect::<String>() + last + &ellipsis
+            let lines: Vec<&str> = before.iter().copied().chain([last]).collect();
+            lines.join("\n") + &ellipsis
         }
         None => String::new(),
     }

@@ -16,8 +16,8 @@ pub(in crate::show) fn heading<'a>(sources: impl Iterator<Item = &'a SourceView<
     let sources: Vec<&SourceView<'_>> = sources.collect();
     let of = |name: &'static str, is: fn(&SourceView<'_>) -> bool| (name, sources.iter().filter(|source| is(source)).count());
     let counts = [
-        of("collected", |source| source.is_caught_up()),
-        of("not all collected", |source| source.came_to().is_some() && !source.is_caught_up()),
+        of("collected", is_caught_up),
+        of("not all collected", |source| source.came_to().is_some() && !is_caught_up(source)),
         of("due", |source| *source.standing == SourceStatus::Due && source.came_to().is_none()),
         of("paused", |source| source.paused.is_some()),
         of("skipped", |source| source.skipped.is_some()),
@@ -26,8 +26,8 @@ pub(in crate::show) fn heading<'a>(sources: impl Iterator<Item = &'a SourceView<
         of("quarantined", |source| source.quarantined.is_some()),
         of("cooling down", |source| source.cooling_down.is_some()),
         of("with windows given up", |source| !source.given_up.is_empty()),
-        of("late", |source| source.lateness == Lateness::Late && !source.is_caught_up()),
-        of("overdue", |source| source.lateness == Lateness::Overdue && !source.is_caught_up()),
+        of("late", |source| source.lateness == Lateness::Late && !is_caught_up(source)),
+        of("overdue", |source| source.lateness == Lateness::Overdue && !is_caught_up(source)),
         of("ahead of the clock", |source| source.lateness == Lateness::Ahead),
     ];
     let total = count(sources.len() as u64, "source");
@@ -35,6 +35,11 @@ pub(in crate::show) fn heading<'a>(sources: impl Iterator<Item = &'a SourceView<
     let fine = sources.iter().all(|source| source.is_fine()).then(|| "all up to date".to_owned());
     let parts: Vec<String> = std::iter::once(total).chain(counted).chain(fine).collect();
     format!("SOURCES: {}", parts.join(", "))
+}
+
+/// Whether a run has collected all that was due of it.
+fn is_caught_up(source: &SourceView<'_>) -> bool {
+    source.left == 0 && source.came_to().is_some_and(|came_to| came_to.failed + came_to.others == 0)
 }
 
 /// A line for each source; where many are up to date, one for all of them.
@@ -81,7 +86,7 @@ pub(in crate::show) fn state(source: &SourceView<'_>) -> String {
         SourceStatus::Due => due(source),
     };
     let mark = match source.lateness {
-        _ if source.is_caught_up() => "",
+        _ if is_caught_up(source) => "",
         Lateness::OnTime => "",
         Lateness::Late => " (late)",
         Lateness::Overdue => " (OVERDUE)",
