@@ -82,6 +82,7 @@ impl Running {
                 | AttemptEvent::Triggered(_)
                 | AttemptEvent::Waits(_)
                 | AttemptEvent::Said(_)
+                | AttemptEvent::Progress(_)
                 | AttemptEvent::LinesOmitted(_) => {}
                 AttemptEvent::Line(line) => return line,
             }

@@ -140,6 +140,7 @@ impl Asked {
                 AttemptEvent::Line(_)
                 | AttemptEvent::Said(_)
                 | AttemptEvent::Waits(_)
+                | AttemptEvent::Progress(_)
                 | AttemptEvent::LinesOmitted(_)
                 | AttemptEvent::Triggered(_)
                 | AttemptEvent::Spawned(_) => {}

@@ -8,6 +8,7 @@ use etl_orch::execute::command::{CommandExecutor, MAX_LINE, TAIL_BYTES, TAIL_LIN
 use etl_orch::execute::stop::StopSender;
 use etl_orch::execute::{AttemptEvent, End};
 use etl_orch::plan::run::stop::{StopLevel, StopReason};
+use etl_orch::plan::text::secrets::Secrets;
 use tokio::sync::mpsc;
 
 use crate::bench::{Bench, Running, run, within};
@@ -115,7 +116,11 @@ async fn lines_that_the_event_channel_cannot_take_are_counted() {
     let (mut lines, mut omitted) = (0, 0);
     while let Some(event) = events.recv().await {
         match event {
-            AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) | AttemptEvent::Said(_) | AttemptEvent::Waits(_) => {}
+            AttemptEvent::Spawned(_)
+            | AttemptEvent::Triggered(_)
+            | AttemptEvent::Said(_)
+            | AttemptEvent::Waits(_)
+            | AttemptEvent::Progress(_) => {}
             AttemptEvent::Line(line) => {
                 assert_eq!((line, omitted), (lines.to_string(), 0), "the count comes where lines are missing");
                 lines += 1;
@@ -124,6 +129,34 @@ async fn lines_that_the_event_channel_cannot_take_are_counted() {
         }
     }
     assert_eq!((lines, lines + omitted), (8, 5000));
+}
+
+#[tokio::test]
+async fn a_progress_bar_is_told_before_its_line_ends_and_without_secrets() {
+    let bench = Bench::new();
+    let script = bench.sh(r"printf 'loading hunter2  43%%\r'; until [ -e go ]; do sleep 0.05; done; printf '\rdone\n'");
+    let (sender, mut events) = mpsc::channel(100);
+    let executor = CommandExecutor::new(Secrets::new(["hunter2".to_owned()]));
+    let stop = StopSender::default();
+    let (work, told) = tokio::join!(within(executor.run(script, stop.signal(), sender)), async {
+        let mut told = Vec::new();
+        while let Some(event) = events.recv().await {
+            match event {
+                AttemptEvent::Progress(state) => {
+                    told.push(format!("bar: {state}"));
+                    fs::write(bench.path("go"), "").unwrap();
+                }
+                AttemptEvent::Line(line) => told.push(line),
+                AttemptEvent::Spawned(_)
+                | AttemptEvent::Triggered(_)
+                | AttemptEvent::Said(_)
+                | AttemptEvent::Waits(_)
+                | AttemptEvent::LinesOmitted(_) => {}
+            }
+        }
+        told
+    });
+    assert_eq!((work.end, told), (End::Exited(0), vec!["bar: loading [redacted]  43%".to_owned(), "done".to_owned()]));
 }
 
 #[tokio::test]

@@ -25,7 +25,11 @@ async fn run(room: usize, script: &str) -> (Ended, Vec<String>, Said) {
         match event {
             AttemptEvent::Said(news) => said.merge(news),
             AttemptEvent::Line(line) => lines.push(line),
-            AttemptEvent::Spawned(_) | AttemptEvent::Triggered(_) | AttemptEvent::Waits(_) | AttemptEvent::LinesOmitted(_) => {}
+            AttemptEvent::Spawned(_)
+            | AttemptEvent::Triggered(_)
+            | AttemptEvent::Waits(_)
+            | AttemptEvent::Progress(_)
+            | AttemptEvent::LinesOmitted(_) => {}
         }
     }
     said.merge(ended.said.clone());
