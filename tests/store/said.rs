@@ -105,7 +105,7 @@ async fn what_succeeded_is_summed_over_days_and_etls(fixture: Fixture) {
         day: at(0).date_naive(),
         filled_by: "call_summary".to_owned(),
         succeeded: 2,
-        total: Duration::from_millis(2000),
+        total: Duration::from_secs(2),
         longest: Duration::from_millis(1500),
     };
     assert_eq!(work.mean(), Duration::from_secs(1));
