@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use tracing_subscriber::filter::LevelFilter;
 
 use super::config::ConfigCommand;
 use super::coverage::CoverageArgs;
@@ -26,9 +25,10 @@ use super::run::args::RunArgs;
 use super::run::one::RunOneArgs;
 use super::sources::SourcesCommand;
 use super::why::WhyArgs;
+use crate::plan::model::logging::{LogFormat, LogLevel, Logging};
 use crate::plan::model::settings::Variables;
 use crate::show::coverage::Paper;
-use crate::show::logs::{self, LogFormat};
+use crate::show::logs::{self, LogStream};
 use crate::show::{self, Zone};
 
 const GLOBAL_HEADING: &str = "Options of every command";
@@ -57,12 +57,13 @@ pub(super) struct Global {
     /// Format of stdout: text for people, json for programs
     #[arg(long, global = true, value_name = "text|json", hide_possible_values = true, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
-    /// Format of the diagnostics on stderr, likewise
-    #[arg(long, global = true, value_name = "text|json", hide_possible_values = true, value_enum, default_value_t = Format::Text)]
-    pub(super) log_format: Format,
+    /// Format of the diagnostics on stderr: text, json, or journald for fields in systemd's journal [default: journald where systemd
+    /// reads stderr, otherwise text]
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = log_format)]
+    pub(super) log_format: Option<LogFormat>,
     /// Lowest level of diagnostics that are written: off, error, warn, info, debug, trace [default: info; warn with -q]
     #[arg(long, global = true, value_name = "LEVEL", value_parser = log_level)]
-    pub(super) log_level: Option<LevelFilter>,
+    pub(super) log_level: Option<LogLevel>,
     /// When to use colors; NO_COLOR is honored
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
     pub(super) color: ColorChoice,
@@ -80,8 +81,12 @@ pub(super) enum Format {
     Json,
 }
 
-fn log_level(text: &str) -> Result<LevelFilter, &'static str> {
-    text.parse().map_err(|_| "write off, error, warn, info, debug or trace")
+fn log_format(text: &str) -> Result<LogFormat, &'static str> {
+    LogFormat::named(text).ok_or("write text, json or journald")
+}
+
+fn log_level(text: &str) -> Result<LogLevel, &'static str> {
+    LogLevel::named(text).ok_or("write off, error, warn, info, debug or trace")
 }
 
 /// What can be done.
@@ -169,18 +174,21 @@ impl Global {
 
     /// Starts logging as the options say.
     pub(super) fn start_logging(&self, quiet: bool, environment: &Variables) {
-        let default = if quiet { LevelFilter::WARN } else { LevelFilter::INFO };
-        let format = match self.log_format {
-            Format::Text => LogFormat::Text,
-            Format::Json => LogFormat::Json,
-        };
-        let color = match self.color {
+        let level = self.log_level.or(quiet.then_some(LogLevel::Warn));
+        let has_color = match self.color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
             ColorChoice::Auto => has_live_terminal(environment) && environment.get("NO_COLOR").is_none_or(String::is_empty),
         };
-        logs::start(format, self.log_level.unwrap_or(default), color, has_live_terminal(environment));
+        let can_erase = has_live_terminal(environment);
+        logs::start(Logging { format: self.log_format, level }, LogStream { has_color, can_erase, ..log_stream(environment) });
     }
+}
+
+/// What stderr is to log lines without any option.
+pub(super) fn log_stream(environment: &Variables) -> LogStream {
+    let is_journal = environment.get("JOURNAL_STREAM").is_some_and(|stream| logs::journal_reads_stderr(stream));
+    LogStream { is_journal, ..LogStream::default() }
 }
 
 impl Cli {

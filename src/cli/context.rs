@@ -1,6 +1,7 @@
 //! What a command works with: the configuration, the database and the user.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::args::Global;
 use super::exit::Failure;
@@ -9,6 +10,7 @@ use super::user::user;
 use crate::config::{self, Config};
 use crate::os::threads;
 use crate::plan::model::settings::Variables;
+use crate::plan::text::span::brief;
 use crate::show::{self, View};
 use crate::store::{self, Access, Store};
 
@@ -25,15 +27,21 @@ pub(super) struct Context<'a> {
 impl<'a> Context<'a> {
     /// Finds and reads the configuration.
     pub(super) fn load(global: &'a Global, environment: &'a Variables) -> Result<Self, Failure> {
+        let began = Instant::now();
         let found = config::find(global.config.as_deref(), environment)?;
         let mut config = config::load(&found.path, environment)?;
         config.warnings.splice(0..0, found.skipped);
-        Ok(Self::of(config, global, environment))
+        let context = Self::of(config, global, environment);
+        let files = [Some(&context.config.path), context.config.dotenv.as_ref()].into_iter().flatten();
+        let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
+        tracing::debug!("Read {} ({})", files.join(" and "), brief(began.elapsed()));
+        Ok(context)
     }
 
     /// The context of a configuration.
     pub(super) fn of(config: Config, global: &'a Global, environment: &'a Variables) -> Self {
         show::hide(config.secrets.clone());
+        show::logs::configure(config.log);
         Self { global, environment, config, user: user(environment) }
     }
 

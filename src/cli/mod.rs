@@ -36,12 +36,12 @@ pub fn main() -> ExitCode {
     signals::start_afresh();
     bug::report_panics();
     let args = refused::asking_for_help(std::env::args_os().collect());
-    let (global, command) = match Cli::read(args.clone()) {
-        Ok(read) => read,
-        Err(error) => return ExitCode::from(refused::refuse(error, &args).code()),
-    };
     let environment: Variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let (global, command) = match Cli::read(args.clone()) {
+        Ok(read) => read,
+        Err(error) => return ExitCode::from(refused::refuse(error, &args, &environment).code()),
+    };
     global.set_up_texts(&environment);
     global.start_logging(matches!(&command, Command::Run(run) if run.quiet), &environment);
     let exit = bug::caught(|| perform(&command, &global, &environment)).unwrap_or_else(|failure| {

@@ -46,9 +46,20 @@ pub(super) fn report_on_stdout(format: Format, failure: &Failure) {
 
 /// Whether `option json` is among the arguments, for errors in these.
 pub(super) fn asks_for_json(args: &[OsString], option: &str) -> bool {
-    let options: Vec<_> = args.iter().skip(1).take_while(|arg| *arg != "--").collect();
-    let joined = format!("{option}=json");
-    options.iter().any(|arg| **arg == *joined) || options.windows(2).any(|pair| *pair[0] == *option && *pair[1] == *"json")
+    value_of(args, option) == Some("json")
+}
+
+/// The value of an option among the arguments, for errors in these.
+pub(super) fn value_of<'a>(args: &'a [OsString], option: &str) -> Option<&'a str> {
+    let mut options = args.iter().skip(1).take_while(|arg| *arg != "--").filter_map(|arg| arg.to_str());
+    while let Some(arg) = options.next() {
+        match arg.strip_prefix(option) {
+            Some("") => return options.next(),
+            Some(rest) if rest.starts_with('=') => return rest.strip_prefix('='),
+            Some(_) | None => {}
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@ use std::ffi::OsString;
 
 use clap::Args;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use tracing_subscriber::filter::LevelFilter;
 
-use super::args::Format;
+use super::args::{Format, log_stream};
 use super::exit::{Exit, Failure};
 use super::output;
 use super::run::args::RunArgs;
-use crate::show::logs::{self, LogFormat};
+use crate::plan::model::logging::{LogFormat, Logging};
+use crate::plan::model::settings::Variables;
+use crate::show::logs;
 use crate::show::outcome::PageView;
 
 /// `help COMMAND --format json` as `COMMAND --help --format json`: the command `help` of clap has no options.
@@ -23,7 +24,7 @@ pub(super) fn asking_for_help(mut args: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// Prints what `error` has to say, in the format that the arguments ask for.
-pub(super) fn refuse(error: clap::Error, args: &[OsString]) -> Exit {
+pub(super) fn refuse(error: clap::Error, args: &[OsString], environment: &Variables) -> Exit {
     let error = &with_tips(error);
     let kind = match error.kind() {
         ErrorKind::DisplayHelp => Some("help"),
@@ -33,7 +34,7 @@ pub(super) fn refuse(error: clap::Error, args: &[OsString]) -> Exit {
     let format = if output::asks_for_json(args, "--format") { Format::Json } else { Format::Text };
     match (kind, format) {
         (None, _) => {
-            usage_error(error, args, format);
+            usage_error(error, args, format, environment);
             Exit::Usage
         }
         (Some(_), Format::Text) => ended(format, printed(error)),
@@ -90,10 +91,11 @@ fn tip(word: &str, usage: Option<&ContextValue>) -> Option<String> {
     is_of_main.then(|| "a run selects by options: '--bank-symbol RY,TD', '--etl-type NAME', '--period 2025Q2', '--source ID'".to_owned())
 }
 
-fn usage_error(error: &clap::Error, args: &[OsString], format: Format) {
+fn usage_error(error: &clap::Error, args: &[OsString], format: Format, environment: &Variables) {
     let failure = Failure::Usage(sentence(error));
-    if output::asks_for_json(args, "--log-format") {
-        logs::start(LogFormat::Json, LevelFilter::INFO, false, false);
+    let asked = output::value_of(args, "--log-format").and_then(LogFormat::named);
+    logs::start(Logging { format: asked, level: None }, log_stream(environment));
+    if logs::format() != LogFormat::Text {
         output::report(format, &failure);
         return;
     }

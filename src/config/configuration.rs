@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::health::HealthSettings;
+use crate::plan::model::logging::Logging;
 use crate::plan::model::settings::{Database, RunSettings, SyncRule};
 use crate::plan::model::tell::TellSettings;
 use crate::plan::text::secrets::Secrets;
@@ -26,6 +27,8 @@ pub struct Config {
     pub lock_file: PathBuf,
     /// Where runs write the page of the report; absolute.
     pub html_file: Option<PathBuf>,
+    /// How diagnostics are written, where no option says otherwise.
+    pub log: Logging,
     /// The monitored banks, the ETLs and the disclosure sources. There is at least one ETL or source.
     pub catalogue: Arc<Catalogue>,
     /// What counts as healthy.

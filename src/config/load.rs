@@ -210,6 +210,7 @@ fn checked(
         state_dir,
         lock_file,
         html_file: check.path(&["report", "html_file"], written.report.and_then(|report| report.html_file)),
+        log: written.log.unwrap_or_default().into(),
         catalogue: Arc::new(Catalogue { institutions, etls, sources }),
         health,
         run,

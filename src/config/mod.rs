@@ -25,6 +25,7 @@ mod host;
 mod http;
 mod institutions;
 mod load;
+mod log;
 mod needs;
 mod outputs;
 mod ownership;

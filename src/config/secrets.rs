@@ -2,7 +2,8 @@
 //! stored or shown.
 //!
 //! Secret are: the password of the database; the values of headers; variables whose name says so (`ETL_API_KEY`); values in `env:` and `json:`
-//! that have such a name; texts in `json:` that come from a variable; and what lets one send to a receiver of `tell:`.
+//! that have such a name; texts in `json:` that come from a variable; long values in
+//! the query of a service's address; and what lets one send to a receiver of `tell:`.
 
 use std::collections::HashSet;
 
@@ -74,8 +75,14 @@ fn of_address(address: &str) -> Vec<String> {
     let Ok(url) = Url::parse(address) else { return Vec::new() };
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let keys = url.path().split('/').filter(|part| part.len() >= SHORTEST_KEY).map(decoded);
-    let values = url.query_pairs().map(|(_, value)| value.into_owned()).filter(|value| may_be_secret(value));
-    keys.chain(values).chain(password_in(address)).collect()
+    keys.chain(in_query(address)).chain(password_in(address)).collect()
+}
+
+/// The values in the query of an address that may be secret. Those that are filled in for each job are not.
+fn in_query(address: &str) -> Vec<String> {
+    let Some((_, query)) = address.split_once('?') else { return Vec::new() };
+    let values = url::form_urlencoded::parse(query.as_bytes()).map(|(_, value)| value.into_owned());
+    values.filter(|value| may_be_secret(value) && !value.contains('{')).collect()
 }
 
 fn user_of(target: &DatabaseTarget) -> Option<String> {
@@ -136,6 +143,7 @@ impl<'a> Walk<'a> {
                 match path.as_slice() {
                     [.., "headers", header] if !OPEN_HEADERS.contains(&header.to_ascii_lowercase().as_str()) => self.found.push(text()),
                     ["tell", ..] if scalar.text.contains("://") => self.found.extend(of_address(&scalar.text)),
+                    ["etls" | "sources", _, "http", _, "url"] => self.found.extend(in_query(&scalar.text)),
                     [.., "env", _] if looks_secret(name) => self.found.push(text()),
                     ["etls" | "sources", _, "http", "trigger" | "cancel", "json", ..] => {
                         let of_variable = scalar.from.as_ref().and_then(|name| self.variables.get(name));

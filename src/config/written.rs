@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::log::Log;
 use super::report_types::ReportTypes;
 use super::scalars::{MaxParallel, Version, WrittenDuration};
 use super::tell::Tell;
@@ -53,6 +54,8 @@ pub(super) struct Written {
     pub(super) reports: Option<Reports>,
     /// The page that `etl-orch report` makes.
     pub(super) report: Option<Report>,
+    /// The diagnostics on stderr, where no option says otherwise.
+    pub(super) log: Option<Log>,
     /// Who is told of runs. None of them can fail or delay one.
     pub(super) tell: Option<Tell>,
     /// What `etl-orch health` counts as healthy.
@@ -281,6 +284,7 @@ mod tests {
                 "availability",
                 "reports",
                 "report",
+                "log",
                 "tell",
                 "health",
                 "etls",

@@ -31,6 +31,7 @@ use super::task::{AttemptEvent, Program};
 use crate::plan::model::said::Said;
 use crate::plan::run::ended::{End, Ended};
 use crate::plan::text::secrets::Secrets;
+use crate::plan::text::span::{brief, seconds};
 
 pub use super::lines::MAX_LINE;
 pub use super::log::MAX_LOG_BYTES;
@@ -63,14 +64,30 @@ impl CommandExecutor {
             Err(end) => return without_process(end),
         };
         let pid = spawned.leader.pid();
+        let name = task.argv.first().map_or("", String::as_str);
+        tracing::debug!(program = name, pid, "Started {name} (pid {pid})");
         // The attempt goes on when nobody takes the events.
         let _ = events.try_send(AttemptEvent::Spawned(pid));
         let record = Record::new(task.log, events, self.secrets.clone(), began_at).with_stages(task.progress);
         let supervisor =
             Supervisor { capture: Capture::new(spawned.out, spawned.err, record), termination: Termination::new(stop, task.grace) };
         let (end, Recorded { tail, said, error }) = supervisor.run(spawned.leader, task.timeout).await;
+        log_end(&end, pid, started.elapsed());
         Ended { duration: started.elapsed(), tail, pid: Some(pid), said, error, ..without_process(end) }
     }
+}
+
+fn log_end(end: &End, pid: u32, took: Duration) {
+    let how = match end {
+        End::Exited(code) => format!("exited with {code}"),
+        End::Signalled(signal) => format!("was ended by signal {signal}"),
+        End::TimedOut => "was ended at its timeout".to_owned(),
+        End::Stopped => "was ended, as a stop was asked for".to_owned(),
+        End::SpawnFailed(why) | End::HostShort(why) | End::Unseen(why) => format!("is over: {why}"),
+        // Those are of services.
+        End::Completed | End::Reported { .. } | End::Vanished => "is over".to_owned(),
+    };
+    tracing::debug!(pid, duration_seconds = seconds(took), "Process {pid} {how} ({})", brief(took));
 }
 
 fn without_process(end: End) -> Ended {

@@ -111,7 +111,7 @@ impl AttemptLog {
     fn give_up(&mut self, error: &io::Error) {
         self.sink = Sink::Broken;
         let path = self.path.display();
-        tracing::warn!(%path, %error, "the log of an attempt cannot be written; the attempt goes on");
+        tracing::warn!(%path, %error, "the log {path} cannot be written: {error}; the attempt goes on");
         self.notes.push(format!("{NOT_WRITTEN}{path} could not be written, output is missing there: {error}]"));
     }
 }

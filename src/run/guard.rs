@@ -71,6 +71,7 @@ pub async fn run() -> io::Result<Guarded> {
     let mut signals = TerminationSignals::listen()?;
     let (ours, theirs) = UnixStream::pair()?;
     let orchestrator = start_orchestrator(theirs)?;
+    tracing::debug!(pid = orchestrator.as_raw_nonzero().get(), "Started the orchestrator (pid {})", orchestrator.as_raw_nonzero());
     // Without its end in sight it must not begin.
     let watch = ExitWatch::new(orchestrator).inspect_err(|_| {
         let _ = kill_process(orchestrator, Signal::KILL);

@@ -4,6 +4,7 @@
 
 mod attempt;
 mod context;
+mod decision_log;
 mod dispatch;
 mod error;
 mod expectation;
@@ -100,7 +101,8 @@ impl Invocation {
         let recovery = recover::preview(&*self.store, &self.state_dir).await?;
         let news = self.store.not_yet_available(&learnt.available).await?;
         let synced = news.len() as u64;
-        let Planned { plan, .. } = planning::plan(&*self.store, self.plan_input(&learnt.stamps), &recovery, news, coverage).await?;
+        let Planned { plan, stored, .. } = planning::plan(&*self.store, self.plan_input(&learnt.stamps), &recovery, news, coverage).await?;
+        decision_log::log(&plan, &stored, &self.catalogue);
         let outlook = match forecast {
             Some(start) => Some(self.outlook(&plan, &recovery, started_at, start).await?),
             None => None,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::decision_log;
 use super::error::RunError;
 use super::invocation::Invocation;
 use super::plan_input::PlanInput;
@@ -24,6 +25,8 @@ use crate::plan::model::settings::{DatabaseTarget, SyncRule};
 use crate::plan::model::target::Target;
 use crate::plan::remember::recorded_job::{JobSubject, NewJob};
 use crate::plan::remember::stored_state::StoredState;
+use crate::plan::text::size::grouped;
+use crate::plan::text::span::brief;
 use crate::store::{MissingRights, Store, StoreError, TableUse};
 
 /// A plan that is on record, ready to be executed.
@@ -55,7 +58,13 @@ impl Invocation {
     /// Learns from files which data is available. Where the run makes no reports it reads none.
     pub(super) fn learn(&self) -> Result<sync::Learnt, RunError> {
         let rules = if self.has_reports() { self.sync.as_slice() } else { &[] };
-        sync::learn(rules, &self.catalogue.institutions, &self.selection).map_err(RunError::Sync)
+        let began = Instant::now();
+        let learnt = sync::learn(rules, &self.catalogue.institutions, &self.selection).map_err(RunError::Sync)?;
+        if !rules.is_empty() {
+            let (files, span) = (learnt.available.len(), brief(began.elapsed()));
+            tracing::debug!(files, "Looked for files of availability.sync: {} found ({span})", grouped(files as u64));
+        }
+        Ok(learnt)
     }
 
     /// Checks that the data tables have what reports need, and that the database lets what a run does be recorded. Returns what it does
@@ -101,6 +110,7 @@ impl Invocation {
         }
         let planned = planning::plan(&*self.store, self.plan_input(&learnt.stamps), recovery, Vec::new(), None).await?;
         let Planned { plan, stored, stale_breakers } = planned;
+        decision_log::log(&plan, &stored, &self.catalogue);
         for etl in stale_breakers {
             self.store.set_breaker(&etl, None, &[]).await?;
         }

@@ -1,76 +1,136 @@
-//! Diagnostics on stderr: `tracing` as text or JSON, kept apart from a live display.
+//! Diagnostics on stderr or in systemd's journal: `tracing` as text, as JSON or as fields, kept apart from a live display.
 //!
-//! Whatever is logged is escaped, cut and without secrets: the formats see to it, so that no call can forget it.
+//! Whatever is logged is escaped, cut and without secrets: [`line`] sees to it, so that no call can forget it.
 
-use std::fmt;
+mod journal;
+mod line;
+
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use serde_json::Value;
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::span::{Attributes, Id};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, reload};
 
-use super::escape::{disclosed, escaped, escaped_json};
+use self::journal::Journal;
+use self::line::{Fields, Line};
 use super::screen::Screen;
-use super::terminal::for_stderr;
-use super::words::Time;
+use crate::plan::model::logging::{LogFormat, LogLevel, Logging};
 
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// `[INFO] Executing ...`, with the time where stderr is no terminal.
-    Text,
-    /// One JSON object a line.
-    Json,
+pub use self::journal::reads_stderr as journal_reads_stderr;
+
+/// What stderr is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LogStream {
+    /// Whether lines get colors.
+    pub has_color: bool,
+    /// Whether it is a terminal that understands escape sequences.
+    pub can_erase: bool,
+    /// Whether systemd's journal reads it.
+    pub is_journal: bool,
 }
 
-/// The target of events whose message says everything to people, and whose fields say it to programs.
-pub(super) const WITH_FIELDS: &str = "etl_orch::with_fields";
+/// How lines are written.
+#[derive(Debug, Clone, Copy)]
+struct Style {
+    format: LogFormat,
+    has_color: bool,
+    /// Whether a line of text begins with the time.
+    has_time: bool,
+}
+
+/// What was set when logging started.
+#[derive(Debug)]
+struct Started {
+    asked: Logging,
+    stream: LogStream,
+    level: reload::Handle<Targets, Registry>,
+}
+
+static STARTED: OnceLock<Started> = OnceLock::new();
+
+static STYLE: RwLock<Style> = RwLock::new(Style { format: LogFormat::Text, has_color: false, has_time: false });
+
+static JOURNAL: OnceLock<Journal> = OnceLock::new();
 
 /// The live display that log lines must not tear apart, while there is one.
 static LIVE: OnceLock<Arc<Screen>> = OnceLock::new();
 
-/// Whether log lines are JSON; then nothing else may stand between them.
-static JSON: OnceLock<bool> = OnceLock::new();
-
-/// Whether what stands on the terminal after a line may be erased.
-static ERASE: OnceLock<bool> = OnceLock::new();
-
-/// Starts logging. Called once.
-/// `can_erase`: stderr is a terminal that understands escape sequences.
-pub fn start(format: LogFormat, level: LevelFilter, color: bool, can_erase: bool) {
-    // The first start stays here too.
-    let _ = JSON.set(format == LogFormat::Json);
-    let _ = ERASE.set(can_erase);
-    let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("etl_orch", level);
-    let registry = tracing_subscriber::registry().with(filter);
+/// Starts logging, as options ask for it. Called once.
+pub fn start(asked: Logging, stream: LogStream) {
+    let (filter, level) = reload::Layer::new(filter(asked));
     // A second start is a bug of ours that must not take a run down: the first one stays.
-    let _ = match format {
-        LogFormat::Text => {
-            let layout = Layout { time: !io::stderr().is_terminal() };
-            registry.with(tracing_subscriber::fmt::layer().event_format(layout).with_ansi(color).with_writer(Stderr)).try_init()
-        }
-        LogFormat::Json => {
-            let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(Stderr);
-            registry.with(layer.map_event_format(Objects)).try_init()
-        }
-    };
+    let _ = STARTED.set(Started { asked, stream, level });
+    let _ = tracing_subscriber::registry().with(filter).with(Lines).try_init();
+    use_format(asked.format);
 }
 
-/// Whether stderr is a stream of JSON objects.
-pub(super) fn are_json() -> bool {
-    JSON.get().copied().unwrap_or_default()
+/// From now on what the options left open is as it is configured.
+pub fn configure(configured: Logging) {
+    let Some(started) = STARTED.get() else { return };
+    let logging = started.asked.or(configured);
+    // It fails only where nothing is logged.
+    let _ = started.level.reload(filter(logging));
+    use_format(logging.format);
+}
+
+/// The format in which log lines are written.
+pub fn format() -> LogFormat {
+    style().format
+}
+
+/// Libraries are heard from warnings on: their other lines are for their authors.
+fn filter(logging: Logging) -> Targets {
+    let level = match logging.level.unwrap_or(LogLevel::Info) {
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("etl_orch", level)
+}
+
+fn use_format(asked: Option<LogFormat>) {
+    let stream = STARTED.get().map(|started| started.stream).unwrap_or_default();
+    let wanted = asked.unwrap_or(if stream.is_journal { LogFormat::Journald } else { LogFormat::Text });
+    let no_journal = if wanted == LogFormat::Journald { open_journal().err() } else { None };
+    *STYLE.write().unwrap_or_else(PoisonError::into_inner) = Style {
+        format: if no_journal.is_some() { LogFormat::Text } else { wanted },
+        has_color: stream.has_color,
+        // The journal has its own.
+        has_time: !stream.is_journal && !io::stderr().is_terminal(),
+    };
+    if let Some(error) = no_journal {
+        tracing::warn!("the journal cannot be written to ({error}), so that diagnostics are text on stderr");
+    }
+}
+
+fn open_journal() -> io::Result<()> {
+    if JOURNAL.get().is_none() {
+        // Another thread has set it, or this one does.
+        let _ = JOURNAL.set(Journal::open()?);
+    }
+    Ok(())
+}
+
+fn style() -> Style {
+    *STYLE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether diagnostics are for programs, so that nothing else may stand between them.
+pub(super) fn are_for_programs() -> bool {
+    format() != LogFormat::Text
 }
 
 /// What is written after a line that the live display does not know of: it may stand on a line of that display.
 pub(super) fn line_end() -> &'static str {
-    if ERASE.get().copied().unwrap_or_default() { "\x1b[K\n" } else { "\n" }
+    if STARTED.get().is_some_and(|started| started.stream.can_erase) { "\x1b[K\n" } else { "\n" }
 }
 
 /// From now on log lines are written above this display.
@@ -96,99 +156,34 @@ impl Write for Stderr {
     }
 }
 
-impl MakeWriter<'_> for Stderr {
-    type Writer = Self;
+/// Writes each event as a line, with the fields of the spans that it is in.
+struct Lines;
 
-    fn make_writer(&self) -> Self {
-        Self
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        span.extensions_mut().insert(Fields::of_span(attributes));
     }
-}
 
-struct Layout {
-    time: bool,
-}
-
-impl<S, N> FormatEvent<S, N> for Layout
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        if self.time {
-            write!(writer, "{} ", Time(chrono::Utc::now()))?;
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut line = Line::of(event);
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(fields) = span.extensions().get::<Fields>() {
+                line.add(fields);
+            }
         }
-        let level = *event.metadata().level();
-        if writer.has_ansi_escapes() {
-            write!(writer, "\x1b[{}m[{level}]\x1b[0m ", color_of(level))?;
-        } else {
-            write!(writer, "[{level}] ")?;
-        }
-        let mut said = String::new();
-        if event.metadata().target() == WITH_FIELDS {
-            event.record(&mut Message(&mut said));
-        } else {
-            context.field_format().format_fields(Writer::new(&mut said), event)?;
-        }
-        let speaker = speaker(event.metadata().target()).map(|speaker| format!("{speaker}: ")).unwrap_or_default();
-        writeln!(writer, "{speaker}{}", for_stderr(&escaped(&said)))
+        write(&line);
     }
 }
 
-/// Which library says it, where it is not etl-orch: what the server of a database tells its driver, for example.
-fn speaker(target: &str) -> Option<&str> {
-    target.split("::").next().filter(|library| *library != "etl_orch")
-}
-
-/// Takes the message of an event alone.
-struct Message<'a>(&'a mut String);
-
-impl Visit for Message<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            // Writing to a String cannot fail.
-            let _ = fmt::write(self.0, format_args!("{value:?}"));
-        }
-    }
-}
-
-/// The JSON objects of the format inside, their texts without secrets, of bounded length and safe for a terminal.
-struct Objects<F>(F);
-
-impl<S, N, F> FormatEvent<S, N> for Objects<F>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-    F: FormatEvent<S, N>,
-{
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut object = String::new();
-        self.0.format_event(context, Writer::new(&mut object), event)?;
-        let object: serde_json::Map<String, Value> = serde_json::from_str(&object).map_err(|_| fmt::Error)?;
-        let clean = |(name, value)| match value {
-            Value::String(text) => (name, Value::String(disclosed(&text).into_owned())),
-            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => (name, other),
-        };
-        let object = Value::Object(object.into_iter().map(clean).collect());
-        writeln!(writer, "{}", escaped_json(&object.to_string()))
-    }
-}
-
-fn color_of(level: Level) -> u8 {
-    match level {
-        Level::ERROR => 31,
-        Level::WARN => 33,
-        Level::INFO => 32,
-        Level::DEBUG | Level::TRACE => 34,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_others_say_begins_with_their_name() {
-        assert_eq!((speaker(WITH_FIELDS), speaker("etl_orch::run")), (None, None));
-        assert_eq!(speaker("hyper::client"), Some("hyper"));
-    }
+fn write(line: &Line) {
+    let Style { format, has_color, has_time } = style();
+    let text = match format {
+        LogFormat::Json => line.json(),
+        LogFormat::Journald if JOURNAL.get().is_some_and(|journal| journal.send(line).is_ok()) => return,
+        // The journal is gone, perhaps for a moment; what reads stderr then may show the line all the same.
+        LogFormat::Journald | LogFormat::Text => line.text(has_time, has_color),
+    };
+    // If stderr is gone, there is nowhere left to say so.
+    let _ = Stderr.write_all(text.as_bytes());
 }

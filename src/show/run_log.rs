@@ -1,6 +1,6 @@
 //! What happens in a run as log lines, and what children print.
 //!
-//! The message of a line is for people. Its fields say the same for programs, and stand in JSON alone.
+//! The message of a line is for people. Its fields say the same for programs.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -73,21 +73,24 @@ struct Subject<'a> {
     gap: Option<&'a GapKey>,
 }
 
+/// What people see before the message of a line.
+const SUCCESS: &str = "✅";
+const FAILURE: &str = "❌";
+
 /// A log line about a job: its level, the name of what happened, further fields, and the message.
 macro_rules! job_line {
     ($level:ident, $event:literal, $subject:expr, { $($fields:tt)* }, $($message:tt)+) => {{
         let subject: &Subject<'_> = $subject;
         tracing::$level!(
-            target: logs::WITH_FIELDS,
             event = $event,
             run_id = %subject.run,
             job_id = %subject.job.id,
             job = subject.label,
             gap = subject.gap.map(ToString::to_string),
-            bank = subject.bank(),
-            period = subject.period(),
-            etl = subject.etl(),
-            source = subject.source(),
+            bank = subject.gap.and_then(GapKey::bank),
+            period = subject.gap.and_then(GapKey::period),
+            etl = subject.gap.and_then(GapKey::etl),
+            source = subject.gap.and_then(GapKey::source_id),
             $($fields)*
             $($message)+
         );
@@ -110,8 +113,7 @@ impl RunLog {
                     waiting => format!("; {waiting} more wait for a probe"),
                 };
                 tracing::info!(
-                    target: logs::WITH_FIELDS,
-                    event = "run_started",
+                            event = "run_started",
                     run_id = %event.run,
                     jobs = jobs.len(),
                     startable,
@@ -123,8 +125,7 @@ impl RunLog {
             }
             EventKind::RunStopping { reason, is_immediate, running, grace } => {
                 tracing::warn!(
-                    target: logs::WITH_FIELDS,
-                    event = "run_stopping",
+                            event = "run_stopping",
                     run_id = %event.run,
                     signal = signal_of(reason),
                     is_immediate,
@@ -229,10 +230,10 @@ fn retrying(subject: &Subject<'_>, ended: &AttemptEnd, (attempt, of): (u32, u32)
     job_line!(
         error, "attempt_failed", subject,
         {
-            attempt, attempts = of, outcome = ended.outcome, exit_code = ended.exit_code, signal = ended.signal,
+            sign = FAILURE, attempt, attempts = of, outcome = ended.outcome, exit_code = ended.exit_code, signal = ended.signal,
             duration_seconds = ended.seconds, reason = failure.reason, log = failure.path(),
         },
-        "❌ Failed {label} (attempt {attempt}/{of}): {why}"
+        "Failed {label} (attempt {attempt}/{of}): {why}"
     );
     let Some(delay) = delay else { return };
     let wait = brief(delay);
@@ -247,11 +248,11 @@ fn retrying(subject: &Subject<'_>, ended: &AttemptEnd, (attempt, of): (u32, u32)
 fn over(subject: &Subject<'_>, ended: &AttemptEnd, state: JobState, duration: Duration, failure: Failure<'_>) {
     let (label, took, why) = (subject.label, brief(duration), failure.reason.unwrap_or_default());
     macro_rules! line {
-        ($level:ident, $($message:tt)+) => {
+        ($level:ident, $sign:expr, $($message:tt)+) => {
             job_line!(
                 $level, "job_ended", subject,
                 {
-                    state = state.name(), attempt = ended.attempt, outcome = ended.outcome, exit_code = ended.exit_code,
+                    sign = $sign, state = state.name(), attempt = ended.attempt, outcome = ended.outcome, exit_code = ended.exit_code,
                     signal = ended.signal, duration_seconds = seconds(duration), reason = failure.reason, log = failure.path(),
                 },
                 $($message)+
@@ -259,10 +260,10 @@ fn over(subject: &Subject<'_>, ended: &AttemptEnd, state: JobState, duration: Du
         };
     }
     match state {
-        JobState::Succeeded => line!(info, "✅ Success {label} in {took}"),
-        JobState::Failed | JobState::Lost => line!(error, "❌ Failed {label} after {took}: {}", failure.text(subject.job.id)),
-        JobState::Skipped => line!(info, "Skipped {label}: {why}"),
-        JobState::Cancelled | JobState::Queued | JobState::Running => line!(debug, "Not run {label}: {why}"),
+        JobState::Succeeded => line!(info, Some(SUCCESS), "Success {label} in {took}"),
+        JobState::Failed | JobState::Lost => line!(error, Some(FAILURE), "Failed {label} after {took}: {}", failure.text(subject.job.id)),
+        JobState::Skipped => line!(info, None::<&str>, "Skipped {label}: {why}"),
+        JobState::Cancelled | JobState::Queued | JobState::Running => line!(debug, None::<&str>, "Not run {label}: {why}"),
     }
 }
 
@@ -331,36 +332,6 @@ impl Failure<'_> {
 
     fn path(self) -> Option<String> {
         self.log.map(|log| log.display().to_string())
-    }
-}
-
-impl<'a> Subject<'a> {
-    fn bank(&self) -> Option<&'a str> {
-        match self.gap? {
-            GapKey::Report { bank, .. } => Some(bank),
-            GapKey::Source(_) | GapKey::Window { .. } | GapKey::Group { .. } => None,
-        }
-    }
-
-    fn period(&self) -> Option<String> {
-        match self.gap? {
-            GapKey::Report { period, .. } => Some(period.compact()),
-            GapKey::Source(_) | GapKey::Window { .. } | GapKey::Group { .. } => None,
-        }
-    }
-
-    fn etl(&self) -> Option<&'a str> {
-        match self.gap? {
-            GapKey::Report { etl, .. } => Some(etl),
-            GapKey::Source(_) | GapKey::Window { .. } | GapKey::Group { .. } => None,
-        }
-    }
-
-    fn source(&self) -> Option<&'a str> {
-        match self.gap? {
-            GapKey::Report { .. } | GapKey::Group { .. } => None,
-            GapKey::Source(source) | GapKey::Window { source, .. } => Some(source),
-        }
     }
 }
 

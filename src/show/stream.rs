@@ -31,9 +31,9 @@ pub(super) fn out_bytes(bytes: &[u8]) -> io::Result<bool> {
     }
 }
 
-/// Says on stderr what belongs to the data on stdout, in one line, or as one JSON object where log lines are JSON.
+/// Says on stderr what belongs to the data on stdout, in one line, or as a diagnostic where diagnostics are for programs.
 pub fn note(text: &str) {
-    if logs::are_json() {
+    if logs::are_for_programs() {
         tracing::info!("{text}");
         return;
     }
@@ -41,10 +41,10 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", for_stderr(&escaped(text)));
 }
 
-/// Says on stderr what went wrong, in one line, or as one JSON object where log lines are JSON. What is in it from outside cannot control
+/// Says on stderr what went wrong, in one line, or as a diagnostic where diagnostics are for programs. What is in it from outside cannot control
 /// the terminal, and begins no line.
 pub fn diagnose(text: &str) {
-    if logs::are_json() {
+    if logs::are_for_programs() {
         tracing::error!("{text}");
         return;
     }

@@ -5,26 +5,15 @@ mod times;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
 use super::escape::{escaped, excerpt};
 use crate::plan::model::ids::JobId;
-pub(super) use crate::plan::text::size::grouped;
-pub(super) use crate::plan::text::span::brief;
+pub(super) use crate::plan::text::size::{count, grouped};
+pub(super) use crate::plan::text::span::{brief, seconds};
 pub(super) use lines::{fitted, wrapped};
 pub use times::{Time, Zone, read_time, use_zones};
-
-/// `1 bank`, `1,680 banks`.
-pub(super) fn count(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(number)) }
-}
-
-/// A span of time as programs read it, in all that ends in `_seconds`: to the millisecond.
-pub(super) fn seconds(span: Duration) -> f64 {
-    (span.as_secs_f64() * 1000.0).round() / 1000.0
-}
 
 /// Where there is more about a job that failed: `job 1a2b3c4d, log /var/lib/…/1.log`.
 pub(super) fn where_to_look(job: JobId, log: Option<&str>) -> String {
@@ -72,16 +61,5 @@ impl fmt::Display for Untrusted<'_> {
 impl Serialize for Untrusted<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_and_nouns_agree() {
-        assert_eq!([0, 1, 1680].map(|number| count(number, "bank")), ["0 banks", "1 bank", "1,680 banks"]);
-        assert_eq!(seconds(Duration::from_nanos(9_617_499_999)).to_string(), "9.617");
     }
 }

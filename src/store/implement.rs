@@ -3,7 +3,7 @@
 
 /// Carries out one operation on a connection of its own. `answered` of the adapter bounds how long it is waited for. It is repeated with
 /// fewer kinds of characters while the database has not all of them.
-macro_rules! operation {
+macro_rules! carried_out {
     ($store:ident, $doing:literal, $operation:path $(, $argument:expr)*) => {{
         let mut characters = $crate::store::shared::encoding::Characters::All;
         loop {
@@ -21,12 +21,22 @@ macro_rules! operation {
     }};
 }
 
+/// The same, logged.
+macro_rules! operation {
+    ($store:ident, $doing:literal, $operation:path $(, $argument:expr)*) => {
+        $crate::store::shared::operation_log::logged($doing, async { $crate::store::implement::carried_out!($store, $doing, $operation $(, $argument)*) }).await
+    };
+}
+
 /// The same for an operation that lists what is in our own tables: without them there is nothing. Rows that are malformed are named, and
 /// left out.
 macro_rules! listing {
     ($store:ident, $doing:literal, $operation:path $(, $argument:expr)*) => {
         if $store.has_history {
-            Ok($store.malformed.left_alone(operation!($store, $doing, $operation $(, $argument)*)?))
+            let began = std::time::Instant::now();
+            let listed = $crate::store::implement::carried_out!($store, $doing, $operation $(, $argument)*).map(|found| $store.malformed.left_alone(found));
+            $crate::store::shared::operation_log::log($doing, began, listed.as_ref().map(|listed| Some(listed.len())));
+            listed
         } else {
             Ok(Vec::new())
         }
@@ -61,21 +71,30 @@ macro_rules! implement_ports {
         use $crate::plan::remember::stored_decision::{DecisionChanges, StoredDecision};
         use $crate::plan::run::job_end::{Finished, JobEnd};
         use $crate::store::implement::{listing, operation};
+        use $crate::store::shared::operation_log::logged;
         use $crate::store::{Available, MissingRights, ScanRequest, Scanned, TableUse, shared};
 
         #[async_trait::async_trait]
         impl $crate::store::Data for $adapter {
             async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()> {
-                self.answered(<$adapter>::check_data_tables(self, writes_reports, writes_availability)).await
+                let check = self.answered(<$adapter>::check_data_tables(self, writes_reports, writes_availability));
+                logged("looking at the columns of the data tables", check).await
             }
 
             async fn missing_rights(&self, of: TableUse) -> Result<MissingRights> {
-                self.answered(<$adapter>::missing_rights(self, of)).await
+                logged("looking at the rights of the database user", self.answered(<$adapter>::missing_rights(self, of))).await
             }
 
             async fn scan(&self, request: &ScanRequest, sink: &mut (dyn FnMut(Scanned) + Send)) -> Result<()> {
                 // It takes as long as it takes.
-                self.patience.limit(None, <$adapter>::scan(self, request, sink)).await
+                let (began, mut rows) = (std::time::Instant::now(), 0_usize);
+                let mut counted = |scanned| {
+                    rows += 1;
+                    sink(scanned);
+                };
+                let scanned = self.patience.limit(None, <$adapter>::scan(self, request, &mut counted)).await;
+                shared::operation_log::log("scanning the data for reports that are missing", began, scanned.as_ref().map(|()| Some(rows)));
+                scanned
             }
 
             async fn not_yet_available(&self, found: &[Available]) -> Result<Vec<Available>> {
@@ -118,7 +137,7 @@ macro_rules! implement_ports {
             }
 
             async fn value_of(&self, query: &str) -> Result<Option<String>> {
-                self.answered(<$adapter>::value_of(self, query)).await
+                logged("asking a query of the configuration", self.answered(<$adapter>::value_of(self, query))).await
             }
         }
 
@@ -349,4 +368,4 @@ macro_rules! implement_ports {
     };
 }
 
-pub(super) use {implement_ports, listing, operation};
+pub(super) use {carried_out, implement_ports, listing, operation};

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, redirect, retry};
@@ -44,6 +44,18 @@ impl Http {
     /// # Errors
     /// When there is no answer, or its status is not 2xx.
     pub(super) async fn post(&self, post: Post<'_>) -> Result<u16, Trouble> {
+        let (began, shown) = (Instant::now(), post.shown);
+        let answer = self.send(post).await;
+        let took = began.elapsed();
+        let (span, duration_seconds) = (span::brief(took), span::seconds(took));
+        match &answer {
+            Ok(status) => tracing::debug!(status, duration_seconds, "POST {shown} answers {status} ({span})"),
+            Err(trouble) => tracing::debug!(duration_seconds, "POST {shown}: {trouble} (after {span})"),
+        }
+        answer
+    }
+
+    async fn send(&self, post: Post<'_>) -> Result<u16, Trouble> {
         let Post { url, shown, headers, content_type, body } = post;
         let client = self.client.get_or_try_init(client).await?;
         let request = client.post(url).timeout(self.timeout).headers(header_map(headers)?).header(CONTENT_TYPE, content_type).body(body);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use super::channel::{Channel, Feed, Trouble, Troubles};
 use super::events::Events;
@@ -47,7 +48,9 @@ impl Telling {
             let name = channel.name();
             let feed = Feed { channel: name, events: events.subscribe(), end: receiver.clone(), troubles: troubles.clone() };
             let run = run.clone();
-            Task { channel: name, handle: tokio::spawn(async move { channel.tell(&run, feed).await }) }
+            // Log lines have what those of the run have.
+            let told = async move { channel.tell(&run, feed).await }.instrument(tracing::error_span!("tell", channel = name));
+            Task { channel: name, handle: tokio::spawn(told) }
         };
         let tasks = channels.into_iter().map(start).collect();
         Self { timeout, end, tasks, troubles }

@@ -12,11 +12,11 @@ use crate::support::world::{Done, kill, pid_in};
 use crate::support::{Kind, World};
 
 /// How a command is called after its own words, its exit code, and the kind of object it prints.
-type Case = (&'static str, i32, &'static str);
+pub(crate) type Case = (&'static str, i32, &'static str);
 
 /// Every command with a good and a bad call at least, in the order in which they are made: the state of the world follows from it.
 /// RY has a report to be made; that of TD fails for good; `daily` is a source.
-const CALLS: &[(&str, &[Case])] = &[
+pub(crate) const CALLS: &[(&str, &[Case])] = &[
     ("init", &[("", 0, "init"), ("--print-sql", 0, "init_sql"), ("--print-sql=yes", 2, "error")]),
     ("config", &[("", 2, "error"), ("--help", 0, "help")]),
     ("config check", &[("", 0, "config_check"), ("--config other.yaml", 2, "error")]),

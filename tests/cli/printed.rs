@@ -297,6 +297,7 @@ fn log_lines_may_be_json() {
     assert!(done.stderr.lines().count() > 5, "{}", done.stderr);
     let lines: Vec<serde_json::Value> =
         done.stderr.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    assert!(!done.stderr.contains(['✅', '❌']), "{}", done.stderr);
     assert!(lines.iter().all(|line| line["level"].is_string() && line["timestamp"].is_string() && line["message"].is_string()));
     assert!(
         lines.iter().any(|line| line["message"] == "a line \"of\" the child" && line["job"] == "RY 2025 Q2 [call_summary]"),

@@ -15,7 +15,7 @@ const FORMS: [&str; 6] =
 const PIN: &str = "48151623";
 
 /// All that is in the database.
-fn tables(world: &World) -> String {
+pub(crate) fn tables(world: &World) -> String {
     match world.kind() {
         Kind::Sqlite => {
             let files = world.bytes_below("var").into_iter().filter(|(path, _)| path.to_string_lossy().contains("etl-orch.db"));

@@ -1,10 +1,12 @@
 //! Takes the lock of a run, and tells people about the wait for it.
 
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use super::super::exit::{Exit, Failure};
 use super::request::RunRequest;
 use super::stopped;
+use crate::plan::text::span::{brief, seconds};
 use crate::run::lock::{self, Acquisition, Lock};
 use crate::run::signals::Signals;
 use crate::show::outcome::RedundantView;
@@ -13,13 +15,19 @@ use crate::show::outcome::RedundantView;
 pub(super) async fn take_lock(request: &mut RunRequest<'_>, signals: &Signals) -> Result<ControlFlow<Exit, Lock>, Failure> {
     loop {
         let path = request.context.config.lock_file.clone();
+        let began = Instant::now();
         let acquired = lock::acquire(&path, request.args.lock_wait, request.is_special(), signals.stop(), |holder| {
             tracing::info!("Waiting for the lock {}, held by {holder}", path.display());
         })
         .await?;
         return Ok(match acquired {
-            Acquisition::Locked { lock, waited: false } => ControlFlow::Continue(lock),
+            Acquisition::Locked { lock, waited: false } => {
+                tracing::debug!("Took the lock {}", path.display());
+                ControlFlow::Continue(lock)
+            }
             Acquisition::Locked { lock, waited: true } => {
+                let waited = began.elapsed();
+                tracing::debug!(waited_seconds = seconds(waited), "Took the lock {} after {}", path.display(), brief(waited));
                 *request = request.reload()?;
                 if request.context.config.lock_file != path {
                     continue; // the configuration names another lock now

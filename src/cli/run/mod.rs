@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use tokio::time::Instant;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::args::{Format, has_live_terminal};
@@ -27,6 +28,7 @@ use crate::os::{children, descendants, threads};
 use crate::plan::decide::coverage::Coverage;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::job::JobState;
+use crate::plan::model::logging::LogFormat;
 use crate::plan::run::outlook::Start;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::{JobResult, Results, RunSummary};
@@ -37,6 +39,7 @@ use crate::run::signals::Signals;
 use crate::run::{Invocation, RunError, check_database_file, prepare_state_dir};
 use crate::show;
 use crate::show::ChildOutput;
+use crate::show::logs;
 use crate::show::progress::{Detail, Displays};
 use crate::show::run::RunView;
 use crate::show::run::one::RunOneView;
@@ -160,8 +163,13 @@ pub(super) async fn survey(store: Arc<dyn Store>, request: &RunRequest<'_>) -> R
 }
 
 async fn run(request: &RunRequest<'_>, lock: Option<&Lock>, signals: &Signals) -> Result<Exit, Failure> {
-    let since = Instant::now();
     let id = RunId::new(Uuid::new_v4());
+    // Every log line has it.
+    perform(request, id, lock, signals).instrument(tracing::error_span!("run", run_id = %id)).await
+}
+
+async fn perform(request: &RunRequest<'_>, id: RunId, lock: Option<&Lock>, signals: &Signals) -> Result<Exit, Failure> {
+    let since = Instant::now();
     let mut events = Events::new(id);
     let telling = telling::begin(request, id, &mut events);
     let mut done = Box::pin(execute(request, lock, signals, since, events)).await;
@@ -309,13 +317,13 @@ fn has_failed(results: &Results, args: &RunArgs) -> bool {
 }
 
 fn detail(context: &Context<'_>, args: &RunArgs) -> Detail {
-    let is_live =
-        args.by_hand.is_none() && context.global.log_format == Format::Text && !args.quiet && has_live_terminal(context.environment);
-    let child_output = match context.global.log_format {
+    let format = logs::format();
+    let is_live = args.by_hand.is_none() && format == LogFormat::Text && !args.quiet && has_live_terminal(context.environment);
+    let child_output = match format {
         _ if !args.verbose => ChildOutput::Hidden,
-        Format::Text if args.by_hand.is_some() => ChildOutput::Plain,
-        Format::Text => ChildOutput::Lines,
-        Format::Json => ChildOutput::Diagnostics,
+        LogFormat::Text if args.by_hand.is_some() => ChildOutput::Plain,
+        LogFormat::Text => ChildOutput::Lines,
+        LogFormat::Json | LogFormat::Journald => ChildOutput::Diagnostics,
     };
     Detail { is_live, child_output }
 }

@@ -9,6 +9,7 @@ use crate::plan::model::ids::RunId;
 use crate::plan::run::told::{RunBegin, RunEnd};
 use crate::run::signals::Signals;
 use crate::show::View;
+use crate::show::escape::escaped;
 use crate::tell;
 use crate::tell::events::Events;
 use crate::tell::telling::Telling;
@@ -29,7 +30,11 @@ pub(super) fn begin(request: &RunRequest<'_>, id: RunId, events: &mut Events) ->
 pub(super) fn end(request: &RunRequest<'_>, done: &Result<Done, Failure>, signals: &Signals) -> RunEnd {
     let (exit, outcome, text) = match done {
         Ok(Done { summary, exit, .. }) => (*exit, Ok(summary.clone()), view(request, summary, *exit).text()),
-        Err(failure) => (failure.exit(), Err(failure.message()), format!("{}\n", failure.lines().join("\n"))),
+        // Errors may repeat what others said, as views do not.
+        Err(failure) => {
+            let lines: String = failure.lines().iter().map(|line| format!("{}\n", escaped(line))).collect();
+            (failure.exit(), Err(escaped(&failure.message()).into_owned()), lines)
+        }
     };
     let stopped_by = if let Exit::Signal(signal) = exit { Some(signal) } else { signals.number() };
     RunEnd { at: Utc::now(), exit_code: exit.code(), stopped_by, outcome, text }

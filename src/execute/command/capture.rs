@@ -53,7 +53,7 @@ impl Stream {
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Err(error) => {
-                tracing::warn!(%error, "reading the output of an attempt failed; the rest of it is lost");
+                tracing::warn!(%error, "reading the output of an attempt failed, and the rest of it is lost: {error}");
                 self.close(record);
             }
         }

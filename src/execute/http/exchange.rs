@@ -1,6 +1,6 @@
 //! Sends one request and reads its answer, within limits. What the answer means is decided elsewhere.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
@@ -56,6 +56,21 @@ pub(super) enum Content {
 
 /// Sends a request and reads the answer.
 pub(super) async fn send(client: &Client, request: &Request, limit: Duration, secrets: &Secrets) -> Result<Answer, Unanswered> {
+    let began = Instant::now();
+    let answer = exchange(client, request, limit, secrets).await;
+    let (took, shown) = (began.elapsed(), secrets.clean(&request.shown()).into_owned());
+    let (span, duration_seconds) = (span::brief(took), span::seconds(took));
+    match &answer {
+        Ok(Answer { status, .. }) => {
+            let status = status.as_u16();
+            tracing::debug!(request = shown, status, duration_seconds, "{shown} answers {status} ({span})");
+        }
+        Err(error) => tracing::debug!(request = shown, duration_seconds, "{shown}: {} (after {span})", secrets.clean(error.why())),
+    }
+    answer
+}
+
+async fn exchange(client: &Client, request: &Request, limit: Duration, secrets: &Secrets) -> Result<Answer, Unanswered> {
     let mut asked = client.request(request.method.clone(), request.url.clone()).headers(request.headers.clone()).timeout(limit);
     if let Some(json) = &request.json {
         asked = asked.json(json);

@@ -20,14 +20,16 @@ pub fn changes(
     selection: &Selection,
     in_force: &BTreeMap<GapKey, StoredDecision>,
 ) -> DecisionChanges {
-    let current = current(plan, stored, catalogue);
+    let current = held_back(plan, stored, catalogue);
     let is_looked_at = |key: &GapKey| is_looked_at(key, catalogue, selection);
     let ended: Vec<GapKey> = in_force.keys().filter(|key| !current.contains_key(*key) && is_looked_at(key)).cloned().collect();
     let is_new = |(key, decision): &(GapKey, StoredDecision)| in_force.get(key).is_none_or(|known| !known.is_same(decision));
     DecisionChanges { new: current.into_iter().filter(is_new).collect(), ended, capped: plan.capped }
 }
 
-fn current(plan: &Plan, stored: &StoredState, catalogue: &Catalogue) -> BTreeMap<GapKey, StoredDecision> {
+/// The decisions of this plan against gaps and windows.
+#[must_use]
+pub fn held_back(plan: &Plan, stored: &StoredState, catalogue: &Catalogue) -> BTreeMap<GapKey, StoredDecision> {
     let of_reports =
         plan.decided.iter().filter_map(|(key, decided)| Some((key.clone(), of_report(&decided.decision, stored, catalogue, key)?)));
     let mut all: BTreeMap<GapKey, StoredDecision> = of_reports.collect();

@@ -74,6 +74,40 @@ impl GapKey {
         }
     }
 
+    /// The full key of its bank, where it is a report.
+    #[must_use]
+    pub fn bank(&self) -> Option<&str> {
+        self.of_report().map(|(bank, ..)| bank)
+    }
+
+    /// `2025Q2`, where it is a report.
+    #[must_use]
+    pub fn period(&self) -> Option<String> {
+        self.of_report().map(|(_, period, _)| period.compact())
+    }
+
+    /// The name of its ETL, where it is a report.
+    #[must_use]
+    pub fn etl(&self) -> Option<&str> {
+        self.of_report().map(|(.., etl)| etl)
+    }
+
+    fn of_report(&self) -> Option<(&str, Period, &str)> {
+        match self {
+            Self::Report { bank, period, etl } => Some((bank, *period, etl)),
+            Self::Source(_) | Self::Window { .. } | Self::Group { .. } => None,
+        }
+    }
+
+    /// The id of its source, where it is a source's.
+    #[must_use]
+    pub fn source_id(&self) -> Option<&str> {
+        match self {
+            Self::Source(source) | Self::Window { source, .. } => Some(source),
+            Self::Report { .. } | Self::Group { .. } => None,
+        }
+    }
+
     /// Whether this is a group or a source, and the other a gap in it.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod institution;
 pub mod job;
 pub mod listed;
+pub mod logging;
 pub mod orders;
 pub mod outcome;
 pub mod patterns;

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::JobId;
-use crate::plan::remember::failure_history::{Quarantine, Rest};
+use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason};
+use crate::plan::text::span::brief;
 
 /// Why a run did not make a gap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +65,29 @@ impl StoredDecision {
             Self::Quarantined(_) => "quarantined",
             Self::CoolingDown(_) => "cooling_down",
             Self::Deferred { .. } => "deferred",
+        }
+    }
+
+    /// Why the gap is not made now, in words.
+    #[must_use]
+    pub fn reason(&self, now: DateTime<Utc>) -> String {
+        let left = |until: DateTime<Utc>| format!("for another {}", brief((until - now).to_std().unwrap_or_default()));
+        match self {
+            Self::Invalid { problem } => format!("its row of data is wrong: {problem}"),
+            Self::Paused { by, reason, .. } => format!("paused by {by}: {reason}"),
+            Self::Skipped { until: Some(until), by, reason, .. } => format!("skipped by {by} {}: {reason}", left(*until)),
+            Self::Skipped { until: None, by, reason, .. } => format!("skipped by {by}: {reason}"),
+            Self::Unrecorded { job, why } => format!("the end of its job {} is not on record yet: {why}", job.short()),
+            Self::Claimed { host, pid } => format!("process {pid} on {host} makes it"),
+            Self::Waiting { need } => format!("it needs the report of {need}"),
+            Self::Quarantined(quarantine) => match quarantine.why {
+                QuarantineReason::Failures => "quarantined after too many failed runs in a row".to_owned(),
+                QuarantineReason::Permanent => "quarantined, as another attempt cannot help".to_owned(),
+                QuarantineReason::Crashes => "quarantined, as three runs in a row died over it".to_owned(),
+            },
+            Self::CoolingDown(Rest { until, why: RestReason::Failed, .. }) => format!("cooling down after a failure, {}", left(*until)),
+            Self::CoolingDown(Rest { until, why: RestReason::NotReady, .. }) => format!("it was not ready, and rests {}", left(*until)),
+            Self::Deferred { .. } => "its ETL fails for everyone, and a probe is tried first".to_owned(),
         }
     }
 

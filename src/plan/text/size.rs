@@ -16,6 +16,12 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// `1 bank`, `1,680 banks`.
+#[must_use]
+pub fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(number)) }
+}
+
 /// The text, if it has at most `most` bytes. Of a longer one the beginning, and how long it was: `abc… (10,485,760 bytes)`.
 #[must_use]
 pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
@@ -34,6 +40,7 @@ mod tests {
     fn numbers_are_grouped_by_thousands() {
         let texts = [0, 999, 1411, 100_000, 1_234_567].map(grouped);
         assert_eq!(texts, ["0", "999", "1,411", "100,000", "1,234,567"]);
+        assert_eq!([0, 1, 1680].map(|number| count(number, "bank")), ["0 banks", "1 bank", "1,680 banks"]);
     }
 
     #[test]

@@ -59,6 +59,12 @@ pub fn brief(span: Duration) -> String {
     }
 }
 
+/// A span of time as programs read it, in all that ends in `_seconds`: to the millisecond.
+#[must_use]
+pub fn seconds(span: Duration) -> f64 {
+    (span.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
 /// The greatest unit and those after it, at most so many, but for those of which there are none.
 fn parts(span: u128, most: usize) -> String {
     let greatest = UNITS.iter().position(|(_, unit)| span >= *unit).unwrap_or(UNITS.len());
@@ -101,6 +107,7 @@ mod tests {
         ] {
             assert_eq!(brief(Duration::from_millis(milliseconds)), text);
         }
+        assert_eq!(seconds(Duration::from_nanos(9_617_499_999)).to_string(), "9.617");
     }
 
     #[test]

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
+use tracing::Instrument;
 
 pub(super) use self::result::{AttemptResult, JobOver};
 pub(super) use self::task::Setting;
@@ -103,7 +104,24 @@ impl Assignment<'_> {
     /// # Errors
     /// When the end of the attempt is recorded nowhere: neither the database nor the spool takes it.
     pub(super) async fn carry_out(self) -> Result<AttemptResult, StoreError> {
-        AssertUnwindSafe(self.claim_and_carry_out()).catch_unwind().await.unwrap_or_else(|_| Ok(AttemptResult::bug()))
+        let span = self.span();
+        AssertUnwindSafe(self.claim_and_carry_out().instrument(span)).catch_unwind().await.unwrap_or_else(|_| Ok(AttemptResult::bug()))
+    }
+
+    /// What every log line of the attempt says of it.
+    fn span(&self) -> tracing::Span {
+        let gap = &self.job.key;
+        tracing::error_span!(
+            "attempt",
+            job_id = %self.id,
+            job = self.context.catalogue.label(self.job),
+            gap = %gap,
+            bank = gap.bank(),
+            period = gap.period(),
+            etl = gap.etl(),
+            source = gap.source_id(),
+            attempt = self.number,
+        )
     }
 
     async fn claim_and_carry_out(self) -> Result<AttemptResult, StoreError> {

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 use super::connect_options::ConnectOptions;
 use super::failed;
 use crate::plan::model::settings::{Database, Durability};
+use crate::store::shared::operation_log::log_connection;
 use crate::store::{Access, Result, StoreError};
 
 /// A connection that was idle for longer is asked whether it still works: a firewall may have forgotten it.
@@ -78,6 +79,7 @@ impl Connections {
     }
 
     async fn connect(&self) -> sqlx::Result<PgConnection> {
+        let began = Instant::now();
         let mut connection = self.how.connect().await?;
         let durability = match self.durability {
             Durability::Full => COMMIT_TO_DISK,
@@ -86,6 +88,7 @@ impl Connections {
         let settings = format!("{durability}; {TAKE_ANY_BYTES}; {}", ConnectOptions::LOOK);
         let rows = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_all(&mut connection).await?;
         self.how.look(rows.last().ok_or(sqlx::Error::RowNotFound)?, &mut connection).await?;
+        log_connection(&self.target, began.elapsed());
         Ok(connection)
     }
 
@@ -95,7 +98,7 @@ impl Connections {
         while let Some((connection, _)) = self.take_idle() {
             if let Err(error) = connection.close().await {
                 // Nothing is open in it, and the server notices a closed socket.
-                tracing::debug!(%error, "a connection did not end in order");
+                tracing::debug!(%error, "a connection did not end in order: {error}");
             }
         }
     }

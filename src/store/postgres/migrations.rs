@@ -10,11 +10,13 @@ use super::rights::{granting, identifier, is_refused};
 use crate::plan::model::settings::Database;
 use crate::store::error::in_words;
 use crate::store::shared::migrations::{MigrationText, migration_failed, must_migrate, newest, printed};
+use crate::store::shared::operation_log::{log_version, logged};
 use crate::store::{Access, Grants, Result, StoreError};
 
 const SCHEMA: &str = "etl_orch";
 const TABLE: &str = "etl_orch._sqlx_migrations";
 const LOOKING: &str = "looking at the state tables";
+const MIGRATING: &str = "migrating the state tables";
 
 fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!("migrations/postgres");
@@ -39,11 +41,12 @@ pub(super) async fn bring_up(connections: &Connections, target: &str, access: Ac
     let found = lease.settle(LOOKING, found)?;
     let may_migrate = access != Access::ReadOnly;
     let migrator = migrator();
+    log_version(target, found, newest(&migrator));
     if must_migrate(found, newest(&migrator), target, may_migrate)? {
         // Dropped on an error, since it would keep the migrator's lock.
         let mut lease = connections.lease().await?;
-        migrate(&mut lease, migrator, found, target).await?;
-        lease.settle("migrating the state tables", Ok(()))?;
+        logged(MIGRATING, migrate(&mut lease, migrator, found, target)).await?;
+        lease.settle(MIGRATING, Ok(()))?;
     }
     Ok(may_migrate || found.is_some())
 }

@@ -87,7 +87,7 @@ impl Postgres {
         };
         if let Err(error) = self.answered(closed).await {
             // Nothing is open in them, and the server notices closed sockets.
-            tracing::debug!(%error, "the connections did not end in order");
+            tracing::debug!(%error, "the connections did not end in order: {error}");
         }
     }
 }

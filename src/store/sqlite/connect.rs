@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Access as Right, AtFlags, CWD, accessat};
 use sqlx::ConnectOptions;
@@ -18,6 +18,7 @@ use crate::os::files;
 use crate::plan::model::settings::{Database, Durability};
 use crate::store::shared::cell::Named;
 use crate::store::shared::connection::SqlConnection;
+use crate::store::shared::operation_log::log_connection;
 use crate::store::shared::patience::Patience;
 use crate::store::{Access, Result, StoreError};
 
@@ -146,6 +147,7 @@ impl Sqlite {
     }
 
     async fn connect(&self, options: &SqliteConnectOptions) -> Result<SqliteConnection> {
+        let began = Instant::now();
         let mut tries = 1;
         loop {
             match options.connect().await {
@@ -154,7 +156,11 @@ impl Sqlite {
                     tries += 1;
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
-                result => return result.map_err(|error| self.unreachable(error)),
+                Ok(connection) => {
+                    log_connection(&self.target, began.elapsed());
+                    return Ok(connection);
+                }
+                Err(error) => return Err(self.unreachable(error)),
             }
         }
     }

@@ -7,6 +7,7 @@ use super::data_tables;
 use crate::plan::model::settings::Database;
 use crate::store::Result;
 use crate::store::shared::migrations::{migration_failed, must_migrate, newest, printed};
+use crate::store::shared::operation_log::{log_version, logged};
 
 /// A name of our own: the application whose data this is may use the same library for its migrations.
 const TABLE: &str = "etl_migrations";
@@ -28,12 +29,16 @@ pub(super) async fn state(connection: &mut SqliteConnection) -> sqlx::Result<(bo
 
 /// Whether migrations are to be run, given the newest one in the database.
 pub(super) fn compare(found: Option<i64>, target: &str, may_migrate: bool) -> Result<bool> {
-    must_migrate(found, newest(&migrator()), target, may_migrate)
+    let known = newest(&migrator());
+    log_version(target, found, known);
+    must_migrate(found, known, target, may_migrate)
 }
 
 /// Migrates forward, in the caller's transaction.
 pub(super) async fn run(connection: &mut SqliteConnection, target: &str) -> Result<()> {
-    migrator().run_direct(None, connection, false).await.map_err(|error| migration_failed(error, target))
+    let migrator = migrator();
+    let run = async { migrator.run_direct(None, connection, false).await.map_err(|error| migration_failed(error, target)) };
+    logged("migrating the state tables", run).await
 }
 
 /// The data tables and all migrations as text, with the record that they were made: one transaction, for a database without them.

@@ -88,7 +88,7 @@ impl Sqlite {
             }
             Session::Leaving(connection) => {
                 if let Err(error) = connection.close().await {
-                    tracing::warn!(database = %self.target, %error, "a connection was not closed cleanly");
+                    tracing::warn!(database = %self.target, %error, "a connection to {} was not closed cleanly: {error}", self.target);
                 }
             }
             Session::Away => {}
@@ -118,7 +118,7 @@ impl Sqlite {
         };
         if let Err(error) = self.answered(closed).await {
             // Everything is committed. What is left behind is a log, which the next connection merges into the file.
-            tracing::warn!(database = %self.target, %error, "the database was not closed cleanly");
+            tracing::warn!(database = %self.target, %error, "{} was not closed cleanly: {error}", self.target);
         }
     }
 }

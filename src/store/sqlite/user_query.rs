@@ -24,7 +24,7 @@ impl Sqlite {
         let value = ask(&mut connection, query, PATIENCE).await;
         if let Err(error) = connection.close().await {
             // It has changed nothing.
-            tracing::debug!(%error, "a connection did not end in order");
+            tracing::debug!(%error, "a connection did not end in order: {error}");
         }
         value.map_err(failed(DOING)).map_err(explained)
     }
