@@ -6,6 +6,7 @@ mod journal;
 mod line;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tracing::span::{Attributes, Id};
@@ -57,6 +58,9 @@ static STYLE: RwLock<Style> = RwLock::new(Style { format: LogFormat::Text, has_c
 
 static JOURNAL: OnceLock<Journal> = OnceLock::new();
 
+/// Whether it was said that there is none.
+static WARNED: AtomicBool = AtomicBool::new(false);
+
 /// The live display that log lines must not tear apart, while there is one.
 static LIVE: OnceLock<Arc<Screen>> = OnceLock::new();
 
@@ -106,7 +110,8 @@ fn use_format(asked: Option<LogFormat>) {
         // The journal has its own.
         has_time: !stream.is_journal && !io::stderr().is_terminal(),
     };
-    if let Some(error) = no_journal {
+    // Who did not ask for it misses nothing.
+    if let Some(error) = no_journal.filter(|_| asked.is_some() && !WARNED.swap(true, Ordering::Relaxed)) {
         tracing::warn!("the journal cannot be written to ({error}), so that diagnostics are text on stderr");
     }
 }

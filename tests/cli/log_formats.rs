@@ -116,9 +116,15 @@ on_both_databases! {
         let args = ["--etl-type", "call_summary", "--log-level", "debug"];
         let first = world.run_to(1, &args);
         for words in [
-            "[DEBUG] Read /", "[DEBUG] Took the lock /", "[DEBUG] Connected to ", "[DEBUG] The state tables have version ", "[DEBUG] Planned 1 job; ",
-            "[DEBUG] Database: scanning the data for reports that are missing (", "[DEBUG] RY 2025 Q2 [call_summary]: Started sh (pid ", " exited with 1 (",
-            "[DEBUG] RY 2025 Q2 [call_summary]: Database: claiming a job (", "[DEBUG] Database: listing the running jobs (0 rows, ",
+            "[DEBUG] Read /",
+            "[DEBUG] Took the lock /",
+            "[DEBUG] Connected to ",
+            "[DEBUG] Planned 1 job; ",
+            "[DEBUG] Database: scanning the data for reports that are missing (",
+            "[DEBUG] Database: listing the running jobs (0 rows, ",
+            "[DEBUG] RY 2025 Q2 [call_summary]: Database: claiming a job (",
+            "[DEBUG] RY 2025 Q2 [call_summary]: Started sh (pid ",
+            " exited with 1 (",
         ] {
             assert!(first.stderr.contains(words), "{words} in {}", first.stderr);
         }
@@ -127,6 +133,7 @@ on_both_databases! {
         let not_made = lines.iter().find(|line| line["decision"] == "cooling_down").expect("a line of the gap");
         assert_eq!((&not_made["gap"], &not_made["bank"]), (&"RY-CA/2025Q2/call_summary".into(), &"RY-CA".into()), "{not_made}");
         assert!(not_made["message"].as_str().is_some_and(|text| text.contains("cooling down after a failure, for another ")), "{not_made}");
+        assert!(again.stderr.contains("The state tables have version "), "{}", again.stderr);
         let run = world.value("SELECT id FROM etl_runs WHERE planned = 0");
         let in_run = lines.iter().skip_while(|line| line.get("run_id").is_none());
         assert!(in_run.clone().count() > 10 && in_run.clone().all(|line| line["run_id"] == run.as_str()), "{lines:?}");

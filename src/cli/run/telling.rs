@@ -32,7 +32,7 @@ pub(super) fn end(request: &RunRequest<'_>, done: &Result<Done, Failure>, signal
         Ok(Done { summary, exit, .. }) => (*exit, Ok(summary.clone()), view(request, summary, *exit).text()),
         // Errors may repeat what others said, as views do not.
         Err(failure) => {
-            let lines: String = failure.lines().iter().map(|line| format!("{}\n", escaped(line))).collect();
+            let lines: String = failure.lines().iter().map(|line| escaped(line).into_owned() + "\n").collect();
             (failure.exit(), Err(escaped(&failure.message()).into_owned()), lines)
         }
     };

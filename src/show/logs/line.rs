@@ -79,7 +79,7 @@ impl Line {
         };
         // Libraries say in fields what their message is about.
         let of_library = self.own.0.iter().filter(|(name, _)| *name != MESSAGE && library(self.target).is_some());
-        let fields: String = of_library.map(|(name, _)| format!(" {name}={}", self.own.text(name))).collect();
+        let fields: String = of_library.map(|(name, _)| [" ", name, "=", &self.own.text(name)].concat()).collect();
         let said = format!("{sign}{speaker}{}{fields}", self.message());
         format!("{time}{level} {}\n", for_stderr(&escaped(&said)))
     }

@@ -34,13 +34,6 @@ pub(in crate::store) fn log_connection(target: &str, took: Duration) {
 
 /// Logs which version our own tables have.
 pub(in crate::store) fn log_version(target: &str, found: Option<i64>, known: i64) {
-    match found {
-        Some(version) => tracing::debug!(
-            database = target,
-            version,
-            known,
-            "The state tables have version {version}; this etl-orch knows versions up to {known}"
-        ),
-        None => tracing::debug!(database = target, known, "There are no state tables yet; this etl-orch knows versions up to {known}"),
-    }
+    let state = found.map_or("are not there yet".to_owned(), |version| format!("have version {version}"));
+    tracing::debug!(database = target, version = found, known, "The state tables {state}; this etl-orch knows versions up to {known}");
 }
