@@ -32,6 +32,7 @@ needs mawk mawk
 needs busybox busybox
 needs faketime faketime
 needs openssl openssl
+needs promtool prometheus
 needs strace strace
 needs chromium chromium
 needs chromedriver chromium-driver

@@ -24,6 +24,7 @@ use super::report::ReportArgs;
 use super::run::args::RunArgs;
 use super::run::one::RunOneArgs;
 use super::sources::SourcesCommand;
+use super::tell::TellCommand;
 use super::why::WhyArgs;
 use crate::plan::model::logging::{LogFormat, LogLevel, Logging};
 use crate::plan::model::settings::Variables;
@@ -125,6 +126,11 @@ pub(super) enum Command {
     },
     /// Say whether anything is behind, failing or stopped, and what mends it; exit code 0 healthy, 1 unhealthy, 3 unknown, 4 error
     Health(HealthArgs),
+    /// Try the channels that are told of runs
+    Tell {
+        #[command(subcommand)]
+        command: TellCommand,
+    },
     /// Create the state tables and, on SQLite, the data tables
     Init(InitArgs),
     /// Check the configuration, or print its schema

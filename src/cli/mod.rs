@@ -19,6 +19,7 @@ mod refused;
 mod report;
 mod run;
 mod sources;
+mod tell;
 mod user;
 mod why;
 
@@ -30,6 +31,7 @@ use args::{Cli, Command, Global};
 use config::ConfigCommand;
 use context::Context;
 use exit::{Exit, Failure};
+use tell::TellCommand;
 
 /// Does what the arguments ask for. Returns how the process ends.
 pub fn main() -> ExitCode {
@@ -69,6 +71,7 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Report(args) => in_runtime(report::command(&context()?, args)),
         Command::Sources { command } => in_runtime(sources::command(&context()?, command.as_ref())),
         Command::Health(args) => in_runtime(health::command(global, environment, args)),
+        Command::Tell { command: TellCommand::Test } => in_runtime(tell::test(&context()?)),
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
         Command::Config { command: ConfigCommand::Check(args) } => in_runtime(config::check(global, environment, *args)),
         Command::Config { command: ConfigCommand::Schema } => config::schema(global.format),

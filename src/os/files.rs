@@ -1,9 +1,10 @@
 //! Files that survive a power cut, and directories that only their owner may enter.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::blocking::GiveUp;
 use super::directory::Directory;
@@ -12,6 +13,9 @@ use super::directory::Directory;
 const PIECE: u64 = 1024 * 1024;
 /// Pieces that are copied before they are written to disk, so that the end of a large copy does not take long.
 const PIECES_UNSYNCED: u64 = 32;
+
+/// Files that this process has staged to replace others.
+static STAGED: AtomicU64 = AtomicU64::new(0);
 
 /// Makes a directory, and those above it, with mode 0700. One that exists is left as it is. A power cut may take new ones back.
 ///
@@ -57,7 +61,7 @@ pub(crate) fn rename_durably(file: &File, from: &Path, to: &Path) -> io::Result<
 /// # Errors
 /// When it cannot be written, or when `path` is no file. What was there stays then.
 pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
-    replace_by(path, text, rename_durably)
+    replace_by(path, text, None, rename_durably)
 }
 
 /// The same, but a power cut may take it back: for what is written again soon.
@@ -65,18 +69,36 @@ pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
 /// # Errors
 /// As there.
 pub(crate) fn replace_soon(path: &Path, text: &str) -> io::Result<()> {
-    replace_by(path, text, |_, from, to| fs::rename(from, to))
+    replace_by(path, text, None, rename_soon)
 }
 
-fn replace_by(path: &Path, text: &str, rename: impl Fn(&File, &Path, &Path) -> io::Result<()>) -> io::Result<()> {
+/// As [`replace_soon`], and everybody may read a new file, whatever the umask.
+///
+/// # Errors
+/// As there.
+pub(crate) fn replace_for_everybody(path: &Path, text: &str) -> io::Result<()> {
+    replace_by(path, text, Some(Permissions::from_mode(0o644)), rename_soon)
+}
+
+fn rename_soon(_: &File, from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+fn replace_by(
+    path: &Path,
+    text: &str,
+    new: Option<Permissions>,
+    rename: impl Fn(&File, &Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
     let (path, mode) = match fs::metadata(path) {
         Ok(found) if found.is_file() => (fs::canonicalize(path)?, Some(found.permissions())),
         Ok(_) => return Err(io::Error::other("it is not a file")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (std::path::absolute(path)?, None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (std::path::absolute(path)?, new),
         Err(error) => return Err(error),
     };
-    // Of living processes only this one has the name.
-    let staged = staged_path(&path, &std::process::id());
+    // Of living processes only this one has the name, and uses it once.
+    let number = STAGED.fetch_add(1, Ordering::Relaxed);
+    let staged = staged_path(&path, &format!("{}-{number}", std::process::id()));
     let flags = (rustix::fs::OFlags::NOFOLLOW.bits()).cast_signed();
     let write = || {
         let mut file = File::options().write(true).create(true).truncate(true).mode(0o640).custom_flags(flags).open(&staged)?;
@@ -134,7 +156,6 @@ pub(crate) fn staged_path(path: &Path, owner: &impl std::fmt::Display) -> PathBu
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 

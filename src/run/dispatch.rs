@@ -162,6 +162,7 @@ impl<'a> Dispatch<'a> {
             stopped: seen > StopLevel::None,
             spooled: self.spooled,
             broken: self.broken,
+            open_breakers: self.breakers.open(),
         }
     }
 

@@ -224,7 +224,8 @@ impl Invocation {
     ) -> Result<Results, RunError> {
         let Prepared { plan, stored, ids, lease_renewed_at, .. } = prepared;
         if plan.jobs.is_empty() {
-            return Ok(Results { stopped: stop.is_raised(), ..Results::default() });
+            let open_breakers = stored.breakers.keys().copied().collect();
+            return Ok(Results { stopped: stop.is_raised(), open_breakers, ..Results::default() });
         }
         let at_once = self.settings.max_parallel.min(plan.chains.len());
         let spool = Spool::reserve(&self.state_dir, self.id, at_once)

@@ -26,6 +26,7 @@ pub mod shell_env;
 pub mod sources;
 mod stages;
 mod stream;
+pub mod tell;
 mod terminal;
 pub mod trace;
 mod unmatched;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, redirect, retry};
 use secrecy::ExposeSecret;
 use tokio::sync::OnceCell;
@@ -15,7 +15,7 @@ use crate::os::blocking;
 use crate::plan::model::tell::{Address, Headers};
 use crate::plan::text::span;
 
-/// Sends requests. A copy shares connections.
+/// Sends requests, each over a connection of its own. A copy shares the client.
 #[derive(Debug, Clone)]
 pub(super) struct Http {
     client: Arc<OnceCell<Client>>,
@@ -39,6 +39,11 @@ impl Http {
         Self { client: Arc::default(), timeout }
     }
 
+    /// The same with another limit for each request.
+    pub(super) fn within(&self, timeout: Duration) -> Self {
+        Self { client: self.client.clone(), timeout }
+    }
+
     /// Sends a request. Returns the status of the answer.
     ///
     /// # Errors
@@ -58,7 +63,9 @@ impl Http {
     async fn send(&self, post: Post<'_>) -> Result<u16, Trouble> {
         let Post { url, shown, headers, content_type, body } = post;
         let client = self.client.get_or_try_init(client).await?;
-        let request = client.post(url).timeout(self.timeout).headers(header_map(headers)?).header(CONTENT_TYPE, content_type).body(body);
+        let request = client.post(url).timeout(self.timeout).headers(header_map(headers)?).header(CONTENT_TYPE, content_type);
+        // Some receivers want to know the length of nothing, too.
+        let request = request.header(CONTENT_LENGTH, body.len()).body(body);
         let failed = |error: reqwest::Error| Trouble(self.why(&error, shown));
         let status = request.send().await.map_err(failed)?.status();
         if status.is_success() { Ok(status.as_u16()) } else { Err(Trouble(format!("{shown} answered {status}"))) }
@@ -95,6 +102,8 @@ async fn client() -> Result<Client, Trouble> {
                 .redirect(redirect::Policy::none())
                 .retry(retry::never())
                 .referer(false)
+                // One that was used before may be closed by the receiver while the next request is under way.
+                .pool_max_idle_per_host(0)
         };
         // A system without certificates can still use plain HTTP. Every HTTPS connection fails then.
         builder().build().or_else(|_| builder().tls_certs_only([]).build())

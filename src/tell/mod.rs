@@ -9,15 +9,19 @@
 
 pub mod channel;
 pub mod events;
+mod exposition;
 mod http;
+mod metrics;
 mod pings;
 pub mod telling;
+mod textfile;
 
 use std::sync::Arc;
 
 use self::channel::Channel;
 use self::http::Http;
 use self::pings::Pings;
+use self::textfile::Textfile;
 use crate::plan::model::tell::TellSettings;
 
 /// The channels that are configured, in the order of the documentation.
@@ -26,7 +30,11 @@ pub fn channels(settings: &TellSettings) -> Vec<Arc<dyn Channel>> {
     let http = Http::new(settings.timeout);
     let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
     if let Some(address) = &settings.pings {
-        channels.push(Arc::new(Pings::new(address.clone(), http.clone())));
+        // Where the start is not answered, there is time left for the end.
+        channels.push(Arc::new(Pings::new(address.clone(), http.within(settings.timeout / 2))));
+    }
+    if let Some(path) = &settings.textfile {
+        channels.push(Arc::new(Textfile::new(path.clone())));
     }
     channels
 }

@@ -96,3 +96,23 @@ impl Telling {
         told
     }
 }
+
+/// What became of a message that was sent to try a channel.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Tested {
+    /// Its key below `tell:`.
+    pub channel: &'static str,
+    /// What was sent, or why it was not received.
+    pub result: Result<String, Trouble>,
+}
+
+/// Tries all channels at the same time.
+pub async fn test(channels: Vec<Arc<dyn Channel>>, timeout: Duration) -> Vec<Tested> {
+    let try_one = |channel: Arc<dyn Channel>| async move {
+        // A request that takes too long says so itself.
+        let tried = tokio::time::timeout(timeout + Duration::from_secs(1), channel.test()).await;
+        let result = tried.unwrap_or_else(|_| Err(Trouble(format!("nothing came of it within {}", span::exact(timeout)))));
+        Tested { channel: channel.name(), result }
+    };
+    futures::future::join_all(channels.into_iter().map(try_one)).await
+}

@@ -95,6 +95,8 @@ pub(crate) const CALLS: &[(&str, &[Case])] = &[
             ("daily", 2, "error"),
         ],
     ),
+    ("tell", &[("", 2, "error")]),
+    ("tell test", &[("", 0, "tell_test"), ("pings", 2, "error")]),
     ("retry", &[("TD 2025 Q2 --reason x", 0, "retry"), ("NONE 2025 Q2 --reason x", 2, "error"), ("", 2, "error")]),
     ("skip", &[("TD 2025 Q2 --reason x", 0, "skip"), ("TD 2025 Q2", 2, "error"), ("TD 2025 Q2 --until 2020-01-01 --reason x", 2, "error")]),
     ("unskip", &[("--all --reason x", 0, "unskip"), ("deadbeef --reason x", 2, "error")]),
@@ -118,6 +120,7 @@ fn world(kind: Kind) -> World {
     let world = World::new(kind);
     world.single_etl("[ \"$2\" != TD ] || exit 65\necho report > \"$4\"\n", &[]);
     world.also("sources:\n  daily:\n    every: 1d\n    command: [\"true\"]\n    freshness: {sql: \"select '2026-01-16'\"}");
+    world.also("tell: {textfile: etl-orch.prom}");
     world.available("RY", 1, 2025, "Q2");
     world.available("TD", 6, 2025, "Q2");
     world

@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod clock;
 pub(crate) mod postgres;
+pub(crate) mod receiver;
 pub(crate) mod running;
 pub(crate) mod service;
 pub(crate) mod wire;

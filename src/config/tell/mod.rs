@@ -2,6 +2,7 @@
 
 mod pings;
 mod receiver;
+mod textfile;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,6 +19,8 @@ pub(super) struct Tell {
     timeout: Option<WrittenDuration>,
     /// A dead man's switch, in the shape of healthchecks.io.
     pings: Option<pings::Pings>,
+    /// The file of metrics for node_exporter, `/var/lib/prometheus/node-exporter/etl-orch.prom`.
+    textfile: Option<String>,
 }
 
 /// Checks `tell:`.
@@ -25,5 +28,6 @@ pub(super) fn tell(check: &mut Check, written: Tell) -> TellSettings {
     TellSettings {
         timeout: check.not_zero(&["tell", "timeout"], written.timeout).unwrap_or(TellSettings::default().timeout),
         pings: written.pings.and_then(|written| pings::pings(check, written)),
+        textfile: textfile::textfile(check, written.textfile),
     }
 }

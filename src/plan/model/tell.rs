@@ -1,6 +1,7 @@
 //! `tell:`: who is told of runs, and where.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -12,11 +13,13 @@ pub struct TellSettings {
     pub timeout: Duration,
     /// Where a dead man's switch expects to hear of each run.
     pub pings: Option<Address>,
+    /// Where node_exporter looks for the metrics of the last run; absolute.
+    pub textfile: Option<PathBuf>,
 }
 
 impl Default for TellSettings {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), pings: None }
+        Self { timeout: Duration::from_secs(10), pings: None, textfile: None }
     }
 }
 

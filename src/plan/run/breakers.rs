@@ -1,6 +1,6 @@
 //! The breakers of a run's ETLs: what the schedule's notices change of them, and which failures are refunded.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -61,6 +61,12 @@ impl<'a> Breakers<'a> {
     #[must_use]
     pub fn of(&self, etl: EtlIndex) -> Option<&OpenBreaker> {
         self.open.get(&etl)
+    }
+
+    /// The ETLs whose breaker is open.
+    #[must_use]
+    pub fn open(&self) -> BTreeSet<EtlIndex> {
+        self.open.keys().copied().collect()
     }
 
     /// A job failed for good: this is remembered of its gap, under the fence of its claim.

@@ -15,6 +15,7 @@ pub mod note;
 pub mod outlook;
 pub mod recorded;
 pub mod schedule;
+pub mod standing;
 pub mod stop;
 pub mod summary;
 pub mod told;

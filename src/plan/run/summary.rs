@@ -1,6 +1,6 @@
 //! What a run came to: the facts that its summary shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use crate::plan::decide::plan::Plan;
 use crate::plan::decide::source_plan::{Lateness, SourcePlan, SourceStatus};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::{Collected, Collection};
+use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunCounts};
@@ -111,6 +112,8 @@ pub struct Results {
     pub spooled: Vec<usize>,
     /// Why the orchestrator itself could not go on.
     pub broken: Option<String>,
+    /// The ETLs whose breaker is open at its end.
+    pub open_breakers: BTreeSet<EtlIndex>,
 }
 
 /// What a job came to.

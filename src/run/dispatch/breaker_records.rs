@@ -1,7 +1,7 @@
 //! Keeps the changes of breakers that are still to be recorded. They are recorded one at a time, as a later record of a breaker replaces an
 //! earlier one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Utc;
 
@@ -33,6 +33,11 @@ pub(super) struct BreakerRecord {
 impl<'a> BreakerRecords<'a> {
     pub(super) fn new(breakers: Breakers<'a>) -> Self {
         Self { breakers, unrecorded: BTreeMap::new(), is_under_way: false }
+    }
+
+    /// The ETLs whose breaker is open.
+    pub(super) fn open(&self) -> BTreeSet<EtlIndex> {
+        self.breakers.open()
     }
 
     /// The probe of an ETL starts.
