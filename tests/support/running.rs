@@ -88,6 +88,11 @@ impl Running {
         until(&format!("it says {text:?}"), || self.says(text));
     }
 
+    /// Waits until its stdout contains this text.
+    pub(crate) fn until_it_prints(&self, text: &str) {
+        until(&format!("it prints {text:?}"), || self.stdout.text().contains(text));
+    }
+
     /// Waits for its end, at most a minute.
     pub(crate) fn wait(mut self) -> Done {
         let mut status = None;

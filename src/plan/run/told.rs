@@ -29,7 +29,7 @@ pub struct RunEnd {
     pub exit_code: u8,
     /// The signal that stopped it, if one did.
     pub stopped_by: Option<i32>,
-    /// What it came to; the error, in a sentence, where it could not do its work.
+    /// What it came to; the error, in a sentence without secrets, where it could not do its work.
     pub outcome: Result<RunSummary, String>,
     /// The same as people read it, without secrets.
     pub text: String,
