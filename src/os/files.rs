@@ -84,12 +84,7 @@ fn rename_soon(_: &File, from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-fn replace_by(
-    path: &Path,
-    text: &str,
-    new: Option<Permissions>,
-    rename: impl Fn(&File, &Path, &Path) -> io::Result<()>,
-) -> io::Result<()> {
+fn replace_by(path: &Path, text: &str, new: Option<Permissions>, rename: impl Fn(&File, &Path, &Path) -> io::Result<()>) -> io::Result<()> {
     let (path, mode) = match fs::metadata(path) {
         Ok(found) if found.is_file() => (fs::canonicalize(path)?, Some(found.permissions())),
         Ok(_) => return Err(io::Error::other("it is not a file")),
