@@ -92,8 +92,8 @@ fn each_missing_report_is_counted_once_by_what_holds_it_after_the_run() {
 fn a_source_is_as_far_as_was_collected_without_a_hole() {
     use JobState::{Failed, Succeeded};
     // The frontier, the hours of the windows and what came of them; the end of what was collected, the windows behind, the lateness.
-    let cases: [(Option<u32>, &[(u32, JobState)], Option<u32>, u64, Lateness); 6] = [
-        (Some(3), &[], Some(3), 3, Lateness::Late),
+    let cases = [
+        (Some(3), &[][..], Some(3), 3, Lateness::Late),
         (Some(3), &[(3, Succeeded), (4, Succeeded), (5, Succeeded)], Some(6), 0, Lateness::OnTime),
         (Some(3), &[(3, Succeeded), (4, Failed), (5, Succeeded)], Some(4), 1, Lateness::Late),
         (Some(3), &[(3, Failed), (4, Succeeded), (5, Succeeded)], Some(3), 1, Lateness::Late),
