@@ -13,6 +13,8 @@ use crate::plan::model::period::Period;
 
 /// Most cells: a page with more would be too large. Banks that lack reports come first then.
 const MOST_CELLS: usize = 4_000;
+/// Banks without data that are named.
+const MOST_NAMES: usize = 40;
 /// Most periods, the newest.
 const MOST_PERIODS: usize = 60;
 
@@ -23,7 +25,8 @@ pub(super) fn section(html: &mut Html, view: &ReportView<'_>) {
     }
     legend(html, view);
     let periods = view.periods.get(..MOST_PERIODS).unwrap_or(&view.periods);
-    let banks = shown(view, periods.len());
+    let (with_data, without): (Vec<&BankView<'_>>, Vec<&BankView<'_>>) = view.banks.iter().partition(|bank| has_data(bank));
+    let banks = shown(&with_data, periods.len() * view.etls.len());
     let anchors = view.anchors();
     html.element("div", &[("class", &"scroll"), ("role", &"region"), ("aria-labelledby", &"h-coverage"), ("tabindex", &"0")], |html| {
         html.element("table", &[("class", &"heat")], |html| {
@@ -35,14 +38,23 @@ pub(super) fn section(html: &mut Html, view: &ReportView<'_>) {
             }
         });
     });
-    let left_out = Safe::of([rest_of_banks(view, &banks), rest_of_periods(view, periods.len())].concat());
+    let left_out = Safe::of([rest_of_banks(&with_data, &banks), rest_of_periods(view, periods.len())].concat());
     html.text_in("p", &[("class", &"soft")], left_out);
+    if !without.is_empty() {
+        let names: Vec<_> = without.iter().take(MOST_NAMES).map(|bank| bank.bank_symbol.excerpt()).collect();
+        let more = if without.len() > MOST_NAMES { format!(" and {} more", without.len() - MOST_NAMES) } else { String::new() };
+        html.text_in("p", &[], ("Without data for any report: ", Safe::of(names.join(", ") + &more)));
+    }
+}
+
+fn has_data(bank: &BankView<'_>) -> bool {
+    ReportState::ALL.into_iter().any(|state| state != ReportState::NoData && bank.counts.tally.of(state) > 0)
 }
 
 /// The banks that fit: all of them, or those that lack most reports.
-fn shown<'v, 'a>(view: &'v ReportView<'a>, periods: usize) -> Vec<&'v BankView<'a>> {
-    let most = (MOST_CELLS / (periods * view.etls.len()).max(1)).max(1);
-    let mut banks: Vec<&BankView<'_>> = view.banks.iter().collect();
+fn shown<'v, 'a>(banks: &[&'v BankView<'a>], cells: usize) -> Vec<&'v BankView<'a>> {
+    let most = (MOST_CELLS / cells.max(1)).max(1);
+    let mut banks = banks.to_vec();
     if banks.len() > most {
         banks.sort_by_key(|bank| std::cmp::Reverse(bank.counts.expected - bank.counts.made));
         banks.truncate(most);
@@ -50,13 +62,13 @@ fn shown<'v, 'a>(view: &'v ReportView<'a>, periods: usize) -> Vec<&'v BankView<'
     banks
 }
 
-fn rest_of_banks(view: &ReportView<'_>, shown: &[&BankView<'_>]) -> String {
-    let rest = view.banks.len() - shown.len();
+fn rest_of_banks(all: &[&BankView<'_>], shown: &[&BankView<'_>]) -> String {
+    let rest = all.len() - shown.len();
     if rest == 0 {
         return String::new();
     }
     let lacking = |banks: &mut dyn Iterator<Item = &BankView<'_>>| banks.map(|bank| bank.counts.expected - bank.counts.made).sum::<u64>();
-    let missing = lacking(&mut view.banks.iter()) - lacking(&mut shown.iter().copied());
+    let missing = lacking(&mut all.iter().copied()) - lacking(&mut shown.iter().copied());
     let banks = count(rest as u64, "more bank");
     format!("{banks} not shown, which lack {}; those that lack most come first. “etl-orch coverage” shows all. ", count(missing, "report"))
 }

@@ -79,6 +79,7 @@ impl<'a> JobTraceView<'a> {
         lines.push(format!("Completed: {}", completed(job.ended_at, running, job.state == JobState::Lost)));
         let duration = |took| match job.state {
             JobState::Running => format!("Duration: {} so far", brief(took)),
+            JobState::Lost if took.is_zero() => "Duration: unknown, as its run died".to_owned(),
             JobState::Lost => format!("Duration: at least {}, as far as it is on record", brief(took)),
             JobState::Queued | JobState::Succeeded | JobState::Failed | JobState::Skipped | JobState::Cancelled => {
                 format!("Duration: {}", brief(took))

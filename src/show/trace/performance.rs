@@ -45,7 +45,8 @@ impl<'a> Performance<'a> {
     pub(super) fn lines(&self, so_far: bool, is_lost: bool) -> Vec<String> {
         let total = match self.total {
             Some(total) => format!("{}{}", brief(total), if so_far { " so far" } else { "" }),
-            None if is_lost && !self.parts.is_empty() => "unknown, as the run died; its parts took at least".to_owned(),
+            None if is_lost && self.parts.is_empty() => "unknown, as the run died".to_owned(),
+            None if is_lost => "unknown, as the run died; its parts took at least".to_owned(),
             None => return vec!["not started".to_owned()],
         };
         let part = |part: &PartEntry<'_>| {

@@ -150,7 +150,8 @@ impl ChainJob<'_> {
     /// `[OK] T+0.3s RY-CA/2025Q2/key_themes (1a2b3c4d) - succeeded (1.5s)`.
     fn line(&self) -> String {
         let offset = self.offset_seconds.map(|seconds| format!("{} ", offset(seconds))).unwrap_or_default();
-        format!("{} {offset}{} - {}{}", bracketed(self.mark), self.name(), self.facts.job.state.name(), took(self.facts.took()))
+        let seen = self.facts.took().filter(|_| self.facts.job.state != JobState::Lost);
+        format!("{} {offset}{} - {}{}", bracketed(self.mark), self.name(), self.facts.job.state.name(), took(seen))
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
-use crate::plan::decide::decision::Decision;
+use crate::plan::decide::decision::{Decision, Why};
 use crate::plan::decide::explain::{Failures, Verdict, What};
+use crate::plan::model::job::JobState;
 use crate::plan::remember::failure_history::{Rest, RestReason};
 
 fn at(clock: &str) -> DateTime<Utc> {
@@ -49,4 +50,16 @@ fn the_fact_that_decides_is_marked_and_the_page_ends_with_what_to_type() {
     The first run after that tries again. To have the next run try:
       etl-orch retry TD-CA 2025 Q2 call_summary --reason "..."
     "#);
+}
+
+#[test]
+fn a_gap_in_the_queue_of_a_run_is_not_left_to_the_next() {
+    let job = |state| crate::plan::remember::trace::fixture::job(state, Vec::new());
+    let title = |job| {
+        let facts = vec![monitored(), fact(What::LastJob(Some(job)), Weight::Told)];
+        let view = WhyView::new(&[explanation(Decision::Run(Why::Missing), facts)], 0, 0, "", at("14:06"));
+        view.text().lines().next().map(str::to_owned)
+    };
+    assert_eq!(title(job(JobState::Queued)).unwrap(), "TD-CA 2025 Q2 call_summary: it is in the queue of run 00000000");
+    assert_eq!(title(job(JobState::Cancelled)).unwrap(), "TD-CA 2025 Q2 call_summary: the next run makes it");
 }

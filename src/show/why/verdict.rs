@@ -8,6 +8,8 @@ use super::super::words::{Time, Untrusted, brief};
 use crate::plan::decide::decision::{Decision, Why};
 use crate::plan::decide::explain::{Explanation, NeedState, Turn, Verdict, What};
 use crate::plan::decide::source_plan::SourceStatus;
+use crate::plan::model::ids::RunId;
+use crate::plan::model::job::JobState;
 use crate::plan::model::selection::Filter;
 use crate::plan::remember::failure_history::{Rest, RestReason};
 
@@ -104,9 +106,18 @@ fn decided(decision: &Decision, explanation: &Explanation, now: DateTime<Utc>) -
             "the next run tries by it whether its ETL works again".to_owned()
         }
         Decision::Deferred => "it waits until its ETL, which is taken for broken, works again".to_owned(),
-        Decision::Run(Why::Missing) => "the next run makes it".to_owned(),
-        Decision::Run(Why::Forced) => "the next run makes it again".to_owned(),
+        Decision::Run(why) => match (queued_in(explanation), why) {
+            (Some(run), _) => format!("it is in the queue of run {}", run.short()),
+            (None, Why::Missing) => "the next run makes it".to_owned(),
+            (None, Why::Forced) => "the next run makes it again".to_owned(),
+        },
     }
+}
+
+/// The run whose queue has the job.
+fn queued_in(explanation: &Explanation) -> Option<RunId> {
+    let last = explanation.facts.iter().find_map(|fact| if let What::LastJob(job) = &fact.what { job.as_ref() } else { None });
+    last.filter(|job| job.state == JobState::Queued).map(|job| job.run)
 }
 
 pub(super) fn filtered_by(filter: Filter) -> &'static str {
