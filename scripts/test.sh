@@ -38,6 +38,7 @@ needs chromium chromium
 needs chromedriver chromium-driver
 needs unshare util-linux
 [ "$(id -u)" = 0 ] || needs newuidmap uidmap
+/usr/bin/python3 -c "import aiosmtpd" 2>/dev/null || missing="$missing python3-aiosmtpd"
 if [ -n "$missing" ]; then
     command -v apt-get >/dev/null || { echo "scripts/test.sh: install these first:$missing" >&2; exit 1; }
     sudo=

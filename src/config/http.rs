@@ -288,7 +288,7 @@ pub(super) fn address_problem(address: &str) -> Option<String> {
 }
 
 /// Headers in the order of the file. Those that are wrong are left out.
-fn headers(check: &mut Check, path: &[&str], written: Option<&BTreeMap<String, String>>, allowed: &[Scope]) -> Headers {
+pub(super) fn headers(check: &mut Check, path: &[&str], written: Option<&BTreeMap<String, String>>, allowed: &[Scope]) -> Headers {
     let names: Vec<String> = check.document.keys(path).into_iter().map(str::to_owned).collect();
     let mut seen = HashSet::new();
     let mut parsed = Vec::new();

@@ -142,6 +142,7 @@ impl<'a> Walk<'a> {
                 let name = path.last().copied().unwrap_or_default();
                 match path.as_slice() {
                     [.., "headers", header] if !OPEN_HEADERS.contains(&header.to_ascii_lowercase().as_str()) => self.found.push(text()),
+                    ["tell", "mail", "password"] => self.found.push(scalar.text.clone()),
                     ["tell", ..] if scalar.text.contains("://") => self.found.extend(of_address(&scalar.text)),
                     ["etls" | "sources", _, "http", _, "url"] => self.found.extend(in_query(&scalar.text)),
                     [.., "env", _] if looks_secret(name) => self.found.push(text()),

@@ -4,6 +4,7 @@ mod bombs;
 mod etls;
 mod fuzz;
 mod host;
+mod mail;
 mod services;
 mod sources;
 

@@ -30,6 +30,11 @@ pub(crate) fn liveness_of(owner: &Owner) -> Liveness {
     liveness(owner, &HostFacts { host: name, machine_id, boot_id, process })
 }
 
+/// The name of this host.
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// What tells this host from others.
 struct Host {
     name: String,
@@ -39,13 +44,12 @@ struct Host {
 
 impl Host {
     fn new() -> Self {
-        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let own = own_namespaces();
         // Copies of a container's image may have the same machine id, and its boot id may be made up.
         let machine_id = if own.is_empty() { machine_id(&fs::read_to_string("/etc/machine-id").unwrap_or_default()) } else { None };
         // Empty where a sandbox hides it.
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default();
-        Self { name: named(name, &own), machine_id, boot_id }
+        Self { name: named(host_name(), &own), machine_id, boot_id }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod logs;
 mod metrics;
 mod misnamed;
 mod names;
+pub mod notification;
 pub mod orders;
 pub mod outcome;
 pub mod progress;

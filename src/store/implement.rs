@@ -59,6 +59,7 @@ macro_rules! implement_ports {
         use $crate::plan::model::period::Period;
         use $crate::plan::model::said::Said;
         use $crate::plan::model::window::Window;
+        use $crate::plan::remember::alert::{Alert, Notified, Subject};
         use $crate::plan::remember::breaker::OpenBreaker;
         use $crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
         use $crate::plan::remember::durations::PastSuccess;
@@ -297,6 +298,17 @@ macro_rules! implement_ports {
 
             async fn enqueue_windows(&self, source: &str, windows: &[Window], at: DateTime<Utc>) -> Result<()> {
                 operation!(self, "recording the windows of a source", shared::sources::enqueue_windows, source, windows, at)
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl $crate::store::Notifications for $adapter {
+            async fn notified(&self) -> Result<Vec<Notified>> {
+                listing!(self, "looking what people were told", shared::notifications::notified)
+            }
+
+            async fn record_notified(&self, channel: &str, subjects: &[(&Subject, Option<&Alert>)], at: DateTime<Utc>) -> Result<()> {
+                operation!(self, "recording what people were told", shared::notifications::record, channel, subjects, at)
             }
         }
 

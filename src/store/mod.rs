@@ -17,7 +17,7 @@ mod sqlite;
 use std::sync::Arc;
 
 pub use error::{FailureKind, NotKept, StoreError};
-pub use ports::{Data, History, Ledger, MOST_NAMES, MOST_ROWS, Orders, Sources};
+pub use ports::{Data, History, Ledger, MOST_NAMES, MOST_ROWS, Notifications, Orders, Sources};
 
 use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
 use crate::plan::model::etl::EtlIndex;
@@ -164,7 +164,7 @@ pub enum Scanned {
 
 /// All of the database: what an invocation opens once and passes on. Functions take the port that they need.
 #[async_trait::async_trait]
-pub trait Store: Data + Ledger + Orders + Sources + History {
+pub trait Store: Data + Ledger + Orders + Sources + Notifications + History {
     /// To be called when a stop is asked for: from now on no operation takes longer than about a second, and after one that had no answer
     /// all fail at once.
     fn hurry(&self);

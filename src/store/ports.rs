@@ -21,6 +21,7 @@ use crate::plan::model::orders::{CancelAnswer, Forced, FoundJob, GapOrder, Pendi
 use crate::plan::model::period::Period;
 use crate::plan::model::said::Said;
 use crate::plan::model::window::Window;
+use crate::plan::remember::alert::{Alert, Notified, Subject};
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::plan::remember::durations::PastSuccess;
@@ -244,6 +245,16 @@ pub trait Sources: Debug + Send + Sync {
     /// Puts windows into the queue of a source, all or, on an error, none; those that are there stay as they are. One statement,
     /// however many.
     async fn enqueue_windows(&self, source: &str, windows: &[Window], at: DateTime<Utc>) -> Result<()>;
+}
+
+/// What people were told by mail or webhook.
+#[async_trait]
+pub trait Notifications: Debug + Send + Sync {
+    /// All that was told to be wrong, and is as far as those know who were told.
+    async fn notified(&self) -> Result<Vec<Notified>>;
+
+    /// Records that people were told this by a channel: what is wrong, or that nothing is any more. All or, on an error, nothing.
+    async fn record_notified(&self, channel: &str, subjects: &[(&Subject, Option<&Alert>)], at: DateTime<Utc>) -> Result<()>;
 }
 
 /// What people read about the past.

@@ -11,17 +11,21 @@ pub mod channel;
 pub mod events;
 mod exposition;
 mod http;
+mod mail;
 mod metrics;
 mod pings;
 pub mod telling;
 mod textfile;
+mod webhook;
 
 use std::sync::Arc;
 
 use self::channel::Channel;
 use self::http::Http;
+use self::mail::Mail;
 use self::pings::Pings;
 use self::textfile::Textfile;
+use self::webhook::Webhook;
 use crate::plan::model::tell::TellSettings;
 
 /// The channels that are configured, in the order of the documentation.
@@ -35,6 +39,12 @@ pub fn channels(settings: &TellSettings) -> Vec<Arc<dyn Channel>> {
     }
     if let Some(path) = &settings.textfile {
         channels.push(Arc::new(Textfile::new(path.clone())));
+    }
+    if let Some(webhook) = &settings.webhook {
+        channels.push(Arc::new(Webhook::new(webhook.clone(), http.clone())));
+    }
+    if let Some(mail) = &settings.mail {
+        channels.push(Arc::new(Mail::new(mail.clone(), settings.timeout)));
     }
     channels
 }

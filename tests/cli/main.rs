@@ -49,6 +49,7 @@ mod log_formats;
 mod misnamed;
 mod monitoring;
 mod needs;
+mod notifications;
 mod numbers;
 mod one_object;
 mod orders;

@@ -89,7 +89,11 @@ fn plant(world: &World, service: &Service, receiver: &Service) {
 
 /// Who is told of runs: every channel, with the secret in each of its keys that may hold one.
 fn receivers(url: &str) -> String {
-    format!("tell:\n  pings: {{url: \"{url}/{OF_RECEIVER}?token={OF_RECEIVER}\"}}\n")
+    format!(
+        "tell:\n  pings: {{url: \"{url}/{OF_RECEIVER}?token={OF_RECEIVER}\"}}\n  textfile: metrics.prom\n  \
+         webhook: {{url: \"{url}/{OF_RECEIVER}?token={OF_RECEIVER}\", headers: {{X-Token: \"{OF_RECEIVER}\"}}}}\n  \
+         mail: {{server: \"smtp://127.0.0.1:1\", user: etl, password: \"{OF_RECEIVER}\", from: a@example.com, to: [b@example.com]}}\n"
+    )
 }
 
 #[test]

@@ -9,11 +9,12 @@ use etl_orch::plan::model::orders::{GapOrder, GapOrderKind, SourceOrder, SourceO
 use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::settings::Durability;
 use etl_orch::plan::model::window::Window;
+use etl_orch::plan::remember::alert::{Alert, AlertState, Subject};
 use etl_orch::plan::remember::breaker::OpenBreaker;
 use etl_orch::plan::remember::claim::{ClaimRequest, ClaimTarget, Claimed};
 use etl_orch::plan::remember::recorded_job::{JobSubject, NewJob};
 use etl_orch::plan::remember::stored_decision::{DecisionChanges, StoredDecision};
-use etl_orch::store::Store;
+use etl_orch::store::{self, Store};
 
 use crate::endings::Endings;
 use crate::fixture::{Fixture, at, begin_run, claimed, end, enqueue, failed_runs, key, new_job, owner, queued, wish};
@@ -25,7 +26,8 @@ crate::on_both_databases![
     a_source_whose_record_cannot_be_read_is_not_collected,
 ];
 
-const TABLES: [&str; 8] = ["etl_runs", "etl_jobs", "etl_attempts", "gap_states", "breakers", "sources", "disclosure_queue", "decisions"];
+const TABLES: [&str; 9] =
+    ["etl_runs", "etl_jobs", "etl_attempts", "gap_states", "breakers", "sources", "disclosure_queue", "decisions", "notifications"];
 
 const TIMES: [&str; 5] = ["'infinity'", "'-infinity'", "'0044-03-15 BC'", "'294276-12-31'", "NULL"];
 const NUMBERS: [&str; 5] = ["-5", "2147483647", "9223372036854775807", "-9223372036854775808", "NULL"];
@@ -148,7 +150,13 @@ async fn fill(fixture: &Fixture, store: &dyn Store) {
     let decision = StoredDecision::Waiting { need: "call_summary".into() };
     let changes = DecisionChanges { new: vec![(FAILED.parse().unwrap(), decision)], ..DecisionChanges::default() };
     store.record_decisions(run, &changes, at(1)).await.unwrap();
+    tell(store).await.unwrap();
     fixture.sql(&format!("UPDATE {} SET frontier = paused_at", fixture.own("sources"))).await;
+}
+
+async fn tell(store: &dyn Store) -> store::Result<()> {
+    let alert = Alert { state: AlertState::Failing, since: at(0), reason: Some("r".to_owned()), log: None };
+    store.record_notified("mail", &[(&Subject::Gap(FAILED.parse().unwrap()), Some(&alert))], at(1)).await
 }
 
 /// Everything that a run asks of our own tables.
@@ -165,6 +173,8 @@ async fn everything_works(store: &dyn Store, case: &str) {
     works!(store.running_jobs());
     works!(store.gap_states());
     works!(store.open_breakers());
+    works!(store.notified());
+    works!(tell(store));
     works!(store.source_states());
     works!(store.queue());
     works!(store.find_jobs("", 10));

@@ -17,6 +17,7 @@ mod history;
 mod independent;
 mod kept;
 mod migration;
+mod notifications;
 mod numbers;
 mod orders;
 mod past;

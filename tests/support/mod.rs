@@ -2,6 +2,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod clock;
+pub(crate) mod mail;
 pub(crate) mod postgres;
 pub(crate) mod receiver;
 pub(crate) mod running;

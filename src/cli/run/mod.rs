@@ -2,6 +2,7 @@
 
 pub(super) mod args;
 mod lock;
+mod notify;
 pub(super) mod one;
 mod quiet;
 pub(super) mod request;
@@ -48,6 +49,7 @@ use crate::tell::events::Events;
 use crate::tell::telling::Telling;
 use args::RunArgs;
 pub(super) use args::is_recovery;
+use notify::Notices;
 use request::RunRequest;
 
 /// The invocation without any option, for who explains what it would do.
@@ -185,8 +187,14 @@ async fn perform(request: &RunRequest<'_>, id: RunId, lock: Option<&Lock>, signa
         }
         Err(_) => Ok(()),
     };
-    if let (Some(telling), Some(end)) = (telling, end) {
-        telling::finish(telling, end, signals).await;
+    if let (Some(telling), Some(mut end)) = (telling, end) {
+        let at = end.at;
+        let notices = Notices::find(request, &done, at).await;
+        end.messages = notices.messages(id, at);
+        let told = telling::finish(telling, end, signals).await;
+        if let Ok(Done { store, .. }) = &done {
+            notices.record(store, &told, at).await;
+        }
     }
     let Done { exit, store, .. } = done?;
     store.close().await;

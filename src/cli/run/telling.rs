@@ -1,5 +1,7 @@
 //! Who is told of a run: from its options and its result to what channels get.
 
+use std::collections::BTreeMap;
+
 use chrono::Utc;
 
 use super::super::exit::{Exit, Failure};
@@ -12,7 +14,7 @@ use crate::show::View;
 use crate::show::escape::escaped;
 use crate::tell;
 use crate::tell::events::Events;
-use crate::tell::telling::Telling;
+use crate::tell::telling::{Telling, Told};
 
 /// The run has begun; `None` where nobody is told.
 pub(super) fn begin(request: &RunRequest<'_>, id: RunId, events: &mut Events) -> Option<Telling> {
@@ -37,14 +39,14 @@ pub(super) fn end(request: &RunRequest<'_>, done: &Result<Done, Failure>, signal
         }
     };
     let stopped_by = if let Exit::Signal(signal) = exit { Some(signal) } else { signals.number() };
-    RunEnd { at: Utc::now(), exit_code: exit.code(), stopped_by, outcome, text }
+    RunEnd { at: Utc::now(), exit_code: exit.code(), stopped_by, outcome, text, messages: BTreeMap::new() }
 }
 
 /// Waits until everybody was told, but no longer than `tell.timeout`, or the next request to stop.
-pub(super) async fn finish(telling: Telling, end: RunEnd, signals: &Signals) {
+pub(super) async fn finish(telling: Telling, end: RunEnd, signals: &Signals) -> Vec<Told> {
     let seen = signals.stop().level();
     let hurry = async {
         signals.stop().raised_above(seen).await;
     };
-    telling.finish(end, hurry).await;
+    telling.finish(end, hurry).await
 }

@@ -77,7 +77,8 @@ fn of_source(status: &SourceStatus) -> Option<StoredDecision> {
 
 /// Whether a run with this selection would have decided on the gap, if it were one. What is no longer configured is of no concern to
 /// anybody.
-fn is_looked_at(key: &GapKey, catalogue: &Catalogue, selection: &Selection) -> bool {
+#[must_use]
+pub fn is_looked_at(key: &GapKey, catalogue: &Catalogue, selection: &Selection) -> bool {
     match key {
         GapKey::Report { bank, period, etl } => {
             let bank = catalogue.institutions.iter().find(|(_, one)| one.key == *bank).map(|(index, _)| index);

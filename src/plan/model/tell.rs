@@ -15,11 +15,77 @@ pub struct TellSettings {
     pub pings: Option<Address>,
     /// Where node_exporter looks for the metrics of the last run; absolute.
     pub textfile: Option<PathBuf>,
+    /// The chat that is told of changes.
+    pub webhook: Option<Webhook>,
+    /// The people who are told of changes by mail.
+    pub mail: Option<Mail>,
 }
 
 impl Default for TellSettings {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), pings: None, textfile: None }
+        Self { timeout: Duration::from_secs(10), pings: None, textfile: None, webhook: None, mail: None }
+    }
+}
+
+/// The name of the channel that tells a chat.
+pub const WEBHOOK: &str = "webhook";
+/// The name of the channel that sends mail.
+pub const MAIL: &str = "mail";
+
+impl TellSettings {
+    /// The channels by which people are told of changes.
+    pub fn notifying(&self) -> impl Iterator<Item = &'static str> {
+        let webhook = self.webhook.is_some().then_some(WEBHOOK);
+        webhook.into_iter().chain(self.mail.is_some().then_some(MAIL))
+    }
+}
+
+/// A receiver of JSON whose `text` people read, such as a chat.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    pub url: Address,
+    pub headers: Headers,
+}
+
+/// Where mail is handed over, and whom it goes to.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    pub server: MailServer,
+    /// User and password.
+    pub login: Option<(String, SecretString)>,
+    /// `Name <user@host>`, or the address alone; so are those in `to`.
+    pub from: String,
+    /// At least one.
+    pub to: Vec<String>,
+    /// What subjects begin with.
+    pub subject_prefix: String,
+}
+
+/// A server that takes mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailServer {
+    pub security: MailSecurity,
+    pub host: String,
+    pub port: u16,
+}
+
+/// How the way to a server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailSecurity {
+    /// By TLS from the beginning.
+    Tls,
+    /// By STARTTLS, without which nothing is sent.
+    StartTls,
+    /// It does not leave this host. STARTTLS is used where the server has it, whatever its certificate says.
+    Local,
+}
+
+/// `smtps://mail.example.com:465`
+impl fmt::Display for MailServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.security == MailSecurity::Tls { "smtps" } else { "smtp" };
+        let Self { host, port, .. } = self;
+        if host.contains(':') { write!(f, "{scheme}://[{host}]:{port}") } else { write!(f, "{scheme}://{host}:{port}") }
     }
 }
 

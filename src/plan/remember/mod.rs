@@ -1,5 +1,6 @@
 //! What is remembered between runs, and what follows from it.
 
+pub mod alert;
 pub mod breaker;
 pub mod claim;
 pub mod durations;

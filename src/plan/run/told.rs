@@ -1,5 +1,6 @@
 //! What channels are told of a run beside its events: how it began, and how it ended.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -33,4 +34,16 @@ pub struct RunEnd {
     pub outcome: Result<RunSummary, String>,
     /// The same as people read it, without secrets.
     pub text: String,
+    /// What channels that tell people of changes have to tell, by their names, without secrets.
+    pub messages: BTreeMap<&'static str, Message>,
+}
+
+/// What people are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// One line.
+    pub subject: String,
+    pub text: String,
+    /// The same as a JSON object.
+    pub json: String,
 }

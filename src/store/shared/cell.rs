@@ -16,6 +16,7 @@ use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunState};
 use crate::plan::model::orders::PendingOrderKind;
 use crate::plan::model::said::{LogLevel, StageState};
+use crate::plan::remember::alert::{AlertState, Subject};
 use crate::plan::remember::failure_history::{QuarantineReason, RestReason};
 use crate::plan::remember::stored_decision::StoredDecision;
 
@@ -280,6 +281,8 @@ from_cell! {
     Texts, "a JSON list of texts": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
     Counts, "a JSON list of names with their counts": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
     StoredDecision, "a decision": Cell::Text(text) => serde_json::from_str(text).ok();
+    Subject, "the name of what can be wrong": Cell::Text(text) => text.parse().ok();
+    AlertState, "what can be wrong": Cell::Text(text) => Self::parse(text);
     Options, "JSON": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
 }
 

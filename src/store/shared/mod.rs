@@ -18,6 +18,7 @@ pub(super) mod history;
 pub(super) mod jobs;
 pub(super) mod migrations;
 pub(super) mod missing;
+pub(super) mod notifications;
 pub(super) mod operation_log;
 pub(super) mod orders;
 pub(super) mod patience;
