@@ -210,8 +210,9 @@ impl<'a> Sightings<'a> {
             Lateness::Overdue => AlertState::Overdue,
             Lateness::Ahead => AlertState::Ahead,
         };
-        let since = found.collected_until().or(found.missing.map(|missing| missing.start));
-        // What is behind has one of them.
+        // Where nothing was ever collected: where it begins.
+        let since = found.collected_until().or(found.missing.map(|missing| missing.start)).or(found.state.frontier);
+        // What is late has one of them.
         let Some(since) = since else { return };
         self.see(subject, wrong(state, since, found.error.clone()));
     }

@@ -82,7 +82,7 @@ fn a_message_says_what_why_where_and_what_to_type() {
     Run 00000000 at 2026-11-28 14:15:00Z. All that is missing, and why: etl-orch run --dry-run
     "#);
     let mut json: serde_json::Value = serde_json::from_str(&view.json().unwrap()).unwrap();
-    let text = json.as_object_mut().unwrap().remove("text").unwrap();
+    let text = json.as_object_mut().unwrap().shift_remove("text").unwrap();
     assert!(text.as_str().unwrap().contains("\n  exit code 65 - no &lt;transcript&gt;\\n&amp;\n"), "{text}");
     insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @r#"
     {
