@@ -64,12 +64,12 @@ pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     replace_by(path, text, None, rename_durably)
 }
 
-/// The same, but a power cut may take it back: for what is written again soon.
+/// The same for what is written again soon: a power cut may take it back. A new file is for its user alone.
 ///
 /// # Errors
 /// As there.
 pub(crate) fn replace_soon(path: &Path, text: &str) -> io::Result<()> {
-    replace_by(path, text, None, rename_soon)
+    replace_by(path, text, Some(Permissions::from_mode(0o600)), rename_soon)
 }
 
 /// As [`replace_soon`], and everybody may read a new file, whatever the umask.
@@ -184,6 +184,9 @@ mod tests {
         assert_eq!(replace(dir.path(), "three").unwrap_err().to_string(), "it is not a file");
         assert!(replace(&dir.path().join("none/page.html"), "three").is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+        let soon = dir.path().join("health.json");
+        replace_soon(&soon, "four").unwrap();
+        assert_eq!((fs::read_to_string(&soon).unwrap().as_str(), soon.metadata().unwrap().permissions().mode() & 0o777), ("four", 0o600));
     }
 
     #[test]

@@ -118,7 +118,11 @@ fn exit(judgement: &Judgement) -> Exit {
 }
 
 fn print(context: &Context<'_>, judgement: &Judgement, action: Action) -> Result<Exit, Failure> {
-    let exit = exit(judgement);
+    print_before(exit(judgement), context, judgement, action)
+}
+
+/// Prints it before the process ends in this way.
+fn print_before(exit: Exit, context: &Context<'_>, judgement: &Judgement, action: Action) -> Result<Exit, Failure> {
     context.print(&HealthView::new(judgement, action, &context.config.catalogue, exit.code()))?;
     Ok(exit)
 }

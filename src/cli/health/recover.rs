@@ -9,7 +9,7 @@ use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
 use super::super::run::args::RunArgs;
 use super::super::run::{after, is_recovery, run_guard};
-use super::{judge_now, print, print_failure, within};
+use super::{exit, judge_now, print, print_before, print_failure, within};
 use crate::plan::health::judgement::Judgement;
 use crate::plan::health::recovery::{Action, wanted};
 use crate::plan::model::gap::GapKey;
@@ -45,7 +45,7 @@ pub(super) async fn command(context: &Context<'_>, timeout: Duration) -> Result<
 async fn catch_up(context: &Context<'_>, timeout: Duration) -> Result<Exit, Failure> {
     let run = RunArgs { lock_wait: LockWait::None, recovers: true, ..RunArgs::plain() };
     let (action, stopped) = match Box::pin(after(context, &run, async { Ok(()) })).await {
-        Ok(exit @ Exit::Signal(_)) => (Action::TriggeredCatchUp, Some(exit)),
+        Ok(signal @ Exit::Signal(_)) => (Action::TriggeredCatchUp, Some(signal)),
         Ok(_) => (Action::TriggeredCatchUp, None),
         Err(Failure::LockHeld(_)) => (Action::AlreadyRunning, None),
         Err(failure @ (Failure::Stopped(_) | Failure::Ended(..))) => return Err(failure),
@@ -55,11 +55,10 @@ async fn catch_up(context: &Context<'_>, timeout: Duration) -> Result<Exit, Fail
         }
     };
     let judged: Result<Judgement, Failure> = within(context, timeout, async |store| Ok(judge_now(store, context).await?.0)).await;
-    let exit = match judged {
-        Ok(judgement) => print(context, &judgement, action),
+    match judged {
+        Ok(judgement) => print_before(stopped.unwrap_or_else(|| exit(&judgement)), context, &judgement, action),
         Err(failure) => print_failure(context.global, &failure, action),
-    }?;
-    Ok(stopped.unwrap_or(exit))
+    }
 }
 
 /// How many recoveries failed since something succeeded, or since an operator wanted something to be tried again.

@@ -73,7 +73,7 @@ fn how_long_reports_may_be_missing_is_said_for_all_and_for_some() {
     assert_eq!(config("{tick: 5m}", "{}").unwrap().health.tick, std::time::Duration::from_secs(300));
     insta::assert_snapshot!(config("{tick: 0s}", "{warn_after: 2h, error_after: 1h}").unwrap_err(), @r"
     etl-orch.yaml:2:16: health.tick must be longer than 0s
-    etl-orch.yaml:4:73: warn_after, which is 2h, must not be longer than error_after, which is 1h
+    etl-orch.yaml:4:71: warn_after, which is 2h, must not be longer than error_after, which is 1h
     ");
 }
 

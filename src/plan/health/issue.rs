@@ -32,7 +32,7 @@ pub struct Issue {
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
-    /// No run is on record.
+    /// No run has ended yet, and none is under way.
     NoRun,
     /// No run has ended for longer than this, and none is under way.
     Silent { limit: Duration },

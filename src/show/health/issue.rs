@@ -80,10 +80,14 @@ impl Named for Severity {
     }
 }
 
-/// `since 2026-… (9d 2h ago)`; nothing where that is not known.
-fn since(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+/// ` 2026-… (9d 2h ago)`; nothing where that is not known.
+fn when(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     let ago = |at: DateTime<Utc>| (now - at).to_std().map(|ago| format!(" ({} ago)", brief(ago))).unwrap_or_default();
-    at.map(|at| format!(" since {}{}", Time(at), ago(at))).unwrap_or_default()
+    at.map(|at| format!(" {}{}", Time(at), ago(at))).unwrap_or_default()
+}
+
+fn since(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+    at.map(|_| format!(" since{}", when(at, now))).unwrap_or_default()
 }
 
 fn error(error: Option<&String>) -> String {
@@ -91,18 +95,18 @@ fn error(error: Option<&String>) -> String {
 }
 
 fn what(issue: &Issue, now: DateTime<Utc>, catalogue: &Catalogue) -> String {
-    let since = since(issue.since, now);
+    let (when, since) = (when(issue.since, now), since(issue.since, now));
     match &issue.trouble {
-        Trouble::NoRun => "no run is on record yet".to_owned(),
+        Trouble::NoRun => "no run has ended yet, and none is under way".to_owned(),
         Trouble::Silent { limit } => {
             format!("no run has ended{since}, and none is under way; one is expected every {}", span::exact(*limit / 2))
         }
-        Trouble::RunAhead => format!("the last run ended in the future{since}: the clock of this host went back, or was ahead"),
+        Trouble::RunAhead => format!("the last run ended in the future,{when}: the clock of this host went back, or was ahead"),
         Trouble::RunDied { run, host, pid } => {
-            format!("run {} died: it began{since} on {}, and its process {pid} is gone", run.short(), excerpt(host))
+            format!("run {} died: its process {pid} on {} is gone; it began{when}", run.short(), excerpt(host))
         }
-        Trouble::RunFailed { run } => format!("run {}, the last one, could not do its work{since}", run.short()),
-        Trouble::Source { source, trouble } => of_source(catalogue.source(*source), trouble, &since),
+        Trouble::RunFailed { run } => format!("the last run, {}, could not do its work and ended{when}", run.short()),
+        Trouble::Source { source, trouble } => of_source(catalogue.source(*source), trouble, &when, &since),
         Trouble::NoRowFor { etl, unknown } => {
             let etl = catalogue.etl(*etl);
             let tags = etl.requires.join(", ");
@@ -119,11 +123,12 @@ fn what(issue: &Issue, now: DateTime<Utc>, catalogue: &Catalogue) -> String {
             format!("{} has no reports of its type {:?}, but there are some of the type {:?}", etl.name, etl.report_type, escaped(found))
         }
         Trouble::Missing { etl, limit, gaps, .. } => {
-            let (is, limit) = (gaps_are(gaps, "missing"), span::exact(*limit));
-            format!("{}: {is} for longer than {limit}, the first{since}: {}", catalogue.etl(*etl).name, named(gaps))
+            let (are, limit) = (gaps_are(gaps, "missing"), span::exact(*limit));
+            format!("{}: {are} for longer than {limit}{}: {}", catalogue.etl(*etl).name, first(gaps, &since), named(gaps))
         }
         Trouble::Quarantined { gaps, error: why } => {
-            format!("{} and not tried any more, the first{since}: {}{}", gaps_are(gaps, "quarantined"), named(gaps), error(why.as_ref()))
+            let are = gaps_are(gaps, "not tried any more, in quarantine");
+            format!("{are}{}: {}{}", first(gaps, &since), named(gaps), error(why.as_ref()))
         }
         Trouble::Failing { gaps, error: why } => {
             format!("{} and tried again later: {}{}", gaps_are(gaps, "failing"), named(gaps), error(why.as_ref()))
@@ -151,8 +156,8 @@ fn what(issue: &Issue, now: DateTime<Utc>, catalogue: &Catalogue) -> String {
     }
 }
 
-fn of_source(source: &Source, trouble: &SourceTrouble, since: &str) -> String {
-    let collected = if since.is_empty() { "nothing was ever collected".to_owned() } else { format!("nothing was collected{since}") };
+fn of_source(source: &Source, trouble: &SourceTrouble, when: &str, since: &str) -> String {
+    let collected = if when.is_empty() { "nothing was ever collected".to_owned() } else { format!("it was collected until{when}") };
     let late = |name: &str, key: &str, limit: Duration, why: Option<&String>| {
         format!("{} is {name}: {collected}; {key} is {}{}", source.id, span::exact(limit), error(why))
     };
@@ -163,12 +168,14 @@ fn of_source(source: &Source, trouble: &SourceTrouble, since: &str) -> String {
     };
     match trouble {
         SourceTrouble::NeverCollected => format!("nothing of {} was ever collected", source.id),
-        SourceTrouble::Ahead => format!("{} was collected until the future{since}: the clock went back, or was ahead", source.id),
+        SourceTrouble::Ahead => {
+            format!("{} was collected until{when}, which is in the future: the clock went back, or was ahead", source.id)
+        }
         SourceTrouble::Overdue { limit, error } => late("overdue", "error_after", *limit, error.as_ref()),
         SourceTrouble::Late { limit, error } => late("late", "warn_after", *limit, error.as_ref()),
         SourceTrouble::TooOld { limit } => late("too old", "--max-age", *limit, None),
         SourceTrouble::Quarantined { windows: number, error: why } => {
-            format!("{} quarantined and not tried any more{since}{}", windows(*number), error(why.as_ref()))
+            format!("{} not tried any more, in quarantine{since}{}", windows(*number), error(why.as_ref()))
         }
         SourceTrouble::Failing { windows: number, error: why } => {
             format!("{} failing{since}, and tried again later{}", windows(*number), error(why.as_ref()))
@@ -177,6 +184,11 @@ fn of_source(source: &Source, trouble: &SourceTrouble, since: &str) -> String {
         SourceTrouble::Skipped { by, reason } => format!("{} is skipped{since} by {}: {}", source.id, excerpt(by), excerpt(reason)),
         SourceTrouble::Empty { successes } => format!("{}: {successes} successes in a row had 0 records", source.id),
     }
+}
+
+/// Since when, where several did not begin at the same time.
+fn first(gaps: &Listed<GapKey>, since: &str) -> String {
+    if gaps.total == 1 || since.is_empty() { since.to_owned() } else { format!(", the first{since}") }
 }
 
 /// `1 report is missing`, `3 reports are missing`.

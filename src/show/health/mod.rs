@@ -2,6 +2,8 @@
 
 mod issue;
 
+#[cfg(test)]
+mod tests;
 mod text;
 
 use chrono::{DateTime, NaiveDate, Utc};
