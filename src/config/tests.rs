@@ -219,7 +219,7 @@ fn mistakes_of_all_files_at_once() {
         (".env", "GOOD=1\nSECRET: s3cret and more\n"),
     ]);
     insta::assert_snapshot!(load_in(directory.path(), &[]).unwrap_err(), @r#"
-    etl-orch.yaml:7:1: unknown key "nonsense"; valid keys here are database, state_dir, lock_file, institutions, run, retry, cooldown, breaker, pools, lease, availability, reports, report, tell, health, etls, sources
+    etl-orch.yaml:7:1: unknown key "nonsense"; valid keys here are database, state_dir, lock_file, institutions, run, retry, cooldown, breaker, pools, lease, availability, reports, report, log, tell, health, etls, sources
     monitored_institutions.yaml:1:1: "RY-CA" has no name; give it one
     .env:2:1: this line is ignored, as it is not NAME=value; behind a closed quote only a # comment may stand
     "#);

@@ -88,7 +88,7 @@ fn lateness(plan: &SourcePlan, source: &Source) -> Option<SourceTrouble> {
         Lateness::Ahead => Some(SourceTrouble::Ahead),
         Lateness::Overdue => Some(SourceTrouble::Overdue { limit: source.error_after, error: error() }),
         Lateness::Late => Some(SourceTrouble::Late { limit: source.warn_after, error: error() }),
-        Lateness::OnTime if plan.state.frontier.is_none() => Some(SourceTrouble::NeverCollected),
+        Lateness::OnTime if plan.collected_until().is_none() => Some(SourceTrouble::NeverCollected),
         Lateness::OnTime => None,
     }
 }

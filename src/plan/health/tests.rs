@@ -16,6 +16,7 @@ use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
 use crate::plan::decide::source_plan::{HeldBack, Lateness, SourcePlan, SourceStatus};
 use crate::plan::decide::unmatched::{Unmatched, WhyUnmatched};
 use crate::plan::model::catalogue::Catalogue;
+use crate::plan::model::collection::{Collected, Seen};
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::health::HealthSettings;
 use crate::plan::model::ids::{JobId, RunId};
@@ -24,7 +25,7 @@ use crate::plan::model::job::{Owner, RunState};
 use crate::plan::model::target::Target;
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason, SkipOrder};
-use crate::plan::remember::source_state::{Pause, SourceState};
+use crate::plan::remember::source_state::{LastSuccess, Pause, SourceState};
 use crate::plan::remember::unfinished::UnrecordedEnd;
 use crate::plan::run::summary::LeftEnd;
 use crate::plan::test_support::{bank, etl, source_called};
@@ -45,9 +46,19 @@ fn catalogue() -> Catalogue {
     }
 }
 
+/// The record of a source that was collected until then, or never.
+fn collected_until(frontier: Option<DateTime<Utc>>) -> SourceState {
+    let last = |end| {
+        let window = Window { start: end - TimeDelta::hours(6), end };
+        let collected = Collected { source: "us_house".to_owned(), window, seen: Seen::Reported, records: None, message: None };
+        LastSuccess { at: end, collected }
+    };
+    SourceState { frontier, last: frontier.map(last), ..SourceState::default() }
+}
+
 /// A source that is up to date, collected until the last window that was due.
 fn up_to_date(source: usize) -> SourcePlan {
-    let state = SourceState { source: String::new(), frontier: Some("2026-01-25T12:00:00Z".parse().unwrap()), ..SourceState::default() };
+    let state = collected_until("2026-01-25T12:00:00Z".parse().ok());
     SourcePlan {
         source,
         state,
@@ -157,11 +168,7 @@ fn silence_is_an_error_unless_a_run_is_under_way() {
 
 #[test]
 fn each_state_of_a_source_has_its_place() {
-    let frontier = |at: Option<DateTime<Utc>>, lateness| SourcePlan {
-        state: SourceState { frontier: at, ..SourceState::default() },
-        lateness,
-        ..up_to_date(1)
-    };
+    let frontier = |at: Option<DateTime<Utc>>, lateness| SourcePlan { state: collected_until(at), lateness, ..up_to_date(1) };
     let standing = |standing| SourcePlan { standing, ..up_to_date(1) };
     let pause = Pause { since: ago(1), by: "ann".to_owned(), reason: "r".to_owned() };
     let paused = |plan: SourcePlan| SourcePlan { state: SourceState { paused: Some(pause.clone()), ..plan.state.clone() }, ..plan };
@@ -194,10 +201,7 @@ fn each_state_of_a_source_has_its_place() {
 
 #[test]
 fn one_healthy_source_never_hides_a_dead_one() {
-    let at = |source, until: &str| SourcePlan {
-        state: SourceState { frontier: until.parse().ok(), ..SourceState::default() },
-        ..up_to_date(source)
-    };
+    let at = |source, until: &str| SourcePlan { state: collected_until(until.parse().ok()), ..up_to_date(source) };
     let worst = |plans: Vec<SourcePlan>| {
         let plan = Plan { sources: plans, ..idle() };
         let judgement = judged(facts(&plan));
@@ -304,7 +308,7 @@ fn what_waits_in_the_spool_or_could_not_be_seen_is_not_fine() {
 
 #[test]
 fn an_age_is_asked_of_the_named_sources_alone() {
-    let at = |hours| SourcePlan { state: SourceState { frontier: Some(ago(hours)), ..SourceState::default() }, ..up_to_date(0) };
+    let at = |hours| SourcePlan { state: collected_until(Some(ago(hours))), ..up_to_date(0) };
     let never = SourcePlan { state: SourceState::default(), ..up_to_date(0) };
     for (plan, status, expected) in [
         (at(6), Status::Healthy, vec![]),

@@ -27,6 +27,7 @@ fn gaps(periods: &[&str]) -> Listed<GapKey> {
 
 /// Every sentence, with its command.
 #[test]
+#[expect(clippy::too_many_lines, reason = "what is printed stands in its test as a whole")]
 fn each_issue_says_what_is_wrong_and_what_to_type() {
     let since = Some(at("2026-01-16T00:20:00Z"));
     let error = || Some("exit code 1: no\u{1b}[31m".to_owned());
