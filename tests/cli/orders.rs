@@ -221,7 +221,7 @@ on_both_databases! {
         world.run_to(0, &[]);
         let unknown = ann(world, 2, &["cancel", "00000000", "--reason", "x"]);
         assert!(unknown.stderr.contains("; the latest are\n"), "{}", unknown.stderr);
-        assert!(unknown.stderr.contains(&format!("  {}  succeeded  {GAP}\n", &job_id(world)[..8])), "{}", unknown.stderr);
+        assert!(unknown.stderr.contains(&format!("  {}  succeeded  {GAP}\n", job_id(world))), "{}", unknown.stderr);
 
         for id in ["22222222-2222-4222-8222-222222222222", "22222222-3333-4222-8222-222222222222"] {
             world.sql(&format!(

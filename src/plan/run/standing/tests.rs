@@ -5,14 +5,14 @@ use uuid::Uuid;
 use super::*;
 use crate::plan::decide::plan::{Gate, Plan, PlannedJob};
 use crate::plan::decide::source_plan::SourceStatus;
-use crate::plan::model::collection::Collection;
+use crate::plan::model::collection::{Collected, Collection, Seen};
 use crate::plan::model::gap::{Gap, GapKey};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::listed::Listed;
 use crate::plan::model::target::Target;
 use crate::plan::model::window::Window;
 use crate::plan::remember::failure_history::{Quarantine, QuarantineReason, Rest, RestReason};
-use crate::plan::remember::source_state::SourceState;
+use crate::plan::remember::source_state::{LastSuccess, SourceState};
 use crate::plan::run::summary::{JobResult, Results};
 
 fn at(hour: u32) -> DateTime<Utc> {
@@ -21,6 +21,11 @@ fn at(hour: u32) -> DateTime<Utc> {
 
 fn window(hour: u32) -> Window {
     Window { start: at(hour), end: at(hour + 1) }
+}
+
+fn last(window: Window) -> LastSuccess {
+    let collected = Collected { source: "any".to_owned(), window, seen: Seen::Reported, records: None, message: None };
+    LastSuccess { at: window.end, collected }
 }
 
 fn planned(target: Target, why: Why) -> PlannedJob {
@@ -104,7 +109,7 @@ fn a_source_is_as_far_as_was_collected_without_a_hole() {
         let collection = |hour| Collection { source: 0, window: window(hour), windows: 1, remote_id: None };
         let source = SourcePlan {
             source: 0,
-            state: SourceState { frontier: frontier.map(at), ..SourceState::default() },
+            state: SourceState { frontier: frontier.map(at), last: frontier.map(|hour| last(window(hour - 1))), ..SourceState::default() },
             standing: SourceStatus::Due,
             begin: None,
             new: Vec::new(),
