@@ -289,7 +289,8 @@ impl<'a> Dispatch<'a> {
         let left = jobs.filter(is_left).count();
         if left > 0 {
             let jobs = if left == 1 { "1 other job".to_owned() } else { format!("{left} other jobs") };
-            tracing::warn!("{} is set up wrongly: {jobs} of it will not be started in this run", self.context.catalogue.etl(etl).name);
+            let name = &self.context.catalogue.etl(etl).name;
+            tracing::warn!(etl = name, "{name} is set up wrongly: {jobs} of it will not be started in this run");
         }
     }
 
@@ -302,10 +303,11 @@ impl<'a> Dispatch<'a> {
         match notice {
             Notice::Opened { banks, .. } => {
                 let banks: Vec<&str> = banks.iter().map(|bank| self.context.catalogue.institutions.get(*bank).key.as_str()).collect();
-                tracing::warn!("{name} failed for {} in a row: the rest of it is deferred until it works again", banks.join(", "));
+                let banks = banks.join(", ");
+                tracing::warn!(etl = name, "{name} failed for {banks} in a row: the rest of it is deferred until it works again");
             }
             Notice::Refund { .. } => {}
-            Notice::Closed(_) => tracing::info!("{name} works again"),
+            Notice::Closed(_) => tracing::info!(etl = name, "{name} works again"),
         }
         self.breakers.apply_notice(notice);
         self.record_breakers();

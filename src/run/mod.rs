@@ -68,6 +68,7 @@ use crate::plan::run::outlook::{Outlook, Start};
 use crate::plan::run::schedule::Schedule;
 use crate::plan::run::stop::StopLevel;
 use crate::plan::run::summary::{self, Results, RunSummary};
+use crate::plan::text::span::brief;
 
 /// How long the database may take to record the end of a run.
 const END_RUN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -290,7 +291,9 @@ async fn end_daemons(stop: &StopSignal) -> std::io::Result<()> {
     let immediate = async {
         stop.reached(StopLevel::Immediate).await;
     };
+    let began = Instant::now();
     let refused = descendants::end(guard::GRACE, immediate).await?;
+    tracing::debug!("Ended what ETLs had left behind ({})", brief(began.elapsed()));
     if !refused.is_empty() {
         tracing::warn!("Processes {refused:?} that ETLs started with other rights go on, as this user may not end them");
     }

@@ -148,5 +148,9 @@ on_both_databases! {
         for words in ["/etl/trigger answers 20", "/etl/status/"] {
             assert!(requests.iter().any(|line| line.contains(words)), "{words} in {}", done.stderr);
         }
+        let all = ends(desk.command("01-16 06:20:00", &["--log-level", "trace", "--log-format", "json"]), 0);
+        let lines = all.stderr.lines().map(|line| serde_json::from_str::<Value>(line).expect("an object"));
+        let of_libraries = lines.filter(|line| !line["target"].as_str().is_some_and(|target| target.starts_with("etl_orch")));
+        assert_eq!(of_libraries.count(), 0, "the lines of libraries would drown ours: {}", all.stderr);
     }
 }

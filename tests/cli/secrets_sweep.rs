@@ -1,8 +1,9 @@
 //! No secret is ever printed or stored: secrets of every kind are planted, every command is called with all that can be logged, and
-//! everything is searched. A new command joins by `CALLS` of `one_object`; a new channel joins by its lines in the configuration here.
+//! everything is searched. A new command joins by `CALLS` of `one_object`; a new channel by its line in `CHANNELS`.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +13,7 @@ use crate::on_both_databases;
 use crate::one_object::CALLS;
 use crate::secrets::tables;
 use crate::support::service::{Answer, Service};
-use crate::support::wire::{refusing_address, serve};
+use crate::support::wire::{read_request, refusing_address, serve};
 use crate::support::world::Done;
 use crate::support::{Kind, World};
 
@@ -56,7 +57,7 @@ fn echo() -> String {
 }
 
 /// A bank whose report is made, one whose ETL fails, one whose program is not there, a source that a service collects, and one by a program.
-fn plant(world: &World, service: &Service, receiver: &Service) {
+fn plant(world: &World, service: &Service, receiver: &str) {
     let shown = "[ \"$2\" != TD ] || exit 65\nfor of in /proc/[0-9]*; do tr '\\0' ' ' < $of/cmdline; echo; done > cmdlines 2>&1\necho report > \"$4\"\n";
     world.single_etl(shown, &["env: {API_TOKEN: \"${ENV_TOKEN}\"}", "env_file: etl.env"]);
     let config = world.read("etl-orch.yaml").replace("postgres://postgres@", "postgres://postgres:${DB_PASSWORD}@");
@@ -68,7 +69,7 @@ fn plant(world: &World, service: &Service, receiver: &Service) {
          served:\n    every: 1d\n    http:\n      headers: {{X-API-Key: \"${{HEADER_KEY}}\"}}\n      \
          trigger: {{url: \"{url}/etl/trigger?sig=${{QUERY_SIGNATURE}}\", json: {{source: house, note: \"${{BODY_NOTE}}\"}}}}\n      \
          status: {{url: \"{url}/etl/status/{{remote_id}}?sig=${{QUERY_SIGNATURE}}\", every: 10ms}}\n      timeout: 1m\n{}",
-        receivers(&receiver.url())
+        channels(world, receiver)
     );
     world.write("etl-orch.yaml", &(config + &more));
     let quoted = |secret: &str| format!("'{secret}'");
@@ -82,28 +83,46 @@ fn plant(world: &World, service: &Service, receiver: &Service) {
     ];
     let lines = dotenv.map(|(name, value)| format!("{name}={}\n", quoted(value))).concat();
     world.write(".env", &(lines + &format!("no assignment {OF_DOTENV}\n")));
-    world.write("etl.env", &format!("FILE_PASSWORD={}\n", quoted(OF_ENV_FILE)));
+    world.write("etl.env", &format!("FILE_PASSWORD={}\nno assignment {OF_ENV_FILE}\n", quoted(OF_ENV_FILE)));
     world.available("RY", 1, 2025, "Q2");
     world.available("TD", 6, 2025, "Q2");
 }
 
-/// Who is told of runs: every channel, with the secret in each of its keys that may hold one.
-fn receivers(url: &str) -> String {
-    format!(
-        "tell:\n  pings: {{url: \"{url}/{OF_RECEIVER}?token={OF_RECEIVER}\"}}\n  textfile: metrics.prom\n  \
-         webhook: {{url: \"{url}/{OF_RECEIVER}?token={OF_RECEIVER}\", headers: {{X-Token: \"{OF_RECEIVER}\"}}}}\n  \
-         mail: {{server: \"smtp://127.0.0.1:1\", user: etl, password: \"{OF_RECEIVER}\", from: a@example.com, to: [b@example.com]}}\n"
-    )
-}
+/// Every channel that may tell of runs, with a secret in each of its keys that may hold one.
+const CHANNELS: &[(&str, &str)] = &[
+    ("pings", "{url: \"URL/SECRET?token=SECRET\"}"),
+    ("textfile", "metrics.prom"),
+    ("webhook", "{url: \"URL/services/SECRET\", headers: {Authorization: \"Bearer SECRET\"}}"),
+    ("mail", "{server: \"smtp://127.0.0.1:1\", user: ops, password: SECRET, from: etl-orch@example.com, to: [ops@example.com]}"),
+    ("opentelemetry", "{endpoint: \"URL/SECRET\", headers: {Authorization: \"Bearer SECRET\"}}"),
+    ("openlineage", "{url: \"URL/SECRET\", headers: {Authorization: \"Bearer SECRET\"}}"),
+    ("events_file", "events.jsonl"),
+];
 
-#[test]
-fn every_channel_takes_part() {
-    let world = World::new(Kind::Sqlite);
+/// `tell:` with all channels that there are, whose receiver is here.
+fn channels(world: &World, url: &str) -> String {
     let schema = world.run_to(0, &["config", "schema", "--format", "json"]).json();
     let keys = schema["schema"]["$defs"]["Tell"]["properties"].as_object().expect("the keys of `tell`");
-    for key in keys.keys().filter(|key| *key != "timeout") {
-        assert!(receivers("").contains(&format!("\n  {key}: ")), "tell.{key} belongs into `receivers` of this test");
-    }
+    let section = |key: &String| {
+        let (_, section) = CHANNELS.iter().find(|(name, _)| name == key).unwrap_or_else(|| panic!("tell.{key} belongs into CHANNELS"));
+        format!("  {key}: {}\n", section.replace("URL", url).replace("SECRET", OF_RECEIVER))
+    };
+    let sections: Vec<String> = keys.keys().filter(|key| *key != "timeout").map(section).collect();
+    format!("tell:\n{}", sections.concat())
+}
+
+/// A receiver of all that is told, and the bodies that came.
+fn receiver() -> (String, Arc<Mutex<Vec<String>>>) {
+    let bodies = Arc::<Mutex<Vec<String>>>::default();
+    let received = bodies.clone();
+    let port = serve(move |_, mut connection| {
+        let request = read_request(&mut connection);
+        let body = request.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+        received.lock().expect("whole").extend(body);
+        // It may be gone.
+        let _ = connection.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+    });
+    (format!("http://127.0.0.1:{port}"), bodies)
 }
 
 fn call(world: &World, words: &[&str], logs: &[&str]) -> Done {
@@ -129,7 +148,7 @@ fn search_remains(world: &World) {
 
 on_both_databases! {
     fn no_command_prints_or_stores_a_secret(world: &World) {
-        let (service, receiver) = (Service::start(), Service::start());
+        let (service, (receiver, bodies)) = (Service::start(), receiver());
         plant(world, &service, &receiver);
         let repeats = |status, text: &str| Answer::Status(status, text.replace("ECHO", &serde_json::to_string(&echo()).expect("a text")).leak());
         service.next([
@@ -155,6 +174,9 @@ on_both_databases! {
             }
         }
         search_remains(world);
+        let told = bodies.lock().expect("whole").join("\n");
+        assert!(told.contains("EXECUTION SUMMARY"), "the pings have the summary: {told}");
+        has_none(&told, "what receivers are told");
     }
 }
 
@@ -222,6 +244,10 @@ fn no_failure_shows_a_secret() {
             let done = call(&world, args, &[]);
             search(&done, &format!("{what}: {args:?}"));
             assert_eq!(done.code, code, "{what}: {args:?}: {done:?}");
+        }
+        search(&call(&world, &["health", "--format", "json"], &[]), what);
+        for (path, bytes) in world.bytes_below("var") {
+            has_none(&String::from_utf8_lossy(&bytes), &format!("{what}: {}", path.display()));
         }
     }
 }

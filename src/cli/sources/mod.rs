@@ -86,7 +86,7 @@ async fn freshness(store: &dyn Data, source: &Source) -> Option<Freshness> {
     Some(match store.value_of(query).await {
         Ok(answer) => Freshness::of(answer.as_deref()),
         Err(error) => {
-            tracing::warn!("{}: freshness cannot be asked: {error}", source.id);
+            tracing::warn!(source = source.id, "{}: freshness cannot be asked: {error}", source.id);
             Freshness::Failed(error.to_string())
         }
     })

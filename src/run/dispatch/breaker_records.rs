@@ -81,7 +81,7 @@ impl BreakerRecord {
         let name = &context.catalogue.etl(self.etl).name;
         let recorded = context.ledger.insist(|| context.store.set_breaker(name, self.breaker.as_ref(), &self.refunds)).await;
         if let Err(error) = recorded {
-            tracing::warn!("the breaker of {name} could not be recorded: {error}");
+            tracing::warn!(etl = name, "the breaker of {name} could not be recorded: {error}");
         }
     }
 }
