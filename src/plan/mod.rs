@@ -8,5 +8,7 @@ pub mod model;
 pub mod remember;
 pub mod run;
 #[cfg(test)]
+pub(crate) mod test_events;
+#[cfg(test)]
 pub(crate) mod test_support;
 pub mod text;

@@ -22,6 +22,7 @@ use crate::plan::model::ids::RunId;
 use crate::plan::model::job::ReportKey;
 use crate::plan::model::settings::EnvFiles;
 use crate::plan::model::source::Source;
+use crate::plan::model::trace_context::TraceContext;
 use crate::store::Store;
 use crate::tell::events::Events;
 
@@ -39,6 +40,7 @@ pub(super) struct Layout<'a> {
 /// What every attempt of a run needs.
 pub(super) struct RunContext {
     pub(super) run: RunId,
+    pub(super) trace: TraceContext,
     /// How long its claims stay valid without a renewal.
     pub(super) lease: Duration,
     /// The database.

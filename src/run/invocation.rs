@@ -8,6 +8,7 @@ use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::{EnvFiles, RunSettings, SyncRule};
+use crate::plan::model::trace_context::TraceContext;
 use crate::store::Store;
 use crate::tell::events::Events;
 
@@ -15,6 +16,8 @@ use crate::tell::events::Events;
 pub struct Invocation {
     /// The id of the run, which a dry run does not record.
     pub id: RunId,
+    /// The trace that it and its programs are in.
+    pub trace: TraceContext,
     /// The banks, ETLs and sources.
     pub catalogue: Arc<Catalogue>,
     /// The variables of the `env_file`s that its programs name, by path.

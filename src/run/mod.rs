@@ -60,7 +60,7 @@ use crate::execute::stop::StopSignal;
 use crate::os::descendants;
 use crate::os::directory::Directory;
 use crate::plan::decide::coverage::Coverage;
-use crate::plan::decide::plan::Plan;
+use crate::plan::decide::plan::{Plan, PlannedJob};
 use crate::plan::model::job::{RunCounts, RunState};
 use crate::plan::run::event::{EventKind, JobName};
 use crate::plan::run::expectations::Expectations;
@@ -235,6 +235,7 @@ impl Invocation {
         let (set_up_wrongly, wrong_etls) = tokio::sync::mpsc::unbounded_channel();
         let context = RunContext {
             run: self.id,
+            trace: self.trace,
             set_up_wrongly,
             lease: self.settings.lease,
             store: self.store.clone(),
@@ -266,11 +267,15 @@ impl Invocation {
         Ok(results)
     }
 
+    fn job_name(&self, job: &PlannedJob) -> JobName {
+        JobName { label: self.catalogue.label(job), gap: job.key.clone(), window: job.collection().map(|collection| collection.window) }
+    }
+
     fn tell_start(&self, plan: &Plan, expectations: Expectations) {
         let waits = plan.waits_for_probe(&self.catalogue.etls);
         let may_start = |chain: &&Vec<usize>| chain.iter().any(|job| waits.get(*job) == Some(&false));
         self.events.of_run(EventKind::RunStarted {
-            jobs: plan.jobs.iter().map(|job| JobName { label: self.catalogue.label(job), gap: job.key.clone() }).collect(),
+            jobs: plan.jobs.iter().map(|job| self.job_name(job)).collect(),
             waiting: waits.iter().filter(|waits| **waits).count(),
             chains: plan.chains.iter().filter(may_start).count(),
             max_parallel: self.settings.max_parallel,

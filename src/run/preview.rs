@@ -32,6 +32,7 @@ impl Invocation {
             catalogue: &self.catalogue,
             env_files: &self.env_files,
             run: self.id,
+            trace: self.trace,
             job,
             id,
             number,

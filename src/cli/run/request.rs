@@ -13,6 +13,7 @@ use crate::execute::Executors;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::selection::Selection;
 use crate::plan::model::settings::EnvFiles;
+use crate::plan::model::trace_context::TraceContext;
 use crate::plan::text::secrets::Secrets;
 use crate::run::{Invocation, check_state_dir};
 use crate::show;
@@ -67,10 +68,16 @@ impl<'a> RunRequest<'a> {
             || !self.selection.excluded_banks.is_empty()
     }
 
+    /// The trace of a run of this id.
+    pub(super) fn trace(&self, id: RunId) -> TraceContext {
+        TraceContext::new(id, self.context.environment.get("TRACEPARENT").map(String::as_str))
+    }
+
     pub(super) fn invocation(&self, store: Arc<dyn Store>, id: RunId, events: Events) -> Invocation {
         let config = &self.context.config;
         Invocation {
             id,
+            trace: self.trace(id),
             catalogue: config.catalogue.clone(),
             env_files: self.env_files.clone(),
             settings: config.run.clone(),

@@ -23,5 +23,6 @@ pub mod settings;
 pub mod source;
 pub mod target;
 pub mod tell;
+pub mod trace_context;
 pub mod window;
 pub mod work;

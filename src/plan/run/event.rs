@@ -10,6 +10,7 @@ use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::JobState;
 use crate::plan::model::outcome::Outcome;
 use crate::plan::model::said::Stage;
+use crate::plan::model::window::Window;
 use crate::plan::run::ended::End;
 use crate::plan::run::expectations::Expectations;
 use crate::plan::run::schedule::JobIndex;
@@ -61,6 +62,8 @@ pub struct JobName {
     pub label: String,
     /// For programs.
     pub gap: GapKey,
+    /// What it collects; `None` where it makes a report.
+    pub window: Option<Window>,
 }
 
 /// A job of a run.

@@ -17,6 +17,7 @@ pub mod outlook;
 pub mod recorded;
 pub mod schedule;
 pub mod sightings;
+pub mod spans;
 pub mod standing;
 pub mod stop;
 pub mod summary;

@@ -15,6 +15,7 @@ use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::settings::EnvFiles;
 use crate::plan::model::target::Target;
+use crate::plan::model::trace_context::{SpanId, TraceContext};
 use crate::plan::model::work::{CommandSpec, Work, is_of_attempt};
 use crate::plan::text::placeholder::{Placeholder, Values};
 use crate::run::context::shown;
@@ -50,6 +51,7 @@ impl Attempt<'_> {
             catalogue: &context.catalogue,
             env_files: &context.env_files,
             run: context.run,
+            trace: context.trace,
             job,
             id: *id,
             number: *number,
@@ -64,6 +66,7 @@ pub(in crate::run) struct Setting<'a> {
     pub(in crate::run) catalogue: &'a Catalogue,
     pub(in crate::run) env_files: &'a EnvFiles,
     pub(in crate::run) run: RunId,
+    pub(in crate::run) trace: TraceContext,
     pub(in crate::run) job: &'a PlannedJob,
     pub(in crate::run) id: JobId,
     /// Number of the attempt, from 1.
@@ -112,17 +115,10 @@ impl Setting<'_> {
         let mut own: BTreeMap<String, String> = named.collect();
         own.insert("ETL_ORCH_FENCE".to_owned(), self.fence.to_string());
         own.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
-        own.insert("TRACEPARENT".to_owned(), trace_parent(self.run, self.id));
+        own.insert("TRACEPARENT".to_owned(), self.trace.within(SpanId::of_attempt(self.id, self.number)));
         if self.job.report().is_some() && self.job.why == Why::Forced {
             own.insert("ETL_ORCH_FORCE".to_owned(), "1".to_owned());
         }
         own
     }
-}
-
-/// A W3C trace context: the run is the trace, the job its span.
-fn trace_parent(run: RunId, job: JobId) -> String {
-    let hex = |id: String| id.replace('-', "");
-    let span: String = hex(job.to_string()).chars().take(16).collect();
-    format!("00-{}-{span}-01", hex(run.to_string()))
 }
