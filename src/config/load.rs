@@ -214,7 +214,7 @@ fn checked(
         catalogue: Arc::new(Catalogue { institutions, etls, sources }),
         health,
         run,
-        tell: tell::tell(check, written.tell.unwrap_or_default()),
+        tell: tell::tell(check, written.tell.unwrap_or_default(), variables),
         sync,
     })
 }

@@ -1,8 +1,8 @@
 //! Finds out which texts of the configuration and of the environment are secret, so that they can be taken out of whatever is logged,
 //! stored or shown.
 //!
-//! Secret are: the password of the database; the values of headers; variables whose name says so (`ETL_API_KEY`); values in `env:` and `json:`
-//! that have such a name; texts in `json:` that come from a variable; long values in
+//! Secret are: the password of the database; the values of headers, those of `OTEL_EXPORTER_OTLP_HEADERS` too; variables whose name says so
+//! (`ETL_API_KEY`); values in `env:` and `json:` that have such a name; texts in `json:` that come from a variable; long values in
 //! the query of a service's address; and what lets one send to a receiver of `tell:`.
 
 use std::collections::HashSet;
@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 use secrecy::ExposeSecret;
 use url::Url;
 
+use super::tell::{HEADERS_VARIABLE, header_list};
 use super::tree::{Node, Value};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::settings::{DatabaseTarget, Variables};
@@ -53,7 +54,8 @@ pub(super) fn secrets(root: &Node, variables: &Variables, database: &DatabaseTar
 pub(super) fn named(variables: &Variables) -> Vec<String> {
     let is_secret = |(name, value): &(&String, &String)| looks_secret(name) && !is_one_of(NO_SECRETS, &value.to_ascii_lowercase());
     let named = variables.iter().filter(is_secret).map(|(_, value)| value.clone());
-    named.chain(variables.values().filter_map(|value| password_in(value))).collect()
+    let of_headers = variables.get(HEADERS_VARIABLE).into_iter().flat_map(|list| header_list(list)).map(|(_, value)| value);
+    named.chain(of_headers).chain(variables.values().filter_map(|value| password_in(value))).collect()
 }
 
 /// The password of an address. Where a character of it, such as a `/`, has cut the address in two, it is all up to the last `@`; but in

@@ -7,6 +7,7 @@ mod host;
 mod mail;
 mod services;
 mod sources;
+mod telemetry;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use crate::plan::decide::plan::Plan;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::JobState;
 use crate::plan::model::outcome::Outcome;
@@ -14,6 +15,8 @@ use crate::plan::model::window::Window;
 use crate::plan::run::ended::End;
 use crate::plan::run::event::{Event, EventKind, JobEvent, JobName, JobRef};
 use crate::plan::run::expectations::Expectations;
+use crate::plan::run::summary::RunSummary;
+use crate::plan::run::told::RunEnd;
 
 /// 2026-01-16 06:15:00 UTC, so many seconds later.
 pub(crate) fn at(seconds: u32) -> DateTime<Utc> {
@@ -49,6 +52,23 @@ pub(crate) fn events() -> Vec<Event> {
     }));
     events.sort_by_key(|event| event.at);
     events
+}
+
+/// Its end, with this exit code.
+pub(crate) fn end(exit_code: u8) -> RunEnd {
+    let summary = RunSummary {
+        run: Some(run_id()),
+        started_at: at(0),
+        plan: Plan::default(),
+        outlook: None,
+        results: None,
+        synced: 0,
+        lost: Vec::new(),
+        respooled: 0,
+        left: Vec::new(),
+        warnings: Vec::new(),
+    };
+    RunEnd { at: at(16), exit_code, stopped_by: None, outcome: Ok(summary), text: String::new() }
 }
 
 /// When, the job's position and id, and what happened.

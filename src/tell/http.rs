@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, redirect, retry};
+use reqwest::{Client, Response, redirect, retry};
 use secrecy::ExposeSecret;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -14,6 +14,9 @@ use super::channel::Trouble;
 use crate::os::blocking;
 use crate::plan::model::tell::{Address, Headers};
 use crate::plan::text::span;
+
+/// Bytes of an answer that are read.
+const MOST_READ: usize = 64 * 1024;
 
 /// Sends requests, each over a connection of its own. A copy shares the client.
 #[derive(Debug, Clone)]
@@ -49,26 +52,48 @@ impl Http {
     /// # Errors
     /// When there is no answer, or its status is not 2xx.
     pub(super) async fn post(&self, post: Post<'_>) -> Result<u16, Trouble> {
+        self.answer(post).await.map(|response| response.status().as_u16())
+    }
+
+    /// Sends a request. Returns the status of the answer and its body, of which no more than [`MOST_READ`] bytes are read.
+    ///
+    /// # Errors
+    /// When there is no answer, or its status is not 2xx.
+    pub(super) async fn ask(&self, post: Post<'_>) -> Result<(u16, Vec<u8>), Trouble> {
+        let shown = post.shown;
+        let mut response = self.answer(post).await?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while body.len() < MOST_READ
+            && let Some(chunk) = response.chunk().await.map_err(|error| Trouble(self.why(&error, shown)))?
+        {
+            body.extend_from_slice(&chunk);
+        }
+        body.truncate(MOST_READ);
+        Ok((status, body))
+    }
+
+    async fn answer(&self, post: Post<'_>) -> Result<Response, Trouble> {
         let (began, shown) = (Instant::now(), post.shown);
         let answer = self.send(post).await;
         let took = began.elapsed();
         let (span, duration_seconds) = (span::brief(took), span::seconds(took));
-        match &answer {
+        match answer.as_ref().map(|response| response.status().as_u16()) {
             Ok(status) => tracing::debug!(status, duration_seconds, "POST {shown} answers {status} ({span})"),
             Err(trouble) => tracing::debug!(duration_seconds, "POST {shown}: {trouble} (after {span})"),
         }
         answer
     }
 
-    async fn send(&self, post: Post<'_>) -> Result<u16, Trouble> {
+    async fn send(&self, post: Post<'_>) -> Result<Response, Trouble> {
         let Post { url, shown, headers, content_type, body } = post;
         let client = self.client.get_or_try_init(client).await?;
         let request = client.post(url).timeout(self.timeout).headers(header_map(headers)?).header(CONTENT_TYPE, content_type);
         // Some receivers want to know the length of nothing, too.
         let request = request.header(CONTENT_LENGTH, body.len()).body(body);
-        let failed = |error: reqwest::Error| Trouble(self.why(&error, shown));
-        let status = request.send().await.map_err(failed)?.status();
-        if status.is_success() { Ok(status.as_u16()) } else { Err(Trouble(format!("{shown} answered {status}"))) }
+        let response = request.send().await.map_err(|error| Trouble(self.why(&error, shown)))?;
+        let status = response.status();
+        if status.is_success() { Ok(response) } else { Err(Trouble(format!("{shown} answered {status}"))) }
     }
 
     fn why(&self, error: &reqwest::Error, shown: &Address) -> String {
@@ -89,6 +114,16 @@ impl Http {
 /// Never in practice: it was checked.
 pub(super) fn url(address: &Address) -> Result<Url, Trouble> {
     Url::parse(address.expose()).map_err(|error| Trouble(format!("{address} is no address: {error}")))
+}
+
+/// An address of the configuration with this path below it, unless it has that already.
+pub(super) fn url_below(address: &Address, path: &str) -> Result<Url, Trouble> {
+    let mut url = url(address)?;
+    let base = url.path().trim_end_matches('/').to_owned();
+    if !base.ends_with(path) {
+        url.set_path(&format!("{base}{path}"));
+    }
+    Ok(url)
 }
 
 /// The client. The certificates of the system are read for it, which may take its time.

@@ -9,10 +9,13 @@
 
 pub mod channel;
 pub mod events;
+mod events_file;
 mod exposition;
 mod http;
 mod mail;
 mod metrics;
+mod openlineage;
+mod opentelemetry;
 mod pings;
 pub mod telling;
 mod textfile;
@@ -21,8 +24,11 @@ mod webhook;
 use std::sync::Arc;
 
 use self::channel::Channel;
+use self::events_file::EventsFile;
 use self::http::Http;
 use self::mail::Mail;
+use self::openlineage::OpenLineage;
+use self::opentelemetry::OpenTelemetry;
 use self::pings::Pings;
 use self::textfile::Textfile;
 use self::webhook::Webhook;
@@ -45,6 +51,15 @@ pub fn channels(settings: &TellSettings) -> Vec<Arc<dyn Channel>> {
     }
     if let Some(mail) = &settings.mail {
         channels.push(Arc::new(Mail::new(mail.clone(), settings.timeout)));
+    }
+    if let Some(receiver) = &settings.opentelemetry {
+        channels.push(Arc::new(OpenTelemetry::new(receiver.clone(), http.clone())));
+    }
+    if let Some(receiver) = &settings.openlineage {
+        channels.push(Arc::new(OpenLineage::new(receiver.clone(), http.clone())));
+    }
+    if let Some(path) = &settings.events_file {
+        channels.push(Arc::new(EventsFile::new(path.clone())));
     }
     channels
 }

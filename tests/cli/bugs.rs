@@ -10,6 +10,7 @@ use etl_orch::execute::stop::{StopSender, StopSignal};
 use etl_orch::execute::{AttemptEvent, Ended, Executor, Executors, Task};
 use etl_orch::plan::model::ids::RunId;
 use etl_orch::plan::model::selection::Selection;
+use etl_orch::plan::model::trace_context::TraceContext;
 use etl_orch::run::{Invocation, prepare_state_dir};
 use etl_orch::store::{self, Access};
 use etl_orch::tell::events::Events;
@@ -59,6 +60,7 @@ async fn one_job_panics() {
     let id = RunId::new(Uuid::new_v4());
     let invocation = Invocation {
         id,
+        trace: TraceContext::new(id, None),
         catalogue: config.catalogue.clone(),
         env_files: BTreeMap::new(),
         settings: config.run.clone(),

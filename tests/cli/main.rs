@@ -89,6 +89,7 @@ mod sqlite_faults;
 mod stop;
 mod taken;
 mod tell;
+mod telemetry;
 mod terminal;
 mod timers;
 mod trace;

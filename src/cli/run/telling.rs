@@ -24,7 +24,8 @@ pub(super) fn begin(request: &RunRequest<'_>, id: RunId, events: &mut Events) ->
         return None;
     }
     let is_whole = !request.is_special() && request.args.by_hand.is_none();
-    let run = RunBegin { id, at: Utc::now(), is_whole, catalogue: config.catalogue.clone() };
+    let (catalogue, database) = (config.catalogue.clone(), config.database.clone());
+    let run = RunBegin { id, at: Utc::now(), is_whole, catalogue, trace: request.trace(id), database };
     Some(Telling::begin(channels, config.tell.timeout, run, events))
 }
 

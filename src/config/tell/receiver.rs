@@ -16,13 +16,28 @@ pub(super) fn required_address(check: &mut Check, path: &[&str], given: Option<S
         check.missing(path, format!("{name} is missing; write its address, https://..."));
         return None;
     };
-    if let Some(problem) = address_problem(&text) {
-        check.wrong(path, format!("{} {problem}", check.document.named(path)));
-        return None;
+    match address(text) {
+        Ok(address) => Some(address),
+        Err(problem) => {
+            check.wrong(path, format!("{} {problem}", check.document.named(path)));
+            None
+        }
     }
-    let url = Url::parse(&text).ok()?;
-    let origin = url.origin().ascii_serialization();
-    Some(Address::new(text, &origin))
+}
+
+/// The address of a receiver, or what is wrong with it.
+pub(super) fn address(text: String) -> Result<Address, String> {
+    if let Some(problem) = address_problem(&text) {
+        return Err(problem);
+    }
+    let url = Url::parse(&text).map_err(|error| format!("is no address: {error}"))?;
+    Ok(Address::new(text, &url.origin().ascii_serialization()))
+}
+
+/// Checks the headers that are sent to a receiver.
+pub(super) fn headers(check: &mut Check, path: &[&str], written: Option<&BTreeMap<String, String>>) -> Headers {
+    let values = http::headers(check, path, written, &[]);
+    values.into_iter().map(|(name, value)| (name, value.fill(&Values::new()).into())).collect()
 }
 
 /// Checks the headers that are sent to a receiver.

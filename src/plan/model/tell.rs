@@ -19,11 +19,26 @@ pub struct TellSettings {
     pub webhook: Option<Webhook>,
     /// The people who are told of changes by mail.
     pub mail: Option<Mail>,
+    /// Where the traces of runs are sent.
+    pub opentelemetry: Option<OpenTelemetry>,
+    /// Where it is told which data became which.
+    pub openlineage: Option<OpenLineage>,
+    /// The file to which events are appended.
+    pub events_file: Option<PathBuf>,
 }
 
 impl Default for TellSettings {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), pings: None, textfile: None, webhook: None, mail: None }
+        Self {
+            timeout: Duration::from_secs(10),
+            pings: None,
+            textfile: None,
+            webhook: None,
+            mail: None,
+            opentelemetry: None,
+            openlineage: None,
+            events_file: None,
+        }
     }
 }
 
@@ -87,6 +102,26 @@ impl fmt::Display for MailServer {
         let Self { host, port, .. } = self;
         if host.contains(':') { write!(f, "{scheme}://[{host}]:{port}") } else { write!(f, "{scheme}://{host}:{port}") }
     }
+}
+
+/// A receiver of OTLP over HTTP.
+#[derive(Debug, Clone)]
+pub struct OpenTelemetry {
+    /// Its address, without `/v1/traces`.
+    pub endpoint: Address,
+    pub headers: Headers,
+    /// The service that the spans are of.
+    pub service_name: String,
+}
+
+/// A receiver of OpenLineage's events.
+#[derive(Debug, Clone)]
+pub struct OpenLineage {
+    /// Its address, without `/api/v1/lineage`.
+    pub url: Address,
+    pub headers: Headers,
+    /// What the names of jobs are unique in.
+    pub namespace: String,
 }
 
 /// The address of a receiver. Its path is often all that keeps others out, so that only scheme and host are shown.

@@ -19,6 +19,7 @@ use crate::plan::model::said::{Stage, StageState};
 use crate::plan::model::trace_context::{SpanId, TraceContext};
 use crate::plan::run::event::{Event, EventKind, JobEvent, JobName, JobRef};
 use crate::plan::run::schedule::JobIndex;
+use crate::plan::run::told::RunEnd;
 use crate::plan::text::size::shortened;
 
 /// Most bytes of the message of a status.
@@ -111,27 +112,38 @@ impl Spans {
         }
     }
 
-    /// The span of the run, which has ended. Jobs whose end nobody told have none.
+    /// The span of the run, which has ended. Jobs whose end nobody told have none. `None` where nothing was to be done, and nothing went wrong.
     #[must_use]
-    pub fn run(self, at: DateTime<Utc>) -> Span {
+    pub fn run(self, end: &RunEnd) -> Option<Span> {
         let failed = self.ended.get(JobState::Failed.name()).copied().unwrap_or_default();
-        let status = if failed > 0 { Status::error(&format!("{failed} of {} jobs failed", self.names.len())) } else { Status::Ok };
+        let broken = match &end.outcome {
+            Err(_) => Some(end.text.trim()),
+            Ok(summary) => summary.results.as_ref().and_then(|results| results.broken.as_deref()),
+        };
+        let status = match broken {
+            Some(broken) => Status::error(broken),
+            None if failed > 0 => Status::error(&format!("{failed} of {} jobs failed", self.names.len())),
+            None if end.stopped_by.is_some() => Status::Unset,
+            None if self.names.is_empty() => return None,
+            None => Status::Ok,
+        };
         let counts = JobState::ALL.into_iter().filter_map(|state| {
             let count = self.ended.get(state.name())?;
             Some(Attribute { key: format!("etl_orch.jobs.{}", state.name()).into(), value: Value::Integer(*count) })
         });
         let planned = i64::try_from(self.names.len()).unwrap_or(i64::MAX);
-        let mut attributes = vec![text("etl_orch.run_id", &self.run.to_string()), attributes::integer("etl_orch.jobs", planned)];
+        let exit_code = attributes::integer("process.exit.code", i64::from(end.exit_code));
+        let mut attributes = vec![text("etl_orch.run_id", &self.run.to_string()), exit_code, attributes::integer("etl_orch.jobs", planned)];
         attributes.extend(counts);
-        Span {
+        Some(Span {
             id: SpanId::of_run(self.run),
             parent: self.trace.parent,
             name: "run".to_owned(),
             begun_at: self.begun_at,
-            ended_at: at.max(self.begun_at),
+            ended_at: end.at.max(self.begun_at),
             attributes,
             status,
-        }
+        })
     }
 
     fn job(&mut self, at: DateTime<Utc>, job: JobRef, event: &JobEvent) -> Vec<Span> {

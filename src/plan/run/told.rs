@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::ids::RunId;
+use crate::plan::model::settings::Database;
+use crate::plan::model::trace_context::TraceContext;
 use crate::plan::run::summary::RunSummary;
 
 /// A run that has begun: it has the lock, if it wants one. Nothing else was done yet.
@@ -19,6 +21,10 @@ pub struct RunBegin {
     pub is_whole: bool,
     /// The banks, ETLs and sources.
     pub catalogue: Arc<Catalogue>,
+    /// The trace that it and its programs are in.
+    pub trace: TraceContext,
+    /// Where its data is.
+    pub database: Database,
 }
 
 /// How a run ended.

@@ -1,10 +1,10 @@
 use super::*;
-use crate::plan::test_events::{at, events, run_id};
+use crate::plan::test_events::{at, end, events, run_id};
 
 fn spans(trace: TraceContext) -> Vec<Span> {
     let mut spans = Spans::new(run_id(), trace, at(0));
     let mut all: Vec<Span> = events().iter().flat_map(|event| spans.event(event)).collect();
-    all.push(spans.run(at(16)));
+    all.extend(spans.run(&end(1)));
     all
 }
 
@@ -83,6 +83,7 @@ fn a_run_its_jobs_their_attempts_and_stages_are_spans_within_each_other() {
         process.exit.code: 0
     run 0..16 Error("1 of 3 jobs failed")
         etl_orch.run_id: 00000000-0000-0000-0000-000000007007
+        process.exit.code: 1
         etl_orch.jobs: 3
         etl_orch.jobs.succeeded: 1
         etl_orch.jobs.failed: 1
@@ -95,4 +96,12 @@ fn a_run_that_was_started_within_a_trace_joins_it() {
     let inherited = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let all = spans(TraceContext::new(run_id(), Some(inherited)));
     assert_eq!(all.last().unwrap().parent.unwrap().to_string(), "00f067aa0ba902b7");
+}
+
+#[test]
+fn a_run_without_jobs_is_told_only_where_it_went_wrong() {
+    let spans = || Spans::new(run_id(), TraceContext::new(run_id(), None), at(0));
+    assert_eq!(spans().run(&end(0)), None);
+    let failed = RunEnd { outcome: Err("the database is gone".to_owned()), text: "error: the database is gone\n".to_owned(), ..end(1) };
+    assert_eq!(spans().run(&failed).unwrap().status, Status::Error("error: the database is gone".to_owned()));
 }
