@@ -192,7 +192,8 @@ mod tests {
         told.extend(lineage.end(&end(1)));
         let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
         let line = |event: &Json| {
-            let sets = |key: &str| event[key].as_array().into_iter().flatten().map(|set| format!(" {}", text(&set["name"]))).collect::<String>();
+            let sets =
+                |key: &str| event[key].as_array().into_iter().flatten().map(|set| format!(" {}", text(&set["name"]))).collect::<String>();
             let facets = event["run"]["facets"].as_object().into_iter().flatten().map(|(name, _)| format!(" {name}")).collect::<String>();
             let (event_type, job, at) = (text(&event["eventType"]), text(&event["job"]["name"]), text(&event["eventTime"]));
             format!("{at} {event_type} {job}:{facets}; in{}; out{}", sets("inputs"), sets("outputs"))
@@ -206,7 +207,56 @@ mod tests {
         2026-01-16T06:15:16.000Z FAIL etl-orch:; in; out
         ");
         let failed = told.iter().find(|event| event["eventType"] == "FAIL").unwrap();
-        insta::assert_snapshot!(serde_json::to_string_pretty(failed).unwrap().replace(env!("CARGO_PKG_VERSION"), "VERSION"), @"");
+        insta::assert_snapshot!(serde_json::to_string_pretty(failed).unwrap().replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r#"
+        {
+          "eventType": "FAIL",
+          "eventTime": "2026-01-16T06:15:06.000Z",
+          "producer": "urn:etl-orch:VERSION",
+          "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+          "job": {
+            "namespace": "reports",
+            "name": "key_themes.TD-CA",
+            "facets": {
+              "jobType": {
+                "_producer": "urn:etl-orch:VERSION",
+                "_schemaURL": "https://openlineage.io/spec/facets/2-0-4/JobTypeJobFacet.json#/$defs/JobTypeJobFacet",
+                "processingType": "BATCH",
+                "integration": "ETL_ORCH",
+                "jobType": "TASK"
+              }
+            }
+          },
+          "inputs": [
+            {
+              "namespace": "reports",
+              "name": "transcripts/TD-CA/2025Q2"
+            }
+          ],
+          "outputs": [],
+          "run": {
+            "runId": "00000000-0000-0000-0000-000000002002",
+            "facets": {
+              "parent": {
+                "_producer": "urn:etl-orch:VERSION",
+                "_schemaURL": "https://openlineage.io/spec/facets/1-2-0/ParentRunFacet.json#/$defs/ParentRunFacet",
+                "run": {
+                  "runId": "00000000-0000-0000-0000-000000007007"
+                },
+                "job": {
+                  "namespace": "reports",
+                  "name": "etl-orch"
+                }
+              },
+              "errorMessage": {
+                "_producer": "urn:etl-orch:VERSION",
+                "_schemaURL": "https://openlineage.io/spec/facets/1-0-1/ErrorMessageRunFacet.json#/$defs/ErrorMessageRunFacet",
+                "message": "ended by signal 11",
+                "programmingLanguage": "unknown"
+              }
+            }
+          }
+        }
+        "#);
     }
 
     #[test]

@@ -82,7 +82,8 @@ fn a_run_is_one_trace_and_its_programs_join_it() {
         let parent = world.read(&format!("parent.{bank}.{attempt}"));
         let [_, trace, span, "01"] = parent.trim().split('-').collect::<Vec<_>>()[..] else { panic!("{parent}") };
         assert_eq!((trace, by_id[span].name.as_str()), (run.as_str(), "attempt"), "{parent}");
-        let facts = ["etl_orch.bank", "etl_orch.attempt", "process.exit.code", "etl_orch.outcome"].map(|key| by_id[span].attribute(key).unwrap_or_default());
+        let facts = ["etl_orch.bank", "etl_orch.attempt", "process.exit.code", "etl_orch.outcome"]
+            .map(|key| by_id[span].attribute(key).unwrap_or_default());
         assert_eq!(facts, [&format!("{bank}-CA"), &attempt.to_string(), code, outcome]);
     }
     let failed = all.iter().find(|span| span.name == "call_summary TD-CA").expect("TD's job");
@@ -94,7 +95,7 @@ fn a_run_is_one_trace_and_its_programs_join_it() {
     let mut again = world.command(&["--bank-symbol", "TD"]);
     again.env("TRACEPARENT", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     world.sql("DELETE FROM gap_states");
-    assert_eq!(again.status().expect("the binary starts").code(), Some(1));
+    assert_eq!(again.output().expect("the binary starts").status.code(), Some(1));
     let all = spans(&receiver);
     let root = all.iter().find(|span| span.name == "run").expect("the run");
     assert_eq!((root.trace_id.as_str(), root.parent_span_id.as_deref()), ("4bf92f3577b34da6a3ce929d0e0e4736", Some("00f067aa0ba902b7")));

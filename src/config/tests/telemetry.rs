@@ -47,8 +47,16 @@ fn openlineage_and_the_events_file_have_their_defaults() {
 #[test]
 fn mistakes_are_named_with_their_places() {
     let wrong = "  opentelemetry: {endpoint: 'collector:4318', headers: {'a b': x, ok: ''}, service_name: ' '}\n  openlineage: {namespace: ''}\n  events_file: ~/x\n";
-    insta::assert_snapshot!(told(wrong, &[]).unwrap_err(), @"");
-    insta::assert_snapshot!(told("  opentelemetry: {}\n", &[]).unwrap_err(), @"");
+    insta::assert_snapshot!(told(wrong, &[]).unwrap_err(), @r#"
+    etl-orch.yaml:8:29: tell.opentelemetry.endpoint must begin with http:// or https:// and a host
+    etl-orch.yaml:8:57: "a b" cannot name a header; write letters, digits and "-"
+    etl-orch.yaml:8:71: header ok is empty; give it a value, or remove it
+    etl-orch.yaml:8:90: tell.opentelemetry.service_name is empty
+    etl-orch.yaml:9:3: tell.openlineage.url is missing; write its address, https://...
+    etl-orch.yaml:9:28: tell.openlineage.namespace is empty
+    etl-orch.yaml:10:16: tell.events_file begins with ~, which only a shell fills in; write ${HOME}
+    "#);
+    insta::assert_snapshot!(told("  opentelemetry: {}\n", &[]).unwrap_err(), @"etl-orch.yaml:8:3: tell.opentelemetry.endpoint is missing; write its address, https://..., or set OTEL_EXPORTER_OTLP_ENDPOINT");
     let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")];
-    insta::assert_snapshot!(told("  opentelemetry: {}\n", &environment).unwrap_err(), @"");
+    insta::assert_snapshot!(told("  opentelemetry: {}\n", &environment).unwrap_err(), @"etl-orch.yaml:8:3: OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https:// and a host");
 }

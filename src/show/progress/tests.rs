@@ -42,8 +42,11 @@ fn run(jobs: usize) -> Board {
 /// A run of so many jobs of which this is expected.
 fn expected(jobs: usize, expectations: Expectations) -> Board {
     let mut board = Board::default();
-    let name =
-        |n: usize| JobName { label: format!("B{n} 2025 Q2 [call_summary]"), gap: format!("B{n}-CA/2025Q2/call_summary").parse().unwrap(), window: None };
+    let name = |n: usize| JobName {
+        label: format!("B{n} 2025 Q2 [call_summary]"),
+        gap: format!("B{n}-CA/2025Q2/call_summary").parse().unwrap(),
+        window: None,
+    };
     let kind = EventKind::RunStarted { jobs: (0..jobs).map(name).collect(), waiting: 0, chains: jobs, max_parallel: 4, expectations };
     tell(&mut board, 0, kind);
     board

@@ -35,11 +35,7 @@ fn append(path: &Path, lines: &[u8], most: u64) -> io::Result<()> {
         std::fs::rename(path, second(path))?;
         file = open(path)?;
     }
-    if ends_within_line(&mut file)? {
-        file.write_all(&[b"\n", lines].concat())
-    } else {
-        file.write_all(lines)
-    }
+    if ends_within_line(&mut file)? { file.write_all(&[b"\n", lines].concat()) } else { file.write_all(lines) }
 }
 
 /// Opens a regular file, for its owner alone if it is new. Of anything else an open might wait.

@@ -81,11 +81,11 @@ pub(super) struct Message {
 impl Message {
     pub(super) fn new(event_type: EventType, at: DateTime<Utc>, subject: Subject<'_>) -> Self {
         let job_type = if subject.job == RUN { "DAG" } else { "TASK" };
-        let job_type = facet("2-0-3", "JobTypeJobFacet", [
-            ("processingType", "BATCH".into()),
-            ("integration", "ETL_ORCH".into()),
-            ("jobType", job_type.into()),
-        ]);
+        let job_type = facet(
+            "2-0-4",
+            "JobTypeJobFacet",
+            [("processingType", "BATCH".into()), ("integration", "ETL_ORCH".into()), ("jobType", job_type.into())],
+        );
         let mut event = Map::new();
         event.insert("eventType".to_owned(), event_type.name().into());
         event.insert("eventTime".to_owned(), instant(at).into());
@@ -99,7 +99,7 @@ impl Message {
     /// The run that it is part of.
     pub(super) fn parent(&mut self, parent: &Parent<'_>) {
         let job = json!({"namespace": parent.namespace, "name": RUN});
-        self.run_facet("parent", facet("1-0-1", "ParentRunFacet", [("run", json!({"runId": parent.run})), ("job", job)]));
+        self.run_facet("parent", facet("1-2-0", "ParentRunFacet", [("run", json!({"runId": parent.run})), ("job", job)]));
     }
 
     /// The time that the data is of.

@@ -159,7 +159,8 @@ pub(super) fn refusal(answer: &[u8]) -> Option<String> {
         Json::String(text) => text.parse().ok()?,
         number => number.as_u64()?,
     };
-    let why = partial.error_message.filter(|message| !message.is_empty()).map(|message| format!(": {}", shortened(&message, LONGEST_MESSAGE)));
+    let why =
+        partial.error_message.filter(|message| !message.is_empty()).map(|message| format!(": {}", shortened(&message, LONGEST_MESSAGE)));
     (rejected > 0).then(|| format!("did not take {rejected} of the spans{}", why.unwrap_or_default()))
 }
 
@@ -173,7 +174,8 @@ mod tests {
     fn a_request_is_as_the_protocol_has_it() {
         let trace = TraceContext::new(run_id(), None);
         let mut all = Spans::new(run_id(), trace, at(0));
-        let job: Vec<Span> = events().iter().flat_map(|event| all.event(event)).filter(|span| span.name.starts_with("key_themes")).collect();
+        let job: Vec<Span> =
+            events().iter().flat_map(|event| all.event(event)).filter(|span| span.name.starts_with("key_themes")).collect();
         let spans: Vec<Span> = job.into_iter().chain(all.run(&end(1))).collect();
         let body = request(&Resource { service: "reports", host: "etl-1" }, &trace, &spans).unwrap();
         let version = format!("\"{}\"", env!("CARGO_PKG_VERSION"));

@@ -59,8 +59,7 @@ pub(super) fn of_job(id: JobId, name: Option<&JobName>) -> Vec<Attribute> {
     }
     if let Some(window) = name.window {
         let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
-        attributes
-            .extend([text("etl_orch.window_start", &instant(window.start)), text("etl_orch.window_end", &instant(window.end))]);
+        attributes.extend([text("etl_orch.window_start", &instant(window.start)), text("etl_orch.window_end", &instant(window.end))]);
     }
     attributes
 }
