@@ -171,6 +171,7 @@ impl Spans {
             JobEvent::WaitsForPool(_)
             | JobEvent::WaitsForService(_)
             | JobEvent::Line(_)
+            | JobEvent::ProgressBar(_)
             | JobEvent::LinesOmitted(_)
             | JobEvent::Retrying { .. } => Vec::new(),
         }

@@ -84,6 +84,7 @@ fn told(event: &JobEvent) -> Option<Told> {
             Some(("job_progress", json!({"status": "running", "progress": 0, "message": message, "attempt": attempt})))
         }
         JobEvent::Stage(stage) => Some(("job_progress", of_stage(stage))),
+        JobEvent::ProgressBar(bar) => progress("running", cut(bar)),
         JobEvent::Line(line) => Some(("job_log", json!({"level": "info", "message": cut(line)}))),
         JobEvent::LinesOmitted(lines) => {
             let message = format!("{} lines are only in the log of the attempt", grouped(*lines));
