@@ -60,7 +60,7 @@ fn a_run_is_one_trace_and_its_programs_join_it() {
     let all = spans(&receiver);
     let run = world.value("SELECT id FROM etl_runs").replace('-', "");
     assert!(all.iter().all(|span| span.trace_id == run), "{all:#?}");
-    let by_id: BTreeMap<&str, &Span> = all.iter().map(|span| (span.span_id.as_str(), span)).collect();
+    let by_id: BTreeMap<&str, &Span> = all.iter().map(|span| (span.id.as_str(), span)).collect();
     let path = |span: &Span| {
         let above = std::iter::successors(Some(span), |span| Some(by_id[span.parent_span_id.as_deref()?]));
         above.map(|span| span.name.as_str()).collect::<Vec<_>>().join(" < ")

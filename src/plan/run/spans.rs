@@ -226,16 +226,12 @@ impl OpenJob {
 impl OpenAttempt {
     /// Takes news of a stage. Returns its span if it has ended.
     fn stage(&mut self, job: JobId, stage: &Stage) -> Option<Span> {
-        match stage.ended_at {
-            Some(at) => {
-                self.stages.remove(&stage.n);
-                Some(self.stage_span(job, stage, at))
-            }
-            None => {
-                self.stages.insert(stage.n, stage.clone());
-                None
-            }
-        }
+        let Some(at) = stage.ended_at else {
+            self.stages.insert(stage.n, stage.clone());
+            return None;
+        };
+        self.stages.remove(&stage.n);
+        Some(self.stage_span(job, stage, at))
     }
 
     /// The spans of its stages that nobody ended, and its own.

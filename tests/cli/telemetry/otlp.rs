@@ -45,7 +45,8 @@ struct Scope {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Span {
     pub(crate) trace_id: String,
-    pub(crate) span_id: String,
+    #[serde(rename = "spanId")]
+    pub(crate) id: String,
     pub(crate) parent_span_id: Option<String>,
     pub(crate) name: String,
     kind: u8,
@@ -84,7 +85,7 @@ impl Span {
 
     fn check(&self) {
         let is_id = |id: &str, digits| id.len() == digits && id.bytes().all(|b| b.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
-        assert!(is_id(&self.trace_id, 32) && is_id(&self.span_id, 16), "{self:?}");
+        assert!(is_id(&self.trace_id, 32) && is_id(&self.id, 16), "{self:?}");
         assert!(self.parent_span_id.as_ref().is_none_or(|id| is_id(id, 16)), "{self:?}");
         let time = |text: &str| text.parse::<u64>().expect("nanoseconds");
         assert!(time(&self.start_time_unix_nano) <= time(&self.end_time_unix_nano), "{self:?}");
