@@ -74,8 +74,8 @@ pub(crate) fn end(exit_code: u8) -> RunEnd {
 /// When, the job's position and id, and what happened.
 type Told = (u32, usize, u128, JobEvent);
 
-fn log() -> Option<PathBuf> {
-    Some(PathBuf::from("/var/logs/2026-01-16/1001/1.log"))
+fn log() -> PathBuf {
+    PathBuf::from("/var/logs/2026-01-16/1001/1.log")
 }
 
 fn first_attempt() -> Vec<Told> {
@@ -86,7 +86,7 @@ fn first_attempt() -> Vec<Told> {
         told(1, JobEvent::AttemptStarted { attempt: 1, of: 3 }),
         told(2, JobEvent::Line("\u{1b}[31mreading \"RY\"".to_owned())),
         told(4, JobEvent::AttemptEnded { attempt: 1, end: End::Exited(3), outcome: Some(exit), duration: seconds(3) }),
-        told(4, JobEvent::Retrying { attempt: 1, of: 3, error: "exit code 3".to_owned(), log: log(), delay: Some(seconds(5)) }),
+        told(4, JobEvent::Retrying { attempt: 1, of: 3, error: "exit code 3".to_owned(), log: Some(log()), delay: Some(seconds(5)) }),
     ]
 }
 
@@ -125,7 +125,7 @@ fn others() -> Vec<Told> {
     vec![
         (2, 1, CRASH, JobEvent::AttemptStarted { attempt: 1, of: 1 }),
         crashed(JobEvent::AttemptEnded { attempt: 1, end: End::Signalled(11), outcome: Some(signal), duration: seconds(4) }),
-        crashed(JobEvent::Ended { state: JobState::Failed, duration: seconds(4), reason, log: log() }),
+        crashed(JobEvent::Ended { state: JobState::Failed, duration: seconds(4), reason, log: Some(log()) }),
         (3, 2, UNSTARTED, JobEvent::WaitsForPool(Some("llm".to_owned()))),
         (16, 2, UNSTARTED, JobEvent::WaitsForPool(None)),
         (16, 2, UNSTARTED, JobEvent::Ended { state: JobState::Cancelled, duration: Duration::ZERO, reason: stopped, log: None }),

@@ -179,177 +179,27 @@ mod tests {
         let spans: Vec<Span> = job.into_iter().chain(all.run(&end(1))).collect();
         let body = request(&Resource { service: "reports", host: "etl-1" }, &trace, &spans).unwrap();
         let version = format!("\"{}\"", env!("CARGO_PKG_VERSION"));
-        let json = serde_json::to_string_pretty(&serde_json::from_slice::<Json>(&body).unwrap()).unwrap().replace(&version, "VERSION");
+        let json = String::from_utf8(body).unwrap().replace(&version, "\"VERSION\"").replace("},{", "},\n{");
         insta::assert_snapshot!(json, @r#"
-        {
-          "resourceSpans": [
-            {
-              "resource": {
-                "attributes": [
-                  {
-                    "key": "service.name",
-                    "value": {
-                      "stringValue": "reports"
-                    }
-                  },
-                  {
-                    "key": "service.version",
-                    "value": {
-                      "stringValue": VERSION
-                    }
-                  },
-                  {
-                    "key": "host.name",
-                    "value": {
-                      "stringValue": "etl-1"
-                    }
-                  }
-                ]
-              },
-              "scopeSpans": [
-                {
-                  "scope": {
-                    "name": "etl-orch",
-                    "version": VERSION
-                  },
-                  "spans": [
-                    {
-                      "traceId": "00000000000000000000000000007007",
-                      "spanId": "8bea429d88eb4dcd",
-                      "parentSpanId": "5d427754512bc5c3",
-                      "name": "key_themes TD-CA",
-                      "kind": 1,
-                      "startTimeUnixNano": "1768544102000000000",
-                      "endTimeUnixNano": "1768544106000000000",
-                      "attributes": [
-                        {
-                          "key": "etl_orch.job_id",
-                          "value": {
-                            "stringValue": "00000000-0000-0000-0000-000000002002"
-                          }
-                        },
-                        {
-                          "key": "etl_orch.gap",
-                          "value": {
-                            "stringValue": "TD-CA/2025Q2/key_themes"
-                          }
-                        },
-                        {
-                          "key": "etl_orch.bank",
-                          "value": {
-                            "stringValue": "TD-CA"
-                          }
-                        },
-                        {
-                          "key": "etl_orch.period",
-                          "value": {
-                            "stringValue": "2025Q2"
-                          }
-                        },
-                        {
-                          "key": "etl_orch.etl",
-                          "value": {
-                            "stringValue": "key_themes"
-                          }
-                        },
-                        {
-                          "key": "etl_orch.state",
-                          "value": {
-                            "stringValue": "failed"
-                          }
-                        },
-                        {
-                          "key": "etl_orch.attempts",
-                          "value": {
-                            "intValue": "1"
-                          }
-                        },
-                        {
-                          "key": "etl_orch.outcome",
-                          "value": {
-                            "stringValue": "signal"
-                          }
-                        },
-                        {
-                          "key": "error.type",
-                          "value": {
-                            "stringValue": "signal"
-                          }
-                        },
-                        {
-                          "key": "etl_orch.signal",
-                          "value": {
-                            "intValue": "11"
-                          }
-                        },
-                        {
-                          "key": "log.file.path",
-                          "value": {
-                            "stringValue": "/var/logs/2026-01-16/1001/1.log"
-                          }
-                        }
-                      ],
-                      "status": {
-                        "code": 2,
-                        "message": "ended by signal 11"
-                      }
-                    },
-                    {
-                      "traceId": "00000000000000000000000000007007",
-                      "spanId": "5d427754512bc5c3",
-                      "name": "run",
-                      "kind": 1,
-                      "startTimeUnixNano": "1768544100000000000",
-                      "endTimeUnixNano": "1768544116000000000",
-                      "attributes": [
-                        {
-                          "key": "etl_orch.run_id",
-                          "value": {
-                            "stringValue": "00000000-0000-0000-0000-000000007007"
-                          }
-                        },
-                        {
-                          "key": "process.exit.code",
-                          "value": {
-                            "intValue": "1"
-                          }
-                        },
-                        {
-                          "key": "etl_orch.jobs",
-                          "value": {
-                            "intValue": "3"
-                          }
-                        },
-                        {
-                          "key": "etl_orch.jobs.succeeded",
-                          "value": {
-                            "intValue": "1"
-                          }
-                        },
-                        {
-                          "key": "etl_orch.jobs.failed",
-                          "value": {
-                            "intValue": "1"
-                          }
-                        },
-                        {
-                          "key": "etl_orch.jobs.cancelled",
-                          "value": {
-                            "intValue": "1"
-                          }
-                        }
-                      ],
-                      "status": {
-                        "code": 2,
-                        "message": "1 of 3 jobs failed"
-                      }
-                    }
-                  ]
-                }
-              ]
-            }
-          ]
-        }
+        {"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"reports"}},
+        {"key":"service.version","value":{"stringValue":"VERSION"}},
+        {"key":"host.name","value":{"stringValue":"etl-1"}}]},"scopeSpans":[{"scope":{"name":"etl-orch","version":"VERSION"},"spans":[{"traceId":"00000000000000000000000000007007","spanId":"8bea429d88eb4dcd","parentSpanId":"5d427754512bc5c3","name":"key_themes TD-CA","kind":1,"startTimeUnixNano":"1768544102000000000","endTimeUnixNano":"1768544106000000000","attributes":[{"key":"etl_orch.job_id","value":{"stringValue":"00000000-0000-0000-0000-000000002002"}},
+        {"key":"etl_orch.gap","value":{"stringValue":"TD-CA/2025Q2/key_themes"}},
+        {"key":"etl_orch.bank","value":{"stringValue":"TD-CA"}},
+        {"key":"etl_orch.period","value":{"stringValue":"2025Q2"}},
+        {"key":"etl_orch.etl","value":{"stringValue":"key_themes"}},
+        {"key":"etl_orch.state","value":{"stringValue":"failed"}},
+        {"key":"etl_orch.attempts","value":{"intValue":"1"}},
+        {"key":"etl_orch.outcome","value":{"stringValue":"signal"}},
+        {"key":"error.type","value":{"stringValue":"signal"}},
+        {"key":"etl_orch.signal","value":{"intValue":"11"}},
+        {"key":"log.file.path","value":{"stringValue":"/var/logs/2026-01-16/1001/1.log"}}],"status":{"code":2,"message":"ended by signal 11"}},
+        {"traceId":"00000000000000000000000000007007","spanId":"5d427754512bc5c3","name":"run","kind":1,"startTimeUnixNano":"1768544100000000000","endTimeUnixNano":"1768544116000000000","attributes":[{"key":"etl_orch.run_id","value":{"stringValue":"00000000-0000-0000-0000-000000007007"}},
+        {"key":"process.exit.code","value":{"intValue":"1"}},
+        {"key":"etl_orch.jobs","value":{"intValue":"3"}},
+        {"key":"etl_orch.jobs.succeeded","value":{"intValue":"1"}},
+        {"key":"etl_orch.jobs.failed","value":{"intValue":"1"}},
+        {"key":"etl_orch.jobs.cancelled","value":{"intValue":"1"}}],"status":{"code":2,"message":"1 of 3 jobs failed"}}]}]}]}
         "#);
     }
 
