@@ -1,5 +1,6 @@
 //! The events of a small run, for the tests of what is made from events.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -68,7 +69,7 @@ pub(crate) fn end(exit_code: u8) -> RunEnd {
         left: Vec::new(),
         warnings: Vec::new(),
     };
-    RunEnd { at: at(16), exit_code, stopped_by: None, outcome: Ok(summary), text: String::new() }
+    RunEnd { at: at(16), exit_code, stopped_by: None, outcome: Ok(summary), text: String::new(), messages: BTreeMap::new() }
 }
 
 /// When, the job's position and id, and what happened.

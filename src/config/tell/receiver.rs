@@ -39,9 +39,3 @@ pub(super) fn headers(check: &mut Check, path: &[&str], written: Option<&BTreeMa
     let values = http::headers(check, path, written, &[]);
     values.into_iter().map(|(name, value)| (name, value.fill(&Values::new()).into())).collect()
 }
-
-/// Checks the headers that are sent to a receiver.
-pub(super) fn headers(check: &mut Check, path: &[&str], written: Option<&BTreeMap<String, String>>) -> Headers {
-    let values = http::headers(check, path, written, &[]);
-    values.into_iter().map(|(name, value)| (name, value.fill(&Values::new()).into())).collect()
-}

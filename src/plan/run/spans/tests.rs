@@ -30,7 +30,24 @@ fn a_run_its_jobs_their_attempts_and_stages_are_spans_within_each_other() {
             span.status
         )
     });
-    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+    > > attempt 1..4 Error("exit code 3")
+        job_id=00000000-0000-0000-0000-000000001001 gap=RY-CA/2025Q2/call_summary bank=RY-CA period=2025Q2 etl=call_summary attempt=1 outcome=exit_code error.type=exit_code process.exit.code=3
+    > > attempt 2..6 Error("ended by signal 11")
+        job_id=00000000-0000-0000-0000-000000002002 gap=TD-CA/2025Q2/key_themes bank=TD-CA period=2025Q2 etl=key_themes attempt=1 outcome=signal error.type=signal signal=11
+    > key_themes TD-CA 2..6 Error("ended by signal 11")
+        job_id=00000000-0000-0000-0000-000000002002 gap=TD-CA/2025Q2/key_themes bank=TD-CA period=2025Q2 etl=key_themes state=failed attempts=1 outcome=signal error.type=signal signal=11 log.file.path=/var/logs/2026-01-16/1001/1.log
+    > > > extract 9..12 Ok
+        state=complete records.read=400
+    > > > load 12..15 Unset
+        state=started records.read=0
+    > > attempt 9..15 Ok
+        job_id=00000000-0000-0000-0000-000000001001 gap=RY-CA/2025Q2/call_summary bank=RY-CA period=2025Q2 etl=call_summary attempt=2 outcome=succeeded process.exit.code=0
+    > call_summary RY-CA 1..15 Ok
+        job_id=00000000-0000-0000-0000-000000001001 gap=RY-CA/2025Q2/call_summary bank=RY-CA period=2025Q2 etl=call_summary state=succeeded attempts=2 outcome=succeeded process.exit.code=0
+    run 0..16 Error("1 of 3 jobs failed")
+        run_id=00000000-0000-0000-0000-000000007007 process.exit.code=1 jobs=3 jobs.succeeded=1 jobs.failed=1 jobs.cancelled=1
+    "#);
 }
 
 #[test]
