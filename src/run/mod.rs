@@ -2,6 +2,7 @@
 //!
 //! It takes checked values and the ports. It reads no configuration files and prints nothing.
 
+mod arrivals;
 mod attempt;
 mod context;
 mod decision_log;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
+use super::arrivals;
 use super::plan_input::PlanInput;
 use super::recover::Recovery;
 use super::sources::{self, Sources};
@@ -53,6 +54,7 @@ pub(super) async fn plan(
     let collections = of_sources.plan(input, &stored, input.most_collections());
     let request = ScanRequest { include_existing: input.selection.force || coverage.is_some(), ..scan_request(input, also_available) };
     let mut plan = plan_reports(store, input, &stored, settings_beside(&collections, input.settings), (request, coverage)).await?;
+    arrivals::look(store, input, &mut plan, stored.now).await?;
     let availability_key = |gap: Gap| (input.catalogue.institutions.get(gap.bank).id, gap.period);
     let versions =
         DataVersions::look_up(store, input, plan.jobs.iter().filter_map(PlannedJob::report).map(availability_key).collect()).await?;

@@ -117,6 +117,9 @@ impl Invocation {
         let in_force = self.store.decisions().await?.into_iter().collect();
         let changes = changes(&plan, &stored, &self.catalogue, &self.selection, &in_force);
         self.store.record_decisions(self.id, &changes, stored.now).await?;
+        if !plan.newly_seen.is_empty() {
+            self.store.record_seen(&plan.newly_seen).await?;
+        }
         self.queue_windows(&plan, started_at).await?;
         self.store.order_force(&plan.forced.order, &self.user, started_at).await?;
         let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId::new(Uuid::new_v4())).collect();

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use super::error::RunError;
 use super::invocation::Invocation;
 use super::plan_input::PlanInput;
@@ -22,6 +24,7 @@ use crate::plan::model::job::ReportKey;
 use crate::plan::model::period::Period;
 use crate::plan::model::selection::Selection;
 use crate::plan::model::source::SourceIndex;
+use crate::plan::remember::arrivals::{ArrivalQuery, tags_on_record};
 use crate::plan::remember::past::{JobQuery, PastJob, PastRun, RunQuery};
 use crate::plan::remember::source_state::QueuedWindow;
 use crate::plan::remember::stored_state::StoredState;
@@ -82,6 +85,7 @@ struct Details {
     exists: bool,
     misspelled: Option<String>,
     from_files: Vec<String>,
+    first_seen: Option<DateTime<Utc>>,
 }
 
 impl Invocation {
@@ -239,6 +243,9 @@ impl Invocation {
         }
         let is_news = |one: &&Available| one.bank_id == bank.id && one.period == gap.period;
         details.from_files = found.news.iter().filter(is_news).map(|one| one.tag.clone()).collect();
+        let tags = tags_on_record(&etl.requires);
+        let arrivals = self.store.arrivals(ArrivalQuery::Data(&bank.key, gap.period)).await?;
+        details.first_seen = arrivals.into_iter().find(|arrival| arrival.tags == tags).map(|arrival| arrival.first_seen_at);
         details.jobs = self.store.jobs(&JobQuery { gaps: vec![key.clone()], limit: LATEST_JOBS, ..JobQuery::default() }).await?;
         let report = ReportKey {
             bank_id: bank.id,
@@ -269,6 +276,7 @@ impl Invocation {
             stored: &found.stored,
             plan: found.plan.as_ref(),
             rows: &details.rows,
+            first_seen: details.first_seen,
             from_files: &details.from_files,
             tags: &details.tags,
             symbols: &details.symbols,

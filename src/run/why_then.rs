@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::plan::decide::explain::{PastFacts, RunsThen, Then, then};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::RunId;
+use crate::plan::remember::arrivals::ArrivalQuery;
 use crate::plan::remember::past::{JobQuery, PastDecision, PastRun, RunQuery, TimeSpan};
 use crate::store::{self, History};
 
@@ -62,8 +63,12 @@ async fn one(
     };
     let orders = store.orders_on(&with_groups(gap), at).await?;
     let held_back = held_back(store, gap, at).await?;
-    let (owner, held_back) = (owner.as_ref(), held_back.as_slice());
-    Ok(then(gap, PastFacts { at, decision, decided_by, jobs: &jobs, owner, orders: &orders, held_back, runs }))
+    let arrivals = match gap {
+        GapKey::Report { bank, period, .. } => store.arrivals(ArrivalQuery::Data(bank, *period)).await?,
+        GapKey::Source(_) | GapKey::Window { .. } | GapKey::Group { .. } => Vec::new(),
+    };
+    let (owner, held_back, arrivals) = (owner.as_ref(), held_back.as_slice(), arrivals.as_slice());
+    Ok(then(gap, PastFacts { at, decision, decided_by, jobs: &jobs, owner, orders: &orders, held_back, runs, arrivals }))
 }
 
 /// The gap, and what an order on which is one on the gap too.

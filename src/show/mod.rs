@@ -10,6 +10,7 @@ pub mod escape;
 mod expected;
 pub mod health;
 pub mod history;
+mod late_banks;
 mod listener;
 pub mod logs;
 mod metrics;

@@ -24,6 +24,7 @@ pub(super) use self::job_outcome::JobOutcome;
 use super::View;
 use super::blocked::OrderView;
 use super::expected::{self, ExpectedView};
+use super::late_banks::LateBankView;
 use super::metrics::Metrics;
 use super::misnamed::MisnamedView;
 use super::names::by_name;
@@ -76,6 +77,7 @@ pub struct RunView<'a> {
     invalid: Vec<warnings::Invalid<'a>>,
     unmonitored_symbols: Vec<Untrusted<'a>>,
     institutions_without_data: &'a [String],
+    late_banks: Vec<LateBankView<'a>>,
     #[serde(flatten)]
     misnamed: MisnamedView<'a>,
     /// What the data has, where no row of it matches.
@@ -250,6 +252,7 @@ impl<'a> RunView<'a> {
             invalid: issues.invalid.named.iter().map(warnings::Invalid::new).collect(),
             unmonitored_symbols: issues.unmonitored.iter().map(|symbol| symbol.as_str().into()).collect(),
             institutions_without_data: &issues.without_data,
+            late_banks: issues.late_banks.iter().map(LateBankView::new).collect(),
             misnamed: MisnamedView::new(&issues.names, catalogue),
             unmatched: issues.unmatched.as_ref().map(UnmatchedView::new),
             lost: summary.lost.iter().collect(),

@@ -33,6 +33,11 @@ impl<'a> UnmatchedView<'a> {
         let found = |names: &'a [NameCount]| names.iter().map(|one| Found { name: one.name.as_str().into(), rows: one.rows }).collect();
         Self { why: unmatched.why, tags: found(&unmatched.tags), symbols: found(&unmatched.symbols) }
     }
+
+    /// Whether there is data for other banks, years or periods than those that are selected.
+    pub(super) fn is_not_selected(&self) -> bool {
+        self.why == WhyUnmatched::NotSelected
+    }
 }
 
 /// A line that is safe to show, for these ETLs.

@@ -60,6 +60,7 @@ macro_rules! implement_ports {
         use $crate::plan::model::said::Said;
         use $crate::plan::model::window::Window;
         use $crate::plan::remember::alert::{Alert, Notified, Subject};
+        use $crate::plan::remember::arrivals::{Arrival, ArrivalQuery, NewlySeen, SeenData};
         use $crate::plan::remember::breaker::OpenBreaker;
         use $crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
         use $crate::plan::remember::durations::PastSuccess;
@@ -242,6 +243,14 @@ macro_rules! implement_ports {
                 operation!(self, "recording decisions on gaps", shared::decisions::record, run, changes, at)
             }
 
+            async fn seen_data(&self) -> Result<Vec<SeenData>> {
+                listing!(self, "looking at what was seen of the data", shared::arrivals::seen)
+            }
+
+            async fn record_seen(&self, newly_seen: &[NewlySeen]) -> Result<()> {
+                operation!(self, "recording which data has arrived", shared::arrivals::record, newly_seen)
+            }
+
             async fn open_breakers(&self) -> Result<Vec<OpenBreaker>> {
                 listing!(self, "looking at the open breakers", shared::breakers::open)
             }
@@ -316,6 +325,10 @@ macro_rules! implement_ports {
         impl $crate::store::History for $adapter {
             async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<FoundJob>> {
                 listing!(self, "looking for a job", shared::history::find_jobs, prefix, limit)
+            }
+
+            async fn arrivals(&self, query: ArrivalQuery<'_>) -> Result<Vec<Arrival>> {
+                listing!(self, "looking when data arrived", shared::arrivals::find, query)
             }
 
             async fn jobs(&self, query: &JobQuery) -> Result<Vec<PastJob>> {

@@ -22,6 +22,7 @@ use crate::plan::model::period::Period;
 use crate::plan::model::said::Said;
 use crate::plan::model::window::Window;
 use crate::plan::remember::alert::{Alert, Notified, Subject};
+use crate::plan::remember::arrivals::{Arrival, ArrivalQuery, NewlySeen, SeenData};
 use crate::plan::remember::breaker::OpenBreaker;
 use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
 use crate::plan::remember::durations::PastSuccess;
@@ -192,6 +193,12 @@ pub trait Ledger: Debug + Send + Sync {
     /// written where nothing changes.
     async fn record_decisions(&self, run: RunId, changes: &DecisionChanges, at: DateTime<Utc>) -> Result<()>;
 
+    /// What runs have seen so far of the banks' data.
+    async fn seen_data(&self) -> Result<Vec<SeenData>>;
+
+    /// Puts on record what a run has seen, with what it was the first to see. All or, on an error, nothing.
+    async fn record_seen(&self, newly_seen: &[NewlySeen]) -> Result<()>;
+
     async fn open_breakers(&self) -> Result<Vec<OpenBreaker>>;
 
     /// Opens or changes the breaker of an ETL (`Some`), or closes it (`None`), and writes the failure histories that follow from it,
@@ -269,6 +276,9 @@ pub trait History: Debug + Send + Sync {
 
     /// The runs that a query asks for, newest first.
     async fn runs(&self, query: &RunQuery) -> Result<Vec<PastRun>>;
+
+    /// When data arrived, the latest periods first. Of what was there when a run looked for the first time nothing is known.
+    async fn arrivals(&self, query: ArrivalQuery<'_>) -> Result<Vec<Arrival>>;
 
     /// The stages of these jobs, also of those that run: by job, attempt, and their order.
     async fn stages(&self, jobs: &[JobId]) -> Result<Vec<PastStage>>;

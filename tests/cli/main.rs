@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod arrivals;
 mod bad_input;
 mod bad_rows;
 mod blackhole;

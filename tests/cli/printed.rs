@@ -214,6 +214,7 @@ on_both_databases! {
           "invalid": [],
           "unmonitored_symbols": [],
           "institutions_without_data": [],
+          "late_banks": [],
           "unknown_tags": [],
           "similar_report_types": [],
           "unmatched": null,

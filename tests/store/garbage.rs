@@ -10,6 +10,7 @@ use etl_orch::plan::model::outcome::Outcome;
 use etl_orch::plan::model::settings::Durability;
 use etl_orch::plan::model::window::Window;
 use etl_orch::plan::remember::alert::{Alert, AlertState, Subject};
+use etl_orch::plan::remember::arrivals::{Arrival, ArrivalQuery, NewlySeen, SeenData};
 use etl_orch::plan::remember::breaker::OpenBreaker;
 use etl_orch::plan::remember::claim::{ClaimRequest, ClaimTarget, Claimed};
 use etl_orch::plan::remember::recorded_job::{JobSubject, NewJob};
@@ -26,8 +27,19 @@ crate::on_both_databases![
     a_source_whose_record_cannot_be_read_is_not_collected,
 ];
 
-const TABLES: [&str; 9] =
-    ["etl_runs", "etl_jobs", "etl_attempts", "gap_states", "breakers", "sources", "disclosure_queue", "decisions", "notifications"];
+const TABLES: [&str; 11] = [
+    "etl_runs",
+    "etl_jobs",
+    "etl_attempts",
+    "gap_states",
+    "breakers",
+    "sources",
+    "disclosure_queue",
+    "decisions",
+    "notifications",
+    "data_seen",
+    "data_arrivals",
+];
 
 const TIMES: [&str; 5] = ["'infinity'", "'-infinity'", "'0044-03-15 BC'", "'294276-12-31'", "NULL"];
 const NUMBERS: [&str; 5] = ["-5", "2147483647", "9223372036854775807", "-9223372036854775808", "NULL"];
@@ -151,6 +163,10 @@ async fn fill(fixture: &Fixture, store: &dyn Store) {
     let changes = DecisionChanges { new: vec![(FAILED.parse().unwrap(), decision)], ..DecisionChanges::default() };
     store.record_decisions(run, &changes, at(1)).await.unwrap();
     tell(store).await.unwrap();
+    let (tags, bank, period) = ("[]".to_owned(), "RY-CA".to_owned(), "2025Q2".parse().unwrap());
+    let arrivals = vec![Arrival { tags: tags.clone(), bank: bank.clone(), period, first_seen_at: at(1), is_latest: true }];
+    let seen = SeenData { tags, newest: [(bank, [period].into())].into() };
+    store.record_seen(&[NewlySeen { seen, arrivals }]).await.unwrap();
     fixture.sql(&format!("UPDATE {} SET frontier = paused_at", fixture.own("sources"))).await;
 }
 
@@ -180,6 +196,8 @@ async fn everything_works(store: &dyn Store, case: &str) {
     works!(store.find_jobs("", 10));
     works!(store.decisions());
     works!(store.decisions_at(&[], at(5)));
+    works!(store.seen_data());
+    works!(store.arrivals(ArrivalQuery::Tags("[]")));
     let new = NewRun {
         id: RunId::new(uuid::Uuid::new_v4()),
         owner: owner(),

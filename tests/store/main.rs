@@ -1,6 +1,7 @@
 //! The conformance suite of the store: every test runs on SQLite and on a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+mod arrivals;
 mod availability;
 mod availability_versions;
 mod claims;

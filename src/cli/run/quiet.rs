@@ -22,7 +22,7 @@ pub(super) fn print(request: &RunRequest<'_>, summary: &RunSummary, say: impl Fn
         say()?;
     }
     if let Some(said) = next.said {
-        let written = serde_json::to_string(&said).map_err(std::io::Error::other).and_then(|text| files::replace(&path, &text));
+        let written = serde_json::to_string(&said).map_err(std::io::Error::other).and_then(|text| files::replace_soon(&path, &text));
         if let Err(error) = written {
             tracing::warn!("{}: {error}; so the next quiet run says again what lasts", path.display());
         }

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::decide::data_row::{self, RowRejected};
+use crate::plan::decide::late_banks::LateBank;
 use crate::plan::decide::mismatch::NameIssues;
 use crate::plan::decide::unmatched::Unmatched;
 use crate::plan::model::candidate::{AvailabilityKey, CensusGroup};
 use crate::plan::model::etl::{Etl, EtlIndex};
-use crate::plan::model::institution::{BankIndex, Institutions};
+use crate::plan::model::institution::{BankIndex, Institution, Institutions};
 use crate::plan::model::listed::Listed;
+use crate::plan::model::period::{Period, Quarter};
 use crate::plan::model::selection::Selection;
+use crate::plan::remember::arrivals::Newest;
 use crate::plan::text::size::shortened;
 
 /// Most bytes of what is wrong with a row.
@@ -36,6 +39,8 @@ pub struct Census {
     with_data: BTreeSet<EtlIndex>,
     /// Whether any of these rows is of a monitored bank.
     has_monitored: bool,
+    /// The newest period of each quarter that the selection has, by the first ETL in it that requires the same tags, and by bank.
+    newest: BTreeMap<EtlIndex, BTreeMap<BankIndex, BTreeMap<Quarter, Period>>>,
 }
 
 /// Rows and banks that a person should look at.
@@ -53,6 +58,8 @@ pub struct DataIssues {
     pub spelled_twice: BTreeSet<String>,
     /// Names in the configuration that do not fit the data, in the selection.
     pub names: NameIssues,
+    /// Banks whose data is late, judged where all banks and their latest periods are selected.
+    pub late_banks: Vec<LateBank>,
     /// What the data has, where nothing of it matches.
     pub unmatched: Option<Unmatched>,
 }
@@ -98,10 +105,11 @@ impl Census {
             }
             return;
         }
-        match data_row::check(&last, institutions).and_then(|_| data_row::check(&first, institutions)) {
-            Ok((bank, _)) => {
+        match data_row::check(&last, institutions).and_then(|found| data_row::check(&first, institutions).map(|_| found)) {
+            Ok((bank, period)) => {
                 self.found(bank, group);
                 if selection.has_bank(bank) {
+                    self.note_newest(bank, period, group);
                     let symbol = group.bank_symbol.clone().unwrap_or_default();
                     if *self.symbols.entry(bank).or_insert_with(|| symbol.clone()) != symbol {
                         data_issues.spelled_twice.insert(institutions.get(bank).key.clone());
@@ -118,6 +126,21 @@ impl Census {
     fn found(&mut self, bank: BankIndex, group: &CensusGroup) {
         self.banks.insert(bank);
         self.has_monitored |= !group.etls.is_empty();
+    }
+
+    fn note_newest(&mut self, bank: BankIndex, period: Period, group: &CensusGroup) {
+        let Some(etl) = group.etls.first() else { return };
+        let newest = self.newest.entry(*etl).or_default().entry(bank).or_default().entry(period.quarter()).or_insert(period);
+        *newest = period.max(*newest);
+    }
+
+    /// Of each of these banks, the newest period of each quarter that has what an ETL requires. It is the first in the selection that requires
+    /// just that.
+    #[must_use]
+    pub fn newest<'a>(&self, etl: EtlIndex, banks: impl Iterator<Item = (BankIndex, &'a Institution)>) -> Newest {
+        let found = self.newest.get(&etl);
+        let of_bank = |bank: BankIndex| found.and_then(|found| found.get(&bank)).map(|all| all.values().copied().collect());
+        banks.map(|(index, bank)| (bank.key.clone(), of_bank(index).unwrap_or_default())).collect()
     }
 
     /// Whether any row of a monitored bank has all tags that an ETL in the selection requires, whatever else is selected.

@@ -8,6 +8,7 @@ pub mod decision;
 pub mod decision_changes;
 pub mod explain;
 pub mod freshness;
+pub mod late_banks;
 pub mod mismatch;
 pub mod order_effects;
 pub mod path_pattern;

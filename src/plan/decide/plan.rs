@@ -14,6 +14,7 @@ use crate::plan::model::job::Owner;
 use crate::plan::model::listed::Listed;
 use crate::plan::model::orders::{Forced, PendingOrder};
 use crate::plan::model::target::Target;
+use crate::plan::remember::arrivals::NewlySeen;
 use crate::plan::remember::failure_history::{Quarantine, Rest, SkipOrder};
 use crate::plan::remember::fingerprint::Fingerprint;
 use crate::plan::remember::unfinished::UnrecordedEnd;
@@ -56,6 +57,8 @@ pub struct Plan {
     pub existing: u64,
     /// What is available.
     pub census: Census,
+    /// What is seen for the first time of the data, by its tags.
+    pub newly_seen: Vec<NewlySeen>,
     /// Rows and banks that a person should look at.
     pub data_issues: DataIssues,
 }

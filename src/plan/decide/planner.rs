@@ -277,6 +277,7 @@ impl<'a> Planner<'a> {
             decided: self.noted.finish(),
             existing: self.census.reports_possible(self.etls, self.selection).saturating_sub(self.missing.values().sum()),
             census: self.census,
+            newly_seen: Vec::new(),
             data_issues: self.data_issues,
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::plan::decide::late_banks::LateBank;
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::RunId;
@@ -67,6 +68,8 @@ pub enum Trouble {
     InvalidRows { rows: u64, first: Option<(String, String)> },
     /// Monitored banks without any data.
     BanksWithoutData(Vec<String>),
+    /// A bank whose data should be there by now.
+    BankLate(LateBank),
     /// Something could not be looked at.
     Unseen(String),
     /// What a run warns of.
@@ -149,6 +152,7 @@ impl Trouble {
             Self::Unrecorded { .. } => "ends_unrecorded",
             Self::InvalidRows { .. } => "invalid_rows",
             Self::BanksWithoutData(_) => "banks_without_data",
+            Self::BankLate(_) => "bank_late",
             Self::Unseen(_) => "not_seen",
             Self::Noted(_) => "warning",
         }
@@ -173,6 +177,7 @@ impl Trouble {
             | Self::Failing { .. }
             | Self::InvalidRows { .. }
             | Self::BanksWithoutData(_)
+            | Self::BankLate(_)
             | Self::Noted(_) => Severity::Warning,
         }
     }

@@ -76,6 +76,7 @@ pub(super) fn issues(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Issue> {
     if !data.without_data.is_empty() {
         issues.push(Issue { trouble: Trouble::BanksWithoutData(data.without_data.clone()), since: None });
     }
+    issues.extend(data.late_banks.iter().map(|late| Issue { trouble: Trouble::BankLate(late.clone()), since: None }));
     issues
 }
 

@@ -13,7 +13,7 @@ pub struct Institution {
     pub id: i64,
     /// `Royal Bank of Canada`.
     pub name: String,
-    /// Group, such as `Canadian_Banks`; nothing depends on it.
+    /// Group, such as `Canadian_Banks`: whether a bank's data is late is judged beside those of its group.
     pub kind: Option<String>,
     /// Chains of a higher priority start first. 0 unless given.
     pub priority: i64,

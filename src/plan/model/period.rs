@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::text::number;
@@ -97,6 +98,31 @@ impl Period {
     #[must_use]
     pub fn quarter(self) -> Quarter {
         self.quarter
+    }
+
+    /// The one after it.
+    #[must_use]
+    pub fn next(self) -> Option<Self> {
+        let next = match self.quarter {
+            Quarter::Q1 => Self { quarter: Quarter::Q2, ..self },
+            Quarter::Q2 => Self { quarter: Quarter::Q3, ..self },
+            Quarter::Q3 => Self { quarter: Quarter::Q4, ..self },
+            Quarter::Q4 => Self { year: self.year + 1, quarter: Quarter::Q1 },
+        };
+        (next.year <= Self::LAST_YEAR).then_some(next)
+    }
+
+    /// The last day of the quarter of the calendar that has its name. The fiscal quarter of a bank may end earlier or later, but always by
+    /// about as much.
+    #[must_use]
+    pub fn calendar_end(self) -> NaiveDate {
+        let (month, day) = match self.quarter {
+            Quarter::Q1 => (3, 31),
+            Quarter::Q2 => (6, 30),
+            Quarter::Q3 => (9, 30),
+            Quarter::Q4 => (12, 31),
+        };
+        NaiveDate::from_ymd_opt(i32::from(self.year), month, day).unwrap_or_default()
     }
 
     /// `2025Q2`, as it stands in gap keys, paths and options.

@@ -60,6 +60,12 @@ impl Selection {
         self.names_reports() || self.sources.is_empty()
     }
 
+    /// Whether it leaves out no later periods.
+    #[must_use]
+    pub fn has_latest_periods(&self) -> bool {
+        self.periods.is_empty() && self.until_year.is_none()
+    }
+
     /// Whether this source is selected. It is not if only options of reports are given.
     #[must_use]
     pub fn has_source(&self, source: SourceIndex) -> bool {

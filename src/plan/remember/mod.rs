@@ -1,6 +1,7 @@
 //! What is remembered between runs, and what follows from it.
 
 pub mod alert;
+pub mod arrivals;
 pub mod breaker;
 pub mod claim;
 pub mod durations;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::decide::source_plan::{SourcePlan, SourceStatus};
 use crate::plan::model::catalogue::Catalogue;
+use crate::plan::remember::arrivals::tags_on_record;
 use crate::plan::remember::failure_history::{Eligibility, Quarantine};
 use crate::plan::remember::fingerprint::digest;
 use crate::plan::run::summary::RunSummary;
@@ -33,6 +34,9 @@ pub fn of(summary: &RunSummary, catalogue: &Catalogue) -> BTreeSet<String> {
         }
     }
     issues.without_data.iter().for_each(|bank| add(&["without data", bank]));
+    for late in &issues.late_banks {
+        add(&["late bank", &late.behind.bank, &late.behind.period.compact(), &tags_on_record(&late.tags)]);
+    }
     issues.spelled_twice.iter().for_each(|bank| add(&["spelled twice", bank]));
     for one in &issues.names.unknown_tags {
         one.tags.iter().for_each(|tag| add(&["unknown tag", etl(one.etl), tag]));

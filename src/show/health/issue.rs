@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::super::escape::{escaped, excerpt};
+use super::super::late_banks;
 use super::super::names::{Named, by_name};
 use super::super::why::{commands::REASON, words};
 use super::super::words::{Time, brief, count};
@@ -55,6 +56,7 @@ impl<'a> IssueView<'a> {
             | Trouble::Unrecorded { .. }
             | Trouble::InvalidRows { .. }
             | Trouble::BanksWithoutData(_)
+            | Trouble::BankLate(_)
             | Trouble::Unseen(_)
             | Trouble::Noted(_) => (None, None),
         };
@@ -152,6 +154,7 @@ fn what(issue: &Issue, now: DateTime<Utc>, catalogue: &Catalogue) -> String {
                 list(banks.iter().map(String::as_str), banks.len())
             )
         }
+        Trouble::BankLate(late) => late_banks::line(late),
         Trouble::Unseen(text) | Trouble::Noted(text) => excerpt(text).into_owned(),
     }
 }
@@ -228,7 +231,7 @@ fn command(trouble: &Trouble, catalogue: &Catalogue) -> Option<String> {
         Trouble::Failing { gaps, .. } => format!("etl-orch logs {}", first(gaps)?),
         Trouble::BreakerOpen { etl, .. } => format!("etl-orch jobs --failed --etl-type {}", catalogue.etl(*etl).name),
         Trouble::InvalidRows { .. } | Trouble::Noted(_) => "etl-orch run --dry-run".to_owned(),
-        Trouble::BanksWithoutData(_) => "etl-orch coverage".to_owned(),
+        Trouble::BanksWithoutData(_) | Trouble::BankLate(_) => "etl-orch coverage".to_owned(),
         Trouble::Unseen(_) => return None,
     })
 }

@@ -34,6 +34,7 @@ pub(super) fn line(run: &RunView<'_>) -> String {
         ("overdue", if run.results.is_none() { late(Lateness::Overdue) } else { 0 }),
     ];
     parts.extend(counts.into_iter().filter(|(_, number)| *number > 0).map(|(name, number)| format!("{} {name}", grouped(number))));
+    parts.extend((!run.late_banks.is_empty()).then(|| format!("data of {} late", count(run.late_banks.len() as u64, "bank"))));
     parts.extend(run.unmatched.is_some().then(|| "nothing matches".to_owned()));
     parts.extend((run.invalid_rows > 0).then(|| format!("{} unreadable", count(run.invalid_rows, "row"))));
     parts.extend(next_try(run).map(|at| format!("next try {}", Time(at).beside(run.timestamp))));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::escape::escaped;
 use super::super::sources;
+use super::super::unmatched::UnmatchedView;
 use super::super::words::{brief, count, grouped};
 use super::condensed::Extent;
 use super::forecast::ForecastView;
@@ -151,6 +152,8 @@ fn no_gaps(run: &RunView<'_>) -> String {
         format!("NO GAPS in the rows that could be read; {unread} could not be read")
     } else if run.invalid_rows > 0 {
         format!("NO DATA: {unread} could not be read")
+    } else if run.unmatched.as_ref().is_some_and(UnmatchedView::is_not_selected) {
+        "NO DATA: none of the data is in the selection (see below)".to_owned()
     } else if run.misnamed.unknown_tags.is_empty() {
         "NO DATA: no monitored bank has the required data".to_owned()
     } else {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::super::escape::{escaped, excerpt};
+use super::super::late_banks;
 use super::super::misnamed;
 use super::super::sources;
 use super::super::unmatched;
@@ -53,6 +54,7 @@ pub(super) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> Vec<Strin
     lines.extend(named(at_least, "symbol", "in the data that nobody monitors", issues.unmonitored.iter()));
     let twice = "under two symbols in the data, so that a period may be counted twice";
     lines.extend(named("", "bank", twice, issues.spelled_twice.iter()));
+    lines.extend(issues.late_banks.iter().map(late_banks::line));
     lines.extend(named("", "monitored bank", "without data for any ETL", issues.without_data.iter()));
     lines
 }

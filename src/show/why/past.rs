@@ -7,10 +7,11 @@ use super::super::blocked::quarantined;
 use super::super::escape::excerpt;
 use super::super::history::runs::options;
 use super::super::words::{Time, Untrusted, count};
-use super::sentences::NAMED;
+use super::sentences::{NAMED, names};
 use super::{FactView, GapView, values, words};
 use crate::plan::decide::explain::{RunsThen, StateThen, Then, Weight};
 use crate::plan::model::job::{JobState, RunState};
+use crate::plan::remember::arrivals::Arrival;
 use crate::plan::remember::failure_history::RestReason;
 use crate::plan::remember::past::{PastDecision, PastJob, PastOrder, PastRun};
 use crate::plan::remember::stored_decision::StoredDecision;
@@ -25,7 +26,7 @@ pub(super) fn view(then: &Then) -> GapView {
         decision: name(&then.state),
         reason: reason(&then.state),
         until: until(&then.state).map(Time),
-        facts: vec![decision(then), windows(then), job(then), orders(then), runs(then), unknown(then)],
+        facts: [decision, windows, job, orders, runs].iter().map(|fact| fact(then)).chain(data(then)).chain([unknown(then)]).collect(),
         commands: vec![format!("etl-orch why {}", words(&then.gap))],
         way_out: "How it is now:".to_owned(),
         title: words(&then.gap),
@@ -224,9 +225,24 @@ fn with_options(run: &PastRun) -> String {
     if options.is_empty() { String::new() } else { format!(", started as {options}") }
 }
 
+/// When the data arrived, where that is on record.
+fn data(then: &Then) -> Option<FactView> {
+    let line = |arrival: &Arrival| {
+        let there = if arrival.first_seen_at <= then.at { "there" } else { "not there yet" };
+        let tags = serde_json::from_str::<Vec<String>>(&arrival.tags).unwrap_or_default();
+        format!("data with {}: {there}, first seen at {}", names(&tags), Time(arrival.first_seen_at))
+    };
+    let value = |arrival: &Arrival| {
+        let tags = serde_json::from_str::<Vec<String>>(&arrival.tags).unwrap_or_default();
+        json!({"tags": values::texts(&tags), "first_seen_at": Time(arrival.first_seen_at)})
+    };
+    let lines = then.arrivals.iter().map(line).collect();
+    (!then.arrivals.is_empty()).then(|| fact("data", then.arrivals.iter().map(value).collect(), Weight::Told, lines))
+}
+
 /// What is not on record.
 fn unknown(then: &Then) -> FactView {
-    let mut what = vec!["which data was there"];
+    let mut what = if then.arrivals.is_empty() { vec!["which data was there"] } else { Vec::new() };
     if !matches!(then.state, StateThen::Made(_)) {
         what.push("whether somebody else had made it");
     }

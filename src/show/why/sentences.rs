@@ -68,7 +68,7 @@ fn selected(filter: Option<Filter>, from_year: Option<u16>) -> String {
     }
 }
 
-fn names<T: AsRef<str>>(names: &[T]) -> String {
+pub(super) fn names<T: AsRef<str>>(names: &[T]) -> String {
     let shown: Vec<String> = names.iter().take(NAMED).map(|name| excerpt(name.as_ref()).into_owned()).collect();
     let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
     format!("{}{more}", shown.join(", "))
@@ -94,6 +94,7 @@ fn of_data(data: &DataFact) -> Vec<String> {
     if !data.requires.is_empty() && (!data.rows.is_empty() || !data.missing.is_empty()) {
         lines.push(format!("required: {}", names(&data.requires)));
     }
+    lines.extend(data.first_seen.map(|at| format!("there since {}, when a run saw it first", Time(at))));
     for one in data.missing.iter().filter(|_| !data.rows.is_empty()) {
         let nobody = if one.is_known { "" } else { ", which no row of any bank has" };
         let similar = if one.similar.is_empty() { String::new() } else { format!("; the data has {}", names(&one.similar)) };

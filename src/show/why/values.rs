@@ -84,7 +84,7 @@ fn text(text: &str) -> String {
     Untrusted::from(text).to_string()
 }
 
-fn texts(all: &[String]) -> Vec<String> {
+pub(super) fn texts(all: &[String]) -> Vec<String> {
     all.iter().map(|one| text(one)).collect()
 }
 
@@ -105,6 +105,7 @@ fn of_data(data: &DataFact) -> Value {
         "rows": data.rows.iter().map(row).collect::<Vec<_>>(),
         "from_files": texts(&data.from_files),
         "requires": texts(&data.requires),
+        "first_seen_at": data.first_seen.map(Time),
         "missing": data.missing.iter().map(|one| {
             json!({"tag": text(&one.tag), "in_data": one.is_known, "similar": texts(&one.similar)})
         }).collect::<Vec<_>>(),

@@ -15,8 +15,10 @@ use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::{JobId, RunId};
 use crate::plan::model::job::{JobState, RunState};
 use crate::plan::model::orders::PendingOrderKind;
+use crate::plan::model::period::Period;
 use crate::plan::model::said::{LogLevel, StageState};
 use crate::plan::remember::alert::{AlertState, Subject};
+use crate::plan::remember::arrivals::Newest;
 use crate::plan::remember::failure_history::{QuarantineReason, RestReason};
 use crate::plan::remember::stored_decision::StoredDecision;
 
@@ -280,6 +282,8 @@ from_cell! {
     Seen, "how a collection was seen": Cell::Text(text) => Self::parse(text);
     Texts, "a JSON list of texts": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
     Counts, "a JSON list of names with their counts": Cell::Text(text) => serde_json::from_str(text).ok().map(Self);
+    Period, "a fiscal period": Cell::Text(text) => text.parse().ok();
+    Newest, "a JSON object with the periods of banks": Cell::Text(text) => serde_json::from_str(text).ok();
     StoredDecision, "a decision": Cell::Text(text) => serde_json::from_str(text).ok();
     Subject, "the name of what can be wrong": Cell::Text(text) => text.parse().ok();
     AlertState, "what can be wrong": Cell::Text(text) => Self::parse(text);

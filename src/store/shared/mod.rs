@@ -1,6 +1,7 @@
 //! What both adapters do alike: rows and columns of our own tables, and every statement that says the same in both
 //! databases but for the parts that [`connection::SqlConnection`] names.
 
+pub(super) mod arrivals;
 pub(super) mod attempts;
 pub(super) mod availability;
 pub(super) mod breakers;

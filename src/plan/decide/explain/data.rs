@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::report::ReportFacts;
 use crate::plan::decide::data_row;
 use crate::plan::decide::mismatch::NameCount;
@@ -22,6 +24,8 @@ pub struct DataFact {
     pub periods: Vec<Period>,
     /// Rows of the bank that are wrong and say no period, with what is wrong.
     pub wrong: Vec<RowFact>,
+    /// When a run saw first that all that is required was there; `None` where that was before the first run, or is not known otherwise.
+    pub first_seen: Option<DateTime<Utc>>,
     /// Symbols in the data that nobody monitors and that are likely meant to be the bank: they look like it, or have its number.
     pub similar: Vec<NameCount>,
 }
@@ -67,13 +71,14 @@ pub(super) fn data(facts: &ReportFacts<'_>) -> DataFact {
     let missing: Vec<MissingTag> = missing.collect();
     let periods: BTreeSet<Period> = own().filter_map(period_of).filter(|period| *period != facts.gap.period).collect();
     DataFact {
-        missing,
         from_files: facts.from_files.to_vec(),
         requires: requires.clone(),
         periods: periods.into_iter().rev().collect(),
+        first_seen: facts.first_seen.filter(|_| missing.is_empty()),
         wrong: own().filter(|row| period_of(row).is_none()).map(|row| row_fact(row, facts)).collect(),
         similar: if own().next().is_none() { similar(facts) } else { Vec::new() },
         rows,
+        missing,
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::JobState;
+use crate::plan::remember::arrivals::Arrival;
 use crate::plan::remember::past::{PastDecision, PastJob, PastOrder, PastRun};
 use crate::plan::remember::stored_decision::StoredDecision;
 
@@ -22,6 +23,8 @@ pub struct Then {
     /// Of a source with independent windows: those that a run had decided not to collect.
     pub held_back: Vec<PastDecision>,
     pub runs: RunsThen,
+    /// When its data arrived, by the tags that are required, where that is on record.
+    pub arrivals: Vec<Arrival>,
 }
 
 /// The runs around a time.
@@ -77,6 +80,7 @@ pub struct PastFacts<'a> {
     /// Those against windows of the source.
     pub held_back: &'a [PastDecision],
     pub runs: &'a RunsThen,
+    pub arrivals: &'a [Arrival],
 }
 
 /// Tells what was done about a gap.
@@ -91,6 +95,7 @@ pub fn then(gap: &GapKey, facts: PastFacts<'_>) -> Then {
         orders: in_force(facts.orders, facts.at),
         held_back: facts.held_back.to_vec(),
         runs: runs(facts),
+        arrivals: facts.arrivals.to_vec(),
     }
 }
 
@@ -191,7 +196,17 @@ mod tests {
 
     fn name(hour: u32, decision: Option<&PastDecision>, jobs: &[PastJob]) -> &'static str {
         let runs = RunsThen::default();
-        let facts = PastFacts { at: at(hour), decision, decided_by: None, jobs, owner: None, orders: &[], held_back: &[], runs: &runs };
+        let facts = PastFacts {
+            at: at(hour),
+            decision,
+            decided_by: None,
+            jobs,
+            owner: None,
+            orders: &[],
+            held_back: &[],
+            runs: &runs,
+            arrivals: &[],
+        };
         match then(&gap(), facts).state {
             StateThen::Running(_) => "running",
             StateThen::Queued(_) => "queued",
@@ -244,6 +259,7 @@ mod tests {
             orders: &[],
             held_back: &[],
             runs: &runs,
+            arrivals: &[],
         };
         let during = then(&gap(), facts(6));
         assert!(matches!(during.state, StateThen::Running(_)) && during.runs.during(at(6)).is_some());

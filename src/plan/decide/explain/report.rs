@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::data::data;
 use super::{Explanation, Fact, Failures, Need, NeedState, Running, Turn, Verdict, What, fact, mark, told};
 use crate::plan::decide::decision::{Decided, Decision};
@@ -33,6 +35,8 @@ pub struct ReportFacts<'a> {
     pub plan: Option<&'a Plan>,
     /// Rows with the bank's symbols or its number.
     pub rows: &'a [AvailabilityRow],
+    /// When a run saw the data first.
+    pub first_seen: Option<DateTime<Utc>>,
     /// Tags of the period that files stand for and that the table does not have.
     pub from_files: &'a [String],
     /// The tags of the data, where some are missing.

@@ -229,7 +229,7 @@ fn bad_rows_are_named_once_and_stop_nobody_else() {
         bank_id: Some(id.to_owned()),
         bank_symbol: Some(symbol.to_owned()),
         quarter: Some(quarter.to_owned()),
-        min_year: Some("2025".to_owned()),
+        min_year: Some("2024".to_owned()),
         max_year: Some("2025".to_owned()),
         rows: 1,
         mistyped: None,
@@ -249,6 +249,9 @@ fn bad_rows_are_named_once_and_stop_nobody_else() {
     assert_eq!(named, ["RY 2025 Q5", "--help 2025 Q1", "TD 2025 Q1"]);
     assert_eq!(plan.data_issues.unmonitored.iter().collect::<Vec<_>>(), ["XX"]);
     assert_eq!(plan.data_issues.without_data, ["BMO-CA", "TD-CA"]);
+    let newest = plan.census.newest(0, world.institutions.iter().take(2));
+    let found = |bank: &str| newest[bank].iter().map(|period| period.compact()).collect::<Vec<_>>();
+    assert_eq!((found("RY-CA"), found("BMO-CA")), (vec!["2025Q2".to_owned()], vec![]));
 }
 
 #[test]
