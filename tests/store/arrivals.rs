@@ -37,7 +37,7 @@ async fn what_was_seen_is_kept_and_the_first_sight_of_data_stays(fixture: Fixtur
     // Another run saw the same later.
     let later = vec![arrival("RY-CA", "2025Q2", 20), arrival("RY-CA", "2024Q4", 20)];
     store.record_seen(&[NewlySeen { arrivals: later, ..second.clone() }]).await.unwrap();
-    assert_eq!(store.seen_data().await.unwrap(), [second.seen.clone()]);
+    assert_eq!(store.seen_data().await.unwrap(), std::slice::from_ref(&second.seen));
     let all = [arrival("RY-CA", "2025Q2", 10), arrival("TD-CA", "2025Q2", 10), arrival("RY-CA", "2024Q4", 20)];
     assert_eq!(store.arrivals(ArrivalQuery::Tags(&second.seen.tags)).await.unwrap(), all);
     assert_eq!(store.arrivals(ArrivalQuery::Data("RY-CA", all[0].period)).await.unwrap(), all[..1]);

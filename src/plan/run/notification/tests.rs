@@ -231,7 +231,7 @@ fn a_source_is_told_when_it_fails_and_when_it_is_late() {
     let paused = SourceStatus::Paused(Pause { since: at(90), by: "ann".to_owned(), reason: "known".to_owned() });
     let late = |state: &str| format!("lateness:house: fine -> {state} since 60 (HTTP 500)");
     let failing = "source:house: fine -> failing since 100 (exit code 1, /1.log)".to_owned();
-    for (told, scene, expected) in [
+    let cases = vec![
         (vec![], due(Lateness::OnTime, JobState::Succeeded), vec![]),
         (vec![], due(Lateness::Overdue, JobState::Succeeded), vec![]),
         (vec![], due(Lateness::OnTime, JobState::Failed), vec![failing.clone()]),
@@ -258,7 +258,8 @@ fn a_source_is_told_when_it_fails_and_when_it_is_late() {
         ),
         (vec![(LATENESS, Late)], Scene::default().of_one_bank(), vec![]),
         (vec![("lateness:gone", Late)], Scene::default(), vec!["lateness:gone: late -> gone".to_owned()]),
-    ] {
+    ];
+    for (told, scene, expected) in cases {
         assert_eq!(scene.changes(&told), expected, "{told:?} {:?}", scene.plan.sources);
     }
 }
