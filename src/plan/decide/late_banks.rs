@@ -125,8 +125,8 @@ mod tests {
         assert_eq!(of(&[&usual[..], &others].concat(), "2025-08-01"), expected, "neither others nor what was filled in later count");
         // A fiscal quarter that ends before the calendar's.
         let early = [("2024Q3", "2024-08-28"), ("2024Q4", "2024-12-03"), ("2025Q1", "2025-02-27")].map(|(p, d)| arrival("RY", p, d, true));
-        assert_eq!(of(&early, "2025-06-03"), Some(("2025-05-30".to_owned(), 3)));
-        assert_eq!(of(&early, "2025-06-02"), None);
+        assert_eq!(of(&early, "2025-06-06"), Some(("2025-06-02".to_owned(), 3)));
+        assert_eq!(of(&early, "2025-06-05"), None);
         let one = |n: i32| arrival("RY", &format!("{}Q1", 2010 + n), &format!("{}-04-2{}", 2010 + n, n % 8), true);
         let long = [vec![arrival("RY", "2009Q1", "2009-12-01", true)], (0..8).map(one).collect()].concat();
         assert_eq!(of(&long, "2026-01-01"), Some(("2025-07-27".to_owned(), 8)), "what is long ago does not count");
