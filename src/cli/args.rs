@@ -10,6 +10,7 @@ use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand
 
 use super::config::ConfigCommand;
 use super::coverage::CoverageArgs;
+use super::doctor::DoctorArgs;
 use super::exit::EXIT_CODES;
 use super::health::HealthArgs;
 use super::history::jobs::JobsArgs;
@@ -133,6 +134,9 @@ pub(super) enum Command {
     },
     /// Create the state tables and, on SQLite, the data tables
     Init(InitArgs),
+    /// Look at everything that a run needs: the configuration, this host, the schedule, the database and its data; say how to mend what
+    /// is wrong. Changes nothing
+    Doctor(DoctorArgs),
     /// Check the configuration, or print its schema
     Config {
         #[command(subcommand)]

@@ -55,7 +55,8 @@ pub(super) async fn command(context: &Context<'_>, args: &InitArgs) -> Result<Ex
     Ok(Exit::Success)
 }
 
-fn table_use(config: &Config) -> TableUse {
+/// What a run of this configuration does with the data tables.
+pub(super) fn table_use(config: &Config) -> TableUse {
     let etls = &config.catalogue.etls;
     TableUse {
         writes_reports: writes_reports(etls),

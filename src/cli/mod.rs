@@ -5,6 +5,7 @@ mod bug;
 mod config;
 mod context;
 mod coverage;
+mod doctor;
 mod exit;
 mod health;
 mod history;
@@ -73,6 +74,7 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Health(args) => in_runtime(health::command(global, environment, args)),
         Command::Tell { command: TellCommand::Test } => in_runtime(tell::test(&context()?)),
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
+        Command::Doctor(_) => in_runtime(doctor::command(global, environment)),
         Command::Config { command: ConfigCommand::Check(args) } => in_runtime(config::check(global, environment, *args)),
         Command::Config { command: ConfigCommand::Schema } => config::schema(global.format),
         Command::Completions { shell } => pages::completions(global.format, *shell),

@@ -152,6 +152,11 @@ impl Findings {
         self.add_for_file(format!("more than {MAX_MISTAKES} mistakes; correct these first"));
     }
 
+    /// The mistakes so far, in the order in which they were found.
+    pub(super) fn found(&self) -> &[ConfigError] {
+        &self.found
+    }
+
     pub(super) fn len(&self) -> usize {
         self.found.len()
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::check::Check;
 use super::env_files;
-use super::error::Findings;
+use super::error::{ConfigError, Findings};
 use crate::os::{input, programs, room};
 use crate::plan::model::etl::{Etl, ReportsBy};
 use crate::plan::model::settings::{SyncRule, Variables};
@@ -19,12 +19,29 @@ use crate::plan::text::template::{Piece, Template};
 /// A file that stands for any that is made in a directory.
 const ANY_FILE: &str = ".etl-orch.check";
 
+/// What a configuration needs of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Programs, the directories in which they run, and their files of variables and certificates.
+    Program,
+    /// Directories of reports.
+    Output,
+    /// Directories whose files say what is available.
+    SyncFiles,
+    StateDir,
+    LockFile,
+}
+
 /// What was found of the host.
 #[derive(Debug, Default)]
 pub struct Host {
+    /// What it lacks. Each is among the mistakes of the configuration too.
+    pub lacks: Vec<(Need, ConfigError)>,
     /// The file of each program, by the key that has its `command`, such as `etls.call_summary`. One whose name depends on the job has
     /// none.
     pub programs: BTreeMap<String, PathBuf>,
+    /// The directories below which reports are put.
+    pub outputs: Vec<PathBuf>,
     /// What may be a mistake, each in a sentence: what other users may do with files of variables, lines in them that are ignored,
     /// directories that are not there yet.
     pub warnings: Vec<String>,
@@ -44,13 +61,22 @@ impl<'a> Look<'a> {
     }
 
     /// What was found, and the mistakes in files of variables.
-    pub(super) fn into_parts(self) -> (Host, Vec<Findings>) {
-        (self.host, self.env_files.into_values().map(|(findings, _)| findings).collect())
+    pub(super) fn into_parts(mut self) -> (Host, Vec<Findings>) {
+        let of_env_files: Vec<Findings> = self.env_files.into_values().map(|(findings, _)| findings).collect();
+        self.host.lacks.extend(of_env_files.iter().flat_map(Findings::found).map(|error| (Need::Program, error.clone())));
+        (self.host, of_env_files)
+    }
+
+    /// Notes what the host lacks, as a mistake at this key.
+    fn lacks(&mut self, check: &mut Check, need: Need, path: &[&str], message: String) {
+        let before = check.findings.len();
+        check.wrong(path, message);
+        self.host.lacks.extend(check.findings.found().iter().skip(before).map(|error| (need, error.clone())));
     }
 
     /// Looks at what all runs need, and each ETL and source.
     pub(super) fn all(&mut self, check: &mut Check, state_dir: &Path, lock_file: &Path, (etls, sources): (&[Etl], &[Source])) {
-        directories(check, state_dir, lock_file);
+        self.directories(check, state_dir, lock_file);
         for etl in etls {
             self.etl(check, etl);
         }
@@ -68,7 +94,10 @@ impl<'a> Look<'a> {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     self.host.warnings.push(format!("availability.sync: {shown} does not exist, so nothing is learnt from it"));
                 }
-                Err(error) => check.wrong(&["availability", "sync"], format!("availability.sync: {shown} cannot be read: {error}")),
+                Err(error) => {
+                    let message = format!("availability.sync: {shown} cannot be read: {error}");
+                    self.lacks(check, Need::SyncFiles, &["availability", "sync"], message);
+                }
             }
         }
     }
@@ -79,13 +108,14 @@ impl<'a> Look<'a> {
         self.work(check, &path, &etl.work);
         if let ReportsBy::Orchestrator { output } = &etl.reports {
             let directory = fixed_directory(output);
+            self.host.outputs.push(directory.clone());
             if let Err(error) = room::check_file(&directory.join(ANY_FILE)) {
                 let message = format!(
                     "{}.output: no report can be put below {}: {error}; make it writable, or correct the path",
                     path.join("."),
                     directory.display()
                 );
-                check.wrong(&[path[0], path[1], "output"], message);
+                self.lacks(check, Need::Output, &[path[0], path[1], "output"], message);
             }
         }
     }
@@ -104,7 +134,7 @@ impl<'a> Look<'a> {
                 let Some(file) = spec.ca_file.as_deref() else { return };
                 if let Err(error) = input::look_at(file) {
                     let path = [path, &["http", "ca_file"]].concat();
-                    check.wrong(&path, format!("{}: {} {error}", path.join("."), file.display()));
+                    self.lacks(check, Need::Program, &path, format!("{}: {} {error}", path.join("."), file.display()));
                 }
             }
         }
@@ -118,7 +148,7 @@ impl<'a> Look<'a> {
         let is_entered = bad_directory.is_none();
         if let Some(fault) = bad_directory {
             let key = if check.document.get(&at("cwd")).is_some() { "cwd" } else { "command" };
-            check.wrong(&at(key), format!("{owner}.{key}: {fault}"));
+            self.lacks(check, Need::Program, &at(key), format!("{owner}.{key}: {fault}"));
         }
         let of_env = spec.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, path)| fixed(path));
         // What depends on the job is known to the job alone.
@@ -129,7 +159,7 @@ impl<'a> Look<'a> {
         let search = of_env.flatten().or(of_file).or_else(|| self.environment.get("PATH").cloned());
         let found = programs::find(&name, search.as_deref().map(OsStr::new), &spec.cwd);
         match found.as_deref().map_or_else(|| Some(programs::not_found(&name)), programs::fault) {
-            Some(fault) => check.wrong(&[path, &["command", "0"]].concat(), format!("{owner}.command: {fault}")),
+            Some(fault) => self.lacks(check, Need::Program, &[path, &["command", "0"]].concat(), format!("{owner}.command: {fault}")),
             None => self.host.programs.extend(found.map(|file| (owner, file))),
         }
     }
@@ -141,21 +171,24 @@ impl<'a> Look<'a> {
             let variables = env_files::read(file, self.environment, &mut findings, &mut self.host.warnings);
             (findings, variables)
         });
+        let search = variables.as_ref().and_then(|variables| variables.get("PATH").cloned());
         if variables.is_none() && findings.is_empty() {
             let name = check.document.named(path);
-            check.wrong(path, format!("{}: there is no such file; {name} names it", file.display()));
+            self.lacks(check, Need::Program, path, format!("{}: there is no such file; {name} names it", file.display()));
         }
-        variables.as_ref()?.get("PATH").cloned()
+        search
     }
-}
 
-/// Looks at what all runs need.
-fn directories(check: &mut Check, state_dir: &Path, lock_file: &Path) {
-    for (key, named, file) in
-        [("state_dir", state_dir, state_dir.join("logs").join(ANY_FILE)), ("lock_file", lock_file, lock_file.to_owned())]
-    {
-        if let Err(error) = room::check_file(&file) {
-            check.wrong(&[key], format!("{key}: {} cannot be written: {error}; make it writable, or name another", named.display()));
+    /// Looks at what all runs need.
+    fn directories(&mut self, check: &mut Check, state_dir: &Path, lock_file: &Path) {
+        let logs = state_dir.join("logs").join(ANY_FILE);
+        for (need, key, named, file) in
+            [(Need::StateDir, "state_dir", state_dir, logs.as_path()), (Need::LockFile, "lock_file", lock_file, lock_file)]
+        {
+            if let Err(error) = room::check_file(file) {
+                let message = format!("{key}: {} cannot be written: {error}; make it writable, or name another", named.display());
+                self.lacks(check, need, &[key], message);
+            }
         }
     }
 }

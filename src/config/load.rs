@@ -57,6 +57,23 @@ pub fn check(path: &Path, environment: &Variables) -> Result<(Config, Host), Con
     }
 }
 
+/// What came of reading the files, and apart from that what this host lacks.
+#[derive(Debug)]
+pub struct Examined {
+    /// The configuration, or the mistakes in the files themselves.
+    pub config: Result<Config, ConfigErrors>,
+    pub host: Host,
+}
+
+/// Does what [`check`] does, and tells mistakes in the files from what the host lacks.
+pub fn examine(path: &Path, environment: &Variables) -> Examined {
+    let mut look = Look::new(environment);
+    let read = read_all(path, environment, Some(&mut look));
+    let (host, _) = look.into_parts();
+    // The mistakes have the host's among them: without a look at that only those of the files are left.
+    Examined { config: read.or_else(|_| load(path, environment)), host }
+}
+
 fn read_all(path: &Path, environment: &Variables, look: Option<&mut Look<'_>>) -> Result<Config, ConfigErrors> {
     let mut of_config = Findings::of(path);
     let mut of_dotenv = Findings::of(&path.with_file_name(".env"));

@@ -3,6 +3,7 @@
 //! The only room that starts processes or opens sockets for ETLs. It knows nothing of databases, gaps or retries: it takes a [`Task`] and
 //! returns an [`Ended`].
 
+pub(crate) mod ask;
 pub mod command;
 mod executor;
 pub mod http;

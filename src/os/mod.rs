@@ -12,6 +12,7 @@ pub(crate) mod exit_watch;
 pub(crate) mod files;
 pub(crate) mod identity;
 pub(crate) mod input;
+pub(crate) mod locks;
 pub(crate) mod mark;
 pub(crate) mod process;
 pub(crate) mod programs;

@@ -51,6 +51,26 @@ pub(crate) fn all() -> io::Result<impl Iterator<Item = Pid>> {
     Ok(entries.flatten().filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)))
 }
 
+/// The living processes whose programs have one of these names, and how each was started, in one line.
+///
+/// # Errors
+/// As [`all`].
+pub(crate) fn named(names: &[&str]) -> io::Result<Vec<(Pid, String)>> {
+    let read = |pid: Pid, what: &str| std::fs::read(format!("/proc/{pid}/{what}")).ok();
+    let command = |pid: Pid| {
+        let line = read(pid, "cmdline")?;
+        let words: Vec<_> = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).map(String::from_utf8_lossy).collect();
+        Some(words.join(" "))
+    };
+    let is_named = |pid: &Pid| read(*pid, "comm").is_some_and(|name| names.iter().any(|wanted| name.trim_ascii_end() == wanted.as_bytes()));
+    Ok(all()?.filter(is_named).filter(|pid| is_alive(*pid)).filter_map(|pid| Some((pid, command(pid)?))).collect())
+}
+
+/// Whether `/proc` shows the processes of other users too.
+pub(crate) fn shows_others() -> bool {
+    std::fs::read("/proc/1/comm").is_ok()
+}
+
 /// A pid from a record; `None` when no process can have it.
 pub(crate) fn from_number(pid: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(pid).ok()?)

@@ -1,12 +1,14 @@
 //! Whether a file system takes new files: looked at before something is begun whose result it is to hold.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD, StatVfs, StatVfsMountFlags};
+use rustix::fs::{Access, AtFlags, CWD, StatFs, StatVfs, StatVfsMountFlags};
 use rustix::io::Errno;
 
 use super::directory::Directory;
+use crate::plan::decide::checkup::Volume;
 
 /// Bytes below which a file system counts as full.
 const LEAST: u64 = 64 * 1024;
@@ -27,6 +29,27 @@ pub(crate) fn check_file(path: &Path) -> io::Result<()> {
     }
     rustix::fs::accessat(CWD, directory, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?;
     check(rustix::fs::statvfs(directory)?)
+}
+
+/// The file system that a path is on, or would be.
+///
+/// # Errors
+/// When it cannot be looked at.
+pub(crate) fn volume(path: &Path) -> io::Result<Volume> {
+    let place = path.ancestors().find(|above| above.exists()).unwrap_or(Path::new("/"));
+    let found = rustix::fs::statvfs(place)?;
+    let blocks = if rustix::process::geteuid().is_root() { found.f_bfree } else { found.f_bavail };
+    Ok(Volume {
+        device: place.metadata()?.dev(),
+        free: blocks.saturating_mul(found.f_frsize),
+        total: found.f_blocks.saturating_mul(found.f_frsize),
+        is_remote: is_remote(&rustix::fs::statfs(place)?),
+    })
+}
+
+/// Whether a file system is one of those that other hosts serve: NFS, SMB (by its numbers of then and now), AFS, Ceph, 9P.
+fn is_remote(found: &StatFs) -> bool {
+    [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x5346_414F, 0x00C3_6400, 0x0102_1997].contains(&(i128::from(found.f_type) & 0xFFFF_FFFF))
 }
 
 /// Checks that the file system of a directory takes new files.

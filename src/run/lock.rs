@@ -3,7 +3,7 @@
 //! It is a `flock` on a file that is never removed: the kernel frees it when its holder dies, so there is no stale lock. An invocation
 //! without a selection that waits for it holds a second file, `<lock>.wait`; another one without a selection then has nothing to add.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -18,6 +18,8 @@ use crate::execute::stop::StopSignal;
 use crate::os::access;
 use crate::os::files;
 use crate::os::identity::this_process;
+use crate::os::locks;
+use crate::plan::decide::checkup::LockState;
 use crate::plan::model::ids::RunId;
 use crate::plan::run::stop::StopLevel;
 
@@ -120,6 +122,50 @@ pub async fn acquire(
     }
 }
 
+/// Looks at the lock without taking it, and without making its file.
+#[must_use]
+pub fn look(path: &Path) -> LockState {
+    let metadata = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return LockState::Absent,
+        Err(error) => return LockState::Unknown(access::named(path, error).to_string()),
+        Ok(metadata) => metadata,
+    };
+    if let Some(problem) = not_a_lock(&metadata) {
+        return LockState::Unusable(LockError::NotAFile(path.to_owned(), problem).to_string());
+    }
+    let named = || match OpenOptions::new().read(true).custom_flags(flags()).open(path) {
+        Ok(file) if file.metadata().is_ok_and(|found| found.len() > 0) => Some(holder(&file)),
+        Ok(_) | Err(_) => None,
+    };
+    match locks::holder(&metadata) {
+        Ok(Some(pid)) => LockState::Held { holder: named().unwrap_or_else(|| format!("process {pid}")), pid },
+        Ok(None) => named().filter(|holder| !is_ours(holder)).map_or(LockState::Free, |holder| LockState::Named { holder }),
+        Err(error) => LockState::Unknown(error.to_string()),
+    }
+}
+
+/// Whether a holder named itself on this host, which shows that it holds the lock no more: it was killed.
+fn is_ours(holder: &str) -> bool {
+    let here = this_process();
+    holder.split(" since ").next().is_some_and(|who| who.ends_with(&format!(" on {}", here.host)))
+}
+
+/// Why what is at the path of a lock cannot be one.
+fn not_a_lock(found: &Metadata) -> Option<&'static str> {
+    if found.is_symlink() {
+        Some("a symbolic link")
+    } else if found.is_dir() {
+        Some("a directory")
+    } else if !found.is_file() {
+        Some("no regular file")
+    } else if found.nlink() > 1 {
+        // What is written into the lock would be written into that other file.
+        Some("another name of some other file (a hard link)")
+    } else {
+        None
+    }
+}
+
 /// The guard holds the lock too: it gets this descriptor.
 impl AsFd for Lock {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -212,15 +258,10 @@ fn open(path: &Path) -> Result<File, LockError> {
         opened => opened,
     }
     .map_err(error)?;
-    let metadata = file.metadata().map_err(error)?;
-    if !metadata.is_file() {
-        return Err(LockError::NotAFile(path.to_owned(), "no regular file"));
+    match not_a_lock(&file.metadata().map_err(error)?) {
+        Some(problem) => Err(LockError::NotAFile(path.to_owned(), problem)),
+        None => Ok(file),
     }
-    // What is written into the lock would be written into that other file.
-    if metadata.nlink() > 1 {
-        return Err(LockError::NotAFile(path.to_owned(), "another name of some other file (a hard link)"));
-    }
-    Ok(file)
 }
 
 /// `O_NONBLOCK` has no effect on a file; without it opening a FIFO would block.

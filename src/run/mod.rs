@@ -7,6 +7,7 @@ mod attempt;
 mod context;
 mod decision_log;
 mod dispatch;
+pub mod doctor;
 mod error;
 mod expectation;
 mod give_up;

@@ -6,7 +6,7 @@ use crate::plan::decide::mismatch::NameIssues;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::Etl;
 use crate::plan::model::settings::SyncRule;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// Checks the data tables and the rights on them, and whether the data has the types of reports and the tags that ETLs name. Without ETLs
 /// there are none.
@@ -14,13 +14,18 @@ use crate::store::Store;
 /// # Errors
 /// When the database fails, a table is not as it must be, or the database user lacks a right.
 pub async fn compare(store: &dyn Store, catalogue: &Catalogue, sync: &[SyncRule]) -> Result<NameIssues, RunError> {
-    let etls = &catalogue.etls;
-    if etls.is_empty() {
+    if catalogue.etls.is_empty() {
         return Ok(NameIssues::default());
     }
-    if let Some(cannot_write) = check_tables(store, etls, sync).await? {
+    if let Some(cannot_write) = check_tables(store, &catalogue.etls, sync).await? {
         return Err(cannot_write);
     }
+    Ok(issues(store, catalogue, sync).await?)
+}
+
+/// The same, of tables that were checked.
+pub(super) async fn issues(store: &dyn Store, catalogue: &Catalogue, sync: &[SyncRule]) -> store::Result<NameIssues> {
+    let etls = &catalogue.etls;
     let types: Vec<_> = etls.iter().map(Etl::report_types).collect();
     let supplied: Vec<&str> = sync.iter().map(|rule| rule.tag.as_str()).collect();
     let mut required: Vec<String> =

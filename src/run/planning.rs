@@ -9,6 +9,7 @@ use super::plan_input::PlanInput;
 use super::recover::Recovery;
 use super::sources::{self, Sources};
 use super::sync::Stamps;
+use crate::plan::decide::census::DataIssues;
 use crate::plan::decide::coverage::Coverage;
 use crate::plan::decide::data_row;
 use crate::plan::decide::decision::Decided;
@@ -94,6 +95,23 @@ pub(super) async fn decide_all(
         .await?;
     let decided = planner.finish().decided;
     Ok((decided, stored))
+}
+
+/// The rows and banks that a person should look at. Nothing is decided.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn data_issues(store: &dyn Data, input: PlanInput<'_>, also_available: Vec<Available>) -> store::Result<DataIssues> {
+    let stored = StoredState::default();
+    let mut planner = Planner::new(&input.catalogue.institutions, &input.catalogue.etls, input.settings, input.selection, &stored);
+    store
+        .scan(&scan_request(input, also_available), &mut |scanned| match scanned {
+            Scanned::Group(group) => planner.group(&group),
+            Scanned::NotAnArray { row, rows } => planner.not_an_array(&row, rows),
+            Scanned::Candidate(_) => {}
+        })
+        .await?;
+    Ok(planner.finish().data_issues)
 }
 
 /// The settings for the plan of reports: `max_jobs` is what these collections leave of it.

@@ -59,8 +59,17 @@ fn unknown_tags<'a>(issues: &'a NameIssues, catalogue: &'a Catalogue) -> Vec<Unk
 
 /// Each in a line that is safe to show: what is an error first.
 pub(super) fn lines(issues: &NameIssues, catalogue: &Catalogue) -> Vec<String> {
-    let tags = issues.unknown_tags.iter().flat_map(|one| one.tags.iter().map(|tag| unknown_tag(one, tag, issues, catalogue)));
-    tags.chain(issues.similar_types.iter().map(|one| similar_type(one, catalogue))).collect()
+    [of_tags(issues, catalogue), of_types(issues, catalogue)].concat()
+}
+
+/// Those of tags.
+pub(super) fn of_tags(issues: &NameIssues, catalogue: &Catalogue) -> Vec<String> {
+    issues.unknown_tags.iter().flat_map(|one| one.tags.iter().map(|tag| unknown_tag(one, tag, issues, catalogue))).collect()
+}
+
+/// Those of types of reports.
+pub(super) fn of_types(issues: &NameIssues, catalogue: &Catalogue) -> Vec<String> {
+    issues.similar_types.iter().map(|one| similar_type(one, catalogue)).collect()
 }
 
 fn unknown_tag(one: &UnknownTags, tag: &str, issues: &NameIssues, catalogue: &Catalogue) -> String {

@@ -6,6 +6,7 @@
 mod blocked;
 pub mod config;
 pub mod coverage;
+pub mod doctor;
 pub mod escape;
 mod expected;
 pub mod health;

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::escape::{escaped, excerpt};
 use crate::plan::model::ids::JobId;
-pub(super) use crate::plan::text::size::{count, grouped};
+pub(super) use crate::plan::text::size::{bytes, count, grouped};
 pub(super) use crate::plan::text::span::{brief, seconds};
 pub(super) use lines::{fitted, wrapped};
 pub use times::{Time, Zone, read_time, use_zones};

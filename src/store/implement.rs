@@ -32,7 +32,7 @@ macro_rules! operation {
 /// left out.
 macro_rules! listing {
     ($store:ident, $doing:literal, $operation:path $(, $argument:expr)*) => {
-        if $store.has_history {
+        if $store.state_tables.is_current() {
             let began = std::time::Instant::now();
             let listed = $crate::store::implement::carried_out!($store, $doing, $operation $(, $argument)*).map(|found| $store.malformed.left_alone(found));
             $crate::store::shared::operation_log::log($doing, began, listed.as_ref().map(|listed| Some(listed.len())));
@@ -49,6 +49,7 @@ macro_rules! implement_ports {
     ($adapter:ty) => {
         use chrono::{DateTime, Utc};
 
+        use $crate::plan::decide::checkup::{Server, StateTables};
         use $crate::plan::decide::mismatch::{NameCount, ReportSpelling};
         use $crate::plan::model::candidate::AvailabilityRow;
         use $crate::plan::model::etl::Pool;
@@ -74,13 +75,17 @@ macro_rules! implement_ports {
         use $crate::plan::run::job_end::{Finished, JobEnd};
         use $crate::store::implement::{listing, operation};
         use $crate::store::shared::operation_log::logged;
-        use $crate::store::{Available, MissingRights, ScanRequest, Scanned, TableUse, shared};
+        use $crate::store::{Available, MissingRights, ScanRequest, Scanned, TableFault, TableUse, shared};
 
         #[async_trait::async_trait]
         impl $crate::store::Data for $adapter {
-            async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()> {
-                let check = self.answered(<$adapter>::check_data_tables(self, writes_reports, writes_availability));
-                logged("looking at the columns of the data tables", check).await
+            async fn server(&self) -> Result<Server> {
+                logged("asking the database about itself", self.answered(<$adapter>::server(self))).await
+            }
+
+            async fn table_faults(&self, writes_reports: bool, writes_availability: bool) -> Result<Vec<TableFault>> {
+                let look = self.answered(<$adapter>::table_faults(self, writes_reports, writes_availability));
+                logged("looking at the columns of the data tables", look).await
             }
 
             async fn missing_rights(&self, of: TableUse) -> Result<MissingRights> {
@@ -382,6 +387,10 @@ macro_rules! implement_ports {
 
         #[async_trait::async_trait]
         impl $crate::store::Store for $adapter {
+            fn state_tables(&self) -> &StateTables {
+                &self.state_tables
+            }
+
             fn hurry(&self) {
                 self.patience.hurry();
             }

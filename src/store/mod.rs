@@ -19,6 +19,7 @@ use std::sync::Arc;
 pub use error::{FailureKind, NotKept, StoreError};
 pub use ports::{Data, History, Ledger, MOST_NAMES, MOST_ROWS, Notifications, Orders, Sources};
 
+use crate::plan::decide::checkup::StateTables;
 use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::period::Period;
@@ -36,6 +37,9 @@ pub enum Access {
     /// Read and write. Our own tables are created or migrated forward; a SQLite file that is not there is made, with
     /// the data tables. Data tables are not added to a database that exists.
     ReadWrite,
+    /// Look only, and open the database also where our own tables are of another version or may not be read: they count as not there,
+    /// and [`Store::state_tables`] says what they are.
+    Inspect,
     /// Like `ReadWrite`, and on SQLite missing data tables are created too (`etl-orch init`).
     Init,
 }
@@ -80,6 +84,15 @@ pub struct Grants {
     pub role: String,
     /// What it does with the data tables.
     pub of: TableUse,
+}
+
+/// What is wrong with a data table. Displays as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found}: {mend}")]
+pub struct TableFault {
+    pub found: String,
+    /// The way out.
+    pub mend: String,
 }
 
 /// The rights that the database user lacks, each as the statement that grants it.
@@ -165,6 +178,9 @@ pub enum Scanned {
 /// All of the database: what an invocation opens once and passes on. Functions take the port that they need.
 #[async_trait::async_trait]
 pub trait Store: Data + Ledger + Orders + Sources + Notifications + History {
+    /// What our own tables were when the database was opened; those that were made or migrated then are current.
+    fn state_tables(&self) -> &StateTables;
+
     /// To be called when a stop is asked for: from now on no operation takes longer than about a second, and after one that had no answer
     /// all fail at once.
     fn hurry(&self);

@@ -10,7 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Available, MissingRights, Result, ScanRequest, Scanned, TableUse};
+use super::{Available, MissingRights, Result, ScanRequest, Scanned, StoreError, TableFault, TableUse};
+use crate::plan::decide::checkup::Server;
 use crate::plan::decide::mismatch::{NameCount, ReportSpelling};
 use crate::plan::model::candidate::AvailabilityRow;
 use crate::plan::model::etl::Pool;
@@ -44,9 +45,18 @@ pub const MOST_ROWS: usize = 1000;
 /// The users' tables: what is available, and the reports.
 #[async_trait]
 pub trait Data: Debug + Send + Sync {
-    /// Checks that the data tables are there with the columns that are needed, and, where rows are to be written, that a row of ours
-    /// would satisfy the NOT NULL columns.
-    async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()>;
+    /// What the database says of itself.
+    async fn server(&self) -> Result<Server>;
+
+    /// What is wrong with the data tables: they must be there with the columns that are needed and, where rows are to be written, a row
+    /// of ours must satisfy the NOT NULL columns.
+    async fn table_faults(&self, writes_reports: bool, writes_availability: bool) -> Result<Vec<TableFault>>;
+
+    /// The same for who needs them as they must be: the first fault is an error.
+    async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()> {
+        let faults = self.table_faults(writes_reports, writes_availability).await?;
+        faults.first().map_or(Ok(()), |fault| Err(StoreError::Schema(fault.to_string())))
+    }
 
     /// The rights that the database user lacks: on the data tables, for this use of them, and on our own. What a policy on rows, or
     /// a view's own rights, refuse is not found.

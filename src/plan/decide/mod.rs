@@ -2,6 +2,7 @@
 
 pub mod backfill;
 pub mod census;
+pub mod checkup;
 pub mod coverage;
 pub mod data_row;
 pub mod decision;

@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions as _, Row};
 use tokio::time::timeout;
 use url::Url;
 
+use crate::plan::decide::checkup::{Transport, Verification};
 use crate::store::Access;
 
 /// A host that does not answer is given up after this time, unless the URL has a `connect_timeout`.
@@ -119,8 +120,21 @@ impl ConnectOptions {
         }
     }
 
+    /// How the connection is made, given whether the server says that it is encrypted.
+    pub(super) fn transport(&self, is_encrypted: bool) -> Transport {
+        let by_socket = self.options.get_socket().is_some() || self.options.get_host().starts_with('/');
+        match self.options.get_ssl_mode() {
+            _ if by_socket => Transport::Socket,
+            _ if !is_encrypted && is_local(self.options.get_host()) => Transport::Loopback,
+            _ if !is_encrypted => Transport::Plain,
+            PgSslMode::VerifyFull => Transport::Encrypted(Verification::AuthorityAndHost),
+            PgSslMode::VerifyCa => Transport::Encrypted(Verification::Authority),
+            PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer | PgSslMode::Require => Transport::Encrypted(Verification::Nothing),
+        }
+    }
+
     fn settings(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
-        LIMITS.into_iter().chain((self.access == Access::ReadOnly).then_some(READ_ONLY))
+        LIMITS.into_iter().chain(matches!(self.access, Access::ReadOnly | Access::Inspect).then_some(READ_ONLY))
     }
 
     /// The server as messages name it.

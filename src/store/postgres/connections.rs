@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::connect_options::ConnectOptions;
 use super::failed;
+use crate::plan::decide::checkup::Transport;
 use crate::plan::model::settings::{Database, Durability};
 use crate::store::shared::operation_log::log_connection;
 use crate::store::{Access, Result, StoreError};
@@ -61,6 +62,11 @@ impl Connections {
     /// The name of the database user.
     pub(super) fn user(&self) -> &str {
         self.how.user()
+    }
+
+    /// How connections are made, given whether the server says that they are encrypted.
+    pub(super) fn transport(&self, is_encrypted: bool) -> Transport {
+        self.how.transport(is_encrypted)
     }
 
     /// A connection that works, or at once the reason why there is none.

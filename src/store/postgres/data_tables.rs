@@ -3,7 +3,7 @@
 use super::Postgres;
 use crate::plan::model::settings::TableName;
 use crate::store::shared::data_columns::{Column, DataTable};
-use crate::store::{Result, StoreError};
+use crate::store::{Result, TableFault};
 
 /// The columns of the two data tables; `None` for a table that is not there.
 #[derive(Debug)]
@@ -57,7 +57,8 @@ struct CatalogueRow {
 }
 
 impl Postgres {
-    pub(super) async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()> {
+    pub(super) async fn table_faults(&self, writes_reports: bool, writes_availability: bool) -> Result<Vec<TableFault>> {
+        let mut faults = Vec::new();
         let columns = self.columns().await?;
         let tables = [
             (DataTable::Availability, &self.availability, &columns.availability, writes_availability),
@@ -65,42 +66,39 @@ impl Postgres {
         ];
         for (which, name, found, writes) in tables {
             let Some(found) = found else {
-                return Err(StoreError::Schema(format!(
-                    "table {name} is missing from {}: create it, or set `{}`",
-                    self.target,
-                    which.setting()
-                )));
+                faults.push(TableFault {
+                    found: format!("table {name} is missing from {}", self.target),
+                    mend: format!("create it, or set `{}`", which.setting()),
+                });
+                continue;
             };
             let plain: Vec<Column> = found.iter().map(|one| one.column.clone()).collect();
-            which.check(name, &self.target, &plain, writes, self.version_column.as_ref())?;
-            for one in found {
-                self.check_type(name, one)?;
-            }
+            faults.extend(which.faults(name, &self.target, &plain, writes, self.version_column.as_ref()));
+            faults.extend(found.iter().filter_map(|one| self.fault_of_type(which, name, one)));
             if writes && found.iter().any(|one| !one.rights.takes_rows) {
-                return Err(StoreError::Schema(format!(
-                    "etl-orch cannot write rows of {name} in {}: it is a view that takes none; {}",
-                    self.target,
-                    which.instead_of_writing()
-                )));
+                faults.push(TableFault {
+                    found: format!("etl-orch cannot write rows of {name} in {}, a view that takes none", self.target),
+                    mend: which.instead_of_writing().to_owned(),
+                });
             }
         }
-        Ok(())
+        Ok(faults)
     }
 
-    fn check_type(&self, table: &TableName, found: &Described) -> Result<()> {
+    fn fault_of_type(&self, which: DataTable, table: &TableName, found: &Described) -> Option<TableFault> {
         let (fits, needed) = match found.column.name.as_str() {
             "bank_id" | "fiscal_year" => (found.category == "N", "a whole number"),
             "bank_symbol" | "quarter" | "report_type" => (found.category == "S", "a text"),
             "database_names" => (found.category == "A" && found.of.as_deref() == Some("S"), "an array of text (TEXT[])"),
-            _ => return Ok(()),
+            _ => return None,
         };
-        if fits {
-            return Ok(());
-        }
-        Err(StoreError::Schema(format!(
-            "column {} of {table} in {} is of type {}, and must be {needed}",
-            found.column.name, self.target, found.column.kind
-        )))
+        (!fits).then(|| TableFault {
+            found: format!(
+                "column {} of {table} in {} is of type {}, and must be {needed}",
+                found.column.name, self.target, found.column.kind
+            ),
+            mend: format!("change its type, or let `{}` name another table, or a view", which.setting()),
+        })
     }
 
     /// The data tables' columns, asked for once.

@@ -7,9 +7,10 @@ use sqlx::postgres::PgConnection;
 use super::connections::Connections;
 use super::failed;
 use super::rights::{granting, identifier, is_refused};
+use crate::plan::decide::checkup::StateTables;
 use crate::plan::model::settings::Database;
 use crate::store::error::in_words;
-use crate::store::shared::migrations::{MigrationText, migration_failed, must_migrate, newest, printed};
+use crate::store::shared::migrations::{MigrationText, compared, migration_failed, must_migrate, newest, printed};
 use crate::store::shared::operation_log::{log_version, logged};
 use crate::store::{Access, Grants, Result, StoreError};
 
@@ -24,31 +25,49 @@ fn migrator() -> Migrator {
     migrator
 }
 
-/// Looks at the version of our own tables, migrates where that is needed and allowed, and says whether they are there.
-pub(super) async fn bring_up(connections: &Connections, target: &str, access: Access) -> Result<bool> {
+/// Looks at the version of our own tables, migrates where that is needed and allowed, and says what they are.
+pub(super) async fn bring_up(connections: &Connections, target: &str, access: Access) -> Result<StateTables> {
     let mut lease = connections.lease().await?;
     let found = version(&mut lease).await;
     if let Err(refused) = &found
         && is_refused(refused)
     {
         let user = identifier(connections.user());
-        return Err(StoreError::Rights(format!(
+        let refused = format!(
             "{target} does not let its user {user} look at the state tables ({}): have a DBA run \
              GRANT USAGE ON SCHEMA {SCHEMA} TO {user}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {user}",
             in_words(refused)
-        )));
+        );
+        return if access == Access::Inspect { Ok(StateTables::Refused(refused)) } else { Err(StoreError::Rights(refused)) };
     }
     let found = lease.settle(LOOKING, found)?;
-    let may_migrate = access != Access::ReadOnly;
     let migrator = migrator();
-    log_version(target, found, newest(&migrator));
-    if must_migrate(found, newest(&migrator), target, may_migrate)? {
+    let known = newest(&migrator);
+    log_version(target, found, known);
+    let may_migrate = match access {
+        Access::Inspect => return inspect(connections, found, known).await,
+        Access::ReadOnly => false,
+        Access::ReadWrite | Access::Init => true,
+    };
+    if must_migrate(found, known, target, may_migrate)? {
         // Dropped on an error, since it would keep the migrator's lock.
         let mut lease = connections.lease().await?;
         logged(MIGRATING, migrate(&mut lease, migrator, found, target)).await?;
         lease.settle(MIGRATING, Ok(()))?;
     }
-    Ok(may_migrate || found.is_some())
+    Ok(compared(if may_migrate { Some(known) } else { found }, known, None))
+}
+
+/// What they are, and whether they could be made or migrated.
+async fn inspect(connections: &Connections, found: Option<i64>, known: i64) -> Result<StateTables> {
+    if found.is_some_and(|found| found >= known) {
+        return Ok(compared(found, known, None));
+    }
+    let mut lease = connections.lease().await?;
+    let rights: sqlx::Result<RightsToMake> = sqlx::query_as(RightsToMake::QUERY).fetch_one(&mut *lease).await;
+    let rights = lease.settle(LOOKING, rights)?;
+    let obstacle = rights.missing(found, known).map(|missing| format!("the database does not let its user {missing}"));
+    Ok(compared(found, known, obstacle))
 }
 
 /// The newest migration in the database. One round trip, since every invocation asks.

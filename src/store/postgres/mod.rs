@@ -13,6 +13,7 @@ mod migrations;
 mod reports;
 mod rights;
 mod scan;
+mod server;
 mod user_query;
 
 use std::time::Duration;
@@ -42,8 +43,8 @@ pub(super) struct Postgres {
     availability: TableName,
     version_column: Option<ColumnName>,
     reports: TableName,
-    /// Whether our own tables are there; without them history is empty.
-    has_history: bool,
+    /// Our own tables; without them history is empty.
+    state_tables: StateTables,
     malformed: Named,
     columns: OnceCell<DataColumns>,
     patience: Patience,
@@ -56,14 +57,14 @@ impl Postgres {
     pub(super) async fn open(database: &Database, url: &SecretString, access: Access) -> Result<Self> {
         let target = database.target.to_string();
         let connections = Connections::new(database, url, access)?;
-        let has_history = migrations::bring_up(&connections, &target, access).await?;
+        let state_tables = migrations::bring_up(&connections, &target, access).await?;
         Ok(Self {
             connections,
             target,
             availability: database.availability.clone(),
             version_column: database.version_column.clone(),
             reports: database.reports.clone(),
-            has_history,
+            state_tables,
             malformed: Named::default(),
             columns: OnceCell::new(),
             patience: Patience::new(database.target.to_string()),

@@ -1,7 +1,7 @@
 //! Which columns the data tables must have, and what to say where they are missing.
 
 use crate::plan::model::settings::{ColumnName, TableName};
-use crate::store::{Result, StoreError};
+use crate::store::TableFault;
 
 /// A column of a data table, as the catalogue describes it.
 #[derive(Debug, Clone)]
@@ -79,30 +79,30 @@ impl DataTable {
         }
     }
 
-    /// Checks the columns that were found against those that are needed. `version` is the column of availability that
+    /// What is wrong with the columns that were found, against those that are needed. `version` is the column of availability that
     /// `availability.version_column` names.
-    pub(in crate::store) fn check(
+    pub(in crate::store) fn faults(
         self,
         table: &TableName,
         target: &str,
         found: &[Column],
         writes: bool,
         version: Option<&ColumnName>,
-    ) -> Result<()> {
+    ) -> Vec<TableFault> {
+        let mut faults = Vec::new();
         let has = |name: &&str| found.iter().any(|column| column.name == *name);
         let missing: Vec<&str> = self.needed(writes).iter().filter(|name| !has(name)).copied().collect();
         if !missing.is_empty() {
-            return Err(StoreError::Schema(format!(
-                "table {table} in {target} lacks the {}: add what is missing, or let `{}` name another table",
-                named("column", &missing),
-                self.setting()
-            )));
+            faults.push(TableFault {
+                found: format!("table {table} in {target} lacks the {}", named("column", &missing)),
+                mend: format!("add what is missing, or let `{}` name another table", self.setting()),
+            });
         }
         if let Some(version) = version.filter(|version| self == Self::Availability && !has(&version.as_str())) {
-            return Err(StoreError::Schema(format!(
-                "table {table} in {target} lacks the column {}: let `availability.version_column` name another, or leave it out",
-                version.as_str()
-            )));
+            faults.push(TableFault {
+                found: format!("table {table} in {target} lacks the column {}", version.as_str()),
+                mend: "let `availability.version_column` name another, or leave it out".to_owned(),
+            });
         }
         let unfilled: Vec<&str> = found
             .iter()
@@ -110,15 +110,13 @@ impl DataTable {
             .map(|column| column.name.as_str())
             .filter(|name| !self.written().contains(name))
             .collect();
-        if unfilled.is_empty() {
-            return Ok(());
+        if !unfilled.is_empty() {
+            faults.push(TableFault {
+                found: format!("etl-orch has no value for the NOT NULL {} of {table} in {target}", named("column", &unfilled)),
+                mend: format!("give a default, or {}", self.instead_of_writing()),
+            });
         }
-        Err(StoreError::Schema(format!(
-            "etl-orch cannot write rows of {table} in {target}: it has no value for the NOT NULL {}; \
-             give a default, or {}",
-            named("column", &unfilled),
-            self.instead_of_writing()
-        )))
+        faults
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use sqlx::migrate::{MigrateError, Migrator};
 
+use crate::plan::decide::checkup::StateTables;
 use crate::store::{FailureKind, Result, StoreError};
 
 /// Compares the newest migration in the database with the newest that this program has.
@@ -21,6 +22,16 @@ pub(in crate::store) fn must_migrate(found: Option<i64>, known: i64, target: &st
         ))),
         Some(found) => Ok(found < known),
         None => Ok(may_migrate),
+    }
+}
+
+/// What the tables are, for who only looks. `obstacle` keeps the database user from making or migrating them.
+pub(in crate::store) fn compared(found: Option<i64>, known: i64, obstacle: Option<String>) -> StateTables {
+    match found {
+        None => StateTables::Absent { obstacle },
+        Some(found) if found > known => StateTables::Newer { found, known },
+        Some(found) if found < known => StateTables::Older { found, known, obstacle },
+        Some(found) => StateTables::Current(found),
     }
 }
 

@@ -42,22 +42,22 @@ impl Sqlite {
             availability: database.availability.clone(),
             version_column: database.version_column.clone(),
             reports: database.reports.clone(),
-            has_history: true,
+            state_tables: migrations::current(),
             malformed: Named::default(),
             report_columns: OnceCell::new(),
         };
         let mut connection = match access {
-            Access::ReadOnly => store.connect_read_only(path).await?,
+            Access::ReadOnly | Access::Inspect => store.connect_read_only(path).await?,
             Access::ReadWrite | Access::Init => store.connect_read_write(path).await?,
         };
         let (empty, version) = migrations::state(&mut connection).await.map_err(|error| store.unreachable(error))?;
-        if access == Access::ReadOnly {
+        if matches!(access, Access::ReadOnly | Access::Inspect) {
+            store.state_tables = migrations::compared(version);
             if empty {
                 store.is_in_memory = true;
                 connection = store.connect_again().await?;
-            } else {
+            } else if access == Access::ReadOnly {
                 migrations::compare(version, &store.target, false)?;
-                store.has_history = version.is_some();
             }
         } else if empty || access == Access::Init || migrations::compare(version, &store.target, true)? {
             store.prepare(&mut connection, access == Access::Init).await?;

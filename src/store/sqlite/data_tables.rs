@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use super::Sqlite;
 use crate::plan::model::settings::{ColumnName, TableName};
 use crate::store::shared::data_columns::{Column, DataTable};
-use crate::store::{MissingRights, Result, StoreError, TableUse};
+use crate::store::{MissingRights, Result, TableFault, TableUse};
 
 /// Makes the data tables that are not there.
 pub(super) async fn create(connection: &mut SqliteConnection, availability: &TableName, reports: &TableName) -> sqlx::Result<()> {
@@ -54,7 +54,8 @@ CREATE TABLE IF NOT EXISTS {reports} (
 }
 
 impl Sqlite {
-    pub(super) async fn check_data_tables(&self, writes_reports: bool, writes_availability: bool) -> Result<()> {
+    pub(super) async fn table_faults(&self, writes_reports: bool, writes_availability: bool) -> Result<Vec<TableFault>> {
+        let mut faults = Vec::new();
         // Names in SQLite ignore case. The columns' names are in lower case here.
         let version = self.version_column.as_ref().and_then(|version| ColumnName::parse(&version.as_str().to_ascii_lowercase()));
         for (which, name, writes) in
@@ -62,15 +63,15 @@ impl Sqlite {
         {
             let columns = self.columns_of(name).await?;
             if columns.is_empty() {
-                return Err(StoreError::Schema(format!(
-                    "table {name} is missing from {}: run `etl-orch init` to make it, or set `{}`",
-                    self.target,
-                    which.setting()
-                )));
+                faults.push(TableFault {
+                    found: format!("table {name} is missing from {}", self.target),
+                    mend: format!("run `etl-orch init` to make it, or set `{}`", which.setting()),
+                });
+            } else {
+                faults.extend(which.faults(name, &self.target, &columns, writes, version.as_ref()));
             }
-            which.check(name, &self.target, &columns, writes, version.as_ref())?;
         }
-        Ok(())
+        Ok(faults)
     }
 
     /// None: the file's permissions are all there is, and whoever may not write it learns that from its first statement.

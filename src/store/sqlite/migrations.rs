@@ -4,9 +4,10 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnection;
 
 use super::data_tables;
+use crate::plan::decide::checkup::StateTables;
 use crate::plan::model::settings::Database;
 use crate::store::Result;
-use crate::store::shared::migrations::{migration_failed, must_migrate, newest, printed};
+use crate::store::shared::migrations::{self as shared, migration_failed, must_migrate, newest, printed};
 use crate::store::shared::operation_log::{log_version, logged};
 
 /// A name of our own: the application whose data this is may use the same library for its migrations.
@@ -32,6 +33,16 @@ pub(super) fn compare(found: Option<i64>, target: &str, may_migrate: bool) -> Re
     let known = newest(&migrator());
     log_version(target, found, known);
     must_migrate(found, known, target, may_migrate)
+}
+
+/// What our own tables are, given the newest migration in the database.
+pub(super) fn compared(found: Option<i64>) -> StateTables {
+    shared::compared(found, newest(&migrator()), None)
+}
+
+/// What they are once they were migrated.
+pub(super) fn current() -> StateTables {
+    StateTables::Current(newest(&migrator()))
 }
 
 /// Migrates forward, in the caller's transaction.

@@ -12,6 +12,7 @@ mod file;
 mod migrations;
 mod reports;
 mod scan;
+mod server;
 mod user_query;
 
 use std::ops::{Deref, DerefMut};
@@ -47,8 +48,8 @@ pub(super) struct Sqlite {
     availability: TableName,
     version_column: Option<ColumnName>,
     reports: TableName,
-    /// Whether our own tables are there; without them history is empty.
-    has_history: bool,
+    /// Our own tables; without them history is empty.
+    state_tables: StateTables,
     malformed: Named,
     report_columns: OnceCell<Vec<Column>>,
 }
