@@ -137,7 +137,7 @@ pub(super) enum Command {
     /// Look at everything that a run needs: the configuration, this host, the schedule, the database and its data; say how to mend what
     /// is wrong. Changes nothing
     Doctor(DoctorArgs),
-    /// Check the configuration, or print its schema
+    /// Check the configuration, begin one, or print its schema
     Config {
         #[command(subcommand)]
         command: ConfigCommand,

@@ -1,5 +1,7 @@
 //! `etl-orch config`: looks at the configuration.
 
+mod init;
+
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -14,12 +16,15 @@ use crate::run::{check_state_dir, names};
 use crate::show::config::{ConfigFiles, ConfigView};
 use crate::show::outcome::SchemaView;
 use crate::store::{Access, Store};
+pub(super) use init::command as init;
 
 /// What can be done with the configuration.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Read the configuration, name every error in it and everything that this host lacks for it, and say what it means
     Check(CheckArgs),
+    /// Begin a configuration from what the database holds: its tables, tags, types of reports and banks
+    Init(init::InitArgs),
     /// Print the JSON Schema of the configuration file
     Schema,
 }

@@ -110,6 +110,7 @@ fn configuration_facts(path: Option<String>, config: Option<&Config>, faults: Ve
             sources: config.catalogue.sources.len(),
         }),
         faults: Faults { faults, warnings: warnings.into_iter().map(Fault::from).collect() },
+        telling: config.map(|config| config.tell.channels()),
     }
 }
 
@@ -128,7 +129,9 @@ fn host_input(config: &Config, host: Host) -> HostInput {
         programs: with(lacking(Need::Program), &host.warnings),
         programs_found: host.programs.len(),
         outputs: lacking(Need::Output),
+        outputs_named: host.outputs.len(),
         files: lacking(Need::SyncFiles),
+        files_named: config.sync.len(),
         state_dir: lacking(Need::StateDir),
         lock: lacking(Need::LockFile),
         paths: HostPaths {

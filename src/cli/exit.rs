@@ -11,7 +11,8 @@ pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0      success, nothing to do, or a dry run; also: another run is active and one already waits
   1      some jobs failed after their retries, or etl-orch could not do its work
-         (the database does not answer or lacks rights, a file cannot be used)
+         (the database does not answer or lacks rights, a file cannot be used);
+         of doctor: a check failed
   2      usage or configuration error; nothing was started
          (an option, an unknown name, the configuration, tables that do not fit)
   75     the lock is held and --lock-wait ran out

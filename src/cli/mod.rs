@@ -76,6 +76,7 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
         Command::Doctor(_) => in_runtime(doctor::command(global, environment)),
         Command::Config { command: ConfigCommand::Check(args) } => in_runtime(config::check(global, environment, *args)),
+        Command::Config { command: ConfigCommand::Init(args) } => in_runtime(config::init(global, environment, args)),
         Command::Config { command: ConfigCommand::Schema } => config::schema(global.format),
         Command::Completions { shell } => pages::completions(global.format, *shell),
         Command::Man => pages::man(global.format),

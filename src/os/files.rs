@@ -109,6 +109,16 @@ fn replace_by(path: &Path, text: &str, new: Option<Permissions>, rename: impl Fn
     })
 }
 
+/// Makes a file of text that only its user may read, where there is none.
+///
+/// # Errors
+/// When it is there already, or cannot be written.
+pub(crate) fn create_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    io::Write::write_all(&mut file, text.as_bytes())?;
+    file.sync_all()
+}
+
 /// A new name is on disk once its directory is.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 
 mod blocked;
 pub mod config;
+pub mod config_init;
 pub mod coverage;
 pub mod doctor;
 pub mod escape;

@@ -50,6 +50,7 @@ macro_rules! implement_ports {
         use chrono::{DateTime, Utc};
 
         use $crate::plan::decide::checkup::{Server, StateTables};
+        use $crate::plan::decide::found_data::{FoundBank, FoundTables};
         use $crate::plan::decide::mismatch::{NameCount, ReportSpelling};
         use $crate::plan::model::candidate::AvailabilityRow;
         use $crate::plan::model::etl::Pool;
@@ -141,6 +142,14 @@ macro_rules! implement_ports {
 
             async fn availability_tags(&self, unless: &[String]) -> Result<Vec<NameCount>> {
                 operation!(self, "looking at the tags of the availability table", shared::availability::tags, &self.availability, unless)
+            }
+
+            async fn data_tables_like(&self) -> Result<FoundTables> {
+                self.answered(<$adapter>::data_tables_like(self)).await
+            }
+
+            async fn banks(&self) -> Result<Vec<FoundBank>> {
+                operation!(self, "looking at the banks in the data", shared::availability::banks, &self.availability)
             }
 
             async fn value_of(&self, query: &str) -> Result<Option<String>> {

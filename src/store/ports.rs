@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Available, MissingRights, Result, ScanRequest, Scanned, StoreError, TableFault, TableUse};
 use crate::plan::decide::checkup::Server;
+use crate::plan::decide::found_data::{FoundBank, FoundTables};
 use crate::plan::decide::mismatch::{NameCount, ReportSpelling};
 use crate::plan::model::candidate::AvailabilityRow;
 use crate::plan::model::etl::Pool;
@@ -80,7 +81,7 @@ pub trait Data: Debug + Send + Sync {
     async fn report_fingerprint(&self, report: &ReportKey) -> Result<Option<String>>;
 
     /// The types in the reports table, each with the number of its rows: the most frequent first, at most [`MOST_NAMES`]. Empty where
-    /// each of these lists has a type with a row; only otherwise are all rows looked at.
+    /// these lists are some and each has a type with a row; only otherwise are all rows looked at.
     async fn report_types(&self, unless: &[Vec<String>]) -> Result<Vec<NameCount>>;
 
     /// Types and quarters of the rows that the table has of the report's bank and fiscal year, each once, at most [`MOST_NAMES`].
@@ -96,6 +97,12 @@ pub trait Data: Debug + Send + Sync {
 
     /// The symbols in the availability table, each with the number of its rows: the most frequent first, at most [`MOST_NAMES`].
     async fn availability_symbols(&self) -> Result<Vec<NameCount>>;
+
+    /// The tables and views that have the columns of the data tables.
+    async fn data_tables_like(&self) -> Result<FoundTables>;
+
+    /// The banks in the availability table, by symbol and number: those with the most rows first, at most [`MOST_NAMES`].
+    async fn banks(&self) -> Result<Vec<FoundBank>>;
 
     /// Asks a user's query, which may change nothing: the first value of its first row as text; `None` where there is no row, or the
     /// value is NULL. One statement, which may take 30 s; it holds up no other operation for longer.

@@ -20,6 +20,8 @@ pub(crate) const CALLS: &[(&str, &[Case])] = &[
     ("init", &[("", 0, "init"), ("--print-sql", 0, "init_sql"), ("--print-sql=yes", 2, "error")]),
     ("config", &[("", 2, "error"), ("--help", 0, "help")]),
     ("config check", &[("", 0, "config_check"), ("--config other.yaml", 2, "error")]),
+    ("config init", &[("new.yaml", 0, "config_init"), ("new.yaml", 2, "error"), ("--database-url x", 2, "error")]),
+    ("doctor", &[("", 0, "doctor"), ("more", 2, "error")]),
     ("config schema", &[("", 0, "config_schema"), ("more", 2, "error")]),
     ("completions", &[("bash", 0, "completions"), ("nosuch", 2, "error")]),
     ("man", &[("", 0, "man"), ("-q", 2, "error")]),

@@ -8,6 +8,7 @@ pub mod data_row;
 pub mod decision;
 pub mod decision_changes;
 pub mod explain;
+pub mod found_data;
 pub mod freshness;
 pub mod late_banks;
 pub mod mismatch;

@@ -124,6 +124,14 @@ pub struct OpenLineage {
     pub namespace: String,
 }
 
+impl TellSettings {
+    /// The channels that are configured, in words.
+    #[must_use]
+    pub fn channels(&self) -> Vec<String> {
+        self.pings.iter().map(|address| format!("pings to {address}")).collect()
+    }
+}
+
 /// The address of a receiver. Its path is often all that keeps others out, so that only scheme and host are shown.
 #[derive(Debug, Clone)]
 pub struct Address {

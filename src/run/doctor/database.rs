@@ -176,7 +176,8 @@ fn clocks(ours: chrono::DateTime<Utc>, server: &Looked<Server>, runs: &Looked<Ru
 
 /// What keeps this user from writing the file of a database, or a log beside it.
 fn file_fault(path: &Path) -> Option<Fault> {
-    let fault = |found: String| Some(Fault { found, mend: Some("correct its owner or mode, or name another as `database.url`".to_owned()) });
+    let fault =
+        |found: String| Some(Fault { found, mend: Some("correct its owner or mode, or name another as `database.url`".to_owned()) });
     if let Err(error) = accessat(CWD, path, Right::WRITE_OK, AtFlags::EACCESS) {
         return fault(format!("{} cannot be written: {}", path.display(), std::io::Error::from(error)));
     }

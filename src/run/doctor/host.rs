@@ -19,7 +19,9 @@ pub struct HostInput {
     pub programs: Faults,
     pub programs_found: usize,
     pub outputs: Faults,
+    pub outputs_named: usize,
     pub files: Faults,
+    pub files_named: usize,
     pub state_dir: Faults,
     /// Why the lock cannot be made.
     pub lock: Faults,
@@ -37,7 +39,7 @@ pub struct HostPaths {
 
 /// Looks at the host. Blocks as long as its files do.
 pub fn look_at_host(input: HostInput) -> HostFacts {
-    let HostInput { programs, programs_found, outputs, files, mut state_dir, lock: of_lock, paths } = input;
+    let HostInput { programs, programs_found, outputs, outputs_named, files, files_named, mut state_dir, lock: of_lock, paths } = input;
     let HostPaths { state_dir: path, lock_file, others } = paths;
     match check_state_dir(&path) {
         Ok(warnings) => state_dir.warnings.extend(warnings.into_iter().map(Into::into)),
@@ -52,7 +54,9 @@ pub fn look_at_host(input: HostInput) -> HostFacts {
         programs,
         programs_found,
         outputs,
+        outputs_named,
         files,
+        files_named,
         spool: spooled(&path),
         volumes: volumes(std::iter::once(path.clone()).chain(others)),
         state_dir,

@@ -13,15 +13,14 @@ pub use self::database::{DatabaseInput, look_at_database};
 pub use self::host::{HostInput, HostPaths, look_at_host, look_at_time_zone, own_processes};
 pub use self::schedule::look_at_schedule;
 
-use crate::os::blocking;
 use crate::plan::decide::checkup::{Looked, NotLooked};
 
 /// How long the host's files may take, and how long the database.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a look at files comes to, which may hang where they are another host's.
+/// What a look at files comes to, which may hang where they are another host's. The runtime has a thread for it.
 pub async fn look_at_files<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Looked<T> {
-    within(Instant::now() + PATIENCE, blocking::run(look)).await
+    within(Instant::now() + PATIENCE, tokio::task::spawn_blocking(look)).await
 }
 
 /// The result of a look, which is given up at the deadline.

@@ -14,8 +14,9 @@ const NAMED: usize = 10;
 /// None where no ETL makes reports: then nothing is read from these tables.
 pub(super) fn findings(facts: &DatabaseFacts, catalogue: Option<&Catalogue>) -> Vec<Finding> {
     let Some(catalogue) = catalogue.filter(|catalogue| !catalogue.etls.is_empty()) else { return Vec::new() };
-    let tables =
-        Finding::of(Subject::Tables, &facts.tables, |faults| Finding::of_faults(Subject::Tables, faults, "they have the columns that are needed"));
+    let tables = Finding::of(Subject::Tables, &facts.tables, |faults| {
+        Finding::of_faults(Subject::Tables, faults, "they have the columns that are needed")
+    });
     let mut findings = vec![tables];
     let mut of_names = |subject, found: fn(&NameIssues, &Catalogue) -> Finding| {
         findings.extend(found_or_not(subject, &facts.names, |names| found(names, catalogue)));
@@ -61,8 +62,10 @@ fn banks(issues: &DataIssues, catalogue: &Catalogue) -> Finding {
         0 => Finding::new(Subject::Banks, Status::Ok, format!("each of the {} has data for an ETL", count(all as u64, "monitored bank"))),
         none if none == all => Finding::new(Subject::Banks, Status::Warning, "no monitored bank has data for any ETL")
             .mended_by("load the data, or compare the symbols, and the tags that ETLs require, with those of the availability table"),
-        some => Finding::new(Subject::Banks, Status::Warning, format!("{some} of {all} have no data for any ETL: {}", listed(without, some)))
-            .mended_by("load their data, or compare their symbols with those of the data"),
+        some => {
+            Finding::new(Subject::Banks, Status::Warning, format!("{some} of {all} have no data for any ETL: {}", listed(without, some)))
+                .mended_by("load their data, or compare their symbols with those of the data")
+        }
     }
 }
 
@@ -76,7 +79,11 @@ fn symbols(issues: &DataIssues, _: &Catalogue) -> Finding {
     // Where every monitored bank has data, the others are likely left out on purpose.
     let status = if issues.without_data.is_empty() { Status::Ok } else { Status::Warning };
     let finding = Finding::new(Subject::Symbols, status, found);
-    if status == Status::Ok { finding } else { finding.mended_by("where one is a monitored bank, correct its key in the file of institutions") }
+    if status == Status::Ok {
+        finding
+    } else {
+        finding.mended_by("where one is a monitored bank, correct its key in the file of institutions")
+    }
 }
 
 fn rows(issues: &DataIssues, _: &Catalogue) -> Finding {

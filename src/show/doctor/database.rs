@@ -76,7 +76,9 @@ fn tls(transport: Transport) -> Finding {
     match transport {
         Transport::Socket => finding("not needed: by a socket of this host"),
         Transport::Loopback => finding("not needed: within this host"),
-        Transport::Plain => finding("the connection is not encrypted: whoever is between can read the password and change answers").mended_by(verify),
+        Transport::Plain => {
+            finding("the connection is not encrypted: whoever is between can read the password and change answers").mended_by(verify)
+        }
         Transport::Encrypted(Verification::Nothing) => {
             finding("encrypted, but nothing of the server is verified: another can pose as it").mended_by(verify)
         }
@@ -122,9 +124,8 @@ fn state_tables(tables: &StateTables) -> Finding {
         StateTables::Current(version) => finding(format!("version {version}, the one of this etl-orch")),
         StateTables::Absent { obstacle: None } => finding("not there yet; `etl-orch init`, or the next run, makes them".to_owned()),
         StateTables::Absent { obstacle: Some(obstacle) } => finding(format!("not there: {obstacle}")),
-        StateTables::Older { found, known, obstacle: None } => {
-            finding(format!("version {found}, and this etl-orch needs {known}")).mended_by("`etl-orch init`, or the next run, migrates them")
-        }
+        StateTables::Older { found, known, obstacle: None } => finding(format!("version {found}, and this etl-orch needs {known}"))
+            .mended_by("`etl-orch init`, or the next run, migrates them"),
         StateTables::Older { obstacle: Some(obstacle), .. } => finding(obstacle.clone()),
         StateTables::Newer { found, known } => finding(format!("version {found}, and this etl-orch knows versions up to {known}"))
             .mended_by("install the version that made them, or a later one"),

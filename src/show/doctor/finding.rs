@@ -74,6 +74,7 @@ pub(super) fn id(subject: Subject) -> &'static str {
         Subject::Programs => "programs",
         Subject::Outputs => "report_directories",
         Subject::Files => "availability_files",
+        Subject::Telling => "telling_others",
         Subject::StateDir => "state_dir",
         Subject::Spool => "spool",
         Subject::Disk => "disk",
@@ -110,16 +111,12 @@ pub(super) fn label(subject: Subject) -> String {
 /// The heading under which a subject stands.
 pub(super) fn group(subject: Subject) -> &'static str {
     match subject {
-        Subject::Configuration | Subject::Programs | Subject::Outputs | Subject::Files => "Configuration",
+        Subject::Configuration | Subject::Programs | Subject::Outputs | Subject::Files | Subject::Telling => "Configuration",
         Subject::StateDir | Subject::Spool | Subject::Disk | Subject::Lock | Subject::Processes | Subject::TimeZone => "Host",
         Subject::SystemdTimer | Subject::Cron => "Schedule",
-        Subject::Database
-        | Subject::Tls
-        | Subject::Encoding
-        | Subject::Clock
-        | Subject::StateTables
-        | Subject::Rights
-        | Subject::Runs => "Database",
+        Subject::Database | Subject::Tls | Subject::Encoding | Subject::Clock | Subject::StateTables | Subject::Rights | Subject::Runs => {
+            "Database"
+        }
         Subject::Tables | Subject::Tags | Subject::ReportTypes | Subject::Banks | Subject::Symbols | Subject::Rows => "Data",
     }
 }

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use super::super::words::{bytes, count};
 use super::finding::{Finding, fault};
-use crate::plan::decide::checkup::{
-    Fault, Faults, HostFacts, LockState, Looked, OwnProcess, Spooled, Status, Subject, TimeZone, Volume,
-};
+use crate::plan::decide::checkup::{Fault, Faults, HostFacts, LockState, Looked, OwnProcess, Spooled, Status, Subject, TimeZone, Volume};
 
 pub(super) fn findings(facts: &HostFacts) -> Vec<Finding> {
     let programs = match facts.programs_found {
@@ -15,12 +13,16 @@ pub(super) fn findings(facts: &HostFacts) -> Vec<Finding> {
     };
     let mut findings = vec![
         Finding::of_faults(Subject::Programs, &facts.programs, programs),
-        Finding::of_faults(Subject::Outputs, &facts.outputs, "can be written where etl-orch publishes reports"),
-        Finding::of_faults(Subject::Files, &facts.files, "can be read where availability.sync names any"),
         state_dir(facts),
         Finding::of(Subject::Spool, &facts.spool, |spooled| spool(*spooled, &facts.state_dir_path)),
         lock(&facts.lock, &facts.lock_path),
     ];
+    if facts.outputs_named > 0 {
+        findings.push(Finding::of_faults(Subject::Outputs, &facts.outputs, "each can be written"));
+    }
+    if facts.files_named > 0 {
+        findings.push(Finding::of_faults(Subject::Files, &facts.files, "each directory of availability.sync can be read"));
+    }
     findings.extend(disk(&facts.volumes));
     findings
 }

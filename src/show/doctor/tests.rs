@@ -1,0 +1,116 @@
+use std::path::PathBuf;
+
+use chrono::{DateTime, TimeDelta};
+use serde_json::Value;
+
+use super::*;
+use crate::plan::decide::checkup::{
+    ConfigurationSize, CronLine, DatabaseFacts, DatabaseLook, Encoding, Fault, Faults, HostFacts, LockState, OwnProcess, RunsOnRecord,
+    Schedule, Server, Spooled, StateTables, TimeZone, Timer, Transport, Verification, Volume,
+};
+
+fn because(reason: &str) -> NotLooked {
+    NotLooked::Because(reason.to_owned())
+}
+
+fn checkup() -> Checkup {
+    Checkup {
+        now: DateTime::UNIX_EPOCH + TimeDelta::days(20_000),
+        configuration: ConfigurationFacts {
+            path: Some("/srv/etl-orch.yaml".to_owned()),
+            size: Some(ConfigurationSize { banks: 14, etls: 2, sources: 1 }),
+            faults: Faults::default(),
+            telling: Some(Vec::new()),
+        },
+        host: Ok(HostFacts {
+            programs: Faults {
+                faults: vec!["etl-orch.yaml:7:15: etls.a.command: python3.19 is not found on its PATH; install it".to_owned().into()],
+                warnings: Vec::new(),
+            },
+            programs_found: 1,
+            outputs: Faults::default(),
+            outputs_named: 0,
+            files: Faults::default(),
+            files_named: 0,
+            state_dir: Faults::default(),
+            state_dir_path: PathBuf::from("/srv/var"),
+            spool: Ok(Spooled { waiting: 2, refused: 0 }),
+            volumes: vec![
+                (PathBuf::from("/srv/var"), Ok(Volume { device: 1, free: 5 << 30, total: 100 << 30, is_remote: true })),
+                (PathBuf::from("/data"), Err(because("Permission denied"))),
+            ],
+            lock_path: PathBuf::from("/srv/var/etl-orch.lock"),
+            lock: LockState::Held { holder: "process 7 on db\u{1b}[2J".to_owned(), pid: 7 },
+        }),
+        processes: Ok(vec![OwnProcess { pid: 7, command: "etl-orch(run) run -q".to_owned() }]),
+        time_zone: TimeZone { named: Some("Europe/Nowhere".to_owned()), is_known: false, offset: "+00:00".to_owned() },
+        schedule: Schedule {
+            timers: Ok(vec![Timer {
+                unit: "etl-orch.timer".to_owned(),
+                is_users: false,
+                is_active: false,
+                is_enabled: true,
+                last: Some(DateTime::UNIX_EPOCH),
+                next: None,
+                service: "etl-orch.service".to_owned(),
+                command: "/usr/bin/etl-orch run -q".to_owned(),
+                trouble: Some("exit-code".to_owned()),
+            }]),
+            cron_lines: Ok(vec![CronLine { place: "/etc/cron.d/etl".to_owned(), line: "*/15 * * * * ... etl-orch".to_owned() }]),
+            cron_runs: Ok(false),
+        },
+        database: DatabaseLook::Open(Box::new(DatabaseFacts {
+            target: "postgres://db/x".to_owned(),
+            server: Ok(Server {
+                product: "PostgreSQL 17.2".to_owned(),
+                encoding: Encoding::Limited("LATIN1".to_owned()),
+                now: None,
+                is_standby: true,
+                transport: Some(Transport::Encrypted(Verification::Nothing)),
+            }),
+            clocks: Err(because("there was no answer within 30 s")),
+            state_tables: StateTables::Older { found: 9, known: 12, obstacle: None },
+            rights: Ok(Faults {
+                faults: vec![Fault {
+                    found: "the database user lacks rights without which nothing can be planned".to_owned(),
+                    mend: Some("have a DBA run: GRANT SELECT ON aegis_reports TO etl".to_owned()),
+                }],
+                warnings: Vec::new(),
+            }),
+            tables: Ok(Faults::default()),
+            runs: Ok(RunsOnRecord { last: None, running: Vec::new() }),
+            names: Err(NotLooked::Needs(Subject::Rights)),
+            data: Err(NotLooked::Needs(Subject::Rights)),
+        })),
+    }
+}
+
+#[test]
+fn every_check_says_what_was_found_and_how_to_mend_it() {
+    let catalogue = Catalogue { etls: vec![crate::plan::test_support::etl("a", "A")], ..Catalogue::default() };
+    insta::assert_snapshot!(DoctorView::new(&checkup(), Some(&catalogue)).text());
+}
+
+#[test]
+fn what_needs_a_configuration_is_not_looked_at_without_one() {
+    let needs = || NotLooked::Needs(Subject::Configuration);
+    let checkup = Checkup {
+        configuration: ConfigurationFacts {
+            path: Some("etl-orch.yaml".to_owned()),
+            faults: Faults { faults: vec!["etl-orch.yaml:1:1: unknown key \"etl\"".to_owned().into()], warnings: Vec::new() },
+            ..ConfigurationFacts::default()
+        },
+        host: Err(needs()),
+        processes: Ok(Vec::new()),
+        time_zone: TimeZone { named: None, is_known: true, offset: "+00:00".to_owned() },
+        schedule: Schedule { timers: Ok(Vec::new()), cron_lines: Err(because("crontab -l: not allowed")), cron_runs: Ok(true) },
+        database: DatabaseLook::NotLooked(needs()),
+        ..checkup()
+    };
+    let view = DoctorView::new(&checkup, None).exit_code(2);
+    insta::assert_snapshot!(view.text());
+    let json: Value = serde_json::from_str(&view.json().unwrap()).unwrap();
+    assert_eq!((&json["failed"], &json["exit_code"]), (&Value::from(1), &Value::from(2)));
+    let lock = json["checks"].as_array().unwrap().iter().find(|check| check["id"] == "lock").unwrap();
+    assert_eq!(lock["status"], "unknown");
+}

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::Postgres;
 use crate::plan::decide::checkup::{Encoding, Server};
+use crate::plan::decide::found_data::FoundTables;
 use crate::store::Result;
+use crate::store::shared::data_columns::data_tables_among;
 
 #[derive(sqlx::FromRow)]
 struct Answer {
@@ -37,5 +39,20 @@ impl Postgres {
             is_standby,
             transport: Some(self.connections.transport(is_encrypted)),
         })
+    }
+
+    pub(super) async fn data_tables_like(&self) -> Result<FoundTables> {
+        let mut lease = self.lease().await?;
+        let columns: sqlx::Result<Vec<(String, String)>> = sqlx::query_as(
+            "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname::text ELSE format('%s.%s', n.nspname, c.relname) END,
+                    a.attname::text
+             FROM pg_catalog.pg_class c
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+             WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'etl_orch')",
+        )
+        .fetch_all(&mut *lease)
+        .await;
+        Ok(data_tables_among(lease.settle("looking for the data tables", columns)?))
     }
 }

@@ -7,6 +7,7 @@ use super::connection::SqlConnection;
 use super::reports::counted;
 use super::row::row;
 use super::statement::{Parameters, Statement};
+use crate::plan::decide::found_data::FoundBank;
 use crate::plan::decide::mismatch::NameCount;
 use crate::plan::model::candidate::{AvailabilityKey, AvailabilityRow};
 use crate::plan::model::period::Period;
@@ -58,6 +59,33 @@ pub(in crate::store) async fn symbols<C: SqlConnection>(connection: &mut C, tabl
         table.quoted()
     );
     counted(connection, Statement::plain(text)).await
+}
+
+/// The banks in the table, by symbol and number.
+pub(in crate::store) async fn banks<C: SqlConnection>(connection: &mut C, table: &TableName) -> sqlx::Result<Vec<FoundBank>> {
+    let text = format!(
+        "SELECT CAST(a.bank_symbol AS text) AS symbol, CAST(a.bank_id AS text) AS id, max(CAST(a.bank_name AS text)) AS name, \
+         count(*) AS how_many FROM {} a GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2 LIMIT {MOST_NAMES}",
+        table.quoted()
+    );
+    let found: Found<BankRow> = connection.fetch_all(Statement::plain(text)).await?;
+    let text = |text: Option<AnyText>| text.map(|AnyText(text)| text).unwrap_or_default();
+    let bank = |row: BankRow| FoundBank {
+        symbol: text(row.symbol),
+        id: text(row.id),
+        name: text(row.name),
+        rows: u64::try_from(row.how_many).unwrap_or(0),
+    };
+    Ok(found.rows.into_iter().map(bank).collect())
+}
+
+row! {
+    struct BankRow of "the data" {
+        symbol: Option<AnyText>,
+        id: Option<AnyText>,
+        name: Option<AnyText>,
+        how_many: i64,
+    }
 }
 
 /// The rows with one of these symbols, or of this number.

@@ -1,5 +1,8 @@
 //! Which columns the data tables must have, and what to say where they are missing.
 
+use std::collections::{BTreeMap, HashSet};
+
+use crate::plan::decide::found_data::FoundTables;
 use crate::plan::model::settings::{ColumnName, TableName};
 use crate::store::TableFault;
 
@@ -40,6 +43,21 @@ const REPORTS_WRITTEN: [&str; 14] = [
     "execution_id",
     "metadata",
 ];
+
+/// The tables that have all columns of a data table, from names of tables with names of their columns.
+pub(in crate::store) fn data_tables_among(columns: Vec<(String, String)>) -> FoundTables {
+    let mut tables: BTreeMap<String, HashSet<String>> = BTreeMap::new();
+    for (table, column) in columns {
+        tables.entry(table).or_default().insert(column);
+    }
+    // What etl-orch cannot name it cannot use.
+    tables.retain(|name, _| TableName::parse(name).is_some());
+    let with = |wanted: &[&str]| {
+        let has_all = |columns: &HashSet<String>| wanted.iter().all(|column| columns.contains(*column));
+        tables.iter().filter(|(_, columns)| has_all(columns)).map(|(name, _)| name.clone()).collect()
+    };
+    FoundTables { availability: with(&AVAILABILITY_WRITTEN), reports: with(&REPORTS) }
+}
 
 impl DataTable {
     /// The configuration key that names it.

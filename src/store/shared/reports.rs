@@ -106,13 +106,13 @@ async fn see<C: SqlConnection>(connection: &mut C, table: &TableName, columns: &
     Err(NotKept::error(table.to_string()))
 }
 
-/// The types in the table with the number of their rows; none where each of these lists has a type with a row.
+/// The types in the table with the number of their rows; none where these lists are some and each has a type with a row.
 pub(in crate::store) async fn types<C: SqlConnection>(
     connection: &mut C,
     table: &TableName,
     unless: &[Vec<String>],
 ) -> sqlx::Result<Vec<NameCount>> {
-    let mut all_have_rows = true;
+    let mut all_have_rows = !unless.is_empty();
     for types in unless {
         let mut parameters = Parameters::default();
         let list = types.iter().map(|one| parameters.add(one.as_str())).collect::<Vec<_>>().join(", ");

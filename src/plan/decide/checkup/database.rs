@@ -112,7 +112,9 @@ pub enum StateTables {
     /// They have the version that this program knows.
     Current(i64),
     /// They are not there. `obstacle`: why the database user cannot make them.
-    Absent { obstacle: Option<String> },
+    Absent {
+        obstacle: Option<String>,
+    },
     Older {
         found: i64,
         known: i64,

@@ -18,8 +18,12 @@ pub struct HostFacts {
     pub programs_found: usize,
     /// Directories of reports.
     pub outputs: Faults,
+    /// How many ETLs have one.
+    pub outputs_named: usize,
     /// Directories of `availability.sync`.
     pub files: Faults,
+    /// How many are named.
+    pub files_named: usize,
     pub state_dir: Faults,
     pub state_dir_path: PathBuf,
     /// The ends of jobs that wait for the database.
@@ -73,7 +77,9 @@ pub enum LockState {
     Absent,
     Free,
     /// This host shows no holder, but the file names one, which may be on another host or in another container.
-    Named { holder: String },
+    Named {
+        holder: String,
+    },
     Held {
         holder: String,
         pid: u32,

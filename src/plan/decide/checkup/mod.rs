@@ -30,6 +30,7 @@ pub enum Subject {
     Programs,
     Outputs,
     Files,
+    Telling,
     StateDir,
     Spool,
     Disk,
@@ -114,6 +115,8 @@ pub struct ConfigurationFacts {
     /// Banks, ETLs and sources; `None` where the file cannot be used.
     pub size: Option<ConfigurationSize>,
     pub faults: Faults,
+    /// Who is told of runs, in words; `None` where the file cannot be used.
+    pub telling: Option<Vec<String>>,
 }
 
 /// How much is configured.

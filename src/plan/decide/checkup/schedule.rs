@@ -148,7 +148,8 @@ impl UnitText {
     /// Reads blocks of `NAME=VALUE`, with an empty line between two units.
     #[must_use]
     pub fn read(text: &str) -> Self {
-        let block = |block: &str| block.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let block =
+            |block: &str| block.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         Self(text.split("\n\n").map(block).filter(|block: &BTreeMap<_, _>| !block.is_empty()).collect())
     }
 
