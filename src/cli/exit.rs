@@ -11,8 +11,7 @@ pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0      success, nothing to do, or a dry run; also: another run is active and one already waits
   1      some jobs failed after their retries, or etl-orch could not do its work
-         (the database does not answer or lacks rights, a file cannot be used);
-         of doctor: a check failed
+         (the database does not answer or lacks rights, a file cannot be used)
   2      usage or configuration error; nothing was started
          (an option, an unknown name, the configuration, tables that do not fit)
   75     the lock is held and --lock-wait ran out
@@ -22,7 +21,8 @@ With --detailed-exit-code:
   4      a dry run found gaps, some of which may be made now
   5      there are gaps, and none may be made now
          (all are skipped, paused, quarantined, cooling down, waiting or running elsewhere)
-Of health: 0 healthy, 1 unhealthy, 3 unknown, 4 error (it could not be judged)";
+Of health: 0 healthy, 1 unhealthy, 3 unknown, 4 error (it could not be judged)
+Of doctor: 0 no check failed, 1 a check failed, 2 the configuration cannot be used";
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
