@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn an_address_with_a_password_is_a_secret() {
-        assert_eq!(with_password("postgres://u:a/b@h/d").as_deref(), Some("postgres://u:a%2Fb@h/d"));
+        assert_eq!(with_password("postgres://u:a?b@h/d").as_deref(), Some("postgres://u:a%3Fb@h/d"));
         assert!(with_password("postgres://u@h/d?password=x").is_some());
         for open in ["postgres://u@h/d", "sqlite://x:y@z"] {
             assert_eq!(with_password(open), None, "{open}");

@@ -85,8 +85,7 @@ macro_rules! implement_ports {
             }
 
             async fn table_faults(&self, writes_reports: bool, writes_availability: bool) -> Result<Vec<TableFault>> {
-                let look = self.answered(<$adapter>::table_faults(self, writes_reports, writes_availability));
-                logged("looking at the columns of the data tables", look).await
+                logged("looking at the columns", self.answered(<$adapter>::table_faults(self, writes_reports, writes_availability))).await
             }
 
             async fn missing_rights(&self, of: TableUse) -> Result<MissingRights> {

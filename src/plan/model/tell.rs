@@ -48,6 +48,19 @@ pub const WEBHOOK: &str = "webhook";
 pub const MAIL: &str = "mail";
 
 impl TellSettings {
+    /// The channels that are configured, in words, without what is secret.
+    #[must_use]
+    pub fn channels(&self) -> Vec<String> {
+        let pings = self.pings.iter().map(|address| format!("pings to {address}"));
+        let textfile = self.textfile.iter().map(|path| format!("metrics in {}", path.display()));
+        let webhook = self.webhook.iter().map(|webhook| format!("a webhook at {}", webhook.url));
+        let mail = self.mail.iter().map(|mail| format!("mail to {}", mail.to.join(", ")));
+        let traces = self.opentelemetry.iter().map(|receiver| format!("traces to {}", receiver.endpoint));
+        let lineage = self.openlineage.iter().map(|receiver| format!("lineage to {}", receiver.url));
+        let events = self.events_file.iter().map(|path| format!("events in {}", path.display()));
+        pings.chain(textfile).chain(webhook).chain(mail).chain(traces).chain(lineage).chain(events).collect()
+    }
+
     /// The channels by which people are told of changes.
     pub fn notifying(&self) -> impl Iterator<Item = &'static str> {
         let webhook = self.webhook.is_some().then_some(WEBHOOK);
@@ -122,14 +135,6 @@ pub struct OpenLineage {
     pub headers: Headers,
     /// What the names of jobs are unique in.
     pub namespace: String,
-}
-
-impl TellSettings {
-    /// The channels that are configured, in words.
-    #[must_use]
-    pub fn channels(&self) -> Vec<String> {
-        self.pings.iter().map(|address| format!("pings to {address}")).collect()
-    }
 }
 
 /// The address of a receiver. Its path is often all that keeps others out, so that only scheme and host are shown.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chrono::Utc;
 use rustix::fs::{Access as Right, AtFlags, CWD, accessat};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::super::plan_input::PlanInput;
 use super::super::prepare::check_database_file;
@@ -51,7 +51,7 @@ pub async fn look_at_database(input: DatabaseInput<'_>) -> DatabaseLook {
         Ok(store) => {
             let facts = Look { store: &*store, input, deadline }.facts().await;
             // A database that does not answer does not hold up the end.
-            let _ = within(deadline, async { Ok::<_, store::StoreError>(store.close().await) }).await;
+            let _ = timeout_at(deadline, store.close()).await;
             DatabaseLook::Open(Box::new(facts))
         }
     }

@@ -71,7 +71,7 @@ async fn cron_lines() -> Looked<Vec<CronLine>> {
     let mut trouble = own.err();
     for path in crontabs_of_host() {
         match input::read(&path) {
-            Ok(file) => found.extend(checkup::cron_lines(&path.display().to_string(), &String::from_utf8_lossy(&file.bytes))),
+            Ok(file) => found.extend(checkup::cron_lines(&path.display().to_string(), &String::from_utf8_lossy(&file.bytes), true)),
             Err(error) if error.is_not_found() => {}
             Err(error) => trouble = Some(NotLooked::Because(format!("{} {error}", path.display()))),
         }
@@ -84,7 +84,7 @@ async fn cron_lines() -> Looked<Vec<CronLine>> {
 
 async fn own_crontab() -> Looked<Vec<CronLine>> {
     match ask("crontab", &["-l"]).await {
-        Ok(answer) if answer.succeeded => Ok(checkup::cron_lines("crontab -l", &answer.stdout)),
+        Ok(answer) if answer.succeeded => Ok(checkup::cron_lines("crontab -l", &answer.stdout, false)),
         Ok(answer) if answer.stderr.starts_with("no crontab for") => Ok(Vec::new()),
         Ok(answer) => Err(NotLooked::Because(format!("crontab -l: {}", first_line(&answer.stderr)))),
         Err(NoAnswer::NotInstalled(_)) => Ok(Vec::new()),

@@ -112,7 +112,7 @@ fn rows(issues: &DataIssues, _: &Catalogue) -> Finding {
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a str>, number: usize) -> String {
-    let named: Vec<&str> = names.take(NAMED).collect();
+    let first: Vec<&str> = names.take(NAMED).collect();
     let more = if number > NAMED { format!(" and {} more", number - NAMED) } else { String::new() };
-    named.join(", ") + &more
+    first.join(", ") + &more
 }

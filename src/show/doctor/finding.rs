@@ -47,7 +47,7 @@ impl Finding {
 
     pub(super) fn not_looked(subject: Subject, why: &NotLooked) -> Self {
         let found = match why {
-            NotLooked::Needs(other) => format!("not looked at, as that needs what is wrong with the {}", label(*other)),
+            NotLooked::Needs(other) => format!("not looked at until this is mended: {}", label(*other)),
             NotLooked::Because(reason) => format!("could not be looked at: {reason}"),
         };
         Self::new(subject, Status::Unknown, found)

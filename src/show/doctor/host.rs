@@ -1,15 +1,17 @@
 //! What was found of the host, in sentences.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::words::{bytes, count};
 use super::finding::{Finding, fault};
-use crate::plan::decide::checkup::{Fault, Faults, HostFacts, LockState, Looked, OwnProcess, Spooled, Status, Subject, TimeZone, Volume};
+use crate::plan::decide::checkup::{
+    Fault, Faults, HostFacts, LockState, Looked, NotLooked, OwnProcess, Spooled, Status, Subject, TimeZone, Volume,
+};
 
 pub(super) fn findings(facts: &HostFacts) -> Vec<Finding> {
     let programs = match facts.programs_found {
         0 => "none is configured".to_owned(),
-        found => format!("{} found, with what they need", count(found as u64, "program")),
+        found => format!("{} found, with all that is named beside", count(found as u64, "program")),
     };
     let mut findings = vec![
         Finding::of_faults(Subject::Programs, &facts.programs, programs),
@@ -56,14 +58,15 @@ fn spool(spooled: Spooled, state_dir: &Path) -> Finding {
     Finding::of_parts(Subject::Spool, spooled.status(), parts)
 }
 
-fn disk(volumes: &[(std::path::PathBuf, Looked<Volume>)]) -> Option<Finding> {
-    let part = |(path, volume): &(std::path::PathBuf, Looked<Volume>)| match volume {
+fn disk(volumes: &[(PathBuf, Looked<Volume>)]) -> Option<Finding> {
+    let part = |(path, volume): &(PathBuf, Looked<Volume>)| match volume {
         Ok(volume) => {
             let found = format!("{} of {} free for {}", bytes(volume.free), bytes(volume.total), path.display());
             let mend = (volume.status() == Status::Warning).then(|| "make room, or shorten what is kept".to_owned());
             (volume.status(), Fault { found, mend })
         }
-        Err(why) => (Status::Unknown, Finding::not_looked(Subject::Disk, why).parts.remove(0)),
+        Err(NotLooked::Because(reason)) => (Status::Unknown, format!("{} could not be looked at: {reason}", path.display()).into()),
+        Err(why @ NotLooked::Needs(_)) => (Status::Unknown, Finding::not_looked(Subject::Disk, why).parts.remove(0)),
     };
     let (statuses, parts): (Vec<Status>, Vec<Fault>) = volumes.iter().map(part).unzip();
     Some(Finding::of_parts(Subject::Disk, statuses.into_iter().max()?, parts))

@@ -19,6 +19,9 @@ use super::words::{Time, Untrusted, count, wrapped};
 use crate::plan::decide::checkup::{Checkup, ConfigurationFacts, NotLooked, Status, Subject};
 use crate::plan::model::catalogue::Catalogue;
 
+/// What a mark is written over once its line is broken, so that all text stands in one column.
+const NO_MARK: &str = "[....]";
+
 /// All checks of an installation.
 #[derive(Debug, Serialize)]
 pub struct DoctorView {
@@ -121,9 +124,10 @@ impl View for DoctorView {
                 let _ = writeln!(page, "{heading}");
             }
             for (n, part) in check.parts.iter().enumerate() {
-                let begin = if n == 0 { format!("  {:<6} {subjects}: ", mark(check.status)) } else { " ".repeat(9) };
-                let line = format!("{begin}{}", Untrusted::from(part.found.as_str()));
-                let _ = writeln!(page, "{}", wrapped(&line, width));
+                let named = if n == 0 { format!("{subjects}: ") } else { String::new() };
+                let line = format!("  {NO_MARK} {named}{}", Untrusted::from(part.found.as_str()));
+                let mark = if n == 0 { mark(check.status) } else { "" };
+                let _ = writeln!(page, "{}", wrapped(&line, width).replacen(NO_MARK, &format!("{mark:<6}"), 1));
                 if let Some(mend) = &part.mend {
                     let _ = writeln!(page, "{}", wrapped(&format!("         -> {}", Untrusted::from(mend.as_str())), width));
                 }
@@ -164,7 +168,7 @@ fn telling(channels: &[String]) -> Finding {
         return Finding::new(Subject::Telling, Status::Warning, "nobody is told when runs fail, or when none starts any more")
             .mended_by("configure a channel under `tell`; README says how (Telling others)");
     }
-    Finding::new(Subject::Telling, Status::Ok, channels.join(", "))
+    Finding::new(Subject::Telling, Status::Ok, format!("{}; `etl-orch tell test` tries them", channels.join(", ")))
 }
 
 fn configuration(facts: &ConfigurationFacts) -> Finding {

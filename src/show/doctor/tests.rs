@@ -13,6 +13,55 @@ fn because(reason: &str) -> NotLooked {
     NotLooked::Because(reason.to_owned())
 }
 
+fn host() -> HostFacts {
+    HostFacts {
+        programs: Faults {
+            faults: vec!["etl-orch.yaml:7:15: etls.a.command: python3.19 is not found on its PATH; install it".to_owned().into()],
+            warnings: Vec::new(),
+        },
+        programs_found: 1,
+        outputs: Faults::default(),
+        outputs_named: 0,
+        files: Faults::default(),
+        files_named: 0,
+        state_dir: Faults::default(),
+        state_dir_path: PathBuf::from("/srv/var"),
+        spool: Ok(Spooled { waiting: 2, refused: 0 }),
+        volumes: vec![
+            (PathBuf::from("/srv/var"), Ok(Volume { device: 1, free: 5 << 30, total: 100 << 30, is_remote: true })),
+            (PathBuf::from("/data"), Err(because("Permission denied"))),
+        ],
+        lock_path: PathBuf::from("/srv/var/etl-orch.lock"),
+        lock: LockState::Held { holder: "process 7 on db\u{1b}[2J".to_owned(), pid: 7 },
+    }
+}
+
+fn database() -> DatabaseFacts {
+    DatabaseFacts {
+        target: "postgres://db/x".to_owned(),
+        server: Ok(Server {
+            product: "PostgreSQL 17.2".to_owned(),
+            encoding: Encoding::Limited("LATIN1".to_owned()),
+            now: None,
+            is_standby: true,
+            transport: Some(Transport::Encrypted(Verification::Nothing)),
+        }),
+        clocks: Err(because("there was no answer within 30 s")),
+        state_tables: StateTables::Older { found: 9, known: 12, obstacle: None },
+        rights: Ok(Faults {
+            faults: vec![Fault {
+                found: "the database user lacks rights without which nothing can be planned".to_owned(),
+                mend: Some("have a DBA run: GRANT SELECT ON aegis_reports TO etl".to_owned()),
+            }],
+            warnings: Vec::new(),
+        }),
+        tables: Ok(Faults::default()),
+        runs: Ok(RunsOnRecord { last: None, running: Vec::new() }),
+        names: Err(NotLooked::Needs(Subject::Rights)),
+        data: Err(NotLooked::Needs(Subject::Rights)),
+    }
+}
+
 fn checkup() -> Checkup {
     Checkup {
         now: DateTime::UNIX_EPOCH + TimeDelta::days(20_000),
@@ -22,26 +71,7 @@ fn checkup() -> Checkup {
             faults: Faults::default(),
             telling: Some(Vec::new()),
         },
-        host: Ok(HostFacts {
-            programs: Faults {
-                faults: vec!["etl-orch.yaml:7:15: etls.a.command: python3.19 is not found on its PATH; install it".to_owned().into()],
-                warnings: Vec::new(),
-            },
-            programs_found: 1,
-            outputs: Faults::default(),
-            outputs_named: 0,
-            files: Faults::default(),
-            files_named: 0,
-            state_dir: Faults::default(),
-            state_dir_path: PathBuf::from("/srv/var"),
-            spool: Ok(Spooled { waiting: 2, refused: 0 }),
-            volumes: vec![
-                (PathBuf::from("/srv/var"), Ok(Volume { device: 1, free: 5 << 30, total: 100 << 30, is_remote: true })),
-                (PathBuf::from("/data"), Err(because("Permission denied"))),
-            ],
-            lock_path: PathBuf::from("/srv/var/etl-orch.lock"),
-            lock: LockState::Held { holder: "process 7 on db\u{1b}[2J".to_owned(), pid: 7 },
-        }),
+        host: Ok(host()),
         processes: Ok(vec![OwnProcess { pid: 7, command: "etl-orch(run) run -q".to_owned() }]),
         time_zone: TimeZone { named: Some("Europe/Nowhere".to_owned()), is_known: false, offset: "+00:00".to_owned() },
         schedule: Schedule {
@@ -59,29 +89,7 @@ fn checkup() -> Checkup {
             cron_lines: Ok(vec![CronLine { place: "/etc/cron.d/etl".to_owned(), line: "*/15 * * * * ... etl-orch".to_owned() }]),
             cron_runs: Ok(false),
         },
-        database: DatabaseLook::Open(Box::new(DatabaseFacts {
-            target: "postgres://db/x".to_owned(),
-            server: Ok(Server {
-                product: "PostgreSQL 17.2".to_owned(),
-                encoding: Encoding::Limited("LATIN1".to_owned()),
-                now: None,
-                is_standby: true,
-                transport: Some(Transport::Encrypted(Verification::Nothing)),
-            }),
-            clocks: Err(because("there was no answer within 30 s")),
-            state_tables: StateTables::Older { found: 9, known: 12, obstacle: None },
-            rights: Ok(Faults {
-                faults: vec![Fault {
-                    found: "the database user lacks rights without which nothing can be planned".to_owned(),
-                    mend: Some("have a DBA run: GRANT SELECT ON aegis_reports TO etl".to_owned()),
-                }],
-                warnings: Vec::new(),
-            }),
-            tables: Ok(Faults::default()),
-            runs: Ok(RunsOnRecord { last: None, running: Vec::new() }),
-            names: Err(NotLooked::Needs(Subject::Rights)),
-            data: Err(NotLooked::Needs(Subject::Rights)),
-        })),
+        database: DatabaseLook::Open(Box::new(database())),
     }
 }
 

@@ -8,6 +8,11 @@ use super::{Looked, Status, status_of};
 
 /// The name by which a command is known to start etl-orch.
 const PROGRAM: &str = "etl-orch";
+/// Programs that start the one among their arguments.
+const STARTERS: [&str; 15] = [
+    "env", "flock", "timeout", "nice", "ionice", "chrt", "taskset", "sudo", "runuser", "exec", "nohup", "setsid", "time", "chronic",
+    "cronic",
+];
 
 /// What starts etl-orch on this host, as far as this user can see.
 #[derive(Debug)]
@@ -65,14 +70,14 @@ impl Schedule {
             // An old timer that was switched off is no fault where cron does its work.
             Some(Status::Failed) if self.has_cron() => Status::Warning,
             Some(worst) => worst,
-            None => self.without(self.has_cron(), self.cron_lines.is_ok()),
+            None => without(self.has_cron()),
         })
     }
 
     #[must_use]
     pub fn status_of_cron(&self) -> Status {
         status_of(&self.cron_lines, |lines| match (lines.is_empty(), &self.cron_runs) {
-            (true, _) => self.without(self.has_timer(), self.timers.is_ok()),
+            (true, _) => without(self.has_timer()),
             (false, Ok(true)) => Status::Ok,
             (false, Ok(false)) if self.has_timer() => Status::Warning,
             (false, Ok(false)) => Status::Failed,
@@ -86,15 +91,6 @@ impl Schedule {
         !self.has_timer() && !self.has_cron()
     }
 
-    /// One of the two is enough.
-    fn without(&self, has_other: bool, other_is_known: bool) -> Status {
-        match (has_other, other_is_known) {
-            (true, _) => Status::Ok,
-            (false, true) => Status::Warning,
-            (false, false) => Status::Unknown,
-        }
-    }
-
     fn has_timer(&self) -> bool {
         self.timers.as_ref().is_ok_and(|timers| timers.iter().any(|timer| timer.is_active))
     }
@@ -104,27 +100,36 @@ impl Schedule {
     }
 }
 
-/// The lines of a crontab that start etl-orch. What a line does before that is left out: it may set a password.
+/// One of the two is enough.
+fn without(has_other: bool) -> Status {
+    if has_other { Status::Ok } else { Status::Warning }
+}
+
+/// The lines of a crontab that start etl-orch: when, and what. What a line does beside that is left out: it may hold a password.
 #[must_use]
-pub fn cron_lines(place: &str, text: &str) -> Vec<CronLine> {
+pub fn cron_lines(place: &str, text: &str, names_users: bool) -> Vec<CronLine> {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#') && !is_assignment(line));
     let shortened = lines.filter_map(|line| {
-        let command = &line[program_at(line)?..];
+        let words: Vec<&str> = line.split_whitespace().collect();
         let times = if line.starts_with('@') { 1 } else { 5 };
-        let times: Vec<&str> = line.split_whitespace().take(times).collect();
-        Some(format!("{} ... {command}", times.join(" ")))
+        let command = words.get(times + usize::from(names_users)..)?.join(" ");
+        Some(format!("{} ... {}", words.get(..times)?.join(" "), start_in(&command)?))
     });
     shortened.map(|line| CronLine { place: place.to_owned(), line }).collect()
 }
 
-/// Where the word is that names etl-orch as a program.
-fn program_at(line: &str) -> Option<usize> {
-    let ends = |c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')' | '"' | '\'');
-    let mut at = 0;
-    line.split(ends).find_map(|word| {
-        let start = at;
-        at += word.len() + 1;
-        (word.rsplit('/').next() == Some(PROGRAM)).then_some(start)
+/// The part of a command that starts etl-orch by its name, up to where a shell ends it.
+fn start_in(command: &str) -> Option<String> {
+    let base = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    let ends = |c: char| matches!(c, ';' | '&' | '|' | '(' | ')' | '<' | '>' | '"' | '\'');
+    command.split(ends).find_map(|part| {
+        let words: Vec<&str> = part.split_whitespace().skip_while(|word| is_assignment(word)).collect();
+        let at = words.iter().position(|word| base(word) == PROGRAM)?;
+        // Elsewhere it is a directory or file of that name.
+        let is_started = at == 0 || STARTERS.contains(&base(words.first()?).as_str());
+        // An address may have a password.
+        let shown = words.get(at..)?.iter().map(|word| if word.contains("://") { "..." } else { word });
+        is_started.then(|| shown.collect::<Vec<_>>().join(" "))
     })
 }
 
@@ -136,7 +141,7 @@ fn is_assignment(line: &str) -> bool {
 /// The names in what `systemctl list-unit-files --type=timer --no-legend` prints. A template has no times of its own.
 #[must_use]
 pub fn timers_in_list(text: &str) -> Vec<String> {
-    let names = text.lines().filter_map(|line| line.split_whitespace().find(|word| word.ends_with(".timer")));
+    let names = text.lines().filter_map(|line| line.split_whitespace().find(|word| word.strip_suffix(".timer").is_some()));
     names.filter(|name| !name.contains("@.")).map(str::to_owned).collect()
 }
 
@@ -182,10 +187,9 @@ pub fn timers(timers: &UnitText, services: &UnitText, is_users: bool) -> Vec<Tim
     timers.0.iter().filter_map(timer).collect()
 }
 
-/// The command of `{ path=/usr/bin/etl-orch ; argv[]=/usr/bin/etl-orch run -q ; ... }`, if it starts etl-orch.
+/// The start of etl-orch in `{ path=/usr/bin/etl-orch ; argv[]=/usr/bin/etl-orch run -q ; ... }`.
 fn command(exec: &str) -> Option<String> {
-    let argv = exec.split_once("argv[]=")?.1.split(" ; ").next()?.trim();
-    argv.split_whitespace().any(|word| word.rsplit('/').next() == Some(PROGRAM)).then(|| argv.to_owned())
+    start_in(exec.split_once("argv[]=")?.1.split(" ; ").next()?)
 }
 
 /// A time as systemd prints it where `TZ` is UTC: `Sun 2026-11-29 02:00:00 UTC`. Never is `n/a` or nothing.
@@ -202,10 +206,11 @@ mod tests {
     #[test]
     fn only_lines_that_start_etl_orch_are_found() {
         let text = "# */5 * * * * etl-orch\nPATH=/opt/etl-orch/bin/etl-orch\nMAILTO = ops\n\
-                    */15 * * * * cd /opt/etl-orch && PGPASSWORD=s3cret ./etl-orch run -q\n0 * * * * /opt/etl-orch/backup.sh\n\
-                    @hourly aegis \"/usr/bin/etl-orch\" health\n";
-        let found: Vec<String> = cron_lines("crontab -l", text).into_iter().map(|one| one.line).collect();
-        assert_eq!(found, ["*/15 * * * * ... ./etl-orch run -q", "@hourly ... /usr/bin/etl-orch\" health"]);
+                    */15 * * * * cd /opt/etl-orch && PGPASSWORD=s3cret flock -n /tmp/l ./etl-orch run -q >> log 2>&1\n\
+                    0 3 * * * tar czf b.tgz /opt/etl-orch\n@hourly \"/usr/bin/etl-orch\" health; curl -u u:s3cret x\n@daily\n";
+        let found = |text, names_users| cron_lines("", text, names_users).into_iter().map(|one| one.line).collect::<Vec<_>>();
+        assert_eq!(found(text, false), ["*/15 * * * * ... ./etl-orch run -q", "@hourly ... /usr/bin/etl-orch"]);
+        assert_eq!(found("5 * * * * etl-orch /usr/bin/true\n* * * * * root etl-orch run", true), ["* * * * * ... etl-orch run"]);
     }
 
     #[test]
@@ -219,7 +224,7 @@ mod tests {
         );
         assert_eq!(units.values("Unit").collect::<Vec<_>>(), ["etl-orch.service", "backup.service"]);
         let services = UnitText::read(
-            "Id=backup.service\nExecStart={ path=/bin/cp ; argv[]=/bin/cp /opt/etl-orch/x y ; ignore_errors=no }\nResult=success\n\n\
+            "Id=backup.service\nExecStart={ path=/bin/cp ; argv[]=/bin/cp /opt/etl-orch y ; ignore_errors=no }\nResult=success\n\n\
              Id=etl-orch.service\nExecStart={ path=/usr/bin/etl-orch ; argv[]=/usr/bin/etl-orch run -q ; ignore_errors=no }\n\
              Result=exit-code\n",
         );
@@ -253,7 +258,7 @@ mod tests {
             (Ok(vec![timer(false)]), Ok(vec![]), Ok(true), (failed, warning)),
             (Ok(vec![timer(false)]), Ok(vec![line()]), Ok(true), (warning, ok)),
             (Ok(vec![]), Ok(vec![line()]), Ok(false), (ok, failed)),
-            (Err(unknown()), Ok(vec![]), Ok(true), (not_known, not_known)),
+            (Err(unknown()), Ok(vec![]), Ok(true), (not_known, warning)),
             (Err(unknown()), Ok(vec![line()]), Err(unknown()), (not_known, not_known)),
         ] {
             let schedule = Schedule { timers, cron_lines, cron_runs };
