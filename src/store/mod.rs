@@ -88,7 +88,7 @@ pub struct Grants {
 
 /// What is wrong with a data table. Displays as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found}: {mend}")]
+#[error("{found}; {mend}")]
 pub struct TableFault {
     pub found: String,
     /// The way out.

@@ -89,7 +89,7 @@ async fn a_version_column_that_is_not_there_is_named(mut fixture: Fixture) {
     let error = fixture.open().await.check_data_tables(false, false).await.unwrap_err();
     assert!(matches!(&error, StoreError::Schema(_)), "{error:?}");
     let text = error.to_string();
-    assert!(text.starts_with("table aegis_data_availability in ") && text.contains("lacks the column last_updated:"), "{text}");
+    assert!(text.starts_with("table aegis_data_availability in ") && text.contains("lacks the column last_updated;"), "{text}");
     assert!(text.contains("`availability.version_column`"), "{text}");
 }
 

@@ -98,10 +98,10 @@ async fn missing_tables_and_columns_are_named(mut fixture: Fixture) {
     let store = fixture.open().await;
     store.check_data_tables(true, false).await.unwrap();
     let error = store.check_data_tables(false, true).await.unwrap_err().to_string();
-    assert!(error.starts_with("table aegis_data_availability in ") && error.contains("lacks the column bank_name:"), "{error}");
+    assert!(error.starts_with("table aegis_data_availability in ") && error.contains("lacks the column bank_name;"), "{error}");
     fixture.sql("ALTER TABLE aegis_data_availability DROP COLUMN bank_symbol").await;
     let error = fixture.open().await.check_data_tables(false, true).await.unwrap_err().to_string();
-    assert!(error.contains("lacks the columns bank_name, bank_symbol:"), "{error}");
+    assert!(error.contains("lacks the columns bank_name, bank_symbol;"), "{error}");
     fixture.database.availability = TableName::parse("elsewhere").unwrap();
     let error = fixture.open().await.check_data_tables(false, false).await.unwrap_err();
     let way_out = if fixture.is_sqlite() { "`etl-orch init`" } else { "create it" };

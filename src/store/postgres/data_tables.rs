@@ -77,7 +77,7 @@ impl Postgres {
             faults.extend(found.iter().filter_map(|one| self.fault_of_type(which, name, one)));
             if writes && found.iter().any(|one| !one.rights.takes_rows) {
                 faults.push(TableFault {
-                    found: format!("etl-orch cannot write rows of {name} in {}, a view that takes none", self.target),
+                    found: format!("etl-orch cannot write rows of {name} in {}: it is a view that takes none", self.target),
                     mend: which.instead_of_writing().to_owned(),
                 });
             }

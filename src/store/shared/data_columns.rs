@@ -130,7 +130,10 @@ impl DataTable {
             .collect();
         if !unfilled.is_empty() {
             faults.push(TableFault {
-                found: format!("etl-orch has no value for the NOT NULL {} of {table} in {target}", named("column", &unfilled)),
+                found: format!(
+                    "etl-orch cannot write rows of {table} in {target}: it has no value for the NOT NULL {}",
+                    named("column", &unfilled)
+                ),
                 mend: format!("give a default, or {}", self.instead_of_writing()),
             });
         }
