@@ -1,48 +1,6 @@
 //! The ports, implemented for an adapter by functions on one of its connections. This is the one place that says, for each
 //! operation, what an error says was being done.
 
-/// Carries out one operation on a connection of its own. `answered` of the adapter bounds how long it is waited for. It is repeated with
-/// fewer kinds of characters while the database has not all of them.
-macro_rules! carried_out {
-    ($store:ident, $doing:literal, $operation:path $(, $argument:expr)*) => {{
-        let mut characters = $crate::store::shared::encoding::Characters::All;
-        loop {
-            let operation = async {
-                let mut lease = $store.lease().await?;
-                let done = $operation(&mut *lease $(, $argument)*).await;
-                lease.settle($doing, done)
-            };
-            let answer = $store.answered(characters.only(operation)).await;
-            match characters.after(&answer) {
-                Some(fewer) => characters = fewer,
-                None => break answer,
-            }
-        }
-    }};
-}
-
-/// The same, logged.
-macro_rules! operation {
-    ($store:ident, $doing:literal, $operation:path $(, $argument:expr)*) => {
-        $crate::store::shared::operation_log::logged($doing, async { $crate::store::implement::carried_out!($store, $doing, $operation $(, $argument)*) }).await
-    };
-}
-
-/// The same for an operation that lists what is in our own tables: without them there is nothing. Rows that are malformed are named, and
-/// left out.
-macro_rules! listing {
-    ($store:ident, $doing:literal, $operation:path $(, $argument:expr)*) => {
-        if $store.state_tables.is_current() {
-            let began = std::time::Instant::now();
-            let listed = $crate::store::implement::carried_out!($store, $doing, $operation $(, $argument)*).map(|found| $store.malformed.left_alone(found));
-            $crate::store::shared::operation_log::log($doing, began, listed.as_ref().map(|listed| Some(listed.len())));
-            listed
-        } else {
-            Ok(Vec::new())
-        }
-    };
-}
-
 /// Implements the ports for an adapter. Operations that both databases share are taken from `store::shared`, the others from the
 /// adapter's own modules of these names.
 macro_rules! implement_ports {
@@ -74,7 +32,7 @@ macro_rules! implement_ports {
         use $crate::plan::remember::source_state::{QueuedWindow, SourceState};
         use $crate::plan::remember::stored_decision::{DecisionChanges, StoredDecision};
         use $crate::plan::run::job_end::{Finished, JobEnd};
-        use $crate::store::implement::{listing, operation};
+        use $crate::store::operation::{listing, operation};
         use $crate::store::shared::operation_log::logged;
         use $crate::store::{Available, MissingRights, ScanRequest, Scanned, TableFault, TableUse, shared};
 
@@ -99,7 +57,7 @@ macro_rules! implement_ports {
                     rows += 1;
                     sink(scanned);
                 };
-                let scanned = self.patience.limit(None, <$adapter>::scan(self, request, &mut counted)).await;
+                let scanned = self.patience.limit(None, Box::pin(<$adapter>::scan(self, request, &mut counted))).await;
                 shared::operation_log::log("scanning the data for reports that are missing", began, scanned.as_ref().map(|()| Some(rows)));
                 scanned
             }
@@ -410,4 +368,4 @@ macro_rules! implement_ports {
     };
 }
 
-pub(super) use {carried_out, implement_ports, listing, operation};
+pub(super) use implement_ports;

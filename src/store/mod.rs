@@ -9,6 +9,7 @@
 
 mod error;
 mod implement;
+mod operation;
 mod ports;
 mod postgres;
 mod shared;

@@ -145,6 +145,8 @@ fn with_no_options_every_report_is_made_and_then_nothing_is_left_to_do() {
         assert_eq!(again.code, 0, "{again:?}");
         assert!(again.stdout.contains("Existing Reports: 20 reports\n") && again.stdout.contains("NO GAPS"), "{}", again.stdout);
     }
+    let first = quick_start.run(&["-q"]);
+    assert!(first.code == 0 && first.stdout.contains("9 monitored banks without data"), "a missing bank is told once a day: {first:?}");
     let quiet = quick_start.run(&["-q"]);
     assert_eq!((quiet.code, quiet.stdout.as_str(), quiet.stderr.as_str()), (0, "", ""), "cron has nothing to mail");
     assert_eq!(quick_start.reports(), reports);

@@ -153,7 +153,7 @@ on_both_databases! {
         kill_both(running);
         desk.service.finish(&id);
         let next = desk.run_to(0, "01-16 12:20:00", &[]);
-        assert!(next.stdout.contains("3 windows behind"), "{}", next.stdout);
+        assert!(next.stdout.contains("3 windows were due"), "{}", next.stdout);
         let asked: Vec<String> = desk.bodies().iter().map(|body| format!("{}-{}", body["from"], body["to"]).replace('"', "")).collect();
         assert_eq!(asked, ["2026-01-15T18:00:00Z-2026-01-16T00:00:00Z", "2026-01-16T00:00:00Z-2026-01-16T12:00:00Z"]);
         assert_eq!(desk.frontier("us_house"), "2026-01-16T12:00");

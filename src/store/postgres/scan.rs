@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Postgres as Driver, QueryBuilder, Row};
 
 use super::Postgres;
 use super::dialect::kind_of;
-use crate::store::implement::operation;
+use crate::store::operation::operation;
 use crate::store::shared::encoding::{Characters, storable};
 use crate::store::shared::scanned::{POSSIBLE_YEARS, TagSet, candidate, group, tag_sets, tags};
 use crate::store::{Available, EtlScan, FailureKind, Result, ScanRequest, Scanned};
