@@ -1,6 +1,6 @@
 //! Diagnostics on stderr or in systemd's journal: `tracing` as text, as JSON or as fields, kept apart from a live display.
 //!
-//! Whatever is logged is escaped, cut and without secrets: [`mod@line`] sees to it, so that no call can forget it.
+//! Whatever is logged is escaped, cut and without secrets: `line` sees to it, so that no call can forget it.
 
 mod journal;
 mod line;
