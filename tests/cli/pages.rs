@@ -1,4 +1,4 @@
-//! What the program says about itself: manual, completions, help, schema; `config check` and `init`; and whether README is right.
+//! What the program says about itself: manual, completions, help, schema; `config check` and `init`; and whether the manual is right.
 
 use std::fs;
 use std::io::Write;
@@ -28,6 +28,13 @@ fn page(args: &[&str]) -> String {
 
 fn shipped(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a shipped file")
+}
+
+/// The pages of the manual.
+fn manual() -> Vec<String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let pages = fs::read_dir(directory).expect("the manual").map(|page| page.expect("a page").path());
+    pages.map(|page| fs::read_to_string(page).expect("a page")).collect()
 }
 
 /// All matches of a pattern's group, in the order of the text.
@@ -155,9 +162,9 @@ fn the_schema_knows_every_key_of_the_production_example() {
 }
 
 #[test]
-fn the_schema_knows_every_key_that_readme_names() {
-    let (schema, readme) = (schema(), shipped("README.md"));
-    let table = readme.split("| key | default | |\n").nth(1).expect("the table of keys");
+fn the_schema_knows_every_key_that_the_manual_names() {
+    let (schema, manual) = (schema(), shipped("docs/configuration.md"));
+    let table = manual.split("| key | default | |\n").nth(1).expect("the table of keys");
     let mut names = 0;
     for row in table.lines().take_while(|line| line.starts_with('|')) {
         let mut parent = String::new();
@@ -174,8 +181,9 @@ fn the_schema_knows_every_key_that_readme_names() {
 
 #[test]
 fn the_commands_that_are_documented_exist() {
-    let documents =
-        ["README.md", "ARCHITECTURE.md", "config/etl-orch.yaml", "systemd/etl-orch.service", "examples/crontab"].map(shipped).join("\n");
+    let others = ["README.md", "ARCHITECTURE.md", "config/etl-orch.yaml", "systemd/etl-orch.service", "examples/crontab"].map(shipped);
+    let documents: Vec<String> = others.into_iter().chain(manual()).collect();
+    let documents = documents.join("\n");
     let blocks = all(r"(?s)\n```sh\n(.*?)\n```", &documents).join("\n");
     let in_blocks = all(r"(?m)^etl-orch( ?[^#|>\n]*)", &blocks);
     let in_text = all(r"`etl-orch( [^`|]*)`", &documents);
