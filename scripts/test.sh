@@ -24,6 +24,8 @@ needs cron cron
 needs systemd-analyze systemd
 needs script bsdutils
 needs sqlite3 sqlite3
+needs jq jq
+needs git git
 needs man man-db
 needs python3 python3
 needs bash bash

@@ -49,6 +49,7 @@ mod limits;
 mod liveness;
 mod lock;
 mod log_formats;
+mod manual;
 mod misnamed;
 mod monitoring;
 mod needs;

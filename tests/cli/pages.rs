@@ -1,4 +1,4 @@
-//! What the program says about itself: manual, completions, help, schema; `config check` and `init`; and whether the manual is right.
+//! What the program says about itself: manual, completions, help, schema; `config check` and `init`.
 
 use std::fs;
 use std::io::Write;
@@ -13,7 +13,7 @@ use crate::support::world::Done;
 use crate::support::{Kind, World};
 
 /// The binary in the project's own directory, without a database of anybody's.
-fn etl_orch(args: &[&str], environment: &[(&str, &str)]) -> Done {
+pub(crate) fn etl_orch(args: &[&str], environment: &[(&str, &str)]) -> Done {
     let mut command = Command::new(env!("CARGO_BIN_EXE_etl-orch"));
     command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).env_clear();
     command.envs(environment.iter().copied());
@@ -26,19 +26,12 @@ fn page(args: &[&str]) -> String {
     done.stdout
 }
 
-fn shipped(name: &str) -> String {
+pub(crate) fn shipped(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a shipped file")
 }
 
-/// The pages of the manual.
-fn manual() -> Vec<String> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    let pages = fs::read_dir(directory).expect("the manual").map(|page| page.expect("a page").path());
-    pages.map(|page| fs::read_to_string(page).expect("a page")).collect()
-}
-
 /// All matches of a pattern's group, in the order of the text.
-fn all(pattern: &str, text: &str) -> Vec<String> {
+pub(crate) fn all(pattern: &str, text: &str) -> Vec<String> {
     let pattern = Regex::new(pattern).expect("a pattern");
     pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
 }
@@ -109,11 +102,11 @@ fn completions_are_there_for_the_usual_shells() {
 }
 
 /// What the schema says about the value at a path of keys; `NAME` stands for any.
-fn described<'a>(schema: &'a Value, node: &'a Value, path: &[&str]) -> Option<&'a Value> {
+pub(crate) fn described<'a>(schema: &'a Value, node: &'a Value, path: &[&str]) -> Option<&'a Value> {
     if let Some(reference) = node["$ref"].as_str() {
         return described(schema, schema.pointer(reference.trim_start_matches('#'))?, path);
     }
-    let choices = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| node[key].as_array()).flatten();
+    let choices = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| node[key].as_array()).flatten().chain(node.get("items"));
     if let Some(found) = choices.into_iter().find_map(|choice| described(schema, choice, path)) {
         return Some(found);
     }
@@ -122,7 +115,7 @@ fn described<'a>(schema: &'a Value, node: &'a Value, path: &[&str]) -> Option<&'
     described(schema, below, rest)
 }
 
-fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let schema: Value = serde_json::from_str(&page(&["config", "schema"])).expect("JSON");
     assert!(schema["$schema"].as_str().is_some_and(|url| url.starts_with("https://json-schema.org/")), "{schema}");
     schema
@@ -159,42 +152,6 @@ fn the_schema_knows_every_key_of_the_production_example() {
         assert!(described(&schema, &schema, &path.split('.').collect::<Vec<_>>()).is_some(), "{path} is not in the schema");
     }
     assert!(described(&schema, &schema, &["database", "nothing"]).is_none());
-}
-
-#[test]
-fn the_schema_knows_every_key_that_the_manual_names() {
-    let (schema, manual) = (schema(), shipped("docs/configuration.md"));
-    let table = manual.split("| key | default | |\n").nth(1).expect("the table of keys");
-    let mut names = 0;
-    for row in table.lines().take_while(|line| line.starts_with('|')) {
-        let mut parent = String::new();
-        for name in all(r"`([a-zA-Z_.]+)`", row.split('|').nth(1).expect("a cell")) {
-            // `etls.NAME.timeout`, `grace`: the second stands beside the first.
-            let path = if name.contains('.') || parent.is_empty() { name.clone() } else { format!("{parent}.{name}") };
-            assert!(described(&schema, &schema, &path.split('.').collect::<Vec<_>>()).is_some(), "{path} is not in the schema");
-            parent = path.rsplit_once('.').map(|(parent, _)| parent.to_owned()).unwrap_or_default();
-            names += 1;
-        }
-    }
-    assert!(names >= 25, "{names} names were read");
-}
-
-#[test]
-fn the_commands_that_are_documented_exist() {
-    let others = ["README.md", "ARCHITECTURE.md", "config/etl-orch.yaml", "systemd/etl-orch.service", "examples/crontab"].map(shipped);
-    let documents: Vec<String> = others.into_iter().chain(manual()).collect();
-    let documents = documents.join("\n");
-    let blocks = all(r"(?s)\n```sh\n(.*?)\n```", &documents).join("\n");
-    let in_blocks = all(r"(?m)^etl-orch( ?[^#|>\n]*)", &blocks);
-    let in_text = all(r"`etl-orch( [^`|]*)`", &documents);
-    let in_units = all(r"(?m)(?:^ExecStart=/usr/bin/|&& \./)etl-orch( .*)$", &documents);
-    assert!(in_blocks.len() >= 12 && in_text.len() >= 2 && in_units.len() == 2, "{in_blocks:?} {in_text:?} {in_units:?}");
-    for line in in_blocks.iter().chain(&in_text).chain(&in_units) {
-        let words = all(r#"("[^"]*"|\S+)"#, line);
-        let words: Vec<&str> = words.iter().map(|word| word.trim_matches('"')).chain(["--help"]).collect();
-        let done = etl_orch(&words, &[]);
-        assert_eq!(done.code, 0, "etl-orch{line}: {}", done.stderr);
-    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl QuickStart {
     }
 
     /// Puts a directory before PATH in which programs have these names.
-    fn with_programs(mut self, programs: &[(&str, &Path)]) -> Self {
+    pub(crate) fn with_programs(mut self, programs: &[(&str, &Path)]) -> Self {
         let bin = self.at("bin");
         fs::create_dir(&bin).expect("a directory");
         for (name, program) in programs {
@@ -47,12 +47,18 @@ impl QuickStart {
 
     /// Runs the binary with an environment as poor as cron's.
     pub(crate) fn run(&self, args: &[&str]) -> Done {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_etl-orch"));
-        command.args(args).current_dir(self.root.path()).stdin(Stdio::null()).env_clear();
+        let mut command = self.command(env!("CARGO_BIN_EXE_etl-orch"));
+        Done::of(&command.args(args).output().expect("the binary starts"))
+    }
+
+    /// A program in the directory, with that environment.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.root.path()).stdin(Stdio::null()).env_clear();
         command.env("PATH", &self.path).env("HOME", self.root.path());
         // No day ends during a test, which would make another window of disclosures due.
         command.envs(clock("@2026-11-20 10:00:00"));
-        Done::of(&command.output().expect("the binary starts"))
+        command
     }
 
     /// Lets the transcript arrive that is shipped for that.

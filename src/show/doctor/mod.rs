@@ -166,7 +166,7 @@ fn not_looked<'a>(subjects: &'a [Subject], why: &'a NotLooked) -> impl Iterator<
 fn telling(channels: &[String]) -> Finding {
     if channels.is_empty() {
         return Finding::new(Subject::Telling, Status::Warning, "nobody is told when runs fail, or when none starts any more")
-            .mended_by("configure a channel under `tell`; README says how (Telling others)");
+            .mended_by("configure a channel under `tell`; docs/monitoring.md says how");
     }
     Finding::new(Subject::Telling, Status::Ok, format!("{}; `etl-orch tell test` tries them", channels.join(", ")))
 }

@@ -26,7 +26,9 @@ pub(super) fn findings(schedule: &Schedule) -> [Finding; 2] {
         Finding::of_parts(Subject::Cron, schedule.status_of_cron(), parts)
     });
     let cron = if schedule.is_empty() {
-        cron.mended_by("let a timer (systemd/etl-orch.timer) or a crontab (examples/crontab) start it every 15 minutes; README says how")
+        cron.mended_by(
+            "let a timer (systemd/etl-orch.timer) or a crontab (examples/crontab) start it every 15 minutes; docs/deployment.md says how",
+        )
     } else {
         cron
     };
