@@ -35,8 +35,8 @@ if [ -n "$missing" ]; then
     find_server
 fi
 
-cargo build --release --locked >&2
-binary=$PWD/target/release/etl-orch
+cargo build --profile dist --locked >&2
+binary=$PWD/target/dist/etl-orch
 
 dir=$(mktemp -d)
 clean_up() {
