@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use crate::show;
 
 /// From now on a panic is reported as a bug.
-pub(super) fn report_panics() {
+pub fn report_panics() {
     panic::set_hook(Box::new(|info| show::diagnose(&sentence(info))));
 }
 
@@ -32,11 +32,22 @@ fn words(payload: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::text::secrets::Secrets;
+    use crate::show::View;
+    use crate::show::outcome::ErrorView;
 
     #[test]
     fn a_panic_is_a_failure_that_says_what_it_is() {
         let failed = caught(|| panic!("a bug, as this test wants it")).unwrap_err();
         assert_eq!(failed.message(), format!("{BUG}: a bug, as this test wants it"));
         assert_eq!((failed.exit(), failed.lines()), (Exit::Orchestrator, Vec::new()), "the hook has printed it");
+    }
+
+    #[test]
+    fn a_program_that_asks_is_told_of_a_panic_without_its_secrets() {
+        show::hide(Secrets::new(["planted-in-a-panic".to_owned()]));
+        let failed = caught(|| panic!("a bug at planted-in-a-panic")).unwrap_err();
+        let json = ErrorView::new(failed.exit().code(), failed.class(), failed.message(), failed.causes()).json().unwrap();
+        assert!(json.contains(": a bug at [redacted]\"") && !json.contains("planted"), "{json}");
     }
 }

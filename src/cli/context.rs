@@ -11,7 +11,7 @@ use crate::config::{self, Config};
 use crate::os::threads;
 use crate::plan::model::settings::Variables;
 use crate::plan::text::span::brief;
-use crate::show::{self, View};
+use crate::show::{self, CommandLine, View};
 use crate::store::{self, Access, Store};
 
 /// Made once by each command that reads the configuration.
@@ -43,6 +43,19 @@ impl<'a> Context<'a> {
         show::hide(config.secrets.clone());
         show::logs::configure(config.log);
         Self { global, environment, config, user: user(environment) }
+    }
+
+    /// How who typed this command calls another one with the same configuration.
+    pub(super) fn command_line(&self) -> CommandLine {
+        CommandLine::new(self.global.config.as_deref())
+    }
+
+    /// The same for whoever reads it elsewhere.
+    pub(super) fn command_line_anywhere(&self) -> CommandLine {
+        let path = &self.config.path;
+        // Where the working directory is not known, it is not there.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        CommandLine::new(Some(path.as_path()).filter(|path| !config::is_found_by_all(path)))
     }
 
     /// Opens the database for this work, and closes it however the work ends.

@@ -57,6 +57,22 @@ pub(super) enum Exit {
 }
 
 impl Exit {
+    /// Whether it is code 0 to who does not ask for `--detailed-exit-code`.
+    pub(super) fn is_success(self) -> bool {
+        match self {
+            Self::Success | Self::GapsFound | Self::HeldBack | Self::PassedOn(0) => true,
+            Self::JobsFailed { .. }
+            | Self::Orchestrator
+            | Self::Usage
+            | Self::Unhealthy
+            | Self::HealthUnknown
+            | Self::HealthError
+            | Self::LockHeld
+            | Self::Signal(_)
+            | Self::PassedOn(_) => false,
+        }
+    }
+
     /// The number.
     pub(super) fn code(self) -> u8 {
         match self {

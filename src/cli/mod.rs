@@ -34,6 +34,8 @@ use context::Context;
 use exit::{Exit, Failure};
 use tell::TellCommand;
 
+pub use bug::report_panics;
+
 /// Does what the arguments ask for. Returns how the process ends.
 pub fn main() -> ExitCode {
     signals::start_afresh();

@@ -10,6 +10,15 @@ use crate::plan::model::settings::Variables;
 /// Name of the variable that may name the file.
 const VARIABLE: &str = "ETL_ORCH_CONFIG";
 
+/// Where every user finds it, in whatever directory.
+const OF_SYSTEM: &str = "/etc/etl-orch/etl-orch.yaml";
+
+/// Whether every user finds this file without naming it.
+#[must_use]
+pub fn is_found_by_all(path: &Path) -> bool {
+    path == Path::new(OF_SYSTEM)
+}
+
 /// The configuration file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found {
@@ -61,7 +70,7 @@ fn candidates(variables: &Variables, home: Option<PathBuf>) -> Vec<PathBuf> {
     let user = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").or(home).map(|home| home.join(".config")));
     let mut candidates = vec![PathBuf::from("etl-orch.yaml"), PathBuf::from("config/etl-orch.yaml")];
     candidates.extend(user.map(|directory| directory.join("etl-orch/etl-orch.yaml")));
-    candidates.push(PathBuf::from("/etc/etl-orch/etl-orch.yaml"));
+    candidates.push(PathBuf::from(OF_SYSTEM));
     candidates
 }
 

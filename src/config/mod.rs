@@ -55,7 +55,7 @@ mod written_work;
 pub use configuration::Config;
 pub use env_files::ReadEnvFiles;
 pub use error::{ConfigError, ConfigErrors, Position};
-pub use find::{Found, find};
+pub use find::{Found, find, is_found_by_all};
 pub use host::{Host, Need};
 pub use load::{Examined, check, examine, load};
 pub use new_database::{NewDatabase, env_line, new_database};

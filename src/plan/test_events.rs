@@ -69,7 +69,15 @@ pub(crate) fn end(exit_code: u8) -> RunEnd {
         left: Vec::new(),
         warnings: Vec::new(),
     };
-    RunEnd { at: at(16), exit_code, stopped_by: None, outcome: Ok(summary), text: String::new(), messages: BTreeMap::new() }
+    RunEnd {
+        at: at(16),
+        exit_code,
+        is_success: exit_code == 0,
+        stopped_by: None,
+        outcome: Ok(summary),
+        text: String::new(),
+        messages: BTreeMap::new(),
+    }
 }
 
 /// When, the job's position and id, and what happened.

@@ -146,7 +146,11 @@ async fn plan_reports(
         .await?;
     match compare_names(store, input, learnt, &mut planner).await {
         Err(error) if error.may_pass() => return Err(error),
-        Err(error) => tracing::warn!("{error}; so it was not looked whether the data has the configuration's names under another spelling"),
+        Err(error) => {
+            let why = format!("{error}; so it was not looked whether the data has the configuration's names under another spelling");
+            tracing::warn!("{why}");
+            planner.names_unseen(why);
+        }
         Ok(()) => {}
     }
     if let Some(coverage) = coverage {

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::escape::excerpt;
-use super::words::{Untrusted, count};
+use super::command_line::word;
+use super::escape::escaped;
+use super::words::Untrusted;
 use crate::plan::decide::late_banks::LateBank;
 use crate::plan::model::period::Period;
 
@@ -34,16 +35,10 @@ impl<'a> LateBankView<'a> {
 
 /// A line that is safe to show.
 pub(super) fn line(late: &LateBank) -> String {
-    let behind = &late.behind;
-    let tags: Vec<_> = late.tags.iter().map(|tag| excerpt(tag)).collect();
-    format!(
-        "{}: its data of {} ({}) is late: as its last {} came, it was expected by {}, and {} of {} have theirs",
-        behind.bank,
-        behind.period,
-        tags.join(", "),
-        count(late.known as u64, "period"),
-        late.expected_by,
-        behind.arrived,
-        count(behind.peers as u64, "other bank"),
-    )
+    escaped(&late.to_string()).into_owned()
+}
+
+/// The words of the command that says which data of a bank there is.
+pub(super) fn why_late(bank: &str, period: Period) -> String {
+    format!("why {} {period}", word(bank))
 }

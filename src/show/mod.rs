@@ -4,6 +4,7 @@
 //! programs get, and its text is written from the same fields.
 
 mod blocked;
+mod command_line;
 pub mod config;
 pub mod config_init;
 pub mod coverage;
@@ -38,6 +39,7 @@ mod waits;
 pub mod why;
 mod words;
 
+pub use command_line::CommandLine;
 pub use escape::hide;
 pub use run_log::ChildOutput;
 pub use stream::{diagnose, note, out};

@@ -5,7 +5,9 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::View;
-use super::why::words as on_the_command_line;
+use super::command_line::{CommandLine, word};
+use super::late_banks::why_late;
+use super::why::{commands::REASON, words as on_the_command_line};
 use super::words::{Time, Untrusted, count};
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::RunId;
@@ -29,6 +31,9 @@ pub struct NotificationView {
     more_lasting: u64,
     #[serde(skip)]
     headline: String,
+    /// The command that shows everything.
+    #[serde(skip)]
+    all: String,
 }
 
 /// Something that is wrong, or was.
@@ -54,18 +59,19 @@ impl NotificationView {
     pub const MOST_NAMED: usize = 20;
 
     /// What a run tells at its end.
-    pub fn new(notification: &Notification, host: &str, run_id: RunId, at: Time) -> Self {
-        let Notification { changes, lasting } = notification;
+    pub fn new(notification: &Notification, host: &str, run_id: RunId, at: Time, next: &CommandLine) -> Self {
+        let Notification { changes, lasting, .. } = notification;
         let mut view = Self {
             text: String::new(),
             host: Untrusted::from(host).to_string(),
             run_id,
             at,
-            changes: changes.iter().take(Self::MOST_NAMED).map(Item::changed).collect(),
+            changes: changes.iter().take(Self::MOST_NAMED).map(|change| Item::changed(change, next)).collect(),
             more_changes: changes.len().saturating_sub(Self::MOST_NAMED) as u64,
-            lasting: lasting.iter().take(Self::MOST_NAMED).map(Item::lasting).collect(),
+            lasting: lasting.iter().take(Self::MOST_NAMED).map(|lasting| Item::lasting(lasting, next)).collect(),
             more_lasting: lasting.len().saturating_sub(Self::MOST_NAMED) as u64,
             headline: headline(notification),
+            all: next.of("run --dry-run"),
         };
         view.text = view.page().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         view
@@ -95,7 +101,7 @@ impl NotificationView {
         if self.more_lasting > 0 {
             let _ = writeln!(page, "\n... and {} more.", self.more_lasting);
         }
-        let _ = writeln!(page, "\nRun {} at {}. All that is missing, and why: etl-orch run --dry-run", self.run_id.short(), self.at);
+        let _ = writeln!(page, "\nRun {} at {}. All that is missing, and why: {}", self.run_id.short(), self.at, self.all);
         page
     }
 }
@@ -138,31 +144,44 @@ fn summed_as(now: &Now) -> &'static str {
 
 fn state_words(state: AlertState) -> &'static str {
     match state {
+        AlertState::NothingMatches => "matching nothing",
         AlertState::Quarantined => "quarantined",
         AlertState::BreakerOpen => "broken",
         AlertState::Overdue => "overdue",
         AlertState::Ahead => "ahead of the clock",
+        AlertState::RequiresUnmet => "without matching data",
+        AlertState::TypeMisspelled => "of a misspelled type",
         AlertState::Failing => "failing",
-        AlertState::Late => "late",
+        AlertState::Late | AlertState::BankLate => "late",
+        AlertState::BankWithoutData => "without data",
     }
 }
 
 impl Item {
-    fn changed(change: &Change) -> Self {
+    fn changed(change: &Change, next: &CommandLine) -> Self {
         let before = change.before.as_ref();
         match &change.now {
-            Now::Wrong(alert) => Self { before: before.map(|alert| alert.state.name()), ..Self::wrong(&change.subject, alert) },
+            Now::Wrong(alert) => Self { before: before.map(|alert| alert.state.name()), ..Self::wrong(&change.subject, alert, next) },
             Now::Over(over) => Self::over(&change.subject, before, over),
         }
     }
 
-    fn lasting((subject, alert): &(Subject, Alert)) -> Self {
-        Self { before: Some(alert.state.name()), ..Self::wrong(subject, alert) }
+    fn lasting((subject, alert): &(Subject, Alert), next: &CommandLine) -> Self {
+        Self { before: Some(alert.state.name()), ..Self::wrong(subject, alert, next) }
     }
 
-    fn wrong(subject: &Subject, alert: &Alert) -> Self {
+    fn wrong(subject: &Subject, alert: &Alert, next: &CommandLine) -> Self {
         let (name, since) = (name(subject), Time(alert.since));
         let sentence = match alert.state {
+            AlertState::NothingMatches => format!("[NOTHING MATCHES] {name}, since {since}: no report can be made"),
+            AlertState::RequiresUnmet => {
+                format!("[NO DATA] {name}, since {since}: no row of data has what it requires, so it makes nothing")
+            }
+            AlertState::TypeMisspelled => {
+                format!("[MISSPELLED] {name}, since {since}: it has no reports, but there are some of a similar type")
+            }
+            AlertState::BankLate => format!("[LATE] {name}: its data was expected by {}", alert.since.date_naive()),
+            AlertState::BankWithoutData => format!("[NO DATA] {name}, since {since}: it is monitored, and has no data for any ETL"),
             AlertState::Quarantined => {
                 format!("[QUARANTINED] {name}, since {since}: it is not tried until somebody or something changes that")
             }
@@ -179,7 +198,7 @@ impl Item {
             since: Some(since),
             reason: alert.reason.as_deref().map(|reason| Untrusted::from(reason).excerpt().into_owned()),
             log: alert.log.as_ref().map(|log| Untrusted::from(log.to_string_lossy()).to_string()),
-            next: Some(next(subject, alert.state)),
+            next: Some(next.of(words_of_next(subject, alert.state))),
             sentence,
         }
     }
@@ -187,8 +206,16 @@ impl Item {
     fn over(subject: &Subject, before: Option<&Alert>, over: &Over) -> Self {
         let (name, since) = (name(subject), before.map(|alert| Time(alert.since)));
         let was = before.map(|alert| match alert.state {
-            state @ (AlertState::Late | AlertState::Overdue | AlertState::Ahead) => format!(" (it was {})", state_words(state)),
-            state @ (AlertState::Quarantined | AlertState::BreakerOpen | AlertState::Failing) => {
+            state @ (AlertState::Late | AlertState::Overdue | AlertState::Ahead | AlertState::BankLate) => {
+                format!(" (it was {})", state_words(state))
+            }
+            state @ (AlertState::NothingMatches
+            | AlertState::Quarantined
+            | AlertState::BreakerOpen
+            | AlertState::RequiresUnmet
+            | AlertState::TypeMisspelled
+            | AlertState::Failing
+            | AlertState::BankWithoutData) => {
                 format!(" (it was {} since {})", state_words(state), Time(alert.since))
             }
         });
@@ -223,19 +250,28 @@ fn shown(subject: &Subject) -> String {
 /// What people call it.
 fn name(subject: &Subject) -> String {
     match subject {
-        Subject::Gap(GapKey::Source(id)) | Subject::Etl(id) | Subject::Lateness(id) => Untrusted::from(id.as_str()).to_string(),
+        Subject::Gap(GapKey::Source(name))
+        | Subject::Etl(name)
+        | Subject::Lateness(name)
+        | Subject::Requires(name)
+        | Subject::ReportType(name)
+        | Subject::Bank(name, None) => Untrusted::from(name.as_str()).to_string(),
+        Subject::Bank(bank, Some(period)) => Untrusted::from(format!("{bank} {period}")).to_string(),
+        Subject::Data => "the data".to_owned(),
         Subject::Gap(GapKey::Report { .. } | GapKey::Window { .. } | GapKey::Group { .. }) => shown(subject),
     }
 }
 
-fn next(subject: &Subject, state: AlertState) -> String {
+fn words_of_next(subject: &Subject, state: AlertState) -> String {
     match subject {
         Subject::Gap(gap) => {
             let gap = on_the_command_line(gap);
-            if state == AlertState::Quarantined { format!("etl-orch retry {gap} --reason \"...\"") } else { format!("etl-orch logs {gap}") }
+            if state == AlertState::Quarantined { format!("retry {gap} {REASON}") } else { format!("logs {gap}") }
         }
-        Subject::Etl(etl) => format!("etl-orch jobs --failed --etl-type {}", Untrusted::from(etl.as_str())),
-        Subject::Lateness(source) => format!("etl-orch why {}", Untrusted::from(source.as_str())),
+        Subject::Etl(etl) => format!("jobs --failed --etl-type {}", Untrusted::from(word(etl))),
+        Subject::Lateness(source) => format!("why {}", Untrusted::from(word(source))),
+        Subject::Bank(bank, Some(period)) => Untrusted::from(why_late(bank, *period)).to_string(),
+        Subject::Data | Subject::Requires(_) | Subject::ReportType(_) | Subject::Bank(_, None) => "doctor".to_owned(),
     }
 }
 

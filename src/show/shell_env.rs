@@ -65,7 +65,7 @@ fn is_identifier(name: &str) -> bool {
 }
 
 /// One word of a POSIX shell that stands for this text, and does nothing to a terminal.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut word = "'".to_owned();
     for character in text.chars() {
         match character {

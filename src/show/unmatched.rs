@@ -2,17 +2,13 @@
 
 use serde::Serialize;
 
-use super::escape::excerpt;
+use super::escape::escaped;
 use super::names::by_name;
 use super::words::Untrusted;
 use crate::plan::decide::mismatch::NameCount;
 use crate::plan::decide::unmatched::{Unmatched, WhyUnmatched};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::EtlIndex;
-use crate::plan::text::nearest::nearest_first;
-
-/// Names in a list before it is cut to "and n more".
-const NAMED: usize = 10;
 
 #[derive(Debug, Serialize)]
 pub(super) struct UnmatchedView<'a> {
@@ -42,25 +38,5 @@ impl<'a> UnmatchedView<'a> {
 
 /// A line that is safe to show, for these ETLs.
 pub(super) fn line(unmatched: &Unmatched, etls: &[EtlIndex], catalogue: &Catalogue) -> String {
-    let why = match unmatched.why {
-        WhyUnmatched::NoRows => return "nothing matches: the availability table has no rows".to_owned(),
-        WhyUnmatched::NoTags => "no row of the availability table has the tags that an ETL requires",
-        WhyUnmatched::InvalidRows => "the rows that might match are wrong",
-        WhyUnmatched::NoBank => "no row with the required tags is of a monitored bank",
-        WhyUnmatched::NotSelected => {
-            "monitored banks have data, but not for the banks, years and periods that are selected (run.from_year counts too)"
-        }
-    };
-    let required = etls.iter().flat_map(|etl| &catalogue.etl(*etl).requires).map(String::as_str);
-    let banks = catalogue.institutions.iter().flat_map(|(_, bank)| [bank.key.as_str(), bank.symbol()]);
-    let found = [listed("tags", required.collect(), &unmatched.tags), listed("symbols", banks.collect(), &unmatched.symbols)];
-    format!("nothing matches: {why} ({})", found.into_iter().flatten().collect::<Vec<_>>().join("; "))
-}
-
-/// `tags of the data: a, b and 3 more`, those that look like what is wanted first; nothing where there are none.
-fn listed(what: &str, wanted: Vec<&str>, found: &[NameCount]) -> Option<String> {
-    let names = nearest_first(&wanted, found.iter().map(|one| one.name.as_str()));
-    let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
-    let first: Vec<_> = names.iter().take(NAMED).map(|name| excerpt(name)).collect();
-    (!first.is_empty()).then(|| format!("{what} of the data: {}{more}", first.join(", ")))
+    escaped(&format!("nothing matches: {}", unmatched.explain(etls, catalogue))).into_owned()
 }

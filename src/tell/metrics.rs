@@ -39,15 +39,19 @@ pub(super) fn text(run: &RunBegin, end: &RunEnd, before: &str) -> String {
 }
 
 fn of_run(text: &mut Exposition, run: &RunBegin, end: &RunEnd, before: &str) {
-    let (ended, is_success) = (seconds(end.at), end.exit_code == 0);
+    let (ended, is_success) = (seconds(end.at), end.is_success);
     let took = end.at.signed_duration_since(run.at).to_std().unwrap_or_default();
     text.gauge("etl_orch_build_info", "The version of etl-orch.", [(vec![("version", env!("CARGO_PKG_VERSION"))], 1.0)]);
     text.value("etl_orch_last_run_timestamp_seconds", "When the last run ended.", ended);
     text.value("etl_orch_last_run_duration_seconds", "How long the last run took.", took.as_secs_f64());
     text.value("etl_orch_last_run_exit_code", "The exit code of the last run.", f64::from(end.exit_code));
-    text.value("etl_orch_last_run_success", "Whether the last run exited with 0.", f64::from(u8::from(is_success)));
+    text.value(
+        "etl_orch_last_run_success",
+        "Whether the last run did what it should: exit code 0, or 5 of --detailed-exit-code.",
+        f64::from(u8::from(is_success)),
+    );
     let last_success = if is_success { Some(ended) } else { value_in(before, LAST_SUCCESS) };
-    text.value(LAST_SUCCESS, "When the last run ended that exited with 0.", last_success);
+    text.value(LAST_SUCCESS, "When the last run ended that did what it should.", last_success);
 }
 
 fn of_reports(text: &mut Exposition, summary: &RunSummary, standing: &Standing, catalogue: &Catalogue) {

@@ -137,7 +137,7 @@ impl<'a> Lineage<'a> {
         }
         let event_type = match end {
             RunEnd { stopped_by: Some(_), .. } => EventType::Abort,
-            RunEnd { exit_code: 0, .. } => EventType::Complete,
+            RunEnd { is_success: true, .. } => EventType::Complete,
             _ => EventType::Fail,
         };
         Some(Message::new(event_type, end.at, self.subject()).into_json())

@@ -69,10 +69,10 @@ impl Channel for Pings {
 
 /// The ping of an end; `None` for a run that was stopped.
 fn ping_of(end: &RunEnd) -> Option<Ping> {
-    match (end.stopped_by, end.exit_code) {
+    match (end.stopped_by, end.is_success) {
         (Some(_), _) => None,
-        (None, 0) => Some(Ping::Success),
-        (None, _) => Some(Ping::Fail),
+        (None, true) => Some(Ping::Success),
+        (None, false) => Some(Ping::Fail),
     }
 }
 

@@ -1,5 +1,6 @@
 //! When the data of banks arrived, and which bank is late with its own.
 
+use crate::notifications::{Chat, states};
 use crate::on_both_databases;
 use crate::support::World;
 use crate::support::clock::clock;
@@ -40,7 +41,9 @@ on_both_databases! {
 
         let not_due = run(world, "2025-04-28 10:00:00", &["--dry-run", "--format", "json"]).json();
         assert_eq!(not_due["late_banks"], serde_json::json!([]));
+        let chat = Chat::start(world);
         let quiet = run(world, "2025-04-29 10:00:00", &["-q"]).stdout;
+        assert_eq!(states(&chat.message()["changes"]), ["bank:BMO-CA/2025Q1 bank_late"]);
         let late = "  ⚠ BMO-CA: its data of 2025 Q1 (transcripts) is late: as its last 3 periods came, it was expected by 2025-04-25, and 2 of 2 other \
                     banks have theirs\n";
         assert!(quiet.contains(late) && quiet.contains(" · data of 1 bank late\n"), "{quiet}");
@@ -58,6 +61,7 @@ on_both_databases! {
         assert_eq!(world.sql("SELECT count(*) FROM data_arrivals"), before, "a dry run writes nothing");
         let come = run(world, "2025-05-02 10:00:00", &[]).stdout;
         assert!(!come.contains(" late"), "{come}");
+        assert_eq!(states(&chat.message()["changes"]), ["bank:BMO-CA/2025Q1 recovered"]);
         let why = run(world, "2025-06-01 10:00:00", &["why", "BMO", "2025", "Q1", "call_summary"]).stdout;
         assert!(why.contains("there since 2025-05-02 10:00:0") && why.contains("when a run saw it first"), "{why}");
         let then = run(world, "2025-06-01 10:00:00", &["why", "BMO", "2025", "Q1", "call_summary", "--at", "2025-04-30"]).stdout;

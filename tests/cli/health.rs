@@ -40,7 +40,7 @@ on_both_databases! {
         let silent = health_at(&desk, 1, "01-17 12:20:00", &[]);
         assert_eq!(known(&silent), json!(["unhealthy", "2026-01-15", 1, "none"]));
         assert_eq!(codes(&silent), ["no_recent_run", "source_overdue", "source_overdue"]);
-        assert_eq!((&silent["issues"][0]["since"], &silent["issues"][0]["command"]), (&"2026-01-16T00:20:00Z".into(), &"etl-orch run".into()));
+        assert_eq!((&silent["issues"][0]["since"], &silent["issues"][0]["command"]), (&"2026-01-16T00:20:00Z".into(), &"etl-orch doctor --config etl-orch.yaml".into()));
         let page = desk.run_to(1, "01-17 12:20:00", &["health"]).stdout;
         assert!(page.starts_with("UNHEALTHY: 3 errors (2026-01-17 12:20:0"), "{page}");
         assert!(page.contains("\ndata: all days until 2026-01-15, 1 day behind (us_house)\n"), "{page}");

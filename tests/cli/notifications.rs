@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::on_both_databases;
 use crate::service_refusals::everything_in;
+use crate::source_desk::Desk;
 use crate::support::mail::MailServer;
 use crate::support::wire::{read_request, serve};
 use crate::support::world::Done;
@@ -21,14 +22,14 @@ const KEY: &str = "T0123456789abcdef";
 const PASSWORD: &str = "p@ss/w:rd#1?&%41";
 
 /// A chat that keeps what is posted to it, while it is up.
-struct Chat {
+pub(crate) struct Chat {
     port: u16,
     is_up: Arc<AtomicBool>,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Chat {
-    fn start(world: &World) -> Self {
+    pub(crate) fn start(world: &World) -> Self {
         let (is_up, requests) = (Arc::new(AtomicBool::new(true)), Arc::new(Mutex::new(Vec::new())));
         let (up, taken) = (is_up.clone(), requests.clone());
         let port = serve(move |_, mut connection| {
@@ -45,7 +46,7 @@ impl Chat {
     }
 
     /// What was posted since this was asked last.
-    fn posted(&self) -> Vec<Value> {
+    pub(crate) fn posted(&self) -> Vec<Value> {
         let requests = std::mem::take(&mut *self.requests.lock().expect("no test panics with it"));
         let body = |request: String| {
             let (head, body) = request.split_once("\r\n\r\n").expect("a request");
@@ -56,19 +57,25 @@ impl Chat {
     }
 
     /// The only thing that was posted since this was asked last.
-    fn message(&self) -> Value {
+    pub(crate) fn message(&self) -> Value {
         let [message] = <[Value; 1]>::try_from(self.posted()).expect("one message");
         message
     }
 }
 
 /// `RY-CA/2025Q2/call_summary failing`, of each item.
-fn states(items: &Value) -> Vec<String> {
+pub(crate) fn states(items: &Value) -> Vec<String> {
     let text = |item: &Value, key: &str| item[key].as_str().expect("a text").to_owned();
     items.as_array().expect("a list").iter().map(|item| format!("{} {}", text(item, "subject"), text(item, "state"))).collect()
 }
 
+/// A command with the configuration that it is about.
+fn command(world: &World, words: &str) -> String {
+    format!("etl-orch {words} --config {}", world.path("etl-orch.yaml").display())
+}
+
 fn one_gap(world: &World, script: &str) {
+    world.institutions("RY-CA: {id: 1, name: Royal Bank of Canada}\n");
     world.available("RY", 1, 2025, "Q2");
     world.single_etl(script, &["retry: {max_attempts: 1}"]);
 }
@@ -92,7 +99,7 @@ on_both_databases! {
         assert_eq!(states(&message["changes"]), [format!("{GAP} failing")]);
         let change = &message["changes"][0];
         assert_eq!(change["reason"], "exit code 1 - Connection <timeout>");
-        assert_eq!(change["next"], "etl-orch logs RY-CA 2025 Q2 call_summary");
+        assert_eq!(change["next"], command(world, "logs RY-CA 2025 Q2 call_summary"));
         let log = std::fs::read_to_string(change["log"].as_str().expect("a path")).expect("a log");
         assert_eq!(log, "Connection <timeout>\n");
         let text = message["text"].as_str().expect("a text");
@@ -122,7 +129,65 @@ on_both_databases! {
         }
         let digest = chat.message();
         assert_eq!((states(&digest["changes"]), states(&digest["lasting"])), (Vec::new(), vec![format!("{GAP} quarantined")]));
-        assert_eq!(digest["lasting"][0]["next"], "etl-orch retry RY-CA 2025 Q2 call_summary --reason \"...\"");
+        assert_eq!(digest["lasting"][0]["next"], command(world, "retry RY-CA 2025 Q2 call_summary --reason \"...\""));
+    }
+
+    fn what_is_wrong_with_the_data_is_told_once_and_so_is_its_end(world: &World) {
+        world.institutions("RY-CA: {id: 1, name: Royal Bank of Canada}\nBMO-CA: {id: 2, name: Bank of Montreal}\n");
+        world.single_etl(GOOD, &[]);
+        let chat = Chat::start(world);
+        let told = |code: i32| {
+            for _ in 0..2 {
+                world.run_to(code, &["-q"]);
+            }
+            let message = chat.message();
+            (states(&message["changes"]), message)
+        };
+        let (empty, message) = told(0);
+        assert_eq!(empty, ["data nothing_matches"]);
+        assert_eq!(message["changes"][0]["reason"], "the availability table has no rows");
+        assert_eq!(message["changes"][0]["next"], command(world, "doctor"));
+        world.available("RY", 1, 2025, "Q2");
+        world.run_to(0, &["--bank-symbol", "RY"]);
+        assert_eq!(chat.posted(), [Value::Null; 0], "a selection says nothing of the whole");
+        assert_eq!(told(0).0, ["bank:BMO-CA bank_without_data", "data recovered"]);
+
+        let config = world.read("etl-orch.yaml");
+        world.write("etl-orch.yaml", &config.replacen("requires: [transcripts]", "requires: [transcirpts]", 1));
+        let (misspelled, message) = told(2);
+        assert_eq!(misspelled, ["requires:call_summary requires_unmet"]);
+        let reason = message["changes"][0]["reason"].as_str().expect("a reason");
+        assert!(reason.contains(": call_summary requires \"transcirpts\", which no row of"), "{reason}");
+        world.write("etl-orch.yaml", &config);
+        assert_eq!(told(0).0, ["requires:call_summary recovered"]);
+        world.available("BMO", 2, 2025, "Q2");
+        assert_eq!(told(0).0, ["bank:BMO-CA recovered"]);
+    }
+
+    fn a_source_that_is_late_is_told_and_so_is_its_end(world: &World) {
+        let desk = Desk::new(world, &["retry: {max_attempts: 1}"]);
+        let chat = Chat::start(world);
+        desk.run_to(0, "01-16 00:20:00", &[]);
+        assert_eq!(chat.posted(), [Value::Null; 0]);
+        desk.before("exit 1\n");
+        for (time, told) in [
+            ("01-16 06:20:00", "source:us_house failing"),
+            ("01-16 07:20:00", "lateness:us_house late"),
+            ("01-16 13:20:00", "lateness:us_house overdue"),
+        ] {
+            desk.run_to(1, time, &[]);
+            assert_eq!(states(&chat.message()["changes"]), [told], "{time}");
+        }
+        desk.run_to(1, "01-17 06:10:00", &[]);
+        assert_eq!(chat.posted(), [Value::Null; 0], "a day is not over");
+        desk.run_to(1, "01-17 06:25:00", &[]);
+        let lasting = ["lateness:us_house overdue", "source:us_house failing"];
+        assert_eq!(states(&chat.message()["lasting"]), lasting);
+        desk.run_to(1, "01-18 06:15:00", &[]);
+        assert_eq!(states(&chat.message()["lasting"]), lasting, "a run that was late does not put it off");
+        desk.before("");
+        desk.run_to(0, "01-18 06:30:00", &[]);
+        assert_eq!(states(&chat.message()["changes"]), ["lateness:us_house recovered", "source:us_house recovered"]);
     }
 
     fn a_receiver_that_was_down_is_told_by_the_next_run(world: &World) {

@@ -106,3 +106,35 @@ on_both_databases! {
         ends(5);
     }
 }
+
+/// What a run with `-q` prints, which does not exit with 0.
+fn loud(world: &World, code: i32, args: &[&str]) -> String {
+    let done = world.run_to(code, &[&["-q"], args].concat());
+    format!("{}{}", done.stdout, done.stderr)
+}
+
+#[test]
+fn no_exit_code_but_0_is_ever_silent() {
+    let world = World::new(Kind::Sqlite);
+    world.available("RY", 1, 2025, "Q2");
+    world.etls("echo report > \"$4\"\n", &[etl("a", "A", &["requires: [typo]"]), etl("b", "B", &[])]);
+    for code in [1, 2, 2] {
+        assert!(loud(&world, code, &[]).contains("a requires \"typo\""), "{code}");
+    }
+    world.etls("exit 65\n", &[etl("a", "A", &[])]);
+    assert!(loud(&world, 4, &["--dry-run", "--detailed-exit-code"]).contains("GAPS IDENTIFIED"));
+    assert!(loud(&world, 3, &["--detailed-exit-code"]).contains("Failed: 1"));
+    for _ in 0..2 {
+        assert!(loud(&world, 5, &["--detailed-exit-code"]).contains("Quarantined: 1"));
+        assert!(loud(&world, 5, &["--detailed-exit-code", "--dry-run"]).contains("Quarantined: 1"));
+    }
+    assert_eq!(loud(&world, 0, &[]), "", "the same without the option is code 0");
+    let lock = std::fs::File::create(world.path("var/etl-orch.lock")).expect("the lock file");
+    lock.lock().expect("free");
+    assert!(loud(&world, 75, &["--lock-wait", "none"]).contains("lock"));
+    drop(lock);
+    world.sql("ALTER TABLE aegis_reports RENAME TO elsewhere");
+    for _ in 0..2 {
+        assert!(loud(&world, 2, &[]).contains("aegis_reports"));
+    }
+}

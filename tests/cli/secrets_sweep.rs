@@ -7,8 +7,12 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use etl_orch::cli::report_panics;
+use etl_orch::config;
+use etl_orch::show::hide;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::bugs::{alone, run_with_a_bug};
 use crate::on_both_databases;
 use crate::one_object::CALLS;
 use crate::secrets::tables;
@@ -143,7 +147,6 @@ fn search_remains(world: &World) {
     for (path, bytes) in world.bytes_below("").into_iter().filter(|(path, _)| !planted.contains(path)) {
         has_none(&String::from_utf8_lossy(&bytes), &path.display().to_string());
     }
-    assert!(world.read("cmdlines").contains("etl-orch"), "the command lines of all processes were seen");
 }
 
 on_both_databases! {
@@ -174,10 +177,32 @@ on_both_databases! {
             }
         }
         search_remains(world);
+        assert!(world.read("cmdlines").contains("etl-orch"), "the command lines of all processes were seen");
         let told = bodies.lock().expect("whole").join("\n");
         assert!(told.contains("EXECUTION SUMMARY"), "the pings have the summary: {told}");
         has_none(&told, "what receivers are told");
     }
+}
+
+#[test]
+fn no_panic_shows_or_stores_a_secret() {
+    if let Some(said) = alone("secrets_sweep::no_panic_shows_or_stores_a_secret") {
+        assert!(said.contains("error: this is a bug of etl-orch") && said.contains("[redacted]"), "{said}");
+        return has_none(&said, "what a panic prints");
+    }
+    let world = World::new(Kind::Sqlite);
+    let (service, (receiver, _)) = (Service::start(), receiver());
+    plant(&world, &service, &receiver);
+    world.available("BMO", 2, 2025, "Q2");
+    let environment = [("SOME_API_KEY".to_owned(), OF_ENVIRONMENT.to_owned())].into();
+    let config = config::load(&world.path("etl-orch.yaml"), &environment).expect("the configuration");
+    let of_env_files = config.env_files(&environment).expect("the files").secrets;
+    let secrets = config.secrets.and(&of_env_files);
+    hide(secrets.clone());
+    report_panics();
+    let summary = run_with_a_bug(&world, &echo(), secrets);
+    assert!(summary.results.is_some_and(|results| results.counts().failed > 0), "it has panicked");
+    search_remains(&world);
 }
 
 /// A server of PostgreSQL that repeats the password in its refusal.

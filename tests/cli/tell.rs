@@ -68,6 +68,20 @@ on_both_databases! {
 }
 
 #[test]
+fn what_only_an_option_makes_of_an_exit_code_is_no_failure() {
+    let world = World::new(Kind::Sqlite);
+    world.single_etl("exit 65\n", &[]);
+    world.available("RY", 1, 2025, "Q2");
+    let receiver = switch(&world, ", textfile: etl-orch.prom");
+    for (code, expected) in [(3, "fail 1"), (5, "success 1")] {
+        world.run_to(code, &["--detailed-exit-code"]);
+        assert_eq!(kinds(&receiver), ["start 1", expected]);
+        let success = format!("\netl_orch_last_run_success {}\n", i32::from(code == 5));
+        assert!(world.read("etl-orch.prom").contains(&success), "{}", world.read("etl-orch.prom"));
+    }
+}
+
+#[test]
 fn a_run_that_is_killed_or_stopped_half_way_pings_no_end() {
     let world = World::new(Kind::Sqlite);
     world.single_etl(&format!("{WAITS}echo report > \"$4\"\n"), &[]);

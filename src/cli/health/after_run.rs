@@ -34,7 +34,10 @@ pub(in crate::cli) async fn after_run(
     let config = &request.context.config;
     let patience = if is_stopped { PATIENCE_WHEN_STOPPED } else { PATIENCE };
     let view = match tokio::time::timeout(patience, judged(request, store, summary)).await {
-        Ok(Ok(judgement)) => HealthView::new(&judgement, Action::None, &config.catalogue, exit(&judgement).code()).json(),
+        Ok(Ok(judgement)) => {
+            let next = request.context.command_line_anywhere();
+            HealthView::new(&judgement, Action::None, &config.catalogue, exit(&judgement).code(), &next).json()
+        }
         Ok(Err(failure)) => view_of(&failure, Action::None).json(),
         Err(_) => view_of(&Failure::Orchestrator("the database did not say enough in time".to_owned()), Action::None).json(),
     };

@@ -2,6 +2,8 @@
 
 mod after_run;
 mod recover;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,7 +125,7 @@ fn print(context: &Context<'_>, judgement: &Judgement, action: Action) -> Result
 
 /// Prints it before the process ends in this way.
 fn print_before(exit: Exit, context: &Context<'_>, judgement: &Judgement, action: Action) -> Result<Exit, Failure> {
-    context.print(&HealthView::new(judgement, action, &context.config.catalogue, exit.code()))?;
+    context.print(&HealthView::new(judgement, action, &context.config.catalogue, exit.code(), &context.command_line()))?;
     Ok(exit)
 }
 

@@ -190,7 +190,7 @@ async fn perform(request: &RunRequest<'_>, id: RunId, lock: Option<&Lock>, signa
     if let (Some(telling), Some(mut end)) = (telling, end) {
         let at = end.at;
         let notices = Notices::find(request, &done, at).await;
-        end.messages = notices.messages(id, at);
+        end.messages = notices.messages(request, id, at);
         let told = telling::finish(telling, end, signals).await;
         if let Ok(Done { store, .. }) = &done {
             notices.record(store, &told, at).await;
@@ -206,7 +206,7 @@ async fn perform(request: &RunRequest<'_>, id: RunId, lock: Option<&Lock>, signa
 fn say(request: &RunRequest<'_>, summary: &RunSummary, exit: Exit) -> Result<(), Failure> {
     let say = || print(request, summary, exit);
     // Whoever asks for an object gets one.
-    if request.args.quiet && request.context.global.format == Format::Text { quiet::print(request, summary, say) } else { say() }
+    if request.args.quiet && request.context.global.format == Format::Text { quiet::print(request, summary, exit, say) } else { say() }
 }
 
 /// What a run came to.

@@ -35,13 +35,15 @@ impl Notices {
         if settings.notifying().next().is_none() {
             return Self::default();
         }
-        let seen = Sightings::new(&summary.plan, results, &request.context.config.catalogue, &request.selection, now);
+        let config = &request.context.config;
+        let selection = (&request.selection, !request.is_special());
+        let seen = Sightings::new(&summary.plan, results, &config.catalogue, selection, now);
         let found = async {
             let known = store.notified().await?;
             let mut notices = BTreeMap::new();
             for channel in settings.notifying() {
                 let of_channel: Vec<&Notified> = known.iter().filter(|known| known.channel == channel).collect();
-                let mut notification = Notification::new(&of_channel, &seen, now);
+                let mut notification = Notification::new(&of_channel, &seen, now, config.health.tick);
                 complete(&**store, &mut notification).await?;
                 notices.insert(channel, notification);
             }
@@ -61,10 +63,10 @@ impl Notices {
     }
 
     /// What is sent.
-    pub(super) fn messages(&self, run: RunId, now: DateTime<Utc>) -> BTreeMap<&'static str, Message> {
-        let host = host_name();
+    pub(super) fn messages(&self, request: &RunRequest<'_>, run: RunId, now: DateTime<Utc>) -> BTreeMap<&'static str, Message> {
+        let (host, next) = (host_name(), request.context.command_line_anywhere());
         let message = |(channel, notification): (&&'static str, &Notification)| {
-            let view = NotificationView::new(notification, &host, run, Time(now));
+            let view = NotificationView::new(notification, &host, run, Time(now), &next);
             // Every view has a JSON form.
             let json = view.json().unwrap_or_default();
             (*channel, Message { subject: view.subject(), text: view.text(), json })
@@ -78,9 +80,10 @@ impl Notices {
             if !told.iter().any(|told| told.channel == channel && told.result.is_ok()) {
                 continue;
             }
-            let subjects: Vec<_> = notification.subjects().collect();
-            if let Err(error) = store.record_notified(channel, &subjects, now).await {
-                tracing::warn!("tell.{channel}: what was told is not on record, so that it is told again: {error}");
+            for (subjects, at) in [(notification.changed(), now), (notification.reminded(), notification.lasting_at)] {
+                if let Err(error) = store.record_notified(channel, &subjects, at).await {
+                    tracing::warn!("tell.{channel}: what was told is not on record, so that it is told again: {error}");
+                }
             }
         }
     }

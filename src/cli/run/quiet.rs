@@ -1,9 +1,9 @@
-//! `-q`: a run in which nothing happened prints only what lasts, when that is new and once a day. What was said is kept in `state_dir`, so
-//! each host says it for itself.
+//! `-q`: a run in which nothing happened prints only what lasts, when that is new and once a day. A run that does not exit with 0 is never
+//! quiet. What was said is kept in `state_dir`, so each host says it for itself.
 
 use std::path::Path;
 
-use super::super::exit::Failure;
+use super::super::exit::{Exit, Failure};
 use super::request::RunRequest;
 use crate::os::{files, input};
 use crate::plan::run::lasting::{self, Said};
@@ -13,11 +13,17 @@ use crate::plan::run::summary::RunSummary;
 const FILE: &str = "said.json";
 
 /// Has `say` print the summary where there is something to say. It is said before it is remembered: rather twice than never.
-pub(super) fn print(request: &RunRequest<'_>, summary: &RunSummary, say: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+pub(super) fn print(
+    request: &RunRequest<'_>,
+    summary: &RunSummary,
+    exit: Exit,
+    say: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let config = &request.context.config;
     let path = config.state_dir.join(FILE);
     let lasting = lasting::of(summary, &config.catalogue);
-    let next = read(&path).next(&request.args.record().to_string(), lasting, summary.is_noteworthy(), summary.started_at);
+    let is_noteworthy = exit != Exit::Success || summary.is_noteworthy();
+    let next = read(&path).next(&request.args.record().to_string(), lasting, is_noteworthy, (summary.started_at, config.health.tick));
     if next.now {
         say()?;
     }

@@ -40,7 +40,7 @@ pub(super) fn end(request: &RunRequest<'_>, done: &Result<Done, Failure>, signal
         }
     };
     let stopped_by = if let Exit::Signal(signal) = exit { Some(signal) } else { signals.number() };
-    RunEnd { at: Utc::now(), exit_code: exit.code(), stopped_by, outcome, text, messages: BTreeMap::new() }
+    RunEnd { at: Utc::now(), exit_code: exit.code(), is_success: exit.is_success(), stopped_by, outcome, text, messages: BTreeMap::new() }
 }
 
 /// Waits until everybody was told, but no longer than `tell.timeout`, or the next request to stop.

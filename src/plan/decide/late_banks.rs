@@ -1,10 +1,13 @@
 //! Banks whose data is late, which is not the same as not published yet: later than their own past, and than their peers.
 
+use std::fmt;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::plan::model::institution::{Institution, Institutions};
 use crate::plan::model::period::Period;
 use crate::plan::remember::arrivals::{Arrival, Newest};
+use crate::plan::text::size::count;
 
 /// So many arrivals of a bank must be known before it is said to be late.
 const FEWEST_KNOWN: usize = 3;
@@ -36,6 +39,18 @@ pub struct LateBank {
     pub expected_by: NaiveDate,
     /// How many arrivals say so.
     pub known: usize,
+}
+
+impl fmt::Display for LateBank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { behind, tags, expected_by, known } = self;
+        let (bank, period, tags, known) = (&behind.bank, behind.period, tags.join(", "), count(*known as u64, "period"));
+        let (arrived, peers) = (behind.arrived, count(behind.peers as u64, "other bank"));
+        write!(
+            f,
+            "{bank}: its data of {period} ({tags}) is late: as its last {known} came, it was expected by {expected_by}, and {arrived} of {peers} have theirs"
+        )
+    }
 }
 
 /// The banks that lack what most of their peers have, by what the data has of each. A bank without any data is neither.

@@ -1,12 +1,16 @@
 //! Names in the configuration that the data knows under another spelling, or not at all.
 
+use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::{Etl, EtlIndex};
 use crate::plan::model::job::ReportKey;
-use crate::plan::text::size::shortened;
+use crate::plan::text::nearest::did_you_mean;
+use crate::plan::text::size::{count, shortened};
 use crate::plan::text::spelling::is_other_spelling;
 
 /// Most bytes of a value of the data in a message.
 const MOST_BYTES: usize = 100;
+/// Names in a list before it is cut to "and n more".
+const NAMED: usize = 10;
 
 /// A name in the data, and how many rows have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub struct NameIssues {
     pub unknown_tags: Vec<UnknownTags>,
     /// The tags that the data has, where some are unknown.
     pub tags: Vec<NameCount>,
+    /// Why names could not be compared with those of the data, where that is so.
+    pub unseen: Option<String>,
 }
 
 impl NameIssues {
@@ -54,7 +60,51 @@ impl NameIssues {
     #[must_use]
     pub fn of_all(etls: &[Etl], types: &[NameCount], tags: Vec<NameCount>, supplied: &[&str]) -> Self {
         let all: Vec<EtlIndex> = (0..etls.len()).collect();
-        Self { similar_types: similar_types(etls, &all, types), unknown_tags: unknown_tags(etls, &all, &tags, supplied), tags }
+        Self {
+            similar_types: similar_types(etls, &all, types),
+            unknown_tags: unknown_tags(etls, &all, &tags, supplied),
+            tags,
+            unseen: None,
+        }
+    }
+
+    /// What is wrong with each unknown tag, in a sentence.
+    #[must_use]
+    pub fn explain_tags(&self, of: &UnknownTags, catalogue: &Catalogue) -> Vec<String> {
+        let etl = catalogue.etl(of.etl);
+        let names: Vec<&str> = self.tags.iter().map(|tag| tag.name.as_str()).collect();
+        let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
+        let first: Vec<_> = names.iter().take(NAMED).map(|name| shortened(name, MOST_BYTES)).collect();
+        let sentence = |tag: &String| {
+            format!(
+                "{}: {} requires {tag:?}, which no row of the availability table has and no file of availability.sync supplies, so it makes \
+                 nothing (tags of the data: {}{more}){}",
+                etl.places.requires,
+                etl.name,
+                first.join(", "),
+                did_you_mean(tag, names.iter().copied()),
+            )
+        };
+        of.tags.iter().map(sentence).collect()
+    }
+}
+
+impl SimilarType {
+    /// What is wrong, and the way out, in a sentence.
+    #[must_use]
+    pub fn explain(&self, catalogue: &Catalogue) -> String {
+        let (etl, found) = (catalogue.etl(self.etl), &self.found);
+        let types =
+            etl.report_types().into_iter().chain([found.name.clone()]).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+        format!(
+            "{}: {} makes reports of the type {:?}, of which there are none, but there {} of the type {:?}; if they are its reports, write \
+             report_type: [{types}]",
+            etl.places.report_type,
+            etl.name,
+            etl.report_type,
+            if found.rows == 1 { "is 1 row".to_owned() } else { format!("are {}", count(found.rows, "row")) },
+            found.name,
+        )
     }
 }
 

@@ -5,6 +5,7 @@ pub mod census;
 pub mod checkup;
 pub mod coverage;
 pub mod data_row;
+pub mod data_trouble;
 pub mod decision;
 pub mod decision_changes;
 pub mod explain;

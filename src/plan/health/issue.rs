@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::plan::decide::data_trouble::DataTrouble;
 use crate::plan::decide::late_banks::LateBank;
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::GapKey;
@@ -45,15 +46,8 @@ pub enum Trouble {
     RunFailed { run: RunId },
     /// Something of a source.
     Source { source: SourceIndex, trouble: SourceTrouble },
-    /// No row has what an ETL requires, though there is data.
-    /// `unknown` are tags that no row has at all.
-    NoRowFor { etl: EtlIndex, unknown: Vec<String> },
-    /// There is no data yet, or none of the years that are looked at.
-    NoData,
-    /// There is data, but no usable row of a monitored bank has what any ETL requires. The data has these symbols.
-    NothingMatches { symbols: Vec<String> },
-    /// An ETL has no reports, but there are some of a type that is spelled like its own.
-    TypeMisspelled { etl: EtlIndex, found: String },
+    /// Something of the data as a whole.
+    Data(DataTrouble),
     /// Reports of an ETL are missing for longer than this.
     Missing { etl: EtlIndex, limit: Duration, is_error: bool, gaps: Listed<GapKey> },
     /// Reports that are not tried any more, and why the first of them failed.
@@ -140,10 +134,10 @@ impl Trouble {
             Self::RunDied { .. } => "run_died",
             Self::RunFailed { .. } => "run_failed",
             Self::Source { trouble, .. } => trouble.code(),
-            Self::NoRowFor { .. } => "requires_unmet",
-            Self::NoData => "no_data",
-            Self::NothingMatches { .. } => "nothing_matches",
-            Self::TypeMisspelled { .. } => "report_type_misspelled",
+            Self::Data(DataTrouble::NoRowFor { .. }) => "requires_unmet",
+            Self::Data(DataTrouble::NoData) => "no_data",
+            Self::Data(DataTrouble::NothingMatches { .. }) => "nothing_matches",
+            Self::Data(DataTrouble::TypeMisspelled { .. }) => "report_type_misspelled",
             Self::Missing { is_error: true, .. } => "reports_overdue",
             Self::Missing { is_error: false, .. } => "reports_late",
             Self::Quarantined { .. } => "reports_quarantined",
@@ -165,14 +159,12 @@ impl Trouble {
             | Self::RunAhead
             | Self::RunDied { .. }
             | Self::RunFailed { .. }
-            | Self::NoRowFor { .. }
-            | Self::NothingMatches { .. }
-            | Self::TypeMisspelled { .. }
+            | Self::Data(DataTrouble::NoRowFor { .. } | DataTrouble::NothingMatches { .. } | DataTrouble::TypeMisspelled { .. })
             | Self::Missing { is_error: true, .. }
             | Self::Quarantined { .. }
             | Self::BreakerOpen { .. }
             | Self::Unrecorded { .. } => Severity::Error,
-            Self::NoRun | Self::NoData | Self::Unseen(_) => Severity::Unknown,
+            Self::NoRun | Self::Data(DataTrouble::NoData) | Self::Unseen(_) => Severity::Unknown,
             Self::Missing { is_error: false, .. }
             | Self::Failing { .. }
             | Self::InvalidRows { .. }

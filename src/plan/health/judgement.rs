@@ -81,7 +81,8 @@ pub fn judge(facts: Facts<'_>, catalogue: &Catalogue, settings: &HealthSettings)
         issues.extend(sources::issues(plan, catalogue.source(plan.source), facts.now));
     }
     issues.extend(reports::issues(&facts, catalogue));
-    issues.extend(facts.unseen.iter().map(|text| Issue { trouble: Trouble::Unseen(text.clone()), since: None }));
+    let unseen = facts.unseen.iter().chain(&facts.plan.data_issues.names.unseen);
+    issues.extend(unseen.map(|text| Issue { trouble: Trouble::Unseen(text.clone()), since: None }));
     issues.extend(facts.warnings.iter().map(|text| Issue { trouble: Trouble::Noted(text.clone()), since: None }));
     let sources = facts.plan.sources.iter().map(|plan| SourceHealth::new(plan, catalogue.source(plan.source), facts.now)).collect();
     let reports = (!catalogue.etls.is_empty()).then(|| ReportCounts::new(&facts));

@@ -2,6 +2,8 @@
 
 pub mod days;
 pub mod facts;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod issue;
 pub mod judgement;
 pub mod recovery;

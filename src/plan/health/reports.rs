@@ -6,11 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::facts::{Facts, missing_reports};
 use super::issue::{Issue, Trouble};
+use crate::plan::decide::data_trouble;
 use crate::plan::decide::decision::Decision;
-use crate::plan::decide::mismatch::SimilarType;
 use crate::plan::decide::plan::{BreakerPlan, Plan};
 use crate::plan::decide::source_plan::SourceStatus;
-use crate::plan::decide::unmatched::WhyUnmatched;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::model::gap::GapKey;
@@ -59,7 +58,8 @@ impl ReportCounts {
 
 pub(super) fn issues(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Issue> {
     let plan = facts.plan;
-    let mut issues = names(plan, catalogue);
+    let mut issues: Vec<Issue> =
+        data_trouble::all(plan, catalogue).into_iter().map(|trouble| Issue { trouble: Trouble::Data(trouble), since: None }).collect();
     let breaker = |breaker: &BreakerPlan| Issue {
         trouble: Trouble::BreakerOpen { etl: breaker.etl, error: breaker.error.clone() },
         since: Some(breaker.since),
@@ -77,26 +77,6 @@ pub(super) fn issues(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Issue> {
         issues.push(Issue { trouble: Trouble::BanksWithoutData(data.without_data.clone()), since: None });
     }
     issues.extend(data.late_banks.iter().map(|late| Issue { trouble: Trouble::BankLate(late.clone()), since: None }));
-    issues
-}
-
-/// ETLs that have nothing to work on, or whose reports are not found under their type.
-fn names(plan: &Plan, catalogue: &Catalogue) -> Vec<Issue> {
-    let issue = |trouble| Issue { trouble, since: None };
-    let names = &plan.data_issues.names;
-    let mut issues = match plan.data_issues.unmatched.as_ref().map(|unmatched| (unmatched.why, unmatched)) {
-        Some((WhyUnmatched::NoRows | WhyUnmatched::NotSelected, _)) => vec![issue(Trouble::NoData)],
-        Some((WhyUnmatched::NoBank | WhyUnmatched::InvalidRows, unmatched)) => {
-            vec![issue(Trouble::NothingMatches { symbols: unmatched.symbols.iter().map(|symbol| symbol.name.clone()).collect() })]
-        }
-        Some((WhyUnmatched::NoTags, _)) | None => {
-            let without_data = (0..catalogue.etls.len()).filter(|etl| !plan.census.has_data_for(*etl));
-            let unknown = |etl| names.unknown_tags.iter().filter(move |one| one.etl == etl).flat_map(|one| one.tags.clone()).collect();
-            without_data.map(|etl| issue(Trouble::NoRowFor { etl, unknown: unknown(etl) })).collect()
-        }
-    };
-    let misspelled = |similar: &SimilarType| issue(Trouble::TypeMisspelled { etl: similar.etl, found: similar.found.name.clone() });
-    issues.extend(names.similar_types.iter().map(misspelled));
     issues
 }
 

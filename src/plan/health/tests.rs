@@ -301,6 +301,9 @@ fn what_waits_in_the_spool_or_could_not_be_seen_is_not_fine() {
     let plan = idle();
     let judgement = judged(Facts { unseen: vec!["the spool cannot be read".to_owned()], ..facts(&plan) });
     assert_eq!((judgement.status, codes(&judgement)), (Status::Unknown, vec!["not_seen"]));
+    let mut unseen = Plan { census: Census::default(), ..idle() };
+    unseen.data_issues.names.unseen = Some("the tags cannot be read".to_owned());
+    assert_eq!(of(&unseen), (Status::Unknown, vec!["not_seen"]), "and nothing is said of what was not compared");
     let warnings = ["w".to_owned()];
     let judgement = judged(Facts { warnings: &warnings, ..facts(&plan) });
     assert_eq!((judgement.status, codes(&judgement)), (Status::Healthy, vec!["warning"]));

@@ -4,6 +4,7 @@ pub mod alert;
 pub mod arrivals;
 pub mod breaker;
 pub mod claim;
+pub mod daily;
 pub mod durations;
 pub mod failure_history;
 pub mod fingerprint;

@@ -1,19 +1,18 @@
 //! What lasts from run to run, such as a quarantine. A quiet run says it when it is new, and once a day after that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::decide::source_plan::{SourcePlan, SourceStatus};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::remember::arrivals::tags_on_record;
+use crate::plan::remember::daily;
 use crate::plan::remember::failure_history::{Eligibility, Quarantine};
 use crate::plan::remember::fingerprint::digest;
 use crate::plan::run::summary::RunSummary;
-
-/// A day, less than that by what timers are late: a run at the same time of the next day says it.
-const A_DAY: TimeDelta = TimeDelta::minutes(24 * 60 - 5);
 
 /// What holds at the end of a run, and will in the next ones unless somebody does something. Each thing is a digest, the same as long as
 /// that thing holds.
@@ -105,22 +104,25 @@ pub struct Say {
 }
 
 impl Said {
-    /// What a run with these options does. `is_noteworthy`: it speaks in any case, and then says everything.
+    /// What a run with these options does at this time, where runs start every `tick`. `is_noteworthy`: it speaks in any case, and then says
+    /// everything.
     #[must_use]
-    pub fn next(&self, options: &str, lasting: BTreeSet<String>, is_noteworthy: bool, now: DateTime<Utc>) -> Say {
-        let is_recent = |said: &SaidBy| (TimeDelta::zero()..A_DAY).contains(&now.signed_duration_since(said.at));
-        // What is older is said anew anyway.
-        let mut next: BTreeMap<String, SaidBy> =
-            self.0.iter().filter(|(_, said)| is_recent(said)).map(|(options, said)| (options.clone(), said.clone())).collect();
-        let last = next.remove(options);
-        let has_new = last.as_ref().map_or(!lasting.is_empty(), |last| !lasting.is_subset(&last.lasting));
-        let say = is_noteworthy || has_new;
-        let at = last.filter(|_| !say).map_or(now, |last| last.at);
+    pub fn next(&self, options: &str, lasting: BTreeSet<String>, is_noteworthy: bool, (now, tick): (DateTime<Utc>, Duration)) -> Say {
+        let last = self.0.get(options);
+        let has_new = last.map_or(!lasting.is_empty(), |last| !lasting.is_subset(&last.lasting));
+        let again = last.filter(|_| !lasting.is_empty()).and_then(|last| daily::again(last.at, now, tick));
+        let at = match (last, is_noteworthy || has_new) {
+            (Some(last), false) => again.unwrap_or(last.at),
+            (Some(_), true) | (None, _) => now,
+        };
+        // What other options said is old when it would be said anew anyway.
+        let mut next = self.0.clone();
+        next.retain(|of, said| of != options && daily::again(said.at, now, tick).is_none());
         if !lasting.is_empty() {
             next.insert(options.to_owned(), SaidBy { at, lasting });
         }
         let next = Self(next);
-        Say { now: say, said: (next != *self).then_some(next) }
+        Say { now: is_noteworthy || has_new || again.is_some(), said: (next != *self).then_some(next) }
     }
 }
 

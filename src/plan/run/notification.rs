@@ -1,12 +1,12 @@
 //! What people are told after a run: what has changed since they were told last and, once a day, what lasts.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use crate::plan::remember::alert::{Alert, AlertState, Notified, Subject};
+use crate::plan::remember::daily;
 use crate::plan::run::sightings::{Over, Sighting, Sightings};
-
-/// What lasts is told again after this long.
-const REMIND_AFTER: TimeDelta = TimeDelta::days(1);
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +15,8 @@ pub struct Notification {
     pub changes: Vec<Change>,
     /// What was told before and lasts, the worst first; empty where it need not be told again.
     pub lasting: Vec<(Subject, Alert)>,
+    /// The time that stands on record for what lasts: a day after it was told the last time.
+    pub lasting_at: DateTime<Utc>,
 }
 
 /// Something is not as it was told last.
@@ -34,14 +36,14 @@ pub enum Now {
 }
 
 impl Notification {
-    /// What is to be told to who was told that.
+    /// What is to be told to who was told that, where runs start every `tick`.
     #[must_use]
-    pub fn new(told: &[&Notified], seen: &Sightings<'_>, now: DateTime<Utc>) -> Self {
+    pub fn new(told: &[&Notified], seen: &Sightings<'_>, now: DateTime<Utc>, tick: Duration) -> Self {
         let known = |subject: &Subject| told.iter().find(|told| told.subject == *subject);
         let new = seen.wrong().filter(|(subject, _)| known(subject).is_none());
         let new = new.map(|(subject, alert)| Change { subject: subject.clone(), before: None, now: Now::Wrong(alert.clone()) });
         let mut changes: Vec<Change> = new.collect();
-        let (mut lasting, mut is_due) = (Vec::new(), false);
+        let (mut lasting, mut again) = (Vec::new(), None);
         for told in told {
             let change = |now| Change { subject: told.subject.clone(), before: Some(told.alert.clone()), now };
             match seen.of(&told.subject) {
@@ -49,14 +51,14 @@ impl Notification {
                 Sighting::Over(over) => changes.push(change(Now::Over(over))),
                 sighting @ (Sighting::Wrong(_) | Sighting::Unknown) => {
                     lasting.push((told.subject.clone(), brought_up_to_date(told.alert.clone(), sighting)));
-                    // A time far in the future is of a clock that was wrong.
-                    is_due |= (now - told.at).abs() >= REMIND_AFTER;
+                    again = again.or(daily::again(told.at, now, tick));
                 }
             }
         }
         changes.sort_by(|one, other| (one.rank(), &one.subject).cmp(&(other.rank(), &other.subject)));
         lasting.sort_by(|(subject, alert), (other, of_other)| (alert.state, subject).cmp(&(of_other.state, other)));
-        Self { changes, lasting: if is_due { lasting } else { Vec::new() } }
+        lasting.retain(|_| again.is_some());
+        Self { changes, lasting, lasting_at: again.unwrap_or(now) }
     }
 
     /// Whether there is nothing to tell.
@@ -65,13 +67,20 @@ impl Notification {
         self.changes.is_empty() && self.lasting.is_empty()
     }
 
-    /// What is wrong with each subject of the message, for the record; `None` where nothing is any more.
-    pub fn subjects(&self) -> impl Iterator<Item = (&Subject, Option<&Alert>)> {
-        let changed = self.changes.iter().map(|change| match &change.now {
+    /// What is wrong with each subject that has changed, for the record; `None` where nothing is any more.
+    #[must_use]
+    pub fn changed(&self) -> Vec<(&Subject, Option<&Alert>)> {
+        let alerts = self.changes.iter().map(|change| match &change.now {
             Now::Wrong(alert) => (&change.subject, Some(alert)),
             Now::Over(_) => (&change.subject, None),
         });
-        changed.chain(self.lasting.iter().map(|(subject, alert)| (subject, Some(alert))))
+        alerts.collect()
+    }
+
+    /// The same of what lasts.
+    #[must_use]
+    pub fn reminded(&self) -> Vec<(&Subject, Option<&Alert>)> {
+        self.lasting.iter().map(|(subject, alert)| (subject, Some(alert))).collect()
     }
 }
 

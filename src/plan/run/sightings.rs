@@ -1,5 +1,7 @@
 //! What a run saw of everything that can be wrong. What it did not look at is neither wrong nor fine.
 
+mod data;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
@@ -16,6 +18,7 @@ use crate::plan::model::selection::Selection;
 use crate::plan::remember::alert::{Alert, AlertState, Subject};
 use crate::plan::remember::failure_history::{Eligibility, Rest, RestReason};
 use crate::plan::run::summary::{JobResult, Results};
+use data::DataLook;
 
 /// What is so at the end of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +52,20 @@ pub struct Sightings<'a> {
     broken: BTreeSet<&'a str>,
     /// Sources of which each window that is missing has a job or is held back.
     whole_sources: BTreeSet<String>,
+    /// What it can tell of the data as a whole.
+    data: DataLook,
 }
 
 impl<'a> Sightings<'a> {
-    /// What is so after these jobs of this plan.
+    /// What is so after these jobs of this plan. `is_whole`: the run looked at everything.
     #[must_use]
-    pub fn new(plan: &Plan, results: &Results, catalogue: &'a Catalogue, selection: &'a Selection, now: DateTime<Utc>) -> Self {
+    pub fn new(
+        plan: &Plan,
+        results: &Results,
+        catalogue: &'a Catalogue,
+        (selection, is_whole): (&'a Selection, bool),
+        now: DateTime<Utc>,
+    ) -> Self {
         let mut sightings = Self {
             seen: BTreeMap::new(),
             catalogue,
@@ -62,7 +73,9 @@ impl<'a> Sightings<'a> {
             has_all_reports: plan.capped == 0 && plan.decided.len() < MOST_NOTED,
             broken: results.open_breakers.iter().map(|etl| catalogue.etl(*etl).name.as_str()).collect(),
             whole_sources: BTreeSet::new(),
+            data: DataLook::new(&plan.data_issues, is_whole),
         };
+        sightings.see_data(plan, now);
         sightings.see_breakers(plan, results, now);
         sightings.see_decisions(plan);
         for source in &plan.sources {
@@ -95,6 +108,7 @@ impl<'a> Sightings<'a> {
             Subject::Etl(_) => Sighting::Over(Over::Gone),
             Subject::Lateness(source) => self.unseen(&GapKey::source(source)),
             Subject::Gap(gap) => self.unseen(gap),
+            Subject::Data | Subject::Requires(_) | Subject::ReportType(_) | Subject::Bank(..) => self.unseen_of_data(subject),
         }
     }
 

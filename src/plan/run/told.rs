@@ -34,6 +34,8 @@ pub struct RunEnd {
     pub at: DateTime<Utc>,
     /// The exit code of the process.
     pub exit_code: u8,
+    /// Whether it did what it should, which does not depend on `--detailed-exit-code`.
+    pub is_success: bool,
     /// The signal that stopped it, if one did.
     pub stopped_by: Option<i32>,
     /// What it came to; the error, in a sentence without secrets, where it could not do its work.

@@ -5,11 +5,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::super::command_line::{CommandLine, word};
 use super::super::escape::{escaped, excerpt};
-use super::super::late_banks;
+use super::super::late_banks::{self, why_late};
 use super::super::names::{Named, by_name};
 use super::super::why::{commands::REASON, words};
 use super::super::words::{Time, brief, count};
+use crate::plan::decide::data_trouble::DataTrouble;
 use crate::plan::health::issue::{Issue, Severity, SourceTrouble, Trouble};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::gap::GapKey;
@@ -37,11 +39,10 @@ pub(super) struct IssueView<'a> {
 }
 
 impl<'a> IssueView<'a> {
-    pub(super) fn new(issue: &'a Issue, now: DateTime<Utc>, catalogue: &'a Catalogue) -> Self {
+    pub(super) fn new(issue: &'a Issue, now: DateTime<Utc>, catalogue: &'a Catalogue, next: &CommandLine) -> Self {
         let (source, etl) = match &issue.trouble {
             Trouble::Source { source, .. } => (Some(catalogue.source(*source).id.as_str()), None),
-            Trouble::NoRowFor { etl, .. }
-            | Trouble::TypeMisspelled { etl, .. }
+            Trouble::Data(DataTrouble::NoRowFor { etl, .. } | DataTrouble::TypeMisspelled { etl, .. })
             | Trouble::Missing { etl, .. }
             | Trouble::BreakerOpen { etl, .. } => (None, Some(catalogue.etl(*etl).name.as_str())),
             Trouble::NoRun
@@ -49,8 +50,7 @@ impl<'a> IssueView<'a> {
             | Trouble::RunAhead
             | Trouble::RunDied { .. }
             | Trouble::RunFailed { .. }
-            | Trouble::NoData
-            | Trouble::NothingMatches { .. }
+            | Trouble::Data(DataTrouble::NoData | DataTrouble::NothingMatches { .. })
             | Trouble::Quarantined { .. }
             | Trouble::Failing { .. }
             | Trouble::Unrecorded { .. }
@@ -65,7 +65,7 @@ impl<'a> IssueView<'a> {
             severity: issue.severity(),
             what: what(issue, now, catalogue),
             since: issue.since.map(Time),
-            command: command(&issue.trouble, catalogue),
+            command: command(&issue.trouble, catalogue).map(|words| next.of(words)),
             source,
             etl,
         }
@@ -109,21 +109,7 @@ fn what(issue: &Issue, now: DateTime<Utc>, catalogue: &Catalogue) -> String {
         }
         Trouble::RunFailed { run } => format!("the last run, {}, could not do its work and ended{when}", run.short()),
         Trouble::Source { source, trouble } => of_source(catalogue.source(*source), trouble, &when, &since),
-        Trouble::NoRowFor { etl, unknown } => {
-            let etl = catalogue.etl(*etl);
-            let tags = etl.requires.join(", ");
-            let none = if unknown.is_empty() { String::new() } else { format!("; no row has {} at all", unknown.join(", ")) };
-            escaped(&format!("{} makes nothing: no row of data has what it requires ({tags}){none}", etl.name)).into_owned()
-        }
-        Trouble::NoData => "there is no data for any ETL yet".to_owned(),
-        Trouble::NothingMatches { symbols } => {
-            let symbols = list(symbols.iter().map(String::as_str), symbols.len());
-            format!("no usable row of a monitored bank has what an ETL requires; symbols in the data: {}", escaped(&symbols))
-        }
-        Trouble::TypeMisspelled { etl, found } => {
-            let etl = catalogue.etl(*etl);
-            format!("{} has no reports of its type {:?}, but there are some of the type {:?}", etl.name, etl.report_type, escaped(found))
-        }
+        Trouble::Data(trouble) => of_data(trouble, catalogue),
         Trouble::Missing { etl, limit, gaps, .. } => {
             let (are, limit) = (gaps_are(gaps, "missing"), span::exact(*limit));
             format!("{}: {are} for longer than {limit}{}: {}", catalogue.etl(*etl).name, first(gaps, &since), named(gaps))
@@ -157,6 +143,27 @@ fn what(issue: &Issue, now: DateTime<Utc>, catalogue: &Catalogue) -> String {
         Trouble::BankLate(late) => late_banks::line(late),
         Trouble::Unseen(text) | Trouble::Noted(text) => excerpt(text).into_owned(),
     }
+}
+
+fn of_data(trouble: &DataTrouble, catalogue: &Catalogue) -> String {
+    let sentence = match trouble {
+        DataTrouble::NoData => "there is no data for any ETL yet".to_owned(),
+        DataTrouble::NothingMatches { symbols } => {
+            let symbols = list(symbols.iter().map(String::as_str), symbols.len());
+            format!("no usable row of a monitored bank has what an ETL requires; symbols in the data: {symbols}")
+        }
+        DataTrouble::NoRowFor { etl, unknown } => {
+            let etl = catalogue.etl(*etl);
+            let tags = etl.requires.join(", ");
+            let none = if unknown.is_empty() { String::new() } else { format!("; no row has {} at all", unknown.join(", ")) };
+            format!("{} makes nothing: no row of data has what it requires ({tags}){none}", etl.name)
+        }
+        DataTrouble::TypeMisspelled { etl, found } => {
+            let etl = catalogue.etl(*etl);
+            format!("{} has no reports of its type {:?}, but there are some of the type {found:?}", etl.name, etl.report_type)
+        }
+    };
+    escaped(&sentence).into_owned()
 }
 
 fn of_source(source: &Source, trouble: &SourceTrouble, when: &str, since: &str) -> String {
@@ -214,25 +221,26 @@ fn list<'a>(names: impl Iterator<Item = &'a str>, total: usize) -> String {
     names.join(", ") + &more
 }
 
+/// The words of the command; `None` where none says more.
 fn command(trouble: &Trouble, catalogue: &Catalogue) -> Option<String> {
     let first = |gaps: &Listed<GapKey>| gaps.named.first().map(words);
     Some(match trouble {
-        Trouble::NoRun | Trouble::Silent { .. } | Trouble::RunAhead | Trouble::RunDied { .. } | Trouble::Unrecorded { .. } => {
-            "etl-orch run".to_owned()
-        }
-        Trouble::RunFailed { run } => format!("etl-orch trace {}", run.short()),
-        Trouble::Source { source, trouble } => source_command(&catalogue.source(*source).id, trouble),
-        Trouble::NoRowFor { .. } | Trouble::NoData | Trouble::NothingMatches { .. } | Trouble::TypeMisspelled { .. } => {
-            "etl-orch config check --connect".to_owned()
-        }
-        Trouble::Missing { gaps, .. } => format!("etl-orch why {}", first(gaps)?),
-        Trouble::Quarantined { gaps, .. } if gaps.total == 1 => format!("etl-orch retry {} {REASON}", first(gaps)?),
-        Trouble::Quarantined { .. } => format!("etl-orch retry --all {REASON}"),
-        Trouble::Failing { gaps, .. } => format!("etl-orch logs {}", first(gaps)?),
-        Trouble::BreakerOpen { etl, .. } => format!("etl-orch jobs --failed --etl-type {}", catalogue.etl(*etl).name),
-        Trouble::InvalidRows { .. } | Trouble::Noted(_) => "etl-orch run --dry-run".to_owned(),
-        Trouble::BanksWithoutData(_) | Trouble::BankLate(_) => "etl-orch coverage".to_owned(),
-        Trouble::Unseen(_) => return None,
+        Trouble::NoRun | Trouble::RunDied { .. } => "run".to_owned(),
+        Trouble::Silent { .. }
+        | Trouble::RunAhead
+        | Trouble::Data(_)
+        | Trouble::InvalidRows { .. }
+        | Trouble::BanksWithoutData(_)
+        | Trouble::Unseen(_) => "doctor".to_owned(),
+        Trouble::RunFailed { run } => format!("trace {}", run.short()),
+        Trouble::Source { source, trouble } => source_command(&word(&catalogue.source(*source).id), trouble),
+        Trouble::Missing { gaps, .. } | Trouble::Unrecorded { gaps, .. } => format!("why {}", first(gaps)?),
+        Trouble::Quarantined { gaps, .. } if gaps.total == 1 => format!("retry {} {REASON}", first(gaps)?),
+        Trouble::Quarantined { .. } => format!("retry --all {REASON}"),
+        Trouble::Failing { gaps, .. } => format!("logs {}", first(gaps)?),
+        Trouble::BreakerOpen { etl, .. } => format!("jobs --failed --etl-type {}", word(&catalogue.etl(*etl).name)),
+        Trouble::BankLate(late) => why_late(&late.behind.bank, late.behind.period),
+        Trouble::Noted(_) => "run --dry-run".to_owned(),
     })
 }
 
@@ -242,10 +250,10 @@ fn source_command(id: &str, trouble: &SourceTrouble) -> String {
         | SourceTrouble::Ahead
         | SourceTrouble::Overdue { .. }
         | SourceTrouble::Late { .. }
-        | SourceTrouble::TooOld { .. } => format!("etl-orch why {id}"),
-        SourceTrouble::Failing { .. } | SourceTrouble::Empty { .. } => format!("etl-orch logs {id}"),
-        SourceTrouble::Quarantined { .. } => format!("etl-orch retry {id} {REASON}"),
-        SourceTrouble::Paused { .. } => format!("etl-orch sources resume {id} {REASON}"),
-        SourceTrouble::Skipped { .. } => format!("etl-orch unskip {id} {REASON}"),
+        | SourceTrouble::TooOld { .. } => format!("why {id}"),
+        SourceTrouble::Failing { .. } | SourceTrouble::Empty { .. } => format!("logs {id}"),
+        SourceTrouble::Quarantined { .. } => format!("retry {id} {REASON}"),
+        SourceTrouble::Paused { .. } => format!("sources resume {id} {REASON}"),
+        SourceTrouble::Skipped { .. } => format!("unskip {id} {REASON}"),
     }
 }

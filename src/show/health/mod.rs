@@ -10,6 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::View;
+use super::command_line::CommandLine;
 use super::names::{Named, by_name};
 use super::outcome::{Cause, Error};
 use super::words::{Time, Untrusted};
@@ -104,8 +105,8 @@ struct OldestView {
 }
 
 impl<'a> HealthView<'a> {
-    /// The view of a judgement, and what was done about it. The process ends with this code.
-    pub fn new(judgement: &'a Judgement, action: Action, catalogue: &'a Catalogue, exit_code: u8) -> Self {
+    /// The view of a judgement, and what was done about it. The process ends with this code; `next` is how commands are called.
+    pub fn new(judgement: &'a Judgement, action: Action, catalogue: &'a Catalogue, exit_code: u8, next: &CommandLine) -> Self {
         Self {
             exit_code,
             status: judgement.status.name(),
@@ -115,7 +116,7 @@ impl<'a> HealthView<'a> {
             timestamp: Time(judgement.at),
             worst_source: judgement.worst().map(|worst| catalogue.source(worst.source).id.as_str()),
             error: None,
-            issues: judgement.issues.iter().map(|issue| IssueView::new(issue, judgement.at, catalogue)).collect(),
+            issues: judgement.issues.iter().map(|issue| IssueView::new(issue, judgement.at, catalogue, next)).collect(),
             runs: judgement.runs.as_ref().map(RunsView::from),
             sources: judgement.sources.iter().map(|source| SourceEntry::new(source, catalogue)).collect(),
             reports: judgement.reports.as_ref().map(ReportsView::from),

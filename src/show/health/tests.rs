@@ -1,13 +1,13 @@
+use std::path::Path;
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::super::View;
+use super::super::{CommandLine, View};
 use super::*;
 use crate::plan::decide::source_plan::SourceStatus;
+use crate::plan::health::fixture::{gaps, one_of_each};
 use crate::plan::health::issue::{Issue, SourceTrouble, Trouble};
-use crate::plan::model::gap::GapKey;
-use crate::plan::model::listed::Listed;
 use crate::plan::test_support::{etl, source_called};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -20,63 +20,27 @@ fn catalogue() -> Catalogue {
     Catalogue { etls: vec![etl("call_summary", "Call Summary")], sources: vec![source_called("us_house")], ..Catalogue::default() }
 }
 
-fn gaps(periods: &[&str]) -> Listed<GapKey> {
-    let key = |period: &&str| GapKey::Report { bank: "RY-CA".into(), period: period.parse().unwrap(), etl: "call_summary".into() };
-    periods.iter().map(key).collect()
-}
-
 /// Every sentence, with its command.
 #[test]
 #[expect(clippy::too_many_lines, reason = "what is printed stands in its test as a whole")]
 fn each_issue_says_what_is_wrong_and_what_to_type() {
     let since = Some(at("2026-01-16T00:20:00Z"));
-    let error = || Some("exit code 1: no\u{1b}[31m".to_owned());
-    let source = |trouble| Trouble::Source { source: 0, trouble };
-    let troubles = vec![
-        Trouble::NoRun,
-        Trouble::Silent { limit: HOUR },
-        Trouble::RunAhead,
-        Trouble::RunDied { run: RunId::new(Uuid::nil()), host: "h".into(), pid: 7 },
-        Trouble::RunFailed { run: RunId::new(Uuid::nil()) },
-        source(SourceTrouble::NeverCollected),
-        source(SourceTrouble::Ahead),
-        source(SourceTrouble::Overdue { limit: HOUR * 13, error: error() }),
-        source(SourceTrouble::Late { limit: HOUR * 7, error: None }),
-        source(SourceTrouble::TooOld { limit: HOUR * 7 }),
-        source(SourceTrouble::Quarantined { windows: None, error: error() }),
-        source(SourceTrouble::Quarantined { windows: Some(1), error: None }),
-        source(SourceTrouble::Failing { windows: Some(2), error: None }),
-        source(SourceTrouble::Paused { by: "ann".into(), reason: "r".into() }),
-        source(SourceTrouble::Skipped { by: "ann".into(), reason: "r".into() }),
-        source(SourceTrouble::Empty { successes: 3 }),
-        Trouble::NoRowFor { etl: 0, unknown: vec!["transcripts".into()] },
-        Trouble::NoData,
-        Trouble::NothingMatches { symbols: vec!["XX".into(), "YY".into()] },
-        Trouble::TypeMisspelled { etl: 0, found: "call_summary".into() },
-        Trouble::Missing { etl: 0, limit: HOUR * 24, is_error: true, gaps: gaps(&["2025Q2", "2025Q1"]) },
-        Trouble::Quarantined { gaps: gaps(&["2025Q2"]), error: error() },
-        Trouble::Quarantined { gaps: gaps(&["2025Q2", "2025Q1"]), error: None },
-        Trouble::Failing { gaps: gaps(&["2025Q2"]), error: error() },
-        Trouble::BreakerOpen { etl: 0, error: error() },
-        Trouble::Unrecorded { gaps: gaps(&["2025Q2"]), why: "refused".into() },
-        Trouble::InvalidRows { rows: 2, first: Some(("RY 2025 Q5".into(), "no quarter".into())) },
-        Trouble::BanksWithoutData(vec!["BMO-CA".into()]),
-        Trouble::Unseen("the spool cannot be read".into()),
-        Trouble::Noted("w".into()),
-    ];
+    let mut troubles = one_of_each();
+    troubles.push(Trouble::Source { source: 0, trouble: SourceTrouble::Quarantined { windows: Some(1), error: None } });
+    troubles.push(Trouble::Quarantined { gaps: gaps(&["2025Q2", "2025Q1"]), error: None });
     let catalogue = catalogue();
     let line = |trouble| {
         let issue = Issue { trouble, since };
-        let view = IssueView::new(&issue, at("2026-01-25T12:20:00Z"), &catalogue);
+        let view = IssueView::new(&issue, at("2026-01-25T12:20:00Z"), &catalogue, &CommandLine::default());
         view.what + &view.command.map(|command| format!("\n  $ {command}")).unwrap_or_default()
     };
     insta::assert_snapshot!(troubles.into_iter().map(line).collect::<Vec<_>>().join("\n"), @r#"
     no run has ended yet, and none is under way
       $ etl-orch run
     no run has ended since 2026-01-16 00:20:00Z (9d 12h ago), and none is under way; one is expected every 30m
-      $ etl-orch run
+      $ etl-orch doctor
     the last run ended in the future, 2026-01-16 00:20:00Z (9d 12h ago): the clock of this host went back, or was ahead
-      $ etl-orch run
+      $ etl-orch doctor
     run 00000000 died: its process 7 on h is gone; it began 2026-01-16 00:20:00Z (9d 12h ago)
       $ etl-orch run
     the last run, 00000000, could not do its work and ended 2026-01-16 00:20:00Z (9d 12h ago)
@@ -93,8 +57,6 @@ fn each_issue_says_what_is_wrong_and_what_to_type() {
       $ etl-orch why us_house
     us_house is not tried any more, in quarantine since 2026-01-16 00:20:00Z (9d 12h ago): exit code 1: no\u{1b}[31m
       $ etl-orch retry us_house --reason "..."
-    1 window of us_house is not tried any more, in quarantine since 2026-01-16 00:20:00Z (9d 12h ago)
-      $ etl-orch retry us_house --reason "..."
     2 windows of us_house are failing since 2026-01-16 00:20:00Z (9d 12h ago), and tried again later
       $ etl-orch logs us_house
     us_house is paused since 2026-01-16 00:20:00Z (9d 12h ago) by ann: r
@@ -103,37 +65,43 @@ fn each_issue_says_what_is_wrong_and_what_to_type() {
       $ etl-orch unskip us_house --reason "..."
     us_house: 3 successes in a row had 0 records
       $ etl-orch logs us_house
-    call_summary makes nothing: no row of data has what it requires (transcripts); no row has transcripts at all
-      $ etl-orch config check --connect
     there is no data for any ETL yet
-      $ etl-orch config check --connect
+      $ etl-orch doctor
     no usable row of a monitored bank has what an ETL requires; symbols in the data: XX, YY
-      $ etl-orch config check --connect
+      $ etl-orch doctor
+    call_summary makes nothing: no row of data has what it requires (transcripts); no row has transcripts at all
+      $ etl-orch doctor
     call_summary has no reports of its type "Call Summary", but there are some of the type "call_summary"
-      $ etl-orch config check --connect
+      $ etl-orch doctor
     call_summary: 2 reports are missing for longer than 1d, the first since 2026-01-16 00:20:00Z (9d 12h ago): RY-CA/2025Q2/call_summary, RY-CA/2025Q1/call_summary
       $ etl-orch why RY-CA 2025 Q2 call_summary
     1 report is not tried any more, in quarantine since 2026-01-16 00:20:00Z (9d 12h ago): RY-CA/2025Q2/call_summary: exit code 1: no\u{1b}[31m
       $ etl-orch retry RY-CA 2025 Q2 call_summary --reason "..."
-    2 reports are not tried any more, in quarantine, the first since 2026-01-16 00:20:00Z (9d 12h ago): RY-CA/2025Q2/call_summary, RY-CA/2025Q1/call_summary
-      $ etl-orch retry --all --reason "..."
     1 report is failing and tried again later: RY-CA/2025Q2/call_summary: exit code 1: no\u{1b}[31m
       $ etl-orch logs RY-CA 2025 Q2 call_summary
     call_summary fails for every bank since 2026-01-16 00:20:00Z (9d 12h ago): exit code 1: no\u{1b}[31m
       $ etl-orch jobs --failed --etl-type call_summary
     the end of 1 job is not on record yet: RY-CA/2025Q2/call_summary: refused
-      $ etl-orch run
+      $ etl-orch why RY-CA 2025 Q2 call_summary
     2 rows of data are invalid: RY 2025 Q5: no quarter
-      $ etl-orch run --dry-run
+      $ etl-orch doctor
     1 monitored bank without any data: BMO-CA
-      $ etl-orch coverage
+      $ etl-orch doctor
+    BMO-CA: its data of 2025 Q1 (transcripts) is late: as its last 3 periods came, it was expected by 2025-04-25, and 2 of 3 other banks have theirs
+      $ etl-orch why BMO-CA 2025 Q1
     the spool cannot be read
+      $ etl-orch doctor
     w
       $ etl-orch run --dry-run
+    1 window of us_house is not tried any more, in quarantine since 2026-01-16 00:20:00Z (9d 12h ago)
+      $ etl-orch retry us_house --reason "..."
+    2 reports are not tried any more, in quarantine, the first since 2026-01-16 00:20:00Z (9d 12h ago): RY-CA/2025Q2/call_summary, RY-CA/2025Q1/call_summary
+      $ etl-orch retry --all --reason "..."
     "#);
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a page with all its parts, read as a whole")]
 fn the_page_begins_with_the_verdict_and_shows_how_everything_stands() {
     let run = EndedRun {
         id: RunId::new(Uuid::nil()),
@@ -174,8 +142,10 @@ fn the_page_begins_with_the_verdict_and_shows_how_everything_stands() {
         }),
     };
     let catalogue = catalogue();
-    let page = HealthView::new(&judgement, Action::CatchUpSuspended, &catalogue, 1).text();
-    insta::assert_snapshot!(page, @r"
+    let page =
+        HealthView::new(&judgement, Action::CatchUpSuspended, &catalogue, 1, &CommandLine::new(Some(Path::new("/srv/etl-orch.yaml"))))
+            .text();
+    insta::assert_snapshot!(page, @"
     UNHEALTHY: 1 error, 1 warning (2026-01-25 12:20:00Z)
     data: all days until 2026-01-15, 9 days behind (us_house)
     action: no run was made: the last recoveries did not help; `etl-orch retry` ends
@@ -183,10 +153,10 @@ fn the_page_begins_with_the_verdict_and_shows_how_everything_stands() {
 
     error: no run has ended since 2026-01-16 00:20:05Z (9d 11h ago), and none is
       under way; one is expected every 15m
-      $ etl-orch run
+      $ etl-orch doctor --config /srv/etl-orch.yaml
 
     warning: 1 monitored bank without any data: BMO-CA
-      $ etl-orch coverage
+      $ etl-orch doctor --config /srv/etl-orch.yaml
 
     runs: the last succeeded 2026-01-16 00:20:05Z, 9d 11h ago
     us_house: due, all days until 2026-01-15, 9 days behind, OVERDUE

@@ -10,6 +10,9 @@ use crate::plan::decide::source_plan::Lateness;
 use crate::plan::health::issue::Severity;
 use crate::plan::health::recovery::Action;
 
+/// What stands before a command.
+const COMMAND: &str = "  $ ";
+
 pub(super) fn page(view: &HealthView<'_>) -> String {
     let width = page_width();
     let mut lines = vec![verdict(view)];
@@ -19,14 +22,16 @@ pub(super) fn page(view: &HealthView<'_>) -> String {
     for issue in &view.issues {
         lines.push(String::new());
         lines.push(format!("{}: {}", issue.severity.name(), issue.what));
-        lines.extend(issue.command.iter().map(|command| format!("  $ {command}")));
+        lines.extend(issue.command.iter().map(|command| format!("{COMMAND}{command}")));
     }
     let standing: Vec<String> = standing(view).collect();
     if !standing.is_empty() {
         lines.push(String::new());
         lines.extend(standing);
     }
-    lines.iter().map(|line| wrapped(line, width).into_owned() + "\n").collect()
+    // A command that is broken into two lines is two commands.
+    let fitted = |line: &String| if line.starts_with(COMMAND) { line.clone() } else { wrapped(line, width).into_owned() };
+    lines.iter().map(|line| fitted(line) + "\n").collect()
 }
 
 /// `UNHEALTHY: 2 errors, 1 warning (2026-…)`.

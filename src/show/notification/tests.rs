@@ -20,7 +20,7 @@ fn change(text: &str, before: Option<AlertState>, now: Now) -> Change {
 }
 
 fn view(notification: &Notification) -> NotificationView {
-    NotificationView::new(notification, "db1", RunId::new(Uuid::from_u128(7)), Time(at("14:15")))
+    NotificationView::new(notification, "db1", RunId::new(Uuid::from_u128(7)), Time(at("14:15")), &CommandLine::default())
 }
 
 #[test]
@@ -43,6 +43,7 @@ fn a_message_says_what_why_where_and_what_to_type() {
             ),
         ],
         lasting: vec![(subject("TD-CA/2025Q2/call_summary"), alert(Failing, Some("exit code 1 - Connection timeout")))],
+        lasting_at: at("14:15"),
     };
     let view = view(&notification);
     insta::assert_snapshot!(view.text(), @r#"
@@ -174,9 +175,64 @@ fn a_message_says_what_why_where_and_what_to_type() {
 }
 
 #[test]
+fn what_is_wrong_with_the_data_says_what_to_look_at() {
+    use AlertState::{BankLate, BankWithoutData, NothingMatches, RequiresUnmet, TypeMisspelled};
+    let wrong = |text, state, reason| change(text, None, Now::Wrong(Alert { log: None, ..alert(state, reason) }));
+    let over = |text, state| change(text, Some(state), Now::Over(Over::Recovered));
+    let changes = vec![
+        wrong("data", NothingMatches, Some("the availability table has no rows")),
+        wrong("requires:call_summary", RequiresUnmet, Some("it requires transcripts, rts")),
+        wrong("report_type:call_summary", TypeMisspelled, None),
+        wrong("bank:BMO-CA/2025Q1", BankLate, Some("BMO-CA: its data of 2025 Q1 (transcripts) is late")),
+        wrong("bank:B&M-CA", BankWithoutData, None),
+        over("data", NothingMatches),
+        over("requires:call_summary", RequiresUnmet),
+        over("report_type:call_summary", TypeMisspelled),
+        over("bank:BMO-CA/2025Q1", BankLate),
+        over("bank:B&M-CA", BankWithoutData),
+    ];
+    let notification = Notification { changes, lasting: Vec::new(), lasting_at: at("14:15") };
+    let next = CommandLine::new(Some(std::path::Path::new("/srv/my etl/etl-orch.yaml")));
+    let text = NotificationView::new(&notification, "db1", RunId::new(Uuid::from_u128(7)), Time(at("14:15")), &next).text();
+    insta::assert_snapshot!(text, @"
+    etl-orch on db1: 1 matching nothing, 1 without matching data, 1 of a misspelled type, 1 late, 1 without data, 5 recovered
+
+    [NOTHING MATCHES] the data, since 2026-11-28 14:00:00Z: no report can be made
+      the availability table has no rows
+      Next: etl-orch doctor --config '/srv/my etl/etl-orch.yaml'
+
+    [NO DATA] call_summary, since 2026-11-28 14:00:00Z: no row of data has what it requires, so it makes nothing
+      it requires transcripts, rts
+      Next: etl-orch doctor --config '/srv/my etl/etl-orch.yaml'
+
+    [MISSPELLED] call_summary, since 2026-11-28 14:00:00Z: it has no reports, but there are some of a similar type
+      Next: etl-orch doctor --config '/srv/my etl/etl-orch.yaml'
+
+    [LATE] BMO-CA 2025 Q1: its data was expected by 2026-11-28
+      BMO-CA: its data of 2025 Q1 (transcripts) is late
+      Next: etl-orch why BMO-CA 2025 Q1 --config '/srv/my etl/etl-orch.yaml'
+
+    [NO DATA] B&M-CA, since 2026-11-28 14:00:00Z: it is monitored, and has no data for any ETL
+      Next: etl-orch doctor --config '/srv/my etl/etl-orch.yaml'
+
+    [RECOVERED] the data (it was matching nothing since 2026-11-28 14:00:00Z)
+
+    [RECOVERED] call_summary (it was without matching data since 2026-11-28 14:00:00Z)
+
+    [RECOVERED] call_summary (it was of a misspelled type since 2026-11-28 14:00:00Z)
+
+    [RECOVERED] BMO-CA 2025 Q1 (it was late)
+
+    [RECOVERED] B&M-CA (it was without data since 2026-11-28 14:00:00Z)
+
+    Run 00000000 at 2026-11-28 14:15:00Z. All that is missing, and why: etl-orch run --dry-run --config '/srv/my etl/etl-orch.yaml'
+    ");
+}
+
+#[test]
 fn a_message_has_an_end() {
     let failing = |number: u32| change(&format!("RY-CA/{}Q1/a", 1900 + number), None, Now::Wrong(alert(AlertState::Failing, None)));
-    let notification = Notification { changes: (0..57).map(failing).collect(), lasting: Vec::new() };
+    let notification = Notification { changes: (0..57).map(failing).collect(), lasting: Vec::new(), lasting_at: at("14:15") };
     let view = view(&notification);
     assert_eq!(view.subject(), "db1: 57 failing");
     assert!(view.text().contains("\n... and 37 more changes.\n"), "{}", view.text());
@@ -191,7 +247,7 @@ fn what_lasts_alone_is_told_as_that() {
         (subject("RY-CA/2025Q2/a"), alert(AlertState::Failing, None)),
         (subject("RY-CA/2025Q3/a"), alert(AlertState::Failing, None)),
     ];
-    let view = view(&Notification { changes: Vec::new(), lasting });
+    let view = view(&Notification { changes: Vec::new(), lasting, lasting_at: at("14:15") });
     assert_eq!(view.subject(), "db1: still 1 quarantined, 2 failing");
     assert!(view.text().contains("\nTold before, and still so:\n\n[QUARANTINED] RY-CA/2025Q1/a, since"), "{}", view.text());
 }

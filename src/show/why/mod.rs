@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::View;
+use super::command_line::word;
 use super::expected::{self, ExpectedView};
 use super::history::table::{Row, Table};
 use super::terminal::stdout_width;
@@ -245,10 +246,11 @@ impl FactView {
 /// A gap as it is written on the command line: `RY-CA 2025 Q2 key_themes`, `us_house`.
 pub(super) fn words(gap: &GapKey) -> String {
     let words = match gap {
-        GapKey::Report { bank, period, etl } => format!("{bank} {period} {etl}"),
-        GapKey::Source(source) | GapKey::Window { source, .. } => source.clone(),
+        GapKey::Report { bank, period, etl } => format!("{} {period} {}", word(bank), word(etl)),
+        GapKey::Source(source) | GapKey::Window { source, .. } => word(source).into_owned(),
         GapKey::Group { bank, etl } => {
-            [bank.clone(), etl.as_ref().map(|etl| format!("--etl-type {etl}"))].into_iter().flatten().collect::<Vec<_>>().join(" ")
+            let (bank, etl) = (bank.as_deref().map(word), etl.as_deref().map(|etl| format!("--etl-type {}", word(etl)).into()));
+            [bank, etl].into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
     };
     Untrusted::from(words).to_string()

@@ -30,6 +30,11 @@ impl Planner<'_> {
         self.data_issues.names.tags = found;
     }
 
+    /// Notes why names could not be compared.
+    pub fn names_unseen(&mut self, why: String) {
+        self.data_issues.names.unseen = Some(why);
+    }
+
     /// Whether reports are selected, and no row has what any of them requires.
     #[must_use]
     pub fn is_unmatched(&self) -> bool {

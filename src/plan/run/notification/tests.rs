@@ -1,6 +1,9 @@
+mod data;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::*;
@@ -38,11 +41,20 @@ fn quarantine() -> Quarantine {
 }
 
 /// What a run found and did.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Scene {
     plan: Plan,
     results: Results,
     selection: Selection,
+}
+
+/// A run that had nothing to do, where the ETL has data.
+impl Default for Scene {
+    fn default() -> Self {
+        let mut plan = Plan { etls: vec![0], ..Plan::default() };
+        plan.census.note_data_for(0);
+        Self { plan, results: Results::default(), selection: Selection::default() }
+    }
 }
 
 impl Scene {
@@ -127,8 +139,8 @@ impl Scene {
             etls: vec![etl("a", "A")],
             sources: vec![Source { catch_up, ..source("house") }],
         };
-        let seen = Sightings::new(&self.plan, &self.results, &catalogue, &self.selection, at(100));
-        Notification::new(&told.iter().collect::<Vec<_>>(), &seen, at(100))
+        let seen = Sightings::new(&self.plan, &self.results, &catalogue, (&self.selection, !self.selection.is_narrowed()), at(100));
+        Notification::new(&told.iter().collect::<Vec<_>>(), &seen, at(100), Duration::from_secs(900))
     }
 
     /// The changes, each on a line, for who knows of these subjects what stands beside them.
