@@ -7,6 +7,7 @@ use std::path::Path;
 use regex::Regex;
 use serde_json::Value;
 
+use super::one_object::CALLS;
 use super::pages::{all, described, etl_orch, schema, shipped};
 use super::quickstart::QuickStart;
 use crate::support::world::Done;
@@ -213,6 +214,19 @@ fn every_command_that_is_documented_exists() {
         let words: Vec<&str> = words.iter().map(|word| word.trim_matches('"')).chain(["--help"]).collect();
         let done = etl_orch(&words, &[]);
         assert_eq!(done.code, 0, "etl-orch{line}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn every_command_and_every_kind_of_object_is_documented() {
+    let documents = pages().into_values().collect::<Vec<_>>().join("\n");
+    let json = shipped("docs/json.md");
+    for (command, calls) in CALLS {
+        let named = format!(r"etl-orch {command}\b");
+        assert!(Regex::new(&named).expect("a pattern").is_match(&documents), "etl-orch {command} is not documented");
+        for (_, _, kind) in *calls {
+            assert!(json.contains(&format!("`{kind}`")), "docs/json.md lacks {kind}");
+        }
     }
 }
 
