@@ -20,7 +20,7 @@ pub(super) enum TellCommand {
 
 pub(super) async fn test(context: &Context<'_>) -> Result<Exit, Failure> {
     let (config, settings) = (&context.config, &context.config.tell);
-    let channels = tell::channels(settings);
+    let channels = tell::channels(settings, &config.state_dir);
     if channels.is_empty() {
         return Err(Failure::Usage(format!("{} names nobody who is told; add a channel under tell", config.path.display())));
     }

@@ -48,6 +48,8 @@ pub struct Call {
     pub remote_id: Option<String>,
     /// How long before that job was triggered; zero where that is not known.
     pub triggered_before: Duration,
+    /// The header `traceparent` of its requests, where they have none of their own.
+    pub traceparent: Option<String>,
     /// The file for a line about each state that the service reports (mode 0600, directories 0700). It must not exist.
     pub log: PathBuf,
 }

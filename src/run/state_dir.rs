@@ -9,8 +9,9 @@ use rustix::fs::{AtFlags, CWD};
 use super::error::RunError;
 use crate::os::access::{self, FileAccess};
 use crate::os::files;
+use crate::plan::model::tell::OUTBOX;
 
-/// What etl-orch makes in the state directory.
+/// What a run needs in the state directory.
 const OWN: [&str; 3] = ["logs", "work", "spool"];
 
 /// Looks whose the state directory is, before anything in it is made or read: what another user has put there would be taken for our
@@ -19,7 +20,7 @@ const OWN: [&str; 3] = ["logs", "work", "spool"];
 /// # Errors
 /// When it, or a directory that etl-orch makes in it, belongs to another user than root or the one of this process.
 pub fn check_state_dir(state_dir: &Path) -> Result<Vec<String>, RunError> {
-    for path in [state_dir.to_owned()].into_iter().chain(own_directories(state_dir)) {
+    for path in [state_dir.to_owned(), state_dir.join(OUTBOX)].into_iter().chain(own_directories(state_dir)) {
         // A link is checked as well as what it leads to. What cannot be looked at is no matter of whose it is.
         for access in [FileAccess::of_link(&path), FileAccess::at(&path)].into_iter().flatten() {
             if let Some(uid) = access.foreign_owner() {

@@ -38,10 +38,9 @@ pub struct Trouble(pub String);
 /// What a channel learns of a run.
 #[derive(Debug)]
 pub struct Feed {
-    pub(super) channel: &'static str,
     pub(super) events: Subscription,
     pub(super) end: watch::Receiver<Option<Arc<RunEnd>>>,
-    pub(super) troubles: Troubles,
+    pub(super) report: Report,
 }
 
 impl Feed {
@@ -60,7 +59,26 @@ impl Feed {
 
     /// Something could not be told, but the channel goes on.
     pub fn failed(&self, trouble: &Trouble) {
+        self.report.failed(trouble);
+    }
+}
+
+/// Where a channel says what it could not tell.
+#[derive(Debug, Clone)]
+pub(super) struct Report {
+    pub(super) channel: &'static str,
+    pub(super) troubles: Troubles,
+}
+
+impl Report {
+    /// Something could not be told, but the channel goes on.
+    pub(super) fn failed(&self, trouble: &Trouble) {
         self.troubles.note(self.channel, trouble);
+    }
+
+    /// Something was lost. That is told however often it happens.
+    pub(super) fn lost(&self, what: &str) {
+        tracing::warn!("tell.{}: {what}", self.channel);
     }
 }
 

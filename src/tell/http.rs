@@ -4,7 +4,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use chrono::Utc;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, redirect, retry};
 use secrecy::ExposeSecret;
 use tokio::sync::OnceCell;
@@ -13,16 +14,41 @@ use url::Url;
 use super::channel::Trouble;
 use crate::os::blocking;
 use crate::plan::model::tell::{Address, Headers};
-use crate::plan::text::span;
+use crate::plan::text::{retry_after, span};
 
 /// Bytes of an answer that are read.
 const MOST_READ: usize = 64 * 1024;
 
-/// Sends requests, each over a connection of its own. A copy shares the client.
+/// Sends requests, each over a connection of its own. A copy shares the clients.
 #[derive(Debug, Clone)]
 pub(super) struct Http {
-    client: Arc<OnceCell<Client>>,
+    clients: Arc<Clients>,
     timeout: Duration,
+}
+
+/// They are made when they are first needed.
+#[derive(Debug, Default)]
+struct Clients {
+    /// It trusts no certificate.
+    plain: OnceCell<Client>,
+    /// It trusts those of the system.
+    tls: OnceCell<Client>,
+}
+
+/// A request that was not taken.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) why: Trouble,
+    /// Of the answer, if there was one.
+    pub(super) status: Option<u16>,
+    /// How long the receiver asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl From<Trouble> for Refused {
+    fn from(why: Trouble) -> Self {
+        Self { why, status: None, retry_after: None }
+    }
 }
 
 /// A request with a body.
@@ -39,12 +65,12 @@ pub(super) struct Post<'a> {
 impl Http {
     /// A request may take this long.
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { client: Arc::default(), timeout }
+        Self { clients: Arc::default(), timeout }
     }
 
     /// The same with another limit for each request.
     pub(super) fn within(&self, timeout: Duration) -> Self {
-        Self { client: self.client.clone(), timeout }
+        Self { clients: self.clients.clone(), timeout }
     }
 
     /// Sends a request. Returns the status of the answer.
@@ -52,20 +78,20 @@ impl Http {
     /// # Errors
     /// When there is no answer, or its status is not 2xx.
     pub(super) async fn post(&self, post: Post<'_>) -> Result<u16, Trouble> {
-        self.answer(post).await.map(|response| response.status().as_u16())
+        self.answer(post).await.map(|response| response.status().as_u16()).map_err(|refused| refused.why)
     }
 
     /// Sends a request. Returns the status of the answer and its body, of which no more than [`MOST_READ`] bytes are read.
     ///
     /// # Errors
     /// When there is no answer, or its status is not 2xx.
-    pub(super) async fn ask(&self, post: Post<'_>) -> Result<(u16, Vec<u8>), Trouble> {
-        let shown = post.shown;
+    pub(super) async fn ask(&self, post: Post<'_>) -> Result<(u16, Vec<u8>), Refused> {
         let mut response = self.answer(post).await?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
+        // A body that breaks off does not change what the status has said.
         while body.len() < MOST_READ
-            && let Some(chunk) = response.chunk().await.map_err(|error| Trouble(self.why(&error, shown)))?
+            && let Ok(Some(chunk)) = response.chunk().await
         {
             body.extend_from_slice(&chunk);
         }
@@ -73,27 +99,35 @@ impl Http {
         Ok((status, body))
     }
 
-    async fn answer(&self, post: Post<'_>) -> Result<Response, Trouble> {
+    async fn answer(&self, post: Post<'_>) -> Result<Response, Refused> {
         let (began, shown) = (Instant::now(), post.shown);
         let answer = self.send(post).await;
         let took = began.elapsed();
         let (span, duration_seconds) = (span::brief(took), span::seconds(took));
-        match answer.as_ref().map(|response| response.status().as_u16()) {
-            Ok(status) => tracing::debug!(status, duration_seconds, "POST {shown} answers {status} ({span})"),
-            Err(trouble) => tracing::debug!(duration_seconds, "POST {shown}: {trouble} (after {span})"),
+        match &answer {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                tracing::debug!(status, duration_seconds, "POST {shown} answers {status} ({span})");
+            }
+            Err(Refused { why, .. }) => tracing::debug!(duration_seconds, "POST {shown}: {why} (after {span})"),
         }
         answer
     }
 
-    async fn send(&self, post: Post<'_>) -> Result<Response, Trouble> {
+    async fn send(&self, post: Post<'_>) -> Result<Response, Refused> {
         let Post { url, shown, headers, content_type, body } = post;
-        let client = self.client.get_or_try_init(client).await?;
+        let client = self.clients.of(&url).await?;
         let request = client.post(url).timeout(self.timeout).headers(header_map(headers)?).header(CONTENT_TYPE, content_type);
         // Some receivers want to know the length of nothing, too.
         let request = request.header(CONTENT_LENGTH, body.len()).body(body);
         let response = request.send().await.map_err(|error| Trouble(self.why(&error, shown)))?;
         let status = response.status();
-        if status.is_success() { Ok(response) } else { Err(Trouble(format!("{shown} answered {status}"))) }
+        if status.is_success() {
+            return Ok(response);
+        }
+        let header = |name| response.headers().get(name)?.to_str().ok();
+        let retry_after = header(RETRY_AFTER).and_then(|wait| retry_after::wait(wait, header(DATE), Utc::now()));
+        Err(Refused { why: Trouble(format!("{shown} answered {status}")), status: Some(status.as_u16()), retry_after })
     }
 
     fn why(&self, error: &reqwest::Error, shown: &Address) -> String {
@@ -126,9 +160,25 @@ pub(super) fn url_below(address: &Address, path: &str) -> Result<Url, Trouble> {
     Ok(url)
 }
 
-/// The client. The certificates of the system are read for it, which may take its time.
-async fn client() -> Result<Client, Trouble> {
-    let made = blocking::run(|| {
+impl Clients {
+    async fn of(&self, url: &Url) -> Result<&Client, Trouble> {
+        if url.scheme() == "https" || is_proxy_behind_tls() {
+            self.tls.get_or_try_init(|| client(true)).await
+        } else {
+            self.plain.get_or_try_init(|| client(false)).await
+        }
+    }
+}
+
+/// Whether a proxy is spoken to by TLS, for any address.
+fn is_proxy_behind_tls() -> bool {
+    let variables = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    variables.iter().filter_map(|name| std::env::var(name).ok()).any(|proxy| proxy.trim_start().starts_with("https:"))
+}
+
+/// A client. For TLS the certificates of the system are read, which takes its time.
+async fn client(for_tls: bool) -> Result<Client, Trouble> {
+    let made = blocking::run(move || {
         // Fails if a provider is installed already, which is the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = || {
@@ -140,8 +190,9 @@ async fn client() -> Result<Client, Trouble> {
                 // One that was used before may be closed by the receiver while the next request is under way.
                 .pool_max_idle_per_host(0)
         };
-        // A system without certificates can still use plain HTTP. Every HTTPS connection fails then.
-        builder().build().or_else(|_| builder().tls_certs_only([]).build())
+        let plain = || builder().tls_certs_only([]).build();
+        // On a system without certificates every HTTPS connection fails, and says why.
+        if for_tls { builder().build().or_else(|_| plain()) } else { plain() }
     });
     let made = made.await.map_err(|error| Trouble(format!("no request can be made: {error}")))?;
     made.map_err(|error| Trouble(format!("no request can be made: {}", innermost(&error))))

@@ -8,6 +8,7 @@
 //! line in [`channels`].
 
 pub mod channel;
+mod delivery;
 pub mod events;
 mod events_file;
 mod exposition;
@@ -16,14 +17,17 @@ mod mail;
 mod metrics;
 mod openlineage;
 mod opentelemetry;
+mod outbox;
 mod pings;
 pub mod telling;
 mod textfile;
 mod webhook;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use self::channel::Channel;
+use self::delivery::Delivery;
 use self::events_file::EventsFile;
 use self::http::Http;
 use self::mail::Mail;
@@ -32,16 +36,17 @@ use self::opentelemetry::OpenTelemetry;
 use self::pings::Pings;
 use self::textfile::Textfile;
 use self::webhook::Webhook;
-use crate::plan::model::tell::TellSettings;
+use crate::plan::model::tell::{OUTBOX, TellSettings};
 
 /// The channels that are configured, in the order of the documentation.
 #[must_use]
-pub fn channels(settings: &TellSettings) -> Vec<Arc<dyn Channel>> {
-    let http = Http::new(settings.timeout);
+pub fn channels(settings: &TellSettings, state_dir: &Path) -> Vec<Arc<dyn Channel>> {
+    let (http, timeout) = (Http::new(settings.timeout), settings.timeout);
+    let delivery = |channel| Delivery { http: http.clone(), timeout, directory: state_dir.join(OUTBOX).join(channel) };
     let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
     if let Some(address) = &settings.pings {
         // Where the start is not answered, there is time left for the end.
-        channels.push(Arc::new(Pings::new(address.clone(), http.within(settings.timeout / 2))));
+        channels.push(Arc::new(Pings::new(address.clone(), http.within(timeout / 2))));
     }
     if let Some(path) = &settings.textfile {
         channels.push(Arc::new(Textfile::new(path.clone())));
@@ -50,13 +55,13 @@ pub fn channels(settings: &TellSettings) -> Vec<Arc<dyn Channel>> {
         channels.push(Arc::new(Webhook::new(webhook.clone(), http.clone())));
     }
     if let Some(mail) = &settings.mail {
-        channels.push(Arc::new(Mail::new(mail.clone(), settings.timeout)));
+        channels.push(Arc::new(Mail::new(mail.clone(), timeout)));
     }
     if let Some(receiver) = &settings.opentelemetry {
-        channels.push(Arc::new(OpenTelemetry::new(receiver.clone(), http.clone())));
+        channels.push(Arc::new(OpenTelemetry::new(receiver.clone(), delivery("opentelemetry"))));
     }
     if let Some(receiver) = &settings.openlineage {
-        channels.push(Arc::new(OpenLineage::new(receiver.clone(), http.clone())));
+        channels.push(Arc::new(OpenLineage::new(receiver.clone(), delivery("openlineage"))));
     }
     if let Some(path) = &settings.events_file {
         channels.push(Arc::new(EventsFile::new(path.clone())));

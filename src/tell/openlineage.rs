@@ -12,7 +12,7 @@ use uuid::Uuid;
 use self::datasets::Datasets;
 use self::message::{EventType, Message, Parent, Subject};
 use super::channel::{Channel, Feed, Trouble};
-use super::http::{self, Http, Post};
+use super::delivery::{Delivery, News, Target};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::JobState;
 use crate::plan::model::tell::OpenLineage as Settings;
@@ -26,18 +26,16 @@ const PATH: &str = "/api/v1/lineage";
 /// Sends events to a receiver.
 pub(super) struct OpenLineage {
     settings: Settings,
-    http: Http,
+    delivery: Delivery,
 }
 
 impl OpenLineage {
-    pub(super) fn new(settings: Settings, http: Http) -> Self {
-        Self { settings, http }
+    pub(super) fn new(settings: Settings, delivery: Delivery) -> Self {
+        Self { settings, delivery }
     }
 
-    async fn send(&self, message: &Json) -> Result<u16, Trouble> {
-        let Settings { url: shown, headers, .. } = &self.settings;
-        let (url, body) = (http::url_below(shown, PATH)?, message.to_string().into_bytes());
-        self.http.post(Post { url, shown, headers, content_type: "application/json", body }).await
+    fn target(&self) -> Target<'_> {
+        Target { base: &self.settings.url, path: PATH, headers: &self.settings.headers, complaint: |_| None }
     }
 }
 
@@ -47,26 +45,23 @@ impl Channel for OpenLineage {
         "openlineage"
     }
 
-    async fn tell(&self, run: &RunBegin, mut feed: Feed) -> Result<(), Trouble> {
+    async fn tell(&self, run: &RunBegin, feed: Feed) -> Result<(), Trouble> {
         let mut lineage = Lineage::new(&self.settings.namespace, run);
-        while let Some(event) = feed.event().await {
-            for message in lineage.event(&event) {
-                if let Err(trouble) = self.send(&message).await {
-                    feed.failed(&trouble);
-                }
-            }
-        }
-        let Some(end) = feed.end().await else { return Ok(()) };
-        match lineage.end(&end) {
-            Some(message) => self.send(&message).await.map(drop),
-            None => Ok(()),
-        }
+        let messages = |news: News<'_>| {
+            let messages = match news {
+                News::Event(event) => lineage.event(event),
+                News::End(end) => lineage.end(end).into_iter().collect(),
+            };
+            messages.iter().map(|message| message.to_string().into_bytes()).collect()
+        };
+        self.delivery.deliver(self.target(), run, feed, messages).await
     }
 
     async fn test(&self) -> Result<String, Trouble> {
         let run = Uuid::new_v4().to_string();
         let subject = Subject { run: &run, namespace: &self.settings.namespace, job: "tell_test" };
-        let status = self.send(&Message::new(EventType::Other, Utc::now(), subject).into_json()).await?;
+        let body = Message::new(EventType::Other, Utc::now(), subject).into_json().to_string().into_bytes();
+        let (status, _) = self.target().post(&self.delivery.http, body).await.map_err(|refused| refused.why)?;
         Ok(format!("POST {}{PATH} answered {status}", self.settings.url))
     }
 }

@@ -1,14 +1,14 @@
 //! OpenTelemetry: the trace of a run by OTLP over HTTP, as JSON.
 //!
-//! Spans are sent when they have ended: during the run only as many as fill a batch, the others at its end. What a receiver does not take is
-//! not sent again. A run that had nothing to do, or that was started within a trace that is not recorded, sends nothing.
+//! Spans are sent when they have ended: during the run only as many as fill a batch, the others at its end. A run that had nothing to do, or that
+//! was started within a trace that is not recorded, has none.
 
 mod wire;
 
 use uuid::Uuid;
 
 use super::channel::{Channel, Feed, Trouble};
-use super::http::{self, Http, Post};
+use super::delivery::{Delivery, News, Target};
 use crate::os::identity::this_process;
 use crate::plan::model::ids::RunId;
 use crate::plan::model::tell::OpenTelemetry as Settings;
@@ -25,23 +25,21 @@ const PATH: &str = "/v1/traces";
 /// Sends the traces of runs.
 pub(super) struct OpenTelemetry {
     settings: Settings,
-    http: Http,
+    delivery: Delivery,
 }
 
 impl OpenTelemetry {
-    pub(super) fn new(settings: Settings, http: Http) -> Self {
-        Self { settings, http }
+    pub(super) fn new(settings: Settings, delivery: Delivery) -> Self {
+        Self { settings, delivery }
     }
 
-    async fn send(&self, trace: &TraceContext, spans: &[Span]) -> Result<u16, Trouble> {
+    fn target(&self) -> Target<'_> {
+        Target { base: &self.settings.endpoint, path: PATH, headers: &self.settings.headers, complaint: wire::complaint }
+    }
+
+    fn request(&self, trace: &TraceContext, spans: &[Span]) -> Result<Vec<u8>, Trouble> {
         let resource = wire::Resource { service: &self.settings.service_name, host: &this_process().host };
-        let body = wire::request(&resource, trace, spans).map_err(|error| Trouble(format!("the spans cannot be written: {error}")))?;
-        let (url, shown, headers) = (http::url_below(&self.settings.endpoint, PATH)?, &self.settings.endpoint, &self.settings.headers);
-        let (status, answer) = self.http.ask(Post { url, shown, headers, content_type: "application/json", body }).await?;
-        match wire::refusal(&answer) {
-            Some(refusal) => Err(Trouble(format!("{shown} {refusal}"))),
-            None => Ok(status),
-        }
+        wire::request(&resource, trace, spans).map_err(|error| Trouble(format!("the spans cannot be written: {error}")))
     }
 }
 
@@ -51,29 +49,30 @@ impl Channel for OpenTelemetry {
         "opentelemetry"
     }
 
-    async fn tell(&self, run: &RunBegin, mut feed: Feed) -> Result<(), Trouble> {
-        if !run.trace.is_sampled {
-            return Ok(());
-        }
+    async fn tell(&self, run: &RunBegin, feed: Feed) -> Result<(), Trouble> {
+        let report = feed.report.clone();
         let mut spans = Spans::new(run.id, run.trace, run.at);
         let mut ended = Vec::new();
-        while let Some(event) = feed.event().await {
-            ended.extend(spans.event(&event));
-            while ended.len() >= BATCH {
-                let rest = ended.split_off(BATCH);
-                if let Err(trouble) = self.send(&run.trace, &ended).await {
-                    feed.failed(&trouble);
+        let requests = |news: News<'_>| {
+            let least = match news {
+                News::Event(event) => {
+                    ended.extend(spans.event(event));
+                    BATCH
                 }
-                ended = rest;
+                News::End(end) => {
+                    ended.extend(spans.run(end));
+                    1
+                }
+            };
+            let mut requests = Vec::new();
+            while ended.len() >= least {
+                let batch: Vec<Span> = ended.drain(..ended.len().min(BATCH)).collect();
+                requests.extend(self.request(&run.trace, &batch).inspect_err(|trouble| report.failed(trouble)).ok());
             }
-        }
-        let Some(end) = feed.end().await else { return Ok(()) };
-        ended.extend(spans.run(&end));
-        let mut told = Ok(());
-        for batch in ended.chunks(BATCH) {
-            told = told.and(self.send(&run.trace, batch).await.map(drop));
-        }
-        told
+            // Of a trace that is not recorded nothing is told.
+            if run.trace.is_sampled { requests } else { Vec::new() }
+        };
+        self.delivery.deliver(self.target(), run, feed, requests).await
     }
 
     async fn test(&self) -> Result<String, Trouble> {
@@ -88,7 +87,11 @@ impl Channel for OpenTelemetry {
             attributes: Vec::new(),
             status: Status::Ok,
         };
-        let status = self.send(&trace, &[span]).await?;
+        let body = self.request(&trace, &[span])?;
+        let (status, complaint) = self.target().post(&self.delivery.http, body).await.map_err(|refused| refused.why)?;
+        if let Some(complaint) = complaint {
+            return Err(complaint);
+        }
         Ok(format!("POST {}{PATH} answered {status}; the trace is {}", self.settings.endpoint, trace.trace_id()))
     }
 }

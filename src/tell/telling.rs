@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
-use super::channel::{Channel, Feed, Trouble, Troubles};
+use super::channel::{Channel, Feed, Report, Trouble, Troubles};
 use super::events::Events;
 use crate::plan::run::told::{RunBegin, RunEnd};
 use crate::plan::text::span;
@@ -46,7 +46,8 @@ impl Telling {
         let run = Arc::new(run);
         let start = |channel: Arc<dyn Channel>| {
             let name = channel.name();
-            let feed = Feed { channel: name, events: events.subscribe(), end: receiver.clone(), troubles: troubles.clone() };
+            let report = Report { channel: name, troubles: troubles.clone() };
+            let feed = Feed { events: events.subscribe(), end: receiver.clone(), report };
             let run = run.clone();
             // Log lines have what those of the run have.
             let told = async move { channel.tell(&run, feed).await }.instrument(tracing::error_span!("tell", channel = name));

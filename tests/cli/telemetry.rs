@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use self::otlp::Span;
 use crate::on_both_databases;
+use crate::service_desk::ServiceDesk;
 use crate::support::receiver::{Received, Receiver, Reply};
 use crate::support::{Kind, World};
 
@@ -104,9 +105,20 @@ fn a_run_is_one_trace_and_its_programs_join_it() {
     assert!(receiver.take().is_empty());
 }
 
+/// What waits in the outbox, of this user alone.
+fn kept(world: &World, channel: &str) -> usize {
+    let Ok(entries) = std::fs::read_dir(world.path(&format!("var/outbox/{channel}"))) else { return 0 };
+    let paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    for path in [world.path("var/outbox"), world.path(&format!("var/outbox/{channel}"))].iter().chain(&paths) {
+        assert_eq!(path.metadata().expect("it is there").mode() & 0o077, 0, "{}", path.display());
+    }
+    paths.len()
+}
+
 #[test]
-fn receivers_that_hang_or_fail_change_nothing_and_are_named_once() {
-    for (reply, timeout) in [(Reply::Status(500), "1m"), (Reply::Never, "1ms")] {
+fn what_receivers_do_not_take_changes_nothing_and_is_sent_by_the_next_run() {
+    let later = Reply::Answer(503, "Retry-After: 7200", "");
+    for (reply, timeout) in [(Reply::Status(500), "1m"), (later, "1h"), (Reply::Never, "1ms")] {
         let world = world_of(Kind::Sqlite);
         let receiver = Receiver::start();
         receiver.replies(reply);
@@ -120,7 +132,64 @@ fn receivers_that_hang_or_fail_change_nothing_and_are_named_once() {
         }
         assert!(done.stdout.contains("Successful: 1") && !format!("{done:?}").contains("nobody-knows"), "{done:?}");
         assert_eq!(world.jobs(), ["RY-CA/2025Q2/call_summary|succeeded", "TD-CA/2025Q2/call_summary|failed"]);
+        assert_eq!((kept(&world, "opentelemetry"), kept(&world, "openlineage")), (1, 6), "{reply:?}");
+        if reply == Reply::Never {
+            continue;
+        }
+
+        receiver.take();
+        receiver.replies(Reply::Status(200));
+        world.run_to(0, &["--bank-symbol", "RY"]);
+        let got = receiver.take();
+        let (traces, lineage): (Vec<_>, Vec<_>) = got.iter().partition(|request| path_of(request).ends_with("/v1/traces"));
+        assert_eq!(traces.iter().map(|request| otlp::read(&request.body).0.len()).collect::<Vec<_>>(), [8]);
+        let types = lineage.iter().map(|request| request.body.split('"').nth(3).expect("a type").to_owned()).collect::<Vec<_>>();
+        assert_eq!((types.len(), types[0].as_str(), types[5].as_str()), (6, "START", "FAIL"), "in their order: {types:?}");
+        assert_eq!((kept(&world, "opentelemetry"), kept(&world, "openlineage")), (0, 0));
     }
+}
+
+#[test]
+fn what_a_receiver_refuses_for_good_is_not_sent_again() {
+    let world = world_of(Kind::Sqlite);
+    let receiver = Receiver::start();
+    world.also(&format!("tell: {{opentelemetry: {{endpoint: \"{}\"}}}}", receiver.url("/otlp")));
+    let partly = r#"{"partialSuccess": {"rejectedSpans": "2", "errorMessage": "too old"}}"#;
+    for (reply, words) in [
+        (Reply::Status(400), "answered 400 Bad Request; this message is not sent again"),
+        (Reply::Answer(200, "Content-Type: application/json", partly), "did not take 2 of the spans: too old"),
+    ] {
+        receiver.replies(reply);
+        world.sql("DELETE FROM gap_states");
+        let done = world.run_to(1, &["--bank-symbol", "TD"]);
+        assert!(done.stderr.contains(words), "{}", done.stderr);
+        assert_eq!((receiver.take().len(), kept(&world, "opentelemetry")), (1, 0), "{words}");
+    }
+    receiver.replies(Reply::Status(200));
+    world.run_to(0, &["--bank-symbol", "RY"]);
+    assert_eq!(spans(&receiver).len(), 6, "its own alone");
+}
+
+#[test]
+fn a_service_joins_the_trace_that_somebody_looks_at() {
+    let world = World::new(Kind::Sqlite);
+    let desk = ServiceDesk::new(&world, &[]);
+    let parents = || {
+        let seen = desk.service.requests();
+        seen.iter().map(|seen| seen.headers.get("traceparent").map(|text| text.to_str().expect("a text").to_owned())).collect::<Vec<_>>()
+    };
+    desk.run_to(0, "01-16 00:20:00", &[]);
+    let untold = parents().len();
+    assert_eq!(parents(), vec![None; untold], "nobody looks at it");
+
+    let receiver = Receiver::start();
+    world.also(&format!("tell: {{opentelemetry: {{endpoint: \"{}\"}}}}", receiver.url("/otlp")));
+    desk.run_to(0, "01-16 06:20:00", &[]);
+    let all = spans(&receiver);
+    let attempt = all.iter().find(|span| span.name == "attempt").expect("an attempt");
+    let parent = format!("00-{}-{}-01", attempt.trace_id, attempt.id);
+    let told = parents().split_off(untold);
+    assert!(told.len() >= 2 && told.iter().all(|told| told.as_ref() == Some(&parent)), "{parent}: {told:?}");
 }
 
 on_both_databases! {

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::bench::within;
-use crate::service::{Course, KEY, Seen, Service};
+use crate::service::{Course, KEY, Seen, Service, count};
 
 /// Longer than any test may take.
 const LONG: Duration = Duration::from_secs(3600);
@@ -87,7 +87,7 @@ impl Rig {
 
     pub(crate) fn call_of(&self, spec: HttpSpec) -> Call {
         let values = BTreeMap::from([(Placeholder::Source, "house".to_owned()), (Placeholder::WindowYear, "2026".to_owned())]);
-        Call { spec, values, remote_id: None, triggered_before: Duration::ZERO, log: self.log_path() }
+        Call { spec, values, remote_id: None, triggered_before: Duration::ZERO, traceparent: None, log: self.log_path() }
     }
 
     /// A call that can be cancelled.
@@ -190,6 +190,25 @@ async fn the_requests_for_a_report_name_its_bank_and_period() {
     let call = Call { values, ..rig.call_of(HttpSpec { trigger, ..spec(&rig.service.url()) }) };
     assert_eq!(rig.run(call).await.end, End::Completed);
     assert_eq!(rig.service.requests()[0].body, json!({"bank": "Royal Bank (7)", "limit": 7, "year": 2025, "quarter": "Q2"}));
+}
+
+#[tokio::test]
+async fn every_request_names_the_span_of_its_attempt_unless_it_has_a_header_of_its_own() {
+    let rig = Rig::new();
+    rig.service.goes(Course::Stuck);
+    let mut call = rig.cancellable();
+    let (given, own) = ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-own-01");
+    call.traceparent = Some(given.to_owned());
+    call.spec.trigger.headers.push(("Traceparent".to_owned(), template(own)));
+    let asked = rig.start(call);
+    rig.until(|seen| count(seen, "/etl/status") == 1).await;
+    asked.stop.raise(StopLevel::Graceful, StopReason::Signal(15));
+    assert_eq!(asked.end().await.end, End::Stopped);
+    let requests = rig.service.requests();
+    for (path, expected) in [("/etl/trigger", own), ("/etl/status", given), ("/etl/cancel", given)] {
+        let seen = requests.iter().find(|seen| seen.path.starts_with(path)).unwrap();
+        assert_eq!(seen.headers.get_all("traceparent").iter().collect::<Vec<_>>(), [expected], "{path}");
+    }
 }
 
 #[tokio::test]

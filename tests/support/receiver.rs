@@ -22,6 +22,8 @@ pub(crate) struct Received {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
     Status(u16),
+    /// This status, header and body.
+    Answer(u16, &'static str, &'static str),
     /// Nothing, and the connection stays open.
     Never,
 }
@@ -89,12 +91,13 @@ fn receive(mut connection: TcpStream, state: &Mutex<State>) {
     let line = line.trim_end_matches(" HTTP/1.1").to_owned();
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     state.requests.push(Received { line, head: head.to_owned(), body: body.to_owned() });
-    match state.reply {
-        Reply::Status(status) => {
-            let answer = format!("HTTP/1.1 {status} Status\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            // The other side may be gone.
-            let _ = std::io::Write::write_all(&mut connection, answer.as_bytes());
-        }
-        Reply::Never => state.open.push(connection),
-    }
+    let (status, header, body) = match state.reply {
+        Reply::Status(status) => (status, "X-Nothing: 1", ""),
+        Reply::Answer(status, header, body) => (status, header, body),
+        Reply::Never => return state.open.push(connection),
+    };
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {status} Status\r\n{header}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    // The other side may be gone.
+    let _ = std::io::Write::write_all(&mut connection, answer.as_bytes());
 }

@@ -70,7 +70,8 @@ impl<'a> RunRequest<'a> {
 
     /// The trace of a run of this id.
     pub(super) fn trace(&self, id: RunId) -> TraceContext {
-        TraceContext::new(id, self.context.environment.get("TRACEPARENT").map(String::as_str))
+        let trace = TraceContext::new(id, self.context.environment.get("TRACEPARENT").map(String::as_str));
+        if self.context.config.tell.opentelemetry.is_some() { trace.received() } else { trace }
     }
 
     pub(super) fn invocation(&self, store: Arc<dyn Store>, id: RunId, events: Events) -> Invocation {

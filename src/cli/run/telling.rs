@@ -19,7 +19,7 @@ use crate::tell::telling::{Telling, Told};
 /// The run has begun; `None` where nobody is told.
 pub(super) fn begin(request: &RunRequest<'_>, id: RunId, events: &mut Events) -> Option<Telling> {
     let config = &request.context.config;
-    let channels = tell::channels(&config.tell);
+    let channels = tell::channels(&config.tell, &config.state_dir);
     if channels.is_empty() {
         return None;
     }

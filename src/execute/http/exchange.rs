@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
@@ -12,6 +12,7 @@ use super::json;
 use super::request::{Request, without_secrets};
 use super::unanswered::{Unanswered, innermost};
 use crate::plan::text::nul::without_nul;
+use crate::plan::text::retry_after;
 use crate::plan::text::secrets::Secrets;
 use crate::plan::text::span;
 
@@ -122,22 +123,11 @@ async fn read(mut response: Response, limit: Duration) -> Result<Body, String> {
     }
 }
 
-/// `Retry-After`, in seconds or as a date. A date is taken relative to the answer's own, so that clocks that differ do no harm.
+/// `Retry-After`.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let date = |name| DateTime::parse_from_rfc2822(headers.get(name)?.to_str().ok()?).ok();
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = if let Ok(seconds) = text.parse::<u64>() {
-        Duration::from_secs(seconds)
-    } else {
-        let now = date(DATE).unwrap_or_else(|| Utc::now().fixed_offset());
-        (date(RETRY_AFTER)? - now).to_std().unwrap_or_default()
-    };
-    Some(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT))
+    let text = |name| headers.get(name)?.to_str().ok();
+    retry_after::wait(text(RETRY_AFTER)?, text(DATE), Utc::now())
 }
-
-const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-/// Longer waits are cut to this, so that adding one to a time never overflows.
-const LONGEST_WAIT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Answer {
     /// Whether the status is 2xx.
@@ -199,7 +189,6 @@ fn error_text_in(json: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
     use serde_json::json;
 
     use super::*;
@@ -219,27 +208,6 @@ mod tests {
             (json!({"detail": {"x": 1}}), None),
         ] {
             assert_eq!(error_text_in(&json).as_deref(), said, "{json}");
-        }
-    }
-
-    #[test]
-    fn retry_after_is_read_in_both_forms() {
-        for (retry, date, wait) in [
-            ("37", None, Some(37)),
-            ("0", None, Some(1)),
-            ("Thu, 01 Jan 1970 00:01:00 GMT", Some("Thu, 01 Jan 1970 00:00:23 GMT"), Some(37)),
-            ("Thu, 01 Jan 1970 00:01:00 GMT", Some("Thu, 01 Jan 1970 00:02:00 GMT"), Some(1)),
-            ("Thu, 01 Jan 1970 00:01:00 GMT", None, Some(1)),
-            ("99999999999999999", None, Some(30 * 24 * 3600)),
-            ("soon", None, None),
-            ("-5", None, None),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(retry));
-            if let Some(date) = date {
-                headers.insert(DATE, HeaderValue::from_static(date));
-            }
-            assert_eq!(retry_after(&headers), wait.map(Duration::from_secs), "{retry} at {date:?}");
         }
     }
 }

@@ -18,6 +18,9 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// Shorter values of a query are taken for settings, not for secrets.
 const SHORTEST_IN_QUERY: usize = 6;
 
+/// The span that a request is made within, as W3C Trace Context has it.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// A request, ready to be sent. It has no `Debug`: what it holds may be secret.
 #[derive(Clone)]
 pub(super) struct Request {
@@ -81,7 +84,7 @@ impl Request {
 
     /// Texts that must not get into a log, even if an answer repeats them.
     fn secrets(&self) -> Vec<String> {
-        let is_open = |name: &HeaderName| [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT].contains(name);
+        let is_open = |name: &HeaderName| [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT, TRACEPARENT].contains(name);
         let headers = self.headers.iter().filter(|(name, _)| !is_open(name));
         let headers = headers.filter_map(|(_, value)| Some(value.to_str().ok()?.to_owned()));
         // Short values and numbers in a query are limits and formats.
@@ -107,7 +110,7 @@ pub(super) struct Requests<'a>(pub(super) &'a Call);
 impl Requests<'_> {
     /// Starts the job.
     pub(super) fn trigger(&self) -> Result<Request, String> {
-        Request::new("trigger", &self.0.spec.trigger, &self.0.values, "")
+        self.request("trigger", &self.0.spec.trigger, "")
     }
 
     /// Where the trigger's answer has the job's id.
@@ -122,7 +125,7 @@ impl Requests<'_> {
 
     /// Asks for its state.
     pub(super) fn status(&self, job: &str) -> Result<Request, String> {
-        let mut request = Request::new("status", &self.0.spec.status, &self.0.values, job)?;
+        let mut request = self.request("status", &self.0.spec.status, job)?;
         if self.follows_location() {
             request.url = address_of(job, &request.url);
             "GET of a Location".clone_into(&mut request.route);
@@ -132,7 +135,16 @@ impl Requests<'_> {
 
     /// Stops it, where that is possible.
     pub(super) fn cancel(&self, job: &str) -> Option<Result<Request, String>> {
-        self.0.spec.cancel.as_ref().map(|spec| Request::new("cancel", spec, &self.0.values, job))
+        self.0.spec.cancel.as_ref().map(|spec| self.request("cancel", spec, job))
+    }
+
+    fn request(&self, name: &str, spec: &RequestSpec, job: &str) -> Result<Request, String> {
+        let mut request = Request::new(name, spec, &self.0.values, job)?;
+        let traceparent = self.0.traceparent.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
+        if let Some(traceparent) = traceparent {
+            request.headers.entry(TRACEPARENT).or_insert(traceparent);
+        }
+        Ok(request)
     }
 
     /// Makes every request once, before any is sent. Returns the texts that must not get into logs.

@@ -42,6 +42,9 @@ impl Default for TellSettings {
     }
 }
 
+/// The directory in `state_dir` with what receivers have not taken yet, which has a directory for each.
+pub const OUTBOX: &str = "outbox";
+
 /// The name of the channel that tells a chat.
 pub const WEBHOOK: &str = "webhook";
 /// The name of the channel that sends mail.

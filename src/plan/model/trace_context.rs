@@ -54,15 +54,17 @@ pub struct TraceContext {
     trace: u128,
     /// The span in which the run was started; `None` where the trace begins with the run.
     pub parent: Option<SpanId>,
-    /// Whether the trace is recorded. Whoever began it decides that.
+    /// Whether the trace is to be recorded. Whoever began it decides that.
     pub is_sampled: bool,
+    /// Whether somebody is known to look at it: whoever the run inherited it from, or the receiver of its spans.
+    pub is_known: bool,
 }
 
 impl TraceContext {
     /// The trace of the `TRACEPARENT` that the run has inherited, or else its own. A malformed one counts as none, as the standard asks.
     #[must_use]
     pub fn new(run: RunId, inherited: Option<&str>) -> Self {
-        let own = Self { trace: run.number(), parent: None, is_sampled: true };
+        let own = Self { trace: run.number(), parent: None, is_sampled: true, is_known: false };
         inherited.and_then(Self::parse).unwrap_or(own)
     }
 
@@ -76,7 +78,13 @@ impl TraceContext {
         }
         let trace = hex(trace, 32).filter(|trace| *trace != 0)?;
         let parent = hex(parent, 16).and_then(|parent| u64::try_from(parent).ok()).filter(|parent| *parent != 0)?;
-        Some(Self { trace, parent: Some(SpanId(parent)), is_sampled: hex(flags, 2)? & 1 == 1 })
+        Some(Self { trace, parent: Some(SpanId(parent)), is_sampled: hex(flags, 2)? & 1 == 1, is_known: true })
+    }
+
+    /// The same trace, whose spans somebody receives.
+    #[must_use]
+    pub fn received(self) -> Self {
+        Self { is_known: true, ..self }
     }
 
     /// The id of the trace: 32 hexadecimal digits.
@@ -115,10 +123,10 @@ mod tests {
     #[test]
     fn a_run_begins_a_trace_or_joins_the_one_it_was_started_in() {
         let own = TraceContext::new(run(), None);
-        assert_eq!((own.trace_id(), own.parent), (format!("{:032x}", 0xabc), None));
+        assert_eq!((own.trace_id(), own.parent, own.is_known), (format!("{:032x}", 0xabc), None, false));
         let inherited = format!("00-{TRACE}-00f067aa0ba902b7-01");
         let joined = TraceContext::new(run(), Some(&inherited));
-        assert_eq!(joined.trace_id(), TRACE);
+        assert_eq!((joined.trace_id().as_str(), joined.is_known), (TRACE, true));
         assert_eq!(joined.within(joined.parent.unwrap()), inherited);
         let unsampled = TraceContext::new(run(), Some(&format!("00-{TRACE}-00f067aa0ba902b7-02")));
         assert!(!unsampled.is_sampled && unsampled.within(SpanId(1)).ends_with("-0000000000000001-00"));

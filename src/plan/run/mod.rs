@@ -3,6 +3,7 @@
 pub mod account;
 pub mod aftermath;
 pub mod breakers;
+pub mod delivery;
 pub mod ended;
 pub mod event;
 pub mod expectations;

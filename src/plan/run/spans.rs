@@ -114,7 +114,7 @@ impl Spans {
 
     /// The span of the run, which has ended. Jobs whose end nobody told have none. `None` where nothing was to be done, and nothing went wrong.
     #[must_use]
-    pub fn run(self, end: &RunEnd) -> Option<Span> {
+    pub fn run(&self, end: &RunEnd) -> Option<Span> {
         let failed = self.ended.get(JobState::Failed.name()).copied().unwrap_or_default();
         let broken = match &end.outcome {
             Err(_) => Some(end.text.trim()),

@@ -7,6 +7,7 @@ pub mod nul;
 pub mod number;
 pub mod placeholder;
 pub mod records;
+pub mod retry_after;
 pub mod secrets;
 pub mod size;
 pub mod span;

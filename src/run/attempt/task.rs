@@ -30,6 +30,7 @@ impl Attempt<'_> {
                 values: self.values(),
                 remote_id: self.active.remote_id.clone(),
                 triggered_before,
+                traceparent: self.setting().known_traceparent(),
                 log: self.paths.log.clone(),
             })),
         }
@@ -115,10 +116,20 @@ impl Setting<'_> {
         let mut own: BTreeMap<String, String> = named.collect();
         own.insert("ETL_ORCH_FENCE".to_owned(), self.fence.to_string());
         own.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
-        own.insert("TRACEPARENT".to_owned(), self.trace.within(SpanId::of_attempt(self.id, self.number)));
+        own.insert("TRACEPARENT".to_owned(), self.traceparent());
         if self.job.report().is_some() && self.job.why == Why::Forced {
             own.insert("ETL_ORCH_FORCE".to_owned(), "1".to_owned());
         }
         own
+    }
+
+    /// A program that is told of a trace that nobody looks at loses nothing; a service may begin to record traces because of it.
+    fn known_traceparent(&self) -> Option<String> {
+        self.trace.is_known.then(|| self.traceparent())
+    }
+
+    /// The span of the attempt.
+    fn traceparent(&self) -> String {
+        self.trace.within(SpanId::of_attempt(self.id, self.number))
     }
 }

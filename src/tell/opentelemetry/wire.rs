@@ -140,8 +140,9 @@ fn nanoseconds(at: DateTime<Utc>) -> String {
     at.timestamp_nanos_opt().unwrap_or_default().to_string()
 }
 
-/// What a receiver says of spans that it did not take; `None` where it took all. A warning that comes with all of them is no refusal.
-pub(super) fn refusal(answer: &[u8]) -> Option<String> {
+/// What a receiver says of spans that it did not take, and never will; `None` where it took all. A warning that comes with all of them is no
+/// refusal.
+pub(super) fn complaint(answer: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Answer {
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_answer_tells_of_spans_that_were_not_taken() {
-        let of = |answer: &str| refusal(answer.as_bytes());
+        let of = |answer: &str| complaint(answer.as_bytes());
         for all_well in ["", "{}", "ok", r#"{"partialSuccess":{}}"#, r#"{"partialSuccess":{"errorMessage":"deprecated"}}"#] {
             assert_eq!(of(all_well), None, "{all_well}");
         }
