@@ -164,7 +164,9 @@ impl Sending<'_> {
             let refused = match self.target.post(self.http, body).await {
                 Ok((_, complaint)) => {
                     self.outbox.remove(&name).await;
-                    complaint.iter().for_each(|complaint| self.report.failed(complaint));
+                    if let Some(complaint) = complaint {
+                        self.report.failed(&complaint);
+                    }
                     continue;
                 }
                 Err(refused) => refused,

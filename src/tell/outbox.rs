@@ -160,9 +160,10 @@ impl Outbox {
         if paths.is_empty() {
             return dropped;
         }
-        let failed =
-            blocking::run(move || paths.into_iter().filter_map(|path| remove(&path).err().map(|error| (path, error))).next()).await;
-        if let Ok(Some((path, error))) = failed {
+        let failed = blocking::run(move || -> Vec<_> {
+            paths.into_iter().filter_map(|path| remove(&path).err().map(|error| (path, error))).collect()
+        });
+        for (path, error) in failed.await.unwrap_or_default() {
             tracing::warn!("{} cannot be removed, so that it is sent again: {error}", path.display());
         }
         dropped
@@ -196,7 +197,7 @@ fn list(directory: &Path) -> io::Result<BTreeMap<Name, Body>> {
 
 fn is_message(name: &str) -> bool {
     let time = name.split('-').next().unwrap_or_default();
-    time.len() == 13 && time.bytes().all(|byte| byte.is_ascii_digit()) && name.ends_with(".json")
+    time.len() == 13 && time.bytes().all(|byte| byte.is_ascii_digit()) && name.strip_suffix(".json").is_some()
 }
 
 fn write(path: &Path, body: &[u8]) -> io::Result<()> {

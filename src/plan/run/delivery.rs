@@ -17,11 +17,10 @@ impl Retry {
     #[must_use]
     pub fn after(status: Option<u16>) -> Self {
         match status {
-            None | Some(401 | 403 | 404 | 405 | 407 | 408 | 421 | 425 | 429 | 502..=504) => Self::Later,
+            // Below 400 it is a redirect, which is not followed.
+            None | Some(..400 | 401 | 403 | 404 | 405 | 407 | 408 | 421 | 425 | 429 | 502..=504) => Self::Later,
             Some(400..=499) => Self::Never,
             Some(500..) => Self::AfterOthers,
-            // A redirect, which is not followed.
-            Some(..400) => Self::Later,
         }
     }
 }
