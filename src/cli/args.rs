@@ -18,6 +18,7 @@ use super::history::logs::LogsArgs;
 use super::history::runs::RunsArgs;
 use super::history::trace::TraceArgs;
 use super::init::InitArgs;
+use super::install::{InstallArgs, UninstallArgs};
 use super::orders::args::SweepArgs;
 use super::orders::cancel::CancelArgs;
 use super::orders::skip::SkipArgs;
@@ -137,6 +138,10 @@ pub(super) enum Command {
     /// Look at everything that a run needs: the configuration, this host, the schedule, the database and its data; say how to mend what
     /// is wrong. Changes nothing
     Doctor(DoctorArgs),
+    /// Let systemd or cron start a run every 15 minutes, as this configuration needs it
+    Install(InstallArgs),
+    /// Take back what `install` made; runs that are active go on
+    Uninstall(UninstallArgs),
     /// Check the configuration, begin one, or print its schema
     Config {
         #[command(subcommand)]

@@ -10,6 +10,7 @@ mod exit;
 mod health;
 mod history;
 mod init;
+mod install;
 mod moment;
 mod names;
 mod numbers;
@@ -76,6 +77,8 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Health(args) => in_runtime(health::command(global, environment, args)),
         Command::Tell { command: TellCommand::Test } => in_runtime(tell::test(&context()?)),
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
+        Command::Install(args) => in_runtime(install::install(global, environment, args)),
+        Command::Uninstall(args) => in_runtime(install::uninstall(global, environment, args)),
         Command::Doctor(_) => in_runtime(doctor::command(global, environment)),
         Command::Config { command: ConfigCommand::Check(args) } => in_runtime(config::check(global, environment, *args)),
         Command::Config { command: ConfigCommand::Init(args) } => in_runtime(config::init(global, environment, args)),

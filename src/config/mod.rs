@@ -61,5 +61,5 @@ pub use load::{Examined, check, examine, load};
 pub use new_database::{NewDatabase, env_line, new_database};
 pub use parallel::automatic_parallelism;
 pub use secrets::looks_secret;
-pub use skeleton::{WrittenDatabase, institutions_skeleton, skeleton};
+pub use skeleton::{WrittenDatabase, institutions_skeleton, new_state_dir, skeleton};
 pub use written::schema;

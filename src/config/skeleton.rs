@@ -5,6 +5,7 @@ mod banks;
 pub use banks::institutions_skeleton;
 
 use std::fmt::Write;
+use std::path::Path;
 
 use crate::plan::decide::found_data::{AVAILABILITY, FoundData, REPORTS, choice};
 use crate::plan::decide::mismatch::NameCount;
@@ -28,9 +29,19 @@ const MOST_NAMES: usize = 10;
 /// The name of each ETL, and the types of its reports.
 type Etls = Vec<(String, Vec<NameCount>)>;
 
+/// Where the host's configurations are, and the state that belongs to them.
+const OF_HOST: (&str, &str) = ("/etc", "/var/lib/etl-orch");
+
+/// The state directory that a new configuration at this absolute path names.
+#[must_use]
+pub fn new_state_dir(path: &Path) -> &'static str {
+    let (configurations, state) = OF_HOST;
+    if path.starts_with(configurations) { state } else { "var" }
+}
+
 /// The text of a configuration. `origin`: the database, for a comment; `None` where nothing was looked at.
 #[must_use]
-pub fn skeleton(database: &WrittenDatabase, origin: Option<&str>, found: &FoundData) -> String {
+pub fn skeleton(database: &WrittenDatabase, state_dir: &str, origin: Option<&str>, found: &FoundData) -> String {
     let from = origin.map(|origin| format!(", from what {} holds", plain(origin))).unwrap_or_default();
     let by_etl = !found.tables.reports.is_empty();
     let mut text = format!(
@@ -39,7 +50,7 @@ pub fn skeleton(database: &WrittenDatabase, origin: Option<&str>, found: &FoundD
 # from a file .env beside this one.
 
 {}
-state_dir: var                              # lock, logs, workspaces; on a disk of this host
+state_dir: {state_dir:<32} # lock, logs, workspaces; on a disk of this host
 institutions: monitored_institutions.yaml   # the banks to look at
 
 {}{}
@@ -196,6 +207,12 @@ mod tests {
     }
 
     #[test]
+    fn the_state_of_a_configuration_of_the_host_is_not_beside_it() {
+        assert_eq!(new_state_dir(Path::new("/etc/etl-orch/etl-orch.yaml")), "/var/lib/etl-orch");
+        assert_eq!(new_state_dir(Path::new("/home/ann/etc/etl-orch.yaml")), "var");
+    }
+
+    #[test]
     fn a_configuration_is_begun_from_what_is_there() {
         let found = FoundData {
             tables: FoundTables {
@@ -206,6 +223,6 @@ mod tests {
             report_types: counts(&["Call Summary"]),
             banks: Vec::new(),
         };
-        insta::assert_snapshot!(skeleton(&WrittenDatabase::Variable("DATABASE_URL"), Some("postgres://db/x"), &found));
+        insta::assert_snapshot!(skeleton(&WrittenDatabase::Variable("DATABASE_URL"), "var", Some("postgres://db/x"), &found));
     }
 }

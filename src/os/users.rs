@@ -10,6 +10,12 @@ pub(crate) fn name(uid: u32) -> Option<String> {
     name_in(&String::from_utf8_lossy(&file.bytes), uid)
 }
 
+/// Whether `/etc/passwd` has this user.
+pub(crate) fn has(name: &str) -> bool {
+    let file = input::read(Path::new("/etc/passwd"));
+    file.is_ok_and(|file| String::from_utf8_lossy(&file.bytes).lines().any(|line| line.split(':').next() == Some(name)))
+}
+
 fn name_in(users: &str, uid: u32) -> Option<String> {
     users.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -26,6 +26,7 @@ mod prepare;
 mod preview;
 mod recover;
 mod replay;
+pub mod schedules;
 pub mod signals;
 pub mod sources;
 mod spool;

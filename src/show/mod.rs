@@ -13,6 +13,7 @@ pub mod escape;
 mod expected;
 pub mod health;
 pub mod history;
+pub mod install;
 mod late_banks;
 mod listener;
 pub mod logs;

@@ -43,6 +43,7 @@ mod hostile;
 mod hostile_files;
 mod independent;
 mod inherited;
+mod install;
 mod jobs;
 mod lease;
 mod limits;

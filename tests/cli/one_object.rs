@@ -22,6 +22,8 @@ pub(crate) const CALLS: &[(&str, &[Case])] = &[
     ("config check", &[("", 0, "config_check"), ("--config other.yaml", 2, "error")]),
     ("config init", &[("new.yaml", 0, "config_init"), ("new.yaml", 2, "error"), ("--database-url x", 2, "error")]),
     ("doctor", &[("", 0, "doctor"), ("more", 2, "error")]),
+    ("install", &[("systemd --dry-run --run-as ann", 0, "install"), ("cron --writable x --dry-run", 2, "error"), ("", 2, "error")]),
+    ("uninstall", &[("cron --dry-run", 0, "uninstall"), ("nosuch", 2, "error")]),
     ("config schema", &[("", 0, "config_schema"), ("more", 2, "error")]),
     ("completions", &[("bash", 0, "completions"), ("nosuch", 2, "error")]),
     ("man", &[("", 0, "man"), ("-q", 2, "error")]),

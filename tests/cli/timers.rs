@@ -14,6 +14,9 @@ use crate::support::world::within;
 /// Two ticks of a minute each, and what a loaded machine adds.
 const TICK: Duration = Duration::from_secs(4 * 60);
 
+const UNITS: [&str; 5] =
+    ["etl-orch.service", "etl-orch.timer", "etl-orch-health.service", "etl-orch-health.timer", "etl-orch-failed@.service"];
+
 /// The units, with the program and its manual where the checkers find them.
 struct Units {
     root: TempDir,
@@ -23,11 +26,12 @@ impl Units {
     fn install() -> Self {
         let root = tempfile::tempdir().expect("a temporary directory");
         let binary = env!("CARGO_BIN_EXE_etl-orch");
-        let service = shipped("systemd/etl-orch.service");
-        let here = service.replace("ExecStart=/usr/bin/etl-orch ", &format!("ExecStart={binary} "));
-        assert_ne!(service, here);
-        fs::write(root.path().join("etl-orch.service"), here).expect("a file");
-        fs::write(root.path().join("etl-orch.timer"), shipped("systemd/etl-orch.timer")).expect("a file");
+        for name in UNITS {
+            let unit = shipped(&format!("systemd/{name}"));
+            let here = unit.replace("ExecStart=/usr/bin/etl-orch ", &format!("ExecStart={binary} "));
+            assert_eq!(unit == here, name.ends_with("timer") || name.contains("failed"), "{name}");
+            fs::write(root.path().join(name), here).expect("a file");
+        }
         let page = Command::new(binary).arg("man").output().expect("the binary starts").stdout;
         fs::create_dir(root.path().join("man1")).expect("a directory");
         fs::write(root.path().join("man1/etl-orch.1"), page).expect("a file");
@@ -54,14 +58,18 @@ fn values<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
 
 #[test]
 fn systemd_finds_no_fault_in_the_units() {
-    let checked = Units::install().analyze(&["verify", "./etl-orch.service", "./etl-orch.timer"]);
+    let units = UNITS.map(|name| format!("./{name}"));
+    let checked = Units::install().analyze(&[&["verify"], &units.each_ref().map(String::as_str)[..]].concat());
     assert_eq!(checked, (true, String::new()));
 }
 
 #[test]
-fn the_service_is_hardened() {
-    let (passed, text) = Units::install().analyze(&["security", "--offline=true", "--threshold=25", "./etl-orch.service"]);
-    assert!(passed, "{text}");
+fn the_services_are_hardened() {
+    let units = Units::install();
+    for service in UNITS.iter().filter(|name| name.ends_with(".service")) {
+        let (passed, text) = units.analyze(&["security", "--offline=true", "--threshold=25", &format!("./{service}")]);
+        assert!(passed, "{text}");
+    }
 }
 
 #[test]
@@ -71,10 +79,13 @@ fn the_timer_starts_a_run_on_every_quarter_of_an_hour_and_makes_up_for_missed_on
     let base = "--base-time=2026-01-01 00:00:01";
     let (passed, text) = Units::install().analyze(&["calendar", "--iterations=5", base, calendar]);
     assert!(passed, "{text}");
+    let of_health = shipped("systemd/etl-orch-health.timer");
+    for timer in [&timer, &of_health] {
+        assert_eq!((values(timer, "Persistent"), values(timer, "Unit")), (vec!["true"], vec![]), "{timer}");
+    }
     for time in ["00:15:00", "00:30:00", "00:45:00", "01:00:00", "01:15:00"] {
         assert!(text.contains(&format!("2026-01-01 {time} UTC")), "{text}");
     }
-    assert_eq!(values(&timer, "Persistent"), ["true"]);
 }
 
 #[test]
@@ -82,16 +93,21 @@ fn the_service_is_one_run_that_can_stop_its_children_and_cannot_hang() {
     let service = shipped("systemd/etl-orch.service");
     assert_eq!(values(&service, "Type"), ["oneshot"]);
     assert_eq!(values(&service, "KillMode"), ["mixed"]);
+    assert_eq!(values(&service, "OOMPolicy"), ["continue"]);
+    assert_eq!(values(&service, "SuccessExitStatus"), ["3 5 75"]);
+    for service in [&service, &shipped("systemd/etl-orch-health.service")] {
+        assert_eq!(values(service, "OnFailure"), ["etl-orch-failed@%n.service"]);
+    }
     let duration = |text: &str| humantime::parse_duration(text).unwrap_or_else(|error| panic!("{text:?} is not finite: {error}"));
     let only = |key: &str| values(&service, key).first().copied().map(duration).expect("a value");
 
-    // Longer than any run of the shipped configuration takes, and than its ETLs may take to end.
+    // Longer than any run of the shipped configuration takes, with three attempts of its slowest job, and than its ETLs may take to end.
     let config = shipped("config/production.example.yaml");
     let setting = |key: &str| {
         let values = config.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": "));
         values.map(|value| duration(value.split('#').next().unwrap_or_default().trim())).max().expect("a setting")
     };
-    assert!(only("TimeoutStartSec") > setting("deadline") + setting("timeout"));
+    assert!(only("TimeoutStartSec") > setting("deadline") + setting("timeout") * 3);
     assert!(only("TimeoutStopSec") > Duration::from_secs(10));
 }
 
@@ -158,16 +174,16 @@ impl Drop for Cron {
     }
 }
 
-/// The shipped line, for the directory of a quick start and every minute.
+/// The shipped line, for the directory of a quick start and every minute, in a crontab of a user.
 fn crontab(quick_start: &QuickStart) -> String {
     let here = quick_start.at("");
     let here = here.to_str().expect("a name in UTF-8").trim_end_matches('/');
     let mut crontab = shipped("examples/crontab");
     for (shipped, instead) in [
-        ("*/15 * * * * cd /opt/etl-orch &&", format!("* * * * * cd {here} && env > cron.env &&")),
-        ("./etl-orch ", format!("{} ", env!("CARGO_BIN_EXE_etl-orch"))),
-        ("config/production.yaml -q", "config/etl-orch.yaml -q >> cron.log 2>&1".to_owned()),
-        ("MAILTO=data-platform@example.com", "MAILTO=\"\"".to_owned()),
+        ("*/15 * * * * etl-orch ", format!("* * * * * cd {here} && env > cron.env && ")),
+        ("/usr/bin/etl-orch run ", format!("{} run ", env!("CARGO_BIN_EXE_etl-orch"))),
+        ("--config /etc/etl-orch/etl-orch.yaml", "--config config/etl-orch.yaml >> cron.log 2>&1".to_owned()),
+        ("MAILTO=root", "MAILTO=\"\"".to_owned()),
         ("\nPATH=/usr/local/bin:/usr/bin:/bin", String::new()),
     ] {
         assert!(crontab.contains(shipped), "{crontab}");

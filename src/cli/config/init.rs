@@ -17,8 +17,8 @@ use crate::store::{self, Access, Store};
 
 /// Name of the variable that has an address with a password.
 const VARIABLE: &str = "DATABASE_URL";
-/// The database of a configuration that names no other.
-const EMBEDDED: &str = "sqlite://var/etl-orch.db";
+/// The database of a configuration that names no other, in its state directory.
+const EMBEDDED: &str = "etl-orch.db";
 
 /// Options of `config init`.
 #[derive(Debug, Clone, Args)]
@@ -48,12 +48,13 @@ pub(in crate::cli) async fn command(global: &Global, environment: &Variables, ar
         Some(target) if is_there(target) => look(target).await?,
         Some(_) | None => FoundData::default(),
     };
+    let state_dir = config::new_state_dir(&path);
     let database = match (&args.database_url, &target, &secret_url) {
         (Some(_), _, Some(_)) => WrittenDatabase::Variable(VARIABLE),
         (Some(_), Some(sqlite @ DatabaseTarget::Sqlite(_)), None) => WrittenDatabase::Url(sqlite.to_string()),
         (Some(url), ..) => WrittenDatabase::Url(url.clone()),
         (None, Some(_), _) => WrittenDatabase::PostgresVariables,
-        (None, None, _) => WrittenDatabase::Url(EMBEDDED.to_owned()),
+        (None, None, _) => WrittenDatabase::Url(format!("sqlite://{state_dir}/{EMBEDDED}")),
     };
     let origin = target.as_ref().map(ToString::to_string);
     let institutions = path.with_file_name("monitored_institutions.yaml");
@@ -73,7 +74,7 @@ pub(in crate::cli) async fn command(global: &Global, environment: &Variables, ar
             written.env_file = Some(env_file);
         }
     }
-    write(&path, &config::skeleton(&database, origin.as_deref(), &found))?;
+    write(&path, &config::skeleton(&database, state_dir, origin.as_deref(), &found))?;
     let problems = config::load(&path, environment).err().map(|errors| errors.iter().map(ToString::to_string).collect());
     let view = ConfigInitView::new(&written, origin.as_deref(), &found, problems.unwrap_or_default());
     output::print(global.format, &view)?;

@@ -8,6 +8,7 @@ pub mod data_row;
 pub mod data_trouble;
 pub mod decision;
 pub mod decision_changes;
+pub mod deployment;
 pub mod explain;
 pub mod found_data;
 pub mod freshness;

@@ -1,6 +1,7 @@
 //! Texts: templates, bodies, what a text says, and the nearest names.
 
 pub mod body;
+pub mod diff;
 mod encoded;
 pub mod nearest;
 pub mod nul;

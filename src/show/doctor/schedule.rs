@@ -26,9 +26,7 @@ pub(super) fn findings(schedule: &Schedule) -> [Finding; 2] {
         Finding::of_parts(Subject::Cron, schedule.status_of_cron(), parts)
     });
     let cron = if schedule.is_empty() {
-        cron.mended_by(
-            "let a timer (systemd/etl-orch.timer) or a crontab (examples/crontab) start it every 15 minutes; docs/deployment.md says how",
-        )
+        cron.mended_by("let it start every 15 minutes: etl-orch install systemd, or etl-orch install cron; docs/deployment.md says more")
     } else {
         cron
     };
