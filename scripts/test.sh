@@ -50,10 +50,14 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive $sudo apt-get install -q -y --no-install-recommends $missing
 fi
 
-# OpenTelemetry's own decoder, for the tests of what is sent to it. Without it they have only their own, which is as strict.
-if [ ! -x target/otlp/bin/python ]; then
-    { python3 -m venv target/otlp && target/otlp/bin/pip install -q opentelemetry-proto==1.45.2; } ||
-        { echo "scripts/test.sh: goes on without the package opentelemetry-proto" >&2 && rm -rf target/otlp; }
+# OpenTelemetry's own decoder and OpenLineage's own classes, for the tests of what is sent to them. Without them the tests have only their
+# own readers.
+receivers="opentelemetry-proto==1.45.2 openlineage-python==1.54.0"
+if [ "$(cat target/otlp/packages 2>/dev/null)" != "$receivers" ]; then
+    rm -rf target/otlp
+    # shellcheck disable=SC2086 # a list of packages
+    { python3 -m venv target/otlp && target/otlp/bin/pip install -q $receivers && echo "$receivers" >target/otlp/packages; } ||
+        { echo "scripts/test.sh: goes on without the packages $receivers" >&2 && rm -rf target/otlp; }
 fi
 
 step() {

@@ -1,7 +1,11 @@
 //! Traces by OpenTelemetry, OpenLineage's events, and the file of events.
 
+#[path = "telemetry/openlineage.rs"]
+mod openlineage;
 #[path = "telemetry/otlp.rs"]
 mod otlp;
+#[path = "telemetry/python.rs"]
+mod python;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -202,6 +206,7 @@ on_both_databases! {
         let requests = receiver.take();
         assert!(requests.iter().all(|request| path_of(request) == "/api/v1/lineage"), "{requests:?}");
         let events: Vec<Value> = requests.iter().map(|request| serde_json::from_str(&request.body).expect("JSON")).collect();
+        openlineage::check(&events);
         let run = world.value("SELECT id FROM etl_runs");
         let told = |job: &str| events.iter().filter(|event| event["job"]["name"] == job).collect::<Vec<_>>();
         let types = |job: &str| told(job).iter().map(|event| event["eventType"].as_str().expect("a type")).collect::<Vec<_>>();
