@@ -93,7 +93,7 @@ impl NotificationView {
             let _ = writeln!(page, "\n... and {}.", count(self.more_changes, "more change"));
         }
         if !self.lasting.is_empty() {
-            let _ = writeln!(page, "\nTold before, and still so:");
+            let _ = writeln!(page, "\nTold before, and not known to be over:");
             for item in &self.lasting {
                 let _ = write!(page, "\n{}", item.paragraph());
             }

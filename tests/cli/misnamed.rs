@@ -183,3 +183,16 @@ fn a_blob_in_sqlite_is_a_bad_row() {
     );
     assert!(done.stdout.contains("without data for any ETL: RY-CA"), "{}", done.stdout);
 }
+
+#[test]
+fn an_etl_for_which_no_row_has_all_tags_is_named() {
+    let world = World::new(Kind::Sqlite);
+    two_banks(&world);
+    world.sql("UPDATE aegis_data_availability SET database_names = '[\"rts\"]' WHERE bank_id = 2");
+    world.etls("echo report > \"$4\"\n", &[etl("both", "Both", &["requires: [transcripts, rts]"]), etl("key_themes", "Key Themes", &[])]);
+    let sentence = "both makes nothing: no row of the availability table has all that it requires (transcripts, rts)\n";
+    assert!(world.run_to(0, &["-q"]).stdout.contains(&format!("  ⚠ {sentence}")));
+    assert_eq!(world.run_to(0, &["-q"]).stdout, "");
+    let doctor = world.run_to(1, &["doctor", "--format", "json"]).json();
+    assert!(doctor.to_string().contains(sentence.trim_end()), "{doctor}");
+}

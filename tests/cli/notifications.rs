@@ -187,7 +187,7 @@ on_both_databases! {
         assert_eq!(states(&chat.message()["lasting"]), lasting, "a run that was late does not put it off");
         desk.before("");
         desk.run_to(0, "01-18 06:30:00", &[]);
-        assert_eq!(states(&chat.message()["changes"]), ["lateness:us_house recovered", "source:us_house recovered"]);
+        assert_eq!(states(&chat.message()["changes"]), ["source:us_house recovered", "lateness:us_house recovered"]);
     }
 
     fn a_receiver_that_was_down_is_told_by_the_next_run(world: &World) {

@@ -62,6 +62,8 @@ pub struct DataIssues {
     pub late_banks: Vec<LateBank>,
     /// What the data has, where nothing of it matches.
     pub unmatched: Option<Unmatched>,
+    /// ETLs in the selection for which no row has all tags.
+    pub without_rows: Vec<EtlIndex>,
 }
 
 /// Rows that are wrong in the same way.
@@ -148,15 +150,8 @@ impl Census {
         self.has_monitored
     }
 
-    /// Notes that some row has all tags that an ETL requires.
-    #[cfg(test)]
-    pub(crate) fn note_data_for(&mut self, etl: EtlIndex) {
-        self.with_data.insert(etl);
-    }
-
     /// Whether any row has all tags that an ETL requires.
-    #[must_use]
-    pub fn has_data_for(&self, etl: EtlIndex) -> bool {
+    pub(super) fn has_data_for(&self, etl: EtlIndex) -> bool {
         self.with_data.contains(&etl)
     }
 }

@@ -1,10 +1,10 @@
 //! What is wrong with the data as a whole, or with how the configuration names it: judged once, for health and for who is told of changes.
 
+use crate::plan::decide::census::DataIssues;
 use crate::plan::decide::mismatch::SimilarType;
 use crate::plan::decide::plan::Plan;
 use crate::plan::decide::unmatched::{Unmatched, WhyUnmatched};
-use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::etl::EtlIndex;
+use crate::plan::model::etl::{Etl, EtlIndex};
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum DataTrouble {
 
 /// What a run without a selection finds. Nothing where names could not be compared.
 #[must_use]
-pub fn all(plan: &Plan, catalogue: &Catalogue) -> Vec<DataTrouble> {
+pub fn all(plan: &Plan) -> Vec<DataTrouble> {
     let names = &plan.data_issues.names;
     if names.unseen.is_some() {
         return Vec::new();
@@ -33,12 +33,24 @@ pub fn all(plan: &Plan, catalogue: &Catalogue) -> Vec<DataTrouble> {
             vec![DataTrouble::NothingMatches { symbols: symbols.iter().map(|symbol| symbol.name.clone()).collect() }]
         }
         Some(Unmatched { why: WhyUnmatched::NoTags, .. }) | None => {
-            let without_data = (0..catalogue.etls.len()).filter(|etl| !plan.census.has_data_for(*etl));
             let unknown = |etl| names.unknown_tags.iter().filter(move |one| one.etl == etl).flat_map(|one| one.tags.clone()).collect();
-            without_data.map(|etl| DataTrouble::NoRowFor { etl, unknown: unknown(etl) }).collect()
+            plan.data_issues.without_rows.iter().map(|etl| DataTrouble::NoRowFor { etl: *etl, unknown: unknown(*etl) }).collect()
         }
     };
     let misspelled = |similar: &SimilarType| DataTrouble::TypeMisspelled { etl: similar.etl, found: similar.found.name.clone() };
     found.extend(names.similar_types.iter().map(misspelled));
     found
+}
+
+/// The ETLs that make nothing although somebody supplies each of their tags, and something matches what others require.
+#[must_use]
+pub fn without_rows_alone(issues: &DataIssues) -> Vec<EtlIndex> {
+    let is_explained = |etl: &EtlIndex| issues.unmatched.is_some() || issues.names.unknown_tags.iter().any(|one| one.etl == *etl);
+    issues.without_rows.iter().copied().filter(|etl| !is_explained(etl)).collect()
+}
+
+/// What is wrong with an ETL for which no row has all tags, in a sentence.
+#[must_use]
+pub fn explain_without_rows(etl: &Etl) -> String {
+    format!("{} makes nothing: no row of the availability table has all that it requires ({})", etl.name, etl.requires.join(", "))
 }

@@ -245,6 +245,7 @@ impl<'a> Planner<'a> {
         let has_reports = self.selection.has_reports();
         if has_reports && !self.etls.is_empty() {
             self.data_issues.banks_without_data(self.institutions, self.selection, &self.census);
+            self.data_issues.without_rows = self.without_data();
         }
         let stored = self.stored;
         let state = |key: &GapKey| stored.gaps.get(key);

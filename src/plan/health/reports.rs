@@ -59,7 +59,7 @@ impl ReportCounts {
 pub(super) fn issues(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Issue> {
     let plan = facts.plan;
     let mut issues: Vec<Issue> =
-        data_trouble::all(plan, catalogue).into_iter().map(|trouble| Issue { trouble: Trouble::Data(trouble), since: None }).collect();
+        data_trouble::all(plan).into_iter().map(|trouble| Issue { trouble: Trouble::Data(trouble), since: None }).collect();
     let breaker = |breaker: &BreakerPlan| Issue {
         trouble: Trouble::BreakerOpen { etl: breaker.etl, error: breaker.error.clone() },
         since: Some(breaker.since),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::facts::{EndedRun, Facts, OpenRun, RecentRuns};
 use super::judgement::{Judgement, Status, judge, judge_age};
 use super::recovery::{Action, wanted};
-use crate::plan::decide::census::Census;
+use crate::plan::decide::census::DataIssues;
 use crate::plan::decide::decision::{Decided, Decision, Why};
 use crate::plan::decide::mismatch::{NameCount, SimilarType, UnknownTags};
 use crate::plan::decide::plan::{BreakerPlan, Gate, Plan, PlannedJob};
@@ -97,9 +97,7 @@ fn job(period: &str, why: Why) -> PlannedJob {
 
 /// A plan in which nothing is to be done, and all data is there.
 fn idle() -> Plan {
-    let mut plan = Plan { sources: vec![up_to_date(0), up_to_date(1)], ..Plan::default() };
-    plan.census.note_data_for(0);
-    plan
+    Plan { sources: vec![up_to_date(0), up_to_date(1)], ..Plan::default() }
 }
 
 fn ended(at: DateTime<Utc>, state: RunState, has_counts: bool) -> EndedRun {
@@ -264,7 +262,7 @@ fn what_stands_in_the_way_of_reports_is_told() {
         let found = NameCount { name: "call_summary".to_owned(), rows: 1 };
         of.data_issues.names.similar_types.extend(similar.then_some(SimilarType { etl: 0, found }));
     };
-    let without_data = || Plan { census: Census::default(), ..idle() };
+    let without_data = || Plan { data_issues: DataIssues { without_rows: vec![0], ..DataIssues::default() }, ..idle() };
     let with = |mut plan: Plan, change: &dyn Fn(&mut Plan)| {
         change(&mut plan);
         of(&plan)
@@ -301,7 +299,7 @@ fn what_waits_in_the_spool_or_could_not_be_seen_is_not_fine() {
     let plan = idle();
     let judgement = judged(Facts { unseen: vec!["the spool cannot be read".to_owned()], ..facts(&plan) });
     assert_eq!((judgement.status, codes(&judgement)), (Status::Unknown, vec!["not_seen"]));
-    let mut unseen = Plan { census: Census::default(), ..idle() };
+    let mut unseen = Plan { data_issues: DataIssues { without_rows: vec![0], ..DataIssues::default() }, ..idle() };
     unseen.data_issues.names.unseen = Some("the tags cannot be read".to_owned());
     assert_eq!(of(&unseen), (Status::Unknown, vec!["not_seen"]), "and nothing is said of what was not compared");
     let warnings = ["w".to_owned()];

@@ -157,7 +157,7 @@ pub struct Notified {
     pub channel: String,
     pub subject: Subject,
     pub alert: Alert,
-    /// When he was told, or reminded.
+    /// When he was told. Reminders keep its time of day.
     pub at: DateTime<Utc>,
 }
 

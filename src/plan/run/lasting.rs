@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::plan::decide::data_trouble;
 use crate::plan::decide::source_plan::{SourcePlan, SourceStatus};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::remember::arrivals::tags_on_record;
@@ -40,6 +41,7 @@ pub fn of(summary: &RunSummary, catalogue: &Catalogue) -> BTreeSet<String> {
     for one in &issues.names.unknown_tags {
         one.tags.iter().for_each(|tag| add(&["unknown tag", etl(one.etl), tag]));
     }
+    data_trouble::without_rows_alone(issues).into_iter().for_each(|index| add(&["no row", etl(index)]));
     issues.names.similar_types.iter().for_each(|one| add(&["similar type", etl(one.etl), &one.found.name]));
     plan.breakers.iter().for_each(|breaker| add(&["breaker", etl(breaker.etl)]));
     for (gap, owner) in &plan.claimed.named {

@@ -5,6 +5,7 @@ use super::super::words::count;
 use super::finding::{Finding, fault};
 use crate::plan::decide::census::DataIssues;
 use crate::plan::decide::checkup::{DatabaseFacts, Fault, Looked, Status, Subject};
+use crate::plan::decide::data_trouble;
 use crate::plan::decide::mismatch::NameIssues;
 use crate::plan::model::catalogue::Catalogue;
 
@@ -18,10 +19,11 @@ pub(super) fn findings(facts: &DatabaseFacts, catalogue: Option<&Catalogue>) -> 
         Finding::of_faults(Subject::Tables, faults, "they have the columns that are needed")
     });
     let mut findings = vec![tables];
+    let data = facts.data.as_ref().ok().and_then(Option::as_ref);
+    findings.extend(found_or_not(Subject::Tags, &facts.names, |names| tags(names, data, catalogue)));
     let mut of_names = |subject, found: fn(&NameIssues, &Catalogue) -> Finding| {
         findings.extend(found_or_not(subject, &facts.names, |names| found(names, catalogue)));
     };
-    of_names(Subject::Tags, tags);
     of_names(Subject::ReportTypes, report_types);
     let mut of_data = |subject, found: fn(&DataIssues, &Catalogue) -> Finding| {
         findings.extend(found_or_not(subject, &facts.data, |issues| found(issues, catalogue)));
@@ -39,8 +41,13 @@ fn found_or_not<T>(subject: Subject, looked: &Looked<Option<T>>, found: impl FnO
     }
 }
 
-fn tags(names: &NameIssues, catalogue: &Catalogue) -> Finding {
-    let parts: Vec<Fault> = misnamed::of_tags(names, catalogue).into_iter().map(Fault::from).collect();
+fn tags(names: &NameIssues, data: Option<&DataIssues>, catalogue: &Catalogue) -> Finding {
+    let mut parts: Vec<Fault> = misnamed::of_tags(names, catalogue).into_iter().map(Fault::from).collect();
+    // Where no ETL has any, what is said of banks says it.
+    let data = data.filter(|issues| issues.without_rows.len() < catalogue.etls.len());
+    let without_rows = data.into_iter().flat_map(data_trouble::without_rows_alone).map(|etl| catalogue.etl(etl));
+    let without_rows = without_rows.filter(|etl| names.unknown_tags.iter().all(|one| catalogue.etl(one.etl).name != etl.name));
+    parts.extend(without_rows.map(|etl| fault(data_trouble::explain_without_rows(etl), "load the data, or correct `requires`")));
     if parts.is_empty() {
         return Finding::new(Subject::Tags, Status::Ok, "the data has those that ETLs require");
     }

@@ -73,7 +73,7 @@ fn a_message_says_what_why_where_and_what_to_type() {
     [LEFT ALONE] us_senate, by ann (it was late)
       no session in August
 
-    Told before, and still so:
+    Told before, and not known to be over:
 
     [FAILING] TD-CA/2025Q2/call_summary, since 2026-11-28 14:00:00Z
       exit code 1 - Connection timeout
@@ -249,5 +249,5 @@ fn what_lasts_alone_is_told_as_that() {
     ];
     let view = view(&Notification { changes: Vec::new(), lasting, lasting_at: at("14:15") });
     assert_eq!(view.subject(), "db1: still 1 quarantined, 2 failing");
-    assert!(view.text().contains("\nTold before, and still so:\n\n[QUARANTINED] RY-CA/2025Q1/a, since"), "{}", view.text());
+    assert!(view.text().contains("\nTold before, and not known to be over:\n\n[QUARANTINED] RY-CA/2025Q1/a, since"), "{}", view.text());
 }

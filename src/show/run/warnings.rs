@@ -9,6 +9,7 @@ use super::super::sources;
 use super::super::unmatched;
 use super::super::words::{Untrusted, count};
 use crate::plan::decide::census::{DataIssues, InvalidRows, MOST_UNMONITORED};
+use crate::plan::decide::data_trouble;
 use crate::plan::decide::unmatched::WhyUnmatched;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::collection::Collection;
@@ -39,6 +40,8 @@ pub(super) fn warnings(summary: &RunSummary, catalogue: &Catalogue) -> Vec<Strin
     // That no row has the tags is said of each tag already, where nobody supplies it.
     let unmatched = issues.unmatched.as_ref().filter(|one| one.why != WhyUnmatched::NoTags || issues.names.unknown_tags.is_empty());
     lines.extend(unmatched.map(|unmatched| unmatched::line(unmatched, &summary.plan.etls, catalogue)));
+    let without_rows = data_trouble::without_rows_alone(issues).into_iter();
+    lines.extend(without_rows.map(|etl| escaped(&data_trouble::explain_without_rows(catalogue.etl(etl))).into_owned()));
     lines.extend(left_in_spool(&summary.left));
     lines.extend(summary.lost.iter().map(|gap| {
         let again = summary.plan.jobs.iter().find(|job| job.key == *gap).map_or("", |job| match job.collection() {

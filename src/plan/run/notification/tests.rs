@@ -48,11 +48,10 @@ struct Scene {
     selection: Selection,
 }
 
-/// A run that had nothing to do, where the ETL has data.
+/// A run that had nothing to do.
 impl Default for Scene {
     fn default() -> Self {
-        let mut plan = Plan { etls: vec![0], ..Plan::default() };
-        plan.census.note_data_for(0);
+        let plan = Plan { etls: vec![0], ..Plan::default() };
         Self { plan, results: Results::default(), selection: Selection::default() }
     }
 }

@@ -35,7 +35,7 @@ impl DataLook {
 impl Sightings<'_> {
     pub(super) fn see_data(&mut self, plan: &Plan, now: DateTime<Utc>) {
         if self.data.is_whole {
-            for trouble in data_trouble::all(plan, self.catalogue) {
+            for trouble in data_trouble::all(plan) {
                 self.see_trouble(&trouble, plan, now);
             }
         }
@@ -56,7 +56,7 @@ impl Sightings<'_> {
                 let of_etl = issues.names.unknown_tags.iter().filter(|one| one.etl == *etl);
                 let mut why: Vec<String> = of_etl.flat_map(|one| issues.names.explain_tags(one, catalogue)).collect();
                 if why.is_empty() {
-                    why.push(format!("it requires {}", catalogue.etl(*etl).requires.join(", ")));
+                    why.push(data_trouble::explain_without_rows(catalogue.etl(*etl)));
                 }
                 (Subject::Requires(name(*etl)), AlertState::RequiresUnmet, Some(why.join("; ")))
             }

@@ -1,7 +1,6 @@
 //! What is wrong with the data as a whole is told as what is wrong with one gap.
 
 use super::*;
-use crate::plan::decide::census::Census;
 use crate::plan::decide::late_banks::{Behind, LateBank};
 use crate::plan::decide::mismatch::{NameCount, SimilarType, UnknownTags};
 use crate::plan::decide::unmatched::{Unmatched, WhyUnmatched};
@@ -17,7 +16,7 @@ impl Scene {
 
     fn unmatched(self, why: WhyUnmatched) -> Self {
         self.with(|plan| {
-            plan.census = Census::default();
+            plan.data_issues.without_rows = vec![0];
             plan.data_issues.without_data = vec!["RY-CA".to_owned(), "TD-CA".to_owned()];
             plan.data_issues.unmatched = Some(Unmatched { why, tags: vec![count("rts")], symbols: vec![count("XX")] });
         })
@@ -35,7 +34,7 @@ fn late(plan: &mut Plan) {
 }
 
 fn unknown_tag(plan: &mut Plan) {
-    plan.census = Census::default();
+    plan.data_issues.without_rows = vec![0];
     plan.data_issues.names.unknown_tags.push(UnknownTags { etl: 0, tags: vec!["transcripts".to_owned()] });
     plan.data_issues.names.tags.push(count("transcirpts"));
 }
@@ -60,7 +59,7 @@ fn what_is_wrong_with_the_data_is_told_when_it_begins_and_when_it_ends() {
             fine().unmatched(WhyUnmatched::NoTags),
             "requires:a",
             AlertState::RequiresUnmet,
-            "requires_unmet since 100 (it requires transcripts)",
+            "requires_unmet since 100 (a makes nothing: no row of the availability table has all that it requires (transcripts))",
         ),
         (
             fine().with(unknown_tag),
