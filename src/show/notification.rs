@@ -175,10 +175,10 @@ impl Item {
         let sentence = match alert.state {
             AlertState::NothingMatches => format!("[NOTHING MATCHES] {name}, since {since}: no report can be made"),
             AlertState::RequiresUnmet => {
-                format!("[NO DATA] {name}, since {since}: no row of data has what it requires, so it makes nothing")
+                format!("[NO DATA] {name}, since {since}: no report can be made")
             }
             AlertState::TypeMisspelled => {
-                format!("[MISSPELLED] {name}, since {since}: it has no reports, but there are some of a similar type")
+                format!("[MISSPELLED] {name}, since {since}: its reports are not found")
             }
             AlertState::BankLate => format!("[LATE] {name}: its data was expected by {}", alert.since.date_naive()),
             AlertState::BankWithoutData => format!("[NO DATA] {name}, since {since}: it is monitored, and has no data for any ETL"),

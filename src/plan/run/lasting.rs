@@ -41,7 +41,9 @@ pub fn of(summary: &RunSummary, catalogue: &Catalogue) -> BTreeSet<String> {
     for one in &issues.names.unknown_tags {
         one.tags.iter().for_each(|tag| add(&["unknown tag", etl(one.etl), tag]));
     }
-    data_trouble::without_rows_alone(issues).into_iter().for_each(|index| add(&["no row", etl(index)]));
+    for index in data_trouble::without_rows_alone(issues) {
+        add(&["no row", etl(index)]);
+    }
     issues.names.similar_types.iter().for_each(|one| add(&["similar type", etl(one.etl), &one.found.name]));
     plan.breakers.iter().for_each(|breaker| add(&["breaker", etl(breaker.etl)]));
     for (gap, owner) in &plan.claimed.named {

@@ -201,11 +201,11 @@ fn what_is_wrong_with_the_data_says_what_to_look_at() {
       the availability table has no rows
       Next: etl-orch doctor --config '/srv/my etl/etl-orch.yaml'
 
-    [NO DATA] call_summary, since 2026-11-28 14:00:00Z: no row of data has what it requires, so it makes nothing
+    [NO DATA] call_summary, since 2026-11-28 14:00:00Z: no report can be made
       it requires transcripts, rts
       Next: etl-orch doctor --config '/srv/my etl/etl-orch.yaml'
 
-    [MISSPELLED] call_summary, since 2026-11-28 14:00:00Z: it has no reports, but there are some of a similar type
+    [MISSPELLED] call_summary, since 2026-11-28 14:00:00Z: its reports are not found
       Next: etl-orch doctor --config '/srv/my etl/etl-orch.yaml'
 
     [LATE] BMO-CA 2025 Q1: its data was expected by 2026-11-28
