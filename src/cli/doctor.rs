@@ -77,9 +77,7 @@ async fn configuration(global: &Global, environment: &Variables) -> (Option<Stri
     let found = match config::find(global.config.as_deref(), environment) {
         Ok(found) => found,
         Err(errors) => {
-            let mend = || Some("`etl-orch config init` writes one to begin with".to_owned());
-            let faults = errors.iter().map(|error| Fault { found: error.to_string(), mend: mend() });
-            return (None, Configured::No(faults.collect()));
+            return (None, Configured::No(faults(&errors)));
         }
     };
     let path = found.path.clone();

@@ -61,7 +61,10 @@ fn find_with(
         }
     }
     let looked: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
-    let none = format!("no configuration found; name it with --config or ${VARIABLE}, or make one of {}", looked.join(", "));
+    let none = format!(
+        "no configuration found; name it with --config or ${VARIABLE}, or let `etl-orch config init` write one (looked for {})",
+        looked.join(", ")
+    );
     Err(ConfigErrors::without_file([vec![none], skipped].concat().join("; ")))
 }
 
@@ -116,6 +119,6 @@ mod tests {
     #[test]
     fn nothing_found_lists_where_it_looked() {
         let error = find_with(None, &variables(&[("XDG_CONFIG_HOME", "/x"), ("HOME", "/h")]), None, |_| Ok(false)).unwrap_err();
-        insta::assert_snapshot!(error, @"no configuration found; name it with --config or $ETL_ORCH_CONFIG, or make one of etl-orch.yaml, config/etl-orch.yaml, /x/etl-orch/etl-orch.yaml, /etc/etl-orch/etl-orch.yaml");
+        insta::assert_snapshot!(error, @"no configuration found; name it with --config or $ETL_ORCH_CONFIG, or let `etl-orch config init` write one (looked for etl-orch.yaml, config/etl-orch.yaml, /x/etl-orch/etl-orch.yaml, /etc/etl-orch/etl-orch.yaml)");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::check::Check;
@@ -91,7 +91,7 @@ impl<'a> Look<'a> {
             let shown = directory.display();
             match std::fs::read_dir(&directory) {
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     self.host.warnings.push(format!("availability.sync: {shown} does not exist, so nothing is learnt from it"));
                 }
                 Err(error) => {
@@ -111,9 +111,10 @@ impl<'a> Look<'a> {
             self.host.outputs.push(directory.clone());
             if let Err(error) = room::check_file(&directory.join(ANY_FILE)) {
                 let message = format!(
-                    "{}.output: no report can be put below {}: {error}; make it writable, or correct the path",
+                    "{}.output: no report can be put below {}: {error}; {}, or correct the path",
                     path.join("."),
-                    directory.display()
+                    directory.display(),
+                    way_out(&error)
                 );
                 self.lacks(check, Need::Output, &[path[0], path[1], "output"], message);
             }
@@ -186,11 +187,16 @@ impl<'a> Look<'a> {
             [(Need::StateDir, "state_dir", state_dir, logs.as_path()), (Need::LockFile, "lock_file", lock_file, lock_file)]
         {
             if let Err(error) = room::check_file(file) {
-                let message = format!("{key}: {} cannot be written: {error}; make it writable, or name another", named.display());
+                let message = format!("{key}: {} cannot be written: {error}; {}, or name another", named.display(), way_out(&error));
                 self.lacks(check, need, &[key], message);
             }
         }
     }
+}
+
+/// What lets a directory be written again.
+fn way_out(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::StorageFull { "make room there" } else { "make it writable" }
 }
 
 /// The text of a template without placeholders.

@@ -66,6 +66,12 @@ pub(crate) fn named(names: &[&str]) -> io::Result<Vec<(Pid, String)>> {
     Ok(all()?.filter(is_named).filter(|pid| is_alive(*pid)).filter_map(|pid| Some((pid, command(pid)?))).collect())
 }
 
+/// The name of a program that runs; `None` where `/proc` does not show it.
+pub(crate) fn name_of(pid: u32) -> Option<String> {
+    let name = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(name.trim_ascii_end()).into_owned())
+}
+
 /// Whether `/proc` shows the processes of other users too.
 pub(crate) fn shows_others() -> bool {
     std::fs::read("/proc/1/comm").is_ok()

@@ -8,10 +8,7 @@ use rustix::fs::{Access, AtFlags, CWD, StatFs, StatVfs, StatVfsMountFlags};
 use rustix::io::Errno;
 
 use super::directory::Directory;
-use crate::plan::decide::checkup::Volume;
-
-/// Bytes below which a file system counts as full.
-const LEAST: u64 = 64 * 1024;
+use crate::plan::decide::checkup::{LEAST_BYTES, Volume};
 
 /// Checks that a file can be made, or replaced, at this path: its directory, or the nearest above it that is there, may be written, and its
 /// file system has room. A quota shows only in writing.
@@ -68,7 +65,7 @@ fn check(found: StatVfs) -> io::Result<()> {
     let is_root = rustix::process::geteuid().is_root();
     let (blocks, files) = if is_root { (found.f_bfree, found.f_ffree) } else { (found.f_bavail, found.f_favail) };
     // A file system without a fixed number of blocks or files says 0.
-    if found.f_blocks > 0 && blocks.saturating_mul(found.f_frsize) < LEAST {
+    if found.f_blocks > 0 && blocks.saturating_mul(found.f_frsize) < LEAST_BYTES {
         return Err(Errno::NOSPC.into());
     }
     if found.f_files > 0 && files == 0 {

@@ -18,7 +18,7 @@ use crate::execute::stop::StopSignal;
 use crate::os::access;
 use crate::os::files;
 use crate::os::identity::this_process;
-use crate::os::locks;
+use crate::os::{locks, process};
 use crate::plan::decide::checkup::LockState;
 use crate::plan::model::ids::RunId;
 use crate::plan::run::stop::StopLevel;
@@ -137,8 +137,9 @@ pub fn look(path: &Path) -> LockState {
         Ok(file) if file.metadata().is_ok_and(|found| found.len() > 0) => Some(holder(&file)),
         Ok(_) | Err(_) => None,
     };
+    let unnamed = |pid| process::name_of(pid).map_or_else(|| format!("process {pid}"), |name| format!("process {pid} ({name})"));
     match locks::holder(&metadata) {
-        Ok(Some(pid)) => LockState::Held { holder: named().unwrap_or_else(|| format!("process {pid}")), pid },
+        Ok(Some(pid)) => LockState::Held { holder: named().unwrap_or_else(|| unnamed(pid)), pid },
         Ok(None) => named().filter(|holder| !is_ours(holder)).map_or(LockState::Free, |holder| LockState::Named { holder }),
         Err(error) => LockState::Unknown(error.to_string()),
     }

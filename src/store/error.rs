@@ -50,10 +50,10 @@ pub enum StoreError {
     },
 }
 
-/// What the driver says. Of PostgreSQL the message alone: the driver adds a line of the server's own source, as if it were one of ours.
+/// What the driver says. Of the database the message alone: the driver adds a number or, of PostgreSQL, a line of the server's own source.
 pub(super) fn in_words(error: &sqlx::Error) -> String {
     match error {
-        sqlx::Error::Database(found) if found.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() => found.message().to_owned(),
+        sqlx::Error::Database(found) => found.message().to_owned(),
         sqlx::Error::Migrate(found) => match &**found {
             MigrateError::Execute(cause) => in_words(cause),
             MigrateError::ExecuteMigration(cause, version) => format!("version {version}: {}", in_words(cause)),

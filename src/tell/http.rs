@@ -216,5 +216,12 @@ fn innermost(error: &reqwest::Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    if cause.is::<reqwest::Error>() { "the request could not be made".to_owned() } else { cause.to_string() }
+    let why = cause.to_string();
+    if cause.is::<reqwest::Error>() {
+        "the request could not be made".to_owned()
+    } else if why.contains("InvalidContentType") {
+        "what answers there does not speak TLS; an address without TLS begins with http://".to_owned()
+    } else {
+        why
+    }
 }

@@ -112,7 +112,7 @@ pub async fn test(channels: Vec<Arc<dyn Channel>>, timeout: Duration) -> Vec<Tes
     let try_one = |channel: Arc<dyn Channel>| async move {
         // A request that takes too long says so itself.
         let tried = tokio::time::timeout(timeout + Duration::from_secs(1), channel.test()).await;
-        let result = tried.unwrap_or_else(|_| Err(Trouble(format!("nothing came of it within {}", span::exact(timeout)))));
+        let result = tried.unwrap_or_else(|_| Err(Trouble(format!("no answer within {}", span::exact(timeout)))));
         Tested { channel: channel.name(), result }
     };
     futures::future::join_all(channels.into_iter().map(try_one)).await

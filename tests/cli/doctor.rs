@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::Value;
 
 use crate::on_both_databases;
-use crate::support::world::{Done, until};
+use crate::support::world::{Done, kill, until};
 use crate::support::{Kind, WAITS, World, etl};
 
 /// A `systemctl` that knows one timer, and a `crontab` that prints a file.
@@ -87,7 +87,7 @@ on_both_databases! {
             "did you mean transcripts?",
             "[warn] report types: ",
             "report_type: [\"Key Themes\", \"key_themes\"]",
-            "[warn] banks: ",
+            "[FAIL] banks: nothing matches: ",
             "[warn] symbols: 1 symbol in the data that nobody monitors: XX",
             "[warn] rows: RY 2025 Q2: bank_id 7 differs from id 1 of RY-CA",
         ] {
@@ -101,6 +101,23 @@ on_both_databases! {
         for words in ["lacks the column bank_symbol", "table aegis_reports is missing", "not looked at until this is mended: data tables"] {
             assert!(text.contains(words), "{words}: {text}");
         }
+    }
+
+    fn an_empty_table_is_not_called_fine_and_a_run_that_died_is_told(world: &World) {
+        host_programs(world, ACTIVE, "");
+        world.single_etl(WAITS, &[]);
+        world.run_to(0, &["run", "-q"]);
+        let found = statuses(&doctor(world, &["--format", "json"], &[]));
+        let of = |ids: [&str; 4]| ids.map(|id| found[id].clone());
+        assert_eq!(of(["banks", "symbols", "rows", "runs"]), ["warning", "unknown", "unknown", "ok"]);
+        world.available("RY", 1, 2025, "Q2");
+        let running = world.spawn(&["run"]);
+        until("the job runs", || world.path("waiting").exists());
+        kill("KILL", running.orchestrator());
+        running.wait();
+        let done = doctor(world, &[], &[]);
+        assert!(done.stdout.contains("[warn] runs: "), "{done:?}");
+        assert!(done.stdout.contains("has ended without a word"), "{done:?}");
     }
 
     fn who_holds_the_lock_and_runs_is_named(world: &World) {
@@ -162,14 +179,12 @@ fn rights_that_lack_are_named_by_their_grant() {
     world.sql(&format!("CREATE ROLE \"{role}\" LOGIN; GRANT SELECT ON aegis_data_availability TO \"{role}\""));
     let config = world.read("etl-orch.yaml").replace("postgres://postgres@", &format!("postgres://{role}@"));
     world.write("etl-orch.yaml", &config);
-    let done = doctor(&world, &[], &[]);
+    let done = doctor(&world, &["--format", "json"], &[]);
     assert_eq!(done.code, 1, "{done:?}");
-    for words in [
-        "[FAIL] state tables: ",
-        "GRANT USAGE ON SCHEMA etl_orch",
-        "[FAIL] rights: ",
-        &format!("GRANT SELECT, INSERT, UPDATE ON aegis_reports TO {role}"),
-    ] {
+    let found = statuses(&done);
+    assert_eq!((found["state_tables"].as_str(), found["rights"].as_str()), ("failed", "failed"), "{done:?}");
+    // What lacks the same rights is in one statement.
+    for words in ["GRANT USAGE ON SCHEMA etl_orch", "GRANT SELECT, INSERT, UPDATE ON aegis_reports, etl_orch.data_arrivals, "] {
         assert!(done.stdout.contains(words), "{words}: {done:?}");
     }
 }

@@ -39,7 +39,7 @@ pub(in crate::cli) async fn after_run(
             HealthView::new(&judgement, Action::None, &config.catalogue, exit(&judgement).code(), &next).json()
         }
         Ok(Err(failure)) => view_of(&failure, Action::None).json(),
-        Err(_) => view_of(&Failure::Orchestrator("the database did not say enough in time".to_owned()), Action::None).json(),
+        Err(_) => view_of(&Failure::Orchestrator("the database did not answer everything in time".to_owned()), Action::None).json(),
     };
     write(&config.state_dir, view)
 }

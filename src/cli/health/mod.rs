@@ -99,8 +99,9 @@ async fn within<T>(
         return Err(Failure::Orchestrator(format!("the database {target} is not there; the first run makes it")));
     }
     let found = tokio::time::timeout(timeout, context.with_store(Access::ReadOnly, work)).await;
-    found
-        .unwrap_or_else(|_| Err(Failure::Orchestrator(format!("the database {target} did not say enough within {}", span::exact(timeout)))))
+    found.unwrap_or_else(|_| {
+        Err(Failure::Orchestrator(format!("the database {target} did not answer everything within {}", span::exact(timeout))))
+    })
 }
 
 /// The judgement at this moment, and what a run would find.

@@ -37,7 +37,7 @@ pub struct DatabaseInput<'a> {
 pub async fn look_at_database(input: DatabaseInput<'_>) -> DatabaseLook {
     let target = &input.database.target;
     if let Err(error) = check_database_file(target, input.state_dir) {
-        return DatabaseLook::Unusable(error.to_string());
+        return DatabaseLook::Unusable(error.to_string().into());
     }
     if let DatabaseTarget::Sqlite(path) = target
         && !path.exists()
@@ -46,7 +46,7 @@ pub async fn look_at_database(input: DatabaseInput<'_>) -> DatabaseLook {
     }
     let deadline = Instant::now() + PATIENCE;
     match within(deadline, store::open(input.database, Access::Inspect)).await {
-        Err(NotLooked::Because(reason)) => DatabaseLook::Unusable(reason),
+        Err(NotLooked::Because(found)) => DatabaseLook::Unusable(Fault { found, mend: Some(way_in(target).to_owned()) }),
         Err(other) => DatabaseLook::NotLooked(other),
         Ok(store) => {
             let facts = Look { store: &*store, input, deadline }.facts().await;
@@ -128,7 +128,7 @@ impl Look<'_> {
         let MissingRights { to_read, to_write } = within(self.deadline, self.store.missing_rights(self.input.of)).await?;
         let fault = |what: &str, statements: Vec<String>| {
             let found = format!("the database user lacks rights without which {what}");
-            (!statements.is_empty()).then(|| Fault { found, mend: Some(format!("have a DBA run: {}", statements.join("; "))) })
+            (!statements.is_empty()).then(|| Fault { found, mend: Some(format!("have a DBA run: {};", statements.join("; "))) })
         };
         let faults = [fault("nothing can be planned", to_read), fault("what a run does cannot be recorded", to_write)];
         Ok(Faults { faults: faults.into_iter().flatten().collect(), warnings: Vec::new() })
@@ -165,6 +165,19 @@ impl Look<'_> {
         let input = PlanInput { catalogue, env_files: &env_files, settings, selection: &selection, sync: rules, stamps: &learnt.stamps };
         let new = within(self.deadline, self.store.not_yet_available(&learnt.available)).await?;
         within(self.deadline, planning::data_issues(self.store, input, new)).await.map(Some)
+    }
+}
+
+/// What to look at where a database does not let us in.
+fn way_in(target: &DatabaseTarget) -> &'static str {
+    match target {
+        DatabaseTarget::Sqlite(_) => {
+            "see that the file is a database of SQLite, and its disk has room and no errors; or correct database.url"
+        }
+        DatabaseTarget::Postgres { .. } => {
+            "see that the server runs, and that host, port, database, user and password are right: in database.url, or in the variables \
+             POSTGRES_HOST and the like"
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! What was found of the users' tables, in sentences.
 
 use super::super::misnamed;
+use super::super::unmatched;
 use super::super::words::count;
 use super::finding::{Finding, fault};
 use crate::plan::decide::census::DataIssues;
 use crate::plan::decide::checkup::{DatabaseFacts, Fault, Looked, Status, Subject};
 use crate::plan::decide::data_trouble;
 use crate::plan::decide::mismatch::NameIssues;
+use crate::plan::decide::unmatched::WhyUnmatched;
 use crate::plan::model::catalogue::Catalogue;
 
 /// Names, and rows, in a list before it is cut to "and n more".
@@ -49,7 +51,11 @@ fn tags(names: &NameIssues, data: Option<&DataIssues>, catalogue: &Catalogue) ->
     let without_rows = without_rows.filter(|etl| names.unknown_tags.iter().all(|one| catalogue.etl(one.etl).name != etl.name));
     parts.extend(without_rows.map(|etl| fault(data_trouble::explain_without_rows(etl), "load the data, or correct `requires`")));
     if parts.is_empty() {
-        return Finding::new(Subject::Tags, Status::Ok, "the data has those that ETLs require");
+        return Finding::new(
+            Subject::Tags,
+            Status::Ok,
+            "none is unknown: each that an ETL requires is in the data, or availability.sync adds it",
+        );
     }
     Finding::of_parts(Subject::Tags, Status::Failed, parts)
 }
@@ -63,6 +69,12 @@ fn report_types(names: &NameIssues, catalogue: &Catalogue) -> Finding {
 }
 
 fn banks(issues: &DataIssues, catalogue: &Catalogue) -> Finding {
+    if let Some(unmatched) = &issues.unmatched {
+        let etls: Vec<_> = (0..catalogue.etls.len()).collect();
+        let status = if unmatched.why == WhyUnmatched::NoRows { Status::Warning } else { Status::Failed };
+        return Finding::new(Subject::Banks, status, unmatched::line(unmatched, &etls, catalogue))
+            .mended_by("load the data, or correct `requires` and the symbols in the file of institutions");
+    }
     let all = catalogue.institutions.len();
     let without = issues.without_data.iter().map(String::as_str);
     match issues.without_data.len() {
@@ -76,7 +88,19 @@ fn banks(issues: &DataIssues, catalogue: &Catalogue) -> Finding {
     }
 }
 
+/// Whether there is nothing to look at yet.
+fn has_no_rows(issues: &DataIssues) -> bool {
+    issues.unmatched.as_ref().is_some_and(|unmatched| unmatched.why == WhyUnmatched::NoRows)
+}
+
+fn nothing_yet(subject: Subject) -> Finding {
+    Finding::new(subject, Status::Unknown, "there are no rows yet")
+}
+
 fn symbols(issues: &DataIssues, _: &Catalogue) -> Finding {
+    if has_no_rows(issues) {
+        return nothing_yet(Subject::Symbols);
+    }
     let number = issues.unmonitored.len();
     if number == 0 {
         return Finding::new(Subject::Symbols, Status::Ok, "all in the data are monitored");
@@ -94,6 +118,9 @@ fn symbols(issues: &DataIssues, _: &Catalogue) -> Finding {
 }
 
 fn rows(issues: &DataIssues, _: &Catalogue) -> Finding {
+    if has_no_rows(issues) {
+        return nothing_yet(Subject::Rows);
+    }
     let mut parts: Vec<Fault> = issues
         .invalid
         .named

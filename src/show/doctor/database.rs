@@ -11,7 +11,7 @@ use crate::plan::decide::checkup::{
     Verification,
 };
 use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::job::RunningRun;
+use crate::plan::model::job::{RunState, RunningRun};
 use crate::plan::remember::liveness::Liveness;
 
 /// What can be looked at only in a database.
@@ -30,12 +30,14 @@ const IN_IT: [Subject; 12] = [
     Subject::Rows,
 ];
 
+const SET_CLOCK: &str = "set this host's clock (by NTP)";
+
 pub(super) fn findings(look: &DatabaseLook, now: DateTime<Utc>, catalogue: Option<&Catalogue>) -> Vec<Finding> {
     let needs_database = NotLooked::Needs(Subject::Database);
     let (first, why) = match look {
         DatabaseLook::Open(facts) => return of_facts(facts, now, catalogue),
         DatabaseLook::NotLooked(why) => (Finding::not_looked(Subject::Database, why), why),
-        DatabaseLook::Unusable(reason) => (Finding::new(Subject::Database, Status::Failed, reason.as_str()), &needs_database),
+        DatabaseLook::Unusable(fault) => (Finding::of_parts(Subject::Database, Status::Failed, vec![fault.clone()]), &needs_database),
         DatabaseLook::Absent { target } => {
             let mend = "`etl-orch init`, or the next run, makes it; where it should be there already, correct database.url";
             return vec![Finding::new(Subject::Database, Status::Warning, format!("{target} is not there yet")).mended_by(mend)];
@@ -103,7 +105,9 @@ fn clock(clocks: Clocks) -> Finding {
     let mut parts: Vec<Fault> = Vec::new();
     if let Some(behind) = clocks.behind_record() {
         let found = format!("this host's clock says {}, {} before the latest run on record began", Time(clocks.ours), span(behind));
-        parts.push(fault(found, "set this host's clock (by NTP)"));
+        parts.push(fault(found, SET_CLOCK));
+    } else if clocks.is_unset() {
+        parts.push(fault(format!("this host's clock says {}, which is long past", Time(clocks.ours)), SET_CLOCK));
     }
     match clocks.skew() {
         Some(skew) if (Clocks { last_record: None, ..clocks }).status() != Status::Ok => {
@@ -136,10 +140,17 @@ fn state_tables(tables: &StateTables) -> Finding {
 fn runs(on_record: &RunsOnRecord, now: DateTime<Utc>) -> Finding {
     let Some(last) = &on_record.last else { return Finding::new(Subject::Runs, Status::Ok, "none is on record yet") };
     let ago = (now - last.started_at).to_std().map(|ago| format!(", {} ago", brief(ago))).unwrap_or_default();
-    let latest = format!("the latest began {}{ago} on {} and is {}", Time(last.started_at), last.host, last.state.name());
+    let came_to = match last.state {
+        RunState::Running => "has not ended",
+        RunState::Succeeded => "succeeded",
+        RunState::Failed => "failed",
+        RunState::Cancelled => "was stopped",
+        RunState::Lost => "died",
+    };
+    let latest = format!("the latest began {}{ago} on {} and {came_to}", Time(last.started_at), last.host);
     let running = on_record.running.iter().map(|(run, liveness)| running(run, *liveness));
     let parts = std::iter::once(Fault::from(latest)).chain(running.map(Fault::from)).collect();
-    Finding::of_parts(Subject::Runs, Status::Ok, parts)
+    Finding::of_parts(Subject::Runs, on_record.status(), parts)
 }
 
 fn running(run: &RunningRun, liveness: Liveness) -> String {

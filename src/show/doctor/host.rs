@@ -62,7 +62,7 @@ fn disk(volumes: &[(PathBuf, Looked<Volume>)]) -> Option<Finding> {
     let part = |(path, volume): &(PathBuf, Looked<Volume>)| match volume {
         Ok(volume) => {
             let found = format!("{} of {} free for {}", bytes(volume.free), bytes(volume.total), path.display());
-            let mend = (volume.status() == Status::Warning).then(|| "make room, or shorten what is kept".to_owned());
+            let mend = (volume.status() != Status::Ok).then(|| "make room there, or let `retention` keep less".to_owned());
             (volume.status(), Fault { found, mend })
         }
         Err(NotLooked::Because(reason)) => (Status::Unknown, format!("{} could not be looked at: {reason}", path.display()).into()),

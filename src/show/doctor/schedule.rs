@@ -6,7 +6,7 @@ use crate::plan::decide::checkup::{CronLine, Fault, Schedule, Subject, Timer};
 
 pub(super) fn findings(schedule: &Schedule) -> [Finding; 2] {
     let timers = Finding::of(Subject::SystemdTimer, &schedule.timers, |timers| {
-        let mut parts: Vec<Fault> = timers.iter().flat_map(timer).collect();
+        let mut parts: Vec<Fault> = timers.iter().flat_map(|one| timer(one, schedule.has_cron())).collect();
         if parts.is_empty() {
             parts.push("no timer starts etl-orch".to_owned().into());
         }
@@ -39,8 +39,8 @@ fn fault_of_daemon(why: &crate::plan::decide::checkup::NotLooked) -> Fault {
     format!("whether a cron daemon runs {found}").into()
 }
 
-/// A timer, and what is wrong with it.
-fn timer(timer: &Timer) -> Vec<Fault> {
+/// A timer, and what is wrong with it. One that was switched off is not missed where cron does its work.
+fn timer(timer: &Timer, has_cron: bool) -> Vec<Fault> {
     let Timer { unit, service, command, .. } = timer;
     let of_user = if timer.is_users { " --user" } else { "" };
     let whose = if timer.is_users { " of this user" } else { "" };
@@ -48,12 +48,16 @@ fn timer(timer: &Timer) -> Vec<Fault> {
     let last = timer.last.map_or_else(|| "has not fired yet".to_owned(), |last| format!("last fired {}", Time(last)));
     let next = timer.next.map(|next| format!(", fires next {}", Time(next))).unwrap_or_default();
     let found = format!("{unit}{whose} {state}, {last}{next}; it starts {command}");
-    let mut faults = vec![if timer.is_active { found.into() } else { fault(found, format!("systemctl{of_user} enable --now {unit}")) }];
+    let mut faults = vec![if timer.is_active || (has_cron && !timer.is_enabled) {
+        found.into()
+    } else {
+        fault(found, format!("systemctl{of_user} enable --now {unit}"))
+    }];
     if timer.is_active && !timer.is_enabled {
         faults.push(fault(format!("{unit} is not enabled: after a boot it is not active"), format!("systemctl{of_user} enable {unit}")));
     }
     if let Some(trouble) = &timer.trouble {
-        faults.push(fault(format!("the last start of {service} came to {trouble}"), format!("journalctl{of_user} -u {service}")));
+        faults.push(fault(format!("the last start of {service} failed ({trouble})"), format!("journalctl{of_user} -u {service}")));
     }
     faults
 }

@@ -4,10 +4,13 @@ use chrono::{DateTime, TimeDelta};
 use serde_json::Value;
 
 use super::*;
+use crate::plan::decide::census::DataIssues;
 use crate::plan::decide::checkup::{
     ConfigurationSize, CronLine, DatabaseFacts, DatabaseLook, Encoding, Fault, Faults, HostFacts, LockState, OwnProcess, RunsOnRecord,
     Schedule, Server, Spooled, StateTables, TimeZone, Timer, Transport, Verification, Volume,
 };
+use crate::plan::decide::mismatch::NameIssues;
+use crate::plan::decide::unmatched::{Unmatched, WhyUnmatched};
 
 fn because(reason: &str) -> NotLooked {
     NotLooked::Because(reason.to_owned())
@@ -121,4 +124,16 @@ fn what_needs_a_configuration_is_not_looked_at_without_one() {
     assert_eq!((&json["failed"], &json["exit_code"]), (&Value::from(1), &Value::from(2)));
     let lock = json["checks"].as_array().unwrap().iter().find(|check| check["id"] == "lock").unwrap();
     assert_eq!(lock["status"], "unknown");
+}
+
+#[test]
+fn data_that_nothing_matches_is_not_called_fine_though_files_might_supply_the_tags() {
+    let catalogue = Catalogue { etls: vec![crate::plan::test_support::etl("a", "A")], ..Catalogue::default() };
+    let text = |why| {
+        let issues = DataIssues { unmatched: Some(Unmatched { why, tags: Vec::new(), symbols: Vec::new() }), ..DataIssues::default() };
+        let facts = DatabaseFacts { names: Ok(Some(NameIssues::default())), data: Ok(Some(issues)), ..database() };
+        let view = DoctorView::new(&Checkup { database: DatabaseLook::Open(Box::new(facts)), ..checkup() }, Some(&catalogue)).text();
+        view.split_once("\nData\n").expect("what was found of the data").1.to_owned()
+    };
+    insta::assert_snapshot!(format!("{}\n{}", text(WhyUnmatched::NoRows), text(WhyUnmatched::NoTags)));
 }

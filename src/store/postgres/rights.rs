@@ -9,6 +9,9 @@ use crate::store::error::in_words;
 use crate::store::shared::data_columns::DataTable;
 use crate::store::{FailureKind, Grants, MissingRights, Result, StoreError, TableUse};
 
+/// What a statement writes before the name of a sequence.
+const SEQUENCE: &str = "SEQUENCE ";
+
 /// A right that is missing on a table or a sequence.
 #[derive(sqlx::FromRow)]
 struct Missing {
@@ -28,7 +31,7 @@ impl Postgres {
         rights.of_table(&self.availability, DataTable::Availability, availability, self.version_column.as_ref(), of);
         rights.of_table(&self.reports, DataTable::Reports, columns.reports.as_deref().unwrap_or_default(), None, of);
         for Missing { name, privilege, is_sequence } in others {
-            rights.note(if is_sequence { format!("SEQUENCE {name}") } else { name }, &privilege);
+            rights.note(if is_sequence { format!("{SEQUENCE}{name}") } else { name }, &privilege);
         }
         Ok(rights.statements(&user))
     }
@@ -194,12 +197,19 @@ impl Rights {
         }
     }
 
+    /// One statement for all that lack the same.
     fn statements(self, user: &str) -> MissingRights {
-        let mut missing = MissingRights::default();
+        let mut alike: BTreeMap<(bool, Vec<String>), Vec<String>> = BTreeMap::new();
         for (on, mut privileges) in self.0 {
             privileges.sort_by_key(|privilege| ["SELECT", "INSERT", "UPDATE", "DELETE"].iter().position(|known| known == privilege));
+            let (is_sequence, name) = on.strip_prefix(SEQUENCE).map_or((false, on.as_str()), |name| (true, name));
+            alike.entry((is_sequence, privileges)).or_default().push(name.to_owned());
+        }
+        let mut missing = MissingRights::default();
+        for ((is_sequence, privileges), names) in alike {
+            let kind = if is_sequence { SEQUENCE } else { "" };
+            let statement = format!("GRANT {} ON {kind}{} TO {user}", privileges.join(", "), names.join(", "));
             let is_to_read = privileges.iter().any(|privilege| privilege == "SELECT");
-            let statement = format!("GRANT {} ON {on} TO {user}", privileges.join(", "));
             if is_to_read { missing.to_read.push(statement) } else { missing.to_write.push(statement) }
         }
         missing

@@ -16,6 +16,7 @@ use super::file::DatabaseFile;
 use super::{Session, Sqlite, data_tables, failed, migrations};
 use crate::os::files;
 use crate::plan::model::settings::{Database, Durability};
+use crate::store::error::in_words;
 use crate::store::shared::cell::Named;
 use crate::store::shared::connection::SqlConnection;
 use crate::store::shared::operation_log::log_connection;
@@ -160,7 +161,7 @@ impl Sqlite {
                     log_connection(&self.target, began.elapsed());
                     return Ok(connection);
                 }
-                Err(error) => return Err(self.unreachable(error)),
+                Err(error) => return Err(self.unreachable(in_words(&error))),
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Faults, Looked, NotLooked, Status};
+use super::{Fault, Faults, Looked, NotLooked, Status};
 use crate::plan::decide::census::DataIssues;
 use crate::plan::decide::mismatch::NameIssues;
 use crate::plan::model::job::RunningRun;
@@ -13,6 +13,9 @@ use crate::plan::remember::past::PastRun;
 const SKEW: TimeDelta = TimeDelta::seconds(30);
 const GREAT_SKEW: TimeDelta = TimeDelta::minutes(5);
 
+/// The beginning of 2024, in seconds since 1970. This program has never seen an earlier time.
+const EARLIEST: i64 = 1_704_067_200;
+
 /// What came of asking the database.
 #[derive(Debug)]
 pub enum DatabaseLook {
@@ -21,8 +24,8 @@ pub enum DatabaseLook {
     Absent {
         target: String,
     },
-    /// It does not answer, or refuses us; in a sentence.
-    Unusable(String),
+    /// It does not answer, or refuses us.
+    Unusable(Fault),
     Open(Box<DatabaseFacts>),
 }
 
@@ -172,10 +175,16 @@ impl Clocks {
         Some(self.last_record? - self.ours).filter(|behind| *behind > SKEW)
     }
 
+    /// Whether nobody has set ours: it says a time that is long past.
+    #[must_use]
+    pub fn is_unset(&self) -> bool {
+        self.ours.timestamp() < EARLIEST
+    }
+
     #[must_use]
     pub fn status(&self) -> Status {
         let skew = self.skew().map_or(TimeDelta::zero(), |skew| skew.abs());
-        if self.behind_record().is_some() || skew > GREAT_SKEW {
+        if self.is_unset() || self.behind_record().is_some() || skew > GREAT_SKEW {
             Status::Failed
         } else if skew > SKEW {
             Status::Warning
@@ -192,6 +201,15 @@ pub struct RunsOnRecord {
     pub last: Option<PastRun>,
     /// Those that are recorded as running, with what this host sees of their owners.
     pub running: Vec<(RunningRun, Liveness)>,
+}
+
+impl RunsOnRecord {
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let has_died =
+            |(run, liveness): &(RunningRun, Liveness)| *liveness == Liveness::Dead || (*liveness == Liveness::Unknown && run.expired);
+        if self.running.iter().any(has_died) { Status::Warning } else { Status::Ok }
+    }
 }
 
 #[cfg(test)]
@@ -216,7 +234,8 @@ mod tests {
         ] {
             assert_eq!(clocks(skew, record).status(), status, "{skew} {record}");
         }
-        assert_eq!(Clocks { ours, databases: None, last_record: None }.status(), Status::Ok);
+        let alone = |ours| Clocks { ours, databases: None, last_record: None }.status();
+        assert_eq!((alone(ours), alone(DateTime::UNIX_EPOCH)), (Status::Ok, Status::Failed));
     }
 
     #[test]

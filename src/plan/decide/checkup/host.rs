@@ -9,6 +9,9 @@ const FREE_BYTES: u64 = 1024 * 1024 * 1024;
 /// One part in so many of a file system.
 const FREE_SHARE: u64 = 10;
 
+/// Free bytes below which a file system counts as full.
+pub const LEAST_BYTES: u64 = 64 * 1024;
+
 /// What the configuration needs of this host.
 #[derive(Debug)]
 pub struct HostFacts {
@@ -62,11 +65,17 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Whether little of it is free.
+    /// Whether little of it is free, or nothing.
     #[must_use]
     pub fn status(self) -> Status {
         let is_low = self.free < FREE_BYTES && self.free < self.total / FREE_SHARE;
-        if is_low { Status::Warning } else { Status::Ok }
+        if self.free < LEAST_BYTES {
+            Status::Failed
+        } else if is_low {
+            Status::Warning
+        } else {
+            Status::Ok
+        }
     }
 }
 
@@ -133,9 +142,12 @@ mod tests {
     #[test]
     fn little_is_free_where_neither_bytes_nor_the_share_are_enough() {
         let gib = 1024 * 1024 * 1024;
-        for (free, total, status) in
-            [(5 * gib, 1000 * gib, Status::Ok), (gib / 2, 2 * gib, Status::Ok), (gib / 2, 100 * gib, Status::Warning)]
-        {
+        for (free, total, status) in [
+            (5 * gib, 1000 * gib, Status::Ok),
+            (gib / 2, 2 * gib, Status::Ok),
+            (gib / 2, 100 * gib, Status::Warning),
+            (4096, gib, Status::Failed),
+        ] {
             assert_eq!(Volume { device: 1, free, total, is_remote: false }.status(), status, "{free} of {total}");
         }
     }

@@ -5,7 +5,7 @@ mod host;
 mod schedule;
 
 pub use database::{Clocks, DatabaseFacts, DatabaseLook, Encoding, RunsOnRecord, Server, StateTables, Transport, Verification};
-pub use host::{HostFacts, LockState, OwnProcess, Spooled, TimeZone, Volume};
+pub use host::{HostFacts, LEAST_BYTES, LockState, OwnProcess, Spooled, TimeZone, Volume};
 pub use schedule::{CronLine, Schedule, Timer, UnitText, cron_lines, timers, timers_in_list};
 
 use chrono::{DateTime, Utc};

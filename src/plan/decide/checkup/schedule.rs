@@ -66,8 +66,9 @@ pub struct CronLine {
 impl Schedule {
     #[must_use]
     pub fn status_of_timers(&self) -> Status {
-        status_of(&self.timers, |timers| match timers.iter().map(Timer::status).max() {
-            // An old timer that was switched off is no fault where cron does its work.
+        let is_in_use = |timer: &&Timer| timer.is_active || timer.is_enabled || !self.has_cron();
+        // An old timer that was switched off is no fault where cron does its work.
+        status_of(&self.timers, |timers| match timers.iter().filter(is_in_use).map(Timer::status).max() {
             Some(Status::Failed) if self.has_cron() => Status::Warning,
             Some(worst) => worst,
             None => without(self.has_cron()),
@@ -95,7 +96,8 @@ impl Schedule {
         self.timers.as_ref().is_ok_and(|timers| timers.iter().any(|timer| timer.is_active))
     }
 
-    fn has_cron(&self) -> bool {
+    #[must_use]
+    pub fn has_cron(&self) -> bool {
         self.cron_lines.as_ref().is_ok_and(|lines| !lines.is_empty())
     }
 }
