@@ -111,6 +111,7 @@ pub(super) async fn data_issues(store: &dyn Data, input: PlanInput<'_>, also_ava
             Scanned::Candidate(_) => {}
         })
         .await?;
+    look_at_unmatched(store, &mut planner).await?;
     Ok(planner.finish().data_issues)
 }
 
@@ -205,6 +206,11 @@ async fn compare_names(store: &dyn Data, input: PlanInput<'_>, learnt: BTreeSet<
         found.extend(new.into_iter().map(|name| NameCount { name, rows: 0 }));
         planner.tags(found, &supplied);
     }
+    look_at_unmatched(store, planner).await
+}
+
+/// Looks what the data has, where nothing of it matches.
+async fn look_at_unmatched(store: &dyn Data, planner: &mut Planner<'_>) -> store::Result<()> {
     if planner.is_unmatched() {
         let tags = store.availability_tags(&[]).await?;
         planner.unmatched(tags, store.availability_symbols().await?);

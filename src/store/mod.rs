@@ -18,7 +18,7 @@ mod sqlite;
 use std::sync::Arc;
 
 pub use error::{FailureKind, NotKept, StoreError};
-pub use ports::{Data, History, Ledger, MOST_NAMES, MOST_ROWS, Notifications, Orders, Sources};
+pub use ports::{Data, History, Ledger, MOST_ROWS, Notifications, Orders, Sources};
 
 use crate::plan::decide::checkup::StateTables;
 use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};

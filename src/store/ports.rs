@@ -37,9 +37,6 @@ use crate::plan::remember::source_state::{QueuedWindow, SourceState};
 use crate::plan::remember::stored_decision::{DecisionChanges, StoredDecision};
 use crate::plan::run::job_end::{Finished, JobEnd};
 
-/// Most names that are listed of a table that may hold anything.
-pub const MOST_NAMES: usize = 1000;
-
 /// Most rows that are listed of one bank.
 pub const MOST_ROWS: usize = 1000;
 
@@ -80,14 +77,14 @@ pub trait Data: Debug + Send + Sync {
     /// A text that changes when the report's row does; `None` when there is no such report.
     async fn report_fingerprint(&self, report: &ReportKey) -> Result<Option<String>>;
 
-    /// The types in the reports table, each with the number of its rows: the most frequent first, at most [`MOST_NAMES`]. Empty where
+    /// The types in the reports table, each with the number of its rows: the most frequent first, at most `mismatch::MOST_NAMES`. Empty where
     /// these lists are some and each has a type with a row; only otherwise are all rows looked at.
     async fn report_types(&self, unless: &[Vec<String>]) -> Result<Vec<NameCount>>;
 
-    /// Types and quarters of the rows that the table has of the report's bank and fiscal year, each once, at most [`MOST_NAMES`].
+    /// Types and quarters of the rows that the table has of the report's bank and fiscal year, each once, at most `mismatch::MOST_NAMES`.
     async fn reports_beside(&self, report: &ReportKey) -> Result<Vec<ReportSpelling>>;
 
-    /// The tags in the availability table, each with the number of its rows: the most frequent first, at most [`MOST_NAMES`]. Empty where
+    /// The tags in the availability table, each with the number of its rows: the most frequent first, at most `mismatch::MOST_NAMES`. Empty where
     /// each of these tags, of which there is at least one, has a row; only otherwise are all rows looked at.
     async fn availability_tags(&self, unless: &[String]) -> Result<Vec<NameCount>>;
 
@@ -95,13 +92,13 @@ pub trait Data: Debug + Send + Sync {
     /// [`MOST_ROWS`].
     async fn availability_rows(&self, symbols: &[&str], bank_id: i64) -> Result<Vec<AvailabilityRow>>;
 
-    /// The symbols in the availability table, each with the number of its rows: the most frequent first, at most [`MOST_NAMES`].
+    /// The symbols in the availability table, each with the number of its rows: the most frequent first, at most `mismatch::MOST_NAMES`.
     async fn availability_symbols(&self) -> Result<Vec<NameCount>>;
 
     /// The tables and views that have the columns of the data tables.
     async fn data_tables_like(&self) -> Result<FoundTables>;
 
-    /// The banks in the availability table, by symbol and number: those with the most rows first, at most [`MOST_NAMES`].
+    /// The banks in the availability table, by symbol and number: those with the most rows first, at most `mismatch::MOST_NAMES`.
     async fn banks(&self) -> Result<Vec<FoundBank>>;
 
     /// Asks a user's query, which may change nothing: the first value of its first row as text; `None` where there is no row, or the

@@ -92,6 +92,7 @@ fn a_run_that_is_killed_or_stopped_half_way_pings_no_end() {
     kill("KILL", killed.orchestrator());
     killed.wait();
     assert_eq!(kinds(&receiver), ["start 1"]);
+    assert!(world.run_to(1, &["health"]).stdout.contains(" died: its process "));
 
     std::fs::remove_file(world.path("waiting")).expect("it was there");
     let stopped = world.spawn(&[]);
@@ -99,6 +100,7 @@ fn a_run_that_is_killed_or_stopped_half_way_pings_no_end() {
     stopped.signal("TERM");
     assert_eq!(stopped.wait().code, 143);
     assert_eq!(kinds(&receiver), ["start 1"]);
+    assert!(world.run_to(0, &["health"]).stdout.contains(" was stopped before its end"));
 
     world.write("go", "");
     world.run_to(0, &[]);

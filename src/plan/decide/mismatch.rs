@@ -12,6 +12,9 @@ const MOST_BYTES: usize = 100;
 /// Names in a list before it is cut to "and n more".
 const NAMED: usize = 10;
 
+/// So many names in the data are looked at, those that most rows have. Where there are as many, there may be more.
+pub const MOST_NAMES: usize = 1000;
+
 /// A name in the data, and how many rows have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameCount {

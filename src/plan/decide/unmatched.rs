@@ -1,6 +1,6 @@
 //! A selection that no row of the data matches, and what the data has instead.
 
-use crate::plan::decide::mismatch::NameCount;
+use crate::plan::decide::mismatch::{MOST_NAMES, NameCount};
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::EtlIndex;
 use crate::plan::text::nearest::nearest_first;
@@ -44,7 +44,11 @@ impl Unmatched {
 /// `tags of the data: a, b and 3 more`, those that look like what is wanted first; nothing where there are none.
 fn listed(what: &str, wanted: Vec<&str>, found: &[NameCount]) -> Option<String> {
     let names = nearest_first(&wanted, found.iter().map(|one| one.name.as_str()));
-    let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        _ if found.len() >= MOST_NAMES => " and more".to_owned(),
+        more => format!(" and {more} more"),
+    };
     let first: Vec<_> = names.iter().take(NAMED).map(|name| shortened(name, MOST_BYTES)).collect();
     (!first.is_empty()).then(|| format!("{what} of the data: {}{more}", first.join(", ")))
 }

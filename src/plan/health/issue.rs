@@ -44,6 +44,10 @@ pub enum Trouble {
     RunDied { run: RunId, host: String, pid: u32 },
     /// The last run could not do its work.
     RunFailed { run: RunId },
+    /// The last run was stopped before its end.
+    RunStopped { run: RunId },
+    /// The clock of this host says a time that is long past, so that nothing can be judged by it.
+    ClockUnset,
     /// Something of a source.
     Source { source: SourceIndex, trouble: SourceTrouble },
     /// Something of the data as a whole.
@@ -133,6 +137,8 @@ impl Trouble {
             Self::RunAhead => "run_in_future",
             Self::RunDied { .. } => "run_died",
             Self::RunFailed { .. } => "run_failed",
+            Self::RunStopped { .. } => "run_stopped",
+            Self::ClockUnset => "clock_unset",
             Self::Source { trouble, .. } => trouble.code(),
             Self::Data(DataTrouble::NoRowFor { .. }) => "requires_unmet",
             Self::Data(DataTrouble::NoData) => "no_data",
@@ -159,6 +165,7 @@ impl Trouble {
             | Self::RunAhead
             | Self::RunDied { .. }
             | Self::RunFailed { .. }
+            | Self::ClockUnset
             | Self::Data(DataTrouble::NoRowFor { .. } | DataTrouble::NothingMatches { .. } | DataTrouble::TypeMisspelled { .. })
             | Self::Missing { is_error: true, .. }
             | Self::Quarantined { .. }
@@ -167,6 +174,7 @@ impl Trouble {
             Self::NoRun | Self::Data(DataTrouble::NoData) | Self::Unseen(_) => Severity::Unknown,
             Self::Missing { is_error: false, .. }
             | Self::Failing { .. }
+            | Self::RunStopped { .. }
             | Self::InvalidRows { .. }
             | Self::BanksWithoutData(_)
             | Self::BankLate(_)

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::facts::{OpenRun, RecentRuns};
 use super::issue::{Issue, Trouble};
+use crate::plan::model::clock::is_long_past;
 use crate::plan::model::job::RunState;
 
 /// So many ticks may pass without the end of a run.
@@ -33,5 +34,10 @@ pub(super) fn issues(runs: &RecentRuns, tick: Duration, now: DateTime<Utc>) -> V
     issues.extend(runs.dead.iter().map(died));
     let failed = runs.last.iter().filter(|last| last.state == RunState::Failed && !last.has_counts);
     issues.extend(failed.map(|last| Issue { trouble: Trouble::RunFailed { run: last.id }, since: Some(last.ended_at) }));
+    let stopped = runs.last.iter().filter(|last| last.state == RunState::Cancelled && runs.active.is_empty());
+    issues.extend(stopped.map(|last| Issue { trouble: Trouble::RunStopped { run: last.id }, since: Some(last.ended_at) }));
+    if is_long_past(now) {
+        issues.push(Issue { trouble: Trouble::ClockUnset, since: None });
+    }
     issues
 }

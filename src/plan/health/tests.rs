@@ -154,7 +154,8 @@ fn silence_is_an_error_unless_a_run_is_under_way() {
         (None, vec![], vec![open()], Status::Unhealthy, vec!["run_died"]),
         (Some(ended(now(), RunState::Failed, true)), vec![], vec![], Status::Healthy, vec![]),
         (Some(ended(now(), RunState::Failed, false)), vec![], vec![], Status::Unhealthy, vec!["run_failed"]),
-        (Some(ended(now(), RunState::Cancelled, false)), vec![], vec![], Status::Healthy, vec![]),
+        (Some(ended(now(), RunState::Cancelled, false)), vec![], vec![], Status::Healthy, vec!["run_stopped"]),
+        (Some(ended(now(), RunState::Cancelled, true)), vec![open()], vec![], Status::Healthy, vec![]),
     ] {
         let judgement = judged(Facts { runs: RecentRuns { last: last.clone(), active, dead }, ..facts(&plan) });
         assert_eq!((judgement.status, codes(&judgement)), (status, expected), "{last:?}");

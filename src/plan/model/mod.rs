@@ -2,6 +2,7 @@
 
 pub mod candidate;
 pub mod catalogue;
+pub mod clock;
 pub mod collection;
 pub mod cooldown;
 pub mod etl;

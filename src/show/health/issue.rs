@@ -50,6 +50,8 @@ impl<'a> IssueView<'a> {
             | Trouble::RunAhead
             | Trouble::RunDied { .. }
             | Trouble::RunFailed { .. }
+            | Trouble::RunStopped { .. }
+            | Trouble::ClockUnset
             | Trouble::Data(DataTrouble::NoData | DataTrouble::NothingMatches { .. })
             | Trouble::Quarantined { .. }
             | Trouble::Failing { .. }
@@ -108,6 +110,10 @@ fn what(issue: &Issue, now: DateTime<Utc>, catalogue: &Catalogue) -> String {
             format!("run {} died: its process {pid} on {} is gone; it began{when}", run.short(), excerpt(host))
         }
         Trouble::RunFailed { run } => format!("the last run, {}, could not do its work and ended{when}", run.short()),
+        Trouble::RunStopped { run } => {
+            format!("the last run, {}, was stopped before its end,{when}; the next run does what it left", run.short())
+        }
+        Trouble::ClockUnset => format!("this host's clock says {}, which is long past; set it", Time(now)),
         Trouble::Source { source, trouble } => of_source(catalogue.source(*source), trouble, &when, &since),
         Trouble::Data(trouble) => of_data(trouble, catalogue),
         Trouble::Missing { etl, limit, gaps, .. } => {
@@ -228,11 +234,12 @@ fn command(trouble: &Trouble, catalogue: &Catalogue) -> Option<String> {
         Trouble::NoRun | Trouble::RunDied { .. } => "run".to_owned(),
         Trouble::Silent { .. }
         | Trouble::RunAhead
+        | Trouble::ClockUnset
         | Trouble::Data(_)
         | Trouble::InvalidRows { .. }
         | Trouble::BanksWithoutData(_)
         | Trouble::Unseen(_) => "doctor".to_owned(),
-        Trouble::RunFailed { run } => format!("trace {}", run.short()),
+        Trouble::RunFailed { run } | Trouble::RunStopped { run } => format!("trace {}", run.short()),
         Trouble::Source { source, trouble } => source_command(&word(&catalogue.source(*source).id), trouble),
         Trouble::Missing { gaps, .. } | Trouble::Unrecorded { gaps, .. } => format!("why {}", first(gaps)?),
         Trouble::Quarantined { gaps, .. } if gaps.total == 1 => format!("retry {} {REASON}", first(gaps)?),

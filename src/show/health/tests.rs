@@ -45,6 +45,10 @@ fn each_issue_says_what_is_wrong_and_what_to_type() {
       $ etl-orch run
     the last run, 00000000, could not do its work and ended 2026-01-16 00:20:00Z (9d 12h ago)
       $ etl-orch trace 00000000
+    the last run, 00000000, was stopped before its end, 2026-01-16 00:20:00Z (9d 12h ago); the next run does what it left
+      $ etl-orch trace 00000000
+    this host's clock says 2026-01-25 12:20:00Z, which is long past; set it
+      $ etl-orch doctor
     nothing of us_house was ever collected
       $ etl-orch why us_house
     us_house was collected until 2026-01-16 00:20:00Z (9d 12h ago), which is in the future: the clock went back, or was ahead

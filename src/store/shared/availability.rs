@@ -8,11 +8,11 @@ use super::reports::counted;
 use super::row::row;
 use super::statement::{Parameters, Statement};
 use crate::plan::decide::found_data::FoundBank;
-use crate::plan::decide::mismatch::NameCount;
+use crate::plan::decide::mismatch::{MOST_NAMES, NameCount};
 use crate::plan::model::candidate::{AvailabilityKey, AvailabilityRow};
 use crate::plan::model::period::Period;
 use crate::plan::model::settings::{ColumnName, TableName};
-use crate::store::{MOST_NAMES, MOST_ROWS};
+use crate::store::MOST_ROWS;
 
 /// One availability row: the place of its bank and period among those asked for, its tags, its value of the `version_column`.
 pub(in crate::store) type VersionRow = (i64, Vec<String>, Option<String>);

@@ -8,10 +8,10 @@ use super::encoding::Characters;
 use super::row::row;
 use super::statement::{Columns, Parameters, Statement, names};
 use super::values::{rfc3339, storable_json};
-use crate::plan::decide::mismatch::{NameCount, ReportSpelling};
+use crate::plan::decide::mismatch::{MOST_NAMES, NameCount, ReportSpelling};
 use crate::plan::model::job::{ReportKey, ReportRow};
 use crate::plan::model::settings::TableName;
-use crate::store::{MOST_NAMES, NotKept};
+use crate::store::NotKept;
 
 /// What is written of a report beyond its key, all as texts, so far as the table has a column for it.
 fn report_columns(row: &ReportRow) -> Vec<(&'static str, Option<String>)> {

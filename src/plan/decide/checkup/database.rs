@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Fault, Faults, Looked, NotLooked, Status};
 use crate::plan::decide::census::DataIssues;
 use crate::plan::decide::mismatch::NameIssues;
+use crate::plan::model::clock::is_long_past;
 use crate::plan::model::job::RunningRun;
 use crate::plan::remember::liveness::Liveness;
 use crate::plan::remember::past::PastRun;
@@ -12,9 +13,6 @@ use crate::plan::remember::past::PastRun;
 /// Clocks that differ by more than the first are a warning; by more than the second leases and windows go wrong.
 const SKEW: TimeDelta = TimeDelta::seconds(30);
 const GREAT_SKEW: TimeDelta = TimeDelta::minutes(5);
-
-/// The beginning of 2024, in seconds since 1970. This program has never seen an earlier time.
-const EARLIEST: i64 = 1_704_067_200;
 
 /// What came of asking the database.
 #[derive(Debug)]
@@ -178,7 +176,7 @@ impl Clocks {
     /// Whether nobody has set ours: it says a time that is long past.
     #[must_use]
     pub fn is_unset(&self) -> bool {
-        self.ours.timestamp() < EARLIEST
+        is_long_past(self.ours)
     }
 
     #[must_use]
