@@ -216,9 +216,8 @@ impl Sending<'_> {
     }
 
     fn left(&self, why: &Trouble) -> Trouble {
-        let (left, directory) = (self.outbox.len(), self.outbox.directory().display());
-        let messages = if left == 1 { "1 message is" } else { &format!("{left} messages are") };
-        Trouble(format!("{why}; {messages} kept in {directory} until it is received"))
+        // Without their number: it changes, and `-q` says what lasts only once.
+        Trouble(format!("{why}; what it has not taken is kept in {}", self.outbox.directory().display()))
     }
 }
 

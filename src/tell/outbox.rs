@@ -101,11 +101,6 @@ impl Outbox {
         &self.directory
     }
 
-    /// How many wait.
-    pub(super) fn len(&self) -> usize {
-        self.waiting().len()
-    }
-
     /// The oldest message after this one. What cannot be read is dropped.
     pub(super) async fn next(&self, after: Option<&Name>) -> Option<(Name, Vec<u8>)> {
         loop {
@@ -271,7 +266,7 @@ mod tests {
         assert_eq!((texts(&second).await.join(" ").as_str(), dropped), ("1 2 3 4", 0));
         let (name, _) = second.next(None).await.unwrap();
         second.remove(&name).await;
-        assert_eq!((texts(&first).await.join(" ").as_str(), first.len()), ("2 3", 2), "another run has sent the first");
+        assert_eq!((texts(&first).await.join(" ").as_str(), first.waiting().len()), ("2 3", 2), "another run has sent the first");
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&directory), 0o700);
         assert!(names(&directory).iter().all(|name| mode(&directory.join(name)) == 0o600));
@@ -287,15 +282,15 @@ mod tests {
         early.add(b"\"new\"".to_vec(), at(9)).await.1.unwrap();
         std::fs::write(dir.path().join("a file of somebody else"), "").unwrap();
         let (later, dropped) = opened(dir.path(), 2, at(0) + LONGEST).await;
-        assert_eq!((dropped, texts(&later).await.as_slice(), later.len()), (0, &["\"new\"".to_owned()][..], 1));
+        assert_eq!((dropped, texts(&later).await.as_slice(), later.waiting().len()), (0, &["\"new\"".to_owned()][..], 1));
         let (much_later, dropped) = opened(dir.path(), 3, at(10) + LONGEST).await;
-        assert_eq!((dropped, much_later.len(), names(dir.path())), (1, 0, vec!["a file of somebody else".to_owned()]));
+        assert_eq!((dropped, much_later.waiting().len(), names(dir.path())), (1, 0, vec!["a file of somebody else".to_owned()]));
 
         let half = vec![b'1'; usize::try_from(MOST_BYTES / 2).unwrap()];
         for (body, dropped) in [(half.clone(), 0), (half, 0), (b"3".to_vec(), 1)] {
             assert_eq!(much_later.add(body, at(20)).await.0, dropped);
         }
-        assert_eq!((much_later.len(), names(dir.path()).len()), (2, 3));
+        assert_eq!((much_later.waiting().len(), names(dir.path()).len()), (2, 3));
     }
 
     #[tokio::test]
