@@ -39,6 +39,8 @@ needs strace strace
 needs chromium chromium
 needs chromedriver chromium-driver
 needs unshare util-linux
+needs adduser adduser
+needs pgrep procps
 [ "$(id -u)" = 0 ] || needs newuidmap uidmap
 /usr/bin/python3 -c "import aiosmtpd" 2>/dev/null || missing="$missing python3-aiosmtpd"
 if [ -n "$missing" ]; then
@@ -58,6 +60,14 @@ if [ "$(cat target/otlp/packages 2>/dev/null)" != "$receivers" ]; then
     # shellcheck disable=SC2086 # a list of packages
     { python3 -m venv target/otlp && target/otlp/bin/pip install -q $receivers && echo "$receivers" >target/otlp/packages; } ||
         { echo "scripts/test.sh: goes on without the packages $receivers" >&2 && rm -rf target/otlp; }
+fi
+
+# What packs, and the schemas of Kubernetes.
+PATH=$PWD/target/tools/bin:$PATH
+command -v cargo-deb >/dev/null || cargo install cargo-deb --version 3.8.0 --locked --debug --no-default-features --root target/tools
+if [ ! -x target/kubernetes/bin/kubernetes-validate ]; then
+    python3 -m venv target/kubernetes
+    target/kubernetes/bin/pip install -q kubernetes-validate==1.31.0
 fi
 
 step() {

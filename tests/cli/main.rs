@@ -60,6 +60,7 @@ mod one_object;
 mod orders;
 mod orphans;
 mod outage;
+mod packages;
 mod pages;
 mod pools;
 mod printed;
