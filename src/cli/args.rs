@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::config::ConfigCommand;
 use super::coverage::CoverageArgs;
 use super::doctor::DoctorArgs;
-use super::exit::EXIT_CODES;
 use super::health::HealthArgs;
+use super::help;
+use super::help::headings::GLOBAL;
 use super::history::jobs::JobsArgs;
 use super::history::logs::LogsArgs;
 use super::history::runs::RunsArgs;
@@ -22,6 +23,7 @@ use super::install::{InstallArgs, UninstallArgs};
 use super::orders::args::SweepArgs;
 use super::orders::cancel::CancelArgs;
 use super::orders::skip::SkipArgs;
+use super::pages::ManArgs;
 use super::report::ReportArgs;
 use super::run::args::RunArgs;
 use super::run::one::RunOneArgs;
@@ -34,45 +36,60 @@ use crate::show::coverage::Paper;
 use crate::show::logs::{self, LogStream};
 use crate::show::{self, Zone};
 
-const GLOBAL_HEADING: &str = "Options of every command";
-
-/// Finds the reports that are missing, runs the ETLs that make them, and says what happened.
+/// Find the reports that are missing, and run the ETLs that make them
 ///
-/// Started by cron or a systemd timer every 15 minutes. Without a command it does one run.
+/// Started by cron or a systemd timer every 15 minutes. Without a command it does one run, and says what happened.
 #[derive(Debug, Parser)]
-#[command(name = "etl-orch", version, after_help = EXIT_CODES)]
+#[command(name = "etl-orch", version, disable_help_flag = true, disable_version_flag = true, disable_help_subcommand = true)]
 pub(super) struct Cli {
     #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
     global: Global,
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = GLOBAL)]
+    version: Option<bool>,
     #[command(subcommand)]
     command: Option<Command>,
-    #[command(flatten, next_help_heading = "Options of run")]
-    run: RunArgs,
 }
 
-/// Options of every command, under a heading of their own, so that they do not stand between those of the command.
+/// Options of every command, after those of the command.
 #[derive(Debug, Args)]
-#[command(next_help_heading = GLOBAL_HEADING)]
+#[command(next_help_heading = GLOBAL)]
 pub(super) struct Global {
-    /// Configuration file [default: $ETL_ORCH_CONFIG, ./etl-orch.yaml, ./config/etl-orch.yaml, the user's, the system's]
+    /// Configuration file
+    ///
+    /// [default: $ETL_ORCH_CONFIG, ./etl-orch.yaml, ./config/etl-orch.yaml, the user's, the system's]
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Format of stdout: text for people, json for programs
+    /// Format of stdout
+    ///
+    /// text for people, json for programs.
     #[arg(long, global = true, value_name = "text|json", hide_possible_values = true, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
-    /// Format of the diagnostics on stderr: text, json, or journald for fields in systemd's journal [default: journald where systemd
-    /// reads stderr, otherwise text]
-    #[arg(long, global = true, value_name = "FORMAT", value_parser = log_format)]
-    pub(super) log_format: Option<LogFormat>,
-    /// Lowest level of diagnostics that are written: off, error, warn, info, debug, trace [default: info; warn with -q]
-    #[arg(long, global = true, value_name = "LEVEL", value_parser = log_level)]
-    pub(super) log_level: Option<LogLevel>,
-    /// When to use colors; NO_COLOR is honored
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
-    pub(super) color: ColorChoice,
-    /// Show times in UTC, and read those without an offset as UTC [default: the local time zone; TZ is honored]
+    /// Show times in UTC, and read them as UTC
+    ///
+    /// Those that are typed with an offset keep it. [default: the local time zone; TZ is honored]
     #[arg(long, global = true)]
     pub(super) utc: bool,
+    /// Colors: auto, always, never
+    ///
+    /// NO_COLOR is honored.
+    #[arg(long, global = true, value_name = "WHEN", hide_possible_values = true, value_enum, default_value_t = ColorChoice::Auto)]
+    pub(super) color: ColorChoice,
+    /// Diagnostics on stderr: text, json, journald
+    ///
+    /// journald has fields in systemd's journal. [default: journald where systemd reads stderr, otherwise text]
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = log_format)]
+    pub(super) log_format: Option<LogFormat>,
+    /// Lowest level of diagnostics, off to trace
+    ///
+    /// off, error, warn, info, debug or trace. [default: info; warn with -q]
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = log_level)]
+    pub(super) log_level: Option<LogLevel>,
+    /// Print help: -h in short, --help in full
+    #[arg(short, long, global = true, action = ArgAction::Help)]
+    help: Option<bool>,
 }
 
 /// Text for people or JSON for programs.
@@ -97,36 +114,62 @@ fn log_level(text: &str) -> Result<LogLevel, &'static str> {
 pub(super) enum Command {
     /// Find what is missing and make it (the default)
     Run(RunArgs),
-    /// Start one ETL by hand, as a run would, with its output on the terminal. It needs no lock: its gap is claimed as in any run
+    /// Start one ETL by hand, and watch it
+    ///
+    /// As a run would start it, with its output on the terminal. It needs no lock: its gap is claimed as in any run.
     RunOne(RunOneArgs),
-    /// Say why a report is made or is not, or a source is collected or is not, and what would change that
+    /// Say why a report is or is not made, and what would change it
+    ///
+    /// Of a source, why it is collected or is not. Without words everything that is missing is explained.
     Why(WhyArgs),
-    /// Forget failures, so that the next run tries again; also ends `skip`
+    /// Forget failures, so that the next run tries again
+    ///
+    /// This ends `skip` and `cancel` too.
     Retry(SweepArgs),
     /// Leave gaps alone, until `unskip`, `retry` or a time
     Skip(SkipArgs),
     /// Take `skip` back
     Unskip(SweepArgs),
-    /// Stop a running job, and leave its gap alone until `retry` or `unskip`
+    /// Stop a running job, and leave its gap alone
+    ///
+    /// Until `retry` or `unskip`.
     Cancel(CancelArgs),
-    /// List the jobs on record, newest first, with their attempts
+    /// List the jobs on record, with their attempts
     Jobs(JobsArgs),
-    /// List the runs on record, newest first
+    /// List the runs on record
     Runs(RunsArgs),
-    /// Print what the attempts of a job printed: of the job with this id, or of the last one of a gap or a source
+    /// Print what the attempts of a job printed
+    ///
+    /// Of the job with this id, or of the last one of a gap or a source that was started.
     Logs(LogsArgs),
-    /// Follow a job or a run from planning to output: its steps, where the time went, and what is wrong with it
+    /// Follow a job or a run from planning to output
+    ///
+    /// Its steps, where the time went, and what is wrong with it. The words are those of `logs`; an id may also be that of a run. Of a
+    /// gap or a source the last job is traced.
+    ///
+    /// Issues are found in what is on record: a part that took longer than its ETL's `warn_after`, or longer than 3 times the median of
+    /// its last ten successes (by 1 s at least); no records where earlier successes had some; records that are read, but neither written
+    /// nor rejected; a stage that did not end; retries; a success with an error; a log that is not whole, or gone; messages that are not
+    /// stored; a run that died. `None` stands there only if all of that was checked.
     Trace(TraceArgs),
-    /// Show which reports there are and which are missing, as a matrix of banks and periods
+    /// Show which reports there are, and which are missing
+    ///
+    /// As a matrix of banks and periods.
     Coverage(CoverageArgs),
-    /// Write a page of HTML: coverage, sources, the last run, failures, durations and costs
+    /// Write a page of HTML that says how things stand
+    ///
+    /// Coverage, sources, the last run, failures, durations and costs.
     Report(ReportArgs),
-    /// Show the disclosure sources: what was collected, what is due and what prevents it
+    /// Show the disclosure sources, and give orders on them
+    ///
+    /// Without a command: what was collected, what is due and what prevents it.
     Sources {
         #[command(subcommand)]
         command: Option<SourcesCommand>,
     },
-    /// Say whether anything is behind, failing or stopped, and what mends it; exit code 0 healthy, 1 unhealthy, 3 unknown, 4 error
+    /// Say whether anything is wrong, and what mends it
+    ///
+    /// Whether anything is behind, failing or stopped.
     Health(HealthArgs),
     /// Try the channels that are told of runs
     Tell {
@@ -135,8 +178,9 @@ pub(super) enum Command {
     },
     /// Create the state tables and, on SQLite, the data tables
     Init(InitArgs),
-    /// Look at everything that a run needs: the configuration, this host, the schedule, the database and its data; say how to mend what
-    /// is wrong. Changes nothing
+    /// Check everything that a run needs
+    ///
+    /// The configuration, this host, the schedule, the database and its data; and how to mend what is wrong. It changes nothing.
     Doctor(DoctorArgs),
     /// Let systemd or cron start a run every 15 minutes, as this configuration needs it
     Install(InstallArgs),
@@ -147,13 +191,19 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
-    /// Print a completion script for a shell
+    /// Print the script that completes words in a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print a page of the manual, or install all
+    Man(ManArgs),
+    /// Print the help of a command
+    Help {
+        /// The command
+        #[arg(value_name = "COMMAND")]
+        words: Vec<OsString>,
+    },
 }
 
 /// Whether stderr is a terminal that understands escape sequences.
@@ -208,9 +258,9 @@ pub(super) fn log_stream(environment: &Variables) -> LogStream {
 
 impl Cli {
     /// Reads the arguments. Options of every command may stand before the command as well as after it; those of `run`
-    /// only after it or without a command, so that none is ignored silently.
-    pub(super) fn read(args: impl IntoIterator<Item = OsString>) -> Result<(Global, Command), clap::Error> {
-        let mut command = Self::command();
+    /// only after it or without a command, so that none is ignored silently. Pages of help are so many columns wide.
+    pub(super) fn read(args: impl IntoIterator<Item = OsString>, columns: usize) -> Result<(Global, Command), clap::Error> {
+        let mut command = help::command(columns);
         let matches = command.try_get_matches_from_mut(args)?;
         if let Some((name, _)) = matches.subcommand() {
             let run = RunArgs::augment_args(clap::Command::new("run"));
@@ -221,8 +271,15 @@ impl Cli {
                 return Err(command.error(ErrorKind::ArgumentConflict, text));
             }
         }
-        let Self { global, command, run } = Self::from_arg_matches(&matches)?;
-        Ok((global, command.unwrap_or(Command::Run(run))))
+        let Self { global, command, run, .. } = Self::from_arg_matches(&matches)?;
+        match command {
+            Some(Command::Help { words }) => {
+                let asked = ["etl-orch".into()].into_iter().chain(words).chain(["--help".into()]);
+                Self::read(asked.collect::<Vec<_>>(), columns)
+            }
+            Some(command) => Ok((global, command)),
+            None => Ok((global, Command::Run(run))),
+        }
     }
 }
 
@@ -231,7 +288,7 @@ mod tests {
     use super::*;
 
     fn read(args: &[&str]) -> Result<(Global, Command), clap::Error> {
-        Cli::read(["etl-orch"].iter().chain(args).map(OsString::from))
+        Cli::read(["etl-orch"].iter().chain(args).map(OsString::from), 80)
     }
 
     fn run(args: &[&str]) -> RunArgs {
@@ -258,7 +315,7 @@ mod tests {
 
     #[test]
     fn the_options_do_not_contradict_each_other() {
-        Cli::command().debug_assert();
+        help::command(80).debug_assert();
     }
 
     #[test]
@@ -266,7 +323,7 @@ mod tests {
         let run = run(&["--dry-run", "--bank-symbol", "RY", "--bank-symbol", "td", "--period", "2025q2"]);
         assert!(run.dry_run);
         assert_eq!(run.bank_symbol, ["RY", "td"]);
-        assert_eq!(run.period[0].compact(), "2025Q2");
+        assert_eq!(run.periods.period[0].compact(), "2025Q2");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use super::args::{Format, Global};
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::help::headings::RUN;
 use super::output;
 use crate::config;
 use crate::plan::model::settings::Variables;
@@ -21,9 +22,13 @@ pub(super) use init::command as init;
 /// What can be done with the configuration.
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Read the configuration, name every error in it and everything that this host lacks for it, and say what it means
+    /// Name every error in the configuration, and say what it means
+    ///
+    /// Also everything that this host lacks for it.
     Check(CheckArgs),
-    /// Begin a configuration from what the database holds: its tables, tags, types of reports and banks
+    /// Begin a configuration from what the database holds
+    ///
+    /// From its tables, tags, types of reports and banks.
     Init(init::InitArgs),
     /// Print the JSON Schema of the configuration file
     Schema,
@@ -32,8 +37,10 @@ pub(super) enum ConfigCommand {
 /// What `etl-orch config check` looks at beside the files.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct CheckArgs {
-    /// Look into the database too: whether the tables are as they must be, and know the tags and report types
-    #[arg(long)]
+    /// Look into the database too
+    ///
+    /// Whether the tables are as they must be, and know the tags and report types.
+    #[arg(long, help_heading = RUN)]
     connect: bool,
 }
 

@@ -17,7 +17,6 @@ use crate::show::doctor::DoctorView;
 
 /// Options of `doctor`.
 #[derive(Debug, Clone, Copy, Args)]
-#[command(after_help = "Exit codes: 0 no check failed (there may be warnings), 1 a check failed, 2 the configuration cannot be used")]
 pub(super) struct DoctorArgs {}
 
 /// What came of reading the configuration.

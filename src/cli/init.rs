@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::help::headings::OUTPUT;
 use crate::config::Config;
 use crate::plan::model::etl::{looks_at_reports, writes_reports};
 use crate::plan::model::settings::DatabaseTarget;
@@ -16,11 +17,21 @@ use crate::store::{self, Access, Grants, MissingRights, Store, TableUse};
 /// Options of `init`.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
-    /// Print the SQL instead of running it, for a user who may create tables. On PostgreSQL it may be applied again
-    #[arg(long)]
+    /// Print the SQL instead of running it
+    ///
+    /// For a user who may create tables. On PostgreSQL it may be applied again.
+    #[arg(long, help_heading = OUTPUT)]
     print_sql: bool,
-    /// With the rights that this database user needs to run etl-orch (PostgreSQL)
-    #[arg(long, value_name = "ROLE", requires = "print_sql", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    /// With the rights that this database user needs
+    ///
+    /// To run etl-orch on PostgreSQL.
+    #[arg(
+        long,
+        value_name = "ROLE",
+        requires = "print_sql",
+        value_parser = clap::builder::NonEmptyStringValueParser::new(),
+        help_heading = OUTPUT
+    )]
     grant_to: Option<String>,
 }
 

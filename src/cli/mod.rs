@@ -8,6 +8,7 @@ mod coverage;
 mod doctor;
 mod exit;
 mod health;
+mod help;
 mod history;
 mod init;
 mod install;
@@ -25,6 +26,7 @@ mod tell;
 mod user;
 mod why;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::os::{signals, threads};
@@ -37,14 +39,15 @@ use tell::TellCommand;
 
 pub use bug::report_panics;
 
-/// Does what the arguments ask for. Returns how the process ends.
-pub fn main() -> ExitCode {
+/// Does what the arguments ask for. Returns how the process ends. `version` is what `--version` says.
+pub fn main(version: &'static str) -> ExitCode {
     signals::start_afresh();
     bug::report_panics();
-    let args = refused::asking_for_help(std::env::args_os().collect());
+    let args: Vec<OsString> = std::env::args_os().collect();
     let environment: Variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
-    let (global, command) = match Cli::read(args.clone()) {
+    help::set_version(version);
+    let (global, command) = match Cli::read(args.clone(), help::columns(&environment)) {
         Ok(read) => read,
         Err(error) => return ExitCode::from(refused::refuse(error, &args, &environment).code()),
     };
@@ -84,7 +87,8 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Config { command: ConfigCommand::Init(args) } => in_runtime(config::init(global, environment, args)),
         Command::Config { command: ConfigCommand::Schema } => config::schema(global.format),
         Command::Completions { shell } => pages::completions(global.format, *shell),
-        Command::Man => pages::man(global.format),
+        Command::Man(args) => pages::man(global.format, args),
+        Command::Help { .. } => Ok(Exit::Success), // It was answered when the arguments were read.
     }
 }
 

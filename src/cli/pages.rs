@@ -1,42 +1,89 @@
 //! Pages that describe the program itself: completions and the manual.
 
-use clap::CommandFactory;
-use clap_mangen::roff::{Roff, roman};
+mod manual;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Command, CommandFactory};
+use clap_complete::Shell;
 
 use super::args::{Cli, Format};
-use super::exit::{EXIT_CODES, Exit, Failure};
+use super::exit::{Exit, Failure};
+use super::help::headings::OUTPUT;
 use super::output;
+use crate::os::files;
 use crate::show::outcome::PageView;
 
+/// Options of `man`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ManArgs {
+    /// The command [default: the page of etl-orch]
+    #[arg(value_name = "COMMAND", conflicts_with = "share")]
+    words: Vec<String>,
+    /// Write all pages and completions below it
+    ///
+    /// All pages, and the completions of bash, zsh and fish, where these look for them below a directory such as ~/.local/share,
+    /// /usr/local/share or /usr/share.
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
+    share: Option<PathBuf>,
+}
+
+/// Where the shells look for completions.
+const SHELLS: [(Shell, &str); 3] = [
+    (Shell::Bash, "bash-completion/completions/etl-orch"),
+    (Shell::Zsh, "zsh/site-functions/_etl-orch"),
+    (Shell::Fish, "fish/vendor_completions.d/etl-orch.fish"),
+];
+
 /// `etl-orch completions SHELL`.
-pub(super) fn completions(format: Format, shell: clap_complete::Shell) -> Result<Exit, Failure> {
+pub(super) fn completions(format: Format, shell: Shell) -> Result<Exit, Failure> {
+    output::print(format, &PageView::new("completions", script(shell)))?;
+    Ok(Exit::Success)
+}
+
+fn script(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "etl-orch", &mut script);
-    output::print(format, &PageView::new("completions", String::from_utf8_lossy(&script).into_owned()))?;
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// `etl-orch man`.
+pub(super) fn man(format: Format, args: &ManArgs) -> Result<Exit, Failure> {
+    let mut root = Cli::command();
+    root.build();
+    let page = match &args.share {
+        Some(directory) => PageView::new("man_share", share(&root, directory)?),
+        None => PageView::new("man", manual::page(find(&root, &args.words)?, &args.words)?),
+    };
+    output::print(format, &page)?;
     Ok(Exit::Success)
 }
 
-/// `etl-orch man`: the page of the program and, after it, those of its commands.
-pub(super) fn man(format: Format) -> Result<Exit, Failure> {
-    let mut page = Vec::new();
-    let mut command = Cli::command();
-    command.build();
-    clap_mangen::Man::new(command.clone().after_help("")).render(&mut page)?;
-    exit_status(&mut page)?;
-    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
-        clap_mangen::Man::new(subcommand.clone()).render(&mut page)?;
-    }
-    output::print(format, &PageView::new("man", String::from_utf8_lossy(&page).into_owned()))?;
-    Ok(Exit::Success)
+fn find<'a>(root: &'a Command, words: &[String]) -> Result<&'a Command, Failure> {
+    words.iter().try_fold(root, |command, word| {
+        let found = command.find_subcommand(word);
+        found.ok_or_else(|| Failure::Usage(format!("there is no page of {:?}; `etl-orch --help` lists the commands", words.join(" "))))
+    })
 }
 
-/// The exit codes, their lines kept as they are.
-fn exit_status(page: &mut Vec<u8>) -> Result<(), Failure> {
-    let mut section = Roff::new();
-    section.control("SH", ["EXIT STATUS"]).control("nf", []);
-    for line in EXIT_CODES.lines() {
-        section.text([roman(line)]);
+/// Writes everything, and returns the paths.
+fn share(root: &Command, directory: &Path) -> Result<String, Failure> {
+    let mut written = String::new();
+    let mut put = |name: String, text: &str| {
+        let path = directory.join(name);
+        let parent = path.parent().unwrap_or(directory);
+        let done = fs::create_dir_all(parent).and_then(|()| files::replace(&path, text));
+        done.map_err(|error| Failure::Orchestrator(format!("cannot write {}: {error}", path.display())))?;
+        written.push_str(&format!("{}\n", path.display()));
+        Ok::<_, Failure>(())
+    };
+    for words in manual::paths(root) {
+        let name = std::iter::once("etl-orch").chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
+        put(format!("man/man1/{name}.1"), &manual::page(find(root, &words)?, &words)?)?;
     }
-    section.control("fi", []);
-    Ok(section.to_writer(page)?)
+    for (shell, name) in SHELLS {
+        put(name.to_owned(), &script(shell))?;
+    }
+    Ok(written)
 }

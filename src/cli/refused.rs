@@ -14,15 +14,6 @@ use crate::plan::model::settings::Variables;
 use crate::show::logs;
 use crate::show::outcome::PageView;
 
-/// `help COMMAND --format json` as `COMMAND --help --format json`: the command `help` of clap has no options.
-pub(super) fn asking_for_help(mut args: Vec<OsString>) -> Vec<OsString> {
-    if args.get(1).is_some_and(|first| first == "help") && output::asks_for_json(&args, "--format") {
-        args.remove(1);
-        args.push("--help".into());
-    }
-    args
-}
-
 /// Prints what `error` has to say, in the format that the arguments ask for.
 pub(super) fn refuse(error: clap::Error, args: &[OsString], environment: &Variables) -> Exit {
     let error = &with_tips(error);
@@ -122,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_wrong_word_is_answered_with_what_was_likely_meant() {
-        let says = |args: &str| sentence(&with_tips(Cli::read(args.split(' ').map(OsString::from)).unwrap_err()));
+        let says = |args: &str| sentence(&with_tips(Cli::read(args.split(' ').map(OsString::from), 80).unwrap_err()));
         let by_option = "a run selects by options: '--bank-symbol RY,TD', '--etl-type NAME', '--period 2025Q2', '--source ID'";
         assert_eq!(says("etl-orch RY"), format!("unrecognized subcommand 'RY'; {by_option}"));
         assert_eq!(says("etl-orch --bank-symbol RY TD"), format!("unrecognized subcommand 'TD'; {by_option}"));

@@ -14,7 +14,7 @@ use crate::tell::telling;
 pub(super) enum TellCommand {
     /// Send something to each channel that is configured, and say what came of it
     ///
-    /// A dead man's switch gets an entry in its log, which changes nothing. Exits with 1 when one of them was not reached.
+    /// A dead man's switch gets an entry in its log, which changes nothing.
     Test,
 }
 

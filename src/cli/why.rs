@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::help::headings::SELECT;
 use super::moment::Moment;
 use super::names;
 use super::orders::args::GapWords;
@@ -28,8 +29,10 @@ use crate::store::{Access, Store};
 pub(super) struct WhyArgs {
     #[command(flatten)]
     gaps: GapWords,
-    /// At this time instead of now, from what is on record: "2026-11-14 09:00", a date, 2026-11-14T09:00:00Z, or a span before now (3d)
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
+    /// At this time instead of now
+    ///
+    /// From what is on record: a date (2026-11-14), a time ("2026-11-14 09:00", 2026-11-14T09:00:00Z), or a span before now (3d).
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse, help_heading = SELECT)]
     at: Option<Moment>,
 }
 

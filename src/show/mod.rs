@@ -44,7 +44,7 @@ pub use command_line::CommandLine;
 pub use escape::hide;
 pub use run_log::ChildOutput;
 pub use stream::{diagnose, note, out};
-pub use terminal::{Known, set_known};
+pub use terminal::{Known, set_known, stdout_width};
 pub use words::{Time, Zone, read_time, use_zones};
 
 use std::io;

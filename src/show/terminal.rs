@@ -71,7 +71,7 @@ pub(super) fn in_ascii(text: &str) -> Cow<'_, str> {
 }
 
 /// The number of characters in a line of the terminal that stdout is; `None` where it is none.
-pub(super) fn stdout_width() -> Option<usize> {
+pub fn stdout_width() -> Option<usize> {
     let stdout = io::stdout();
     stdout.is_terminal().then(|| size(stdout)).flatten().map(|(columns, _)| columns)
 }

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::super::args::Global;
 use super::super::exit::{Exit, Failure};
+use super::super::help::headings::{CONNECT, OUTPUT};
 use super::super::output;
 use crate::config::{self, NewDatabase, WrittenDatabase};
 use crate::os::{files, threads};
@@ -23,15 +24,19 @@ const EMBEDDED: &str = "etl-orch.db";
 /// Options of `config init`.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct InitArgs {
-    /// The file to write [default: etl-orch.yaml]. Beside it monitored_institutions.yaml is written, unless there is one
+    /// The file to write [default: etl-orch.yaml]
+    ///
+    /// Beside it monitored_institutions.yaml is written, unless there is one.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The database to begin from: postgres://USER:PASSWORD@HOST/DATABASE or sqlite://FILE [default: the one that POSTGRES_HOST and the
-    /// like name, or else a new one of SQLite]. A password is put into a file .env, for its user alone
-    #[arg(long, value_name = "URL")]
+    /// The database to begin from
+    ///
+    /// postgres://USER:PASSWORD@HOST/DATABASE or sqlite://FILE [default: the one that POSTGRES_HOST and the like name, or else a new one
+    /// of SQLite]. A password is put into a file .env, for its user alone.
+    #[arg(long, value_name = "URL", help_heading = CONNECT)]
     database_url: Option<String>,
     /// Write over FILE where it is there already
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     force: bool,
 }
 

@@ -14,6 +14,7 @@ use clap::Args;
 use super::args::Global;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::help::headings::{RUN, SELECT};
 use super::{names, output, run};
 use crate::plan::health::judgement::{Judgement, Status, judge, judge_age};
 use crate::plan::health::recovery::Action;
@@ -29,17 +30,23 @@ pub(super) use after_run::{after_failure, after_run};
 /// Options of `health`.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct HealthArgs {
-    /// With --max-age: only these sources [default: all]
+    /// With --max-age: only these [default: all]
     #[arg(value_name = "SOURCE", requires = "max_age")]
     sources: Vec<String>,
-    /// Ask one thing only: does what was collected of the sources end less than this ago, such as 7h?
-    #[arg(long, value_name = "DURATION", value_parser = span::parse)]
+    /// Ask only: are the sources younger than this?
+    ///
+    /// Whether what was collected of them ends less than this ago, such as 7h.
+    #[arg(long, value_name = "DURATION", value_parser = span::parse, help_heading = SELECT)]
     max_age: Option<Duration>,
-    /// Where something is wrong and a run has work to do, make that run, and judge again; not after 3 in a row that did not help
-    #[arg(long, conflicts_with = "max_age")]
+    /// Make a run where one is due, and judge again
+    ///
+    /// Where something is wrong and a run has work to do; not after 3 in a row that did not help.
+    #[arg(long, conflicts_with = "max_age", help_heading = RUN)]
     recover: bool,
-    /// Give up when this time has passed; a run of --recover may take longer
-    #[arg(long, value_name = "DURATION", value_parser = span::parse, default_value = "30s")]
+    /// Give up when this time has passed
+    ///
+    /// A run of --recover may take longer.
+    #[arg(long, value_name = "DURATION", value_parser = span::parse, default_value = "30s", help_heading = RUN)]
     timeout: Duration,
 }
 

@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
+use super::super::help::headings::SELECT;
 use super::super::names;
 use super::super::orders::args::GapWords;
 use super::super::orders::target::of_gaps;
@@ -21,20 +22,26 @@ use crate::store::Access;
 pub(in crate::cli) struct JobsArgs {
     #[command(flatten)]
     gaps: GapWords,
-    /// Only this disclosure source (repeatable)
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    /// Only this disclosure source
+    ///
+    /// Repeatable, or a list.
+    #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = SELECT)]
     source: Vec<String>,
-    /// Only jobs in this state (repeatable)
-    #[arg(long, value_delimiter = ',', value_parser = states())]
+    /// Only jobs in this state
+    ///
+    /// Repeatable, or a list.
+    #[arg(long, value_delimiter = ',', value_parser = states(), hide_possible_values = true, help_heading = SELECT)]
     state: Vec<JobState>,
-    /// Only jobs that failed, or whose owner died: --state failed,lost
-    #[arg(long, conflicts_with = "state")]
+    /// Only jobs that failed, or whose owner died
+    ///
+    /// Short for --state failed,lost.
+    #[arg(long, conflicts_with = "state", help_heading = SELECT)]
     failed: bool,
-    /// Only jobs that are running: --state running
-    #[arg(long, conflicts_with_all = ["state", "failed"])]
+    /// Only jobs that are running
+    #[arg(long, conflicts_with_all = ["state", "failed"], help_heading = SELECT)]
     running: bool,
     /// Only jobs of this run: its id or the beginning
-    #[arg(long, value_name = "ID", value_parser = run_prefix)]
+    #[arg(long, value_name = "RUN", value_parser = run_prefix, help_heading = SELECT)]
     run: Option<String>,
     #[command(flatten)]
     list: ListArgs,

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::super::args::Format;
 use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
+use super::super::help::headings::{OUTPUT, SELECT};
 use super::super::numbers;
 use super::super::orders::args::GapWords;
 use super::super::orders::one_job;
@@ -27,11 +28,11 @@ use crate::store::{Access, Store};
 pub(in crate::cli) struct LogsArgs {
     #[command(flatten)]
     gaps: GapWords,
-    /// Only this attempt, from 1 [default: all attempts of the job, the last one last]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = numbers::within(1_u32..))]
+    /// Only this attempt, from 1 [default: all]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = numbers::within(1_u32..), help_heading = SELECT)]
     attempt: Option<u32>,
     /// Go on until the job has ended
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = OUTPUT)]
     follow: bool,
 }
 

@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
+use super::super::help::headings::{OUTPUT, SELECT};
 use super::args::{ListArgs, run_prefix};
 use crate::plan::model::job::RunState;
 use crate::plan::remember::past::RunQuery;
@@ -16,19 +17,25 @@ use crate::store::Access;
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct RunsArgs {
     /// Only the run with this id or beginning of one
-    #[arg(value_name = "ID", value_parser = run_prefix)]
+    #[arg(value_name = "RUN", value_parser = run_prefix)]
     id: Option<String>,
-    /// Only runs in this state (repeatable)
-    #[arg(long, value_delimiter = ',', value_parser = states())]
+    /// Only runs in this state
+    ///
+    /// Repeatable, or a list.
+    #[arg(long, value_delimiter = ',', value_parser = states(), hide_possible_values = true, help_heading = SELECT)]
     state: Vec<RunState>,
-    /// Only runs in which jobs failed, that could not do their work, or that died: --state failed,lost
-    #[arg(long, conflicts_with = "state")]
+    /// Only runs that failed or died
+    ///
+    /// In which jobs failed, that could not do their work, or that died: short for --state failed,lost.
+    #[arg(long, conflicts_with = "state", help_heading = SELECT)]
     failed: bool,
-    /// Only runs that are running: --state running
-    #[arg(long, conflicts_with_all = ["state", "failed"])]
+    /// Only runs that are running
+    #[arg(long, conflicts_with_all = ["state", "failed"], help_heading = SELECT)]
     running: bool,
-    /// What the runs of each day succeeded at, how long that took, and its metrics, such as costs; --limit counts days
-    #[arg(long, conflicts_with_all = ["id", "state", "failed", "running"])]
+    /// Sum up each day instead of listing runs
+    ///
+    /// What its runs succeeded at, how long that took, and its metrics, such as costs. --limit counts days.
+    #[arg(long, conflicts_with_all = ["id", "state", "failed", "running"], help_heading = OUTPUT)]
     per_day: bool,
     #[command(flatten)]
     list: ListArgs,

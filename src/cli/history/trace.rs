@@ -16,19 +16,10 @@ use facts::Gathering;
 
 /// Options of `trace`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = HELP)]
 pub(in crate::cli) struct TraceArgs {
     #[command(flatten)]
     gaps: GapWords,
 }
-
-const HELP: &str = "\
-The words are the same as of `logs`; an id may also be that of a run. Of a gap or a source the last job is traced.
-
-Issues are found in what is on record: a part that took longer than its ETL's `warn_after`, or longer than 3 times the median of its last \
-ten successes (by 1 s at least); no records where earlier successes had some; records that are read, but neither written nor rejected; a \
-stage that did not end; retries; a success with an error; a log that is not whole, or gone; messages that are not stored; a run that died. \
-`None` stands there only if all of that was checked.";
 
 /// How many jobs or runs an error message lists.
 const LISTED: u32 = 10;

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::args::{Format, Global};
 use super::exit::{Exit, Failure};
+use super::help::headings::{OUTPUT, RUN};
 use super::output;
 use crate::os::threads;
 use crate::plan::decide::deployment::{Change, Effect, TIMERS};
@@ -31,11 +32,15 @@ enum Schedule {
 pub(super) struct InstallArgs {
     #[arg(value_name = "systemd|cron", hide_possible_values = true)]
     schedule: Schedule,
-    /// Who runs it: a user of this host [default: etl-orch]
-    #[arg(long, value_name = "USER", conflicts_with = "user")]
+    /// Who runs it: a user of this host
+    ///
+    /// [default: etl-orch]
+    #[arg(long, value_name = "USER", conflicts_with = "user", help_heading = RUN)]
     run_as: Option<String>,
-    /// systemd: a further directory that ETLs write to (repeatable); those of the configuration are known
-    #[arg(long, value_name = "DIR", conflicts_with = "user")]
+    /// systemd: a further directory ETLs write to
+    ///
+    /// Repeatable. Those of the configuration are known.
+    #[arg(long, value_name = "DIR", conflicts_with = "user", help_heading = RUN)]
     writable: Vec<std::path::PathBuf>,
     #[command(flatten)]
     common: CommonArgs,
@@ -52,14 +57,16 @@ pub(super) struct UninstallArgs {
 
 #[derive(Debug, Clone, Copy, Args)]
 struct CommonArgs {
-    /// In your own account, without root: your user's systemd, your crontab
-    #[arg(long)]
+    /// In your own account, without root
+    ///
+    /// Your user's systemd, or your crontab.
+    #[arg(long, help_heading = RUN)]
     user: bool,
     /// Show what would be written, and change nothing
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     dry_run: bool,
-    /// Do not ask before something that is there is replaced or removed
-    #[arg(long)]
+    /// Do not ask before replacing or removing
+    #[arg(long, help_heading = OUTPUT)]
     yes: bool,
 }
 

@@ -2,23 +2,27 @@
 
 use clap::Args;
 
+use super::super::help::headings::{ORDER, SELECT};
+
 /// Options of every order.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct OrderArgs {
     /// Why; kept with your name and the time
-    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    #[arg(long, value_name = "TEXT", value_parser = reason, help_heading = ORDER)]
     pub(in crate::cli) reason: String,
 }
 
 /// Options of the orders on gaps.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct GapOrderArgs {
-    /// Show what the order would change, and change nothing; needs no --reason
-    #[arg(long)]
-    pub(super) dry_run: bool,
     /// Why; kept with your name and the time
-    #[arg(long, value_name = "TEXT", value_parser = reason, required_unless_present = "dry_run")]
+    #[arg(long, value_name = "TEXT", value_parser = reason, required_unless_present = "dry_run", help_heading = ORDER)]
     reason: Option<String>,
+    /// Show what would change, and change nothing
+    ///
+    /// Needs no --reason.
+    #[arg(long, help_heading = ORDER)]
+    pub(super) dry_run: bool,
 }
 
 impl GapOrderArgs {
@@ -31,21 +35,24 @@ impl GapOrderArgs {
 /// Which gaps an order is on, as words.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct GapWords {
-    /// A bank (RY or RY-CA, in any case); or an ETL, a whole gap (RY-CA/2025Q2/call_summary), a source (us_house), or the id of a job or its
-    /// beginning
+    /// A bank; or an ETL, a gap, a source, a job's id
+    ///
+    /// A bank is RY or RY-CA, in any case; a gap RY-CA/2025Q2/call_summary; a source us_house. Of an id the beginning is enough.
     #[arg(value_name = "BANK")]
     bank: Option<String>,
-    /// The fiscal year, or the period in one word (2025Q2)
+    /// The fiscal year, or the period: 2025Q2
     #[arg(value_name = "YEAR")]
     year: Option<String>,
     /// The quarter, Q1 to Q4
     #[arg(value_name = "QUARTER")]
     quarter: Option<String>,
-    /// The ETL; all of them when it is left out
+    /// The ETL; without it all of them
     #[arg(value_name = "ETL")]
     etl: Option<String>,
-    /// Only this ETL, of the bank or of all banks (repeatable, or a list)
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    /// Only this ETL, of the bank or of all banks
+    ///
+    /// Repeatable, or a list.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = SELECT)]
     pub(in crate::cli) etl_type: Vec<String>,
 }
 
@@ -61,8 +68,10 @@ impl GapWords {
 pub(in crate::cli) struct SweepArgs {
     #[command(flatten)]
     pub(super) gaps: GapWords,
-    /// Every gap and source that rests or is quarantined (retry), or is skipped (unskip)
-    #[arg(long, conflicts_with = "bank")]
+    /// Everything that the order can change
+    ///
+    /// retry: every gap and source that rests or is quarantined; unskip: every one that is skipped.
+    #[arg(long, conflicts_with = "bank", help_heading = SELECT)]
     pub(super) all: bool,
     #[command(flatten)]
     pub(super) order: GapOrderArgs,

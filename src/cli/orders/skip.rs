@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
+use super::super::help::headings::ORDER;
 use super::super::moment::Moment;
 use super::args::{GapOrderArgs, GapWords};
 use super::target;
@@ -15,8 +16,10 @@ use crate::plan::model::orders::GapOrderKind;
 pub(in crate::cli) struct SkipArgs {
     #[command(flatten)]
     gaps: GapWords,
-    /// When it ends by itself: a date (2026-12-01), a time ("2026-12-01 09:00", 2026-12-01T09:00:00Z), or a duration from now (3d)
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
+    /// When it ends by itself: a date, a time, or 3d
+    ///
+    /// A date (2026-12-01), a time ("2026-12-01 09:00", 2026-12-01T09:00:00Z), or a duration from now (3d).
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse, help_heading = ORDER)]
     until: Option<Moment>,
     #[command(flatten)]
     order: GapOrderArgs,

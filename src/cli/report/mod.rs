@@ -11,6 +11,7 @@ use clap::Args;
 use super::args::Format;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::help::headings::OUTPUT;
 use crate::os::files::replace;
 use crate::run::check_database_file;
 use crate::show::report::ReportView;
@@ -19,8 +20,8 @@ use crate::store::{Access, Store};
 /// Options of `report`.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct ReportArgs {
-    /// Write the page to this file, in one step; - prints it
-    #[arg(long, value_name = "FILE")]
+    /// Write the page to this file; - prints it
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     html: Option<PathBuf>,
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::super::help::headings::{OUTPUT, RUN, SELECT};
 use super::super::numbers;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::period::Period;
@@ -13,67 +14,100 @@ use crate::run::lock::LockWait;
 /// Options of `run`.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct RunArgs {
-    /// Show what a run would do; takes no lock and changes nothing
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
-    /// With --dry-run: say when each job is expected to have ended, by the durations of the last successes
-    #[arg(long, requires = "dry_run")]
-    pub(in crate::cli) forecast: bool,
-    /// Only this bank: RY or RY-CA, in any case (repeatable, or a list: RY,BMO)
-    #[arg(long, value_name = "SYMBOL", value_delimiter = ',')]
+    /// Only this bank, such as RY
+    ///
+    /// RY or RY-CA, in any case; repeatable, or a list: RY,BMO.
+    #[arg(long, value_name = "SYMBOL", value_delimiter = ',', help_heading = SELECT)]
     pub(in crate::cli) bank_symbol: Vec<String>,
-    /// All banks but this one (repeatable, or a list)
-    #[arg(long, value_name = "SYMBOL", value_delimiter = ',')]
+    /// All banks but this one
+    ///
+    /// Repeatable, or a list.
+    #[arg(long, value_name = "SYMBOL", value_delimiter = ',', help_heading = SELECT)]
     pub(in crate::cli) exclude_bank: Vec<String>,
-    /// Only this ETL (repeatable, or a list)
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    /// Only this ETL
+    ///
+    /// Repeatable, or a list.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = SELECT)]
     pub(in crate::cli) etl_type: Vec<String>,
-    /// Only this disclosure source (repeatable, or a list); with --bank-symbol, --etl-type or --period, their reports too
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    #[command(flatten)]
+    pub(in crate::cli) periods: PeriodArgs,
+    /// Only this disclosure source
+    ///
+    /// Repeatable, or a list. With --bank-symbol, --etl-type or --period, their reports too.
+    #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = SELECT)]
     pub(in crate::cli) source: Vec<String>,
-    /// Only this fiscal period, such as 2025Q2 (repeatable, or a list)
-    #[arg(long, value_name = "PERIOD", value_delimiter = ',')]
-    pub(in crate::cli) period: Vec<Period>,
-    /// Only this fiscal year and later ones
-    #[arg(long, value_name = "YEAR", allow_negative_numbers = true, value_parser = numbers::within(1900..=2999_u16))]
-    pub(in crate::cli) from_year: Option<u16>,
-    /// Only this fiscal year and earlier ones
-    #[arg(long, value_name = "YEAR", allow_negative_numbers = true, value_parser = numbers::within(1900..=2999_u16))]
-    pub(in crate::cli) until_year: Option<u16>,
-    /// Make existing reports again; needs --bank-symbol, --etl-type, --period or --source
-    #[arg(long)]
+    /// Show what a run would do, and change nothing
+    ///
+    /// It takes no lock.
+    #[arg(long, help_heading = RUN)]
+    pub(in crate::cli) dry_run: bool,
+    /// With --dry-run: say when each job should end
+    ///
+    /// By the durations of the last successes; what cannot be reckoned is not said.
+    #[arg(long, requires = "dry_run", help_heading = RUN)]
+    pub(in crate::cli) forecast: bool,
+    /// Make existing reports again
+    ///
+    /// Needs --bank-symbol, --etl-type, --period or --source.
+    #[arg(long, help_heading = RUN)]
     pub(in crate::cli) force: bool,
-    /// How many chains run at once: a number, or auto for min(cores, memory / 4 GiB)
-    #[arg(long, value_name = "N|auto", allow_negative_numbers = true)]
+    /// How many chains run at once: a number, or auto
+    ///
+    /// A chain is the jobs of one bank or one source, which run one after the other. auto is min(cores, memory / 4 GiB).
+    #[arg(long, value_name = "N|auto", allow_negative_numbers = true, help_heading = RUN)]
     pub(in crate::cli) max_parallel: Option<MaxParallel>,
-    /// Start at most this many jobs; the rest is left for the next run
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = numbers::within(1_u32..))]
+    /// Start at most this many jobs
+    ///
+    /// The rest is left for the next run.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = numbers::within(1_u32..), help_heading = RUN)]
     pub(in crate::cli) max_jobs: Option<u32>,
-    /// Do not take the lock; several invocations may then run at once
-    #[arg(long)]
-    pub(in crate::cli) no_lock: bool,
-    /// How long to wait for the lock: forever, none, or a duration such as 10m
-    #[arg(long, value_name = "WAIT", default_value = "forever", value_parser = lock_wait)]
-    pub(in crate::cli) lock_wait: LockWait,
     /// Start nothing more once a job has failed
-    #[arg(long)]
+    #[arg(long, help_heading = RUN)]
     pub(in crate::cli) fail_fast: bool,
-    /// Exit with 3 when jobs failed, with 4 when a dry run found gaps, with 5 when there are gaps and none may be made now
-    #[arg(long)]
-    pub(in crate::cli) detailed_exit_code: bool,
-    /// Show the output of the ETLs, line by line, and long lists in full
-    #[arg(short, long)]
+    /// Wait for the lock: forever, none, or up to 10m
+    #[arg(long, value_name = "WAIT", default_value = "forever", value_parser = lock_wait, help_heading = RUN)]
+    pub(in crate::cli) lock_wait: LockWait,
+    /// Do not take the lock
+    ///
+    /// Several invocations may then run at once, and share the work.
+    #[arg(long, help_heading = RUN)]
+    pub(in crate::cli) no_lock: bool,
+    /// Show what the ETLs print, and long lists in full
+    #[arg(short, long, help_heading = OUTPUT)]
     pub(in crate::cli) verbose: bool,
-    /// Print only when something was done, failed or changed, or when nothing at all matches; what lasts, such as a quarantine, is said
-    /// again once a day. With --format json the object is printed in any case
-    #[arg(short, long, conflicts_with = "verbose")]
+    /// Print only when there is news
+    ///
+    /// There is when something was done, failed or changed, and when nothing at all matches. What lasts, such as a quarantine, is said
+    /// again once a day. With --format json the object is printed in any case.
+    #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
     pub(in crate::cli) quiet: bool,
+    /// Exit with 3, 4 or 5 where it would be 0 or 1
+    ///
+    /// What they mean stands below.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(in crate::cli) detailed_exit_code: bool,
     /// That it is `run-one`.
     #[arg(skip)]
     pub(in crate::cli) by_hand: Option<ByHand>,
     /// That it is the run of `health --recover`.
     #[arg(skip)]
     pub(in crate::cli) recovers: bool,
+}
+
+/// Options that select fiscal periods.
+#[derive(Debug, Clone, Default, Args)]
+pub(in crate::cli) struct PeriodArgs {
+    /// Only this fiscal period, such as 2025Q2
+    ///
+    /// Repeatable, or a list.
+    #[arg(long, value_name = "PERIOD", value_delimiter = ',', help_heading = SELECT)]
+    pub(in crate::cli) period: Vec<Period>,
+    /// Only this fiscal year and later ones
+    #[arg(long, value_name = "YEAR", allow_negative_numbers = true, value_parser = numbers::within(1900..=2999_u16), help_heading = SELECT)]
+    pub(in crate::cli) from_year: Option<u16>,
+    /// Only this fiscal year and earlier ones
+    #[arg(long, value_name = "YEAR", allow_negative_numbers = true, value_parser = numbers::within(1900..=2999_u16), help_heading = SELECT)]
+    pub(in crate::cli) until_year: Option<u16>,
 }
 
 /// The name under which it is on record that a run was made by `health --recover`.
@@ -119,9 +153,7 @@ impl RunArgs {
             exclude_bank: Vec::new(),
             etl_type: Vec::new(),
             source: Vec::new(),
-            period: Vec::new(),
-            from_year: None,
-            until_year: None,
+            periods: PeriodArgs::default(),
             force: false,
             max_parallel: None,
             max_jobs: None,
@@ -149,9 +181,9 @@ impl RunArgs {
             "exclude_bank": self.exclude_bank,
             "etl_type": self.etl_type,
             "source": self.source,
-            "period": self.period,
-            "from_year": self.from_year,
-            "until_year": self.until_year,
+            "period": self.periods.period,
+            "from_year": self.periods.from_year,
+            "until_year": self.periods.until_year,
             "force": self.force,
             "max_jobs": self.max_jobs,
             "no_lock": self.no_lock,

@@ -6,9 +6,10 @@ use clap::Args;
 
 use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
+use super::super::help::headings::{OUTPUT, RUN};
 use super::super::orders::one_job;
 use super::super::orders::target::{OrderTarget, of_words};
-use super::args::{ByHand, MaxParallel, RunArgs};
+use super::args::{ByHand, MaxParallel, PeriodArgs, RunArgs};
 use super::request::RunRequest;
 use super::{after, planned, run_guard};
 use crate::config::{Config, looks_secret};
@@ -24,18 +25,25 @@ use crate::store::Access;
 /// Options of `run-one`.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct RunOneArgs {
-    /// BANK YEAR QUARTER ETL, such as RY 2025 Q2 call_summary; or a whole gap (RY-CA/2025Q2/call_summary), a source (us_house), of which the
-    /// next job is started, or the beginning of a job's id
+    /// BANK YEAR QUARTER ETL; or a gap, source or job
+    ///
+    /// RY 2025 Q2 call_summary; RY-CA/2025Q2/call_summary; us_house, whose next job is started; or the beginning of a job's id.
     #[arg(value_name = "GAP", required = true, num_args = 1..=4)]
     words: Vec<String>,
-    /// Make the report again although it exists; of a source, collect its last window again
-    #[arg(long)]
+    /// Make the report again although it exists
+    ///
+    /// Of a source, collect its last window again.
+    #[arg(long, help_heading = RUN)]
     force: bool,
-    /// Start it although a run would not: while it cools down, is quarantined, lacks a report that it needs, or is before run.from_year
-    #[arg(long)]
+    /// Start it although a run would not
+    ///
+    /// While it cools down, is quarantined, lacks a report that it needs, or is before run.from_year.
+    #[arg(long, help_heading = RUN)]
     anyway: bool,
-    /// Print what would be started, as lines for a POSIX shell, and start nothing; secrets are left out
-    #[arg(long)]
+    /// Print what would be started, and start nothing
+    ///
+    /// As lines for a POSIX shell; secrets are left out.
+    #[arg(long, help_heading = OUTPUT)]
     shell_env: bool,
 }
 
@@ -83,9 +91,12 @@ async fn named_gap(context: &Context<'_>, target: OrderTarget) -> Result<GapKey,
 fn selecting(gap: &GapKey) -> Result<RunArgs, Failure> {
     let plain = RunArgs::plain();
     match gap {
-        GapKey::Report { bank, period, etl } => {
-            Ok(RunArgs { bank_symbol: vec![bank.clone()], period: vec![*period], etl_type: vec![etl.clone()], ..plain })
-        }
+        GapKey::Report { bank, period, etl } => Ok(RunArgs {
+            bank_symbol: vec![bank.clone()],
+            periods: PeriodArgs { period: vec![*period], ..PeriodArgs::default() },
+            etl_type: vec![etl.clone()],
+            ..plain
+        }),
         GapKey::Source(id) => Ok(RunArgs { source: vec![id.clone()], ..plain }),
         GapKey::Window { source, .. } | GapKey::Group { etl: Some(source), .. } => {
             let text = format!("{gap} cannot be named here; `etl-orch sources enqueue {source} --window WINDOW --now` collects a window");

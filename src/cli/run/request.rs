@@ -63,8 +63,8 @@ impl<'a> RunRequest<'a> {
         let args = self.args;
         self.selection.is_narrowed()
             || args.force
-            || args.from_year.is_some()
-            || args.until_year.is_some()
+            || args.periods.from_year.is_some()
+            || args.periods.until_year.is_some()
             || !self.selection.excluded_banks.is_empty()
     }
 
@@ -117,9 +117,9 @@ fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
         excluded_banks: all("--exclude-bank", &args.exclude_bank, |symbol| names::bank(catalogue, symbol), &mut problems),
         etls: all("--etl-type", &args.etl_type, |name| names::etl(catalogue, name), &mut problems),
         sources: all("--source", &args.source, |id| names::source(catalogue, id), &mut problems),
-        periods: args.period.iter().copied().collect(),
-        from_year: args.from_year.or(config.run.from_year.filter(|_| !anyway)),
-        until_year: args.until_year,
+        periods: args.periods.period.iter().copied().collect(),
+        from_year: args.periods.from_year.or(config.run.from_year.filter(|_| !anyway)),
+        until_year: args.periods.until_year,
         force: args.force,
         anyway,
     };
@@ -129,7 +129,7 @@ fn select(config: &Config, args: &RunArgs) -> Result<Selection, Failure> {
     if let (Some(from), Some(until)) = (selection.from_year, selection.until_year)
         && until < from
     {
-        let by = if args.from_year.is_some() { "--from-year" } else { "run.from_year" };
+        let by = if args.periods.from_year.is_some() { "--from-year" } else { "run.from_year" };
         problems.push(format!("--until-year {until} is before {by} {from}; no year is left"));
     }
     if problems.is_empty() && args.force && !selection.is_narrowed() {

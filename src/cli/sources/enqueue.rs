@@ -6,6 +6,7 @@ use clap::Args;
 use super::super::args::Format;
 use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
+use super::super::help::headings::{ORDER, SELECT};
 use super::super::orders::args::reason;
 use super::super::run::args::RunArgs;
 use super::super::{names, run};
@@ -24,15 +25,24 @@ pub(in crate::cli) struct EnqueueArgs {
     /// The source
     #[arg(value_name = "ID")]
     id: String,
-    /// Which windows: a span (START/END, END itself not included), a day (2026-01-16), or a time (2026-01-16T09:00:00Z); whole
-    /// windows are collected. Days are those of the source's time zone, UTC without one [default: the last window that is due]
-    #[arg(long, value_name = "WINDOW", value_parser = window_choice::parse)]
+    /// Which windows: a day, a time, or START/END
+    ///
+    /// A day (2026-01-16), a time (2026-01-16T09:00:00Z), or a span (START/END, END itself not included); whole windows are collected.
+    /// Days are those of the source's time zone, UTC without one [default: the last window that is due].
+    #[arg(long, value_name = "WINDOW", value_parser = window_choice::parse, help_heading = SELECT)]
     window: Option<WindowChoice>,
     /// Collect the source now, by a run of its own
-    #[arg(long)]
+    #[arg(long, help_heading = ORDER)]
     now: bool,
     /// Why; kept with your name and the time
-    #[arg(long, value_name = "TEXT", value_parser = reason, default_value = "asked for on the command line")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        value_parser = reason,
+        default_value = "asked for on the command line",
+        hide_default_value = true,
+        help_heading = ORDER
+    )]
     reason: String,
 }
 

@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
+use super::super::help::headings::SELECT;
 use super::super::names;
 use super::super::orders::args::OrderArgs;
 use super::plans;
@@ -25,9 +26,11 @@ pub(in crate::cli) struct GiveUpArgs {
     /// The source
     #[arg(value_name = "ID")]
     id: String,
-    /// Which windows: a day (2026-01-16), a time (2026-01-16T09:00:00Z), or a span (START/END, END itself not included); whole windows are
-    /// given up, those that were collected excepted. Days are those of the source's time zone, UTC without one
-    #[arg(long, value_name = "WINDOW", value_parser = window_choice::parse)]
+    /// Which windows: a day, a time, or START/END
+    ///
+    /// A day (2026-01-16), a time (2026-01-16T09:00:00Z), or a span (START/END, END itself not included); whole windows are given up, those that were collected excepted.
+    /// Days are those of the source's time zone, UTC without one.
+    #[arg(long, value_name = "WINDOW", value_parser = window_choice::parse, help_heading = SELECT)]
     window: WindowChoice,
     #[command(flatten)]
     order: OrderArgs,

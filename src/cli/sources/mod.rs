@@ -27,9 +27,13 @@ use pause::PauseArgs;
 /// What can be done with a source.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum SourcesCommand {
-    /// Put windows of a source into its queue, whether they were collected before or not
+    /// Collect windows of a source, again or for the first time
+    ///
+    /// They are put into its queue, whether they were collected before or not. The next run collects them; with --now a run of its own does.
     Enqueue(EnqueueArgs),
-    /// Collect windows no more that are missing and cannot be collected, so that they hold up no others; `enqueue` takes that back
+    /// Go on without windows that cannot be collected
+    ///
+    /// They hold up no others from then on. `enqueue` takes that back.
     GiveUp(GiveUpArgs),
     /// Leave a source alone until `resume`
     Pause(PauseArgs),

@@ -1,0 +1,96 @@
+//! A page of the manual: what clap knows of a command, and the parts that every page has.
+
+use clap::Command;
+use clap_mangen::Man;
+use clap_mangen::roff::{Inline, Roff, bold, roman};
+
+use super::super::exit::Failure;
+use super::super::help::examples;
+use super::super::help::exit_status::exit_status;
+
+/// What is said of a name.
+type Entry = (&'static str, &'static str);
+
+const ENVIRONMENT: &[Entry] = &[
+    ("ETL_ORCH_CONFIG", "The configuration file, where --config does not name one."),
+    (
+        "POSTGRES_HOST, POSTGRES_PORT, POSTGRES_DATABASE, POSTGRES_USER, POSTGRES_PASSWORD",
+        "The database, where the configuration has no database.url.",
+    ),
+    ("TZ", "The time zone in which times are shown and read."),
+    ("LC_ALL, LC_CTYPE, LANG", "Where the locale has no UTF-8, terminals get ASCII."),
+    ("NO_COLOR", "No colors, where it is not empty."),
+    ("TERM", "Where it is dumb or not set, neither a live display nor colors."),
+    ("COLUMNS", "The width of pages that do not go to a terminal."),
+    ("XDG_CONFIG_HOME", "The directory of the user's configuration, otherwise ~/.config."),
+    ("Other variables", "The configuration may name any as ${NAME}; they may also stand in .env."),
+];
+
+const FILES: &[Entry] = &[
+    (
+        "etl-orch.yaml",
+        "The configuration: that of --config, $ETL_ORCH_CONFIG, ./etl-orch.yaml, ./config/etl-orch.yaml, ~/.config/etl-orch/etl-orch.yaml or /etc/etl-orch/etl-orch.yaml, the first that is there.",
+    ),
+    ("monitored_institutions.yaml", "The banks, beside the configuration unless it names another file."),
+    (".env", "Variables of the configuration, beside it."),
+    (
+        "state_dir",
+        "What the configuration calls so: the lock, logs of attempts, workspaces, ends that wait for the database, and a SQLite database.",
+    ),
+];
+
+/// The words of every command, that of the program first.
+pub(super) fn paths(root: &Command) -> Vec<Vec<String>> {
+    let below = root.get_subcommands().flat_map(|command| {
+        let name = command.get_name().to_owned();
+        paths(command).into_iter().map(move |rest| std::iter::once(name.clone()).chain(rest).collect())
+    });
+    std::iter::once(Vec::new()).chain(below).collect()
+}
+
+/// The page of this command, whose words these are.
+pub(super) fn page(command: &Command, words: &[String]) -> Result<String, Failure> {
+    let path = words.join(" ");
+    let man = Man::new(command.clone()).manual("etl-orch").source(format!("etl-orch {}", env!("CARGO_PKG_VERSION")));
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let mut ends = Roff::new();
+    section(&mut ends, "EXIT STATUS", exit_status(&path));
+    section(&mut ends, "ENVIRONMENT", ENVIRONMENT.iter().copied());
+    section(&mut ends, "FILES", FILES.iter().copied());
+    section(&mut ends, "EXAMPLES", examples(&path).iter().map(|example| (example.line, example.says)));
+    ends.control("SH", ["SEE ALSO"]).text(see_also(words));
+    ends.to_writer(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+fn section(page: &mut Roff, title: &str, entries: impl Iterator<Item = Entry>) {
+    page.control("SH", [title]);
+    for (name, says) in entries {
+        page.control("TP", []).text([bold(name)]).text([roman(says)]);
+    }
+}
+
+/// The page above, and what helps on every page.
+fn see_also(words: &[String]) -> Vec<Inline> {
+    let above = words
+        .split_last()
+        .map(|(_, above)| std::iter::once("etl-orch").chain(above.iter().map(String::as_str)).collect::<Vec<_>>().join("-"));
+    let pages = above.into_iter().chain(["etl-orch-doctor", "etl-orch-health", "etl-orch-why"].map(str::to_owned));
+    let own = format!("etl-orch-{}", words.join("-"));
+    let mut line = Vec::new();
+    for page in pages.filter(|page| *page != own) {
+        if !line.is_empty() {
+            line.push(roman(", "));
+        }
+        line.extend([bold(page), roman("(1)")]);
+    }
+    line
+}
