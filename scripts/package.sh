@@ -16,11 +16,8 @@ if [ -z "$program" ]; then
 fi
 parts=target/package/parts
 rm -rf target/package
-mkdir -p "$parts/man"
+mkdir -p "$parts"
 install -s "$program" "$parts/etl-orch"
-"$parts/etl-orch" man >"$parts/man/etl-orch.1"
-gzip -9n "$parts"/man/*
-for shell in bash zsh fish; do
-    "$parts/etl-orch" completions "$shell" >"$parts/completions.$shell"
-done
+"$parts/etl-orch" man --share "$parts/share" >/dev/null
+gzip -9n "$parts"/share/man/man1/*
 cargo-deb --no-build --no-strip --offline --output target/package/

@@ -182,9 +182,13 @@ pub(super) enum Command {
     ///
     /// The configuration, this host, the schedule, the database and its data; and how to mend what is wrong. It changes nothing.
     Doctor(DoctorArgs),
-    /// Let systemd or cron start a run every 15 minutes, as this configuration needs it
+    /// Have systemd or cron start a run every 15 minutes
+    ///
+    /// As this configuration needs it.
     Install(InstallArgs),
-    /// Take back what `install` made; runs that are active go on
+    /// Take back what `install` made
+    ///
+    /// Runs that are active go on.
     Uninstall(UninstallArgs),
     /// Check the configuration, begin one, or print its schema
     Config {

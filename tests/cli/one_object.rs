@@ -26,7 +26,7 @@ pub(crate) const CALLS: &[(&str, &[Case])] = &[
     ("uninstall", &[("cron --dry-run", 0, "uninstall"), ("nosuch", 2, "error")]),
     ("config schema", &[("", 0, "config_schema"), ("more", 2, "error")]),
     ("completions", &[("bash", 0, "completions"), ("nosuch", 2, "error")]),
-    ("man", &[("", 0, "man"), ("-q", 2, "error")]),
+    ("man", &[("", 0, "man"), ("run", 0, "man"), ("--share share", 0, "man_share"), ("nosuch", 2, "error"), ("-q", 2, "error")]),
     (
         "",
         &[
@@ -130,12 +130,12 @@ fn world(kind: Kind) -> World {
     world
 }
 
-/// The commands below this one, itself included, as clap lists them in its help.
+/// The commands below this one, itself included, as its help lists them.
 fn commands(world: &World, command: &str) -> BTreeSet<String> {
     let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
     let help = world.run_to(0, &words).stdout;
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let names = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    let listed = help.lines().take_while(|line| *line != "Examples:").filter_map(|line| line.strip_prefix("  "));
+    let names = listed.filter(|line| line.starts_with(char::is_lowercase)).filter_map(|line| line.split_whitespace().next());
     let below = names.filter(|name| *name != "help").map(|name| format!("{command} {name}").trim().to_owned());
     let mut all: BTreeSet<String> = below.flat_map(|name| commands(world, &name)).collect();
     all.insert(command.to_owned());

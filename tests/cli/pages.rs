@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use regex::Regex;
 use serde_json::Value;
 
+use super::quickstart::QuickStart;
 use crate::on_both_databases;
 use crate::support::world::Done;
 use crate::support::{Kind, World};
@@ -54,40 +55,73 @@ fn filter(program: &str, args: &[&str], text: &str) -> Output {
     output
 }
 
-const EXIT_CODES: [&str; 8] = [
-    "0      success, nothing to do, or a dry run; also: another run is active and one already waits",
-    "1      some jobs failed after their retries, or etl-orch could not do its work",
-    "2      usage or configuration error; nothing was started",
-    "75     the lock is held and --lock-wait ran out",
-    "128+n  ended by signal n after stopping its children",
-    "3      some jobs failed",
-    "4      a dry run found gaps, some of which may be made now",
-    "5      there are gaps, and none may be made now",
-];
+/// The examples in a page of help: lines that begin with the program.
+fn examples(help: &str) -> Vec<String> {
+    all(r"(?m)^  (etl-orch.*)$", help.split("Examples:\n").nth(1).unwrap_or_default())
+}
 
 #[test]
-fn help_tells_the_exit_codes() {
-    let help = page(&["--help"]);
-    for line in EXIT_CODES {
-        assert!(help.lines().any(|one| one.trim() == line), "{line}\n{help}");
+fn a_page_of_help_has_its_options_in_the_order_of_need_then_examples_and_exit_codes() {
+    let help = page(&["run", "--help"]);
+    let headings = all(r"(?m)^([A-Z][A-Za-z ]+):(?: .*)?$", &help);
+    assert_eq!(headings, ["Usage", "Select", "Run", "Output", "Global", "Examples", "Exit codes"], "{help}");
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for line in [
+        "0 success, nothing to do, or a dry run; also: another run is active and one already waits",
+        "1 some jobs failed after their retries, or etl-orch could not do its work",
+        "2 usage or configuration error; nothing was started",
+        "75 the lock is held and --lock-wait ran out",
+        "128+n ended by signal n after stopping its children",
+    ] {
+        assert!(words.contains(line), "{line}\n{help}");
+    }
+    assert_eq!(
+        all(r"(?m)^([A-Z][A-Za-z ]+):(?: .*)?$", &page(&["-h"])),
+        ["Usage", "Make reports", "Look", "Give orders", "Set up", "Select", "Run", "Output", "Global"]
+    );
+    assert_eq!(page(&["help", "sources", "enqueue"]), page(&["sources", "enqueue", "--help"]));
+    for (words, says) in [(["cancl"].as_slice(), "cancel"), (&["help", "souces"], "sources"), (&["run", "--dry-rum"], "--dry-run")] {
+        let done = etl_orch(words, &[]);
+        assert!(done.code == 2 && done.stderr.contains(says) && done.stderr.contains("--help"), "{done:?}");
     }
 }
 
 #[test]
-fn the_manual_page_is_without_fault_and_has_every_command_and_option() {
-    let manual = filter("man", &["--warnings", "-l", "-"], &page(&["man"]));
-    assert_eq!(String::from_utf8_lossy(&manual.stderr), "");
-    let manual = String::from_utf8(manual.stdout).expect("text");
-    let commands = all(r"(?m)^  ([a-z]+)  ", &page(&["--help"]));
-    assert!(commands.len() >= 5, "{commands:?}");
-    for command in commands {
-        assert!(manual.contains(&format!("etl-orch-{command}(1)")), "{command}\n{manual}");
+fn the_examples_of_the_help_can_be_run_in_the_quick_start() {
+    let quick_start = QuickStart::new();
+    assert_eq!(quick_start.run(&[]).code, 0);
+    let others = ["run-one", "us_house", "1b0e5a7c", "--grant-to", "install", "man |", "completions"];
+    let commands = all(r"(?m)^  ([a-z-]+)  ", page(&["--help"]).split("Examples:").next().unwrap_or_default());
+    let pages = std::iter::once(page(&["--help"])).chain(commands.iter().map(|command| page(&[command, "--help"])));
+    let lines: Vec<String> = pages.flat_map(|page| examples(&page)).filter(|line| !others.iter().any(|word| line.contains(word))).collect();
+    assert!(lines.len() > 30, "{lines:?}");
+    for line in lines {
+        let command = line.split(['|', '>']).next().unwrap_or_default();
+        let words = all(r#"("[^"]*"|\S+)"#, command);
+        let words: Vec<&str> = words.iter().skip(1).map(|word| word.trim_matches('"')).collect();
+        let done = quick_start.run(&words);
+        assert!(done.code != 2 || line.contains("config init"), "{line}: {done:?}");
     }
+}
+
+#[test]
+fn every_page_of_the_manual_is_without_fault() {
+    let share = tempfile::tempdir().expect("a temporary directory");
+    let written = page(&["man", "--share", share.path().to_str().expect("a path")]);
+    let pages: Vec<&str> = written.lines().filter(|path| path.ends_with(".1")).collect();
+    assert!(pages.len() >= 30 && written.lines().count() == pages.len() + 3, "{written}");
+    for path in pages {
+        let text = fs::read_to_string(path).expect("a page");
+        let shown = filter("man", &["--warnings", "-E", "UTF-8", "-l", "-"], &text);
+        assert_eq!(String::from_utf8_lossy(&shown.stderr), "", "{path}");
+        let shown = String::from_utf8(shown.stdout).expect("text");
+        for title in ["NAME", "SYNOPSIS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"] {
+            assert!(shown.lines().any(|line| line == title), "{path} has no {title}\n{shown}");
+        }
+    }
+    let run = page(&["man", "run"]).replace('\\', "");
     for option in all(r"(--[a-z-]+)", &page(&["run", "--help"])) {
-        assert!(manual.contains(&option), "{option}\n{manual}");
-    }
-    for line in EXIT_CODES {
-        assert!(manual.lines().any(|one| one.trim() == line), "{line}\n{manual}");
+        assert!(run.contains(&option), "{option}\n{run}");
     }
 }
 

@@ -57,6 +57,7 @@ fn help_says_what_can_be_done_with_sources() {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
     let enqueue = world.run_to(0, &["sources", "enqueue", "--help"]).stdout;
+    let enqueue = enqueue.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(enqueue.contains("END itself not included") && enqueue.contains("asked for on the command"), "{enqueue}");
     assert!(world.run_to(0, &["run", "--help"]).stdout.contains("--source <ID>"));
 }

@@ -51,7 +51,7 @@ fn every_issue_has_a_command_that_can_be_typed_as_it_is() {
     let mut commands = BTreeMap::new();
     for issue in health["issues"].as_array().unwrap() {
         let (code, command) = (issue["code"].as_str().unwrap(), issue["command"].as_str().unwrap_or_default());
-        let read = Cli::read(words(command)).unwrap_or_else(|error| panic!("{code}: {command}: {error}"));
+        let read = Cli::read(words(command), 80).unwrap_or_else(|error| panic!("{code}: {command}: {error}"));
         assert_eq!(read.0.config.as_deref(), Some(Path::new(config)), "{code}: {command}");
         commands.insert(code, command.trim_end_matches(" --config '/srv/it'\\''s ours/etl-orch.yaml'"));
     }

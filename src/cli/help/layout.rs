@@ -2,9 +2,6 @@
 
 use std::fmt::Write;
 
-/// Below this width what a row says stands under its beginning.
-const NARROW: usize = 60;
-
 /// The heading of a part, in the style of clap's.
 pub(super) fn title(text: &str) -> String {
     let style = clap::builder::Styles::styled().get_header().to_owned();
@@ -16,7 +13,7 @@ pub(super) fn table(rows: &[(&str, &str)], width: usize) -> String {
     let column = rows.iter().map(|(begin, _)| begin.len()).max().unwrap_or_default() + 4;
     let mut text = String::new();
     for (begin, says) in rows {
-        if width < NARROW {
+        if column > width / 3 {
             text.push_str(&wrapped(&format!("  {}\n", begin.trim_end()), says, 6, width));
         } else {
             text.push_str(&wrapped(&format!("  {begin:<0$}", column - 2), says, column, width));

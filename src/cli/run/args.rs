@@ -64,7 +64,9 @@ pub(in crate::cli) struct RunArgs {
     /// Start nothing more once a job has failed
     #[arg(long, help_heading = RUN)]
     pub(in crate::cli) fail_fast: bool,
-    /// Wait for the lock: forever, none, or up to 10m
+    /// How long to wait for the lock
+    ///
+    /// forever, none, or a duration such as 10m.
     #[arg(long, value_name = "WAIT", default_value = "forever", value_parser = lock_wait, help_heading = RUN)]
     pub(in crate::cli) lock_wait: LockWait,
     /// Do not take the lock

@@ -35,12 +35,14 @@ pub(in crate::cli) struct EnqueueArgs {
     #[arg(long, help_heading = ORDER)]
     now: bool,
     /// Why; kept with your name and the time
+    ///
+    /// [default: asked for on the command line]
     #[arg(
         long,
+        hide_default_value = true,
         value_name = "TEXT",
         value_parser = reason,
         default_value = "asked for on the command line",
-        hide_default_value = true,
         help_heading = ORDER
     )]
     reason: String,
