@@ -69,13 +69,13 @@ fn find<'a>(root: &'a Command, words: &[String]) -> Result<&'a Command, Failure>
 
 /// Writes everything, and returns the paths.
 fn share(root: &Command, directory: &Path) -> Result<String, Failure> {
-    let mut written = String::new();
+    let mut written = Vec::new();
     let mut put = |name: String, text: &str| {
         let path = directory.join(name);
         let parent = path.parent().unwrap_or(directory);
         let done = fs::create_dir_all(parent).and_then(|()| files::replace(&path, text));
         done.map_err(|error| Failure::Orchestrator(format!("cannot write {}: {error}", path.display())))?;
-        written.push_str(&format!("{}\n", path.display()));
+        written.push(format!("{}\n", path.display()));
         Ok::<_, Failure>(())
     };
     for words in manual::paths(root) {
@@ -85,5 +85,5 @@ fn share(root: &Command, directory: &Path) -> Result<String, Failure> {
     for (shell, name) in SHELLS {
         put(name.to_owned(), &script(shell))?;
     }
-    Ok(written)
+    Ok(written.concat())
 }
