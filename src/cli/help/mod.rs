@@ -111,7 +111,7 @@ mod tests {
         for (path, examples) in EXAMPLES {
             assert!(paths.iter().any(|one| one == path), "{path} is no command");
             for Example { line, .. } in *examples {
-                let words = line.split(" | ").next().and_then(shell_words).unwrap_or_else(|| panic!("{line}"));
+                let words = line.split(['|', '>']).next().and_then(shell_words).unwrap_or_else(|| panic!("{line}"));
                 assert!(format!("{} ", words.join(" ")).starts_with(format!("etl-orch {path}").trim_end()), "{line} is of another command");
                 if let Err(error) = Cli::read(words.into_iter().map(Into::into), 80) {
                     panic!("{line}: {error}");
