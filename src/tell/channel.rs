@@ -1,7 +1,7 @@
 //! The port of the channels, and what feeds them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -78,27 +78,57 @@ impl Report {
 
     /// Something was lost. That is told however often it happens.
     pub(super) fn lost(&self, what: &str) {
-        tracing::warn!("tell.{}: {what}", self.channel);
+        self.troubles.log(self.channel, &format!("tell.{}: {what}", self.channel));
     }
 }
 
-/// The first trouble of each channel. Further ones are not told: they have the same reason.
+/// What channels could not tell, as far as the run has come.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Troubles(Arc<Mutex<BTreeMap<&'static str, String>>>);
+pub struct Troubles {
+    /// Of each channel the first. Further ones are not told: they have the same reason.
+    first: Arc<Mutex<BTreeMap<&'static str, String>>>,
+    /// What is not in the log yet, by channel. `None` where it is logged when it happens.
+    unsaid: Option<Arc<Mutex<Unsaid>>>,
+}
+
+type Unsaid = Vec<(&'static str, String)>;
 
 impl Troubles {
+    /// They are logged when they happen, or with `is_quiet` only when whoever runs says so.
+    #[must_use]
+    pub(super) fn new(is_quiet: bool) -> Self {
+        Self { unsaid: is_quiet.then(Arc::default), ..Self::default() }
+    }
+
     pub(super) fn note(&self, channel: &'static str, trouble: &Trouble) {
-        // Nothing panics while it is held.
-        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut first = locked(&self.first);
         first.entry(channel).or_insert_with(|| {
             let sentence = format!("tell.{channel}: {trouble}");
-            tracing::warn!("{sentence}");
+            self.log(channel, &sentence);
             sentence
         });
     }
 
+    fn log(&self, channel: &'static str, sentence: &str) {
+        match &self.unsaid {
+            Some(unsaid) => locked(unsaid).push((channel, sentence.to_owned())),
+            None => tracing::warn!("{sentence}"),
+        }
+    }
+
     /// The troubles so far, each in a sentence.
     pub(super) fn so_far(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        locked(&self.first).values().cloned().collect()
     }
+
+    /// What is not in the log yet: channels, and a sentence of each trouble.
+    #[must_use]
+    pub fn unsaid(&self) -> Vec<(&'static str, String)> {
+        self.unsaid.as_ref().map_or_else(Vec::new, |unsaid| locked(unsaid).clone())
+    }
+}
+
+/// Nothing panics while it is held.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -38,11 +38,11 @@ pub struct Told {
 }
 
 impl Telling {
-    /// Starts to tell of a run that has just begun.
+    /// Starts to tell of a run that has just begun. With `is_quiet`, [`Troubles::unsaid`] has what could not be told, and the log does not.
     #[must_use]
-    pub fn begin(channels: Vec<Arc<dyn Channel>>, timeout: Duration, run: RunBegin, events: &mut Events) -> Self {
+    pub fn begin(channels: Vec<Arc<dyn Channel>>, (timeout, is_quiet): (Duration, bool), run: RunBegin, events: &mut Events) -> Self {
         let (end, receiver) = watch::channel(None);
-        let troubles = Troubles::default();
+        let troubles = Troubles::new(is_quiet);
         let run = Arc::new(run);
         let start = |channel: Arc<dyn Channel>| {
             let name = channel.name();
@@ -57,10 +57,16 @@ impl Telling {
         Self { timeout, end, tasks, troubles }
     }
 
-    /// What could not be told so far, each in a sentence that is in the log already.
+    /// What could not be told so far, each in a sentence.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
         self.troubles.so_far()
+    }
+
+    /// Where troubles are noted, also those of the end.
+    #[must_use]
+    pub fn notes(&self) -> Troubles {
+        self.troubles.clone()
     }
 
     /// Tells how the run ended, and waits for all channels at the same time, until the time that they have is over or `hurry` resolves.

@@ -138,3 +138,29 @@ fn no_exit_code_but_0_is_ever_silent() {
         assert!(loud(&world, 2, &[]).contains("aegis_reports"));
     }
 }
+
+#[test]
+fn a_receiver_that_stays_down_is_logged_when_that_is_new_and_once_a_day() {
+    let world = World::new(Kind::Sqlite);
+    world.single_etl("echo report > \"$4\"\n", &[]);
+    world.available("RY", 1, 2025, "Q2");
+    world.also("tell: {textfile: none/etl-orch.prom}");
+    let run = |args: &[&str], time: &str| Done::of(&world.command(args).envs(clock(time)).output().expect("the binary starts"));
+    let times = |done: &Done| done.stderr.matches("tell.textfile: cannot write ").count();
+    for (time, expected) in [("+0m", 1), ("+15m", 0), ("+1440m", 1), ("+1455m", 0)] {
+        let done = run(&["-q"], time);
+        assert_eq!((done.code, times(&done)), (0, expected), "{time}: {}", done.stderr);
+    }
+    assert_eq!(times(&run(&["-q", "--bank-symbol", "RY"], "+1470m")), 0, "the receivers are the same");
+    assert_eq!(times(&run(&[], "+1470m")), 1, "who does not ask for quiet gets everything");
+    world.available("TD", 2, 2025, "Q2");
+    world.etls("exit 65\n", &[etl("key_themes", "Key Themes", &[])]);
+    world.also("tell: {textfile: none/etl-orch.prom}");
+    let failed = run(&["-q"], "+1485m");
+    assert_eq!((failed.code, times(&failed)), (1, 1), "{}", failed.stderr);
+
+    std::fs::create_dir(world.path("none")).expect("the directory");
+    assert_eq!(times(&run(&["-q"], "+1500m")), 0);
+    std::fs::remove_dir_all(world.path("none")).expect("the directory");
+    assert_eq!(times(&run(&["-q"], "+1515m")), 1, "it is down again");
+}

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::args::{Format, has_live_terminal};
+use super::args::has_live_terminal;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::health;
@@ -191,7 +191,7 @@ async fn perform(request: &RunRequest<'_>, id: RunId, lock: Option<&Lock>, signa
         let at = end.at;
         let notices = Notices::find(request, &done, at).await;
         end.messages = notices.messages(request, id, at);
-        let told = telling::finish(telling, end, signals).await;
+        let told = telling::finish(request, telling, end, signals).await;
         if let Ok(Done { store, .. }) = &done {
             notices.record(store, &told, at).await;
         }
@@ -205,8 +205,7 @@ async fn perform(request: &RunRequest<'_>, id: RunId, lock: Option<&Lock>, signa
 /// Prints the summary, or with `-q` what there is to say.
 fn say(request: &RunRequest<'_>, summary: &RunSummary, exit: Exit) -> Result<(), Failure> {
     let say = || print(request, summary, exit);
-    // Whoever asks for an object gets one.
-    if request.args.quiet && request.context.global.format == Format::Text { quiet::print(request, summary, exit, say) } else { say() }
+    if request.is_quiet() { quiet::print(request, summary, exit, say) } else { say() }
 }
 
 /// What a run came to.

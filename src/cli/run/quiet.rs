@@ -1,7 +1,11 @@
 //! `-q`: a run in which nothing happened prints only what lasts, when that is new and once a day. A run that does not exit with 0 is never
 //! quiet. What was said is kept in `state_dir`, so each host says it for itself.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::path::Path;
+
+use chrono::{DateTime, Utc};
 
 use super::super::exit::{Exit, Failure};
 use super::request::RunRequest;
@@ -12,6 +16,9 @@ use crate::plan::run::summary::RunSummary;
 /// The file in `state_dir`.
 const FILE: &str = "said.json";
 
+/// Under what the file has the channels whose receivers were not told everything. Runs with other options have the same receivers.
+const TOLD: &str = "tell";
+
 /// Has `say` print the summary where there is something to say. It is said before it is remembered: rather twice than never.
 pub(super) fn print(
     request: &RunRequest<'_>,
@@ -19,11 +26,34 @@ pub(super) fn print(
     exit: Exit,
     say: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let lasting = lasting::of(summary, &request.context.config.catalogue);
+    let is_noteworthy = exit != Exit::Success || summary.is_noteworthy();
+    say_once(request, &request.args.record().to_string(), (lasting, is_noteworthy, summary.started_at), say)
+}
+
+/// Logs what could not be told to receivers. All of it where the run has not succeeded.
+pub(super) fn log(request: &RunRequest<'_>, troubles: &[(&'static str, String)], is_success: bool, now: DateTime<Utc>) {
+    if !request.is_quiet() {
+        return;
+    }
+    let channels = troubles.iter().map(|(channel, _)| (*channel).to_owned()).collect();
+    let log = || {
+        troubles.iter().for_each(|(_, sentence)| tracing::warn!("{sentence}"));
+        Ok::<_, Infallible>(())
+    };
+    let Ok(()) = say_once(request, TOLD, (channels, !is_success, now), log);
+}
+
+/// Has `say` say what lasts, where that is new, old enough or `is_noteworthy`.
+fn say_once<E>(
+    request: &RunRequest<'_>,
+    what: &str,
+    (lasting, is_noteworthy, now): (BTreeSet<String>, bool, DateTime<Utc>),
+    say: impl FnOnce() -> Result<(), E>,
+) -> Result<(), E> {
     let config = &request.context.config;
     let path = config.state_dir.join(FILE);
-    let lasting = lasting::of(summary, &config.catalogue);
-    let is_noteworthy = exit != Exit::Success || summary.is_noteworthy();
-    let next = read(&path).next(&request.args.record().to_string(), lasting, is_noteworthy, (summary.started_at, config.health.tick));
+    let next = read(&path).next(what, lasting, is_noteworthy, (now, config.health.tick));
     if next.now {
         say()?;
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
+use super::super::args::Format;
 use super::super::context::Context;
 use super::super::exit::Failure;
 use super::super::names;
@@ -56,6 +57,11 @@ impl<'a> RunRequest<'a> {
     /// The same request with the configuration as it is now.
     pub(super) fn reload(&self) -> Result<Self, Failure> {
         Self::new(Context::load(self.context.global, self.context.environment)?, self.args)
+    }
+
+    /// Whether only what is worth reading is printed. Whoever asks for an object gets one.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.args.quiet && self.context.global.format == Format::Text
     }
 
     /// Whether it is narrower than a plain run, or makes reports again.

@@ -6,7 +6,7 @@ use chrono::Utc;
 
 use super::super::exit::{Exit, Failure};
 use super::request::RunRequest;
-use super::{Done, view};
+use super::{Done, quiet, view};
 use crate::plan::model::ids::RunId;
 use crate::plan::run::told::{RunBegin, RunEnd};
 use crate::run::signals::Signals;
@@ -26,7 +26,7 @@ pub(super) fn begin(request: &RunRequest<'_>, id: RunId, events: &mut Events) ->
     let is_whole = !request.is_special() && request.args.by_hand.is_none();
     let (catalogue, database) = (config.catalogue.clone(), config.database.clone());
     let run = RunBegin { id, at: Utc::now(), is_whole, catalogue, trace: request.trace(id), database };
-    Some(Telling::begin(channels, config.tell.timeout, run, events))
+    Some(Telling::begin(channels, (config.tell.timeout, request.is_quiet()), run, events))
 }
 
 /// The run has ended.
@@ -44,10 +44,12 @@ pub(super) fn end(request: &RunRequest<'_>, done: &Result<Done, Failure>, signal
 }
 
 /// Waits until everybody was told, but no longer than `tell.timeout`, or the next request to stop.
-pub(super) async fn finish(telling: Telling, end: RunEnd, signals: &Signals) -> Vec<Told> {
-    let seen = signals.stop().level();
+pub(super) async fn finish(request: &RunRequest<'_>, telling: Telling, end: RunEnd, signals: &Signals) -> Vec<Told> {
+    let (seen, at, is_success, notes) = (signals.stop().level(), end.at, end.is_success, telling.notes());
     let hurry = async {
         signals.stop().raised_above(seen).await;
     };
-    telling.finish(end, hurry).await
+    let told = telling.finish(end, hurry).await;
+    quiet::log(request, &notes.unsaid(), is_success, at);
+    told
 }
