@@ -110,9 +110,10 @@ impl Troubles {
     }
 
     fn log(&self, channel: &'static str, sentence: &str) {
-        match &self.unsaid {
-            Some(unsaid) => locked(unsaid).push((channel, sentence.to_owned())),
-            None => tracing::warn!("{sentence}"),
+        if let Some(unsaid) = &self.unsaid {
+            locked(unsaid).push((channel, sentence.to_owned()));
+        } else {
+            tracing::warn!("{sentence}");
         }
     }
 

@@ -38,7 +38,9 @@ pub(super) fn log(request: &RunRequest<'_>, troubles: &[(&'static str, String)],
     }
     let channels = troubles.iter().map(|(channel, _)| (*channel).to_owned()).collect();
     let log = || {
-        troubles.iter().for_each(|(_, sentence)| tracing::warn!("{sentence}"));
+        for (_, sentence) in troubles {
+            tracing::warn!("{sentence}");
+        }
         Ok::<_, Infallible>(())
     };
     let Ok(()) = say_once(request, TOLD, (channels, !is_success, now), log);
