@@ -94,7 +94,7 @@ fn the_service_is_one_run_that_can_stop_its_children_and_cannot_hang() {
     assert_eq!(values(&service, "Type"), ["oneshot"]);
     assert_eq!(values(&service, "KillMode"), ["mixed"]);
     assert_eq!(values(&service, "OOMPolicy"), ["continue"]);
-    assert_eq!(values(&service, "SuccessExitStatus"), ["3 5 75"]);
+    assert_eq!(values(&service, "SuccessExitStatus"), ["3 5 75 143"]);
     for service in [&service, &shipped("systemd/etl-orch-health.service")] {
         assert_eq!(values(service, "OnFailure"), ["etl-orch-failed@%n.service"]);
     }

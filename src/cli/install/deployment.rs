@@ -48,7 +48,8 @@ pub(super) fn of(global: &Global, environment: &Variables, args: &InstallArgs) -
         needs_home,
         longest_run: longest_run(&config.run, &config.catalogue),
     };
-    let mut notes = config.warnings.clone();
+    // Who may write to a file is judged for the user of this process; `doctor` judges it as the user of the runs.
+    let mut notes = if args.common.user { config.warnings.clone() } else { Vec::new() };
     if is_systemd {
         notes.extend(notes_on(&deployment, &config));
     }

@@ -37,3 +37,38 @@ fn longest_job(work: &Work, retry: &RetryPolicy) -> Duration {
     let more = retry.max_delay.saturating_mul(2).saturating_mul(retry.max_attempts.saturating_sub(told));
     attempts.saturating_add(waits).saturating_add(more)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::model::work::CommandSpec;
+    use crate::plan::test_support::{command, etl, program};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn catalogue(timeout: Duration, retry: RetryPolicy) -> Catalogue {
+        let mut slow = etl("slow", "Slow");
+        slow.work = program(CommandSpec { timeout, ..command() });
+        slow.retry = retry;
+        Catalogue { etls: vec![etl("quick", "Quick"), slow], ..Catalogue::default() }
+    }
+
+    #[test]
+    fn it_is_the_deadline_and_all_attempts_of_the_slowest_job() {
+        let retry = |max_attempts| RetryPolicy { max_attempts, initial_delay: MINUTE, multiplier: 2.0, max_delay: 3 * MINUTE, jitter: 0.0 };
+        let with = |deadline, max_jobs| RunSettings { deadline, max_jobs, ..RunSettings::default() };
+        let hour = 60 * MINUTE;
+        for (run, timeout, attempts, minutes) in [
+            // 10 + 10 minutes around it; an attempt and its grace are 60 minutes and 10 seconds, rounded up at the end.
+            (with(Some(hour), 500), hour, 1, 20 + 60 + 61),
+            // Waits of 1, 2 and 3 minutes.
+            (with(Some(hour), 500), hour, 4, 20 + 60 + 4 * 60 + 1 + 6),
+            (with(None, 3), hour, 1, 20 + 3 * 60 + 1),
+        ] {
+            assert_eq!(longest_run(&run, &catalogue(timeout, retry(attempts))), minutes * MINUTE, "{run:?} {attempts}");
+        }
+        let endless = longest_run(&with(None, usize::MAX), &catalogue(Duration::MAX, retry(u32::MAX)));
+        assert!(endless > 1000 * hour, "it does not overflow: {endless:?}");
+        assert_eq!(longest_run(&with(Some(hour), 1), &Catalogue::default()), 80 * MINUTE);
+    }
+}
