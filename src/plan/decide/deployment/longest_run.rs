@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn it_is_the_deadline_and_all_attempts_of_the_slowest_job() {
         let retry = |max_attempts| RetryPolicy { max_attempts, initial_delay: MINUTE, multiplier: 2.0, max_delay: 3 * MINUTE, jitter: 0.0 };
-        let with = |deadline, max_jobs| RunSettings { deadline, max_jobs, ..RunSettings::default() };
+        let with = |deadline, max_jobs| RunSettings { max_jobs, deadline, ..RunSettings::default() };
         let hour = 60 * MINUTE;
         for (run, timeout, attempts, minutes) in [
             // 10 + 10 minutes around it; an attempt and its grace are 60 minutes and 10 seconds, rounded up at the end.
