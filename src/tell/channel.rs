@@ -78,7 +78,7 @@ impl Report {
 
     /// Something was lost. That is told however often it happens.
     pub(super) fn lost(&self, what: &str) {
-        self.troubles.log(self.channel, &format!("tell.{}: {what}", self.channel));
+        self.troubles.log(format!("{} lost", self.channel), &format!("tell.{}: {what}", self.channel));
     }
 }
 
@@ -87,11 +87,11 @@ impl Report {
 pub struct Troubles {
     /// Of each channel the first. Further ones are not told: they have the same reason.
     first: Arc<Mutex<BTreeMap<&'static str, String>>>,
-    /// What is not in the log yet, by channel. `None` where it is logged when it happens.
+    /// What is not in the log yet. `None` where it is logged when it happens.
     unsaid: Option<Arc<Mutex<Unsaid>>>,
 }
 
-type Unsaid = Vec<(&'static str, String)>;
+type Unsaid = Vec<(String, String)>;
 
 impl Troubles {
     /// They are logged when they happen, or with `is_quiet` only when whoever runs says so.
@@ -104,14 +104,14 @@ impl Troubles {
         let mut first = locked(&self.first);
         first.entry(channel).or_insert_with(|| {
             let sentence = format!("tell.{channel}: {trouble}");
-            self.log(channel, &sentence);
+            self.log(channel.to_owned(), &sentence);
             sentence
         });
     }
 
-    fn log(&self, channel: &'static str, sentence: &str) {
+    fn log(&self, what: String, sentence: &str) {
         if let Some(unsaid) = &self.unsaid {
-            locked(unsaid).push((channel, sentence.to_owned()));
+            locked(unsaid).push((what, sentence.to_owned()));
         } else {
             tracing::warn!("{sentence}");
         }
@@ -122,9 +122,10 @@ impl Troubles {
         locked(&self.first).values().cloned().collect()
     }
 
-    /// What is not in the log yet: channels, and a sentence of each trouble.
+    /// What is not in the log yet: a sentence of each trouble, with what stays the same as long as that lasts. A loss is news beside a receiver
+    /// that is down.
     #[must_use]
-    pub fn unsaid(&self) -> Vec<(&'static str, String)> {
+    pub fn unsaid(&self) -> Vec<(String, String)> {
         self.unsaid.as_ref().map_or_else(Vec::new, |unsaid| locked(unsaid).clone())
     }
 }
@@ -132,4 +133,22 @@ impl Troubles {
 /// Nothing panics while it is held.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_is_told_apart_from_a_receiver_that_is_down() {
+        let report = Report { channel: "opentelemetry", troubles: Troubles::new(true) };
+        report.failed(&Trouble("refused".to_owned()));
+        report.failed(&Trouble("refused again".to_owned()));
+        report.lost("2 were dropped");
+        let unsaid = report.troubles.unsaid();
+        let [(down, _), (lost, sentence)] = unsaid.as_slice() else { panic!("{unsaid:?}") };
+        assert_ne!(down, lost);
+        assert_eq!(sentence, "tell.opentelemetry: 2 were dropped");
+        assert_eq!(report.troubles.so_far(), ["tell.opentelemetry: refused"]);
+    }
 }

@@ -16,7 +16,7 @@ use crate::plan::run::summary::RunSummary;
 /// The file in `state_dir`.
 const FILE: &str = "said.json";
 
-/// Under what the file has the channels whose receivers were not told everything. Runs with other options have the same receivers.
+/// Under what the file has which receivers were not told everything. Runs with other options have the same receivers.
 const TOLD: &str = "tell";
 
 /// Has `say` print the summary where there is something to say. It is said before it is remembered: rather twice than never.
@@ -32,18 +32,18 @@ pub(super) fn print(
 }
 
 /// Logs what could not be told to receivers. All of it where the run has not succeeded.
-pub(super) fn log(request: &RunRequest<'_>, troubles: &[(&'static str, String)], is_success: bool, now: DateTime<Utc>) {
+pub(super) fn log(request: &RunRequest<'_>, troubles: &[(String, String)], is_success: bool, now: DateTime<Utc>) {
     if !request.is_quiet() {
         return;
     }
-    let channels = troubles.iter().map(|(channel, _)| (*channel).to_owned()).collect();
+    let lasting = troubles.iter().map(|(what, _)| what.clone()).collect();
     let log = || {
         for (_, sentence) in troubles {
             tracing::warn!("{sentence}");
         }
         Ok::<_, Infallible>(())
     };
-    let Ok(()) = say_once(request, TOLD, (channels, !is_success, now), log);
+    let Ok(()) = say_once(request, TOLD, (lasting, !is_success, now), log);
 }
 
 /// Has `say` say what lasts, where that is new, old enough or `is_noteworthy`.
