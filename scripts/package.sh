@@ -20,5 +20,5 @@ rm -rf target/package
 mkdir -p "$parts"
 install -s "$program" "$parts/etl-orch"
 "$parts/etl-orch" man --share "$parts/share" >/dev/null
-gzip -9n "$parts"/share/man/man1/*
+gzip -9n "$parts"/share/man/man*/*
 cargo-deb --no-build --no-strip --offline --output target/package/ "$@"

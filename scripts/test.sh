@@ -27,6 +27,7 @@ needs sqlite3 sqlite3
 needs jq jq
 needs git git
 needs man man-db
+needs mandoc mandoc
 needs python3 python3
 needs bash bash
 needs dash dash

@@ -1,5 +1,6 @@
 //! Pages that describe the program itself: completions and the manual.
 
+mod configuration;
 mod manual;
 
 use std::fs;
@@ -12,14 +13,15 @@ use super::args::{Cli, Format};
 use super::exit::{Exit, Failure};
 use super::help::headings::OUTPUT;
 use super::output;
+use crate::config::schema;
 use crate::os::files;
 use crate::show::outcome::PageView;
 
 /// Options of `man`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ManArgs {
-    /// The command [default: the page of etl-orch]
-    #[arg(value_name = "COMMAND", conflicts_with = "share")]
+    /// The command, or etl-orch.yaml [default: the page of etl-orch]
+    #[arg(value_name = "PAGE", conflicts_with = "share")]
     words: Vec<String>,
     /// Write all pages and completions below it
     ///
@@ -54,6 +56,7 @@ pub(super) fn man(format: Format, args: &ManArgs) -> Result<Exit, Failure> {
     root.build();
     let page = match &args.share {
         Some(directory) => PageView::new("man_share", share(&root, directory)?),
+        None if args.words == [configuration::NAME] => PageView::new("man", configuration::page(&schema())),
         None => PageView::new("man", manual::page(find(&root, &args.words)?, &args.words)?),
     };
     output::print(format, &page)?;
@@ -79,9 +82,9 @@ fn share(root: &Command, directory: &Path) -> Result<String, Failure> {
         Ok::<_, Failure>(())
     };
     for words in manual::paths(root) {
-        let name = std::iter::once("etl-orch").chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
-        put(format!("man/man1/{name}.1"), &manual::page(find(root, &words)?, &words)?)?;
+        put(format!("man/man1/{}.1", manual::name(&words)), &manual::page(find(root, &words)?, &words)?)?;
     }
+    put(format!("man/man5/{}.5", configuration::NAME), &configuration::page(&schema()))?;
     for (shell, name) in SHELLS {
         put(name.to_owned(), &script(shell))?;
     }

@@ -30,6 +30,7 @@ touch /before
 dpkg -i /etl-orch.deb
 etl-orch --version
 man -w etl-orch
+man -w 5 etl-orch.yaml
 getent passwd etl-orch
 stat -c '%n %a %U %G' /etc/etl-orch/.env /var/lib/etl-orch
 etl-orch install systemd && { echo 'installed although nobody edited the configuration'; exit 1; }

@@ -108,16 +108,23 @@ fn the_examples_of_the_help_can_be_run_in_the_quick_start() {
 fn every_page_of_the_manual_is_without_fault() {
     let share = tempfile::tempdir().expect("a temporary directory");
     let written = page(&["man", "--share", share.path().to_str().expect("a path")]);
-    let pages: Vec<&str> = written.lines().filter(|path| path.ends_with(".1")).collect();
-    assert!(pages.len() >= 30 && written.lines().count() == pages.len() + 3, "{written}");
+    let pages: Vec<&str> = written.lines().filter(|path| path.contains("/man/")).collect();
+    assert!(pages.len() > 30 && written.lines().count() == pages.len() + 3, "{written}");
+    let linted = filter("mandoc", &[&["-T", "lint", "-W", "warning"], pages.as_slice()].concat(), "");
+    assert!(linted.status.success(), "{}", String::from_utf8_lossy(&linted.stdout));
     for path in pages {
         let text = fs::read_to_string(path).expect("a page");
         let shown = filter("man", &["--warnings", "-E", "UTF-8", "-l", "-"], &text);
         assert_eq!(String::from_utf8_lossy(&shown.stderr), "", "{path}");
         let shown = String::from_utf8(shown.stdout).expect("text");
-        for title in ["NAME", "SYNOPSIS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"] {
-            assert!(shown.lines().any(|line| line == title), "{path} has no {title}\n{shown}");
+        let own: &[&str] = if path.ends_with(".5") { &["KEYS", "INSTITUTIONS"] } else { &["SYNOPSIS", "EXIT STATUS"] };
+        for title in ["NAME", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"].iter().chain(own) {
+            assert!(shown.lines().any(|line| line == *title), "{path} has no {title}\n{shown}");
         }
+    }
+    let configuration = page(&["man", "etl-orch.yaml"]).replace('\\', "");
+    for key in ["state_dir", "etls.NAME.http.trigger.url", "etls.NAME.outcomes.is", "sources.NAME.verify.sql", "tell.mail.to"] {
+        assert!(configuration.contains(&format!("fB{key}fR")), "{key}\n{configuration}");
     }
     let run = page(&["man", "run"]).replace('\\', "");
     for option in all(r"(--[a-z-]+)", &page(&["run", "--help"])) {

@@ -198,6 +198,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             of("etl-orch man | man -l -", "Read the page of etl-orch."),
             of("etl-orch man sources enqueue | man -l -", "Read the page of a command."),
+            of("etl-orch man etl-orch.yaml | man -l -", "Read the page of the configuration, with every key."),
             of("etl-orch man --share ~/.local/share", "Install all pages and completions for yourself."),
         ],
     ),

@@ -7,11 +7,15 @@ use clap_mangen::roff::{Inline, Roff, bold, roman};
 use super::super::exit::Failure;
 use super::super::help::examples;
 use super::super::help::exit_status::exit_status;
+use super::configuration;
 
 /// What is said of a name.
-type Entry = (&'static str, &'static str);
+pub(super) type Entry = (&'static str, &'static str);
 
-const ENVIRONMENT: &[Entry] = &[
+/// The day of this version.
+const RELEASED: &str = "2026-11-29";
+
+pub(super) const ENVIRONMENT: &[Entry] = &[
     ("ETL_ORCH_CONFIG", "The configuration file, where --config does not name one."),
     (
         "POSTGRES_HOST, POSTGRES_PORT, POSTGRES_DATABASE, POSTGRES_USER, POSTGRES_PASSWORD",
@@ -26,7 +30,7 @@ const ENVIRONMENT: &[Entry] = &[
     ("Other variables", "The configuration may name any as ${NAME}; they may also stand in .env."),
 ];
 
-const FILES: &[Entry] = &[
+pub(super) const FILES: &[Entry] = &[
     (
         "etl-orch.yaml",
         "The configuration: that of --config, $ETL_ORCH_CONFIG, ./etl-orch.yaml, ./config/etl-orch.yaml, ~/.config/etl-orch/etl-orch.yaml or /etc/etl-orch/etl-orch.yaml, the first that is there.",
@@ -51,9 +55,11 @@ pub(super) fn paths(root: &Command) -> Vec<Vec<String>> {
 /// The page of this command, whose words these are.
 pub(super) fn page(command: &Command, words: &[String]) -> Result<String, Failure> {
     let path = words.join(" ");
-    let man = Man::new(command.clone()).manual("etl-orch").source(format!("etl-orch {}", env!("CARGO_PKG_VERSION")));
+    let man = Man::new(command.clone());
     let mut page = Vec::new();
-    man.render_title(&mut page)?;
+    let mut begin = Roff::new();
+    title(&mut begin, &name(words), "1");
+    begin.to_writer(&mut page)?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
@@ -66,31 +72,65 @@ pub(super) fn page(command: &Command, words: &[String]) -> Result<String, Failur
     section(&mut ends, "ENVIRONMENT", ENVIRONMENT.iter().copied());
     section(&mut ends, "FILES", FILES.iter().copied());
     section(&mut ends, "EXAMPLES", examples(&path).iter().map(|example| (example.line, example.says)));
-    ends.control("SH", ["SEE ALSO"]).text(see_also(words));
+    ends.control("SH", ["SEE ALSO"]).text(references(see_also(words)));
     ends.to_writer(&mut page)?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    Ok(without_empty_breaks(&String::from_utf8_lossy(&page)))
 }
 
-fn section(page: &mut Roff, title: &str, entries: impl Iterator<Item = Entry>) {
+/// The name of the page of the command with these words.
+pub(super) fn name(words: &[String]) -> String {
+    std::iter::once("etl-orch").chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join("-")
+}
+
+/// What clap_mangen leaves behind: blanks at the ends of lines, and breaks around a paragraph.
+fn without_empty_breaks(page: &str) -> String {
+    let lines: String = page.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    lines.replace(".br\n\n.br\n", "\n")
+}
+
+/// The line that every page begins with.
+pub(super) fn title(page: &mut Roff, name: &str, section: &str) {
+    let source = concat!("etl-orch ", env!("CARGO_PKG_VERSION"));
+    page.control("TH", [&name.to_uppercase(), section, RELEASED, source, "Manual of etl-orch"]);
+}
+
+pub(super) fn section(page: &mut Roff, title: &str, entries: impl Iterator<Item = Entry>) {
     page.control("SH", [title]);
     for (name, says) in entries {
         page.control("TP", []).text([bold(name)]).text([roman(says)]);
     }
 }
 
-/// The page above, and what helps on every page.
-fn see_also(words: &[String]) -> Vec<Inline> {
-    let above = words
-        .split_last()
-        .map(|(_, above)| std::iter::once("etl-orch").chain(above.iter().map(String::as_str)).collect::<Vec<_>>().join("-"));
-    let pages = above.into_iter().chain(["etl-orch-doctor", "etl-orch-health", "etl-orch-why"].map(str::to_owned));
-    let own = format!("etl-orch-{}", words.join("-"));
+/// The page above, what helps on every page, and the configuration.
+fn see_also(words: &[String]) -> impl Iterator<Item = String> {
+    let above = words.split_last().map(|(_, above)| name(above));
+    let own = name(words);
+    above
+        .into_iter()
+        .chain(["etl-orch-doctor", "etl-orch-health", "etl-orch-why", configuration::NAME].map(str::to_owned))
+        .filter(move |page| *page != own)
+}
+
+/// References to these pages.
+pub(super) fn references(pages: impl Iterator<Item = String>) -> Vec<Inline> {
     let mut line = Vec::new();
-    for page in pages.filter(|page| *page != own) {
+    for page in pages {
         if !line.is_empty() {
             line.push(roman(", "));
         }
-        line.extend([bold(page), roman("(1)")]);
+        let section = if page == configuration::NAME { "(5)" } else { "(1)" };
+        line.extend([bold(page), roman(section)]);
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_day_of_this_version_is_that_of_the_changelog() {
+        let heading = format!("## [{}] - {RELEASED}\n", env!("CARGO_PKG_VERSION"));
+        assert!(include_str!("../../../CHANGELOG.md").contains(&heading), "{heading}");
+    }
 }
