@@ -76,7 +76,8 @@ step() {
     "$@"
 }
 
-step cargo fmt --check
+step cargo fmt --all --check
 step cargo clippy --locked --all-targets -- --deny warnings
+step cargo clippy --locked --package bench -- --deny warnings
 RUSTDOCFLAGS="--deny warnings --allow missing_docs" step cargo doc --locked --no-deps --document-private-items
 step cargo test --locked

@@ -18,7 +18,7 @@ const README: &str = "README.md";
 fn pages() -> BTreeMap<String, String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let names = fs::read_dir(directory).expect("the manual").map(|page| page.expect("a page").file_name().into_string().expect("a name"));
-    let docs = names.map(|name| format!("docs/{name}"));
+    let docs = names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}"));
     docs.chain([README.to_owned()]).map(|name| (name.clone(), shipped(&name))).collect()
 }
 
