@@ -8,9 +8,10 @@ use crate::plan::model::job::{AttemptEnd, Claim, JobState};
 use crate::plan::model::settings::TableName;
 use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 use crate::store::shared::attempts::{assign_end, has_end};
+use crate::store::shared::collected;
 use crate::store::shared::connection::SqlConnection;
 use crate::store::shared::data_columns::Column;
-use crate::store::shared::endings::{AttemptUpdate, Ended, job_end_columns, write_artifact};
+use crate::store::shared::endings::{AttemptUpdate, Ended, job_end_columns};
 use crate::store::shared::gaps::write_history;
 use crate::store::shared::row::row;
 use crate::store::shared::statement::Parameters;
@@ -50,7 +51,11 @@ pub(super) async fn finish(
     let resolved = end.resolved(fingerprint.as_deref());
     let ended = end_job(&mut changes, claim, &resolved).await?;
     if let Ended::Now = ended {
-        write_artifact(&mut *changes, reports, columns, claim, &resolved).await?;
+        match resolved.artifact() {
+            Artifact::Report => {}
+            Artifact::ReportRow(row) => reports::write(&mut changes, reports, columns, row).await?,
+            Artifact::Collection(made) => collected::write(&mut *changes, claim, made, resolved.at()).await?,
+        }
     }
     changes.commit().await?;
     Ok(ended.answer(end, resolved.state()))

@@ -2,11 +2,12 @@
 
 use sqlx::postgres::PgConnection;
 
-use crate::plan::model::job::ReportKey;
+use crate::plan::model::job::{ReportKey, ReportRow};
 use crate::plan::model::settings::TableName;
 use crate::store::shared::claims::has_key;
 use crate::store::shared::connection::SqlConnection;
 use crate::store::shared::data_columns::Column;
+use crate::store::shared::reports::Written;
 use crate::store::shared::row::row;
 use crate::store::shared::statement::Parameters;
 
@@ -32,4 +33,19 @@ row! {
     struct FingerprintRow of "reports" {
         fingerprint: Option<String>,
     }
+}
+
+/// Writes a report's row: into the row that is there, or else as a new one. The caller's transaction is to be rolled back on an error.
+pub(super) async fn write(connection: &mut PgConnection, table: &TableName, columns: &[Column], row: &ReportRow) -> sqlx::Result<()> {
+    let written = Written::of(row, table, columns);
+    let mut parameters = Parameters::default();
+    let update = written.update::<PgConnection>(&mut parameters);
+    if connection.execute(parameters.statement(update)).await? == 0 {
+        let mut parameters = Parameters::default();
+        let insert = written.insert::<PgConnection>(&mut parameters, |values| format!("VALUES ({values})"));
+        connection.execute(parameters.statement(insert)).await?;
+    }
+    let mut parameters = Parameters::default();
+    let query = written.query::<PgConnection>(&mut parameters);
+    written.is_kept(connection.finds(parameters.statement(query)).await?)
 }

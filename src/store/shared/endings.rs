@@ -1,12 +1,8 @@
 //! How jobs end, as far as both adapters do it alike.
 
 use super::attempts::assign_end;
-use super::connection::SqlConnection;
-use super::data_columns::Column;
 use super::statement::{Columns, Parameters};
-use super::{collected, reports};
-use crate::plan::model::job::{Claim, JobState};
-use crate::plan::model::settings::TableName;
+use crate::plan::model::job::JobState;
 use crate::plan::run::job_end::{Artifact, Finished, JobEnd};
 
 /// What the statement that ends a job did.
@@ -65,19 +61,4 @@ impl AttemptUpdate {
 /// Whether recording this end reads or writes the reports table.
 pub(in crate::store) fn is_about_report(end: &JobEnd) -> bool {
     end.unverified_report().is_some() || matches!(end.artifact(), Artifact::ReportRow(_))
-}
-
-/// Writes what a job made, in the transaction that ends it.
-pub(in crate::store) async fn write_artifact<C: SqlConnection>(
-    connection: &mut C,
-    reports: &TableName,
-    columns: &[Column],
-    claim: Claim,
-    end: &JobEnd,
-) -> sqlx::Result<()> {
-    match end.artifact() {
-        Artifact::Report => Ok(()),
-        Artifact::ReportRow(row) => reports::write(connection, reports, columns, row).await,
-        Artifact::Collection(made) => collected::write(connection, claim, made, end.at()).await,
-    }
 }

@@ -106,6 +106,15 @@ row! {
     }
 }
 
+/// The keys of the groups that cover the report of job `j`, or of its source, as `GapKey` writes them.
+const GROUPS_OF_J: &str = "(j.bank_key || '/*/*', CASE WHEN j.bank_key IS NULL THEN 'source:' ELSE '*/*/' END || j.etl, \
+     j.bank_key || '/*/' || j.etl)";
+
+/// The condition that an order, which [`group_skip`] finds, may be on a group that covers job `j`.
+pub(in crate::store) fn may_be_of_skipped_group<C: SqlConnection>() -> String {
+    format!("EXISTS (SELECT 1 FROM {}gap_states o WHERE o.gap_key IN {GROUPS_OF_J} AND o.skipped_at IS NOT NULL)", C::OWN)
+}
+
 /// An order that holds at this time, to leave the bank or the ETL of a job's report alone, or the source of its window.
 pub(in crate::store) async fn group_skip<C: SqlConnection>(
     connection: &mut C,
@@ -113,11 +122,8 @@ pub(in crate::store) async fn group_skip<C: SqlConnection>(
     at: DateTime<Utc>,
 ) -> sqlx::Result<Option<SkipOrder>> {
     let mut parameters = Parameters::default();
-    // The keys of the groups that cover the report, or of the source, as `GapKey` writes them.
     let text = format!(
-        "SELECT g.gap_key, {skip} FROM {own}etl_jobs j JOIN {own}gap_states g
-             ON g.gap_key IN (j.bank_key || '/*/*', CASE WHEN j.bank_key IS NULL THEN 'source:' ELSE '*/*/' END || j.etl,
-                              j.bank_key || '/*/' || j.etl)
+        "SELECT g.gap_key, {skip} FROM {own}etl_jobs j JOIN {own}gap_states g ON g.gap_key IN {GROUPS_OF_J}
          WHERE j.id = {job} AND g.skipped_at IS NOT NULL ORDER BY g.gap_key",
         skip = GroupSkipRow::select("g"),
         own = C::OWN,

@@ -30,80 +30,81 @@ fn report_columns(row: &ReportRow) -> Vec<(&'static str, Option<String>)> {
     ]
 }
 
-/// Writes a report's row: into the row that is there, or else as a new one. The caller's transaction is to be rolled back on an error.
-///
-/// # Errors
-/// [`NotKept`] where the table does not have the row afterwards.
-pub(in crate::store) async fn write<C: SqlConnection>(
-    connection: &mut C,
-    table: &TableName,
-    columns: &[Column],
-    row: &ReportRow,
-) -> sqlx::Result<()> {
-    let written: Vec<Written<'_>> = report_columns(row)
-        .into_iter()
-        .filter_map(|(name, value)| {
-            let column = columns.iter().find(|column| column.name == name)?;
+/// What is written of a report: each column that the table has for it, with its value.
+pub(in crate::store) struct Written<'a> {
+    table: &'a TableName,
+    row: &'a ReportRow,
+    columns: Vec<(&'a Column, Option<String>)>,
+    execution_id: Option<&'a Column>,
+}
+
+impl<'a> Written<'a> {
+    pub(in crate::store) fn of(row: &'a ReportRow, table: &'a TableName, columns: &'a [Column]) -> Self {
+        let named = |name| columns.iter().find(|column| column.name == name);
+        let written = report_columns(row).into_iter().filter_map(|(name, value)| {
+            let column = named(name)?;
             Some((column, if column.not_null { Some(value.unwrap_or_default()) } else { value }))
-        })
-        .collect();
+        });
+        Self { table, row, columns: written.collect(), execution_id: named("execution_id") }
+    }
 
-    let mut parameters = Parameters::default();
-    // A table of nothing but the key still has something to update.
-    let mut set = vec!["report_type = report_type".to_owned()];
-    for (column, value) in &written {
-        set.push(format!("\"{}\" = {}", column.name, C::from_text(&parameters.add(value.clone()), &column.kind)));
+    /// The statement that writes it into the row that is there.
+    pub(in crate::store) fn update<C: SqlConnection>(&self, parameters: &mut Parameters) -> String {
+        // A table of nothing but the key still has something to update.
+        let mut set = vec!["report_type = report_type".to_owned()];
+        for (column, value) in &self.columns {
+            set.push(format!("\"{}\" = {}", column.name, C::from_text(&parameters.add(value.clone()), &column.kind)));
+        }
+        // Without another name for the table: SQLite would not know it where the table is a view.
+        format!("UPDATE {} SET {} WHERE {}", self.table.quoted(), set.join(", "), has_key_of(parameters, "", &self.row.key))
     }
-    // Without another name for the table: SQLite would not know it where the table is a view.
-    let text = format!("UPDATE {} SET {} WHERE {}", table.quoted(), set.join(", "), has_key_of(&mut parameters, "", &row.key));
-    if connection.execute(parameters.statement(text)).await? == 0 {
-        insert(connection, table, row, &written).await?;
-    }
-    see(connection, table, columns, row).await?;
-    if row.markdown_content.as_deref().is_some_and(|text| !Characters::sent().have(text)) {
-        tracing::warn!(
-            "the encoding of the database lacks characters of {}: its markdown_content is left empty, and the file has all of it",
-            row.local_filepath.escape_debug()
-        );
-    }
-    Ok(())
-}
 
-/// What is written: each column of the table with its value.
-type Written<'a> = (&'a Column, Option<String>);
+    /// The statement that makes a row of it, given what makes a row of values.
+    pub(in crate::store) fn insert<C: SqlConnection>(&self, parameters: &mut Parameters, of_values: impl Fn(&str) -> String) -> String {
+        let key = &self.row.key;
+        let key: Columns = vec![
+            ("bank_id", key.bank_id.into()),
+            ("fiscal_year", i32::from(key.period.year()).into()),
+            ("quarter", key.period.quarter().as_str().into()),
+            ("report_type", key.report_type.as_str().into()),
+        ];
+        let mut columns = vec![names(&key)];
+        let mut values = vec![parameters.values(key)];
+        for (column, value) in &self.columns {
+            columns.push(format!("\"{}\"", column.name));
+            values.push(C::from_text(&parameters.add(value.clone()), &column.kind));
+        }
+        format!("INSERT INTO {} ({}) {}", self.table.quoted(), columns.join(", "), of_values(&values.join(", ")))
+    }
 
-async fn insert<C: SqlConnection>(connection: &mut C, table: &TableName, row: &ReportRow, written: &[Written<'_>]) -> sqlx::Result<()> {
-    let key: Columns = vec![
-        ("bank_id", row.key.bank_id.into()),
-        ("fiscal_year", i32::from(row.key.period.year()).into()),
-        ("quarter", row.key.period.quarter().as_str().into()),
-        ("report_type", row.key.report_type.as_str().into()),
-    ];
-    let mut parameters = Parameters::default();
-    let mut columns = vec![names(&key)];
-    let mut values = vec![parameters.values(key)];
-    for (column, value) in written {
-        columns.push(format!("\"{}\"", column.name));
-        values.push(C::from_text(&parameters.add(value.clone()), &column.kind));
+    /// The query for the row: its key, and the run that made it where there is a column for that. A rule, a trigger, a view or a policy may
+    /// have kept it out, or kept the row of before, without an error.
+    pub(in crate::store) fn query<C: SqlConnection>(&self, parameters: &mut Parameters) -> String {
+        let mut condition = has_key(parameters, &self.row.key);
+        if let Some(column) = self.execution_id {
+            let ours = C::from_text(&parameters.add(self.row.execution_id), &column.kind);
+            // Of a type that need not be comparable.
+            condition = format!("{condition} AND CAST(r.execution_id AS text) = CAST({ours} AS text)");
+        }
+        format!("SELECT 1 FROM {} r WHERE {condition}", self.table.quoted())
     }
-    let text = format!("INSERT INTO {} ({}) VALUES ({})", table.quoted(), columns.join(", "), values.join(", "));
-    connection.execute(parameters.statement(text)).await.map(drop)
-}
 
-/// Looks whether the table has the row: its key, and the run that made it where there is a column for that. A rule, a trigger, a view
-/// or a policy may have kept it out, or kept the row of before, without an error.
-async fn see<C: SqlConnection>(connection: &mut C, table: &TableName, columns: &[Column], row: &ReportRow) -> sqlx::Result<()> {
-    let mut parameters = Parameters::default();
-    let mut condition = has_key(&mut parameters, &row.key);
-    if let Some(column) = columns.iter().find(|column| column.name == "execution_id") {
-        let ours = C::from_text(&parameters.add(row.execution_id), &column.kind);
-        // Of a type that need not be comparable.
-        condition = format!("{condition} AND CAST(r.execution_id AS text) = CAST({ours} AS text)");
+    /// What follows from the answer to [`Self::query`].
+    ///
+    /// # Errors
+    /// [`NotKept`] where the table does not have the row.
+    pub(in crate::store) fn is_kept(&self, found: bool) -> sqlx::Result<()> {
+        if !found {
+            return Err(NotKept::error(self.table.to_string()));
+        }
+        if self.row.markdown_content.as_deref().is_some_and(|text| !Characters::sent().have(text)) {
+            tracing::warn!(
+                "the encoding of the database lacks characters of {}: its markdown_content is left empty, and the file has all of it",
+                self.row.local_filepath.escape_debug()
+            );
+        }
+        Ok(())
     }
-    if connection.finds(parameters.statement(format!("SELECT 1 FROM {} r WHERE {condition}", table.quoted()))).await? {
-        return Ok(());
-    }
-    Err(NotKept::error(table.to_string()))
 }
 
 /// The types in the table with the number of their rows; none where these lists are some and each has a type with a row.

@@ -3,40 +3,49 @@
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteConnection;
 
+use super::changes::{Batch, Changes};
 use crate::plan::model::etl::Pool;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::Claim;
 use crate::plan::model::settings::TableName;
-use crate::plan::remember::claim::{Begun, ClaimRequest, Claimed};
+use crate::plan::remember::claim::{Begun, ClaimRequest, ClaimTarget, Claimed};
 use crate::store::shared::cell::Malformed;
 use crate::store::shared::claims::{Conditions, Obstacles, is_full, is_held_back, is_wanted, made_before, why_skipped};
-use crate::store::shared::connection::SqlConnection;
-use crate::store::shared::gaps::{Known, group_skip, way_out};
+use crate::store::shared::gaps::{Known, group_skip, may_be_of_skipped_group, way_out};
 use crate::store::shared::jobs::skip_queued;
 use crate::store::shared::row::{Selected, row};
 use crate::store::shared::runs::OwnerRow;
 use crate::store::shared::sources::PauseRow;
-use crate::store::shared::statement::Parameters;
+use crate::store::shared::statement::{Columns, Parameters, Statement, Value, names};
 
-/// What is in the way of a claim, and what is known of its gap.
-type Asked = (Obstacles, Result<Known, Malformed>);
+row! {
+    /// What is in the way of a claim, and what is known of its gap.
+    struct Asked of "etl_jobs" {
+        may_be_of_skipped_group: bool;
+        obstacles: Obstacles,
+        gap: Result<Known, Malformed>,
+    }
+}
 
 pub(super) async fn claim(connection: &mut SqliteConnection, reports: &TableName, request: &ClaimRequest<'_>) -> sqlx::Result<Claimed> {
-    let mut changes = connection.begin_write().await?;
-    let Some((obstacles, gap)) = ask(&mut changes, reports, request).await? else {
-        return made_before(&mut *changes, request).await;
+    let (mut changes, asked) = Changes::begin_with(connection, question(reports, request)).await?;
+    let Some(Asked { may_be_of_skipped_group, obstacles, gap }) = asked else {
+        let claimed = made_before(&mut *changes, request).await?;
+        changes.commit().await?;
+        return Ok(claimed);
     };
     let gap = gap.unwrap_or_else(|malformed| Known::unreadable(way_out(&malformed), request.at));
     let is_held_back = is_held_back(&gap, request);
     let skip = match gap.skip.filter(|order| order.holds(request.at)) {
         Some(order) => Some(order),
-        None => group_skip(&mut *changes, request.job, request.at).await?,
+        None if may_be_of_skipped_group => group_skip(&mut *changes, request.job, request.at).await?,
+        None => None,
     };
     let claimed = if let Some(refusal) = obstacles.refusal::<SqliteConnection>(skip, is_held_back, request.at) {
         refusal
     } else {
         let fence = gap.fence + 1;
-        start(&mut changes, request, fence).await?;
+        changes.carry_out(start(request, fence)).await?;
         Claimed::Yes { claim: Claim { job: request.job, fence }, history: gap.history }
     };
     if let Some(reason) = why_skipped(&claimed, request.wanted) {
@@ -46,16 +55,17 @@ pub(super) async fn claim(connection: &mut SqliteConnection, reports: &TableName
     Ok(claimed)
 }
 
-/// Looks at a job that is queued in a running run, in the transaction that may claim it.
-async fn ask(connection: &mut SqliteConnection, reports: &TableName, request: &ClaimRequest<'_>) -> sqlx::Result<Option<Asked>> {
+/// The query for a job that is queued in a running run, to be asked in the transaction that may claim it.
+fn question(reports: &TableName, request: &ClaimRequest<'_>) -> Statement {
     let mut parameters = Parameters::default();
     let conditions = Conditions::of::<SqliteConnection>(&mut parameters, reports, request);
     let text = format!(
-        "SELECT j.gap_key, {gap}, {done} AS done, {insisted} AS insisted, {is_full} AS is_full, {pause},
-                o.id AS running_job, {owner}
+        "SELECT j.gap_key, {may_be_of_skipped_group} AS may_be_of_skipped_group, {gap}, {done} AS done, {insisted} AS insisted,
+                {is_full} AS is_full, {pause}, o.id AS running_job, {owner}
          FROM etl_jobs j LEFT JOIN sources s ON {source} LEFT JOIN gap_states g ON g.gap_key = j.gap_key
              LEFT JOIN etl_jobs o ON o.gap_key = j.gap_key AND o.state = 'running' LEFT JOIN etl_runs other ON other.id = o.run_id
          WHERE j.id = {job} AND j.state = 'queued' AND EXISTS (SELECT 1 FROM etl_runs r WHERE r.id = j.run_id AND r.state = 'running')",
+        may_be_of_skipped_group = may_be_of_skipped_group::<SqliteConnection>(),
         gap = Known::select_g(),
         owner = OwnerRow::select("other"),
         done = conditions.done,
@@ -65,46 +75,36 @@ async fn ask(connection: &mut SqliteConnection, reports: &TableName, request: &C
         source = conditions.source,
         job = parameters.add(request.job),
     );
-    connection.fetch_optional(parameters.statement(text)).await
+    parameters.statement(text)
 }
 
-async fn start(connection: &mut SqliteConnection, request: &ClaimRequest<'_>, fence: i64) -> sqlx::Result<()> {
-    let mut parameters = Parameters::default();
-    let (job, fence_raised) = (parameters.add(request.job), parameters.add(fence));
-    let text = format!(
-        "INSERT INTO gap_states (gap_key, fence) SELECT gap_key, {fence_raised} FROM etl_jobs WHERE id = {job}
-         ON CONFLICT (gap_key) DO UPDATE SET fence = excluded.fence"
+fn start(request: &ClaimRequest<'_>, fence: i64) -> Batch {
+    let mut batch = Batch::default();
+    let [job, fence, at] = [Value::from(request.job), fence.into(), request.at.into()].map(|value| batch.parameters.add(value));
+    let pool = batch.parameters.add(request.pool.map(|pool| pool.name.as_str()));
+    batch.write(
+        format!(
+            "INSERT INTO gap_states (gap_key, fence) SELECT gap_key, {fence} FROM etl_jobs WHERE id = {job}
+             ON CONFLICT (gap_key) DO UPDATE SET fence = excluded.fence"
+        ),
+        "gap_states",
     );
-    connection.write(parameters.statement(text), "gap_states").await?;
-    let mut parameters = Parameters::default();
-    let text = format!(
-        "UPDATE etl_jobs SET state = 'running', fence = {fence}, started_at = {at}, pool = {pool} WHERE id = {job}",
-        fence = parameters.add(fence),
-        at = parameters.add(request.at),
-        pool = parameters.add(request.pool.map(|pool| pool.name.as_str())),
-        job = parameters.add(request.job),
+    batch.write(
+        format!("UPDATE etl_jobs SET state = 'running', fence = {fence}, started_at = {at}, pool = {pool} WHERE id = {job}"),
+        "etl_jobs",
     );
-    connection.write(parameters.statement(text), "etl_jobs").await?;
-    write_attempt(connection, request.job, 1, request.log, request.at).await?;
-    let mut parameters = Parameters::default();
-    let text = format!(
-        "UPDATE disclosure_queue AS q SET job_id = {job} WHERE {is_wanted}",
-        job = parameters.add(request.job),
-        is_wanted = is_wanted(&mut parameters, request.wanted),
-    );
-    connection.execute(parameters.statement(text)).await.map(drop)
+    write_attempt(&mut batch, request.job, 1, request.log, request.at);
+    if let ClaimTarget::Windows { .. } = request.wanted {
+        let is_wanted = is_wanted(&mut batch.parameters, request.wanted);
+        batch.execute(format!("UPDATE disclosure_queue AS q SET job_id = {job} WHERE {is_wanted}"));
+    }
+    batch
 }
 
-async fn write_attempt(connection: &mut SqliteConnection, job: JobId, n: u32, log: &str, at: DateTime<Utc>) -> sqlx::Result<()> {
-    let mut parameters = Parameters::default();
-    let text = format!(
-        "INSERT INTO etl_attempts (job_id, n, log, started_at) VALUES ({job}, {n}, {log}, {at})",
-        job = parameters.add(job),
-        n = parameters.add(n),
-        log = parameters.add(log),
-        at = parameters.add(at),
-    );
-    connection.write(parameters.statement(text), "etl_attempts").await
+fn write_attempt(batch: &mut Batch, job: JobId, n: u32, log: &str, at: DateTime<Utc>) {
+    let columns: Columns = vec![("job_id", job.into()), ("n", n.into()), ("log", log.into()), ("started_at", at.into())];
+    let text = format!("INSERT INTO etl_attempts ({}) VALUES ({})", names(&columns), batch.parameters.values(columns));
+    batch.write(text, "etl_attempts");
 }
 
 row! {
@@ -122,7 +122,6 @@ pub(super) async fn begin_attempt(
     log: &str,
     at: DateTime<Utc>,
 ) -> sqlx::Result<Begun> {
-    let mut changes = connection.begin_write().await?;
     let mut parameters = Parameters::default();
     let (job, n, started_at) = (parameters.add(claim.job), parameters.add(attempt), parameters.add(at));
     let text = format!(
@@ -132,20 +131,20 @@ pub(super) async fn begin_attempt(
         is_full = is_full::<SqliteConnection>(&mut parameters, pool, Some(&job)),
         fence = parameters.add(claim.fence),
     );
-    match changes.fetch_optional::<AttemptAnswer>(parameters.statement(text)).await? {
-        None => return Ok(Begun::ClaimLost),
-        Some(AttemptAnswer { is_begun: true, .. }) => return Ok(Begun::Yes),
-        Some(AttemptAnswer { is_full: true, .. }) => return Ok(Begun::PoolFull),
-        Some(_) => {}
-    }
-    write_attempt(&mut changes, claim.job, attempt, log, at).await?;
-    let mut parameters = Parameters::default();
-    let text = format!(
-        "UPDATE etl_jobs SET pool = coalesce({pool}, pool) WHERE id = {job}",
-        pool = parameters.add(pool.map(|pool| pool.name.as_str())),
-        job = parameters.add(claim.job),
-    );
-    changes.write(parameters.statement(text), "etl_jobs").await?;
+    let (mut changes, answer) = Changes::begin_with(connection, parameters.statement(text)).await?;
+    let begun = match answer {
+        None => Begun::ClaimLost,
+        Some(AttemptAnswer { is_begun: true, .. }) => Begun::Yes,
+        Some(AttemptAnswer { is_full: true, .. }) => Begun::PoolFull,
+        Some(AttemptAnswer { is_begun: false, is_full: false }) => {
+            let mut batch = Batch::default();
+            write_attempt(&mut batch, claim.job, attempt, log, at);
+            let (job, pool) = (batch.parameters.add(claim.job), batch.parameters.add(pool.map(|pool| pool.name.as_str())));
+            batch.write(format!("UPDATE etl_jobs SET pool = coalesce({pool}, pool) WHERE id = {job}"), "etl_jobs");
+            changes.carry_out(batch).await?;
+            Begun::Yes
+        }
+    };
     changes.commit().await?;
-    Ok(Begun::Yes)
+    Ok(begun)
 }

@@ -3,6 +3,7 @@
 //! Our own tables stand beside the data.
 
 mod availability;
+mod changes;
 mod claims;
 mod connect;
 mod data_tables;

@@ -4,12 +4,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use sqlx::sqlite::SqliteConnection;
 
-use crate::plan::model::job::ReportKey;
+use super::changes::{Batch, Changes};
+use crate::plan::model::job::{ReportKey, ReportRow};
 use crate::plan::model::settings::TableName;
 use crate::store::shared::cell::{AnyText, Found};
 use crate::store::shared::claims::has_key;
 use crate::store::shared::connection::SqlConnection;
 use crate::store::shared::data_columns::Column;
+use crate::store::shared::reports::Written;
 use crate::store::shared::row::row;
 use crate::store::shared::statement::Parameters;
 
@@ -42,4 +44,21 @@ row! {
     struct ReportText of "reports" {
         columns: AnyText,
     }
+}
+
+/// Carries out a batch, and writes a report's row: into the row that is there, or else as a new one.
+pub(super) async fn write(
+    changes: &mut Changes<'_>,
+    mut batch: Batch,
+    table: &TableName,
+    columns: &[Column],
+    row: &ReportRow,
+) -> sqlx::Result<()> {
+    let written = Written::of(row, table, columns);
+    let update = written.update::<SqliteConnection>(&mut batch.parameters);
+    batch.execute(update);
+    let insert = written.insert::<SqliteConnection>(&mut batch.parameters, |values| format!("SELECT {values} WHERE changes() = 0"));
+    batch.execute(insert);
+    let query = written.query::<SqliteConnection>(&mut batch.parameters);
+    written.is_kept(changes.carry_out_and_find(batch, query).await?)
 }
