@@ -30,6 +30,8 @@ needs man man-db
 needs mandoc mandoc
 needs python3 python3
 needs bash bash
+needs zsh zsh
+needs fish fish
 needs dash dash
 needs mawk mawk
 needs busybox busybox

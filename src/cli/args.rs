@@ -196,6 +196,8 @@ pub(super) enum Command {
         command: ConfigCommand,
     },
     /// Print the script that completes words in a shell
+    ///
+    /// At each TAB it asks etl-orch for what can follow: banks, ETLs, sources, periods, gaps, and the latest ids.
     Completions {
         /// The shell
         shell: clap_complete::Shell,

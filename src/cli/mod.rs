@@ -2,6 +2,7 @@
 
 mod args;
 mod bug;
+mod completions;
 mod config;
 mod context;
 mod coverage;
@@ -46,6 +47,9 @@ pub fn main(version: &'static str) -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let environment: Variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    if let Some(answered) = completions::answer(&args, &environment) {
+        return answered;
+    }
     help::set_version(version);
     let (global, command) = match Cli::read(args.clone(), help::columns(&environment)) {
         Ok(read) => read,

@@ -10,7 +10,9 @@ use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::args::{Cli, Format};
+use super::completions::script;
 use super::exit::{Exit, Failure};
+use super::help::commands;
 use super::help::headings::OUTPUT;
 use super::output;
 use crate::config::schema;
@@ -44,12 +46,6 @@ pub(super) fn completions(format: Format, shell: Shell) -> Result<Exit, Failure>
     Ok(Exit::Success)
 }
 
-fn script(shell: Shell) -> String {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "etl-orch", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
-}
-
 /// `etl-orch man`.
 pub(super) fn man(format: Format, args: &ManArgs) -> Result<Exit, Failure> {
     let mut root = Cli::command();
@@ -81,7 +77,7 @@ fn share(root: &Command, directory: &Path) -> Result<String, Failure> {
         written.push(format!("{}\n", path.display()));
         Ok::<_, Failure>(())
     };
-    for words in manual::paths(root) {
+    for words in commands(root) {
         put(format!("man/man1/{}.1", manual::name(&words)), &manual::page(find(root, &words)?, &words)?)?;
     }
     put(format!("man/man5/{}.5", configuration::NAME), &configuration::page(&schema()))?;

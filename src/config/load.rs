@@ -94,31 +94,8 @@ fn read_all(path: &Path, environment: &Variables, look: Option<&mut Look<'_>>) -
     };
     let written_path = written.institutions.clone().unwrap_or_else(|| INSTITUTIONS.to_owned());
     let institutions_file = resolve(&base, Path::new(&written_path));
-    let shown = path.parent().unwrap_or(Path::new("")).join(&written_path);
-    let mut of_institutions = Findings::of(&shown);
-    let institutions = if document.is_broken(&["institutions"]) {
-        Institutions::default()
-    } else {
-        // Only ETLs need banks. With sources alone the file may be missing, unless the configuration names one.
-        let may_lack = written.institutions.is_none() && document.keys(&["etls"]).is_empty() && !document.is_broken(&["etls"]);
-        let unusable = if written_path.trim().is_empty() { Some("is empty".to_owned()) } else { meant_for_a_shell(&written_path) };
-        match input::read(&institutions_file) {
-            _ if let Some(problem) = unusable => {
-                of_config.add(document.position(&["institutions"]), format!("institutions {problem}"));
-                Institutions::default()
-            }
-            Err(error) if may_lack && error.is_not_found() => Institutions::default(),
-            Ok(file) => match of_institutions.utf8(file.bytes) {
-                Some(text) => institutions::read(&text, &mut of_institutions),
-                None => Institutions::default(),
-            },
-            Err(error) => {
-                let shown = document.shown(&["institutions"], &written_path);
-                of_config.add(document.position(&["institutions"]), format!("institutions: {shown} {error}"));
-                Institutions::default()
-            }
-        }
-    };
+    let mut of_institutions = Findings::of(&path.parent().unwrap_or(Path::new("")).join(&written_path));
+    let institutions = read_institutions(&institutions_file, &document, &written, (&mut of_config, &mut of_institutions));
     let mut check = Check { document: &document, base: &base, findings: &mut of_config };
     let checked = checked(&mut check, written, &variables, institutions, look);
     warnings.extend([&of_config, &of_dotenv].into_iter().flat_map(Findings::remarks));
@@ -133,6 +110,55 @@ fn read_all(path: &Path, environment: &Variables, look: Option<&mut Look<'_>>) -
         warnings,
         ..parts
     })
+}
+
+/// The banks, ETLs and sources that a configuration has, as far as it can be read without any variable: also where there is a mistake in
+/// it, or this user may not read a file that it needs, such as `.env`. Nothing in it is a secret.
+pub fn catalogue(path: &Path) -> Option<Catalogue> {
+    let (mut findings, mut of_institutions) = (Findings::of(path), Findings::of(path));
+    let (base, text, _) = open(path, &mut findings)?;
+    let (document, written) = read(&text, &Variables::new(), &mut findings)?;
+    let file = resolve(&base, Path::new(written.institutions.as_deref().unwrap_or(INSTITUTIONS)));
+    let institutions = read_institutions(&file, &document, &written, (&mut findings, &mut of_institutions));
+    let mut check = Check { document: &document, base: &base, findings: &mut findings };
+    let pools = pools(&mut check, written.pools.unwrap_or_default());
+    let (_, gap_age) = health::health(&mut check, written.health.unwrap_or_default());
+    let defaults = Defaults { retry: RetryPolicy::default(), by: written::By::Etl, pools, gap_age };
+    let etls = etls(&mut check, written.etls.unwrap_or_default(), &defaults, &institutions);
+    let sources = sources(&mut check, written.sources.unwrap_or_default(), &defaults);
+    Some(Catalogue { institutions, etls, sources })
+}
+
+/// The institutions of this file. What is wrong with naming it is a finding of the configuration.
+fn read_institutions(
+    file: &Path,
+    document: &Document,
+    written: &Written,
+    (of_config, of_institutions): (&mut Findings, &mut Findings),
+) -> Institutions {
+    if document.is_broken(&["institutions"]) {
+        return Institutions::default();
+    }
+    // Only ETLs need banks. With sources alone the file may be missing, unless the configuration names one.
+    let may_lack = written.institutions.is_none() && document.keys(&["etls"]).is_empty() && !document.is_broken(&["etls"]);
+    let named = written.institutions.as_deref().unwrap_or(INSTITUTIONS);
+    let unusable = if named.trim().is_empty() { Some("is empty".to_owned()) } else { meant_for_a_shell(named) };
+    if let Some(problem) = unusable {
+        of_config.add(document.position(&["institutions"]), format!("institutions {problem}"));
+        return Institutions::default();
+    }
+    match input::read(file) {
+        Err(error) if may_lack && error.is_not_found() => Institutions::default(),
+        Ok(file) => match of_institutions.utf8(file.bytes) {
+            Some(text) => institutions::read(&text, of_institutions),
+            None => Institutions::default(),
+        },
+        Err(error) => {
+            let shown = document.shown(&["institutions"], named);
+            of_config.add(document.position(&["institutions"]), format!("institutions: {shown} {error}"));
+            Institutions::default()
+        }
+    }
 }
 
 /// The file's directory, text and access.

@@ -57,7 +57,7 @@ pub use env_files::ReadEnvFiles;
 pub use error::{ConfigError, ConfigErrors, Position};
 pub use find::{Found, find, is_found_by_all};
 pub use host::{Host, Need};
-pub use load::{Examined, check, examine, load};
+pub use load::{Examined, catalogue, check, examine, load};
 pub use new_database::{NewDatabase, env_line, new_database};
 pub use parallel::automatic_parallelism;
 pub use secrets::looks_secret;

@@ -5,6 +5,7 @@
 
 mod blocked;
 mod command_line;
+pub mod completion;
 pub mod config;
 pub mod config_init;
 pub mod coverage;

@@ -15,6 +15,7 @@ mod bugs;
 mod chains;
 mod child;
 mod collector;
+mod completions;
 mod config_check;
 mod config_init;
 mod connecting;

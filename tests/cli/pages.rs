@@ -132,16 +132,6 @@ fn every_page_of_the_manual_is_without_fault() {
     }
 }
 
-#[test]
-fn completions_are_there_for_the_usual_shells() {
-    for shell in ["bash", "zsh", "fish"] {
-        let script = page(&["completions", shell]);
-        assert!(script.contains("etl-orch") && script.contains("dry-run"), "{script}");
-    }
-    let checked = filter("bash", &["-n"], &page(&["completions", "bash"]));
-    assert!(checked.status.success() && checked.stderr.is_empty(), "{checked:?}");
-}
-
 /// What the schema says about the value at a path of keys; `NAME` stands for any.
 pub(crate) fn described<'a>(schema: &'a Value, node: &'a Value, path: &[&str]) -> Option<&'a Value> {
     if let Some(reference) = node["$ref"].as_str() {

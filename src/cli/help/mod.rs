@@ -58,6 +58,15 @@ pub(super) fn command(columns: usize) -> Command {
         .help_template(format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}{{all-args}}{{after-help}}"))
 }
 
+/// The words of every command, that of the program first.
+pub(super) fn commands(root: &Command) -> Vec<Vec<String>> {
+    let below = root.get_subcommands().flat_map(|command| {
+        let name = command.get_name().to_owned();
+        commands(command).into_iter().map(move |rest| std::iter::once(name.clone()).chain(rest).collect())
+    });
+    std::iter::once(Vec::new()).chain(below).collect()
+}
+
 /// This command and those below it, each with the end of its page.
 fn with_pages(command: Command, path: &str, width: usize) -> Command {
     let below: Vec<String> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();

@@ -43,15 +43,6 @@ pub(super) const FILES: &[Entry] = &[
     ),
 ];
 
-/// The words of every command, that of the program first.
-pub(super) fn paths(root: &Command) -> Vec<Vec<String>> {
-    let below = root.get_subcommands().flat_map(|command| {
-        let name = command.get_name().to_owned();
-        paths(command).into_iter().map(move |rest| std::iter::once(name.clone()).chain(rest).collect())
-    });
-    std::iter::once(Vec::new()).chain(below).collect()
-}
-
 /// The page of this command, whose words these are.
 pub(super) fn page(command: &Command, words: &[String]) -> Result<String, Failure> {
     let path = words.join(" ");
