@@ -29,7 +29,7 @@ const STATE_DIR: &str = "var";
 /// The lock in the state directory, unless the file says otherwise.
 const LOCK_FILE: &str = "etl-orch.lock";
 /// The institutions beside the configuration, unless the file says otherwise.
-const INSTITUTIONS: &str = "monitored_institutions.yaml";
+pub(super) const INSTITUTIONS: &str = "monitored_institutions.yaml";
 
 /// Reads and checks the configuration at `path`, the institutions that it names, and the `.env` beside it.
 ///
@@ -112,25 +112,8 @@ fn read_all(path: &Path, environment: &Variables, look: Option<&mut Look<'_>>) -
     })
 }
 
-/// The banks, ETLs and sources that a configuration has, as far as it can be read without any variable: also where there is a mistake in
-/// it, or this user may not read a file that it needs, such as `.env`. Nothing in it is a secret.
-pub fn catalogue(path: &Path) -> Option<Catalogue> {
-    let (mut findings, mut of_institutions) = (Findings::of(path), Findings::of(path));
-    let (base, text, _) = open(path, &mut findings)?;
-    let (document, written) = read(&text, &Variables::new(), &mut findings)?;
-    let file = resolve(&base, Path::new(written.institutions.as_deref().unwrap_or(INSTITUTIONS)));
-    let institutions = read_institutions(&file, &document, &written, (&mut findings, &mut of_institutions));
-    let mut check = Check { document: &document, base: &base, findings: &mut findings };
-    let pools = pools(&mut check, written.pools.unwrap_or_default());
-    let (_, gap_age) = health::health(&mut check, written.health.unwrap_or_default());
-    let defaults = Defaults { retry: RetryPolicy::default(), by: written::By::Etl, pools, gap_age };
-    let etls = etls(&mut check, written.etls.unwrap_or_default(), &defaults, &institutions);
-    let sources = sources(&mut check, written.sources.unwrap_or_default(), &defaults);
-    Some(Catalogue { institutions, etls, sources })
-}
-
 /// The institutions of this file. What is wrong with naming it is a finding of the configuration.
-fn read_institutions(
+pub(super) fn read_institutions(
     file: &Path,
     document: &Document,
     written: &Written,
@@ -162,7 +145,7 @@ fn read_institutions(
 }
 
 /// The file's directory, text and access.
-fn open(path: &Path, findings: &mut Findings) -> Option<(PathBuf, String, FileAccess)> {
+pub(super) fn open(path: &Path, findings: &mut Findings) -> Option<(PathBuf, String, FileAccess)> {
     let opened = directory_of(path).map_err(|error| InputError::of(path, error)).and_then(|base| Ok((base, input::read(path)?)));
     match opened {
         Ok((base, file)) => Some((base, findings.utf8(file.bytes)?, file.access)),
@@ -174,7 +157,7 @@ fn open(path: &Path, findings: &mut Findings) -> Option<(PathBuf, String, FileAc
 }
 
 /// Reads the text. The document has its variables filled in, and parts with mistakes are taken out.
-fn read(text: &str, variables: &Variables, findings: &mut Findings) -> Option<(Document, Written)> {
+pub(super) fn read(text: &str, variables: &Variables, findings: &mut Findings) -> Option<(Document, Written)> {
     let Some(mut root) = tree::parse(text, findings).filter(|root| !root.json().is_null()) else {
         if findings.is_empty() {
             findings.add_for_file("the file is empty; it needs etls or sources");

@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(for_bash(&both, "source:", None), "us_house\nus_fed\n");
         assert_eq!(for_bash(&both, "", Some(24)), "source:us_house\nsource:us_fed\n", "too narrow for help");
         insta::assert_snapshot!(for_bash(&both, "source:", Some(36)), @r"
-        us_house  (U.S. House of Represent…)
+        us_house  (U.S. House of Represen…)
         us_fed    (Federal Register)
         ");
         assert_eq!(for_bash(&both[..1], "source:", Some(80)), "us_house\n", "it is inserted as it is");

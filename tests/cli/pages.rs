@@ -1,4 +1,4 @@
-//! What the program says about itself: manual, completions, help, schema; `config check` and `init`.
+//! What the program says about itself: manual, help, schema; `config check` and `init`.
 
 use std::fs;
 use std::io::Write;

@@ -8,10 +8,8 @@ use std::time::Duration;
 use chrono::{SecondsFormat, Utc};
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Names};
 use crate::os::threads;
-use crate::plan::model::catalogue::Catalogue;
-use crate::plan::model::etl::Etl;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::JobState;
 use crate::plan::model::period::Period;
@@ -27,6 +25,9 @@ const PATIENCE: Duration = Duration::from_millis(800);
 
 /// Most ids of a kind.
 const MOST: u32 = 30;
+
+/// Most gaps, which are in an order that everybody knows.
+const MOST_GAPS: usize = 100;
 
 /// Jobs in which gaps are looked for.
 const MOST_JOBS: u32 = 200;
@@ -53,14 +54,14 @@ pub(super) struct Lookup {
     named: Option<PathBuf>,
     environment: Variables,
     config: OnceLock<Option<Config>>,
-    catalogue: OnceLock<Arc<Catalogue>>,
+    names: OnceLock<Names>,
     /// Until when the database is waited for.
     deadline: OnceLock<Instant>,
 }
 
 impl Lookup {
     pub(super) fn new(named: Option<PathBuf>, environment: Variables) -> Self {
-        Self { named, environment, config: OnceLock::new(), catalogue: OnceLock::new(), deadline: OnceLock::new() }
+        Self { named, environment, config: OnceLock::new(), names: OnceLock::new(), deadline: OnceLock::new() }
     }
 
     /// The configuration, if it is one. It is read once, and only for who needs it.
@@ -78,45 +79,44 @@ impl Lookup {
     }
 
     /// What it names. Who may not read `.env`, and gives orders by `sudo`, gets names all the same.
-    fn catalogue(&self) -> &Catalogue {
+    fn names(&self) -> &Names {
         let read = || match self.config() {
-            Some(config) => config.catalogue.clone(),
-            None => Arc::new(self.path().and_then(|path| config::catalogue(&path)).unwrap_or_default()),
+            Some(config) => Names::from(config),
+            None => self.path().and_then(|path| config::names(&path)).unwrap_or_default(),
         };
-        self.catalogue.get_or_init(read)
+        self.names.get_or_init(read)
     }
 
     /// The banks, by the symbol that people use.
     pub(super) fn banks(&self) -> Vec<Offer> {
-        let banks = &self.catalogue().institutions;
+        let banks = &self.names().institutions;
         banks.iter().filter_map(|(_, bank)| Offer::new(banks.data_symbol(bank), &bank.name)).collect()
     }
 
     /// The banks, by their whole keys.
     pub(super) fn bank_keys(&self) -> Vec<Offer> {
-        self.catalogue().institutions.iter().filter_map(|(_, bank)| Offer::new(bank.key.as_str(), &bank.name)).collect()
+        self.names().institutions.iter().filter_map(|(_, bank)| Offer::new(bank.key.as_str(), &bank.name)).collect()
     }
 
     pub(super) fn etls(&self) -> Vec<Offer> {
-        let offer = |etl: &Etl| Offer::new(etl.name.as_str(), etl.description.as_ref().unwrap_or(&etl.report_type));
-        self.catalogue().etls.iter().filter_map(offer).collect()
+        self.names().etls.iter().filter_map(|(name, help)| Offer::new(name.as_str(), help)).collect()
     }
 
     pub(super) fn sources(&self) -> Vec<Offer> {
-        self.catalogue().sources.iter().filter_map(|source| Offer::new(source.id.as_str(), &source.name)).collect()
+        self.names().sources.iter().filter_map(|(id, help)| Offer::new(id.as_str(), help)).collect()
     }
 
     /// Whether this word names a bank.
     pub(super) fn is_bank(&self, word: &str) -> bool {
-        self.catalogue().institutions.select(word).is_ok()
+        self.names().institutions.select(word).is_ok()
     }
 
     /// The periods of which there is data, of this bank or of any; the latest first.
     pub(super) fn periods(&self, bank: Option<&str>) -> Vec<Period> {
-        let catalogue = self.catalogue();
-        let banks = &catalogue.institutions;
+        let Some(config) = self.config() else { return Vec::new() };
+        let banks = &config.catalogue.institutions;
         let wanted = bank.and_then(|bank| banks.select(bank).ok());
-        let other_tags = catalogue.etls.iter().map(|etl| etl.requires.clone()).collect();
+        let other_tags = config.catalogue.etls.iter().map(|etl| etl.requires.clone()).collect();
         let request = ScanRequest { other_tags, ..ScanRequest::default() };
         let found = self.ask(async |store| {
             let mut periods = Vec::new();
@@ -141,16 +141,18 @@ impl Lookup {
         periods
     }
 
-    /// The gaps, by their keys.
-    pub(super) fn gaps(&self, which: Gaps) -> Vec<Offer> {
+    /// The gaps whose keys begin so.
+    pub(super) fn gaps(&self, begin: &str, which: Gaps) -> Vec<Offer> {
         let now = Utc::now();
         let found = self.ask(async |store| {
             let gaps: Vec<(GapKey, String)> = match which {
-                Gaps::Held => store.decisions().await?.into_iter().map(|(gap, decision)| (gap, decision.reason(now))).collect(),
-                Gaps::Retryable | Gaps::Skipped => {
+                Gaps::Held | Gaps::Retryable | Gaps::Skipped => {
                     let mut states = store.gap_states().await?;
-                    states.retain(|state| which == Gaps::Retryable || state.skip.as_ref().is_some_and(|skip| skip.holds(now)));
-                    states.into_iter().filter_map(|state| Some((state.key.clone(), help_of_gap(&state, now)?))).collect()
+                    states.sort_by(|one, other| one.key.cmp(&other.key));
+                    states.retain(|state| which != Gaps::Skipped || state.skip.as_ref().is_some_and(|skip| skip.holds(now)));
+                    let of_state = states.into_iter().filter_map(|state| Some((state.key.clone(), help_of_gap(&state, now)?)));
+                    let decisions = if which == Gaps::Held { store.decisions().await? } else { Vec::new() };
+                    of_state.chain(decisions.into_iter().map(|(gap, decision)| (gap, decision.reason(now)))).collect()
                 }
                 Gaps::Active | Gaps::Recorded => {
                     let states = if which == Gaps::Active { vec![JobState::Running, JobState::Queued] } else { Vec::new() };
@@ -162,7 +164,7 @@ impl Lookup {
         });
         let mut offers: Vec<Offer> = Vec::new();
         for offer in found.unwrap_or_default().into_iter().filter_map(|(gap, help)| Offer::new(gap.to_string(), &help)) {
-            if !offers.iter().any(|other| other.word == offer.word) {
+            if offers.len() < MOST_GAPS && offer.begins_with(begin) && !offers.iter().any(|other| other.word == offer.word) {
                 offers.push(offer);
             }
         }

@@ -188,7 +188,7 @@ impl Completer {
         // Where ids are listed, each with its gap, the gaps are not listed once more.
         if ids == Ids::Typed || current.contains(['/', ':']) {
             let listed: Vec<String> = offers.iter().map(|offer| offer.word.clone()).collect();
-            offers.extend(lookup.gaps(gaps).into_iter().filter(|gap| !listed.contains(&gap.word)));
+            offers.extend(lookup.gaps(current, gaps).into_iter().filter(|gap| !listed.contains(&gap.word)));
         }
         match ids {
             Ids::Typed if current.is_empty() => {}
