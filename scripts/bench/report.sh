@@ -141,13 +141,25 @@ fill_in() {
     cat "$dir/page" >"$page"
 }
 
+# What was measured, and what `cargo test --test cost` counted. The rest of the page stays as it is.
 write_page() {
-    [ -e "$results/machine.txt" ] || fail "nothing is measured yet: scripts/bench.sh"
-    print_table | fill_in results
-    if [ -e "$results/counts_sqlite.md" ] && [ -e "$results/counts_postgres.md" ]; then
-        { echo "On SQLite:"; echo; cat "$results/counts_sqlite.md"; echo; echo "On PostgreSQL:"; echo; cat "$results/counts_postgres.md"; } |
-            fold -s -w 118 | sed 's/ *$//' | fill_in counts
+    local counts=("$results/counts_sqlite.md" "$results/counts_postgres.md")
+    [ -e "$results/machine.txt" ] || [ -e "${counts[0]}" ] || fail "nothing is measured yet"
+    if [ -e "$results/machine.txt" ]; then
+        print_table | fill_in results
+        draw_plots
     fi
+    if [ -e "${counts[0]}" ] && [ -e "${counts[1]}" ]; then
+        { printf 'On SQLite:\n\n'; cat "${counts[0]}"; printf '\nOn PostgreSQL:\n\n'; cat "${counts[1]}"; } | fold -s -w 118 | sed 's/ *$//' |
+            fill_in counts
+    fi
+}
+
+draw_plots() {
+    local part
+    for part in gaps jobs history; do
+        [ -s "$results/$part.tsv" ] || { say "no plots, as $part is not measured"; return; }
+    done
     mkdir -p "$plots"
     RESULTS=$results PLOTS=$plots gnuplot scripts/bench/plots.gnuplot
     fill_in plots <<'END'

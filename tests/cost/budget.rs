@@ -48,8 +48,16 @@ impl Table {
         for budget in budgets {
             let (seen_idle, seen_job) = (idle.of(budget.what), per_job.of(budget.what));
             let is_over = seen_idle > budget.idle || seen_job > budget.job;
-            is_kept &= !is_over;
-            let end = if is_over { " **over budget**" } else { "" };
+            // What is not seen any more has another name by now.
+            let is_unseen = budget.idle > 0.0 && seen_idle <= 0.0 || budget.job > 0.0 && seen_job <= 0.0;
+            is_kept &= !is_over && !is_unseen;
+            let end = if is_over {
+                " over budget |"
+            } else if is_unseen {
+                " not seen |"
+            } else {
+                ""
+            };
             let Budget { what, idle, job } = budget;
             let _ = writeln!(text, "| {what:<22} | {seen_idle:>9.0} | {idle:>7.0} | {seen_job:>9.2} | {job:>7.2} |{end}");
         }

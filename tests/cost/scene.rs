@@ -24,8 +24,8 @@ impl Scene {
     pub(crate) fn new(kind: Kind) -> Self {
         let world = World::new(kind);
         world.write("small", "a small file\n");
-        let banks: String = (1..=BANKS).map(|bank| format!("B{bank}-CA: {{id: {bank}, name: Bank}}\n")).collect();
-        world.institutions(&banks);
+        let banks: Vec<String> = (1..=BANKS).map(|bank| format!("B{bank}-CA: {{id: {bank}, name: Bank}}")).collect();
+        world.institutions(&banks.join("\n"));
         world.configure(SETTINGS, ETLS);
         let tags = if kind == Kind::Sqlite { "'[\"transcripts\"]'" } else { "ARRAY['transcripts']" };
         world.sql(&format!(
