@@ -15,6 +15,7 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::pin;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -59,7 +60,8 @@ impl CommandExecutor {
             return without_process(End::Stopped);
         }
         let (started, began_at) = (std::time::Instant::now(), Utc::now());
-        let spawned = match spawn::spawn(&task) {
+        let task = Arc::new(task);
+        let spawned = match spawn::spawn_elsewhere(Arc::clone(&task)).await {
             Ok(spawned) => spawned,
             Err(end) => return without_process(end),
         };
@@ -68,7 +70,7 @@ impl CommandExecutor {
         tracing::debug!(program = name, pid, "Started {name} (pid {pid})");
         // The attempt goes on when nobody takes the events.
         let _ = events.try_send(AttemptEvent::Spawned(pid));
-        let record = Record::new(task.log, events, self.secrets.clone(), began_at).with_stages(task.progress);
+        let record = Record::new(task.log.clone(), events, self.secrets.clone(), began_at).with_stages(task.progress.clone());
         let supervisor =
             Supervisor { capture: Capture::new(spawned.out, spawned.err, record), termination: Termination::new(stop, task.grace) };
         let (end, Recorded { tail, said, error }) = supervisor.run(spawned.leader, task.timeout).await;

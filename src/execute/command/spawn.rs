@@ -8,13 +8,16 @@ use std::io::{self, PipeWriter};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
 
 use super::super::task::Program;
 use super::capture::Stream;
 use super::group::Leader;
 use super::spawn_error;
 use crate::os::children::StartedChild;
-use crate::os::programs;
+use crate::os::{blocking, programs};
 use crate::plan::model::work::is_of_attempt;
 use crate::plan::run::ended::End;
 
@@ -26,9 +29,23 @@ pub(super) struct Spawned {
     pub(super) err: Stream,
 }
 
+/// Starts the program of `task` in another thread, as the thread that does it waits until the program has been loaded.
+///
+/// # Errors
+/// As [`spawn`].
+pub(super) async fn spawn_elsewhere(task: Arc<Program>) -> Result<Spawned, End> {
+    let (runtime, program) = (Handle::current(), Arc::clone(&task));
+    let spawned = blocking::run(move || {
+        let _in_runtime = runtime.enter();
+        spawn(&program)
+    });
+    // Where there is no room for a thread it is done here.
+    spawned.await.unwrap_or_else(|_| spawn(&task))
+}
+
 /// Starts the program of `task`. The end of an attempt that could not be started names the program and says what to do. It never contains
 /// arguments or environment, which may be secret.
-pub(super) fn spawn(task: &Program) -> Result<Spawned, End> {
+fn spawn(task: &Program) -> Result<Spawned, End> {
     let name = task.argv.first().map_or("", String::as_str);
     let cwd = std::path::absolute(&task.cwd).unwrap_or_else(|_| task.cwd.clone());
     let program =
