@@ -75,7 +75,7 @@ pub fn with_tabs(offers: &[Offer]) -> String {
 /// Lines of words alone.
 #[must_use]
 pub fn plain(offers: &[Offer]) -> String {
-    offers.iter().map(|offer| format!("{}\n", offer.word)).collect()
+    offers.iter().flat_map(|offer| [offer.word.as_str(), "\n"]).collect()
 }
 
 /// `RY-CA/2025Q2/call_summary, failed 14:03`.

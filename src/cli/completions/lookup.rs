@@ -173,9 +173,11 @@ impl Lookup {
 
     /// The jobs whose id begins so, or the latest; only those that have not ended, or all.
     pub(super) fn jobs(&self, begin: &str, active: bool) -> Vec<Offer> {
-        let Some(id) = beginning(begin) else { return Vec::new() };
+        if !begins_id(begin) {
+            return Vec::new();
+        }
         let states = if active { vec![JobState::Running, JobState::Queued] } else { Vec::new() };
-        let query = JobQuery { id, states, limit: MOST, ..JobQuery::default() };
+        let query = JobQuery { id: id(begin), states, limit: MOST, ..JobQuery::default() };
         let jobs = self.ask(async |store| Ok(store.jobs(&query).await?)).unwrap_or_default();
         let now = Utc::now();
         let offer = |job: &PastJob| Offer::new(shown(begin, &job.id.to_string()), &help_of_job(job, now));
@@ -184,8 +186,10 @@ impl Lookup {
 
     /// The same of runs.
     pub(super) fn runs(&self, begin: &str) -> Vec<Offer> {
-        let Some(id) = beginning(begin) else { return Vec::new() };
-        let query = RunQuery { id, limit: MOST, ..RunQuery::default() };
+        if !begins_id(begin) {
+            return Vec::new();
+        }
+        let query = RunQuery { id: id(begin), limit: MOST, ..RunQuery::default() };
         let runs = self.ask(async |store| Ok(store.runs(&query).await?)).unwrap_or_default();
         let now = Utc::now();
         runs.iter().filter_map(|run| Offer::new(shown(begin, &run.id.to_string()), &help_of_run(run, now))).collect()
@@ -217,10 +221,14 @@ impl Lookup {
     }
 }
 
-/// What the database is asked for by the beginning of an id: `None` within where nothing is typed, and as a whole where this begins no id.
-fn beginning(typed: &str) -> Option<Option<String>> {
-    let is_id = typed.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte) || byte == b'-');
-    is_id.then(|| (!typed.is_empty()).then(|| typed.to_owned()))
+/// Whether an id may begin so.
+fn begins_id(typed: &str) -> bool {
+    typed.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte) || byte == b'-')
+}
+
+/// What the database is asked for: any id where nothing is typed.
+fn id(typed: &str) -> Option<String> {
+    (!typed.is_empty()).then(|| typed.to_owned())
 }
 
 /// As much of an id as people see, or all of it where more is typed.
