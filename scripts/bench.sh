@@ -64,7 +64,6 @@ fi
 . scripts/bench/worlds.sh
 build
 start_server
-describe_machine >"$results/machine.txt"
 for part in "${parts[@]}"; do
     say "$part"
     : >"$dir/results"
@@ -72,4 +71,5 @@ for part in "${parts[@]}"; do
     (. "scripts/bench/$part.sh")
     mv "$dir/results" "$results/$part.tsv"
 done
+describe_machine >"$results/machine.txt"
 print_table

@@ -12,8 +12,8 @@ after_runs() {
 }
 
 idle() { timed "$binary" -q --config "$dir/history/etl-orch.yaml"; }
-sizes="1 100 500 2000 ${large:+10000}"
-[ -z "$quick" ] || sizes="1 100"
+sizes="10 100 500 2000 ${large:+10000}"
+[ -z "$quick" ] || sizes="10 100"
 for runs in $sizes; do
     after_runs "$runs"
     in_turns idle "$runs" 20 idle
