@@ -24,6 +24,7 @@ use super::orders::args::SweepArgs;
 use super::orders::cancel::CancelArgs;
 use super::orders::skip::SkipArgs;
 use super::pages::ManArgs;
+use super::prune::PruneArgs;
 use super::report::ReportArgs;
 use super::run::args::RunArgs;
 use super::run::one::RunOneArgs;
@@ -190,6 +191,11 @@ pub(super) enum Command {
     ///
     /// Runs that are active go on.
     Uninstall(UninstallArgs),
+    /// Remove what is over and older than `retention` keeps it
+    ///
+    /// Runs do this by themselves once a day, a little at a time; this does all of it, and gives the space back to the disk. What is open
+    /// is never removed: missing reports, what is quarantined or skipped, what runs, and where a source is.
+    Prune(PruneArgs),
     /// Check the configuration, begin one, or print its schema
     Config {
         #[command(subcommand)]

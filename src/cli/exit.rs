@@ -188,6 +188,7 @@ impl From<RunError> for Failure {
             | RunError::Rights(_)
             | RunError::ForeignStateDir { .. }
             | RunError::Survivors(_)
+            | RunError::Signals(_)
             | RunError::DatabaseGone(..)
             | RunError::NoAnswer
             | RunError::LeaseLost

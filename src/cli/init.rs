@@ -54,8 +54,8 @@ pub(super) async fn command(context: &Context<'_>, args: &InitArgs) -> Result<Ex
         store.check_data_tables(of.writes_reports, of.writes_availability).await?;
         Ok(store.missing_rights(of).await?)
     };
-    let MissingRights { to_read, to_write } = context.with_store(Access::Init, check).await?;
-    let missing = [to_read, to_write].concat();
+    let MissingRights { to_read, to_write, to_prune } = context.with_store(Access::Init, check).await?;
+    let missing = [to_read, to_write, to_prune].concat();
     if !missing.is_empty() {
         return Err(Failure::Orchestrator(format!(
             "the state tables are there, but the database does not let its user do what a run must; have a DBA run: {}",

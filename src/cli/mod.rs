@@ -19,6 +19,7 @@ mod numbers;
 mod orders;
 mod output;
 mod pages;
+mod prune;
 mod refused;
 mod report;
 mod run;
@@ -82,6 +83,7 @@ fn perform(command: &Command, global: &Global, environment: &Variables) -> Resul
         Command::Report(args) => in_runtime(report::command(&context()?, args)),
         Command::Sources { command } => in_runtime(sources::command(&context()?, command.as_ref())),
         Command::Health(args) => in_runtime(health::command(global, environment, args)),
+        Command::Prune(args) => in_runtime(prune::command(&context()?, args)),
         Command::Tell { command: TellCommand::Test } => in_runtime(tell::test(&context()?)),
         Command::Init(args) => in_runtime(init::command(&context()?, args)),
         Command::Install(args) => in_runtime(install::install(global, environment, args)),

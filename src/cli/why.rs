@@ -75,7 +75,7 @@ async fn then(context: &Context<'_>, args: &WhyArgs, at: Moment) -> Result<Exit,
             Some(OrderTarget::Job(prefix)) => (vec![one_job(&*store, &prefix).await?.gap], Vec::new()),
             Some(OrderTarget::Sweep(sweep)) => (Vec::new(), sweep.groups()),
         };
-        let (mut found, runs) = why_then(&*store, &gaps, at).await?;
+        let (mut found, runs) = why_then(&*store, &gaps, at, &context.config.retention).await?;
         found.retain(|then| groups.is_empty() || groups.iter().any(|group| group.covers(&then.gap)));
         Ok((found, runs))
     });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::health::HealthSettings;
 use crate::plan::model::logging::Logging;
+use crate::plan::model::retention::Retention;
 use crate::plan::model::settings::{Database, RunSettings, SyncRule};
 use crate::plan::model::tell::TellSettings;
 use crate::plan::text::secrets::Secrets;
@@ -33,6 +34,8 @@ pub struct Config {
     pub catalogue: Arc<Catalogue>,
     /// What counts as healthy.
     pub health: HealthSettings,
+    /// How long what is over is kept.
+    pub retention: Retention,
     /// How a run goes about its work.
     pub run: RunSettings,
     /// Texts that must not be logged, stored or shown.

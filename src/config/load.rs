@@ -14,7 +14,7 @@ use super::paths::{directory_of, meant_for_a_shell, resolve};
 use super::pools::pools;
 use super::sources::{self, sources};
 use super::written::{self, Written};
-use super::{database, decode, dotenv, expand, health, institutions, ownership, run, secrets, tell, tree};
+use super::{database, decode, dotenv, expand, health, institutions, ownership, retention, run, secrets, tell, tree};
 use crate::os::access::FileAccess;
 use crate::os::input::{self, InputError};
 use crate::plan::model::catalogue::Catalogue;
@@ -208,10 +208,8 @@ fn checked(
     let defaults = Defaults { retry, by: reports.by.unwrap_or(written::By::Etl), pools, gap_age };
     let etls = etls(check, written.etls.unwrap_or_default(), &defaults, &institutions);
     let sources = sources(check, written.sources.unwrap_or_default(), &defaults);
-    let has_none = |key| check.document.keys(&[key]).is_empty() && !check.document.is_broken(&[key]);
-    if has_none("etls") && has_none("sources") {
-        check.wrong_key(&["etls"], "nothing is configured; add an ETL under etls, or a source under sources");
-    }
+    something_to_do(check);
+    let retention = retention::retention(check, &written.retention.unwrap_or_default(), &etls);
     etls::graces(check, &etls, run.lease);
     sources::graces(check, &sources, run.lease);
     if let Some(look) = look {
@@ -239,10 +237,19 @@ fn checked(
         log: written.log.unwrap_or_default().into(),
         catalogue: Arc::new(Catalogue { institutions, etls, sources }),
         health,
+        retention,
         run,
         tell: tell::tell(check, written.tell.unwrap_or_default(), variables),
         sync,
     })
+}
+
+/// Checks that there is an ETL or a source.
+fn something_to_do(check: &mut Check) {
+    let has_none = |key| check.document.keys(&[key]).is_empty() && !check.document.is_broken(&[key]);
+    if has_none("etls") && has_none("sources") {
+        check.wrong_key(&["etls"], "nothing is configured; add an ETL under etls, or a source under sources");
+    }
 }
 
 fn durability(written: Option<written::Durability>) -> Durability {

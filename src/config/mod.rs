@@ -37,6 +37,7 @@ mod patterns;
 mod pools;
 mod program;
 mod report_types;
+mod retention;
 mod run;
 mod scalars;
 mod secrets;
@@ -50,6 +51,7 @@ mod work;
 mod written;
 mod written_health;
 mod written_program;
+mod written_retention;
 mod written_sources;
 mod written_work;
 

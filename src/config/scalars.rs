@@ -8,7 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::plan::text::span;
+use crate::plan::model::retention::Keep;
+use crate::plan::text::span::{self, InvalidSpan};
 
 /// A number of chains, or `auto`.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +104,54 @@ impl JsonSchema for WrittenDuration {
             "description": "A duration such as 15m, 1h 30m or 10s.",
             "pattern": "^\\s*(0|([0-9]+(\\.[0-9]+)?\\s*(nanos|nsec|ns|usec|us|µs|millis|msec|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|wks?|w)\\s*)+)$"
         })
+    }
+}
+
+/// How long something is kept: a duration, or `forever`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WrittenKeep(pub(super) Keep);
+
+impl<'de> Deserialize<'de> for WrittenKeep {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = WrittenKeep;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration like 30d, or forever")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<WrittenKeep, E> {
+                if text == "forever" {
+                    return Ok(WrittenKeep(Keep::Forever));
+                }
+                let span = span::parse(text).map_err(|error| match error {
+                    InvalidSpan::Form => E::custom("not a duration; write it like 30d, or forever"),
+                    InvalidSpan::Calendar => E::custom(error),
+                })?;
+                if span > LONGEST {
+                    return Err(E::custom("longer than 100 years; write forever"));
+                }
+                Ok(WrittenKeep(Keep::For(span)))
+            }
+        }
+
+        deserializer.deserialize_any(Text)
+    }
+}
+
+impl JsonSchema for WrittenKeep {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Keep".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [generator.subschema_for::<WrittenDuration>(), {"const": "forever"}]})
     }
 }
 

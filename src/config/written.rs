@@ -13,6 +13,7 @@ use super::scalars::{MaxParallel, Version, WrittenDuration};
 use super::tell::Tell;
 use super::written_health::{Gaps, Health};
 use super::written_program::with_program_keys;
+use super::written_retention::Retention;
 use super::written_sources::Source;
 use super::written_work::{EndPattern, ExitCodes, Http, Retry, StagePattern};
 
@@ -60,6 +61,8 @@ pub(super) struct Written {
     pub(super) tell: Option<Tell>,
     /// What `etl-orch health` counts as healthy.
     pub(super) health: Option<Health>,
+    /// How long what is over is kept.
+    pub(super) retention: Option<Retention>,
     /// The ETLs by name; the order of declaration is the order in which they run for a bank.
     #[schemars(extend("propertyNames" = {"pattern": "^[a-z0-9][a-z0-9_-]*$"}))]
     pub(super) etls: Option<BTreeMap<String, Etl>>,
@@ -287,6 +290,7 @@ mod tests {
                 "log",
                 "tell",
                 "health",
+                "retention",
                 "etls",
                 "sources"
             ]

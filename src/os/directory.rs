@@ -117,6 +117,15 @@ impl Directory {
         Ok(self.stat(name)?.map(|stat| FileId::of(&stat)))
     }
 
+    /// How many bytes a regular file has; `None` where that name has none.
+    ///
+    /// # Errors
+    /// When that cannot be said.
+    pub(crate) fn length(&self, name: &OsStr) -> io::Result<Option<u64>> {
+        let file = self.stat(name)?.filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
+        Ok(file.and_then(|stat| u64::try_from(stat.st_size).ok()))
+    }
+
     fn stat(&self, name: &OsStr) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),

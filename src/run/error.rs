@@ -36,6 +36,9 @@ pub enum RunError {
              user, name another directory as state_dir, or chown it"
     )]
     ForeignStateDir { path: PathBuf, uid: u32 },
+    /// Nobody could ask this process to stop.
+    #[error("cannot listen for signals: {0}")]
+    Signals(std::io::Error),
     /// Planning took longer than the lease, and another invocation recorded this run as lost.
     #[error("another host took this run for dead before it had planned; lengthen the lease")]
     LeaseLost,

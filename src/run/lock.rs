@@ -181,8 +181,20 @@ impl Lock {
     /// # Errors
     /// When the file cannot be written.
     pub fn announce(&self, run: RunId, since: DateTime<Utc>) -> io::Result<()> {
+        self.write_name(since, &format!("run {}", run.short()))
+    }
+
+    /// The same for who removes what is old.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn announce_pruning(&self, since: DateTime<Utc>) -> io::Result<()> {
+        self.write_name(since, "pruning")
+    }
+
+    fn write_name(&self, since: DateTime<Utc>, what: &str) -> io::Result<()> {
         let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let text = format!("{} since {since}, run {}\n", this_process(), run.short());
+        let text = format!("{} since {since}, {what}\n", this_process());
         self.file.write_all_at(text.as_bytes(), 0)?;
         self.file.set_len(text.len() as u64)
     }

@@ -26,6 +26,7 @@ mod prepare;
 mod preview;
 mod recover;
 mod replay;
+pub mod retention;
 pub mod schedules;
 pub mod signals;
 pub mod sources;
@@ -155,6 +156,7 @@ impl Invocation {
                 | RunError::Rights(_)
                 | RunError::ForeignStateDir { .. }
                 | RunError::Survivors(_)
+                | RunError::Signals(_)
                 | RunError::DatabaseGone(..)
                 | RunError::NoAnswer
                 | RunError::LeaseLost,

@@ -194,7 +194,7 @@ pub(super) async fn check_tables(store: &dyn Store, etls: &[Etl], sync: &[SyncRu
     let (writes_reports, writes_availability) = (writes_reports(etls), !sync.is_empty());
     store.check_data_tables(writes_reports, writes_availability).await?;
     let table_use = TableUse { writes_reports, looks_at_reports: looks_at_reports(etls), writes_availability };
-    let MissingRights { to_read, to_write } = store.missing_rights(table_use).await?;
+    let MissingRights { to_read, to_write, to_prune: _ } = store.missing_rights(table_use).await?;
     let lacks_reading = !to_read.is_empty();
     let missing = [to_read, to_write].concat();
     if missing.is_empty() {

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::plan::decide::explain::{PastFacts, RunsThen, Then, then};
+use crate::plan::decide::retention::KeptSince;
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::ids::RunId;
+use crate::plan::model::retention::Retention;
 use crate::plan::remember::arrivals::ArrivalQuery;
 use crate::plan::remember::past::{JobQuery, PastDecision, PastRun, RunQuery, TimeSpan};
 use crate::store::{self, History};
@@ -18,9 +20,14 @@ const LATEST_JOBS: u32 = 20;
 ///
 /// # Errors
 /// When the database fails.
-pub async fn why_then(store: &dyn History, gaps: &[GapKey], at: DateTime<Utc>) -> store::Result<(Vec<Then>, RunsThen)> {
+pub async fn why_then(
+    store: &dyn History,
+    gaps: &[GapKey],
+    at: DateTime<Utc>,
+    retention: &Retention,
+) -> store::Result<(Vec<Then>, RunsThen)> {
     let decisions = store.decisions_at(gaps, at).await?;
-    let runs = runs_around(store, at).await?;
+    let runs = runs_around(store, at, retention).await?;
     let deciding: BTreeSet<RunId> = decisions.iter().map(|decision| decision.run).collect();
     let mut decided_by = BTreeMap::new();
     for id in deciding {
@@ -85,12 +92,13 @@ fn with_groups(gap: &GapKey) -> Vec<GapKey> {
     all
 }
 
-async fn runs_around(store: &dyn History, at: DateTime<Utc>) -> store::Result<RunsThen> {
+async fn runs_around(store: &dyn History, at: DateTime<Utc>, retention: &Retention) -> store::Result<RunsThen> {
     let by_then = TimeSpan { since: None, until: Some(just_after(at)) };
     let later = TimeSpan { since: Some(just_after(at)), until: None };
     let last = store.runs(&RunQuery { started: by_then, limit: 1, ..RunQuery::default() }).await?.pop();
     let next = store.runs(&RunQuery { started: later, limit: 1, oldest_first: true, ..RunQuery::default() }).await?.pop();
-    Ok(RunsThen { last, next })
+    let is_kept = KeptSince::of(retention, Utc::now()).idle_runs.is_none_or(|first| first <= at);
+    Ok(RunsThen { last, next, idle_kept: (!is_kept).then_some(retention.idle_runs) })
 }
 
 async fn run(store: &dyn History, id: RunId) -> store::Result<Option<PastRun>> {

@@ -25,6 +25,7 @@ pub mod notification;
 pub mod orders;
 pub mod outcome;
 pub mod progress;
+pub mod prune;
 pub mod report;
 pub mod run;
 mod run_log;

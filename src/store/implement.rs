@@ -10,6 +10,7 @@ macro_rules! implement_ports {
         use $crate::plan::decide::checkup::{Server, StateTables};
         use $crate::plan::decide::found_data::{FoundBank, FoundTables};
         use $crate::plan::decide::mismatch::{NameCount, ReportSpelling};
+        use $crate::plan::decide::retention::{Compacted, KeptSince, RecordKind};
         use $crate::plan::model::candidate::AvailabilityRow;
         use $crate::plan::model::etl::Pool;
         use $crate::plan::model::gap::GapKey;
@@ -289,6 +290,28 @@ macro_rules! implement_ports {
 
             async fn record_notified(&self, channel: &str, subjects: &[(&Subject, Option<&Alert>)], at: DateTime<Utc>) -> Result<()> {
                 operation!(self, "recording what people were told", shared::notifications::record, channel, subjects, at)
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl $crate::store::Retention for $adapter {
+            async fn remove(&self, kind: RecordKind, kept_since: KeptSince, most: u32) -> Result<u64> {
+                operation!(self, "removing old records", shared::retention::remove, kind, kept_since, most)
+            }
+
+            async fn count_removable(&self, kind: RecordKind, kept_since: KeptSince) -> Result<u64> {
+                if !self.state_tables.is_current() {
+                    return Ok(0);
+                }
+                operation!(self, "counting old records", shared::retention::count, kind, kept_since)
+            }
+
+            async fn of_open_gaps(&self, jobs: &[JobId]) -> Result<Vec<JobId>> {
+                listing!(self, "looking for jobs of open gaps", shared::retention::of_open_gaps, jobs)
+            }
+
+            async fn compact(&self) -> Result<Option<Compacted>> {
+                <$adapter>::compact(self).await
             }
         }
 

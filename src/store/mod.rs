@@ -18,7 +18,7 @@ mod sqlite;
 use std::sync::Arc;
 
 pub use error::{FailureKind, NotKept, StoreError};
-pub use ports::{Data, History, Ledger, MOST_ROWS, Notifications, Orders, Sources};
+pub use ports::{Data, History, Ledger, MOST_ROWS, Notifications, Orders, Retention, Sources};
 
 use crate::plan::decide::checkup::StateTables;
 use crate::plan::model::candidate::{AvailabilityKey, Candidate, CensusGroup};
@@ -103,6 +103,8 @@ pub struct MissingRights {
     pub to_read: Vec<String>,
     /// Without these what a run does cannot be recorded.
     pub to_write: Vec<String>,
+    /// Without these nothing that is over is removed.
+    pub to_prune: Vec<String>,
 }
 
 /// What [`Data::scan`] is to look for.
@@ -178,7 +180,7 @@ pub enum Scanned {
 
 /// All of the database: what an invocation opens once and passes on. Functions take the port that they need.
 #[async_trait::async_trait]
-pub trait Store: Data + Ledger + Orders + Sources + Notifications + History {
+pub trait Store: Data + Ledger + Orders + Sources + Notifications + Retention + History {
     /// What our own tables were when the database was opened; those that were made or migrated then are current.
     fn state_tables(&self) -> &StateTables;
 

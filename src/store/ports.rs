@@ -14,6 +14,7 @@ use super::{Available, MissingRights, Result, ScanRequest, Scanned, StoreError, 
 use crate::plan::decide::checkup::Server;
 use crate::plan::decide::found_data::{FoundBank, FoundTables};
 use crate::plan::decide::mismatch::{NameCount, ReportSpelling};
+use crate::plan::decide::retention::{Compacted, KeptSince, RecordKind};
 use crate::plan::model::candidate::AvailabilityRow;
 use crate::plan::model::etl::Pool;
 use crate::plan::model::gap::GapKey;
@@ -276,6 +277,24 @@ pub trait Notifications: Debug + Send + Sync {
 
     /// Records that people were told this by a channel: what is wrong, or that nothing is any more. All or, on an error, nothing.
     async fn record_notified(&self, channel: &str, subjects: &[(&Subject, Option<&Alert>)], at: DateTime<Utc>) -> Result<()>;
+}
+
+/// Removes what is over.
+#[async_trait]
+pub trait Retention: Debug + Send + Sync {
+    /// Removes at most `most` records of a kind that are not kept any longer, the oldest first. What belongs to a gap that is open stays,
+    /// and so do the last runs, the last successes of each ETL and source, and what orders need. Returns how many were removed.
+    async fn remove(&self, kind: RecordKind, kept_since: KeptSince, most: u32) -> Result<u64>;
+
+    /// How many records of a kind that would remove in the end.
+    async fn count_removable(&self, kind: RecordKind, kept_since: KeptSince) -> Result<u64>;
+
+    /// Those of these jobs whose gap is open.
+    async fn of_open_gaps(&self, jobs: &[JobId]) -> Result<Vec<JobId>>;
+
+    /// Gives the disk back what a file has free, where that is a good part of it. Returns how long the file was and is. A server does that
+    /// by itself.
+    async fn compact(&self) -> Result<Option<Compacted>>;
 }
 
 /// What people read about the past.

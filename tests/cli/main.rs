@@ -65,6 +65,7 @@ mod packages;
 mod pages;
 mod pools;
 mod printed;
+mod prune;
 mod published;
 mod quickstart;
 mod quiet;

@@ -52,6 +52,7 @@ pub(crate) const CALLS: &[(&str, &[Case])] = &[
             ("TD", 2, "error"),
         ],
     ),
+    ("prune", &[("--dry-run", 0, "prune"), ("", 0, "prune"), ("--lock-wait ever", 2, "error")]),
     ("jobs", &[("", 0, "jobs"), ("--failed TD", 0, "jobs"), ("NONE", 2, "error"), ("--since soon", 2, "error")]),
     (
         "runs",

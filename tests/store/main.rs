@@ -29,6 +29,7 @@ mod pools;
 mod postgres_server;
 mod repeat;
 mod reports;
+mod retention;
 mod said;
 mod scan;
 mod schema;

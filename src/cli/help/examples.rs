@@ -145,6 +145,10 @@ pub(in crate::cli) const EXAMPLES: &[(&str, &[Example])] = &[
             of("etl-orch health --format json | jq -r .status", "Ask as a monitor does."),
         ],
     ),
+    (
+        "prune",
+        &[of("etl-orch prune --dry-run", "Say what is old enough to go."), of("etl-orch prune", "Remove it now, and give the space back.")],
+    ),
     ("tell", &[of("etl-orch tell test", "Try every channel.")]),
     ("tell test", &[of("etl-orch tell test", "Try every channel.")]),
     (

@@ -52,6 +52,9 @@ const OF_CHANNELS: &[Row] = &[("0", "every channel was reached"), ("1", "one of 
 
 const OF_OTHERS: &[Row] = &[("0", "success"), UNABLE, USAGE, SIGNAL];
 
+const OF_PRUNE: &[Row] =
+    &[("0", "success, or nothing to remove"), UNABLE, USAGE, ("75", "the lock is held and --lock-wait ran out"), SIGNAL];
+
 /// The codes of a command.
 pub(in crate::cli) fn exit_status(path: &str) -> impl Iterator<Item = Row> {
     let rows = match path {
@@ -59,6 +62,7 @@ pub(in crate::cli) fn exit_status(path: &str) -> impl Iterator<Item = Row> {
         "run-one" | "sources enqueue" => OF_ONE,
         "health" => OF_HEALTH,
         "doctor" => OF_DOCTOR,
+        "prune" => OF_PRUNE,
         "tell" | "tell test" => OF_CHANNELS,
         _ => OF_OTHERS,
     };

@@ -4,8 +4,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path};
 
+use chrono::Utc;
+
 use crate::execute;
 use crate::os::input::{self, InputError};
+use crate::plan::decide::retention::KeptSince;
+use crate::plan::model::retention::{Keep, Retention};
 use crate::plan::remember::past::PastAttempt;
 
 /// Bytes that are read at once.
@@ -21,6 +25,9 @@ pub(super) enum NoLog {
     /// The attempt printed nothing so far, its log was removed, or it was run on another host.
     #[error("is not there")]
     Missing,
+    /// It was removed, as it is older.
+    #[error("is not there: logs are kept for {0}")]
+    NotKept(Keep),
     /// The record may have been changed by others.
     #[error("is not below the state_dir of this configuration, and is not read")]
     Elsewhere,
@@ -30,7 +37,7 @@ pub(super) enum NoLog {
 
 impl LogFile {
     /// Opens it, where it is a file that a run with this state directory made.
-    pub(super) fn open(state_dir: &Path, attempt: &PastAttempt) -> Result<Self, NoLog> {
+    pub(super) fn open(state_dir: &Path, attempt: &PastAttempt, retention: &Retention) -> Result<Self, NoLog> {
         let path = Path::new(&attempt.log);
         let climbs = path.components().any(|component| component == Component::ParentDir);
         if climbs || !path.starts_with(state_dir.join("logs")) {
@@ -38,6 +45,7 @@ impl LogFile {
         }
         match input::open(path) {
             Ok((file, _)) => Ok(Self(file)),
+            Err(error) if error.is_not_found() && is_over(attempt, retention) => Err(NoLog::NotKept(retention.logs)),
             Err(error) if error.is_not_found() => Err(NoLog::Missing),
             Err(error) => Err(NoLog::Unreadable(error)),
         }
@@ -62,12 +70,17 @@ impl LogFile {
     }
 }
 
+/// Whether runs have removed what was printed so long ago, unless its gap is open.
+fn is_over(attempt: &PastAttempt, retention: &Retention) -> bool {
+    KeptSince::of(retention, Utc::now()).is_without_logs(attempt.started_at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use chrono::DateTime;
 
-    fn attempt(log: &Path) -> PastAttempt {
+    fn attempt(log: &Path, started_at: DateTime<Utc>) -> PastAttempt {
         PastAttempt {
             n: 1,
             outcome: None,
@@ -75,7 +88,7 @@ mod tests {
             error: None,
             log: log.to_string_lossy().into_owned(),
             remote_id: None,
-            started_at: DateTime::UNIX_EPOCH,
+            started_at,
             ended_at: None,
             duration_ms: None,
         }
@@ -88,7 +101,8 @@ mod tests {
         std::fs::create_dir_all(logs.join("d")).unwrap();
         std::fs::write(logs.join("1.log"), "out").unwrap();
         std::fs::write(dir.path().join("secret"), "s").unwrap();
-        let open = |path: &str| LogFile::open(dir.path(), &attempt(&dir.path().join(path))).map_err(|error| error.to_string());
+        let began = |path: &str, at| LogFile::open(dir.path(), &attempt(&dir.path().join(path), at), &Retention::default());
+        let open = |path: &str| began(path, Utc::now()).map_err(|error| error.to_string());
         let mut seen = Vec::new();
         let read = open("logs/1.log").unwrap().read(|bytes| {
             seen.extend_from_slice(bytes);
@@ -96,6 +110,7 @@ mod tests {
         });
         assert_eq!((read.unwrap(), seen), (true, b"out".to_vec()));
         assert_eq!(open("logs/2.log").unwrap_err(), "is not there");
+        assert_eq!(began("logs/2.log", DateTime::UNIX_EPOCH).unwrap_err().to_string(), "is not there: logs are kept for 30d");
         assert!(open("logs/d").unwrap_err().contains("a directory"));
         for path in ["secret", "logs/../secret", "/etc/passwd"] {
             assert!(open(path).unwrap_err().contains("is not below"), "{path}");

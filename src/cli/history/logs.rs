@@ -18,6 +18,7 @@ use super::super::orders::target::{OrderTarget, of_gaps};
 use super::log_file::{LogFile, NoLog};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::JobState;
+use crate::plan::model::retention::Retention;
 use crate::plan::remember::past::{JobQuery, PastAttempt, PastJob};
 use crate::show::history::{JobLogsView, LogPrinter, log_end, log_head, no_log};
 use crate::show::note;
@@ -47,7 +48,7 @@ pub(in crate::cli) async fn command(context: &Context<'_>, args: &LogsArgs) -> R
     if args.follow && context.global.format == Format::Json {
         return Err(Failure::Usage("--follow prints lines as they come, and has no JSON form".to_owned()));
     }
-    let state_dir = &context.config.state_dir;
+    let (state_dir, retention) = (&context.config.state_dir, &context.config.retention);
     let work = async |store: std::sync::Arc<dyn Store>| {
         let job = find(&*store, target).await?;
         if args.attempt.is_some_and(|n| n as usize > job.attempts.len()) && !args.follow {
@@ -55,7 +56,9 @@ pub(in crate::cli) async fn command(context: &Context<'_>, args: &LogsArgs) -> R
             return Err(Failure::Usage(format!("--attempt: {text}")));
         }
         match context.global.format {
-            Format::Text => Reading { store: &*store, state_dir, only: args.attempt, current: None, done: 0 }.print(job, args.follow).await,
+            Format::Text => {
+                Reading { store: &*store, state_dir, retention, only: args.attempt, current: None, done: 0 }.print(job, args.follow).await
+            }
             Format::Json => print_object(context, &*store, job, args.attempt).await,
         }
     };
@@ -90,6 +93,7 @@ fn is_over(state: JobState) -> bool {
 struct Reading<'a> {
     store: &'a dyn Store,
     state_dir: &'a Path,
+    retention: &'a Retention,
     only: Option<u32>,
     /// The attempt that is being printed.
     current: Option<Current>,
@@ -143,7 +147,7 @@ impl Reading<'_> {
         };
         if current.file.is_none() {
             // It is made with the first byte.
-            current.file = LogFile::open(self.state_dir, attempt).ok();
+            current.file = LogFile::open(self.state_dir, attempt, self.retention).ok();
         }
         let Some(file) = &mut current.file else { return Ok(true) };
         Ok(file.read(|bytes| current.printer.print(bytes))?)
@@ -154,7 +158,7 @@ impl Reading<'_> {
         self.done = attempt.n;
         let Some(mut current) = self.current.take() else { return Ok(()) };
         if current.file.is_none()
-            && let Err(problem) = LogFile::open(self.state_dir, attempt)
+            && let Err(problem) = LogFile::open(self.state_dir, attempt, self.retention)
         {
             let tail = self.store.tail(job.id, attempt.n).await?.unwrap_or_default();
             note(&missing(attempt, &problem, &tail));
@@ -166,7 +170,7 @@ impl Reading<'_> {
 }
 
 fn missing(attempt: &PastAttempt, problem: &NoLog, tail: &str) -> String {
-    let may_be_silent = matches!(problem, NoLog::Missing);
+    let may_be_silent = matches!(problem, NoLog::Missing | NoLog::NotKept(_));
     no_log(&attempt.log, &problem.to_string(), may_be_silent, !tail.is_empty())
 }
 
@@ -175,7 +179,7 @@ async fn print_object(context: &Context<'_>, store: &dyn Store, job: PastJob, on
     let mut texts = Vec::new();
     for attempt in job.attempts.iter().filter(|attempt| only.is_none_or(|n| n == attempt.n)) {
         let mut bytes = Vec::new();
-        let text = match LogFile::open(&context.config.state_dir, attempt) {
+        let text = match LogFile::open(&context.config.state_dir, attempt, &context.config.retention) {
             Ok(mut file) => {
                 file.read(|piece| {
                     bytes.extend_from_slice(piece);

@@ -206,7 +206,7 @@ impl std::str::FromStr for MaxParallel {
     }
 }
 
-fn lock_wait(text: &str) -> Result<LockWait, String> {
+pub(in crate::cli) fn lock_wait(text: &str) -> Result<LockWait, String> {
     match text {
         "forever" => Ok(LockWait::Forever),
         "none" => Ok(LockWait::None),

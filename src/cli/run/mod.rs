@@ -36,6 +36,7 @@ use crate::plan::run::summary::{JobResult, Results, RunSummary};
 use crate::run::guard::link::GuardLink;
 use crate::run::guard::{self, Guarded, OrchestratorEnd};
 use crate::run::lock::Lock;
+use crate::run::retention;
 use crate::run::signals::Signals;
 use crate::run::{Invocation, RunError, check_database_file, prepare_state_dir};
 use crate::show;
@@ -197,9 +198,20 @@ async fn perform(request: &RunRequest<'_>, id: RunId, lock: Option<&Lock>, signa
         }
     }
     let Done { exit, store, .. } = done?;
+    if lock.is_some() && signals.number().is_none() {
+        prune(request, &*store, signals).await;
+    }
     store.close().await;
     said?;
     Ok(exit)
+}
+
+/// What is over and not kept any longer is removed once all else is done. Whatever goes wrong with it is no failure of the run.
+async fn prune(request: &RunRequest<'_>, store: &dyn Store, signals: &Signals) {
+    let config = &request.context.config;
+    if let Err(error) = retention::after_run(store, &config.state_dir, &config.retention, signals.stop(), Utc::now()).await {
+        tracing::warn!(%error, "what `retention` does not keep could not be removed: {error}; it is tried again tomorrow");
+    }
 }
 
 /// Prints the summary, or with `-q` what there is to say.

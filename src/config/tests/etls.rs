@@ -78,6 +78,32 @@ fn how_long_reports_may_be_missing_is_said_for_all_and_for_some() {
 }
 
 #[test]
+fn what_is_over_is_kept_for_a_time_or_for_ever() {
+    let config = |retention: &str| load_text(&etl_with("").replace("etls:", &format!("retention: {retention}\netls:")));
+    let kept = |retention: &str| {
+        let kept = config(retention).unwrap().retention;
+        [kept.history, kept.idle_runs, kept.logs].map(|keep| keep.to_string())
+    };
+    assert_eq!(kept("{}"), ["400d", "90d", "30d"]);
+    assert_eq!(kept("{history: 20d}"), ["20d", "20d", "20d"], "a default does not contradict what is written");
+    assert_eq!(kept("{history: forever, logs: 2000d}"), ["forever", "90d", "2000d"]);
+    let bad = [
+        "{logs: 3h}",
+        "{history: 0s}",
+        "{logs: 500d}",
+        "{idle_runs: forever}",
+        "{history: soon}",
+        "{logs: 1y}",
+        "{runs: 5d}",
+        "{logs: 30}",
+    ];
+    let said: Vec<String> = bad.iter().map(|bad| config(bad).unwrap_err()).collect();
+    insta::assert_snapshot!(said.join("\n"));
+    let long = "    gaps: {error_after: 30d}\n";
+    insta::assert_snapshot!(errors(&etl_with(long).replace("etls:", "retention: {history: 10d}\netls:")), @"etl-orch.yaml:2:22: retention.history, which is 10d, must not be shorter than gaps.error_after, which is 30d: health could not see that a report is missing for so long");
+}
+
+#[test]
 fn two_gaps_never_share_an_output() {
     let output = |output: &str| load_text(&etl_with(&format!("    reports: {{by: orchestrator}}\n    output: \"{output}\"\n")));
     for good in ["{period}/{bank_symbol}", "{bank_id}-{fiscal_year}-{quarter}", "{bank_name}/{period}"] {

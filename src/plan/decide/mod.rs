@@ -18,5 +18,6 @@ pub mod order_effects;
 pub mod path_pattern;
 pub mod plan;
 pub mod planner;
+pub mod retention;
 pub mod source_plan;
 pub mod unmatched;

@@ -17,6 +17,7 @@ pub mod orders;
 pub mod outcome;
 pub mod patterns;
 pub mod period;
+pub mod retention;
 pub mod retry;
 pub mod said;
 pub mod selection;

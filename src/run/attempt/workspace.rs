@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::os::directory::Directory;
 use crate::plan::decide::plan::PlannedJob;
+use crate::plan::decide::retention::LOG_DAY;
 use crate::plan::model::ids::JobId;
 use crate::plan::model::source::CatchUp;
 use crate::plan::model::target::Target;
@@ -70,7 +71,7 @@ impl Paths {
 
 /// The file of everything that an attempt prints.
 pub(in crate::run) fn log_path(layout: Layout<'_>, id: JobId, number: u32) -> PathBuf {
-    let day = layout.started_at.format("%Y-%m-%d").to_string();
+    let day = layout.started_at.format(LOG_DAY).to_string();
     layout.state_dir.join("logs").join(day).join(id.to_string()).join(format!("{number}.log"))
 }
 

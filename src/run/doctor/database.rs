@@ -125,13 +125,14 @@ impl Look<'_> {
         if !self.has_reports() {
             return Ok(Faults::default());
         }
-        let MissingRights { to_read, to_write } = within(self.deadline, self.store.missing_rights(self.input.of)).await?;
+        let MissingRights { to_read, to_write, to_prune } = within(self.deadline, self.store.missing_rights(self.input.of)).await?;
         let fault = |what: &str, statements: Vec<String>| {
             let found = format!("the database user lacks rights without which {what}");
             (!statements.is_empty()).then(|| Fault { found, mend: Some(format!("have a DBA run: {};", statements.join("; "))) })
         };
         let faults = [fault("nothing can be planned", to_read), fault("what a run does cannot be recorded", to_write)];
-        Ok(Faults { faults: faults.into_iter().flatten().collect(), warnings: Vec::new() })
+        let warnings = fault("old records cannot be removed", to_prune).into_iter().collect();
+        Ok(Faults { faults: faults.into_iter().flatten().collect(), warnings })
     }
 
     /// Whether the rows of the data tables can be read.

@@ -11,6 +11,7 @@ use super::sentences::{NAMED, names};
 use super::{FactView, GapView, values, words};
 use crate::plan::decide::explain::{RunsThen, StateThen, Then, Weight};
 use crate::plan::model::job::{JobState, RunState};
+use crate::plan::model::retention::Keep;
 use crate::plan::remember::arrivals::Arrival;
 use crate::plan::remember::failure_history::RestReason;
 use crate::plan::remember::past::{PastDecision, PastJob, PastOrder, PastRun};
@@ -200,10 +201,17 @@ pub(super) fn runs_around(runs: &RunsThen, at: DateTime<Utc>) -> String {
         (Some(run), _) => format!("run {} was under way, begun at {}{}", run.id.short(), Time(run.started_at), with_options(run)),
         (None, Some(last)) => {
             let end = last.ended_at.map(|end| format!(" ended at {}", Time(end))).unwrap_or_default();
-            format!("no run was there at that time: the last before it, {},{end}; {next}", last.id.short())
+            let none = runs.idle_kept.map_or_else(|| "no run was there at that time".to_owned(), not_on_record);
+            format!("{none}: the last before it, {},{end}; {next}", last.id.short())
         }
-        (None, None) => format!("no run had ever begun; {next}"),
+        (None, None) => {
+            runs.idle_kept.map_or_else(|| format!("no run had ever begun; {next}"), |keep| format!("{}; {next}", not_on_record(keep)))
+        }
     }
+}
+
+fn not_on_record(idle_kept: Keep) -> String {
+    format!("no run is on record at that time (those with nothing to do are kept for {idle_kept})")
 }
 
 fn runs(then: &Then) -> FactView {

@@ -12,6 +12,9 @@ use crate::store::{FailureKind, Grants, MissingRights, Result, StoreError, Table
 /// What a statement writes before the name of a sequence.
 const SEQUENCE: &str = "SEQUENCE ";
 
+/// The table of which a run must remove rows. Of others it does so only to prune.
+const BREAKERS: &str = "etl_orch.breakers";
+
 /// A right that is missing on a table or a sequence.
 #[derive(sqlx::FromRow)]
 struct Missing {
@@ -45,7 +48,8 @@ impl Postgres {
                 "SELECT format('etl_orch.%I', c.relname) AS name, p.privilege, FALSE AS is_sequence
                  FROM pg_catalog.pg_class c
                  JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) AS p (privilege)
-                   ON p.privilege <> 'DELETE' OR c.relname = 'breakers'
+                   ON p.privilege <> 'DELETE'
+                   OR c.relname IN ('breakers', 'etl_runs', 'etl_jobs', 'decisions', 'disclosure_queue', 'notifications')
                  WHERE c.relnamespace = to_regnamespace('etl_orch') AND c.relkind IN ('r', 'p') AND c.relname <> '_sqlx_migrations'
                  AND NOT has_table_privilege(c.oid, p.privilege)
                  UNION ALL
@@ -210,7 +214,13 @@ impl Rights {
             let kind = if is_sequence { SEQUENCE } else { "" };
             let statement = format!("GRANT {} ON {kind}{} TO {user}", privileges.join(", "), names.join(", "));
             let is_to_read = privileges.iter().any(|privilege| privilege == "SELECT");
-            if is_to_read { missing.to_read.push(statement) } else { missing.to_write.push(statement) }
+            let is_to_prune = privileges == ["DELETE"] && !names.iter().any(|name| name == BREAKERS);
+            let missing = match (is_to_read, is_to_prune) {
+                (true, _) => &mut missing.to_read,
+                (false, true) => &mut missing.to_prune,
+                (false, false) => &mut missing.to_write,
+            };
+            missing.push(statement);
         }
         missing
     }

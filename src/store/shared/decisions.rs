@@ -20,7 +20,12 @@ row! {
 }
 
 pub(in crate::store) async fn in_force<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<(GapKey, StoredDecision)>> {
-    let query = format!("SELECT {} FROM {}decisions d WHERE until IS NULL ORDER BY gap_key, since", InForceRow::select("d"), C::OWN);
+    // By an expression: for the columns SQLite would follow their index, through all decisions there ever were.
+    let query = format!(
+        "SELECT {} FROM {}decisions d WHERE until IS NULL ORDER BY gap_key, coalesce(since, NULL)",
+        InForceRow::select("d"),
+        C::OWN
+    );
     Ok(connection.fetch_all(Statement::plain(query)).await?.map(|row: InForceRow| (row.gap_key, row.data)))
 }
 

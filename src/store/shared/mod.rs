@@ -26,6 +26,7 @@ pub(super) mod patience;
 pub(super) mod pending_orders;
 pub(super) mod placing;
 pub(super) mod reports;
+pub(super) mod retention;
 pub(super) mod row;
 pub(super) mod runs;
 pub(super) mod said;

@@ -93,8 +93,10 @@ fn milliseconds(span: Duration) -> i64 {
 }
 
 pub(in crate::store) async fn running<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<RunningRun>> {
+    // By an expression: for a column SQLite would follow its index, through all runs there ever were.
     let query = Statement::plain(format!(
-        "SELECT id, lease_until < {now} AS expired, {owner} FROM {own}etl_runs r WHERE state = 'running' ORDER BY started_at, id",
+        "SELECT id, lease_until < {now} AS expired, {owner} FROM {own}etl_runs r WHERE state = 'running'
+         ORDER BY coalesce(started_at, NULL), id",
         owner = OwnerRow::select("r"),
         now = C::NOW,
         own = C::OWN,

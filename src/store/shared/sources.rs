@@ -134,18 +134,20 @@ impl QueuedRow {
 }
 
 pub(in crate::store) async fn queue<C: SqlConnection>(connection: &mut C) -> sqlx::Result<Found<QueuedWindow>> {
-    // Each part has its index, so that what was collected long ago is not read.
+    // Each part has its index, so that what was collected long ago is not read. SQLite would follow another to give an order, and begin with
+    // the queue if the join allowed it.
     let query = Statement::plain(format!(
         "SELECT {window} FROM {own}disclosure_queue q WHERE q.state = 'queued'
          UNION ALL SELECT {window} FROM {own}disclosure_queue q WHERE q.state = 'given_up'
-         UNION ALL SELECT {window} FROM {own}sources s JOIN {own}disclosure_queue q ON q.source = s.source
-             AND q.state = 'collected' AND q.window_end > coalesce(s.frontier, {long_ago})
-         ORDER BY 1, 2, 3",
+         UNION ALL SELECT {window} FROM {own}sources s CROSS JOIN {own}disclosure_queue q
+             WHERE q.source = s.source AND q.state = 'collected' AND q.window_end > coalesce(s.frontier, {long_ago})",
         window = QueuedRow::select("q"),
         own = C::OWN,
         long_ago = C::LONG_AGO,
     ));
-    Ok(connection.fetch_all(query).await?.map(QueuedRow::window))
+    let mut queue = connection.fetch_all(query).await?.map(QueuedRow::window);
+    queue.rows.sort_by(|a, b| (&a.source, a.window.start, a.window.end).cmp(&(&b.source, b.window.start, b.window.end)));
+    Ok(queue)
 }
 
 /// Makes the record of a source that has none. A source without a frontier gets this one, if it is one.

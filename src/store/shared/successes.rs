@@ -9,7 +9,7 @@ use super::statement::Parameters;
 use crate::plan::remember::durations::PastSuccess;
 
 /// Most successes of an ETL or source that are looked at: enough for the last ones of most of its banks.
-const MOST: u32 = 100;
+pub(super) const MOST: u32 = 100;
 
 /// Most ETLs and sources in one statement; SQLite has a limit for it.
 const AT_ONCE: usize = 100;

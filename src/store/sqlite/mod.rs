@@ -5,6 +5,7 @@
 mod availability;
 mod changes;
 mod claims;
+mod compact;
 mod connect;
 mod data_tables;
 mod dialect;

@@ -127,7 +127,7 @@ impl Gathering<'_> {
             return Ok(Output::NotWritten);
         }
         let was_elsewhere = run.is_none_or(|run| run.host != identity::this_process().host);
-        Ok(match LogFile::open(&self.config.state_dir, attempt) {
+        Ok(match LogFile::open(&self.config.state_dir, attempt, &self.config.retention) {
             Ok(log) => match log.left_out() {
                 Ok(None) => Output::Whole,
                 Ok(Some(bytes)) => Output::LeftOut(bytes),
@@ -139,6 +139,7 @@ impl Gathering<'_> {
                 Some(_) => Output::Missing,
                 None => Output::Unknown("is not there, and nothing on record says whether it printed anything".to_owned()),
             },
+            Err(NoLog::NotKept(_)) if tail.as_deref() == Some("") => Output::Silent,
             Err(problem) => Output::Unknown(problem.to_string()),
         })
     }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::plan::model::gap::GapKey;
 use crate::plan::model::job::JobState;
+use crate::plan::model::retention::Keep;
 use crate::plan::remember::arrivals::Arrival;
 use crate::plan::remember::past::{PastDecision, PastJob, PastOrder, PastRun};
 use crate::plan::remember::stored_decision::StoredDecision;
@@ -34,6 +35,8 @@ pub struct RunsThen {
     pub last: Option<PastRun>,
     /// The first that began later.
     pub next: Option<PastRun>,
+    /// Where there may have been others, which are not kept any longer: how long those are kept that had nothing to do.
+    pub idle_kept: Option<Keep>,
 }
 
 impl RunsThen {
