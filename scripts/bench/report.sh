@@ -118,6 +118,8 @@ table() {
     row "start, \`--version\`" "program start ours 1" "\`true\`" "program start true_program 1"
     sized "database per 1,000 jobs, SQLite" "${values[growth bytes sqlite 1000]-}" 1048576 MiB
     sized "… PostgreSQL" "${values[growth bytes postgres 1000]-}" 1048576 MiB
+    sized "database of 1,120 reports and 500 runs × 60 jobs" "${values[history bytes before_prune 500]-}" 1048576 MiB
+    sized "… after \`prune\` of all of the history" "${values[history bytes after_prune 500]-}" 1048576 MiB
     sized "binary, stripped" "${values[program bytes stripped 1]-}" 1048576 MiB 15
     if [ -n "${values[syncs appends syncs 300]-}" ]; then
         sized "a small append that is on disk (this disk)" "${values[syncs appends syncs 300]}" 0.3 ms

@@ -20,8 +20,8 @@ pub(crate) const SQLITE: &[Budget] = &[
     at_most("transactions", 2.0, 2.2),
     at_most("pages", 7.0, 14.5),
     at_most("waits for the disk", 6.0, 4.6),
-    at_most("system calls", 1750.0, 304.0),
-    at_most("waits for threads", 450.0, 60.0),
+    at_most("system calls", 1750.0, 313.0),
+    at_most("waits for threads", 450.0, 75.0),
 ];
 
 pub(crate) const POSTGRES: &[Budget] = &[
@@ -30,8 +30,8 @@ pub(crate) const POSTGRES: &[Budget] = &[
     at_most("statements", 25.0, 12.2),
     at_most("bytes of log", 1300.0, 5050.0),
     at_most("waits for the disk", 0.0, 2.1),
-    at_most("system calls", 1450.0, 282.0),
-    at_most("waits for threads", 160.0, 31.0),
+    at_most("system calls", 1450.0, 286.0),
+    at_most("waits for threads", 160.0, 44.0),
 ];
 
 /// What was seen beside what may be, as a table in Markdown, and below it the most frequent system calls.
