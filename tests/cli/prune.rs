@@ -141,6 +141,11 @@ fn rows_read(world: &World, work: impl FnOnce()) -> BTreeMap<String, i64> {
         if world.kind() == Kind::Sqlite {
             return BTreeMap::new();
         }
+        // A session counts what it read until it has ended.
+        crate::support::until("no run is connected", || {
+            world.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'")
+                == "1"
+        });
         let rows =
             world.sql("SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE schemaname = 'etl_orch'");
         let parts = rows.iter().filter_map(|row| row.split_once('|'));
