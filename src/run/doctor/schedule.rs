@@ -57,9 +57,8 @@ async fn systemctl(is_users: bool, args: &[&str]) -> Looked<Option<String>> {
     let args: Vec<&str> = [&[manager, "--no-pager"], args].concat();
     match ask("systemctl", &args).await {
         Ok(Answer { succeeded: true, stdout, .. }) => Ok(Some(stdout)),
-        Err(NoAnswer::NotInstalled(_)) => Ok(None),
-        // It is installed, but not what started this host.
-        Ok(_) if !Path::new("/run/systemd/system").exists() => Ok(None),
+        // It is not what started this host.
+        Ok(_) | Err(NoAnswer::NotFound(_)) if !Path::new("/run/systemd/system").exists() => Ok(None),
         Ok(answer) => Err(NotLooked::Because(format!("systemctl {manager}: {}", first_line(&answer.stderr)))),
         Err(error) => Err(NotLooked::Because(error.to_string())),
     }
@@ -87,7 +86,7 @@ async fn own_crontab() -> Looked<Vec<CronLine>> {
         Ok(answer) if answer.succeeded => Ok(checkup::cron_lines("crontab -l", &answer.stdout, false)),
         Ok(answer) if answer.stderr.starts_with("no crontab for") => Ok(Vec::new()),
         Ok(answer) => Err(NotLooked::Because(format!("crontab -l: {}", first_line(&answer.stderr)))),
-        Err(NoAnswer::NotInstalled(_)) => Ok(Vec::new()),
+        Err(NoAnswer::NotFound(_)) => Ok(Vec::new()),
         Err(error) => Err(NotLooked::Because(error.to_string())),
     }
 }
