@@ -10,7 +10,7 @@ use super::error::{Findings, MAX_MISTAKES};
 use super::report_types;
 use super::tree::Value;
 use super::written::Written;
-use crate::plan::text::nearest::did_you_mean;
+use crate::plan::text::nearest::{did_you_mean, nearest};
 
 /// Reads the document and takes out the parts with mistakes. `None` when nothing of it can be used.
 pub(super) fn decode(document: &mut Document, findings: &mut Findings) -> Option<Written> {
@@ -29,6 +29,9 @@ pub(super) fn decode(document: &mut Document, findings: &mut Findings) -> Option
         let (message, at_key) = reword(document, &steps, &said);
         let at = if at_key { document.key_position(&steps) } else { document.position(&steps) };
         findings.add(at, message);
+        for meant in meant_keys(&steps, &said) {
+            document.excuse(&[steps.split_last().map_or(&[][..], |(_, parent)| parent), &[meant.as_str()]].concat());
+        }
         if !document.take_out(&steps) {
             return None;
         }
@@ -53,6 +56,13 @@ fn existing(document: &Document, path: &serde_path_to_error::Path) -> Vec<String
         }
     }
     steps
+}
+
+/// The keys that an unknown one may stand for. They are not missing as well.
+fn meant_keys(path: &[&str], said: &str) -> Vec<String> {
+    let valid = said.strip_prefix("unknown field ").and_then(|rest| rest.split_once("expected"));
+    let (Some((_, valid)), Some(key)) = (valid, path.last()) else { return Vec::new() };
+    nearest(key, quoted(valid).into_iter()).into_iter().map(str::to_owned).collect()
 }
 
 /// A plainer message for an error of serde, and whether the error concerns the key instead of the value.

@@ -82,9 +82,14 @@ impl Document {
             Value::Scalar(_) => false,
         };
         if taken {
-            self.broken.push(path.iter().map(|step| (*step).to_owned()).collect());
+            self.excuse(path);
         }
         taken
+    }
+
+    /// What is missing at this path is no second mistake.
+    pub(super) fn excuse(&mut self, path: &[&str]) {
+        self.broken.push(path.iter().map(|step| (*step).to_owned()).collect());
     }
 
     /// Whether a node at this path, inside it or around it was taken out. If so, a missing value there is not a second mistake.

@@ -289,3 +289,12 @@ fn what_an_etl_with_a_service_cannot_have_is_said() {
     3:51: placeholder {remote_id} has a value only in status, cancel and the verify of a source, once the trigger has been answered
     "#);
 }
+
+#[test]
+fn a_key_that_is_misspelled_is_not_missing_as_well() {
+    let text = with("etls:\n  a: {report_type: A, requirez: [t], comand: [x]}\n");
+    insta::assert_snapshot!(errors(&text), @r#"
+    etl-orch.yaml:3:23: unknown key "requirez" in etls.a; did you mean requires?
+    etl-orch.yaml:3:38: unknown key "comand" in etls.a; did you mean command?
+    "#);
+}

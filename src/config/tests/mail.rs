@@ -46,7 +46,6 @@ fn mistakes_of_who_is_told_of_changes() {
     );
     let other = telling("  mail: {server: mail.example.com:25, password: s3cret, to: []}\n");
     insta::assert_snapshot!(format!("{}\n\n{}", errors(&one), errors(&other)), @r#"
-    etl-orch.yaml:8:3: tell.webhook.url is missing; write its address, https://...
     etl-orch.yaml:8:13: unknown key "urls" in tell.webhook; did you mean url?
     etl-orch.yaml:8:32: "a b" cannot name a header; write letters, digits and "-"
     etl-orch.yaml:9:3: tell.mail has a user and no password; write password: "${MAIL_PASSWORD}"
