@@ -137,12 +137,28 @@ pub fn look(path: &Path) -> LockState {
         Ok(file) if file.metadata().is_ok_and(|found| found.len() > 0) => Some(holder(&file)),
         Ok(_) | Err(_) => None,
     };
-    let unnamed = |pid| process::name_of(pid).map_or_else(|| format!("process {pid}"), |name| format!("process {pid} ({name})"));
     match locks::holder(&metadata) {
         Ok(Some(pid)) => LockState::Held { holder: named().unwrap_or_else(|| unnamed(pid)), pid },
         Ok(None) => named().filter(|holder| !is_ours(holder)).map_or(LockState::Free, |holder| LockState::Named { holder }),
         Err(error) => LockState::Unknown(error.to_string()),
     }
+}
+
+/// Who holds the lock, where this host shows that it is no run of etl-orch: a script that shares it, or whatever else has taken it.
+#[must_use]
+pub fn stranger(path: &Path) -> Option<String> {
+    let LockState::Held { holder, pid } = look(path) else { return None };
+    let name = process::name_of(pid).unwrap_or_default();
+    if name.starts_with("etl-orch") {
+        return None;
+    }
+    // A run that was killed may have left its name there.
+    let named_itself = !holder.starts_with("process ");
+    Some(if named_itself { holder } else { unnamed(pid) })
+}
+
+fn unnamed(pid: u32) -> String {
+    process::name_of(pid).map_or_else(|| format!("process {pid}"), |name| format!("process {pid} ({name})"))
 }
 
 /// Whether a holder named itself on this host, which shows that it holds the lock no more: it was killed.

@@ -275,3 +275,14 @@ fn nobody_is_named_who_does_not_hold_the_lock() {
     assert_eq!(done.code, 75, "{done:?}");
     assert!(done.stderr.contains("held by a process that did not say who it is"), "{done:?}");
 }
+
+#[test]
+fn a_quiet_run_names_the_stranger_for_whom_it_waits() {
+    let world = World::new(Kind::Sqlite);
+    let lock = hold(&world, "");
+    let waiting = world.spawn(&["-q"]);
+    waiting.until_it_says(&format!("Waiting for the lock {}, held by process {} (", world.path(LOCK).display(), std::process::id()));
+    drop(lock);
+    let done = waiting.wait();
+    assert_eq!((done.code, done.stderr.lines().count()), (0, 1), "{done:?}");
+}

@@ -1,7 +1,8 @@
 //! Takes the lock of a run, and tells people about the wait for it.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::super::exit::{Exit, Failure};
 use super::request::RunRequest;
@@ -11,15 +12,18 @@ use crate::run::lock::{self, Acquisition, Lock};
 use crate::run::signals::Signals;
 use crate::show::outcome::RedundantView;
 
+/// How long a quiet run waits for the lock without a word.
+const UNTIL_SAID: Duration = Duration::from_secs(5);
+
 /// The lock, or how the process ends without it. After a wait the configuration is read again: it may have changed.
 pub(super) async fn take_lock(request: &mut RunRequest<'_>, signals: &Signals) -> Result<ControlFlow<Exit, Lock>, Failure> {
     loop {
         let path = request.context.config.lock_file.clone();
         let began = Instant::now();
-        let acquired = lock::acquire(&path, request.args.lock_wait, request.is_special(), signals.stop(), |holder| {
+        let acquiring = lock::acquire(&path, request.args.lock_wait, request.is_special(), signals.stop(), |holder| {
             tracing::info!("Waiting for the lock {}, held by {holder}", path.display());
-        })
-        .await?;
+        });
+        let acquired = if request.is_quiet() { naming_a_stranger(&path, acquiring).await? } else { acquiring.await? };
         return Ok(match acquired {
             Acquisition::Locked { lock, waited: false } => {
                 tracing::debug!("Took the lock {}", path.display());
@@ -45,4 +49,18 @@ pub(super) async fn take_lock(request: &mut RunRequest<'_>, signals: &Signals) -
             Acquisition::Stopped => return Err(stopped(signals)),
         });
     }
+}
+
+/// Waits for the lock. A quiet run says after some time who holds it, unless that is another run: those end.
+async fn naming_a_stranger<T>(path: &Path, acquiring: impl Future<Output = T>) -> T {
+    tokio::pin!(acquiring);
+    tokio::select! {
+        biased;
+        acquired = &mut acquiring => return acquired,
+        () = tokio::time::sleep(UNTIL_SAID) => {}
+    }
+    if let Some(holder) = lock::stranger(path) {
+        tracing::warn!("Waiting for the lock {}, held by {holder}", path.display());
+    }
+    acquiring.await
 }
