@@ -51,7 +51,7 @@ pub(super) async fn command(context: &Context<'_>, args: &WhyArgs) -> Result<Exi
     };
     let (answer, about) = context.with_store(Access::ReadOnly, async |store| answer(context, store, target).await).await?;
     answer.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let view = WhyView::new(&answer.explanations, answer.done, answer.filtered, &about, Utc::now());
+    let view = WhyView::new(&answer.explanations, (answer.done, answer.filtered), &about, &context.command_line(), Utc::now());
     context.print(&view.expecting(answer.expectation.as_ref()))?;
     Ok(Exit::Success)
 }
@@ -80,7 +80,7 @@ async fn then(context: &Context<'_>, args: &WhyArgs, at: Moment) -> Result<Exit,
         Ok((found, runs))
     });
     let (found, runs) = found.await?;
-    context.print(&WhyView::then(&found, &about, at, now).with_runs(&runs))?;
+    context.print(&WhyView::then(&found, &about, at, &context.command_line(), now).with_runs(&runs))?;
     Ok(Exit::Success)
 }
 
@@ -88,7 +88,8 @@ async fn then(context: &Context<'_>, args: &WhyArgs, at: Moment) -> Result<Exit,
 async fn all(context: &Context<'_>) -> Result<Exit, Failure> {
     let answer = context.with_store(Access::ReadOnly, async |store| Ok(run::plain(context, store)?.why_all().await?)).await?;
     answer.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    context.print(&WhyView::of_all(&answer.explanations, answer.capped, answer.last_run.as_ref(), Utc::now()))?;
+    let next = context.command_line();
+    context.print(&WhyView::of_all(&answer.explanations, answer.capped, answer.last_run.as_ref(), &next, Utc::now()))?;
     Ok(Exit::Success)
 }
 
@@ -168,6 +169,7 @@ async fn unmonitored(context: &Context<'_>, symbol: &str, failure: Failure) -> R
     let catalogue = &context.config.catalogue;
     let monitored = catalogue.institutions.iter().flat_map(|(_, bank)| [bank.key.as_str(), bank.symbol()]);
     let file = context.config.institutions_file.display().to_string();
-    context.print(&UnmonitoredView::new(symbol, &in_data, &nearest(symbol, monitored), &file, Utc::now()))?;
+    let (similar, next) = (nearest(symbol, monitored), context.command_line());
+    context.print(&UnmonitoredView::new(symbol, &in_data, &similar, &file, &next, Utc::now()))?;
     Ok(Exit::Success)
 }

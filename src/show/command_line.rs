@@ -22,7 +22,8 @@ impl CommandLine {
     }
 
     /// `etl-orch why us_house --config /srv/etl-orch.yaml`.
-    pub(super) fn of(&self, words: impl Display) -> String {
+    #[must_use]
+    pub fn of(&self, words: impl Display) -> String {
         format!("etl-orch {words}{}", self.option)
     }
 }

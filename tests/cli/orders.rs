@@ -99,7 +99,7 @@ on_both_databases! {
         let retry = ann(world, 0, &["unskip", GAP, "--reason", "x"]);
         assert!(retry.stdout.contains("there was nothing to change\n0 gaps no longer skipped\n"), "{}", retry.stdout);
         assert!(retry.stdout.contains("every present and later report of RY-CA stays skipped by ann since 20"), "{}", retry.stdout);
-        assert!(retry.stdout.contains("; `etl-orch unskip RY-CA --reason TEXT` ends that\n"), "{}", retry.stdout);
+        assert!(retry.stdout.contains("; `etl-orch unskip RY-CA --reason TEXT --config etl-orch.yaml` ends that\n"), "{}", retry.stdout);
 
         let etl = ann(world, 0, &["unskip", "call_summary", "--reason", "it is good"]);
         assert_eq!(etl.stdout, "unskip: every present and later report of call_summary\n1 order taken back\n");

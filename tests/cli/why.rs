@@ -72,8 +72,9 @@ on_both_databases! {
         let page = why(world, "TD 2025 Q2 call_summary");
         let log = world.value("SELECT a.log FROM etl_attempts a JOIN etl_jobs j ON j.id = a.job_id WHERE j.bank_key = 'TD-CA' ORDER BY a.started_at DESC LIMIT 1");
         assert!(page.contains("last error: exit code 65 - no such model") && page.contains(&log), "{page}");
-        assert!(page.ends_with("\n  etl-orch retry TD-CA 2025 Q2 call_summary --reason \"...\"\n"), "{page}");
-        assert!(page.lines().all(|line| line.chars().count() <= 80 || line.contains(&log)) && page.lines().count() <= 24, "{page}");
+        assert!(page.ends_with("\n  etl-orch retry TD-CA 2025 Q2 call_summary --reason \"...\" --config etl-orch.yaml\n"), "{page}");
+        let is_whole = |line: &str| line.contains(&log) || line.starts_with("  etl-orch ");
+        assert!(page.lines().all(|line| line.chars().count() <= 80 || is_whole(line)) && page.lines().count() <= 24, "{page}");
         let id = world.value("SELECT id FROM etl_jobs WHERE bank_key = 'TD-CA' AND etl = 'call_summary' ORDER BY queued_at DESC LIMIT 1");
         assert_eq!(why(world, &id[..8]).lines().next(), page.lines().next(), "by the id of its job");
         let bank = why(world, "TD");
@@ -227,7 +228,7 @@ on_both_databases! {
         world.run_to(0, &["sources", "pause", "daily", "--reason", "vendor is down"]);
         assert_eq!(decision(world, "daily"), is("paused", "paused"));
         let page = why(world, "daily");
-        assert!(page.contains("vendor is down") && page.ends_with("  etl-orch sources resume daily --reason \"...\"\n"), "{page}");
+        assert!(page.contains("vendor is down") && page.ends_with("  etl-orch sources resume daily --reason \"...\" --config etl-orch.yaml\n"), "{page}");
         world.run_to(0, &["sources", "resume", "daily", "--reason", "x"]);
         world.run_to(1, &["run"]);
         assert_eq!(decision(world, "source:daily"), is("quarantined", "failures"));

@@ -31,7 +31,9 @@ async fn give(context: &Context<'_>, kind: GapOrderKind, target: &OrderTarget, a
     let access = if args.dry_run { Access::ReadOnly } else { Access::ReadWrite };
     let asked = Asked { order: &order, dry_run: args.dry_run, state_dir: &context.config.state_dir };
     let Given { effects, changed, states } = context.with_store(access, async |store| asked.apply(store, target).await).await?;
-    context.print(&GapOrderView::new(&order, &target.to_string(), &effects, changed, &states).dry(args.dry_run))?;
+    let about = target.to_string();
+    let view = GapOrderView::new(&order, &about, &effects, changed, &states).going_on_by(context.command_line());
+    context.print(&view.dry(args.dry_run))?;
     Ok(Exit::Success)
 }
 

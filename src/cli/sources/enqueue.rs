@@ -72,7 +72,7 @@ async fn give(context: &Context<'_>, args: &EnqueueArgs, windows: Vec<Window>) -
     let names_windows = args.window.is_some();
     let plan = context.with_store(Access::ReadWrite, async |store| apply(&*store, context, &order, names_windows).await);
     let plan = plan.await?;
-    let view = EnqueueView::new(&order, &windows, plan.as_ref(), args.now);
+    let view = EnqueueView::new(&order, &windows, plan.as_ref(), args.now, &context.command_line());
     if args.now && context.global.format == Format::Json {
         // The run that follows has stdout to itself: one object.
         tracing::info!("Enqueued {}", view.sentence());
@@ -85,14 +85,16 @@ async fn give(context: &Context<'_>, args: &EnqueueArgs, windows: Vec<Window>) -
 async fn apply(store: &dyn Store, context: &Context<'_>, order: &SourceOrder, names_windows: bool) -> Result<Option<SourcePlan>, Failure> {
     let id = &order.source;
     if let Some(pause) = pause::pause_of(store, id).await? {
-        let text = format!("{id} is paused {}; run `etl-orch sources resume {id} --reason TEXT` first", paused(&pause));
+        let resume = context.command_line().of(format!("sources resume {id} --reason TEXT"));
+        let text = format!("{id} is paused {}; run `{resume}` first", paused(&pause));
         return Err(Failure::Orchestrator(text));
     }
     let states = store.source_states().await?;
     let was_collected = states.iter().any(|state| state.source == *id && state.frontier.is_some());
     if names_windows && !was_collected {
         // The first success is where a source begins; everything after it would become due.
-        let text = format!("nothing was collected of {id} yet; begin it with `etl-orch run --source {id}`, or set its start");
+        let run = context.command_line().of(format!("run --source {id}"));
+        let text = format!("nothing was collected of {id} yet; begin it with `{run}`, or set its start");
         return Err(Failure::Orchestrator(text));
     }
     store.order_source(order).await?;

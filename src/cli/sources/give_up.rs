@@ -45,7 +45,7 @@ pub(super) async fn command(context: &Context<'_>, args: &GiveUpArgs) -> Result<
     let span = span.ok_or_else(|| Failure::Usage("--window: it contains no window".to_owned()))?;
     let given = context.with_store(Access::ReadWrite, async |store| give(&*store, context, source, span, args).await);
     let Given { order, plan, running } = given.await?;
-    context.print(&GiveUpView::new(&order, plan.as_ref(), running))?;
+    context.print(&GiveUpView::new(&order, plan.as_ref(), running, &context.command_line()))?;
     Ok(Exit::Success)
 }
 

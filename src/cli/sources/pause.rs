@@ -47,7 +47,7 @@ async fn give(context: &Context<'_>, args: &PauseArgs, kind: SourceOrderKind) ->
         Ok((changed, pause, running))
     });
     let (changed, pause, running) = given.await?;
-    context.print(&PauseOrderView::new(&order, changed, pause.as_ref(), running))?;
+    context.print(&PauseOrderView::new(&order, changed, pause.as_ref(), running, &context.command_line()))?;
     Ok(Exit::Success)
 }
 

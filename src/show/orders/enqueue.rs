@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::super::View;
+use super::super::command_line::CommandLine;
 use super::super::escape::{escaped, excerpt};
 use super::super::sources::Span;
 use super::super::words::{Time, count};
@@ -22,15 +23,16 @@ pub struct EnqueueView<'a> {
 }
 
 impl<'a> EnqueueView<'a> {
-    /// The view of an order on these windows; `plan` is what a run would now do about the source. With `now` a run follows.
-    pub fn new(order: &'a SourceOrder, windows: &[Window], plan: Option<&SourcePlan>, now: bool) -> Self {
+    /// The view of an order on these windows; `plan` is what a run would now do about the source. With `now` a run follows; `next` begins
+    /// the commands.
+    pub fn new(order: &'a SourceOrder, windows: &[Window], plan: Option<&SourcePlan>, now: bool, next: &CommandLine) -> Self {
         Self {
             source: &order.source,
             by: &order.by,
             reason: &order.reason,
             at: Time(order.at),
             windows: windows.iter().copied().map(Span::from).collect(),
-            when: when(&order.source, plan, windows, now),
+            when: when(&order.source, plan, windows, now, next),
         }
     }
 
@@ -59,7 +61,8 @@ impl View for EnqueueView<'_> {
 }
 
 /// When the windows are collected.
-fn when(id: &str, plan: Option<&SourcePlan>, windows: &[Window], now: bool) -> String {
+fn when(id: &str, plan: Option<&SourcePlan>, windows: &[Window], now: bool, next: &CommandLine) -> String {
+    let reason = |words: &str| next.of(format!("{words} {id} --reason TEXT"));
     let run = if now { "now" } else { "by the next run" };
     let Some(plan) = plan else { return format!("collected {run}") };
     match &plan.standing {
@@ -80,13 +83,13 @@ fn when(id: &str, plan: Option<&SourcePlan>, windows: &[Window], now: bool) -> S
         }
         SourceStatus::CoolingDown(rest) => {
             let until = Time(rest.until);
-            format!("not collected before {until}, as it failed; `etl-orch retry {id} --reason TEXT` lets it be tried")
+            format!("not collected before {until}, as it failed; `{}` lets it be tried", reason("retry"))
         }
         SourceStatus::Quarantined(_) => {
-            format!("not collected while {id} is quarantined; `etl-orch retry {id} --reason TEXT` releases it")
+            format!("not collected while {id} is quarantined; `{}` releases it", reason("retry"))
         }
-        SourceStatus::Skipped(_) => format!("not collected while {id} is skipped; `etl-orch unskip {id} --reason TEXT` ends that"),
-        SourceStatus::Paused(_) => format!("not collected while {id} is paused; `etl-orch sources resume {id} --reason TEXT` ends that"),
+        SourceStatus::Skipped(_) => format!("not collected while {id} is skipped; `{}` ends that", reason("unskip")),
+        SourceStatus::Paused(_) => format!("not collected while {id} is paused; `{}` ends that", reason("sources resume")),
     }
 }
 
@@ -157,7 +160,7 @@ mod tests {
             plan(SourceStatus::Skipped(SkipOrder { since, until: None, by: by.clone(), reason: reason.clone() }), &[]),
             plan(SourceStatus::Paused(Pause { since, by, reason }), &[]),
         ];
-        let when = |plan, now| EnqueueView::new(&order(), &[window(0), window(6)], Some(plan), now).when;
+        let when = |plan, now| EnqueueView::new(&order(), &[window(0), window(6)], Some(plan), now, &CommandLine::default()).when;
         let mut lines: Vec<String> = plans.iter().map(|plan| when(plan, false)).collect();
         lines.push(when(&plans[0], true));
         insta::assert_snapshot!(lines.join("\n"), @r"
@@ -175,7 +178,7 @@ mod tests {
 
     #[test]
     fn windows_are_named_from_the_first_to_the_last() {
-        let text = |windows: &[Window]| EnqueueView::new(&order(), windows, None, false).text();
+        let text = |windows: &[Window]| EnqueueView::new(&order(), windows, None, false, &CommandLine::default()).text();
         assert_eq!(text(&[window(0)]), "enqueue: us_house: 1 window, 2026-01-16 00:00–06:00Z; collected by the next run\n");
         let three = "enqueue: us_house: 3 windows, 2026-01-16 00:00–18:00Z; collected by the next run\n";
         assert_eq!(text(&[window(0), window(6), window(12)]), three);
@@ -184,7 +187,7 @@ mod tests {
     #[test]
     fn json_has_every_window() {
         let order = order();
-        let json = EnqueueView::new(&order, &[window(0), window(6)], None, false).json().unwrap();
+        let json = EnqueueView::new(&order, &[window(0), window(6)], None, false, &CommandLine::default()).json().unwrap();
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!((&json["schema_version"], &json["kind"], &json["by"]), (&1.into(), &"enqueue".into(), &"ann".into()));
         assert_eq!(json["windows"][1], serde_json::json!({ "start": "2026-01-16T06:00:00Z", "end": "2026-01-16T12:00:00Z" }));

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::super::View;
 use super::super::blocked::{quarantined, resting, skipped};
+use super::super::command_line::CommandLine;
 use super::super::escape::{escaped, excerpt};
 use super::super::words::{Time, Untrusted, count};
 use crate::plan::decide::order_effects::{OrderEffect, still_skipped};
@@ -27,6 +28,9 @@ pub struct GapOrderView<'a> {
     kind: GapOrderKind,
     #[serde(skip)]
     subject: &'a str,
+    /// What begins the commands.
+    #[serde(skip)]
+    next: CommandLine,
 }
 
 #[derive(Debug, Serialize)]
@@ -104,6 +108,7 @@ impl<'a> GapOrderView<'a> {
             still_skipped: still_skipped(order, effects, states).into_iter().map(group).collect(),
             kind: order.kind,
             subject,
+            next: CommandLine::default(),
         }
     }
 
@@ -111,6 +116,12 @@ impl<'a> GapOrderView<'a> {
     #[must_use]
     pub fn dry(self, dry_run: bool) -> Self {
         Self { dry_run, ..self }
+    }
+
+    /// The same with commands that begin like this.
+    #[must_use]
+    pub fn going_on_by(self, next: CommandLine) -> Self {
+        Self { next, ..self }
     }
 
     /// `2 gaps skipped`.
@@ -149,7 +160,8 @@ impl<'a> GapOrderView<'a> {
             }
             OrderEffect::OrderedWhileRunning(job) => {
                 let job = job.short();
-                format!("{name}: {gap}{until} (its job {job} is running and goes on; `etl-orch cancel {job}` stops it)\n")
+                let cancel = self.next.of(format!("cancel {job}"));
+                format!("{name}: {gap}{until} (its job {job} is running and goes on; `{cancel}` stops it)\n")
             }
             OrderEffect::Running(owner) => {
                 format!("{name}: {gap}: is running now ({}); nothing was changed\n", escaped(&owner.to_string()))
@@ -177,15 +189,15 @@ fn subject(gap: &GapKey) -> String {
     }
 }
 
-/// How the order on a group is taken back.
+/// The words of the command that takes the order on a group back.
 fn unskip(group: &GapKey) -> String {
     match group {
         GapKey::Group { bank, etl } => {
             let bank = bank.as_ref().map(|bank| format!(" {bank}")).unwrap_or_default();
             let etl = etl.as_ref().map(|etl| format!(" --etl-type {etl}")).unwrap_or_default();
-            format!("etl-orch unskip{bank}{etl} --reason TEXT")
+            format!("unskip{bank}{etl} --reason TEXT")
         }
-        GapKey::Report { .. } | GapKey::Source(_) | GapKey::Window { .. } => format!("etl-orch unskip {group} --reason TEXT"),
+        GapKey::Report { .. } | GapKey::Source(_) | GapKey::Window { .. } => format!("unskip {group} --reason TEXT"),
     }
 }
 
@@ -246,7 +258,7 @@ impl View for GapOrderView<'_> {
         }
         let lines: String = self.gaps.iter().map(|line| self.line(line)).collect();
         let group = |group: &GroupSkip<'_>| {
-            format!("{} stays skipped {}; `{}` ends that\n", subject(group.group), skipped(group.order), unskip(group.group))
+            format!("{} stays skipped {}; `{}` ends that\n", subject(group.group), skipped(group.order), self.next.of(unskip(group.group)))
         };
         lines + &self.total() + &self.still_skipped.iter().map(group).collect::<String>()
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::super::View;
 use super::super::blocked::by_whom;
+use super::super::command_line::CommandLine;
 use super::super::sources::Span;
 use super::super::words::{Time, count};
 use crate::plan::decide::source_plan::SourcePlan;
@@ -24,6 +25,8 @@ pub struct GiveUpView<'a> {
     behind: u64,
     #[serde(skip)]
     running: Option<JobId>,
+    #[serde(skip)]
+    next: &'a CommandLine,
 }
 
 /// `by ann since 2026-…: why`.
@@ -32,8 +35,9 @@ pub fn given_up(order: &GivenUp) -> String {
 }
 
 impl<'a> GiveUpView<'a> {
-    /// The view of an order; `plan` is what a run would now do about the source, and `running` its job that runs at the moment.
-    pub fn new(order: &'a SourceOrder, plan: Option<&SourcePlan>, running: Option<JobId>) -> Self {
+    /// The view of an order; `plan` is what a run would now do about the source, `running` its job that runs at the moment, and
+    /// `next` begins the commands.
+    pub fn new(order: &'a SourceOrder, plan: Option<&SourcePlan>, running: Option<JobId>, next: &'a CommandLine) -> Self {
         let windows: &[Window] = match &order.kind {
             SourceOrderKind::GiveUp { windows, .. } => windows,
             SourceOrderKind::Pause | SourceOrderKind::Resume | SourceOrderKind::Collect(_) => &[],
@@ -47,6 +51,7 @@ impl<'a> GiveUpView<'a> {
             frontier: plan.and_then(|plan| plan.state.frontier).map(Time),
             behind: plan.map_or(0, |plan| plan.behind),
             running,
+            next,
         }
     }
 }
@@ -60,9 +65,11 @@ impl View for GiveUpView<'_> {
         let id = self.source;
         let mut lines: Vec<String> = self.windows.iter().map(|window| format!("give-up: {id}: {window}")).collect();
         let given_up = count(self.windows.len() as u64, "window");
-        lines.push(format!("{given_up} given up; `etl-orch sources enqueue {id} --window WINDOW` takes that back"));
+        let enqueue = self.next.of(format!("sources enqueue {id} --window WINDOW"));
+        lines.push(format!("{given_up} given up; `{enqueue}` takes that back"));
         if let Some(job) = self.running.map(|job| job.short()) {
-            lines.push(format!("its job {job} is running and goes on; `etl-orch cancel {job}` stops it"));
+            let cancel = self.next.of(format!("cancel {job}"));
+            lines.push(format!("its job {job} is running and goes on; `{cancel}` stops it"));
         }
         let behind = if self.behind == 0 { "up to date".to_owned() } else { format!("{} behind", count(self.behind, "window")) };
         let passed = self.frontier.as_ref().map(|frontier| format!(", collected or given up until {frontier}")).unwrap_or_default();
@@ -86,7 +93,8 @@ mod tests {
         let windows = vec![Window { start: at(0), end: at(6) }, Window { start: at(6), end: at(12) }];
         let (source, by, reason) = ("us_house".to_owned(), "ann".to_owned(), "the clerk lost it".to_owned());
         let order = SourceOrder { source, kind: SourceOrderKind::GiveUp { windows, begin: None }, by, reason, at: at(13) };
-        let view = GiveUpView::new(&order, None, Some(JobId::parse("1a2b3c4d-0000-4000-8000-000000000000").unwrap()));
+        let next = CommandLine::default();
+        let view = GiveUpView::new(&order, None, Some(JobId::parse("1a2b3c4d-0000-4000-8000-000000000000").unwrap()), &next);
         insta::assert_snapshot!(view.text(), @r"
         give-up: us_house: 2026-01-16 00:00–06:00Z
         give-up: us_house: 2026-01-16 06:00–12:00Z

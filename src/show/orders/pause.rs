@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::super::View;
+use super::super::command_line::CommandLine;
 use super::super::sources::PauseView;
 use super::super::words::Time;
 use crate::plan::model::ids::JobId;
@@ -22,11 +23,13 @@ pub struct PauseOrderView<'a> {
     order: &'a SourceOrder,
     #[serde(skip)]
     running: Option<JobId>,
+    #[serde(skip)]
+    next: &'a CommandLine,
 }
 
 impl<'a> PauseOrderView<'a> {
-    /// The view of an order, with the pause that stands now and the job of the source that runs at the moment.
-    pub fn new(order: &'a SourceOrder, changed: bool, pause: Option<&'a Pause>, running: Option<JobId>) -> Self {
+    /// The view of an order, with the pause that stands now and the job of the source that runs at the moment. `next` begins the commands.
+    pub fn new(order: &'a SourceOrder, changed: bool, pause: Option<&'a Pause>, running: Option<JobId>, next: &'a CommandLine) -> Self {
         Self {
             source: &order.source,
             by: &order.by,
@@ -36,6 +39,7 @@ impl<'a> PauseOrderView<'a> {
             paused: pause.map(PauseView::from),
             order,
             running,
+            next,
         }
     }
 }
@@ -54,10 +58,12 @@ impl View for PauseOrderView<'_> {
         let id = self.source;
         match (self.order.kind == SourceOrderKind::Pause, self.changed) {
             (true, true) => {
-                let job = self.running.map(|job| job.short());
-                let job =
-                    job.map(|job| format!(" (its job {job} is running and goes on; `etl-orch cancel {job}` stops it)")).unwrap_or_default();
-                format!("pause: {id} is left alone until `etl-orch sources resume {id}`{job}\n")
+                let going_on = |job: JobId| {
+                    let cancel = self.next.of(format!("cancel {}", job.short()));
+                    format!(" (its job {} is running and goes on; `{cancel}` stops it)", job.short())
+                };
+                let job = self.running.map(going_on).unwrap_or_default();
+                format!("pause: {id} is left alone until `{}`{job}\n", self.next.of(format!("sources resume {id}")))
             }
             (true, false) => {
                 let pause = self.paused.as_ref().map(|pause| format!(", {}", pause.text())).unwrap_or_default();
@@ -80,12 +86,13 @@ mod tests {
         let (pausing, resuming) = (order(SourceOrderKind::Pause), order(SourceOrderKind::Resume));
         let pause = Pause { since: at, by: "bob".to_owned(), reason: "moved \u{1b}[2Jhouse".to_owned() };
         let job = JobId::parse("1a2b3c4d-0000-4000-8000-000000000000").unwrap();
+        let next = CommandLine::default();
         let pages = [
-            PauseOrderView::new(&pausing, true, Some(&pause), None),
-            PauseOrderView::new(&pausing, true, Some(&pause), Some(job)),
-            PauseOrderView::new(&pausing, false, Some(&pause), None),
-            PauseOrderView::new(&resuming, true, None, None),
-            PauseOrderView::new(&resuming, false, None, None),
+            PauseOrderView::new(&pausing, true, Some(&pause), None, &next),
+            PauseOrderView::new(&pausing, true, Some(&pause), Some(job), &next),
+            PauseOrderView::new(&pausing, false, Some(&pause), None, &next),
+            PauseOrderView::new(&resuming, true, None, None, &next),
+            PauseOrderView::new(&resuming, false, None, None, &next),
         ];
         insta::assert_snapshot!(pages.iter().map(View::text).collect::<String>(), @r"
         pause: us_house is left alone until `etl-orch sources resume us_house`
@@ -102,7 +109,7 @@ mod tests {
         let order =
             SourceOrder { source: "us_house".to_owned(), kind: SourceOrderKind::Pause, by: "ann".to_owned(), reason: "why".to_owned(), at };
         let pause = Pause { since: at, by: "bob".to_owned(), reason: "moved".to_owned() };
-        insta::assert_snapshot!(PauseOrderView::new(&order, false, Some(&pause), None).json().unwrap(), @r#"
+        insta::assert_snapshot!(PauseOrderView::new(&order, false, Some(&pause), None, &CommandLine::default()).json().unwrap(), @r#"
         {
           "schema_version": 1,
           "kind": "pause",

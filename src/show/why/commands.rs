@@ -1,5 +1,6 @@
 //! What would change a decision, ending with what to type.
 
+use super::super::command_line::CommandLine;
 use super::words;
 use crate::plan::decide::decision::Decision;
 use crate::plan::decide::explain::{Explanation, MissingTag, NeedState, Verdict, What};
@@ -16,7 +17,8 @@ pub(super) struct WayOut {
 /// What stands for a reason in a command.
 pub(in crate::show) const REASON: &str = "--reason \"...\"";
 
-pub(super) fn way_out(explanation: &Explanation) -> WayOut {
+/// What would change it; `next` begins the commands.
+pub(super) fn way_out(explanation: &Explanation, next: &CommandLine) -> WayOut {
     let gap = words(&explanation.gap);
     let (text, commands) = match &explanation.verdict {
         Verdict::NoData => no_data(explanation),
@@ -24,19 +26,20 @@ pub(super) fn way_out(explanation: &Explanation) -> WayOut {
         Verdict::Decided(decision) => decided(decision, explanation, &gap),
         Verdict::Source(status) => source(status, explanation, &gap),
     };
-    WayOut { text: text.to_owned(), commands }
+    WayOut { text: text.to_owned(), commands: commands.iter().map(|words| next.of(words)).collect() }
 }
 
+/// A sentence, and the words of commands.
 type Words = (&'static str, Vec<String>);
 
 /// A run of this gap alone.
 fn run(gap: &GapKey, more: &str) -> String {
     match gap {
         GapKey::Report { bank, period, etl } => {
-            format!("etl-orch run --bank-symbol {bank} --period {} --etl-type {etl}{more}", period.compact())
+            format!("run --bank-symbol {bank} --period {} --etl-type {etl}{more}", period.compact())
         }
-        GapKey::Source(source) | GapKey::Window { source, .. } => format!("etl-orch run --source {source}{more}"),
-        GapKey::Group { .. } => format!("etl-orch run{more}"),
+        GapKey::Source(source) | GapKey::Window { source, .. } => format!("run --source {source}{more}"),
+        GapKey::Group { .. } => format!("run{more}"),
     }
 }
 
@@ -63,21 +66,19 @@ fn decided(decision: &Decision, explanation: &Explanation, gap: &str) -> Words {
         }
         Decision::Filtered(_) => ("To have it made:", vec![run(key, "")]),
         Decision::Done => ("To have it made again:", vec![run(key, " --force")]),
-        Decision::Skipped(_) => ("To end that:", vec![format!("etl-orch unskip {} {REASON}", skipped_by(explanation))]),
+        Decision::Skipped(_) => ("To end that:", vec![format!("unskip {} {REASON}", skipped_by(explanation))]),
         Decision::Unrecorded(_) => {
-            ("The next run records it. To give up how the job ended, and start anew:", vec![format!("etl-orch retry {gap} {REASON}")])
+            ("The next run records it. To give up how the job ended, and start anew:", vec![format!("retry {gap} {REASON}")])
         }
-        Decision::Claimed(_) => (
-            "To watch it, or to stop it:",
-            vec![format!("etl-orch logs {gap} -f"), format!("etl-orch cancel {} {REASON}", job(explanation))],
-        ),
+        Decision::Claimed(_) => {
+            ("To watch it, or to stop it:", vec![format!("logs {gap} -f"), format!("cancel {} {REASON}", job(explanation))])
+        }
         Decision::Waiting(_) => ("When that report is there, the same run makes this one. Why it is not:", needs(explanation)),
-        Decision::Quarantined(_) => (
-            "It is tried again once its data or its ETL changes. To have the next run try:",
-            vec![format!("etl-orch retry {gap} {REASON}")],
-        ),
+        Decision::Quarantined(_) => {
+            ("It is tried again once its data or its ETL changes. To have the next run try:", vec![format!("retry {gap} {REASON}")])
+        }
         Decision::CoolingDown(_) => {
-            ("The first run after that tries again. To have the next run try:", vec![format!("etl-orch retry {gap} {REASON}")])
+            ("The first run after that tries again. To have the next run try:", vec![format!("retry {gap} {REASON}")])
         }
         Decision::Deferred => ("To try it now, whatever happened to others:", vec![run(key, " --force")]),
         Decision::Run(_) => ("To have it made now:", vec![run(key, "")]),
@@ -101,20 +102,19 @@ fn needs(explanation: &Explanation) -> Vec<String> {
     let needs = explanation.facts.iter().find_map(|fact| if let What::Needs(needs) = &fact.what { Some(needs) } else { None });
     let missing = needs.into_iter().flatten().filter(|need| matches!(need.state, NeedState::Missing(_)));
     let GapKey::Report { bank, period, .. } = &explanation.gap else { return Vec::new() };
-    missing.map(|need| format!("etl-orch why {bank} {period} {}", need.etl)).collect()
+    missing.map(|need| format!("why {bank} {period} {}", need.etl)).collect()
 }
 
 fn source(status: &SourceStatus, explanation: &Explanation, gap: &str) -> Words {
-    let retry = || vec![format!("etl-orch retry {gap} {REASON}")];
+    let retry = || vec![format!("retry {gap} {REASON}")];
     match status {
-        SourceStatus::Paused(_) => ("To end that:", vec![format!("etl-orch sources resume {gap} {REASON}")]),
-        SourceStatus::Skipped(_) => ("To end that:", vec![format!("etl-orch unskip {gap} {REASON}")]),
-        SourceStatus::UpToDate => ("To collect its last window again:", vec![format!("etl-orch sources enqueue {gap} --now")]),
+        SourceStatus::Paused(_) => ("To end that:", vec![format!("sources resume {gap} {REASON}")]),
+        SourceStatus::Skipped(_) => ("To end that:", vec![format!("unskip {gap} {REASON}")]),
+        SourceStatus::UpToDate => ("To collect its last window again:", vec![format!("sources enqueue {gap} --now")]),
         SourceStatus::Unrecorded(_) => ("The next run records it. To give up how the job ended, and start anew:", retry()),
-        SourceStatus::Claimed(_) => (
-            "To watch it, or to stop it:",
-            vec![format!("etl-orch logs {gap} -f"), format!("etl-orch cancel {} {REASON}", job(explanation))],
-        ),
+        SourceStatus::Claimed(_) => {
+            ("To watch it, or to stop it:", vec![format!("logs {gap} -f"), format!("cancel {} {REASON}", job(explanation))])
+        }
         SourceStatus::Quarantined(_) => ("It is tried again once another window is due. To have the next run try:", retry()),
         SourceStatus::CoolingDown(_) => ("The first run after that tries again. To have the next run try:", retry()),
         SourceStatus::Due => ("To have it collected now:", vec![run(&explanation.gap, "")]),

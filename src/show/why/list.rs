@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use chrono::{DateTime, Utc};
 
+use super::super::command_line::CommandLine;
 use super::super::history::table::{Row, Table};
 use super::super::terminal::stdout_width;
 use super::super::words::{Time, Untrusted, count};
@@ -21,13 +22,19 @@ struct Group<'a> {
 }
 
 /// The page. `capped` gaps more wait for later runs.
-pub(super) fn page(explanations: &[Explanation], capped: u64, last_run: Option<&PastRun>, now: DateTime<Utc>) -> String {
+pub(super) fn page(
+    explanations: &[Explanation],
+    capped: u64,
+    last_run: Option<&PastRun>,
+    next: &CommandLine,
+    now: DateTime<Utc>,
+) -> String {
     let mut page = if explanations.is_empty() && capped == 0 { "NOTHING IS HELD UP\n".to_owned() } else { table(explanations, now) };
     if capped > 0 {
         let _ = writeln!(page, "{} wait for later runs (max_jobs).", count(capped, "more gap"));
     }
     if let Some(first) = explanations.first() {
-        let _ = writeln!(page, "More: etl-orch why {}", words(&first.gap));
+        let _ = writeln!(page, "More: {}", next.of(format!("why {}", words(&first.gap))));
     }
     for line in sentences::lines(&What::LastRun(last_run.cloned()), now) {
         let _ = writeln!(page, "{line}");

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::View;
-use super::command_line::word;
+use super::command_line::{CommandLine, word};
 use super::expected::{self, ExpectedView};
 use super::history::table::{Row, Table};
 use super::terminal::stdout_width;
@@ -50,6 +50,8 @@ pub struct WhyView {
     /// Whether a run was there at the time that was asked about; a list says it once.
     #[serde(skip)]
     runs: Option<String>,
+    #[serde(skip)]
+    next: CommandLine,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,10 +111,12 @@ impl WhyView {
         self
     }
 
-    /// The view at this time. `about` names what was asked for.
-    pub fn new(explanations: &[Explanation], done: u64, filtered: u64, about: &str, now: DateTime<Utc>) -> Self {
-        let gaps = explanations.iter().map(|one| GapView::new(one, now)).collect();
+    /// The view at this time, without the reports that are `done` or `filtered` out. `about` names what was asked for; `next` begins the
+    /// commands.
+    pub fn new(explanations: &[Explanation], (done, filtered): (u64, u64), about: &str, next: &CommandLine, now: DateTime<Utc>) -> Self {
+        let gaps = explanations.iter().map(|one| GapView::new(one, next, now)).collect();
         Self {
+            next: next.clone(),
             timestamp: Time(now),
             at: None,
             gaps,
@@ -126,9 +130,9 @@ impl WhyView {
     }
 
     /// The view of what was done at that time.
-    pub fn then(found: &[Then], about: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
-        let gaps: Vec<GapView> = found.iter().map(past::view).collect();
-        Self { at: Some(Time(at)), gaps, ..Self::new(&[], 0, 0, about, now) }
+    pub fn then(found: &[Then], about: &str, at: DateTime<Utc>, next: &CommandLine, now: DateTime<Utc>) -> Self {
+        let gaps: Vec<GapView> = found.iter().map(|then| past::view(then, next)).collect();
+        Self { at: Some(Time(at)), gaps, ..Self::new(&[], (0, 0), about, next, now) }
     }
 
     /// Says which runs were there then.
@@ -138,9 +142,9 @@ impl WhyView {
     }
 
     /// The view of everything that is not made now.
-    pub fn of_all(explanations: &[Explanation], capped: u64, last_run: Option<&PastRun>, now: DateTime<Utc>) -> Self {
-        let list = Some(list::page(explanations, capped, last_run, now));
-        Self { capped, list, ..Self::new(explanations, 0, 0, "", now) }
+    pub fn of_all(explanations: &[Explanation], capped: u64, last_run: Option<&PastRun>, next: &CommandLine, now: DateTime<Utc>) -> Self {
+        let list = Some(list::page(explanations, capped, last_run, next, now));
+        Self { capped, list, ..Self::new(explanations, (0, 0), "", next, now) }
     }
 
     fn table(&self) -> String {
@@ -163,7 +167,7 @@ impl WhyView {
         }
         if let Some(gap) = self.gaps.first() {
             let at = self.at.map(|at| format!(" --at \"{at}\"")).unwrap_or_default();
-            let _ = writeln!(page, "More: etl-orch why {}{at}", gap.title);
+            let _ = writeln!(page, "More: {}", self.next.of(format!("why {}{at}", gap.title)));
         }
         if let Some(runs) = &self.runs {
             let _ = writeln!(page, "{runs}");
@@ -173,8 +177,8 @@ impl WhyView {
 }
 
 impl GapView {
-    fn new(explanation: &Explanation, now: DateTime<Utc>) -> Self {
-        let way_out = commands::way_out(explanation);
+    fn new(explanation: &Explanation, next: &CommandLine, now: DateTime<Utc>) -> Self {
+        let way_out = commands::way_out(explanation, next);
         Self {
             gap: Untrusted::from(explanation.gap.to_string()).to_string(),
             decision: verdict::name(&explanation.verdict),
@@ -280,6 +284,9 @@ pub struct UnmonitoredView {
     /// Monitored banks that look like it.
     similar: Vec<String>,
     file: String,
+    /// How to see that it is monitored.
+    #[serde(skip)]
+    check: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -289,8 +296,8 @@ struct SymbolView {
 }
 
 impl UnmonitoredView {
-    /// `file` has the banks that are monitored.
-    pub fn new(symbol: &str, in_data: &[NameCount], similar: &[&str], file: &str, now: DateTime<Utc>) -> Self {
+    /// `file` has the banks that are monitored; `next` begins the command.
+    pub fn new(symbol: &str, in_data: &[NameCount], similar: &[&str], file: &str, next: &CommandLine, now: DateTime<Utc>) -> Self {
         let safe = |text: &str| Untrusted::from(text).excerpt().into_owned();
         Self {
             timestamp: Time(now),
@@ -299,6 +306,7 @@ impl UnmonitoredView {
             in_data: in_data.iter().map(|one| SymbolView { symbol: safe(&one.name), rows: one.rows }).collect(),
             similar: similar.iter().map(|one| safe(one)).collect(),
             file: safe(file),
+            check: next.of("config check"),
         }
     }
 }
@@ -318,9 +326,9 @@ impl View for UnmonitoredView {
         }
         page.push_str(&wrapped("        ", &format!("data: {}", rows.join(", ")), 8));
         page.push('\n');
-        page.push_str(
-            "To have its reports made, add it to that file under its symbol, with its\nbank_id as id, then:\n  etl-orch config check\n",
-        );
+        page.push_str("To have its reports made, add it to that file under its symbol, with its\nbank_id as id, then:\n");
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "  {}", self.check);
         page
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::super::blocked::quarantined;
+use super::super::command_line::CommandLine;
 use super::super::escape::excerpt;
 use super::super::history::runs::options;
 use super::super::words::{Time, Untrusted, count};
@@ -17,8 +18,8 @@ use crate::plan::remember::failure_history::RestReason;
 use crate::plan::remember::past::{PastDecision, PastJob, PastOrder, PastRun};
 use crate::plan::remember::stored_decision::StoredDecision;
 
-/// The page of a gap.
-pub(super) fn view(then: &Then) -> GapView {
+/// The page of a gap; `next` begins the command.
+pub(super) fn view(then: &Then, next: &CommandLine) -> GapView {
     GapView {
         expected: None,
         next_try: None,
@@ -28,7 +29,7 @@ pub(super) fn view(then: &Then) -> GapView {
         reason: reason(&then.state),
         until: until(&then.state).map(Time),
         facts: [decision, windows, job, orders, runs].iter().map(|fact| fact(then)).chain(data(then)).chain([unknown(then)]).collect(),
-        commands: vec![format!("etl-orch why {}", words(&then.gap))],
+        commands: vec![next.of(format!("why {}", words(&then.gap)))],
         way_out: "How it is now:".to_owned(),
         title: words(&then.gap),
         is_fine: matches!(then.state, StateThen::Made(_) | StateThen::Running(_) | StateThen::Queued(_)),

@@ -35,7 +35,13 @@ fn the_fact_that_decides_is_marked_and_the_page_ends_with_what_to_type() {
     let (report_type, made_by, misspelled, order) = ("Call Summary".to_owned(), None, None, None);
     let missing = fact(What::Report { exists: false, report_type, made_by, misspelled, order }, Weight::Passes);
     let facts = vec![monitored(), missing, fact(What::Failures(failures), Weight::Decides), fact(What::LastRun(None), Weight::Told)];
-    let view = WhyView::new(&[explanation(Decision::CoolingDown(rest), facts)], 0, 0, "", at("14:06"));
+    let view = WhyView::new(
+        &[explanation(Decision::CoolingDown(rest), facts)],
+        (0, 0),
+        "",
+        &CommandLine::new(Some("x.yaml".as_ref())),
+        at("14:06"),
+    );
     insta::assert_snapshot!(view.text(), @r#"
     TD-CA 2025 Q2 call_summary: cooling down until 2026-11-28 14:20:00Z (in 14m)
 
@@ -48,7 +54,7 @@ fn the_fact_that_decides_is_marked_and_the_page_ends_with_what_to_type() {
             last run: none is on record
 
     The first run after that tries again. To have the next run try:
-      etl-orch retry TD-CA 2025 Q2 call_summary --reason "..."
+      etl-orch retry TD-CA 2025 Q2 call_summary --reason "..." --config x.yaml
     "#);
 }
 
@@ -57,7 +63,13 @@ fn a_gap_in_the_queue_of_a_run_is_not_left_to_the_next() {
     let job = |state| crate::plan::remember::trace::fixture::job(state, Vec::new());
     let title = |job| {
         let facts = vec![monitored(), fact(What::LastJob(Some(job)), Weight::Told)];
-        let view = WhyView::new(&[explanation(Decision::Run(Why::Missing), facts)], 0, 0, "", at("14:06"));
+        let view = WhyView::new(
+            &[explanation(Decision::Run(Why::Missing), facts)],
+            (0, 0),
+            "",
+            &CommandLine::new(Some("x.yaml".as_ref())),
+            at("14:06"),
+        );
         view.text().lines().next().map(str::to_owned)
     };
     assert_eq!(title(job(JobState::Queued)).unwrap(), "TD-CA 2025 Q2 call_summary: it is in the queue of run 00000000");
