@@ -60,7 +60,8 @@ pub(super) async fn check(global: &Global, environment: &Variables, args: CheckA
     } else {
         None
     };
-    context.print(&ConfigView::new(files, &config.database, config.run.max_parallel, &config.catalogue, &warnings, names.as_ref()))?;
+    let view = ConfigView::new(files, &config.database, config.run.max_parallel, &config.catalogue, &warnings, names.as_ref());
+    context.print(&view.telling(&config.tell))?;
     Ok(if names.is_some_and(|names| !names.unknown_tags.is_empty()) { Exit::Usage } else { Exit::Success })
 }
 

@@ -8,12 +8,16 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::init::table_use;
 use super::output;
+use super::run::quiet::untold;
 use crate::config::{self, Config, ConfigErrors, Examined, Host, Need};
 use crate::os::threads;
-use crate::plan::decide::checkup::{Checkup, ConfigurationFacts, ConfigurationSize, DatabaseLook, Fault, Faults, NotLooked, Subject};
+use crate::plan::decide::checkup::{
+    ChannelFacts, Checkup, ConfigurationFacts, ConfigurationSize, DatabaseLook, Fault, Faults, Looked, NotLooked, Subject,
+};
 use crate::plan::model::settings::{DatabaseTarget, Variables};
 use crate::run::doctor::{self, DatabaseInput, HostInput, HostPaths};
 use crate::show::doctor::DoctorView;
+use crate::tell;
 
 /// Options of `doctor`.
 #[derive(Debug, Clone, Copy, Args)]
@@ -55,10 +59,17 @@ pub(super) async fn command(global: &Global, environment: &Variables) -> Result<
             None => DatabaseLook::NotLooked(needs_configuration()),
         }
     };
-    let (host, database, schedule) = tokio::join!(host, database, doctor::look_at_schedule());
+    let telling = async {
+        match config {
+            Some(config) => look_at_channels(config).await,
+            None => Err(needs_configuration()),
+        }
+    };
+    let (telling, host, database, schedule) = tokio::join!(telling, host, database, doctor::look_at_schedule());
     let checkup = Checkup {
         now: Utc::now(),
         configuration: facts,
+        telling,
         host,
         processes: doctor::own_processes(),
         time_zone: doctor::look_at_time_zone(environment.get("TZ").map(String::as_str)),
@@ -69,6 +80,16 @@ pub(super) async fn command(global: &Global, environment: &Variables) -> Result<
     let exit = if view.has_failed() { exit_if_wrong } else { Exit::Success };
     output::print(global.format, &view.exit_code(exit.code()))?;
     Ok(exit)
+}
+
+/// Looks at who is told of runs.
+async fn look_at_channels(config: &Config) -> Looked<Vec<ChannelFacts>> {
+    let (settings, state_dir) = (config.tell.clone(), config.state_dir.clone());
+    let look = move || {
+        let channels = tell::look(&settings, &state_dir).into_iter();
+        channels.map(|facts| ChannelFacts { untold: untold(&state_dir, facts.name), ..facts }).collect()
+    };
+    doctor::look_at_files(look).await
 }
 
 /// Finds and reads the configuration, and looks at what it needs of this host.
@@ -107,7 +128,6 @@ fn configuration_facts(path: Option<String>, config: Option<&Config>, faults: Ve
             sources: config.catalogue.sources.len(),
         }),
         faults: Faults { faults, warnings: warnings.into_iter().map(Fault::from).collect() },
-        telling: config.map(|config| config.tell.channels()),
     }
 }
 

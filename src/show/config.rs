@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::View;
+use super::escape::escaped;
 use super::misnamed::{self, MisnamedView};
 use super::words::Untrusted;
 use crate::plan::decide::mismatch::NameIssues;
 use crate::plan::model::catalogue::Catalogue;
 use crate::plan::model::etl::ReportsBy;
 use crate::plan::model::settings::{Database, DatabaseTarget};
+use crate::plan::model::tell::{Configured, TellSettings};
 use crate::plan::model::work::Work;
 use crate::plan::text::span;
 
@@ -28,6 +30,7 @@ pub struct ConfigView<'a> {
     max_parallel: usize,
     etls: Vec<EtlLine<'a>>,
     sources: Vec<SourceLine<'a>>,
+    tell: Vec<ChannelLine>,
     warnings: Vec<Untrusted<'a>>,
     /// What the database says of it, where that was asked.
     #[serde(flatten)]
@@ -62,6 +65,14 @@ struct SourceLine<'a> {
     every: String,
     #[serde(skip)]
     work: &'a Work,
+}
+
+/// A channel that is told of runs.
+#[derive(Debug, Serialize)]
+struct ChannelLine {
+    channel: &'static str,
+    /// Without what is secret.
+    to: String,
 }
 
 /// The files that a configuration is about.
@@ -121,11 +132,19 @@ impl<'a> ConfigView<'a> {
                     work: &source.work,
                 })
                 .collect(),
+            tell: Vec::new(),
             warnings: (warnings.iter().map(|warning| warning.as_str().into()))
                 .chain(names.iter().flat_map(|names| misnamed::lines(names, catalogue)).map(Untrusted::from))
                 .collect(),
             misnamed: names.map(|names| MisnamedView::new(names, catalogue)),
         }
+    }
+
+    /// The same with who is told of runs.
+    #[must_use]
+    pub fn telling(self, settings: &TellSettings) -> Self {
+        let line = |channel: Configured<'_>| ChannelLine { channel: channel.name, to: escaped(&channel.shown).into_owned() };
+        Self { tell: settings.channels().into_iter().map(line).collect(), ..self }
     }
 }
 
@@ -173,6 +192,9 @@ impl View for ConfigView<'_> {
                     line(name, &program.display());
                 }
             }
+        }
+        for channel in &self.tell {
+            line("tell", &channel.to);
         }
         for warning in &self.warnings {
             line("warning", warning);

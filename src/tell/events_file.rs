@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use self::append::append_all;
 use self::line::{Lines, test_line};
 use super::channel::{Channel, Feed, Trouble};
+use super::sight;
 use crate::os::blocking;
 use crate::plan::run::told::RunBegin;
 
@@ -20,11 +21,12 @@ const MOST_WAITING: usize = 256;
 /// Appends to a file.
 pub(super) struct EventsFile {
     path: PathBuf,
+    state_dir: PathBuf,
 }
 
 impl EventsFile {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path }
+    pub(super) fn new(path: PathBuf, state_dir: PathBuf) -> Self {
+        Self { path, state_dir }
     }
 
     fn trouble(&self, error: &std::io::Error) -> Trouble {
@@ -61,6 +63,11 @@ impl Channel for EventsFile {
     }
 
     async fn test(&self) -> Result<String, Trouble> {
+        if !self.path.exists() && !self.state_dir.exists() {
+            // The first run makes them, for its user.
+            sight::can_append(&self.path, &self.state_dir).map_err(|error| self.trouble(&error))?;
+            return Ok(format!("{} can be written; the first run that has something to tell begins it", self.path.display()));
+        }
         let (sender, receiver) = mpsc::channel(1);
         // There is room for one.
         let _ = sender.send(test_line(Utc::now())).await;

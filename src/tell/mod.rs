@@ -19,12 +19,15 @@ mod openlineage;
 mod opentelemetry;
 mod outbox;
 mod pings;
+mod sight;
 pub mod telling;
 mod textfile;
 mod webhook;
 
 use std::path::Path;
 use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
 
 use self::channel::Channel;
 use self::delivery::Delivery;
@@ -34,9 +37,11 @@ use self::mail::Mail;
 use self::openlineage::OpenLineage;
 use self::opentelemetry::OpenTelemetry;
 use self::pings::Pings;
+pub use self::sight::look;
 use self::textfile::Textfile;
 use self::webhook::Webhook;
-use crate::plan::model::tell::{OUTBOX, TellSettings};
+use crate::os::blocking;
+use crate::plan::model::tell::{OPENLINEAGE, OPENTELEMETRY, OUTBOX, TellSettings};
 
 /// The channels that are configured, in the order of the documentation.
 #[must_use]
@@ -49,7 +54,7 @@ pub fn channels(settings: &TellSettings, state_dir: &Path) -> Vec<Arc<dyn Channe
         channels.push(Arc::new(Pings::new(address.clone(), http.within(timeout / 2))));
     }
     if let Some(path) = &settings.textfile {
-        channels.push(Arc::new(Textfile::new(path.clone())));
+        channels.push(Arc::new(Textfile::new(path.clone(), state_dir.to_owned())));
     }
     if let Some(webhook) = &settings.webhook {
         channels.push(Arc::new(Webhook::new(webhook.clone(), http.clone())));
@@ -58,13 +63,29 @@ pub fn channels(settings: &TellSettings, state_dir: &Path) -> Vec<Arc<dyn Channe
         channels.push(Arc::new(Mail::new(mail.clone(), timeout)));
     }
     if let Some(receiver) = &settings.opentelemetry {
-        channels.push(Arc::new(OpenTelemetry::new(receiver.clone(), delivery("opentelemetry"))));
+        channels.push(Arc::new(OpenTelemetry::new(receiver.clone(), delivery(OPENTELEMETRY))));
     }
     if let Some(receiver) = &settings.openlineage {
-        channels.push(Arc::new(OpenLineage::new(receiver.clone(), delivery("openlineage"))));
+        channels.push(Arc::new(OpenLineage::new(receiver.clone(), delivery(OPENLINEAGE))));
     }
     if let Some(path) = &settings.events_file {
-        channels.push(Arc::new(EventsFile::new(path.clone())));
+        channels.push(Arc::new(EventsFile::new(path.clone(), state_dir.to_owned())));
     }
     channels
+}
+
+/// Drops what has waited too long for receivers that are configured no more.
+pub async fn drop_abandoned(settings: &TellSettings, state_dir: &Path, now: DateTime<Utc>) {
+    let outbox = state_dir.join(OUTBOX);
+    if !outbox.exists() {
+        return;
+    }
+    let served: Vec<&'static str> = settings.channels().iter().map(|channel| channel.name).collect();
+    let done = blocking::run(move || outbox::drop_abandoned(&outbox, &served, now)).await.flatten();
+    match done {
+        Ok(dropped) => dropped.into_iter().for_each(|(receiver, messages)| {
+            tracing::info!("Dropped {messages} messages for tell.{receiver}, which is configured no more: {}", outbox::LIMITS);
+        }),
+        Err(error) => tracing::warn!("what waits for receivers that are configured no more cannot be dropped: {error}"),
+    }
 }

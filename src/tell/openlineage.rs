@@ -15,7 +15,7 @@ use super::channel::{Channel, Feed, Trouble};
 use super::delivery::{Delivery, News, Target};
 use crate::plan::model::ids::JobId;
 use crate::plan::model::job::JobState;
-use crate::plan::model::tell::OpenLineage as Settings;
+use crate::plan::model::tell::{OPENLINEAGE, OpenLineage as Settings};
 use crate::plan::run::event::{Event, EventKind, JobEvent, JobName, JobRef};
 use crate::plan::run::schedule::JobIndex;
 use crate::plan::run::told::{RunBegin, RunEnd};
@@ -42,7 +42,7 @@ impl OpenLineage {
 #[async_trait::async_trait]
 impl Channel for OpenLineage {
     fn name(&self) -> &'static str {
-        "openlineage"
+        OPENLINEAGE
     }
 
     async fn tell(&self, run: &RunBegin, feed: Feed) -> Result<(), Trouble> {

@@ -11,7 +11,7 @@ use super::channel::{Channel, Feed, Trouble};
 use super::delivery::{Delivery, News, Target};
 use crate::os::identity::this_process;
 use crate::plan::model::ids::RunId;
-use crate::plan::model::tell::OpenTelemetry as Settings;
+use crate::plan::model::tell::{OPENTELEMETRY, OpenTelemetry as Settings};
 use crate::plan::model::trace_context::{SpanId, TraceContext};
 use crate::plan::run::spans::{Span, Spans, Status};
 use crate::plan::run::told::RunBegin;
@@ -46,7 +46,7 @@ impl OpenTelemetry {
 #[async_trait::async_trait]
 impl Channel for OpenTelemetry {
     fn name(&self) -> &'static str {
-        "opentelemetry"
+        OPENTELEMETRY
     }
 
     async fn tell(&self, run: &RunBegin, feed: Feed) -> Result<(), Trouble> {

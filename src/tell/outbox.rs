@@ -4,6 +4,8 @@
 //! It is bounded: what is too old or too much is dropped, the oldest first. Nothing is synced, as telemetry is not worth it: a file that a power
 //! cut has torn is dropped as well.
 
+mod left;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -19,6 +21,8 @@ use tokio::sync::Notify;
 
 use crate::os::{blocking, files, input};
 use crate::plan::model::ids::RunId;
+
+pub(super) use left::{drop_abandoned, waiting};
 
 /// Most messages for one receiver.
 const MOST: usize = 5000;

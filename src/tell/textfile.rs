@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 
 use super::channel::{Channel, Feed, Trouble};
-use super::metrics;
+use super::{metrics, sight};
 use crate::os::{blocking, files, input};
 use crate::plan::run::told::RunBegin;
 
 /// Writes a file of metrics.
 pub(super) struct Textfile {
     path: PathBuf,
+    state_dir: PathBuf,
 }
 
 impl Textfile {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path }
+    pub(super) fn new(path: PathBuf, state_dir: PathBuf) -> Self {
+        Self { path, state_dir }
     }
 
     /// Does something with files, which may take long.
@@ -43,7 +44,12 @@ impl Channel for Textfile {
     }
 
     async fn test(&self) -> Result<String, Trouble> {
-        self.with_files(|path| {
+        let state_dir = self.state_dir.clone();
+        self.with_files(move |path| {
+            if !state_dir.exists() {
+                // The first run makes it, for its user.
+                return sight::can_replace(&path, &state_dir);
+            }
             // node_exporter does not read it.
             let beside = path.with_file_name(".etl-orch-tell-test");
             files::replace_for_everybody(&beside, "")?;

@@ -188,3 +188,22 @@ fn rights_that_lack_are_named_by_their_grant() {
         assert!(done.stdout.contains(words), "{words}: {done:?}");
     }
 }
+
+#[test]
+fn what_was_not_tried_is_not_called_fine_and_what_cannot_be_started_is_named() {
+    let world = World::new(Kind::Sqlite);
+    host_programs(&world, ACTIVE, "");
+    fs::set_permissions(world.path("bin/crontab"), fs::Permissions::from_mode(0o644)).expect("a mode");
+    world.also("tell: {textfile: none/x.prom, events_file: var/events.jsonl, pings: {url: \"https://hc.example.com/s3cret\"}}");
+    let bin = world.path("bin");
+    let done = doctor(&world, &[], &[("PATH", bin.to_str().expect("a path"))]);
+    let text = done.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        format!("[FAIL] telling others: metrics in {}: it cannot be written: the directory", world.path("none/x.prom").display()),
+        format!("events in {}: it can be written", world.path("var/events.jsonl").display()),
+        "not tried: pings to https://hc.example.com/... -> etl-orch tell test".to_owned(),
+        format!("[?] cron: could not be looked at: {} cannot be started: Permission denied", bin.join("crontab").display()),
+    ] {
+        assert!(text.contains(&words), "{words}: {text}");
+    }
+}

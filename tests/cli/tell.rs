@@ -170,6 +170,9 @@ fn each_channel_can_be_tried() {
     assert_eq!(receiver.take()[0].line, format!("POST /{KEY}/log"));
 
     receiver.replies(Reply::Status(503));
+    let checked = world.run_to(0, &["config", "check"]).stdout;
+    assert!(checked.contains(&format!("  tell          pings to {url}/...\n")) && !checked.contains(KEY), "{checked}");
+
     let tried = world.run_to(1, &["tell", "test", "--format", "json"]);
     let channels = tried.json()["channels"].clone();
     assert_eq!((&channels[0]["ok"], &channels[1]["ok"]), (&false.into(), &true.into()), "{channels}");
@@ -187,4 +190,29 @@ fn addresses_and_files_are_checked_with_the_configuration() {
     {
         assert!(wrong.contains(words), "{wrong}");
     }
+}
+
+#[test]
+fn files_can_be_tried_before_the_first_run_and_are_left_to_it() {
+    let world = World::new(Kind::Sqlite);
+    world.also("tell: {textfile: new/etl-orch.prom, events_file: new/events.jsonl}");
+    let config = world.read("etl-orch.yaml").replace("state_dir: var", "state_dir: new");
+    world.write("etl-orch.yaml", &config);
+    let tried = world.run_to(0, &["tell", "test"]);
+    assert!(tried.stdout.contains("the first run that has something to tell begins it"), "{tried:?}");
+    assert!(!world.path("new").exists());
+
+    world.write("etl-orch.yaml", &config.replace("new/events", "none/events"));
+    let tried = world.run_to(1, &["tell", "test"]);
+    assert!(tried.stdout.contains("[OK]   textfile") && tried.stdout.contains("none does not exist"), "{tried:?}");
+}
+
+#[test]
+fn what_waits_for_a_channel_that_was_removed_goes_with_its_age() {
+    let world = World::new(Kind::Sqlite);
+    let (old, recent) = ("var/outbox/openlineage/0000000000001-run-000001.json", "var/outbox/opentelemetry/9999999999999-run-000001.json");
+    world.write(old, "1");
+    world.write(recent, "1");
+    world.run_to(0, &["-q"]);
+    assert!(!world.path(old).exists() && !world.path("var/outbox/openlineage").exists() && world.path(recent).exists());
 }

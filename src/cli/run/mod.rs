@@ -4,7 +4,7 @@ pub(super) mod args;
 mod lock;
 mod notify;
 pub(super) mod one;
-mod quiet;
+pub(super) mod quiet;
 pub(super) mod request;
 mod telling;
 
@@ -201,6 +201,7 @@ async fn perform(request: &RunRequest<'_>, id: RunId, lock: Option<&Lock>, signa
     if lock.is_some() && signals.number().is_none() {
         prune(request, &*store, signals).await;
     }
+    telling::tidy(request).await;
     store.close().await;
     said?;
     Ok(exit)

@@ -46,6 +46,12 @@ pub(super) fn log(request: &RunRequest<'_>, troubles: &[(String, String)], is_su
     let Ok(()) = say_once(request, TOLD, (lasting, !is_success, now), log);
 }
 
+/// When a quiet run said last that it could not tell this channel everything.
+pub(in crate::cli) fn untold(state_dir: &Path, channel: &str) -> Option<DateTime<Utc>> {
+    let said = read(&state_dir.join(FILE));
+    said.last(TOLD).filter(|(_, channels)| channels.contains(channel)).map(|(at, _)| at)
+}
+
 /// Has `say` say what lasts, where that is new, old enough or `is_noteworthy`.
 fn say_once<E>(
     request: &RunRequest<'_>,

@@ -43,6 +43,14 @@ pub(super) fn end(request: &RunRequest<'_>, done: &Result<Done, Failure>, signal
     RunEnd { at: Utc::now(), exit_code: exit.code(), is_success: exit.is_success(), stopped_by, outcome, text, messages: BTreeMap::new() }
 }
 
+/// Drops what was kept too long for channels that are configured no more.
+pub(super) async fn tidy(request: &RunRequest<'_>) {
+    let config = &request.context.config;
+    let dropping = tell::drop_abandoned(&config.tell, &config.state_dir, Utc::now());
+    // A disk that hangs holds up no run: the next one drops it.
+    let _ = tokio::time::timeout(config.tell.timeout, dropping).await;
+}
+
 /// Waits until everybody was told, but no longer than `tell.timeout`, or the next request to stop.
 pub(super) async fn finish(request: &RunRequest<'_>, telling: Telling, end: RunEnd, signals: &Signals) -> Vec<Told> {
     let (seen, at, is_success, notes) = (signals.stop().level(), end.at, end.is_success, telling.notes());

@@ -1,7 +1,7 @@
 //! `tell:`: who is told of runs, and where.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -49,18 +49,49 @@ pub const OUTBOX: &str = "outbox";
 pub const WEBHOOK: &str = "webhook";
 /// The name of the channel that sends mail.
 pub const MAIL: &str = "mail";
+/// The name of the channel that sends traces.
+pub const OPENTELEMETRY: &str = "opentelemetry";
+/// The name of the channel that sends lineage.
+pub const OPENLINEAGE: &str = "openlineage";
+
+/// A channel that is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configured<'a> {
+    /// Its key below `tell:`.
+    pub name: &'static str,
+    pub medium: Medium<'a>,
+    /// In words, without what is secret: `pings to https://hc-ping.com/...`.
+    pub shown: String,
+}
+
+/// How a channel tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Medium<'a> {
+    /// By requests or mails.
+    Network,
+    /// By requests that wait in the outbox until they are received.
+    Outbox,
+    /// By a file that is replaced.
+    Replaced(&'a Path),
+    /// By a file that is appended to.
+    Appended(&'a Path),
+}
 
 impl TellSettings {
-    /// The channels that are configured, in words, without what is secret.
+    /// The channels that are configured, in the order of the documentation.
     #[must_use]
-    pub fn channels(&self) -> Vec<String> {
-        let pings = self.pings.iter().map(|address| format!("pings to {address}"));
-        let textfile = self.textfile.iter().map(|path| format!("metrics in {}", path.display()));
-        let webhook = self.webhook.iter().map(|webhook| format!("a webhook at {}", webhook.url));
-        let mail = self.mail.iter().map(|mail| format!("mail to {}", mail.to.join(", ")));
-        let traces = self.opentelemetry.iter().map(|receiver| format!("traces to {}", receiver.endpoint));
-        let lineage = self.openlineage.iter().map(|receiver| format!("lineage to {}", receiver.url));
-        let events = self.events_file.iter().map(|path| format!("events in {}", path.display()));
+    pub fn channels(&self) -> Vec<Configured<'_>> {
+        let channel = |name, medium, shown| Configured { name, medium, shown };
+        let file = |path: &Path| path.display().to_string();
+        let pings = self.pings.iter().map(|address| channel("pings", Medium::Network, format!("pings to {address}")));
+        let textfile = self.textfile.iter().map(|path| channel("textfile", Medium::Replaced(path), format!("metrics in {}", file(path))));
+        let webhook = self.webhook.iter().map(|webhook| channel(WEBHOOK, Medium::Network, format!("a webhook at {}", webhook.url)));
+        let mail = self.mail.iter().map(|mail| channel(MAIL, Medium::Network, format!("mail to {}", mail.to.join(", "))));
+        let traces = self.opentelemetry.iter();
+        let traces = traces.map(|receiver| channel(OPENTELEMETRY, Medium::Outbox, format!("traces to {}", receiver.endpoint)));
+        let lineage = self.openlineage.iter().map(|receiver| channel(OPENLINEAGE, Medium::Outbox, format!("lineage to {}", receiver.url)));
+        let events =
+            self.events_file.iter().map(|path| channel("events_file", Medium::Appended(path), format!("events in {}", file(path))));
         pings.chain(textfile).chain(webhook).chain(mail).chain(traces).chain(lineage).chain(events).collect()
     }
 

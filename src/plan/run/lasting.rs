@@ -108,6 +108,12 @@ pub struct Say {
 }
 
 impl Said {
+    /// What lasted when runs with these options said it last, and when that was.
+    #[must_use]
+    pub fn last(&self, options: &str) -> Option<(DateTime<Utc>, &BTreeSet<String>)> {
+        self.0.get(options).map(|said| (said.at, &said.lasting))
+    }
+
     /// What a run with these options does at this time, where runs start every `tick`. `is_noteworthy`: it speaks in any case, and then says
     /// everything.
     #[must_use]

@@ -5,6 +5,7 @@ mod database;
 mod finding;
 mod host;
 mod schedule;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -59,7 +60,7 @@ impl DoctorView {
     /// The view of a checkup. `catalogue`: what is configured, where the configuration can be used.
     pub fn new(checkup: &Checkup, catalogue: Option<&Catalogue>) -> Self {
         let mut checks = vec![configuration(&checkup.configuration)];
-        checks.extend(checkup.configuration.telling.as_deref().map(telling));
+        checks.push(telling::finding(&checkup.telling));
         match &checkup.host {
             Ok(facts) => checks.extend(host::findings(facts)),
             Err(why) => {
@@ -160,15 +161,6 @@ fn merged(checks: &[Finding]) -> Vec<(String, &Finding)> {
 /// That none of these could be looked at.
 fn not_looked<'a>(subjects: &'a [Subject], why: &'a NotLooked) -> impl Iterator<Item = Finding> {
     subjects.iter().map(move |subject| Finding::not_looked(*subject, why))
-}
-
-/// Who learns of a run that fails, or of none at all.
-fn telling(channels: &[String]) -> Finding {
-    if channels.is_empty() {
-        return Finding::new(Subject::Telling, Status::Warning, "nobody is told when runs fail, or when none starts any more")
-            .mended_by("configure a channel under `tell`; docs/monitoring.md says how");
-    }
-    Finding::new(Subject::Telling, Status::Ok, format!("{}; `etl-orch tell test` tries them", channels.join(", ")))
 }
 
 fn configuration(facts: &ConfigurationFacts) -> Finding {

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::*;
 use crate::plan::decide::census::DataIssues;
 use crate::plan::decide::checkup::{
-    ConfigurationSize, CronLine, DatabaseFacts, DatabaseLook, Encoding, Fault, Faults, HostFacts, LockState, OwnProcess, RunsOnRecord,
-    Schedule, Server, Spooled, StateTables, TimeZone, Timer, Transport, Verification, Volume,
+    ChannelFacts, ConfigurationSize, CronLine, DatabaseFacts, DatabaseLook, Encoding, Fault, Faults, HostFacts, LockState, OwnProcess,
+    RunsOnRecord, Schedule, Server, Sight, Spooled, StateTables, TimeZone, Timer, Transport, Verification, Volume, Waiting,
 };
 use crate::plan::decide::mismatch::NameIssues;
 use crate::plan::decide::unmatched::{Unmatched, WhyUnmatched};
@@ -72,8 +72,8 @@ fn checkup() -> Checkup {
             path: Some("/srv/etl-orch.yaml".to_owned()),
             size: Some(ConfigurationSize { banks: 14, etls: 2, sources: 1 }),
             faults: Faults::default(),
-            telling: Some(Vec::new()),
         },
+        telling: Ok(Vec::new()),
         host: Ok(host()),
         processes: Ok(vec![OwnProcess { pid: 7, command: "etl-orch(run) run -q".to_owned() }]),
         time_zone: TimeZone { named: Some("Europe/Nowhere".to_owned()), is_known: false, offset: "+00:00".to_owned() },
@@ -111,6 +111,7 @@ fn what_needs_a_configuration_is_not_looked_at_without_one() {
             faults: Faults { faults: vec!["etl-orch.yaml:1:1: unknown key \"etl\"".to_owned().into()], warnings: Vec::new() },
             ..ConfigurationFacts::default()
         },
+        telling: Err(needs()),
         host: Err(needs()),
         processes: Ok(Vec::new()),
         time_zone: TimeZone { named: None, is_known: true, offset: "+00:00".to_owned() },
@@ -136,4 +137,53 @@ fn data_that_nothing_matches_is_not_called_fine_though_files_might_supply_the_ta
         view.split_once("\nData\n").expect("what was found of the data").1.to_owned()
     };
     insta::assert_snapshot!(format!("{}\n{}", text(WhyUnmatched::NoRows), text(WhyUnmatched::NoTags)));
+}
+
+#[test]
+fn a_channel_of_which_nothing_is_known_is_not_called_fine() {
+    let at = DateTime::UNIX_EPOCH;
+    let channel = |shown: &str, sight, untold| ChannelFacts { name: "x", shown: shown.to_owned(), sight, untold };
+    let finding = |channels| {
+        let view = DoctorView::new(&Checkup { telling: Ok(channels), ..checkup() }, None).text();
+        let found = view.split_once("Host\n").and_then(|(begin, _)| begin.split_once("\n")).unwrap().1.to_owned();
+        found.lines().skip_while(|line| !line.contains("telling others")).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let waiting = Waiting { messages: 2, since: at };
+    let pages = [
+        finding(vec![
+            channel("pings to https://a/...", Sight::Nothing, None),
+            channel("metrics in /m/x.prom", Sight::File(Ok(())), None),
+            channel("traces to https://t/...", Sight::Outbox(Ok(None)), None),
+        ]),
+        finding(vec![
+            channel("a webhook at https://w/...", Sight::Nothing, Some(at)),
+            channel("mail to ops@x", Sight::Nothing, None),
+            channel("lineage to https://l/...", Sight::Outbox(Ok(Some(waiting))), Some(at)),
+            channel("traces to https://t/...", Sight::Outbox(Err(because("Permission denied"))), None),
+            channel("events in /none/x", Sight::File(Err("the directory /none does not exist".to_owned())), None),
+        ]),
+        finding(vec![channel("metrics in /m/x.prom", Sight::File(Ok(())), None)]),
+    ];
+    insta::assert_snapshot!(pages.join("\n"), @r"
+    [?]    telling others: not tried: pings to https://a/..., traces to
+           https://t/...
+           -> etl-orch tell test
+           metrics in /m/x.prom: it can be written
+
+    [FAIL] telling others: events in /none/x: it cannot be written: the directory
+           /none does not exist
+           -> make its directory, or correct its owner or mode
+           a webhook at https://w/...: a run could not tell it everything, and
+           said so 1970-01-01 00:00:00Z
+           -> etl-orch tell test
+           lineage to https://l/...: 2 messages not received, the oldest of
+           1970-01-01 00:00:00Z
+           -> the next run sends them; to see why they wait: etl-orch tell test
+           traces to https://t/...: what waits for it could not be looked at:
+           Permission denied
+           not tried: mail to ops@x
+           -> etl-orch tell test
+
+    [ok]   telling others: metrics in /m/x.prom: it can be written
+    ");
 }

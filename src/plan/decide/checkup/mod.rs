@@ -3,10 +3,12 @@
 mod database;
 mod host;
 mod schedule;
+mod telling;
 
 pub use database::{Clocks, DatabaseFacts, DatabaseLook, Encoding, RunsOnRecord, Server, StateTables, Transport, Verification};
 pub use host::{HostFacts, LEAST_BYTES, LockState, OwnProcess, Spooled, TimeZone, Volume};
 pub use schedule::{CronLine, Schedule, Timer, UnitText, cron_lines, timers, timers_in_list};
+pub use telling::{ChannelFacts, Sight, Waiting};
 
 use chrono::{DateTime, Utc};
 
@@ -115,8 +117,6 @@ pub struct ConfigurationFacts {
     /// Banks, ETLs and sources; `None` where the file cannot be used.
     pub size: Option<ConfigurationSize>,
     pub faults: Faults,
-    /// Who is told of runs, in words; `None` where the file cannot be used.
-    pub telling: Option<Vec<String>>,
 }
 
 /// How much is configured.
@@ -133,6 +133,7 @@ pub struct Checkup {
     /// When that was, by this host's clock.
     pub now: DateTime<Utc>,
     pub configuration: ConfigurationFacts,
+    pub telling: Looked<Vec<ChannelFacts>>,
     pub host: Looked<HostFacts>,
     pub processes: Looked<Vec<OwnProcess>>,
     pub time_zone: TimeZone,
