@@ -5,7 +5,7 @@ use crate::support::world::WAITS;
 use crate::support::{Kind, World, until};
 
 /// RY has both periods, and one report was made; TD fails for good; BMO has the data of another ETL alone.
-fn in_every_state(world: &World) {
+pub(crate) fn in_every_state(world: &World) {
     world.single_etl("[ \"$2\" != TD ] || exit 65\necho report > \"$4\"\n", &[]);
     for (symbol, id, year, quarter) in [("RY", 1, 2025, "Q1"), ("RY", 1, 2025, "Q2"), ("TD", 6, 2025, "Q2"), ("BMO", 2, 2025, "Q2")] {
         world.available(symbol, id, year, quarter);

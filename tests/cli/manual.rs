@@ -10,7 +10,10 @@ use serde_json::Value;
 use super::one_object::CALLS;
 use super::pages::{all, described, etl_orch, schema, shipped};
 use super::quickstart::QuickStart;
+use crate::coverage;
+use crate::source_desk::Desk;
 use crate::support::world::Done;
+use crate::support::{Kind, World};
 
 const README: &str = "README.md";
 
@@ -193,11 +196,61 @@ fn readme_makes_what_it_shows_leaves_the_checkout_clean_and_can_be_repeated() {
 /// The first line that is shown and was not printed there; what a run itself decides (times, ids, paths, and on a busy machine which stage was
 /// slow) may differ.
 fn not_printed(shown: &str, printed: &str) -> Option<String> {
+    let (shown, printed) = (without_own(shown), without_own(printed));
+    let mut printed = printed.lines();
+    shown.lines().filter(|line| *line != "...").find(|line| !printed.any(|one| one == *line)).map(str::to_owned)
+}
+
+/// The text with a sign for what each run itself decides.
+fn without_own(text: &str) -> String {
     let own = r"^  (?:None|.* took .*, usually .*)$|\[(?:OK|WARN)\]|\d{4}-\d\d-\d\d [\d:]+Z|\b\d+(\.\d+)?m?s\b|\b[0-9a-f]{8}\b|/\S+/var|, on \S+$";
     let own = Regex::new(own).expect("a pattern");
-    let mut printed = printed.lines().map(|line| own.replace_all(line, "*"));
-    let mut shown = shown.lines().filter(|line| *line != "...").map(|line| own.replace_all(line, "*").into_owned());
-    shown.find(|line| !printed.any(|one| one == *line))
+    text.lines().map(|line| own.replace_all(line, "*") + "\n").collect()
+}
+
+/// Samples that no line of their page makes: the page, how the sample begins, and what makes it.
+const SAMPLES: [(&str, &str, fn() -> String); 3] = [
+    ("docs/monitoring.md", "UNHEALTHY:", nine_days_without_a_run),
+    ("docs/operations.md", "COVERAGE:", reports_in_every_state),
+    ("docs/sources.md", "SOURCES:", a_source_that_is_overdue),
+];
+
+fn nine_days_without_a_run() -> String {
+    let world = World::new(Kind::Sqlite);
+    let desk = Desk::new(&world, &[]);
+    desk.run_to(0, "01-16 00:20:00", &[]);
+    desk.run_to(1, "01-25 12:25:00", &["health"]).stdout
+}
+
+fn reports_in_every_state() -> String {
+    let world = World::new(Kind::Sqlite);
+    coverage::in_every_state(&world);
+    world.run_to(0, &["skip", "RY", "2025", "Q1", "--reason", "x"]);
+    world.available("RY", 1, 2024, "Q4");
+    world.run_to(0, &["coverage"]).stdout
+}
+
+fn a_source_that_is_overdue() -> String {
+    let world = World::new(Kind::Sqlite);
+    let records = "records: {pattern: 'Completed: (\\d+) transactions'}";
+    let house = ["name: US House Disclosures (ETL)", "freshness: {sql: \"SELECT '2026-01-07'\"}", records];
+    let senate = ["name: US Senate Disclosures (ETL)", "verify: {sql: SELECT 1}", records];
+    let desk = Desk::with(&world, &[("us_house", &house), ("us_senate", &senate)]);
+    desk.before("[ $1 = us_house ] && set 17 3 || set 0 0\necho \"Completed: $1 transactions from $2 PDFs\"\nexit 0\n");
+    desk.run_to(0, "01-16 00:15:00", &[]);
+    desk.run_to(0, "01-16 18:15:00", &["--source", "us_senate"]);
+    desk.run_to(0, "01-16 18:20:00", &["sources"]).stdout
+}
+
+#[test]
+fn samples_are_what_is_printed() {
+    for (page, begin, make) in SAMPLES {
+        let shown = all(&format!(r"(?ms)^```\n({begin}.*?)^```$"), &shipped(page)).pop().expect("a sample");
+        let printed = make().replace(" --config etl-orch.yaml", "");
+        // Pages have their own width.
+        let words = |text: &str| without_own(text).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(words(&shown), words(&printed), "{page}\n{printed}");
+    }
 }
 
 #[test]
