@@ -62,7 +62,7 @@ fn existing(document: &Document, path: &serde_path_to_error::Path) -> Vec<String
 fn meant_keys(path: &[&str], said: &str) -> Vec<String> {
     let valid = said.strip_prefix("unknown field ").and_then(|rest| rest.split_once("expected"));
     let (Some((_, valid)), Some(key)) = (valid, path.last()) else { return Vec::new() };
-    nearest(key, quoted(valid).into_iter()).into_iter().map(str::to_owned).collect()
+    nearest(key, quoted(valid)).into_iter().map(str::to_owned).collect()
 }
 
 /// A plainer message for an error of serde, and whether the error concerns the key instead of the value.

@@ -32,7 +32,9 @@ pub(super) fn page(schema: &Value) -> String {
     manual::title(&mut page.roff, NAME, "5");
     page.section("NAME").text([roman(NAME), roman(" - configuration of etl-orch")]);
     page.section("DESCRIPTION").text(marked(description(schema)));
-    INTRODUCTION.iter().for_each(|text| page.paragraph(text));
+    for text in INTRODUCTION {
+        page.paragraph(text);
+    }
     page.section("KEYS");
     page.all_keys();
     page.section("INSTITUTIONS").text(marked(INSTITUTIONS));

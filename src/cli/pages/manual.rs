@@ -75,7 +75,7 @@ pub(super) fn name(words: &[String]) -> String {
 
 /// What clap_mangen leaves behind: blanks at the ends of lines, and breaks around a paragraph.
 fn without_empty_breaks(page: &str) -> String {
-    let lines: String = page.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    let lines: String = page.lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
     lines.replace(".br\n\n.br\n", "\n")
 }
 
