@@ -21,7 +21,8 @@ const README: &str = "README.md";
 fn pages() -> BTreeMap<String, String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let names = fs::read_dir(directory).expect("the manual").map(|page| page.expect("a page").file_name().into_string().expect("a name"));
-    let docs = names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}"));
+    let docs =
+        names.filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "md")).map(|name| format!("docs/{name}"));
     docs.chain([README.to_owned()]).map(|name| (name.clone(), shipped(&name))).collect()
 }
 
@@ -208,8 +209,11 @@ fn without_own(text: &str) -> String {
     text.lines().map(|line| own.replace_all(line, "*") + "\n").collect()
 }
 
-/// Samples that no line of their page makes: the page, how the sample begins, and what makes it.
-const SAMPLES: [(&str, &str, fn() -> String); 3] = [
+/// A page, how a sample in it begins, and what makes it.
+type Sample = (&'static str, &'static str, fn() -> String);
+
+/// Those that no line of their page makes.
+const SAMPLES: [Sample; 3] = [
     ("docs/monitoring.md", "UNHEALTHY:", nine_days_without_a_run),
     ("docs/operations.md", "COVERAGE:", reports_in_every_state),
     ("docs/sources.md", "SOURCES:", a_source_that_is_overdue),
