@@ -145,8 +145,8 @@ fn a_channel_of_which_nothing_is_known_is_not_called_fine() {
     let channel = |shown: &str, sight, untold| ChannelFacts { name: "x", shown: shown.to_owned(), sight, untold };
     let finding = |channels| {
         let view = DoctorView::new(&Checkup { telling: Ok(channels), ..checkup() }, None).text();
-        let found = view.split_once("Host\n").and_then(|(begin, _)| begin.split_once("\n")).unwrap().1.to_owned();
-        found.lines().skip_while(|line| !line.contains("telling others")).map(|line| format!("{line}\n")).collect::<String>()
+        let found = view.split_once("Host\n").and_then(|(begin, _)| begin.split_once('\n')).unwrap().1.to_owned();
+        found.lines().skip_while(|line| !line.contains("telling others")).flat_map(|line| [line, "\n"]).collect::<String>()
     };
     let waiting = Waiting { messages: 2, since: at };
     let pages = [
