@@ -140,9 +140,9 @@ async fn numbers(fixture: &Fixture, table: &str, kind: u32) -> Vec<u32> {
     ids.iter().map(number).filter(|n| *n < 90_000).collect()
 }
 
-async fn what_is_open_or_needed_stays_however_old(fixture: Fixture) {
-    let store = fixture.open().await;
-    let mut scene = Scene::new(&fixture);
+/// A history of which a part is over, as SQL.
+fn old_history(fixture: &Fixture) -> String {
+    let mut scene = Scene::new(fixture);
     for n in 1..=20 {
         scene.run(n, 500, "succeeded", 1);
     }
@@ -193,8 +193,12 @@ async fn what_is_open_or_needed_stays_however_old(fixture: Fixture) {
     sql += &notice("mail", "etl:a", "NULL", 500);
     sql += &notice("mail", "etl:b", "'broken'", 500);
     sql += &notice("mail", "etl:c", "NULL", 300);
-    fixture.sql(&sql).await;
+    sql
+}
 
+async fn what_is_open_or_needed_stays_however_old(fixture: Fixture) {
+    let store = fixture.open().await;
+    fixture.sql(&old_history(&fixture)).await;
     assert_eq!(prune(&*store).await, [1, 3, 9, 1, 1]);
     assert_eq!(numbers(&fixture, "etl_jobs", 2).await, [3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14]);
     assert_eq!(numbers(&fixture, "etl_runs", 1).await, [2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 16, 22, 24, 25]);
@@ -290,7 +294,7 @@ async fn nothing_that_a_run_decides_by_changes(fixture: Fixture) {
         scene.window(["s", "t"][usize::try_from(dice.below(2)).unwrap()], until, state, Some(u32::try_from(until).unwrap()));
     }
     // A gap has one decision at a time.
-    fixture.sql(&scene.sql.replace(r#"}');"#, r#"}') ON CONFLICT DO NOTHING;"#)).await;
+    fixture.sql(&scene.sql.replace(r"}');", r"}') ON CONFLICT DO NOTHING;")).await;
 
     let gaps: Vec<GapKey> = names.iter().map(|name| name.parse().unwrap()).collect();
     let before = told(&*store, &gaps, &open).await;
