@@ -1,6 +1,6 @@
 //! What is over and not kept any longer. Which records of a gap that is open, and the like, stay all the same is for `store` to know.
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::plan::model::ids::JobId;
 use crate::plan::model::retention::{Keep, Retention};
@@ -94,11 +94,31 @@ impl KeptSince {
     }
 }
 
-/// Whether a run is to look for what is not kept any longer: a day after everything of that kind was removed for the last time.
-#[must_use]
-pub fn is_due(last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-    // A time that is still to come was written by a clock that was wrong.
-    last.is_none_or(|last| last > now || last.checked_add_days(Days::new(1)).is_none_or(|next| next <= now))
+/// What a run does about what is not kept any longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It looked, or began to wait, less than a day ago.
+    NotYet,
+    /// It removes.
+    Now,
+    /// It waits from now on: the clock has made a leap since the last time, or this is the first time. A clock that is wrong for less than a
+    /// day removes nothing.
+    Anew,
+}
+
+impl Turn {
+    /// A day after the last time, if that is not longer ago than another day: otherwise no run was there, or the clock was wrong, or is.
+    #[must_use]
+    pub fn of(last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Self {
+        let Some(since) = last.map(|last| now - last) else { return Self::Anew };
+        if since < TimeDelta::zero() || since > TimeDelta::days(2) {
+            Self::Anew
+        } else if since < TimeDelta::days(1) {
+            Self::NotYet
+        } else {
+            Self::Now
+        }
+    }
 }
 
 /// The day of a directory of logs, by its name.
@@ -143,12 +163,19 @@ mod tests {
     }
 
     #[test]
-    fn a_run_looks_once_a_day() {
+    fn a_run_looks_once_a_day_and_a_clock_that_leaps_is_not_believed_at_once() {
         let last = Some(at("2026-01-10T12:00:00Z"));
-        for (now, expected) in [("2026-01-10T12:15:00Z", false), ("2026-01-11T12:00:00Z", true), ("2026-01-10T11:00:00Z", true)] {
-            assert_eq!(is_due(last, at(now)), expected, "{now}");
+        for (now, turn) in [
+            ("2026-01-10T11:59:59Z", Turn::Anew),
+            ("2026-01-10T12:15:00Z", Turn::NotYet),
+            ("2026-01-11T12:00:00Z", Turn::Now),
+            ("2026-01-12T12:00:00Z", Turn::Now),
+            ("2026-01-12T12:00:01Z", Turn::Anew),
+            ("2036-01-10T12:00:00Z", Turn::Anew),
+        ] {
+            assert_eq!(Turn::of(last, at(now)), turn, "{now}");
         }
-        assert!(is_due(None, at("2026-01-10T12:00:00Z")));
+        assert_eq!(Turn::of(None, at("2026-01-10T12:00:00Z")), Turn::Anew);
     }
 
     #[test]

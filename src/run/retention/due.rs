@@ -1,5 +1,5 @@
-//! When everything that is not kept was removed for the last time, as a file in `state_dir`. So a run knows without the database that it
-//! has nothing to look for.
+//! When everything that is not kept was removed for the last time, or a run began to wait for that, as a file in `state_dir`. So a run knows
+//! without the database that it has nothing to look for.
 
 use std::io;
 use std::path::Path;

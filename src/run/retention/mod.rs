@@ -14,7 +14,7 @@ use self::logs::OldLogs;
 use super::error::RunError;
 use super::termination_signals::TerminationSignals;
 use crate::execute::stop::StopSignal;
-use crate::plan::decide::retention::{KeptSince, RecordKind, Removed, is_due};
+use crate::plan::decide::retention::{KeptSince, RecordKind, Removed, Turn};
 use crate::plan::model::retention::Retention;
 use crate::store::Store;
 
@@ -77,7 +77,8 @@ impl<'a> Pruning<'a> {
     }
 }
 
-/// What a run removes at its end: nothing for a day after it had removed everything. What fails is tried again after a day, too.
+/// What a run removes at its end, when it is its [`Turn`]: nothing for a day after it had removed everything. What fails is tried again after
+/// a day, too.
 ///
 /// # Errors
 /// When the database or the disk refuses.
@@ -88,8 +89,13 @@ pub async fn after_run(
     stop: &StopSignal,
     now: DateTime<Utc>,
 ) -> Result<(), RunError> {
-    if KeptSince::of(retention, now).keep_all() || !is_due(due::last(state_dir), now) {
+    if KeptSince::of(retention, now).keep_all() {
         return Ok(());
+    }
+    match Turn::of(due::last(state_dir), now) {
+        Turn::NotYet => return Ok(()),
+        Turn::Anew => return due::note(state_dir, now),
+        Turn::Now => {}
     }
     let began = Instant::now();
     let mut pruning = Pruning::new(store, state_dir, retention, now);
