@@ -187,8 +187,10 @@ fn daemons_that_have_ended_do_not_pile_up() {
     world.available("RY", 1, 2025, "Q2");
     let running = world.spawn(&[]);
     until("they are started", || world.path("ready").exists());
-    let children = format!("/proc/{0}/task/{0}/children", running.orchestrator());
-    let left = || fs::read_to_string(&children).unwrap_or_default().split_whitespace().count();
+    // A child is that of the thread that started it.
+    let threads = format!("/proc/{}/task", running.orchestrator());
+    let children = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("children")).unwrap_or_default().split_whitespace().count();
+    let left = || fs::read_dir(&threads).into_iter().flatten().flatten().map(children).sum::<usize>();
     within(std::time::Duration::from_secs(20), "only the ETL is left", || left() == 1);
     world.write("go", "");
     assert_eq!(running.wait().code, 0);
