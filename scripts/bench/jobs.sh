@@ -15,10 +15,10 @@ ours() {
     [ "$(find "$dir/jobs_$1_$2/reports" -type f | wc -l)" = "$jobs" ] || fail "not all copies were made"
 }
 
-before_floor() { rm -rf "$dir/floor" && mkdir "$dir/floor"; }
+before_floor() { put_aside floor && mkdir "$dir/floor"; }
 floor() { timed "$floor" jobs "$jobs" 4 "$1" "$dir/floor" "$dir/small"; }
 
-before_xargs_cp() { rm -rf "$dir/copied" && mkdir "$dir/copied"; }
+before_xargs_cp() { put_aside copied && mkdir "$dir/copied"; }
 xargs_cp() { timed xargs -P4 -n2 cp <"$dir/copies"; }
 
 before_parallel_cp() { before_xargs_cp; }
