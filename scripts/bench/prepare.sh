@@ -57,5 +57,5 @@ describe_machine() {
     processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
     echo "$(nproc) cores (${processor:-$(uname -m)}), Linux $(uname -r | cut -d- -f1), $(stat -f -c %T "$dir")," \
         "$("$bin/postgres" --version | sed 's/^postgres (PostgreSQL) /PostgreSQL /; s/ (.*//'), SQLite $(sqlite3 --version | cut -d' ' -f1)," \
-        "${ETL_ORCH_BENCH_PROFILE:+a $ETL_ORCH_BENCH_PROFILE build of }$("$binary" --version | head -n 1) ($(git rev-parse --short HEAD 2>/dev/null || echo no commit)), $(date -u +%F)"
+        "${ETL_ORCH_BENCH_PROFILE:+a $ETL_ORCH_BENCH_PROFILE build of }$("$binary" --version | head -n 1)"
 }
