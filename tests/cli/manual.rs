@@ -27,7 +27,7 @@ fn pages() -> BTreeMap<String, String> {
 }
 
 /// The fenced blocks of a page that begin with this. `sh` can be run in the quick start, `sh parse` need something else.
-fn blocks(page: &str, fence: &str) -> Vec<String> {
+pub(crate) fn blocks(page: &str, fence: &str) -> Vec<String> {
     all(&format!(r"(?ms)^ *```{fence}\n(.*?)^ *```$"), page)
 }
 

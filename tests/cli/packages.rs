@@ -5,29 +5,32 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::manual::blocks;
 use crate::quickstart::QuickStart;
 use crate::support::world::Done;
 use crate::support::{Kind, World};
 
-/// Packs the program, installs it in a copy of this root that is thrown away, makes a report as its user, and purges it.
-const IN_A_ROOT_OF_ITS_OWN: &str = r#"
+/// Carries out the file `steps` of a directory in a copy of this root that is thrown away. The directory is `/given` there.
+const IN_A_ROOT_OF_ITS_OWN: &str = r"
 set -eu
-package=$1 example=$2
 mount --make-rprivate /
 mount -t tmpfs none /mnt
 mkdir /mnt/changes /mnt/work /mnt/root
 mount -t overlay none -o lowerdir=/,upperdir=/mnt/changes,workdir=/mnt/work /mnt/root
 for directory in proc dev; do mount --rbind /$directory /mnt/root/$directory; done
 mount -t tmpfs none /mnt/root/run
-mkdir /mnt/root/example
-cp "$package" /mnt/root/etl-orch.deb
-cp -R "$example/." /mnt/root/example
-cat >/mnt/root/steps <<'END'
+rm -rf /mnt/root/etc/etl-orch /mnt/root/etc/systemd/system/etl-orch* /mnt/root/etc/cron.d/etl-orch
+cp -R $1 /mnt/root/given
+chmod -R a+rX /mnt/root/given
+chroot /mnt/root sh /given/steps
+";
+
+/// Packs the program, installs it, makes a report as its user, and purges it.
+const BY_THE_PACKAGE: &str = r#"
 set -eu
 export DEBIAN_FRONTEND=noninteractive
-rm -rf /etc/etl-orch /etc/systemd/system/etl-orch* /etc/cron.d/etl-orch
 touch /before
-dpkg -i /etl-orch.deb
+dpkg -i /given/etl-orch.deb
 etl-orch --version
 man -w etl-orch
 man -w 5 etl-orch.yaml
@@ -36,9 +39,8 @@ stat -c '%n %a %U %G' /etc/etl-orch/.env /var/lib/etl-orch
 etl-orch install systemd && { echo 'installed although nobody edited the configuration'; exit 1; }
 test ! -e /etc/systemd/system/etl-orch.timer
 
-sed 's|\.\./var|/var/lib/etl-orch|; s|\.\./examples|/example/examples|' /example/config/etl-orch.yaml >/etc/etl-orch/etl-orch.yaml
-cp /example/config/monitored_institutions.yaml /etc/etl-orch/
-chmod -R a+rX /example
+sed 's|\.\./var|/var/lib/etl-orch|; s|\.\./examples|/given/examples|' /given/config/etl-orch.yaml >/etc/etl-orch/etl-orch.yaml
+cp /given/config/monitored_institutions.yaml /etc/etl-orch/
 etl-orch install systemd --yes
 systemd-analyze verify /etc/systemd/system/etl-orch*
 etl-orch install cron
@@ -52,8 +54,45 @@ left=$(find /etc /usr /var -xdev -cnewer /before -name '*etl-orch*' -not -path '
 echo "left: $left"
 test -z "$left"
 if getent passwd etl-orch; then exit 1; fi
+"#;
+
+/// What somebody has who follows the manual: the program, a database of two banks, and `sudo`, whose part is played by what follows. The
+/// editor puts a program into the configuration.
+const BY_THE_MANUAL: &str = r#"
+set -u
+userdel etl-orch 2>/dev/null
+cp /given/etl-orch /usr/bin/etl-orch
+mkdir -m 777 /data
+sqlite3 /data/aegis.db </given/data.sql
+chmod 666 /data/aegis.db
+cat >/usr/local/bin/sudo <<'END'
+#!/bin/sh
+[ "$1" = -u ] || exec "$@"
+user=$2
+shift 2
+exec setpriv --reuid "$user" --regid "$user" --clear-groups env -i PATH=/usr/local/bin:/usr/bin:/bin "$@"
 END
-chroot /mnt/root sh /steps
+cat >/usr/local/bin/sudoedit <<'END'
+#!/bin/sh
+sed -i 's|state_dir: var|state_dir: /var/lib/etl-orch|; s|by: etl |by: orchestrator |
+s|command: \[sh, -c.*|command: [cp, /etc/debian_version, "{output}"]\n    output: "/var/lib/etl-orch/reports/{period}/{bank_symbol}.md"|' "$1"
+echo 'tell: {textfile: /var/lib/etl-orch/etl-orch.prom}' >>"$1"
+END
+chmod +x /usr/local/bin/sudo /usr/local/bin/sudoedit
+export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+"#;
+
+const TWO_BANKS: &str = r#"
+CREATE TABLE aegis_data_availability (
+    bank_id integer NOT NULL, bank_name text NOT NULL, bank_symbol text NOT NULL, fiscal_year integer NOT NULL, quarter text NOT NULL,
+    database_names text, UNIQUE (bank_id, fiscal_year, quarter));
+CREATE TABLE aegis_reports (
+    id integer PRIMARY KEY, report_name text, report_description text, report_type text NOT NULL, bank_id integer, bank_name text,
+    bank_symbol text, fiscal_year integer NOT NULL, quarter text NOT NULL, local_filepath text, markdown_content text,
+    generation_date text, generated_by text, execution_id text, metadata text);
+INSERT INTO aegis_data_availability VALUES (1, 'Royal Bank', 'RY-CA', 2025, 'Q2', '["transcripts"]'),
+    (1, 'Royal Bank', 'RY-CA', 2025, 'Q1', '["transcripts"]'), (2, 'Bank of Montreal', 'BMO-CA', 2025, 'Q2', '["transcripts"]');
+INSERT INTO aegis_reports (report_type, bank_id, bank_symbol, fiscal_year, quarter) VALUES ('Call Summary', 1, 'RY-CA', 2025, 'Q1');
 "#;
 
 fn root(script: &str, args: &[&Path]) -> Output {
@@ -66,16 +105,23 @@ fn root(script: &str, args: &[&Path]) -> Output {
     command.output().expect("unshare, or sudo, starts")
 }
 
+/// What these steps print, carried out in a root of its own with this directory.
+fn in_a_root_of_its_own(given: &Path, steps: &str) -> String {
+    fs::write(given.join("steps"), steps).expect("a file");
+    let done = root(IN_A_ROOT_OF_ITS_OWN, &[given]);
+    let text = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+    assert!(done.status.success(), "{text}");
+    text
+}
+
 #[test]
 fn the_package_is_installed_makes_a_report_and_is_purged_without_a_trace() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     let packed = Command::new(repository.join("scripts/package.sh")).args([env!("CARGO_BIN_EXE_etl-orch"), "--fast"]).output().expect("sh");
     assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
-    let package = String::from_utf8_lossy(&packed.stdout).trim().to_owned();
     let example = QuickStart::new();
-    let done = root(IN_A_ROOT_OF_ITS_OWN, &[Path::new(&package), &example.at("")]);
-    let text = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
-    assert!(done.status.success(), "{text}");
+    fs::copy(String::from_utf8_lossy(&packed.stdout).trim(), example.at("etl-orch.deb")).expect("a package");
+    let text = in_a_root_of_its_own(&example.at(""), BY_THE_PACKAGE);
     for words in [
         "/etc/etl-orch/.env 640 root etl-orch",
         "/var/lib/etl-orch 700 etl-orch etl-orch",
@@ -84,6 +130,34 @@ fn the_package_is_installed_makes_a_report_and_is_purged_without_a_trace() {
         "/etc/systemd/system/etl-orch-health.timer is created",
         "/var/lib/etl-orch/reports/2025Q2/RY_call_summary.md",
     ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+/// The commands of the manual, in their order, each with the code that it exits with.
+#[test]
+fn what_the_manual_says_of_production_leads_to_a_timer_and_reports() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manual = fs::read_to_string(repository.join("README.md")).expect("README.md");
+    let production = manual.split("## Production").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a section");
+    let mut steps = BY_THE_MANUAL.to_owned();
+    for command in blocks(production, "sh parse").iter().flat_map(|block| block.lines()) {
+        let command = command.split("  #").next().unwrap_or_default().trim().replace("postgres://etl@db/aegis", "sqlite:///data/aegis.db");
+        steps += &format!("{command}\necho \"$? = {command}\"\n");
+    }
+    steps += "systemd-analyze verify --man=no /etc/systemd/system/etl-orch*\necho \"$? = units\"
+sudo -u etl-orch etl-orch run --quiet\necho \"$? = run\"
+sudo -u etl-orch etl-orch health\necho \"$? = health after it\"
+find /var/lib/etl-orch/reports -type f\n";
+    let given = tempfile::tempdir().expect("a directory");
+    fs::copy(env!("CARGO_BIN_EXE_etl-orch"), given.path().join("etl-orch")).expect("a binary");
+    fs::write(given.path().join("data.sql"), TWO_BANKS).expect("a file");
+    let text = in_a_root_of_its_own(given.path(), &steps);
+    let ends: Vec<&str> = text.lines().filter(|line| line.get(1..4) == Some(" = ")).collect();
+    // Before the first run nothing is known.
+    let is_good = |line: &&str| line.starts_with('0') || *line == "3 = sudo -u etl-orch etl-orch health";
+    assert!(ends.len() > 12 && ends.iter().all(is_good), "{ends:#?}\n{text}");
+    for words in ["/var/lib/etl-orch/reports/2025Q2/RY.md", "/etc/systemd/system/etl-orch.timer is created"] {
         assert!(text.contains(words), "{words}: {text}");
     }
 }
