@@ -82,6 +82,17 @@ chmod +x /usr/local/bin/sudo /usr/local/bin/sudoedit
 export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 "#;
 
+/// What the timer would do, and what `health` says of it.
+const AFTER_THE_MANUAL: &str = r#"
+systemd-analyze verify --man=no /etc/systemd/system/etl-orch*
+echo "$? = units"
+sudo -u etl-orch etl-orch run --quiet
+echo "$? = run"
+sudo -u etl-orch etl-orch health
+echo "$? = health after it"
+find /var/lib/etl-orch/reports -type f
+"#;
+
 const TWO_BANKS: &str = r#"
 CREATE TABLE aegis_data_availability (
     bank_id integer NOT NULL, bank_name text NOT NULL, bank_symbol text NOT NULL, fiscal_year integer NOT NULL, quarter text NOT NULL,
@@ -140,15 +151,12 @@ fn what_the_manual_says_of_production_leads_to_a_timer_and_reports() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manual = fs::read_to_string(repository.join("README.md")).expect("README.md");
     let production = manual.split("## Production").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a section");
-    let mut steps = BY_THE_MANUAL.to_owned();
-    for command in blocks(production, "sh parse").iter().flat_map(|block| block.lines()) {
-        let command = command.split("  #").next().unwrap_or_default().trim().replace("postgres://etl@db/aegis", "sqlite:///data/aegis.db");
-        steps += &format!("{command}\necho \"$? = {command}\"\n");
-    }
-    steps += "systemd-analyze verify --man=no /etc/systemd/system/etl-orch*\necho \"$? = units\"
-sudo -u etl-orch etl-orch run --quiet\necho \"$? = run\"
-sudo -u etl-orch etl-orch health\necho \"$? = health after it\"
-find /var/lib/etl-orch/reports -type f\n";
+    let step = |line: &str| {
+        let command = line.split("  #").next().unwrap_or_default().trim().replace("postgres://etl@db/aegis", "sqlite:///data/aegis.db");
+        format!("{command}\necho \"$? = {command}\"\n")
+    };
+    let commands: String = blocks(production, "sh parse").iter().flat_map(|block| block.lines()).map(step).collect();
+    let steps = [BY_THE_MANUAL, &commands, AFTER_THE_MANUAL].concat();
     let given = tempfile::tempdir().expect("a directory");
     fs::copy(env!("CARGO_BIN_EXE_etl-orch"), given.path().join("etl-orch")).expect("a binary");
     fs::write(given.path().join("data.sql"), TWO_BANKS).expect("a file");
