@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -26,17 +26,22 @@ impl GiveUp {
 }
 
 /// Runs `work` in another thread: one that has nothing to do, or else a new one, so that work never waits for other work. It goes on when
-/// the future is dropped, but does not hold up the end of the process.
+/// the future is dropped, but does not hold up the end of the process. Its panic is the caller's.
 ///
 /// # Errors
-/// When there is no room for another thread.
+/// When there is no room for another thread. Nothing was done then.
 pub(crate) async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
     let (sender, receiver) = oneshot::channel();
     THREADS.start(Box::new(move || {
         // Nobody may want the result any more.
-        let _ = sender.send(work());
+        let _ = sender.send(catch_unwind(AssertUnwindSafe(work)));
     }))?;
-    receiver.await.map_err(|_| io::Error::other("its thread ended without a result"))
+    match receiver.await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(panic)) => resume_unwind(panic),
+        // It was never taken, as work that is taken always sends.
+        Err(_) => Err(io::Error::other("its thread has ended")),
+    }
 }
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -70,8 +75,7 @@ impl Threads {
         let go_on = move || {
             let mut work = work;
             loop {
-                // Its sender is dropped, which its caller sees.
-                let _ = catch_unwind(AssertUnwindSafe(work));
+                work();
                 work = self.next();
             }
         };
@@ -99,6 +103,8 @@ impl Threads {
 mod tests {
     use std::sync::mpsc;
 
+    use futures::FutureExt;
+
     use super::*;
 
     #[tokio::test]
@@ -115,7 +121,8 @@ mod tests {
             of_first.recv().unwrap();
         });
         tokio::try_join!(one, other).unwrap();
-        assert!(run(|| std::panic::resume_unwind(Box::new("a bug"))).await.is_err());
+        let failed = AssertUnwindSafe(run(|| resume_unwind(Box::new("a bug")))).catch_unwind().await;
+        assert_eq!(failed.unwrap_err().downcast_ref(), Some(&"a bug"));
         for n in 0..100 {
             assert_eq!(run(move || n).await.unwrap(), n);
         }
