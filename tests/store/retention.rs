@@ -177,12 +177,15 @@ fn old_history(fixture: &Fixture) -> String {
     scene.decision(16, &gap(16), 480, Some(399));
     scene.decision(25, &gap(25), 100, Some(99));
     scene.window("s", 460, "collected", None);
+    scene.window("s", 470, "collected", None); // a while ago
     scene.window("s", 401, "given_up", None);
     scene.window("s", 399, "collected", None);
     scene.window("other", 460, "collected", None); // beyond its frontier
     scene.source("other", 470, None);
     let mut sql = scene.filled_up(&["RY-CA/2000Q1/a", "source:s"]);
     write!(sql, "UPDATE {} SET destination = '/report' WHERE id = '{}';", fixture.own("etl_jobs"), id(2, 14)).unwrap();
+    let collected = "SET collected_at = '{at}' WHERE window_end = '{end}'".replace("{at}", &days_ago(10)).replace("{end}", &days_ago(470));
+    write!(sql, "UPDATE {} {collected};", fixture.own("disclosure_queue")).unwrap();
     let notice = |channel: &str, subject: &str, state: &str, days| {
         format!(
             "INSERT INTO {} (channel, subject, state, since, notified_at) VALUES ('{channel}', '{subject}', {state}, '{at}', '{at}');",

@@ -87,17 +87,21 @@ fn over<C: SqlConnection>(kind: RecordKind, kept_since: KeptSince, parameters: &
             let from = format!("{own}etl_runs r WHERE {}", is_run_over::<C>(history.as_deref(), kept_since.idle_runs, parameters)?);
             Over { table: "etl_runs", key: "id", alias: "r", from, order: "ORDER BY r.started_at" }
         }
-        RecordKind::Windows => Over {
-            table: "disclosure_queue",
-            key: "source, window_start, window_end",
-            alias: "q",
-            from: format!(
-                "{own}sources s JOIN {own}disclosure_queue q ON q.source = s.source AND q.state = 'collected' \
-                 AND q.window_end <= s.frontier AND q.window_end < {} WHERE TRUE",
-                history?
-            ),
-            order: "",
-        },
+        RecordKind::Windows => {
+            let history = history?;
+            Over {
+                table: "disclosure_queue",
+                key: "source, window_start, window_end",
+                alias: "q",
+                // It is over since it was collected, which may have been long after its end.
+                from: format!(
+                    "{own}sources s JOIN {own}disclosure_queue q ON q.source = s.source AND q.state = 'collected' \
+                     AND q.window_end <= s.frontier AND q.window_end < {history} AND coalesce(q.collected_at, q.window_end) < {history} \
+                     WHERE TRUE"
+                ),
+                order: "",
+            }
+        }
         RecordKind::Notices => {
             let from = format!("{own}notifications n WHERE n.state IS NULL AND n.notified_at < {}", history?);
             Over { table: "notifications", key: "channel, subject", alias: "n", from, order: "" }
